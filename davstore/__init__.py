@@ -1,0 +1,1 @@
+"""davstore: message and media storage that a person's devices share over WebDAV."""

@@ -1,0 +1,187 @@
+"""What can go wrong, by meaning.
+
+Every error that a request can end in is a class here and carries the data of its answer. Nothing here knows HTTP:
+the one table from class to status, DAV precondition and headers is in `middleware/errors.py`.
+"""
+
+from __future__ import annotations
+
+
+class DavstoreError(Exception):
+    """The root of all errors that davstore raises on purpose. Its text is for logs, never for clients."""
+
+
+class Malformed(DavstoreError):
+    """The request breaks a grammar or a rule of its method: nobody can answer it as sent."""
+
+
+class ExternalEntities(Malformed):
+    """The XML of the request declares external entities (RFC 4918 §17)."""
+
+
+class Unauthenticated(DavstoreError):
+    """No valid credentials came with the request."""
+
+
+class Throttled(DavstoreError):
+    """Too many failed attempts; nothing was looked at."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"too many failed attempts, again in {retry_after_seconds} s")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class CrossOrigin(DavstoreError):
+    """An unsafe method came from a page of another origin."""
+
+
+class NotFound(DavstoreError):
+    """Nothing is there, or nothing that this principal may know of."""
+
+
+class ParentMissing(DavstoreError):
+    """The collection that would hold the new member does not exist (RFC 4918 §9.3.1, §9.7.1)."""
+
+
+class AlreadyExists(DavstoreError):
+    """MKCOL on a mapped URL (RFC 4918 §9.3.1)."""
+
+
+class MethodNotAllowed(DavstoreError):
+    """The resource exists, and this method is not for it."""
+
+    def __init__(self, allowed: tuple[str, ...] = ()) -> None:
+        super().__init__(f"allowed: {', '.join(allowed)}")
+        self.allowed = allowed
+
+
+class NotImplementedMethod(DavstoreError):
+    """No resource of this server knows the method."""
+
+
+class SourceIsDestination(DavstoreError):
+    """COPY or MOVE onto itself, into itself, or over an ancestor of the source (RFC 4918 §9.8.5, §9.9.4)."""
+
+
+class ForeignDestination(DavstoreError):
+    """The destination is on another server, or in another store where the method cannot reach (DECISIONS 33)."""
+
+
+class PreconditionFailed(DavstoreError):
+    """A condition of the request does not hold: If-Match and kin, If, Overwrite: F."""
+
+
+class UnsupportedMediaType(DavstoreError):
+    """The request has a body that its method does not define (RFC 4918 §8.4, §9.3)."""
+
+
+class Unprocessable(DavstoreError):
+    """Well-formed, understood, and not doable as asked."""
+
+
+class TooLarge(DavstoreError):
+    """The body passes the cap of its method."""
+
+
+class RangeNotSatisfiable(DavstoreError):
+    """No byte of the resource lies in the range asked for (RFC 9110 §15.5.17)."""
+
+    def __init__(self, length_bytes: int) -> None:
+        super().__init__(f"the resource has {length_bytes} bytes")
+        self.length_bytes = length_bytes
+
+
+class QuotaExceeded(DavstoreError):
+    """The write would pass the store's quota (RFC 4331 §6)."""
+
+    def __init__(self, *, used_bytes: int, limit_bytes: int, needed_bytes: int) -> None:
+        super().__init__(f"{used_bytes} of {limit_bytes} bytes used, {needed_bytes} more needed")
+        self.used_bytes = used_bytes
+        self.limit_bytes = limit_bytes
+        self.needed_bytes = needed_bytes
+
+
+class DiskFull(DavstoreError):
+    """The disk has no room for the write (RFC 4331 §6, `sufficient-disk-space`)."""
+
+
+class Unavailable(DavstoreError):
+    """Cannot be served just now: the same request may pass later."""
+
+    def __init__(self, message: str, retry_after_seconds: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class CorruptBlob(DavstoreError):
+    """A body that a row names is missing or does not match its digest."""
+
+
+class NameNotAllowed(DavstoreError):
+    """The last segment of the URL cannot be a name here: it is longer than 255 bytes."""
+
+
+class InvalidSyncToken(DavstoreError):
+    """The token is not of this collection, or its history was swept (RFC 6578 §3.2, `valid-sync-token`)."""
+
+
+class UnsupportedReport(DavstoreError):
+    """The resource does not support this report (RFC 3253 §3.6, `supported-report`)."""
+
+
+class LimitNotSupported(DavstoreError):
+    """The limit the client asked for cannot be kept (RFC 6578 §3.7, `number-of-matches-within-limits`)."""
+
+
+class InfiniteDepth(DavstoreError):
+    """PROPFIND with depth infinity over too many members (RFC 4918 §9.1, `propfind-finite-depth`)."""
+
+
+class InvalidResourceType(DavstoreError):
+    """Extended MKCOL asks for a type of collection that is not made here (RFC 5689 §3.3, `valid-resourcetype`)."""
+
+
+class ProtectedProperty(DavstoreError):
+    """The property is the server's to set (RFC 4918 §9.2.1, `cannot-modify-protected-property`)."""
+
+
+class SyncRefused(DavstoreError):
+    """The sync policy says no (`sync-allowed`, `sync-scope-allowed`).
+
+    condition is the local name of the precondition element in `urn:davstore:cpm`; decided_by the voice that said it:
+    provider, user or device.
+    """
+
+    def __init__(self, condition: str, *, rule: str, decided_by: str, allowed_modes: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{condition}: rule {rule} of the {decided_by}")
+        self.condition = condition
+        self.rule = rule
+        self.decided_by = decided_by
+        self.allowed_modes = allowed_modes
+
+
+class SyncDeferred(SyncRefused):
+    """The sync policy says: later (`sync-interval-respected`)."""
+
+    def __init__(self, *, rule: str, decided_by: str, retry_after_seconds: int) -> None:
+        super().__init__("sync-interval-respected", rule=rule, decided_by=decided_by)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class PropertiesRefused(DavstoreError):
+    """Some properties of a PROPPATCH or an extended MKCOL cannot be set; nothing was changed (RFC 4918 §9.2).
+
+    reasons maps a Clark name to the error that refuses it. The others of the request failed with them (424).
+    """
+
+    def __init__(self, reasons: dict[str, DavstoreError]) -> None:
+        super().__init__(", ".join(f"{name}: {reason}" for name, reason in reasons.items()))
+        self.reasons = reasons
+
+
+class BadSettings(DavstoreError):
+    """A setting is wrong; the text names file, line and key for the person at the terminal."""
+
+
+class AlreadyRunning(DavstoreError):
+    """Another `davstore serve` holds the data directory or the address."""

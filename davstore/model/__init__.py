@@ -1,0 +1,1 @@
+"""Frozen values that all layers share. No I/O, no clock, no wire."""

@@ -1,0 +1,70 @@
+"""What changed since a device last asked (RFC 6578; the model is SYNC.md's)."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from davstore.model.nodes import Resource
+
+
+class Level(enum.Enum):
+    """How deep a report goes (RFC 6578 §6.3)."""
+
+    ONE = "1"
+    INFINITE = "infinite"
+
+
+class Position(NamedTuple):
+    """The key of the last row that a truncated page gave, and what its run began with.
+
+    number, tie and changed are the row's key; base is the number up to which the device was complete when the run
+    began; relisting is 1 while a run lists everything again for another filter.
+    """
+
+    number: int
+    tie: int
+    changed: int
+    base: int
+    relisting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SyncToken:
+    """How far a device is in one scope of one store. `position` is None when the device has everything up to number.
+
+    scope is a hash of the collection's path, view a hash of the filter ('-' for none): a token says what it is for.
+    """
+
+    store_id: int
+    epoch: int
+    scope: str
+    number: int
+    view: str = "-"
+    position: Position | None = None
+
+
+class Removed(NamedTuple):
+    """A URL that is no longer there. `parent` and `name` as in `Resource`."""
+
+    parent: tuple[str, ...]
+    name: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names from the store's root down to the URL that is gone."""
+        return (*self.parent, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """One page of a report, oldest first: rows, the token that continues after the last of them, and dead properties.
+
+    properties maps a node's id to its dead properties (Clark name to XML), filled when they were asked for.
+    """
+
+    rows: list[Resource | Removed]
+    token: SyncToken
+    truncated: bool
+    properties: dict[int, dict[str, bytes]]

@@ -1,0 +1,45 @@
+"""Who asks: users, and the devices that act for them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class DeviceClass(enum.Enum):
+    """What kind of machine a device is; policy rules may name it."""
+
+    PHONE = "phone"
+    TABLET = "tablet"
+    DESKTOP = "desktop"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person with a store. `version` moves with each change of the credentials."""
+
+    id: int
+    name: str
+    store_id: int
+    version: int
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A machine with a secret of its own (DECISIONS 22). `id` is the public part of the secret."""
+
+    id: str
+    user_id: int
+    name: str
+    device_class: DeviceClass
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The authenticated asker: a user, through a device or not (a file browser has none)."""
+
+    user: User
+    device: Device | None = None

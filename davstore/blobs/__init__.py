@@ -1,0 +1,55 @@
+"""Bodies too large for the database: bytes under a name, written once, never changed.
+
+The promises every backend keeps (tests/contract/test_blobs.py):
+
+- a blob is there whole or not at all, under `store/uuid`, and what `publish` acknowledged survives loss of power;
+- nobody but its own upload sees a staged blob, and a crash leaves at most a staged file or a blob that nobody names;
+- blobs of two stores are never one file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+
+class Reader(Protocol):
+    """An open blob."""
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the bytes of [start, stop) in pieces; raises CorruptBlob when they are not all there."""
+
+    def close(self) -> None:
+        """Let go of the blob; it may be deleted meanwhile."""
+
+
+class Staged(Protocol):
+    """A blob being written."""
+
+    def write(self, piece: bytes) -> None:
+        """Append bytes; raises DiskFull."""
+
+    def publish(self) -> None:
+        """Make the blob durable under its name; raises DiskFull."""
+
+    def discard(self) -> None:
+        """Forget what was written, published or not; never raises."""
+
+
+class Blobs(Protocol):
+    """Where blobs live."""
+
+    def stage(self, store_id: int, name: str) -> Staged:
+        """Begin a blob; raises DiskFull."""
+
+    def open(self, store_id: int, name: str) -> Reader:
+        """Open a blob; raises CorruptBlob when it is not there."""
+
+    def delete(self, store_id: int, name: str) -> None:
+        """Delete a blob; one that is not there is no error."""
+
+    def list_blobs(self, store_id: int) -> Iterator[tuple[str, int, float]]:
+        """Yield name, length and time of writing (seconds since the epoch) of each blob of a store."""
+
+    def sweep_staged(self, older_than: float) -> None:
+        """Delete what crashed uploads left before a time (seconds since the epoch)."""

@@ -1,0 +1,140 @@
+"""Blobs as plain files: `blobs/STORE/XX/UUID`, staged beside them and renamed when whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from davstore.errors import CorruptBlob, DiskFull
+
+BLOCK_BYTES = 1 << 18
+"""One piece of a read: past 256 KiB loopback and disks gain little, and memory is shared by many."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise DiskFull("no room for the blob") from error
+        raise
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class LocalBlobs:
+    """Blobs below one directory of the local file system."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._staging = directory / "staged"
+
+    def stage(self, store_id: int, name: str) -> LocalStaged:
+        """Begin a blob in a file of its own."""
+        with _room():
+            self._staging.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return LocalStaged(self._staging / f"{store_id}.{name}", self._file(store_id, name))
+
+    def open(self, store_id: int, name: str) -> LocalReader:
+        """Open a blob. The file may be deleted while it is read."""
+        try:
+            return LocalReader(os.open(self._file(store_id, name), os.O_RDONLY | os.O_CLOEXEC))
+        except FileNotFoundError as error:
+            raise CorruptBlob(f"blob {store_id}/{name} is missing") from error
+
+    def delete(self, store_id: int, name: str) -> None:
+        """Delete a blob's file."""
+        self._file(store_id, name).unlink(missing_ok=True)
+
+    def list_blobs(self, store_id: int) -> Iterator[tuple[str, int, float]]:
+        """Yield what lies in the store's directory."""
+        for file in (self._directory / str(store_id)).glob("*/*"):
+            with contextlib.suppress(FileNotFoundError):
+                facts = file.stat()
+                yield file.name, facts.st_size, facts.st_mtime
+
+    def sweep_staged(self, older_than: float) -> None:
+        """Delete staged files that nothing has written to since a time."""
+        for file in self._staging.glob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                if file.stat().st_mtime < older_than:
+                    file.unlink()
+
+    def _file(self, store_id: int, name: str) -> Path:
+        return self._directory / str(store_id) / name[:2] / name
+
+
+class LocalStaged:
+    """A file in the staging directory until it is published."""
+
+    def __init__(self, file: Path, target: Path) -> None:
+        self._file = file
+        self._target = target
+        self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def write(self, piece: bytes) -> None:
+        """Append to the staged file."""
+        view = memoryview(piece)
+        with _room():
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+
+    def publish(self) -> None:
+        """fsync, rename, fsync the directories: only then is the name durable."""
+        with _room():
+            os.fsync(self._descriptor)
+            directory = self._target.parent
+            fresh = not directory.exists()
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file.rename(self._target)
+            _sync_directory(directory)
+            if fresh:
+                _sync_directory(directory.parent)
+                _sync_directory(directory.parent.parent)
+        self._close()
+
+    def discard(self) -> None:
+        """Delete the file wherever it is by now."""
+        self._close()
+        for file in (self._file, self._target):
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class LocalReader:
+    """An open file."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the bytes of [start, stop)."""
+        while start < stop:
+            piece = os.pread(self._descriptor, min(BLOCK_BYTES, stop - start), start)
+            if not piece:
+                raise CorruptBlob("a blob is shorter than its row says")
+            start += len(piece)
+            yield piece
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -1,0 +1,280 @@
+"""Bindings: which name in which collection means which node, from which change number to which (SYNC.md)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    FromClause,
+    SmallInteger,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    literal,
+    literal_column,
+    select,
+    update,
+)
+
+from davstore.metadata.stores import Ledger
+from davstore.metadata.tables import binding, gone, node
+from davstore.metadata.unit import Row, Statement, Unit, among, array
+from davstore.model.nodes import Resource, StoreFacts
+
+HOP = 8
+"""Segments resolved by one statement: deeper paths take another."""
+
+FACTS = (
+    binding.c.name,
+    binding.c.node_id,
+    binding.c.is_coll,
+    binding.c.changed,
+    node.c.resource_id,
+    node.c.etag,
+    node.c.length,
+    node.c.type,
+    node.c.created_us,
+    node.c.modified_us,
+)
+"""The columns of a `Resource`, after its parent."""
+
+BOUND = binding.join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id))
+
+_in_store = binding.c.store_id == bindparam("s")
+_ROOT = Statement(
+    select(node.c.resource_id, node.c.created_us, node.c.modified_us).where(
+        node.c.store_id == bindparam("s"), node.c.id == bindparam("n")
+    )
+)
+_MEMBERS = Statement(
+    select(*FACTS).select_from(BOUND).where(_in_store, binding.c.parent_id == bindparam("p")).order_by(binding.c.name)
+)
+_INSERT = Statement(insert(binding).values({c.name: bindparam(c.name) for c in binding.c}))
+_TOUCH = Statement(
+    update(binding)
+    .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name == bindparam("name_"))
+    .values(changed=bindparam("number"))
+)
+_PLACES = Statement(
+    select(binding.c.parent_id, binding.c.name)
+    .where(_in_store, binding.c.node_id == bindparam("n"))
+    .order_by(binding.c.parent_id, binding.c.name)
+)
+_closed = (
+    binding.c.store_id,
+    binding.c.parent_id,
+    binding.c.name,
+    binding.c.node_id,
+    binding.c.is_coll,
+    binding.c.made,
+    binding.c.mapped,
+)
+_GONE_COLUMNS = ("store_id", "parent_id", "name", "node_id", "is_coll", "made", "mapped", "unmapped", "nested")
+_one = and_(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name == bindparam("name_"))
+_beneath = and_(_in_store, among(binding.c.parent_id, bindparam("ps")))
+_at = bindparam("number", type_=BigInteger)
+
+_CLOSE = Statement(insert(gone).from_select(_GONE_COLUMNS, select(*_closed, _at, literal(0, SmallInteger)).where(_one)))
+_UNBIND = Statement(delete(binding).where(_one))
+_CLOSE_BENEATH = Statement(
+    insert(gone).from_select(_GONE_COLUMNS, select(*_closed, _at, literal(1, SmallInteger)).where(_beneath))
+)
+_UNBIND_BENEATH = Statement(delete(binding).where(_beneath))
+
+_down = (
+    select(binding.c.parent_id, binding.c.name, binding.c.node_id, binding.c.mapped)
+    .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.is_coll == literal_column("1"))
+    .cte("down", recursive=True)
+)
+_COLLECTIONS_BENEATH = Statement(
+    select(
+        _down.union_all(
+            select(binding.c.parent_id, binding.c.name, binding.c.node_id, binding.c.mapped).where(
+                binding.c.store_id == bindparam("s"),
+                binding.c.parent_id == _down.c.node_id,
+                binding.c.is_coll == literal_column("1"),
+            )
+        )
+    ).limit(bindparam("limit"))
+)
+_MEMBERS_OF = Statement(
+    select(binding.c.parent_id, *FACTS)
+    .select_from(BOUND)
+    .where(_in_store, among(binding.c.parent_id, bindparam("ps")))
+    .order_by(binding.c.parent_id, binding.c.name)
+    .limit(bindparam("limit"))
+)
+
+NO_LIMIT = 2**62
+
+
+class Step(NamedTuple):
+    """One collection on the way to a place: its node, and the number since which this very path leads to it."""
+
+    node_id: int
+    mapped: int
+
+
+class Place(NamedTuple):
+    """What a path meets: the collections on the way, root first, and the resource at its end, if there is one.
+
+    `steps` is shorter than the way when a name on it is missing or not a collection.
+    """
+
+    steps: list[Step]
+    resource: Resource | None
+
+    @property
+    def fresh(self) -> int:
+        """The number since which the path leads to the last of the steps (SYNC.md)."""
+        return max(step.mapped for step in self.steps)
+
+
+class Beneath(NamedTuple):
+    """A collection somewhere beneath another."""
+
+    parent_id: int
+    name: str
+    node_id: int
+    mapped: int
+
+
+@lru_cache(maxsize=HOP)
+def _resolving(count: int) -> Statement:
+    """Return the statement that follows count names from a collection: a join for each, the facts of the last."""
+    aliases = [binding.alias(f"b{i}") for i in range(count)]
+    first, last = aliases[0], aliases[-1]
+    joined: FromClause = first
+    for i, (above, below) in enumerate(itertools.pairwise(aliases), start=1):
+        joined = joined.outerjoin(
+            below,
+            and_(
+                below.c.store_id == bindparam("s"),
+                below.c.parent_id == above.c.node_id,
+                above.c.is_coll == literal_column("1"),
+                below.c.name == bindparam(f"n{i}"),
+            ),
+        )
+    joined = joined.outerjoin(node, and_(node.c.store_id == bindparam("s"), node.c.id == last.c.node_id))
+    columns = [column for alias in aliases for column in (alias.c.node_id, alias.c.is_coll, alias.c.mapped)]
+    return Statement(
+        select(*columns, last.c.changed, *FACTS[4:])
+        .select_from(joined)
+        .where(first.c.store_id == bindparam("s"), first.c.parent_id == bindparam("p"), first.c.name == bindparam("n0"))
+    )
+
+
+def root(unit: Unit, facts: StoreFacts) -> Resource:
+    """Return the root collection of a store."""
+    row = unit.one(_ROOT, {"s": facts.id, "n": facts.root_id})
+    resource_id, created_us, modified_us = row or ("", 0, 0)
+    return Resource((), "", facts.root_id, 1, facts.seq, resource_id, None, None, None, created_us, modified_us)
+
+
+def resolve(unit: Unit, facts: StoreFacts, names: tuple[str, ...]) -> Place:
+    """Follow a path from the root of a store: one statement for each eight names."""
+    steps = [Step(facts.root_id, 0)]
+    if not names:
+        return Place(steps, root(unit, facts))
+    resource = None
+    for start in range(0, len(names), HOP):
+        hop = names[start : start + HOP]
+        values: dict[str, object] = {f"n{i}": name for i, name in enumerate(hop)}
+        row = unit.one(_resolving(len(hop)), {"s": facts.id, "p": steps[-1].node_id, **values})
+        if row is None:
+            return Place(steps, None)
+        ends = start + len(hop) == len(names)
+        for i in range(len(hop) - ends):
+            if row[3 * i + 1] != 1:
+                return Place(steps, None)
+            steps.append(Step(row[3 * i], row[3 * i + 2]))
+        if ends:
+            resource = _resource(names, row, 3 * (len(hop) - 1))
+    return Place(steps, resource)
+
+
+def _resource(names: tuple[str, ...], row: Row, at: int) -> Resource | None:
+    node_id, is_coll = row[at], row[at + 1]
+    return None if node_id is None else Resource(names[:-1], names[-1], node_id, is_coll, *row[at + 3 :])
+
+
+def list_members(unit: Unit, store_id: int, parent_id: int, names: tuple[str, ...]) -> list[Resource]:
+    """Return the members of a collection in the order of their names."""
+    return [Resource(names, *row) for row in unit.all(_MEMBERS, {"s": store_id, "p": parent_id})]
+
+
+def list_collections_beneath(unit: Unit, store_id: int, node_id: int, *, limit: int = NO_LIMIT) -> list[Beneath]:
+    """Return the collections beneath one, parents before children, at most limit of them."""
+    return [Beneath._make(row) for row in unit.all(_COLLECTIONS_BENEATH, {"s": store_id, "p": node_id, "limit": limit})]
+
+
+def list_members_of(
+    unit: Unit, store_id: int, parents: dict[int, tuple[str, ...]], *, limit: int = NO_LIMIT
+) -> list[Resource]:
+    """Return the members of many collections, given by node with their names from the root."""
+    rows = unit.all(_MEMBERS_OF, {"s": store_id, "ps": array(parents), "limit": limit})
+    return [Resource(parents[row[0]], *row[1:]) for row in rows]
+
+
+def insert_bindings(unit: Unit, rows: Sequence[dict[str, object]]) -> None:
+    """Map many names at once; each row has every column of the table."""
+    unit.many(_INSERT, rows)
+
+
+def bind(
+    unit: Unit,
+    ledger: Ledger,
+    parent_id: int,
+    name: str,
+    *,
+    node_id: int,
+    is_collection: bool,
+    made: int,
+    moved: bool = False,
+) -> int:
+    """Map a name to a node under a new number and return the number."""
+    number = ledger.number()
+    unit.run(
+        _INSERT,
+        {
+            "store_id": ledger.store_id,
+            "parent_id": parent_id,
+            "name": name,
+            "node_id": node_id,
+            "is_coll": int(is_collection),
+            "moved": int(moved and is_collection),
+            "made": made,
+            "mapped": number,
+            "changed": number,
+        },
+    )
+    return number
+
+
+def touch(unit: Unit, ledger: Ledger, node_id: int) -> int:
+    """Give each binding of a node a number of its own, because the node changed; return the last (I1, I3)."""
+    for parent_id, name in unit.all(_PLACES, {"s": ledger.store_id, "n": node_id}):
+        unit.run(_TOUCH, {"s": ledger.store_id, "p": parent_id, "name_": name, "number": ledger.number()})
+    return ledger.seq
+
+
+def close(unit: Unit, ledger: Ledger, parent_id: int, name: str) -> int:
+    """Close one binding under a new number and return the number. What lies beneath is not touched."""
+    number = ledger.number()
+    values = {"s": ledger.store_id, "p": parent_id, "name_": name, "number": number}
+    unit.run(_CLOSE, values)
+    unit.run(_UNBIND, values)
+    return number
+
+
+def close_beneath(unit: Unit, ledger: Ledger, node_id: int, number: int) -> None:
+    """Close every binding beneath a collection under the number that closed the collection itself (I5)."""
+    inside = [node_id, *(row.node_id for row in list_collections_beneath(unit, ledger.store_id, node_id))]
+    values = {"s": ledger.store_id, "ps": array(inside), "number": number}
+    unit.run(_CLOSE_BENEATH, values)
+    unit.run(_UNBIND_BENEATH, values)

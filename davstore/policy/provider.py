@@ -1,0 +1,124 @@
+"""The provider's rules, as written in policy.toml (`config/policy.toml` explains the file to its author)."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from davstore.errors import BadSettings
+from davstore.model.principals import DeviceClass
+from davstore.policy.sync_rules import BOTH, Mode, Rule
+
+MAX_INTERVAL_SECONDS = 366 * 86_400
+"""More is a slip of the pen: to forbid synchronising there is `allowed`."""
+
+_MODES = {"automatic": frozenset({Mode.AUTOMATIC}), "manual": frozenset({Mode.MANUAL}), "both": BOTH}
+_KEYS = frozenset({"name", "user", "device", "class", "allowed", "modes", "min_interval_seconds", "exclude"})
+
+
+class _Wrong(ValueError):
+    """A value that cannot be; key is where."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+def parse_rules(text: str, *, source: str) -> tuple[Rule, ...]:
+    """Return the rules of a policy file in their order; source is its name, for messages.
+
+    Raises:
+        BadSettings: names source, line and key.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"at line (\d+)", str(error))
+        raise BadSettings(f"{source}:{place[1] if place else text.count(chr(10)) + 1}: {error}") from error
+    for key in document:
+        if key != "rule":
+            raise BadSettings(f"{source}:{_line_of(text, 0, key)}: {key}: unknown key")
+    tables = document.get("rule", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise BadSettings(f"{source}:{_line_of(text, 0, 'rule')}: rule: each rule begins with [[rule]]")
+    rules: list[Rule] = []
+    for number, table in enumerate(tables, 1):
+        try:
+            rules.append(_parse_rule(table, {rule.name for rule in rules}))
+        except _Wrong as wrong:
+            raise BadSettings(f"{source}:{_line_of(text, number, wrong.key)}: rule.{wrong.key}: {wrong}") from wrong
+    return tuple(rules)
+
+
+def _parse_rule(table: Mapping[str, Any], taken: set[str]) -> Rule:
+    for key in table:
+        if key not in _KEYS:
+            raise _Wrong(key, "unknown key")
+    name = table.get("name")
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise _Wrong("name", "each rule needs a name of 1 to 64 letters, digits, '.', '_' and '-'")
+    if name in taken:
+        raise _Wrong("name", f"{name!r} is the name of an earlier rule")
+    allowed = table.get("allowed", True)
+    if not isinstance(allowed, bool):
+        raise _Wrong("allowed", f"must be true or false, not {allowed!r}")
+    return Rule(
+        name,
+        user=_text(table, "user"),
+        device=_text(table, "device"),
+        device_class=_one_of(table, "class", {item.value: item for item in DeviceClass}, None),
+        allowed=allowed,
+        modes=_one_of(table, "modes", _MODES, BOTH),
+        min_interval_seconds=_interval(table.get("min_interval_seconds")),
+        exclude=_patterns(table.get("exclude", [])),
+    )
+
+
+def _text(table: Mapping[str, Any], key: str) -> str | None:
+    value = table.get(key)
+    if value is not None and (not isinstance(value, str) or not value):
+        raise _Wrong(key, f"must be a name, not {value!r}")
+    return value
+
+
+def _one_of(table: Mapping[str, Any], key: str, choices: Mapping[str, Any], default: Any) -> Any:
+    if key not in table:
+        return default
+    value = table[key]
+    if not isinstance(value, str) or value not in choices:
+        raise _Wrong(key, f"must be one of {', '.join(choices)}, not {value!r}")
+    return choices[value]
+
+
+def _interval(value: Any) -> int | None:
+    if value is None:
+        return None
+    if type(value) is not int or not 0 <= value <= MAX_INTERVAL_SECONDS:
+        raise _Wrong("min_interval_seconds", f"must be a whole number from 0 to {MAX_INTERVAL_SECONDS}, not {value!r}")
+    return value
+
+
+def _patterns(value: Any) -> tuple[tuple[str, ...], ...]:
+    if not isinstance(value, list):
+        raise _Wrong("exclude", f"must be a list of paths, not {value!r}")
+    patterns = []
+    for item in value:
+        names = tuple(item.strip("/").split("/")) if isinstance(item, str) else ("",)
+        if any(name in ("", ".", "..") for name in names):
+            raise _Wrong("exclude", f"must hold paths below the user's store like 'Media/raw', not {item!r}")
+        patterns.append(names)
+    return tuple(patterns)
+
+
+def _line_of(text: str, rule: int, key: str) -> int:
+    """Find the line of a key in the rule of that number (0: before the first), or the line that begins the rule."""
+    number = found = 0
+    for line, content in enumerate(text.splitlines(), 1):
+        if re.match(r"\s*\[\[\s*rule\s*\]\]", content):
+            number += 1
+            found = line if number == rule else found
+        elif number == rule and re.match(rf"\s*\[?\s*[\"']?{re.escape(key)}\b", content):
+            return line
+    return found or 1

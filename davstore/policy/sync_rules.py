@@ -1,0 +1,180 @@
+"""May this device synchronise now: the decision behind the gate (protocol.md B.1.1, requirements 35-39 and 79).
+
+Pure: rules and facts in, decision out. Who asks, how the answer is spoken and where rounds are remembered is not here.
+
+Several rules may fit one request. What forbids wins: one fitting rule is enough to refuse, to take a mode away or to
+exclude a folder. What only sets (the interval) is taken from the most specific rule: a device's before its user's,
+that before its class's, that before everybody's; of two equals the later in the file.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from davstore.model.principals import DeviceClass
+
+PROVIDER = "provider"
+"""The voice of policy.toml. The user's and the device's own voices come with preferences."""
+
+
+class Mode(enum.Enum):
+    """Who started the synchronisation: the device by itself, or its user (`Sync-Context`)."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+BOTH = frozenset(Mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a voice. What is None does not select, or is not ruled.
+
+    exclude holds patterns of names below the store's root: a name, a glob of one (`*`, `?`, `[ab]`), or `**` for any
+    number of names. A pattern covers what it matches and everything beneath.
+    """
+
+    name: str
+    voice: str = PROVIDER
+    user: str | None = None
+    device: str | None = None
+    device_class: DeviceClass | None = None
+    allowed: bool = True
+    modes: frozenset[Mode] = BOTH
+    min_interval_seconds: int | None = None
+    exclude: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def specificity(self) -> tuple[bool, bool, bool]:
+        """How narrowly the rule selects, to compare with others."""
+        return self.device is not None, self.user is not None, self.device_class is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The last accepted round of one device in one collection.
+
+    To ask with one of tokens is to repeat or to continue it: the token it began with, the one last asked with, and the
+    one that a truncated page gave. A listing has none.
+    """
+
+    started_us: int
+    tokens: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The facts of one request at a gate point.
+
+    names lead from the store's root to the Request-URI. token is the sync token as sent, '' for a first
+    synchronisation, None for a request that has none (PROPFIND, SEARCH).
+    """
+
+    user: str
+    device: str
+    device_class: DeviceClass
+    mode: Mode
+    names: tuple[str, ...]
+    now_us: int
+    token: str | None = None
+    last_round: Round | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """The request goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """The request goes on with a smaller view. No rule asks for it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The answer is no, and will be until a rule changes. condition is a precondition's name in `urn:davstore:cpm`."""
+
+    condition: str
+    rule: Rule
+    allowed_modes: frozenset[Mode] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """The device came too early."""
+
+    rule: Rule
+    retry_after_seconds: int
+
+
+Decision = Accept | Narrow | Reject | Defer
+
+
+def list_fitting(rules: Iterable[Rule], *, user: str, device: str, device_class: DeviceClass) -> list[Rule]:
+    """Return the rules that fit a device, the most specific first."""
+    fitting = [
+        rule
+        for rule in rules
+        if rule.user in (None, user) and rule.device in (None, device) and rule.device_class in (None, device_class)
+    ]
+    return sorted(fitting, key=lambda rule: rule.specificity)[::-1]
+
+
+def find_interval_rule(fitting: Iterable[Rule]) -> Rule | None:
+    """Return the rule whose interval binds: the first that has one."""
+    return next((rule for rule in fitting if rule.min_interval_seconds is not None), None)
+
+
+def decide(rules: Iterable[Rule], attempt: Attempt) -> Decision:
+    """Say what becomes of an attempt. A refusal outranks a delay: there is no sense in waiting for a no."""
+    fitting = list_fitting(rules, user=attempt.user, device=attempt.device, device_class=attempt.device_class)
+    modes = functools.reduce(frozenset.intersection, (rule.modes for rule in fitting), BOTH)
+    for rule in fitting:
+        if not rule.allowed:
+            return Reject("sync-allowed", rule)
+    for rule in fitting:
+        if attempt.mode not in rule.modes:
+            return Reject("sync-allowed", rule, modes)
+    for rule in fitting:
+        if any(covers(pattern, attempt.names) for pattern in rule.exclude):
+            return Reject("sync-scope-allowed", rule)
+    return _timely(fitting, attempt)
+
+
+def next_round(last: Round | None, *, asked: str, given: str, truncated: bool, now_us: int) -> Round:
+    """Return the round after a report was answered: asked came with the request, given went out with the answer.
+
+    A token given as complete is not of the round even when it is the one asked with: to ask again with it is the next
+    poll, and where nothing had changed nothing can be lost by waiting for that.
+    """
+    last = last if last and asked in last.tokens else None
+    start = last.tokens[0] if last else asked
+    tokens = (start, asked, given) if truncated else tuple(token for token in (start, asked) if token != given)
+    return Round(last.started_us if last else now_us, tuple(dict.fromkeys(tokens)))
+
+
+def covers(pattern: Sequence[str], names: Sequence[str]) -> bool:
+    """Tell whether a pattern of names matches names or a collection above them."""
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return any(covers(pattern[1:], names[skip:]) for skip in range(len(names) + 1))
+    return bool(names) and fnmatchcase(names[0], pattern[0]) and covers(pattern[1:], names[1:])
+
+
+def _timely(fitting: list[Rule], attempt: Attempt) -> Decision:
+    rule = find_interval_rule(fitting)
+    last = attempt.last_round
+    if rule is None or rule.min_interval_seconds is None or last is None or attempt.token in last.tokens:
+        return Accept()
+    elapsed_us = attempt.now_us - last.started_us
+    left_us = rule.min_interval_seconds * 1_000_000 - elapsed_us
+    if left_us <= 0 or elapsed_us < 0:  # a clock that was set back must not lock a device out
+        return Accept()
+    return Defer(rule, math.ceil(left_us / 1_000_000))

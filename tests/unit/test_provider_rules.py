@@ -1,0 +1,98 @@
+"""policy.toml: what it means, and what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from davstore.errors import BadSettings
+from davstore.model.principals import DeviceClass
+from davstore.policy.provider import parse_rules
+from davstore.policy.sync_rules import BOTH, Mode, Rule
+
+EXAMPLE = Path(__file__).parents[2] / "config" / "policy.toml"
+
+
+def test_a_rule_with_everything() -> None:
+    text = """
+        [[rule]]
+        name = "everything"
+        user = "alice"
+        device = "phone"
+        class = "phone"
+        allowed = false
+        modes = "manual"
+        min_interval_seconds = 900
+        exclude = ["/Archive/", "Media/*/raw"]
+        [[rule]]
+        name = "nothing"
+    """
+    assert parse_rules(text, source="policy.toml") == (
+        Rule(
+            "everything",
+            user="alice",
+            device="phone",
+            device_class=DeviceClass.PHONE,
+            allowed=False,
+            modes=frozenset({Mode.MANUAL}),
+            min_interval_seconds=900,
+            exclude=(("Archive",), ("Media", "*", "raw")),
+        ),
+        Rule("nothing", voice="provider", allowed=True, modes=BOTH),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key"),
+    [
+        ("a = ", 1, ""),
+        ("[[rule]]\nname = 'a'\n\n[[rule]\n", 4, ""),
+        ("[[rule]]\nname = 'a'\nuser = 'unclosed", 3, ""),
+        ("# hello\nrules = 3\n", 2, "rules"),
+        ("\n[default]\nallowed = false\n", 2, "default"),
+        ("rule = 3\n", 1, "rule"),
+        ("rule = [1]\n", 1, "rule"),
+        ("[rule]\nname = 'a'\n", 1, "rule"),
+        ("[[rule]]\nuser = 'a'\n", 1, "rule.name"),
+        ("[[rule]]\nname = ''\n", 2, "rule.name"),
+        ("[[rule]]\nname = 'a b'\n", 2, "rule.name"),
+        ("[[rule]]\nname = 'a'\n[[rule]]\nallowed = false\nname = 'a'\n", 5, "rule.name"),
+        ("[[rule]]\nname = 'a'\nalowed = false\n", 3, "rule.alowed"),
+        ("[[rule]]\nname = 'a'\nallowed = 'no'\n", 3, "rule.allowed"),
+        ("[[rule]]\nname = 'a'\nallowed = 0\n", 3, "rule.allowed"),
+        ("[[rule]]\nname = 'a'\nuser = ''\n", 3, "rule.user"),
+        ("[[rule]]\nname = 'a'\ndevice = 7\n", 3, "rule.device"),
+        ("[[rule]]\nname = 'a'\nclass = 'fridge'\n", 3, "rule.class"),
+        ("[[rule]]\nname = 'a'\nmodes = 'never'\n", 3, "rule.modes"),
+        ("[[rule]]\nname = 'a'\nmodes = ['manual']\n", 3, "rule.modes"),
+        ("[[rule]]\nname = 'a'\nmin_interval_seconds = -1\n", 3, "rule.min_interval_seconds"),
+        ("[[rule]]\nname = 'a'\nmin_interval_seconds = true\n", 3, "rule.min_interval_seconds"),
+        ("[[rule]]\nname = 'a'\nmin_interval_seconds = 1.5\n", 3, "rule.min_interval_seconds"),
+        ("[[rule]]\nname = 'a'\nmin_interval_seconds = 99999999999\n", 3, "rule.min_interval_seconds"),
+        ("[[rule]]\nname = 'a'\nexclude = 'Archive'\n", 3, "rule.exclude"),
+        ("[[rule]]\nname = 'a'\nexclude = ['/']\n", 3, "rule.exclude"),
+        ("[[rule]]\nname = 'a'\nexclude = ['a//b']\n", 3, "rule.exclude"),
+        ("[[rule]]\nname = 'a'\nexclude = ['../b']\n", 3, "rule.exclude"),
+        ("[[rule]]\nname = 'a'\nexclude = [7]\n", 3, "rule.exclude"),
+    ],
+)
+def test_a_bad_file_is_refused_with_file_line_and_key(text: str, line: int, key: str) -> None:
+    with pytest.raises(BadSettings, match=rf"^policy\.toml:{line}: {re.escape(key)}"):
+        parse_rules(text, source="policy.toml")
+
+
+def test_the_file_as_delivered_allows_everything() -> None:
+    assert parse_rules(EXAMPLE.read_text(), source="policy.toml") == ()
+
+
+def test_its_examples_are_valid_rules() -> None:
+    text = re.sub(r"^# (?=\[\[rule|\w+ = (?!.*  ))", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    assert [rule.name for rule in parse_rules(text, source="policy.toml")] == [
+        "phones-every-quarter-hour",
+        "alice-phone-at-once",
+        "hall-tablet-by-hand",
+        "no-archives-on-devices",
+        "mallory-suspended",
+    ]

@@ -1,0 +1,235 @@
+"""The gate's decision, as a pure function."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from davstore.model.principals import DeviceClass
+from davstore.policy.sync_rules import (
+    Accept,
+    Attempt,
+    Decision,
+    Defer,
+    Mode,
+    Reject,
+    Round,
+    Rule,
+    covers,
+    decide,
+    list_fitting,
+    next_round,
+)
+
+SECOND = 1_000_000
+NOW = 1_800_000_000 * SECOND
+POLL = Attempt("alice", "phone", DeviceClass.PHONE, Mode.AUTOMATIC, (), NOW, token="T")
+
+
+def _attempt(**changes: object) -> Attempt:
+    return dataclasses.replace(POLL, **changes)
+
+
+def test_no_rule_accepts() -> None:
+    assert decide((), POLL) == Accept()
+
+
+@pytest.mark.parametrize(
+    ("selectors", "fits"),
+    [
+        ({}, True),
+        ({"user": "alice"}, True),
+        ({"user": "bob"}, False),
+        ({"device": "phone"}, True),
+        ({"device": "laptop"}, False),
+        ({"device_class": DeviceClass.PHONE}, True),
+        ({"device_class": DeviceClass.TABLET}, False),
+        ({"user": "alice", "device": "phone", "device_class": DeviceClass.PHONE}, True),
+        ({"user": "alice", "device": "laptop"}, False),
+        ({"user": "bob", "device": "phone"}, False),
+    ],
+)
+def test_a_rule_fits_when_all_it_selects_fit(selectors: dict[str, object], fits: bool) -> None:
+    rule = Rule("no", allowed=False, **selectors)
+    assert decide((rule,), POLL) == (Reject("sync-allowed", rule) if fits else Accept())
+
+
+def test_a_mode_is_refused_with_those_that_remain() -> None:
+    rule = Rule("by-hand", modes=frozenset({Mode.MANUAL}))
+    assert decide((rule,), POLL) == Reject("sync-allowed", rule, frozenset({Mode.MANUAL}))
+    assert decide((rule,), _attempt(mode=Mode.MANUAL)) == Accept()
+
+
+def test_two_rules_may_leave_no_mode() -> None:
+    by_hand = Rule("by-hand", modes=frozenset({Mode.MANUAL}))
+    by_itself = Rule("by-itself", user="alice", modes=frozenset({Mode.AUTOMATIC}))
+    for mode, rule in ((Mode.AUTOMATIC, by_hand), (Mode.MANUAL, by_itself)):
+        assert decide((by_hand, by_itself), _attempt(mode=mode)) == Reject("sync-allowed", rule, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "covered"),
+    [
+        ("Archive", "Archive", True),
+        ("Archive", "Archive/2024/a.jpg", True),
+        ("Archive", "", False),
+        ("Archive", "Archives", False),
+        ("Archive", "archive", False),
+        ("Archive", "Mail/Archive", False),
+        ("Media/*/raw", "Media/2024/raw/x", True),
+        ("Media/*/raw", "Media/raw", False),
+        ("Media/*/raw", "Media/a/b/raw", False),
+        ("**/.cache", ".cache", True),
+        ("**/.cache", "a/b/.cache/c", True),
+        ("**/.cache", "a/b", False),
+        ("a/**/z", "a/z", True),
+        ("a/**/z", "a/b/c/z/y", True),
+        ("IMG_[0-9]?", "IMG_12", True),
+        ("IMG_[0-9]?", "IMG_x2", False),
+    ],
+)
+def test_patterns_cover_what_they_match_and_all_beneath(pattern: str, path: str, covered: bool) -> None:
+    names = tuple(path.split("/")) if path else ()
+    assert covers(tuple(pattern.split("/")), names) is covered
+    rule = Rule("no-archives", exclude=(tuple(pattern.split("/")),))
+    assert decide((rule,), _attempt(names=names)) == (Reject("sync-scope-allowed", rule) if covered else Accept())
+
+
+def test_an_interval_defers_until_it_has_passed() -> None:
+    rule = Rule("hourly", min_interval_seconds=3600)
+    for elapsed_us, decision in [
+        (0, Defer(rule, 3600)),
+        (1, Defer(rule, 3600)),
+        (1 * SECOND, Defer(rule, 3599)),
+        (3600 * SECOND - 1, Defer(rule, 1)),
+        (3600 * SECOND, Accept()),
+        (-1, Accept()),  # the clock was set back
+    ]:
+        assert decide((rule,), _attempt(last_round=Round(NOW - elapsed_us))) == decision
+    assert decide((rule,), POLL) == Accept()
+
+
+def test_the_interval_is_that_of_the_most_specific_rule() -> None:
+    rules = (
+        Rule("device", device="phone", min_interval_seconds=5),
+        Rule("user", user="alice", min_interval_seconds=4),
+        Rule("class", device_class=DeviceClass.PHONE, min_interval_seconds=3),
+        Rule("all", min_interval_seconds=2),
+        Rule("all-later", min_interval_seconds=1),
+    )
+    early = _attempt(last_round=Round(NOW))
+    for first, expected in [(0, "device"), (1, "user"), (2, "class"), (3, "all-later")]:
+        decision = decide(rules[first:], early)
+        assert isinstance(decision, Defer)
+        assert decision.rule.name == expected
+    assert decide((*rules, Rule("free", user="alice", device="phone", min_interval_seconds=0)), early) == Accept()
+
+
+def test_a_no_outranks_a_wait() -> None:
+    hourly = Rule("hourly", user="alice", device="phone", min_interval_seconds=3600)
+    never = Rule("never", allowed=False)
+    assert decide((hourly, never), _attempt(last_round=Round(NOW))) == Reject("sync-allowed", never)
+
+
+HOURLY = (Rule("hourly", min_interval_seconds=3600),)
+
+
+def _is_early(token: str | None, last: Round) -> bool:
+    return isinstance(decide(HOURLY, _attempt(token=token, last_round=last)), Defer)
+
+
+def test_pages_and_retries_are_of_their_round() -> None:
+    first = next_round(None, asked="", given="P1", truncated=True, now_us=NOW - SECOND)
+    assert not _is_early("", first)
+    assert not _is_early("P1", first)
+    second = next_round(first, asked="P1", given="P2", truncated=True, now_us=NOW)
+    assert second.started_us == first.started_us
+    assert not any(_is_early(token, second) for token in ("", "P1", "P2"))
+    last = next_round(second, asked="P2", given="C", truncated=False, now_us=NOW)
+    assert not any(_is_early(token, last) for token in ("", "P2"))
+    assert _is_early("C", last)
+    assert _is_early("foreign", last)
+
+
+def test_a_poll_that_brought_nothing_is_followed_by_a_new_round() -> None:
+    poll = next_round(None, asked="C", given="C", truncated=False, now_us=NOW)
+    assert _is_early("C", poll)
+
+
+def test_a_listing_has_no_token_and_no_continuation() -> None:
+    assert _is_early(None, Round(NOW))
+
+
+def test_a_new_round_forgets_the_tokens_of_the_last() -> None:
+    first = next_round(None, asked="A", given="B", truncated=False, now_us=NOW - 3600 * SECOND)
+    second = next_round(first, asked="B", given="C", truncated=False, now_us=NOW)
+    assert second == Round(NOW, ("B",))
+
+
+names = st.sampled_from(["alice", "bob", "phone", None])
+rules = st.builds(
+    Rule,
+    st.sampled_from(["r1", "r2", "r3"]),
+    user=names,
+    device=names,
+    device_class=st.sampled_from([*DeviceClass, None]),
+    allowed=st.booleans(),
+    modes=st.frozensets(st.sampled_from(Mode), min_size=1),
+    min_interval_seconds=st.sampled_from([None, 0, 1, 3600]),
+    exclude=st.lists(
+        st.lists(st.sampled_from(["a", "b", "*", "**"]), min_size=1, max_size=3).map(tuple), max_size=2
+    ).map(tuple),
+)
+attempts = st.builds(
+    Attempt,
+    st.sampled_from(["alice", "bob"]),
+    st.just("phone"),
+    st.sampled_from(DeviceClass),
+    st.sampled_from(Mode),
+    st.lists(st.sampled_from(["a", "b", "c"]), max_size=4).map(tuple),
+    st.just(NOW),
+    st.sampled_from(["", "T", None]),
+    st.none() | st.builds(Round, st.integers(NOW - 3601 * SECOND, NOW), st.sampled_from([(), ("T",), ("",)])),
+)
+
+
+@given(st.lists(rules, max_size=5), rules, attempts)
+def test_a_rule_more_never_turns_a_refusal_into_consent(some: list[Rule], more: Rule, attempt: Attempt) -> None:
+    if isinstance(decide(some, attempt), Reject):
+        assert isinstance(decide([*some, more], attempt), Reject)
+        assert isinstance(decide([more, *some], attempt), Reject)
+
+
+@given(st.lists(rules, max_size=5), attempts)
+def test_a_refusal_names_a_rule_that_fits_and_says_so(some: list[Rule], attempt: Attempt) -> None:
+    decision: Decision = decide(some, attempt)
+    if isinstance(decision, Reject | Defer):
+        fitting = list_fitting(some, user=attempt.user, device=attempt.device, device_class=attempt.device_class)
+        assert decision.rule in fitting
+    if isinstance(decision, Defer):
+        assert decision.rule.min_interval_seconds is not None
+        assert 1 <= decision.retry_after_seconds <= decision.rule.min_interval_seconds
+    if isinstance(decision, Reject):
+        assert attempt.mode not in decision.allowed_modes
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "*", "**"]), min_size=1, max_size=4),
+    st.lists(st.sampled_from("abc"), max_size=4),
+)
+def test_what_is_covered_stays_covered_beneath(pattern: list[str], path: list[str]) -> None:
+    if covers(pattern, path):
+        assert covers(pattern, [*path, "c"])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", "A", "B", "C"]), st.sampled_from(["A", "B", "C"]), st.booleans())))
+def test_a_round_holds_few_tokens_and_a_lost_answer_can_always_be_asked_for(steps: list[tuple[str, str, bool]]) -> None:
+    last = None
+    for asked, given_, truncated in steps:
+        last = next_round(last, asked=asked, given=given_, truncated=truncated, now_us=NOW)
+        assert len(last.tokens) <= 3
+        assert (asked in last.tokens) is (truncated or asked != given_)
+        assert not truncated or given_ in last.tokens

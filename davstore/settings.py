@@ -1,0 +1,276 @@
+"""The settings of one store: read once at the start, frozen, handed down by wiring.
+
+Flag > `DAVSTORE_SECTION__KEY` > file (TOML) > default. A wrong one is a `BadSettings` that names the place it came
+from. `config/davstore.toml` lists every key with its default and its reason; a test keeps the two in step.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from davstore.errors import BadSettings
+
+
+def _integer(default: int, low: int, high: int | None = None) -> Any:
+    """Declare a whole number with its range; high None is no limit."""
+    return field(default=default, metadata={"low": low, "high": high})
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Address, processes and the caps of one request. workers 0: one per core."""
+
+    bind: str = "127.0.0.1:8080"
+    allow_remote: bool = False
+    workers: int = _integer(0, 0, 256)
+    threads: int = _integer(8, 1, 256)
+    shutdown_timeout_seconds: int = _integer(30, 0, 3600)
+    idle_timeout_seconds: int = _integer(10, 1, 3600)
+    body_timeout_seconds: int = _integer(60, 1, 3600)
+    max_idle_connections: int = _integer(500, 1, 100_000)
+    max_header_bytes: int = _integer(32_768, 1_024, 1_048_576)
+    max_xml_bytes: int = _integer(1_048_576, 1_024, 67_108_864)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host, without brackets, and the port of bind."""
+        return parse_bind(self.bind)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Where the store keeps its files."""
+
+    path: Path = Path("davstore-data")
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where the rows live. An empty url is SQLite in the data directory."""
+
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How bodies are kept. Up to inline_bytes a body is a row, above it is a file."""
+
+    inline_bytes: int = _integer(65_536, 0, 16_777_216)
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Pages of a sync report, and how long removals are remembered: as long as either rule asks."""
+
+    rows_per_page: int = _integer(10_000, 1, 1_000_000)
+    history_weeks: int = _integer(3, 3)
+    history_changes: int = _integer(10_000, 10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Caps on what one request may ask for or leave behind."""
+
+    propfind_members: int = _integer(10_000, 1)
+    property_bytes: int = _integer(65_536, 1, 1_048_576)
+    properties_per_node: int = _integer(1_000, 1, 100_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Credentials, and how guessing is slowed down."""
+
+    realm: str = "davstore"
+    failures_before_delay: int = _integer(10, 1, 1_000)
+    delay_seconds: int = _integer(30, 1, 86_400)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The provider's sync policy. An empty file name is: every device may sync whenever it likes."""
+
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, by section."""
+
+    server: Server = field(default_factory=Server)
+    data: Data = field(default_factory=Data)
+    database: Database = field(default_factory=Database)
+    storage: Storage = field(default_factory=Storage)
+    sync: Sync = field(default_factory=Sync)
+    limits: Limits = field(default_factory=Limits)
+    auth: Auth = field(default_factory=Auth)
+    policy: Policy = field(default_factory=Policy)
+
+    def as_values(self) -> dict[str, Any]:
+        """Return what `load_settings(flags=…)` takes back: how a worker process gets the settings."""
+        sections = asdict(self)
+        values = {f"{section}.{key}": value for section in sections for key, value in sections[section].items()}
+        return values | {"data.path": str(self.data.path)}
+
+
+SECTIONS: dict[str, Any] = {section.name: section.default_factory for section in fields(Settings)}
+
+
+class _Given(NamedTuple):
+    """One value and the place to name when it is wrong."""
+
+    value: object
+    place: str
+
+
+def load_settings(
+    file: Path | None = None, *, flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None
+) -> Settings:
+    """Read all sources and return the settings. flags maps `section.key` to a value; None there is: not given.
+
+    Raises:
+        BadSettings: an unknown key, a wrong type, a value out of range, a file that is not there or not TOML.
+    """
+    given = _from_file(file) if file else {}
+    given |= _from_environ(os.environ if environ is None else environ)
+    given |= {name: _Given(value, "command line") for name, value in (flags or {}).items() if value is not None}
+    sections: dict[str, dict[str, object]] = {section: {} for section in SECTIONS}
+    for name, (value, place) in given.items():
+        section, _, key = name.partition(".")
+        sections[section][key] = _checked(name, value, place)
+    settings = Settings(**{section: SECTIONS[section](**values) for section, values in sections.items()})
+    _refuse_remote(settings.server, given.get("server.bind"))
+    return settings
+
+
+def parse_bind(text: str) -> tuple[str, int]:
+    """Split `HOST:PORT` or `[IPV6]:PORT`. Raises ValueError."""
+    match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^:\[\]/\s]+)):([0-9]{1,5})", text, re.ASCII)
+    if not match or int(match[3]) > 65_535:
+        raise ValueError(f"must be HOST:PORT, not {text!r}")
+    return match[1] or match[2], int(match[3])
+
+
+def _from_file(file: Path) -> dict[str, _Given]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
+    except OSError as error:
+        raise BadSettings(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadSettings(f"{file}: not UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        number = line[1] if line else len(text.splitlines())
+        raise BadSettings(f"{file}:{number}: {error}") from error
+    given = {}
+    for section, keys in document.items():
+        place = f"{file}:{_line(text, section, None)}"
+        if not isinstance(keys, dict):
+            raise BadSettings(f"{place}: {section}: must stand in a section")
+        if section not in SECTIONS:
+            raise BadSettings(f"{place}: {section}: unknown section")
+        for key, value in keys.items():
+            given[f"{section}.{key}"] = _Given(value, f"{file}:{_line(text, section, key)}")
+    return given
+
+
+def _from_environ(environ: Mapping[str, str]) -> dict[str, _Given]:
+    given = {}
+    for variable, value in environ.items():
+        if variable.startswith("DAVSTORE_") and "__" in variable:
+            name = variable.removeprefix("DAVSTORE_").lower().replace("__", ".", 1)
+            given[name] = _Given(value, variable)
+            if name.partition(".")[0] not in SECTIONS:
+                raise BadSettings(f"{variable}: {name}: unknown section")
+    return given
+
+
+def _line(text: str, section: str, key: str | None) -> int:
+    """Find the line of a key of a valid TOML text, or that of its section, for a message to a person."""
+    table, found = "", 1
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
+            table = header[1]
+            if table == section:
+                found = number
+        elif assigned := re.match(r"\s*([\w.\s-]+?)\s*=", line):
+            name = f"{table}.{assigned[1]}".lstrip(".")
+            if key and name == f"{section}.{key}":
+                return number
+            if not table and name.partition(".")[0] == section:
+                found = number
+    return found
+
+
+def _checked(name: str, value: object, place: str) -> object:
+    """Return the value as the type of its key."""
+    section, _, key = name.partition(".")
+    known = {item.name: item for item in fields(SECTIONS[section])}
+    if key not in known:
+        raise BadSettings(f"{place}: {name}: unknown key")
+    try:
+        converted = _converted(value, type(known[key].default))
+        _check_range(converted, known[key].metadata)
+        _check_form(name, converted)
+    except ValueError as error:
+        raise BadSettings(f"{place}: {name}: {error}") from error
+    return converted
+
+
+def _converted(value: object, kind: type) -> object:
+    """Take a typed TOML value as it is, and text (environment, flags) as what the key wants."""
+    if kind is bool and isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if kind is int and isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value, re.ASCII):
+        return int(value)
+    if kind not in (bool, int) and isinstance(value, str | Path):
+        if "\0" in str(value) or (kind is not str and not str(value)):
+            raise ValueError("must be a path")
+        return Path(value) if kind is not str else str(value)
+    if type(value) is not kind:
+        wanted = {bool: "true or false", int: "a whole number"}.get(kind, "a text")
+        raise ValueError(f"must be {wanted}, not {value!r}")
+    return value
+
+
+def _check_range(value: object, limits: Mapping[str, Any]) -> None:
+    if not isinstance(value, int) or not limits:
+        return
+    if value < limits["low"]:
+        raise ValueError(f"must be at least {limits['low']}, not {value}")
+    if limits["high"] is not None and value > limits["high"]:
+        raise ValueError(f"must be at most {limits['high']}, not {value}")
+
+
+def _check_form(name: str, value: object) -> None:
+    """Check what is more than a type and a range."""
+    text = str(value)
+    if name == "server.bind":
+        parse_bind(text)
+    elif name == "database.url" and text and not text.startswith("postgresql://"):
+        # The value may hold a password: it is not repeated.
+        raise ValueError("must be empty or begin with postgresql://")
+    elif name == "auth.realm" and not re.fullmatch(r"[ !#-\[\]-~]{1,64}", text):
+        raise ValueError("must be 1 to 64 printable ASCII characters without quotes and backslashes")
+
+
+def _refuse_remote(server: Server, given: _Given | None) -> None:
+    """Refuse an address that others can reach unless the operator says what stands in front of it."""
+    host, _ = server.address
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback and not server.allow_remote:
+        raise BadSettings(
+            f"{given.place if given else 'default'}: server.bind: {server.bind} can be reached from other machines, and"
+            " davstore speaks plain HTTP: passwords would cross the network in the clear. Bind to 127.0.0.1 behind a"
+            " proxy that does TLS, or set server.allow_remote = true where such a proxy alone can reach this address"
+        )

@@ -1,0 +1,127 @@
+"""Settings: where they come from, and what a wrong one says."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from davstore.errors import BadSettings
+from davstore.settings import SECTIONS, Settings, load_settings
+
+EXAMPLE = Path(__file__).parents[2] / "config" / "davstore.toml"
+
+
+def load(tmp_path: Path, text: str, **more: object) -> Settings:
+    file = tmp_path / "my.toml"
+    file.write_text(text)
+    return load_settings(file, environ=more.pop("environ", {}), **more)
+
+
+def refusal(tmp_path: Path, text: str, **more: object) -> str:
+    with pytest.raises(BadSettings) as caught:
+        load(tmp_path, text, **more)
+    return str(caught.value).replace(f"{tmp_path}/", "")
+
+
+def test_the_defaults_serve_on_loopback():
+    settings = load_settings(environ={})
+    assert settings == Settings()
+    assert settings.server.address == ("127.0.0.1", 8080)
+    assert settings.data.path == Path("davstore-data")
+
+
+def test_the_example_file_names_every_key_with_its_default():
+    assert load_settings(EXAMPLE, environ={}) == Settings()
+    lines = EXAMPLE.read_text().splitlines()
+    for section, kind in SECTIONS.items():
+        for key in fields(kind):
+            line = next((line for line in lines if line.startswith(f"{key.name} = ")), None)
+            assert line, f"{section}.{key.name} is missing"
+            assert "#" in line, f"{section}.{key.name} has no reason"
+
+
+def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path):
+    text = "[server]\nworkers = 1\nthreads = 3\nbind = '127.0.0.1:1'\n"
+    environ = {"DAVSTORE_SERVER__WORKERS": "2", "DAVSTORE_SERVER__THREADS": "4", "DAVSTORE_SAMPLES": "elsewhere"}
+    server = load(tmp_path, text, environ=environ, flags={"server.workers": 5, "server.bind": None}).server
+    assert (server.workers, server.threads, server.bind, server.idle_timeout_seconds) == (5, 4, "127.0.0.1:1", 10)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "complaint"),
+    [
+        ("[server]\nthreads = 3\nworker = 3\n", "my.toml:3: server.worker", "unknown key"),
+        ("# a\n[servers]\nworkers = 3\n", "my.toml:2: servers", "unknown section"),
+        ("workers = 3\n", "my.toml:1: workers", "must stand in a section"),
+        ("[server]\n\nworkers = 'many'\n", "my.toml:3: server.workers", "must be a whole number, not 'many'"),
+        ("[server]\nworkers = true\n", "my.toml:2: server.workers", "must be a whole number, not True"),
+        ("[server]\nworkers = 1.5\n", "my.toml:2: server.workers", "must be a whole number, not 1.5"),
+        ("[server]\nallow_remote = 1\n", "my.toml:2: server.allow_remote", "must be true or false, not 1"),
+        ("[data]\npath = 3\n", "my.toml:2: data.path", "must be a text, not 3"),
+        ("[data]\npath = ''\n", "my.toml:2: data.path", "must be a path"),
+        ("[limits]\n[server]\nthreads = 0\n", "my.toml:3: server.threads", "must be at least 1, not 0"),
+        ("server.threads = 257\n", "my.toml:1: server.threads", "must be at most 256, not 257"),
+        ("\nserver = { threads = 0 }\n", "my.toml:2: server.threads", "must be at least 1, not 0"),
+        ("[server]\nbind = '8080'\n", "my.toml:2: server.bind", "must be HOST:PORT, not '8080'"),
+        ("[server]\nbind = '127.0.0.1:70000'\n", "my.toml:2: server.bind", "must be HOST:PORT"),
+        ("[auth]\nrealm = 'a\"b'\n", "my.toml:2: auth.realm", "printable"),
+        ("[sync]\nhistory_weeks = 2\n", "my.toml:2: sync.history_weeks", "must be at least 3, not 2"),
+        ("[server]\nworkers = \n", "my.toml:2: ", "Invalid value"),
+        ("[server", "my.toml:1: ", "Expected"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_line_and_key(tmp_path: Path, text: str, place: str, complaint: str):
+    message = refusal(tmp_path, text)
+    assert message.startswith(place)
+    assert complaint in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        ("DAVSTORE_SERVER__WORKERS", "x", "server.workers: must be a whole number"),
+        ("DAVSTORE_SERVER__WORKERS", "1_0", "server.workers: must be a whole number"),
+        ("DAVSTORE_SERVER__WORKERS", "-1", "server.workers: must be at least 0, not -1"),
+        ("DAVSTORE_SERVER__NOTHING", "1", "server.nothing: unknown key"),
+        ("DAVSTORE_NOTHING__WORKERS", "1", "nothing.workers: unknown section"),
+        ("DAVSTORE_SERVER__ALLOW_REMOTE", "yes", "server.allow_remote: must be true or false"),
+    ],
+)
+def test_a_wrong_variable_is_refused_by_name(tmp_path: Path, variable: str, value: str, complaint: str):
+    assert refusal(tmp_path, "", environ={variable: value}).startswith(f"{variable}: {complaint}")
+
+
+def test_a_wrong_flag_is_refused_by_name(tmp_path: Path):
+    assert refusal(tmp_path, "", flags={"server.workers": -1}).startswith(
+        "command line: server.workers: must be at least"
+    )
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path):
+    with pytest.raises(BadSettings, match="No such file"):
+        load_settings(tmp_path / "none.toml", environ={})
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0:80", "[::]:80", "192.0.2.1:80", "store.example:80"])
+def test_an_address_that_others_reach_needs_consent(tmp_path: Path, bind: str):
+    text = f"[server]\nbind = '{bind}'\n"
+    message = refusal(tmp_path, text)
+    assert message.startswith("my.toml:2: server.bind")
+    assert "allow_remote" in message
+    assert load(tmp_path, f"{text}allow_remote = true\n").server.bind == bind
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1:0", "127.9.9.9:80", "[::1]:80", "localhost:80"])
+def test_loopback_needs_no_consent(tmp_path: Path, bind: str):
+    assert load(tmp_path, f"[server]\nbind = '{bind}'\n").server.bind == bind
+
+
+def test_a_password_in_a_wrong_url_is_not_repeated(tmp_path: Path):
+    message = refusal(tmp_path, "[database]\nurl = 'mysql://me:hunter2@host/db'\n")
+    assert "must be empty or begin with postgresql://" in message
+    assert "hunter2" not in message
+
+
+def test_a_worker_gets_the_same_settings(tmp_path: Path):
+    settings = load(tmp_path, "[server]\nallow_remote = true\nbind = '0.0.0.0:1'\n[data]\npath = 'a b'\n")
+    assert load_settings(flags=settings.as_values(), environ={}) == settings

@@ -1,0 +1,39 @@
+"""The only place where objects are built and joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from davstore.errors import NotFound, Unavailable
+from davstore.middleware.access_log import AccessLog
+from davstore.middleware.health import Health
+from davstore.settings import Settings
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class FirstUser(NamedTuple):
+    """The user that the first start makes, with the password that is shown once."""
+
+    name: str
+    password: str
+
+
+def prepare_store(settings: Settings) -> FirstUser | None:
+    """Bring the tables up to date; in an empty store make the first user. Leaves no handle open."""
+
+
+def build_application(settings: Settings) -> WSGIApplication:
+    """Build the WSGI application of one process. Handles to the database open on first use, after any fork."""
+
+    def check() -> None:
+        if not settings.data.path.is_dir():
+            raise Unavailable(f"no directory {settings.data.path}")
+
+    return AccessLog(Health(_nothing, check))
+
+
+def _nothing(_environ: WSGIEnvironment, _start_response: StartResponse) -> Iterable[bytes]:
+    raise NotFound

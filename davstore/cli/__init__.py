@@ -1,0 +1,16 @@
+"""The `davstore` command. Each subcommand is a module that parses its words and hands them on."""
+
+from __future__ import annotations
+
+import click
+
+from davstore.cli.serve import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="davstore")
+def main() -> None:
+    """Network message and media storage that a person's devices share."""
+
+
+main.add_command(serve)

@@ -1,0 +1,37 @@
+"""What every command has in common: `-c FILE` and `--data DIR`, and how it fails."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from davstore.errors import AlreadyRunning, BadSettings
+from davstore.settings import load_settings
+
+USAGE = 2
+"""The exit status for a wrong call, a wrong setting, or a store that is in use."""
+
+
+def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `-c` and `--data` and call it with `settings` as its first argument.
+
+    Parameters of the command whose names hold two underscores are settings too: `server__bind` is `server.bind`.
+    `BadSettings` and `AlreadyRunning` end it with status 2 and one line on standard error.
+    """
+
+    @click.option("-c", "config", metavar="FILE", type=click.Path(path_type=Path), help="Settings (TOML).")
+    @click.option("--data", "data__path", metavar="DIR", help="The data directory (./davstore-data).")
+    @functools.wraps(command)
+    def run(*args: Any, config: Path | None, **words: Any) -> Any:
+        flags = {name.replace("__", "."): words.pop(name) for name in list(words) if "__" in name}
+        try:
+            return command(load_settings(config, flags=flags), *args, **words)
+        except (BadSettings, AlreadyRunning) as error:
+            click.echo(f"davstore: {error}", err=True)
+            raise SystemExit(USAGE) from error
+
+    return run

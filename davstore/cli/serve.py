@@ -1,0 +1,27 @@
+"""`davstore serve`: start the store and stay until told to stop."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+from davstore import wiring
+from davstore.cli.options import with_settings
+from davstore.server.supervisor import hold_address, hold_data_directory, supervise
+from davstore.server.worker import LOG_FORMAT
+from davstore.settings import Settings
+
+
+@click.command()
+@with_settings
+@click.option("--bind", "server__bind", metavar="HOST:PORT", help="Where to listen (127.0.0.1:8080); port 0: any.")
+@click.option("--workers", "server__workers", metavar="N", type=int, help="Processes (0: one for each core).")
+def serve(settings: Settings) -> None:
+    """Serve the store. The first start makes the user `me` and prints its password, once."""
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    with hold_data_directory(settings.data.path), hold_address(*settings.server.address) as address:
+        first = wiring.prepare_store(settings)
+        if first:
+            click.echo(f"first user: {first.name}\npassword:   {first.password}  (shown this once)")
+        raise SystemExit(supervise(settings, address, lambda url: click.echo(f"davstore serves {url}")))

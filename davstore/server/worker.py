@@ -1,0 +1,76 @@
+"""One serving process: reads its orders from standard input and serves until it is told to stop.
+
+It is started by the supervisor and ends with it. SIGTERM and SIGINT stop it gracefully: no new requests, those in
+flight get the shutdown timeout.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+
+from davstore import wiring
+from davstore.server.connection import StrictServer
+from davstore.settings import Settings, load_settings
+
+LOG_FORMAT = "%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"
+
+_BACKLOG = 128
+_QUEUE = 256
+"""Connections that wait for a thread; the next one gets 503."""
+
+
+def build_server(settings: Settings, host: str, port: int) -> StrictServer:
+    """Build the server of one worker, bound to nothing yet."""
+    limits = settings.server
+    server = StrictServer(
+        (host, port),
+        wiring.build_application(settings),
+        numthreads=limits.threads,
+        server_name="davstore",
+        request_queue_size=_BACKLOG,
+        timeout=limits.idle_timeout_seconds,
+        shutdown_timeout=limits.shutdown_timeout_seconds,
+        accepted_queue_size=_QUEUE,
+        accepted_queue_timeout=1,
+        reuse_port=True,
+    )
+    server.max_request_header_size = limits.max_header_bytes
+    server.keep_alive_conn_limit = limits.max_idle_connections
+    server.body_timeout_seconds = limits.body_timeout_seconds
+    return server
+
+
+def main() -> None:
+    """Serve as ordered."""
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    orders = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_supervisor, daemon=True).start()
+    if orders["core"] is not None:
+        os.sched_setaffinity(0, {orders["core"]})
+    server = build_server(load_settings(flags=orders["settings"], environ={}), *orders["address"])
+
+    def stop(_signal: int, _frame: object) -> None:
+        # stop() waits for the loop that this handler interrupts, so it needs a thread of its own.
+        threading.Thread(target=server.stop).start()
+
+    server.prepare()
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    # The supervisor blocks these while it starts us, so none is lost before the handlers are there.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    server.serve()
+
+
+def _end_with_supervisor() -> None:
+    """End at once when the supervisor is gone: its successor needs the address, and what was acknowledged is safe."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -114,25 +114,22 @@ NO_LIMIT = 2**62
 
 
 class Step(NamedTuple):
-    """One collection on the way to a place: its node, and the number since which this very path leads to it."""
+    """One binding on the way to a place; `moved` as in the table."""
 
     node_id: int
     mapped: int
+    moved: int
 
 
 class Place(NamedTuple):
-    """What a path meets: the collections on the way, root first, and the resource at its end, if there is one.
+    """What a path meets: the collections on the way, root first, then what is at its end, if anything is.
 
-    `steps` is shorter than the way when a name on it is missing or not a collection.
+    `steps` is shorter than the way when a name on it is missing or not a collection; `last` is the end's own binding.
     """
 
     steps: list[Step]
+    last: Step | None
     resource: Resource | None
-
-    @property
-    def fresh(self) -> int:
-        """The number since which the path leads to the last of the steps (SYNC.md)."""
-        return max(step.mapped for step in self.steps)
 
 
 class Beneath(NamedTuple):
@@ -142,6 +139,10 @@ class Beneath(NamedTuple):
     name: str
     node_id: int
     mapped: int
+
+
+COLUMNS = 4
+"""Of each binding in the statement below."""
 
 
 @lru_cache(maxsize=HOP)
@@ -161,7 +162,9 @@ def _resolving(count: int) -> Statement:
             ),
         )
     joined = joined.outerjoin(node, and_(node.c.store_id == bindparam("s"), node.c.id == last.c.node_id))
-    columns = [column for alias in aliases for column in (alias.c.node_id, alias.c.is_coll, alias.c.mapped)]
+    columns = [
+        column for alias in aliases for column in (alias.c.node_id, alias.c.mapped, alias.c.moved, alias.c.is_coll)
+    ]
     return Statement(
         select(*columns, last.c.changed, *FACTS[4:])
         .select_from(joined)
@@ -178,29 +181,29 @@ def root(unit: Unit, facts: StoreFacts) -> Resource:
 
 def resolve(unit: Unit, facts: StoreFacts, names: tuple[str, ...]) -> Place:
     """Follow a path from the root of a store: one statement for each eight names."""
-    steps = [Step(facts.root_id, 0)]
+    steps = [Step(facts.root_id, 0, 0)]
     if not names:
-        return Place(steps, root(unit, facts))
-    resource = None
+        return Place([], steps[0], root(unit, facts))
     for start in range(0, len(names), HOP):
         hop = names[start : start + HOP]
         values: dict[str, object] = {f"n{i}": name for i, name in enumerate(hop)}
         row = unit.one(_resolving(len(hop)), {"s": facts.id, "p": steps[-1].node_id, **values})
         if row is None:
-            return Place(steps, None)
-        ends = start + len(hop) == len(names)
-        for i in range(len(hop) - ends):
-            if row[3 * i + 1] != 1:
-                return Place(steps, None)
-            steps.append(Step(row[3 * i], row[3 * i + 2]))
-        if ends:
-            resource = _resource(names, row, 3 * (len(hop) - 1))
-    return Place(steps, resource)
+            return Place(steps, None, None)
+        for i in range(0, COLUMNS * len(hop), COLUMNS):
+            if len(steps) == len(names):
+                return Place(steps, *_end(names, row, i))
+            if row[i + 3] != 1:
+                return Place(steps, None, None)
+            steps.append(Step(*row[i : i + 3]))
+    return Place(steps, None, None)
 
 
-def _resource(names: tuple[str, ...], row: Row, at: int) -> Resource | None:
-    node_id, is_coll = row[at], row[at + 1]
-    return None if node_id is None else Resource(names[:-1], names[-1], node_id, is_coll, *row[at + 3 :])
+def _end(names: tuple[str, ...], row: Row, at: int) -> tuple[Step | None, Resource | None]:
+    step, is_coll = Step(*row[at : at + 3]), row[at + 3]
+    if step.node_id is None:
+        return None, None
+    return step, Resource(names[:-1], names[-1], step.node_id, is_coll, *row[at + COLUMNS :])
 
 
 def list_members(unit: Unit, store_id: int, parent_id: int, names: tuple[str, ...]) -> list[Resource]:

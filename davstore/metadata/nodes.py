@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, exists, func, insert, null, select, update
 
+from davstore.errors import NotFound
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import KIND_COLLECTION, KIND_RESOURCE, MADE_THREAD, binding, body, gone, node, property_
 from davstore.metadata.unit import Statement, Unit, among, array
@@ -60,6 +63,26 @@ _CLEAR_BODIES = Statement(
     update(node).where(node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids"))).values(body_id=null())
 )
 
+_CONTENT = (node.c.id, node.c.kind, node.c.body_id, node.c.etag, node.c.length, node.c.type)
+_MEMBER = Statement(select(*_CONTENT).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n")))
+_CONTENTS = Statement(
+    select(binding.c.parent_id, binding.c.name, *_CONTENT)
+    .select_from(binding.join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id)))
+    .where(binding.c.store_id == bindparam("s"), among(binding.c.parent_id, bindparam("ps")))
+)
+
+
+class Member(NamedTuple):
+    """A node as a copy needs it, and the name it is bound under."""
+
+    name: str
+    node_id: int
+    is_coll: int
+    body_id: int | None
+    etag: str | None
+    length: int | None
+    content_type: str | None
+
 
 class Stored(NamedTuple):
     """A body that is ready to be named: inline bytes, or the name of a blob."""
@@ -80,6 +103,32 @@ class NodeRow(NamedTuple):
     content_type: str | None
     created_us: int
     modified_us: int
+
+
+def leaf(body_id: int, stored: Stored, content_type: str | None, *, now_us: int) -> NodeRow:
+    """Return what a new resource with a body is made of; equal bodies have equal etags (RFC 4918 §8.8)."""
+    return NodeRow(
+        is_collection=False,
+        body_id=body_id,
+        etag=stored.sha256,
+        length=stored.length,
+        content_type=content_type,
+        created_us=now_us,
+        modified_us=now_us,
+    )
+
+
+def empty_collection(*, now_us: int) -> NodeRow:
+    """Return what a new collection is made of."""
+    return NodeRow(
+        is_collection=True,
+        body_id=None,
+        etag=None,
+        length=None,
+        content_type=None,
+        created_us=now_us,
+        modified_us=now_us,
+    )
 
 
 def insert_body(unit: Unit, ledger: Ledger, stored: Stored) -> int:
@@ -104,11 +153,12 @@ def _values(store_id: int, node_id: int, row: NodeRow) -> dict[str, object]:
     }
 
 
-def insert_node(unit: Unit, ledger: Ledger, row: NodeRow) -> int:
-    """Write a new node with an identity of its own and return its id."""
+def insert_node(unit: Unit, ledger: Ledger, row: NodeRow) -> tuple[int, str]:
+    """Write a new node with an identity of its own and return its id and its resource id."""
     node_id = ledger.new_id()
-    unit.run(_INSERT, _values(ledger.store_id, node_id, row))
-    return node_id
+    values = _values(ledger.store_id, node_id, row)
+    unit.run(_INSERT, values)
+    return node_id, str(values["resource_id"])
 
 
 def insert_nodes(unit: Unit, store_id: int, rows: list[tuple[int, NodeRow]]) -> None:
@@ -117,23 +167,47 @@ def insert_nodes(unit: Unit, store_id: int, rows: list[tuple[int, NodeRow]]) -> 
 
 
 def replace_body(
-    unit: Unit, ledger: Ledger, node_id: int, *, body_id: int, stored: Stored, content_type: str | None, now_us: int
-) -> list[str]:
-    """Give a node another body and return the blobs that nobody names any more."""
+    unit: Unit, ledger: Ledger, node_id: int, *, stored: Stored, content_type: str | None, modified_us: int
+) -> None:
+    """Give a node another body. The old one goes unless another node names it."""
     old = unit.one(_BODY_ID, {"s": ledger.store_id, "n": node_id})
     unit.run(
         _REPLACE,
         {
             "s": ledger.store_id,
             "n": node_id,
-            "body_id": body_id,
+            "body_id": insert_body(unit, ledger, stored),
             "etag": stored.sha256,
             "length": stored.length,
             "type": content_type,
-            "modified_us": now_us,
+            "modified_us": modified_us,
         },
     )
-    return drop_bodies(unit, ledger.store_id, [old[0]] if old and old[0] is not None else [])
+    _drop_bodies(unit, ledger, [row_id for row_id in old or () if row_id is not None])
+
+
+def get_member(unit: Unit, store_id: int, node_id: int) -> Member:
+    """Return one node, without a name.
+
+    Raises:
+        NotFound: there is no such node.
+    """
+    row = unit.one(_MEMBER, {"s": store_id, "n": node_id})
+    if row is None:
+        raise NotFound(str(node_id))
+    return _member("", row)
+
+
+def list_contents(unit: Unit, store_id: int, parent_ids: list[int]) -> dict[int, list[Member]]:
+    """Return the members of many collections by the node of the collection."""
+    found: defaultdict[int, list[Member]] = defaultdict(list)
+    for parent_id, name, *row in unit.each(_CONTENTS, {"s": store_id, "ps": array(parent_ids)}):
+        found[parent_id].append(_member(name, row))
+    return found
+
+
+def _member(name: str, row: Sequence[Any]) -> Member:
+    return Member(name, row[0], int(row[1] == KIND_COLLECTION), *row[2:])
 
 
 def find_body(unit: Unit, store_id: int, node_id: int) -> Stored | None:
@@ -142,26 +216,24 @@ def find_body(unit: Unit, store_id: int, node_id: int) -> Stored | None:
     return None if row is None else Stored._make(row)
 
 
-def drop_bodies(unit: Unit, store_id: int, body_ids: list[int]) -> list[str]:
-    """Delete the rows of bodies that no node names and return the blobs they were in."""
-    if not body_ids:
-        return []
-    return [row[0] for row in unit.all(_DROP_BODIES, {"s": store_id, "ids": array(body_ids)}) if row[0] is not None]
-
-
-def end_unbound(unit: Unit, ledger: Ledger, number: int) -> list[str]:
+def end_unbound(unit: Unit, ledger: Ledger, number: int) -> None:
     """End the nodes that lost their last client-made binding at a number: their bodies go, and their charge.
 
-    The rows of the nodes stay until their tombstones are swept. Returns the blobs that nobody names any more.
+    The rows of the nodes stay until their tombstones are swept.
     """
     store_id = ledger.store_id
     dying = unit.all(_DYING, {"s": store_id, "number": number})
     if not dying:
-        return []
+        return
     ids = array(row[0] for row in dying)
     held = unit.one(_PROPERTY_BYTES, {"s": store_id, "ids": ids})
     ledger.used_bytes -= sum(row[2] or 0 for row in dying) + (held[0] if held else 0)
     bodies = [row[1] for row in dying if row[1] is not None]
     if bodies:
         unit.run(_CLEAR_BODIES, {"s": store_id, "ids": ids})
-    return drop_bodies(unit, store_id, bodies)
+        _drop_bodies(unit, ledger, bodies)
+
+
+def _drop_bodies(unit: Unit, ledger: Ledger, body_ids: list[int]) -> None:
+    rows = unit.all(_DROP_BODIES, {"s": ledger.store_id, "ids": array(body_ids)})
+    ledger.dropped += [row[0] for row in rows if row[0] is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
@@ -85,6 +85,8 @@ class Ledger:
     next_id: int
     used_bytes: int
     sampled_us: int
+    dropped: list[str] = field(default_factory=list)
+    """Blobs that this unit left without a name: their files go after the commit."""
 
     @property
     def store_id(self) -> int:

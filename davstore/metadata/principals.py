@@ -1,0 +1,178 @@
+"""Users and devices: the global tables of who may ask (DECISIONS 14, 22)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, insert, null, select, update
+
+from davstore.metadata.tables import device, store, user
+from davstore.metadata.unit import Statement, Unit
+from davstore.model.principals import Device, DeviceClass, User
+
+_USER = (user.c.id, user.c.name, user.c.store_id, user.c.version, user.c.disabled)
+_DEVICE = (device.c.id, device.c.user_id, device.c.name, device.c["class"], device.c.revoked)
+
+_CREDENTIALS = Statement(select(*_USER, user.c.password_hash).where(user.c.name == bindparam("name")))
+_ENROLLED = Statement(
+    select(*_USER, *_DEVICE, device.c.secret_sha256)
+    .select_from(device.join(user, user.c.id == device.c.user_id))
+    .where(device.c.id == bindparam("device_id"))
+)
+_ACCOUNTS = Statement(
+    select(*_USER, user.c.created_us, store.c.used_bytes, store.c.quota_bytes)
+    .select_from(user.join(store, store.c.id == user.c.store_id))
+    .order_by(user.c.name)
+)
+_ADD_USER = Statement(
+    insert(user).values(
+        name=bindparam("name"),
+        password_hash=bindparam("password_hash"),
+        version=1,
+        disabled=0,
+        store_id=bindparam("store_id"),
+        created_us=bindparam("created_us"),
+    )
+)
+_SET_PASSWORD = Statement(
+    update(user)
+    .where(user.c.name == bindparam("of"))
+    .values(password_hash=bindparam("password_hash"), version=user.c.version + 1)
+)
+_SET_DISABLED = Statement(
+    update(user)
+    .where(user.c.name == bindparam("of"))
+    .values(disabled=bindparam("disabled"), version=user.c.version + 1)
+)
+_DEVICES = Statement(
+    select(*_DEVICE, device.c.created_us, device.c.seen_us, device.c.round_us, device.c.token)
+    .where(device.c.user_id == bindparam("user_id"))
+    .order_by(device.c.name, device.c.created_us)
+)
+_ADD_DEVICE = Statement(
+    insert(device).values(
+        {
+            "id": bindparam("id"),
+            "user_id": bindparam("user_id"),
+            "name": bindparam("name"),
+            "class": bindparam("class"),
+            "secret_sha256": bindparam("secret_sha256"),
+            "revoked": 0,
+            "created_us": bindparam("created_us"),
+            "seen_us": null(),
+            "round_us": null(),
+            "token": null(),
+        }
+    )
+)
+_REVOKE = Statement(update(device).where(device.c.id == bindparam("of")).values(revoked=1))
+_SEEN = Statement(
+    update(device)
+    .where(device.c.id == bindparam("of"))
+    .values(seen_us=bindparam("seen_us"), round_us=bindparam("round_us"), token=bindparam("token"))
+)
+
+
+class Credentials(NamedTuple):
+    """A user and what its password is judged by."""
+
+    user: User
+    password_hash: str
+
+
+class Enrolled(NamedTuple):
+    """A device, its user, and what its secret is judged by."""
+
+    user: User
+    device: Device
+    secret_sha256: str
+
+
+class Account(NamedTuple):
+    """A user as the operator sees it."""
+
+    user: User
+    created_us: int
+    used_bytes: int
+    quota_bytes: int | None
+
+
+class DeviceFacts(NamedTuple):
+    """A device as the operator sees it: when it last synchronised, and how far it was told to be."""
+
+    device: Device
+    created_us: int
+    seen_us: int | None
+    round_us: int | None
+    token: str | None
+
+
+def find_credentials(unit: Unit, name: str) -> Credentials | None:
+    """Return the user of a name."""
+    row = unit.one(_CREDENTIALS, {"name": name})
+    return Credentials(_user(row), row[5]) if row else None
+
+
+def find_enrolled(unit: Unit, device_id: str) -> Enrolled | None:
+    """Return the device of an id, revoked or not, with its user."""
+    row = unit.one(_ENROLLED, {"device_id": device_id})
+    return Enrolled(_user(row), _device(row[5:]), row[10]) if row else None
+
+
+def list_accounts(unit: Unit) -> list[Account]:
+    """Return all users by name."""
+    return [Account(_user(row), *row[5:]) for row in unit.all(_ACCOUNTS, {})]
+
+
+def add_user(unit: Unit, name: str, *, password_hash: str, store_id: int, now_us: int) -> None:
+    """Write a new user. That the name is free is the caller's to see."""
+    unit.run(_ADD_USER, {"name": name, "password_hash": password_hash, "store_id": store_id, "created_us": now_us})
+
+
+def set_password(unit: Unit, name: str, password_hash: str) -> bool:
+    """Replace a password; False: there is no such user."""
+    return unit.run(_SET_PASSWORD, {"of": name, "password_hash": password_hash}) > 0
+
+
+def set_disabled(unit: Unit, name: str, *, disabled: bool) -> bool:
+    """Shut a user out with all its devices, or let it in again; False: there is no such user."""
+    return unit.run(_SET_DISABLED, {"of": name, "disabled": int(disabled)}) > 0
+
+
+def list_devices(unit: Unit, user_id: int) -> list[DeviceFacts]:
+    """Return a user's devices by name, revoked ones too."""
+    return [DeviceFacts(_device(row), *row[5:]) for row in unit.all(_DEVICES, {"user_id": user_id})]
+
+
+def add_device(unit: Unit, added: Device, *, secret_sha256: str, now_us: int) -> None:
+    """Write a new device. That the name is free is the caller's to see."""
+    unit.run(
+        _ADD_DEVICE,
+        {
+            "id": added.id,
+            "user_id": added.user_id,
+            "name": added.name,
+            "class": added.device_class.value,
+            "secret_sha256": secret_sha256,
+            "created_us": now_us,
+        },
+    )
+
+
+def revoke_device(unit: Unit, device_id: str) -> None:
+    """Refuse a device from now on."""
+    unit.run(_REVOKE, {"of": device_id})
+
+
+def record_seen(unit: Unit, device_id: str, *, seen_us: int, round_us: int, token: str) -> None:
+    """Write down when a device was last seen, when its last accepted round began and which token it was given."""
+    unit.run(_SEEN, {"of": device_id, "seen_us": seen_us, "round_us": round_us, "token": token})
+
+
+def _user(row: Sequence[Any]) -> User:
+    return User(row[0], row[1], row[2], row[3], bool(row[4]))
+
+
+def _device(row: Sequence[Any]) -> Device:
+    return Device(row[0], row[1], row[2], DeviceClass(row[3]), bool(row[4]))

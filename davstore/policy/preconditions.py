@@ -1,0 +1,40 @@
+"""The conditions of HTTP, judged on the facts of one resource (RFC 9110 §13)."""
+
+from __future__ import annotations
+
+import enum
+
+from davstore.model.conditions import ETagList, Preconditions
+
+
+class Verdict(enum.Enum):
+    """What the conditions say."""
+
+    PASS = "pass"  # noqa: S105  not a password
+    FAILED = "failed"
+    NOT_MODIFIED = "not modified"
+
+
+def judge(conditions: Preconditions, *, exists: bool, etag: str | None, modified_us: int | None, safe: bool) -> Verdict:
+    """Judge the conditions in the order of RFC 9110 §13.2.2; `safe` is GET or HEAD.
+
+    A resource without an etag (a collection) matches only `*`. Times count in whole seconds, as in the headers.
+    """
+    modified = None if modified_us is None else modified_us // 1_000_000
+    if conditions.if_match is not None:
+        if not _matches(conditions.if_match, exists=exists, etag=etag, weakly=False):
+            return Verdict.FAILED
+    elif conditions.if_unmodified_since is not None and (modified or 0) > conditions.if_unmodified_since:
+        return Verdict.FAILED
+    if conditions.if_none_match is not None:
+        if _matches(conditions.if_none_match, exists=exists, etag=etag, weakly=True):
+            return Verdict.NOT_MODIFIED if safe else Verdict.FAILED
+    elif safe and conditions.if_modified_since is not None and modified is not None:
+        return Verdict.NOT_MODIFIED if modified <= conditions.if_modified_since else Verdict.PASS
+    return Verdict.PASS
+
+
+def _matches(tags: ETagList, *, exists: bool, etag: str | None, weakly: bool) -> bool:
+    if tags.any:
+        return exists
+    return etag is not None and (etag in tags.strong or (weakly and etag in tags.weak))

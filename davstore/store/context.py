@@ -1,0 +1,71 @@
+"""Who asks, when, and of which house: the first argument of every use case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from davstore.blobs import Blobs
+from davstore.errors import QuotaExceeded
+from davstore.metadata import stores, uploads
+from davstore.metadata.engine import Database
+from davstore.metadata.stores import Ledger
+from davstore.metadata.unit import Unit
+from davstore.model.principals import Principal
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the use cases bound; the settings say how."""
+
+    inline_bytes: int = 65_536
+    propfind_members: int = 10_000
+    sync_rows: int = 10_000
+    properties_per_node: int = 1_000
+    upload_seconds: int = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request's view of the house. `now_us` is the request's time in microseconds since the epoch."""
+
+    database: Database
+    blobs: Blobs
+    principal: Principal
+    now_us: int
+    limits: Limits = field(default_factory=Limits)
+
+    def write(self, owner: str, work: Callable[[Unit, Ledger], T]) -> T:
+        """Run work with the owner's store locked, and write its counters back; nothing stays of a failure.
+
+        Raises:
+            NotFound: nobody of that name has a store.
+            QuotaExceeded: work added more than the quota has room for.
+        """
+
+        def locked(unit: Unit) -> tuple[T, Ledger]:
+            ledger = stores.lock(unit, owner)
+            value = work(unit, ledger)
+            if ledger.used_bytes > ledger.facts.used_bytes:
+                require_room(unit, ledger, 0, now_us=self.now_us)
+            stores.settle(unit, ledger, now_us=self.now_us)
+            return value, ledger
+
+        value, ledger = self.database.write(locked)
+        for blob in ledger.dropped:
+            self.blobs.delete(ledger.store_id, blob)
+        return value
+
+
+def require_room(unit: Unit, ledger: Ledger, needed_bytes: int, *, now_us: int) -> None:
+    """Raise QuotaExceeded unless the store has room for more, beside what is promised to uploads under way."""
+    quota = ledger.facts.quota_bytes
+    if quota is None:
+        return
+    taken = ledger.used_bytes + uploads.sum_reserved(unit, ledger.store_id, now_us=now_us)
+    if taken + needed_bytes > quota:
+        grown = ledger.used_bytes - ledger.facts.used_bytes
+        raise QuotaExceeded(used_bytes=ledger.facts.used_bytes, limit_bytes=quota, needed_bytes=needed_bytes + grown)

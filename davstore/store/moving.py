@@ -1,0 +1,143 @@
+"""COPY and MOVE within a store: all of a tree or nothing (DECISIONS 16), in one unit."""
+
+from __future__ import annotations
+
+from davstore.errors import ForeignDestination, NotFound, PreconditionFailed, SourceIsDestination
+from davstore.metadata import bindings, nodes, properties
+from davstore.metadata.bindings import Place
+from davstore.metadata.nodes import Member, NodeRow
+from davstore.metadata.stores import Ledger
+from davstore.metadata.tables import MADE_HOME
+from davstore.metadata.unit import Unit
+from davstore.model.conditions import NONE, Preconditions
+from davstore.model.nodes import Resource
+from davstore.model.paths import Path
+from davstore.store.context import Context
+from davstore.store.guarding import require, require_parent
+from davstore.store.writing import end_tree
+
+
+def move(
+    context: Context, source: Path, destination: Path, conditions: Preconditions = NONE, *, overwrite: bool
+) -> bool:
+    """Bind a resource, with all that lies beneath it, to another place; True when that place was unmapped.
+
+    Raises:
+        NotFound, ParentMissing, NameNotAllowed, PreconditionFailed.
+        MethodNotAllowed: source or destination is the root.
+        SourceIsDestination: one of the places lies in the other.
+        ForeignDestination: the destination is in another store.
+    """
+
+    def work(unit: Unit, ledger: Ledger) -> bool:
+        resource, from_id, old, to_id = _both_ends(unit, ledger, source, destination, conditions, overwrite)
+        if source.holds(destination) or destination.holds(source):
+            raise SourceIsDestination(source.name)
+        bindings.close(unit, ledger, from_id, source.name)
+        closed = None if old is None else bindings.close(unit, ledger, to_id, destination.name)
+        bindings.bind(
+            unit,
+            ledger,
+            to_id,
+            destination.name,
+            node_id=resource.node_id,
+            is_collection=bool(resource.is_collection),
+            made=MADE_HOME,
+            moved=True,
+        )
+        if old is not None and closed is not None:  # after mapping: source and target may be one node
+            end_tree(unit, ledger, old, closed)
+        return old is None
+
+    return context.write(source.store, work)
+
+
+def copy(
+    context: Context,
+    source: Path,
+    destination: Path,
+    conditions: Preconditions = NONE,
+    *,
+    overwrite: bool,
+    recursive: bool,
+) -> bool:
+    """Make new resources with the bodies and dead properties of others; True when the destination was unmapped.
+
+    Bodies are shared, not copied, and charged again (DECISIONS 13, 30).
+
+    Raises:
+        As move, and QuotaExceeded.
+    """
+
+    def work(unit: Unit, ledger: Ledger) -> bool:
+        resource, _, old, to_id = _both_ends(unit, ledger, source, destination, conditions, overwrite)
+        if source == destination or destination.holds(source) or (recursive and source.holds(destination)):
+            raise SourceIsDestination(source.name)
+        closed = None if old is None else bindings.close(unit, ledger, to_id, destination.name)
+        _plant(unit, ledger, resource, to_id, destination.name, recursive=recursive, now_us=context.now_us)
+        if old is not None and closed is not None:
+            end_tree(unit, ledger, old, closed)
+        return old is None
+
+    return context.write(source.store, work)
+
+
+def _both_ends(
+    unit: Unit, ledger: Ledger, source: Path, destination: Path, conditions: Preconditions, overwrite: bool
+) -> tuple[Resource, int, Resource | None, int]:
+    """Return the source and its parent's node, what is at the destination, and the node of that place's parent."""
+    place = bindings.resolve(unit, ledger.facts, source.names)
+    require(unit, ledger.facts, place.resource, conditions)
+    if place.resource is None:
+        raise NotFound(source.name)
+    if destination.store != source.store:
+        raise ForeignDestination(destination.store)
+    from_id = require_parent(place, source)
+    target: Place = bindings.resolve(unit, ledger.facts, destination.names)
+    to_id = require_parent(target, destination)
+    if target.resource is not None and not overwrite:
+        raise PreconditionFailed("the destination exists")
+    return place.resource, from_id, target.resource, to_id
+
+
+def _plant(
+    unit: Unit, ledger: Ledger, source: Resource, parent_id: int, name: str, *, recursive: bool, now_us: int
+) -> None:
+    """Make the copies, parents before children, each mapping under a number of its own."""
+    copied: dict[int, int] = {}
+    new_nodes: list[tuple[int, NodeRow]] = []
+    new_bindings: list[dict[str, object]] = []
+
+    def add(old: Member, to_parent: int, to_name: str) -> None:
+        node_id, number = ledger.new_id(), ledger.number()
+        copied[old.node_id] = node_id
+        row = NodeRow(bool(old.is_coll), old.body_id, old.etag, old.length, old.content_type, now_us, now_us)
+        new_nodes.append((node_id, row))
+        new_bindings.append(
+            {
+                "store_id": ledger.store_id,
+                "parent_id": to_parent,
+                "name": to_name,
+                "node_id": node_id,
+                "is_coll": old.is_coll,
+                "moved": 0,
+                "made": MADE_HOME,
+                "mapped": number,
+                "changed": number,
+            }
+        )
+        ledger.used_bytes += old.length or 0
+
+    add(nodes.get_member(unit, ledger.store_id, source.node_id), parent_id, name)
+    if recursive and source.is_collection:
+        beneath = bindings.list_collections_beneath(unit, ledger.store_id, source.node_id)
+        order = [source.node_id, *(row.node_id for row in beneath)]
+        contents = nodes.list_contents(unit, ledger.store_id, order)
+        for collection in order:
+            for member in contents.get(collection, []):
+                add(member, copied[collection], member.name)
+    nodes.insert_nodes(unit, ledger.store_id, new_nodes)
+    bindings.insert_bindings(unit, new_bindings)
+    for old_id, elements in properties.list_properties(unit, ledger.store_id, copied).items():
+        properties.set_properties(unit, ledger.store_id, copied[old_id], elements)
+        ledger.used_bytes += sum(map(len, elements.values()))

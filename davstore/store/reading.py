@@ -1,0 +1,117 @@
+"""Looking: listings and bodies, each from one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from davstore.blobs import Reader
+from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
+from davstore.metadata import bindings, nodes, properties, stores
+from davstore.metadata.nodes import Stored
+from davstore.metadata.unit import Unit
+from davstore.model.nodes import Resource, StoreFacts
+from davstore.model.paths import Path
+from davstore.store.context import Context
+
+
+class Listing(NamedTuple):
+    """A resource and what is asked of its members; `properties` maps node ids to dead properties, if asked for."""
+
+    facts: StoreFacts
+    top: Resource
+    members: list[Resource]
+    properties: dict[int, dict[str, bytes]]
+
+
+class Body:
+    """The bytes of a resource as one snapshot saw them; they stay readable whatever happens to the resource."""
+
+    __slots__ = ("_inline", "_reader", "length", "sha256")
+
+    def __init__(self, stored: Stored, reader: Reader | None) -> None:
+        self.length = stored.length
+        self.sha256 = stored.sha256
+        self._inline = stored.inline
+        self._reader = reader
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the bytes of [start, stop) in pieces. Raises CorruptBlob when they are not all there."""
+        if self._reader is not None:
+            yield from self._reader.read(start, stop)
+        elif self._inline is not None:
+            yield self._inline[start:stop]
+
+    def close(self) -> None:
+        """Let go of the bytes."""
+        if self._reader is not None:
+            self._reader.close()
+
+
+class Content(NamedTuple):
+    """A resource and its body; a collection has none."""
+
+    facts: StoreFacts
+    resource: Resource
+    body: Body | None
+
+
+def describe(context: Context, path: Path, *, depth: int | None, dead: bool = False) -> Listing:
+    """Return a resource, its members (depth 1) or all that lies beneath (None), with dead properties if asked.
+
+    Raises:
+        NotFound: nothing is there.
+        InfiniteDepth: more lies beneath than may be listed at once.
+    """
+
+    def work(unit: Unit) -> Listing:
+        facts = stores.get(unit, path.store)
+        top = bindings.resolve(unit, facts, path.names).resource
+        if top is None:
+            raise NotFound(path.name)
+        members: list[Resource] = []
+        if top.is_collection and depth == 1:
+            members = bindings.list_members(unit, facts.id, top.node_id, path.names)
+        elif top.is_collection and depth is None:
+            members = _everything_beneath(unit, facts.id, top, limit=context.limits.propfind_members)
+        ids = [top.node_id, *(member.node_id for member in members)] if dead else []
+        return Listing(facts, top, members, properties.list_properties(unit, facts.id, ids) if dead else {})
+
+    return context.database.read(work)
+
+
+def _everything_beneath(unit: Unit, store_id: int, top: Resource, *, limit: int) -> list[Resource]:
+    names = {top.node_id: top.names}
+    for row in bindings.list_collections_beneath(unit, store_id, top.node_id, limit=limit + 1):
+        names[row.node_id] = (*names[row.parent_id], row.name)
+    members = bindings.list_members_of(unit, store_id, names, limit=limit + 1) if len(names) <= limit else []
+    if len(names) > limit or len(members) > limit:
+        raise InfiniteDepth(f"more than {limit} members")
+    return members
+
+
+def open_resource(context: Context, path: Path) -> Content:
+    """Return a resource with its body open for reading.
+
+    Raises:
+        NotFound: nothing is there.
+        CorruptBlob: the body is lost.
+    """
+
+    def work(unit: Unit) -> Content:
+        facts = stores.get(unit, path.store)
+        resource = bindings.resolve(unit, facts, path.names).resource
+        if resource is None:
+            raise NotFound(path.name)
+        if resource.is_collection:
+            return Content(facts, resource, None)
+        stored = nodes.find_body(unit, facts.id, resource.node_id)
+        if stored is None:
+            raise CorruptBlob(f"node {resource.node_id} of store {facts.id} has no body")
+        reader = None if stored.blob is None else context.blobs.open(facts.id, stored.blob)
+        return Content(facts, resource, Body(stored, reader))
+
+    try:
+        return context.database.read(work)
+    except CorruptBlob:
+        return context.database.read(work)  # replaced since the snapshot: the blob of the new body is there

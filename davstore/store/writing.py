@@ -1,0 +1,305 @@
+"""Making, replacing and deleting: each one unit of work, checked inside it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+
+from davstore.blobs import Staged
+from davstore.errors import (
+    AlreadyExists,
+    DavstoreError,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    PropertiesRefused,
+    Unavailable,
+    Unprocessable,
+)
+from davstore.metadata import bindings, nodes, properties, uploads
+from davstore.metadata.nodes import NodeRow, Stored, empty_collection, leaf
+from davstore.metadata.stores import Ledger
+from davstore.metadata.tables import MADE_HOME
+from davstore.metadata.unit import Unit
+from davstore.model.conditions import NONE, Preconditions
+from davstore.model.nodes import Resource
+from davstore.model.paths import Path
+from davstore.store.context import Context, require_room
+from davstore.store.guarding import require, require_parent
+
+BLOCK_BYTES = 1 << 18
+GROWTH_BYTES = 1 << 20
+"""A chunked upload promises itself a megabyte at a time (DECISIONS 15)."""
+
+NOTHING_REFUSED: Mapping[str, DavstoreError] = MappingProxyType({})
+NO_PROPERTIES: Mapping[str, bytes] = MappingProxyType({})
+
+
+class Source(Protocol):
+    """The body of a request. read returns b'' only at its true end, and raises Malformed when it is cut short."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to size bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewContent:
+    """What a PUT brings; `length` is None for a chunked body."""
+
+    stream: Source
+    length: int | None
+    content_type: str | None
+
+
+class Written(NamedTuple):
+    """What a write left at its URL, and whether the URL was unmapped before."""
+
+    resource: Resource
+    created: bool
+
+
+def put(context: Context, path: Path, content: NewContent, conditions: Preconditions = NONE) -> Written:
+    """Store a body under a URL, whole or not at all.
+
+    Raises:
+        ParentMissing, NameNotAllowed: no collection would hold it, or not under this name.
+        MethodNotAllowed: the URL names a collection.
+        PreconditionFailed: a condition does not hold.
+        Malformed: the body is cut short; nothing is stored.
+        QuotaExceeded, DiskFull: no room; the old body stays.
+    """
+    first = _read_up_to(content.stream, context.limits.inline_bytes + 1, content.length)
+    if len(first) <= context.limits.inline_bytes:
+        if content.length is not None and len(first) != content.length:
+            raise Malformed("the body is shorter than its Content-Length")
+        stored = Stored(first, None, len(first), hashlib.sha256(first).hexdigest())
+        return _put_stored(context, path, stored, content.content_type, conditions)
+    return _put_large(context, path, content, first, conditions)
+
+
+def _read_up_to(stream: Source, wanted: int, length: int | None) -> bytes:
+    wanted = wanted if length is None else min(wanted, length)
+    pieces = []
+    while wanted > 0 and (piece := stream.read(min(wanted, BLOCK_BYTES))):
+        pieces.append(piece)
+        wanted -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _put_large(context: Context, path: Path, content: NewContent, first: bytes, conditions: Preconditions) -> Written:
+    """Admit cheaply, stream to a staged blob, publish, then write the rows in a unit that checks again."""
+    blob = str(uuid.uuid4())
+    expires_us = context.now_us + context.limits.upload_seconds * 1_000_000
+    promised = max(content.length or 0, GROWTH_BYTES)
+
+    def admit(unit: Unit, ledger: Ledger) -> int:
+        old, _ = _check_put(unit, ledger, path, conditions)
+        replaced = 0 if old is None else old.length or 0
+        require_room(unit, ledger, promised - replaced, now_us=context.now_us)
+        uploads.reserve(
+            unit, ledger.store_id, blob, reserved_bytes=promised, expires_us=expires_us, now_us=context.now_us
+        )
+        return ledger.store_id
+
+    store_id = context.write(path.store, admit)
+    staged = context.blobs.stage(store_id, blob)
+    try:
+        stored = _stream(context, path, content, first, _Promise(staged, blob, promised))
+        staged.publish()
+        return _put_stored(context, path, stored, content.content_type, conditions)
+    except Unavailable:  # the commit may have happened: the sweeper judges the blob by its row
+        raise
+    except BaseException:
+        staged.discard()
+        with contextlib.suppress(DavstoreError):  # else the promise expires
+            context.write(path.store, lambda unit, ledger: uploads.release(unit, ledger.store_id, blob))
+        raise
+
+
+class _Promise(NamedTuple):
+    staged: Staged
+    blob: str
+    reserved_bytes: int
+
+
+def _stream(context: Context, path: Path, content: NewContent, first: bytes, promise: _Promise) -> Stored:
+    digest = hashlib.sha256()
+    length, reserved, piece = 0, promise.reserved_bytes, first
+    while piece:
+        length += len(piece)
+        if length > reserved:
+            reserved = _grow(context, path, promise.blob, reserved)
+        digest.update(piece)
+        promise.staged.write(piece)
+        wanted = BLOCK_BYTES if content.length is None else min(BLOCK_BYTES, content.length - length)
+        piece = content.stream.read(wanted) if wanted > 0 else b""
+    if content.length is not None and length != content.length:
+        raise Malformed("the body is shorter than its Content-Length")
+    return Stored(None, promise.blob, length, digest.hexdigest())
+
+
+def _grow(context: Context, path: Path, blob: str, reserved: int) -> int:
+    def work(unit: Unit, ledger: Ledger) -> int:
+        require_room(unit, ledger, GROWTH_BYTES, now_us=context.now_us)
+        uploads.grow(unit, ledger.store_id, blob, reserved + GROWTH_BYTES)
+        return reserved + GROWTH_BYTES
+
+    return context.write(path.store, work)
+
+
+def _check_put(unit: Unit, ledger: Ledger, path: Path, conditions: Preconditions) -> tuple[Resource | None, int]:
+    place = bindings.resolve(unit, ledger.facts, path.names)
+    require(unit, ledger.facts, place.resource, conditions)
+    if place.resource is not None and place.resource.is_collection:
+        raise MethodNotAllowed
+    return place.resource, require_parent(place, path)
+
+
+def _put_stored(
+    context: Context, path: Path, stored: Stored, content_type: str | None, conditions: Preconditions
+) -> Written:
+    def work(unit: Unit, ledger: Ledger) -> Written:
+        old, parent_id = _check_put(unit, ledger, path, conditions)
+        if stored.blob is not None:
+            uploads.release(unit, ledger.store_id, stored.blob)
+        if old is None:
+            body_id = nodes.insert_body(unit, ledger, stored)
+            row = leaf(body_id, stored, content_type, now_us=context.now_us)
+            ledger.used_bytes += stored.length
+            return Written(_map(unit, ledger, parent_id, path, row), created=True)
+        modified_us = max(context.now_us, old.modified_us + 1)
+        nodes.replace_body(unit, ledger, old.node_id, stored=stored, content_type=content_type, modified_us=modified_us)
+        ledger.used_bytes += stored.length - (old.length or 0)
+        return Written(
+            old._replace(
+                etag=stored.sha256,
+                length=stored.length,
+                content_type=content_type,
+                modified_us=modified_us,
+                changed=bindings.touch(unit, ledger, old.node_id),
+            ),
+            created=False,
+        )
+
+    return context.write(path.store, work)
+
+
+def _map(unit: Unit, ledger: Ledger, parent_id: int, path: Path, row: NodeRow) -> Resource:
+    """Make a node and bind it to path."""
+    node_id, resource_id = nodes.insert_node(unit, ledger, row)
+    number = bindings.bind(
+        unit, ledger, parent_id, path.name, node_id=node_id, is_collection=row.is_collection, made=MADE_HOME
+    )
+    names, coll = path.parent.names, int(row.is_collection)
+    facts = (resource_id, row.etag, row.length, row.content_type, row.created_us, row.modified_us)
+    return Resource(names, path.name, node_id, coll, number, *facts)
+
+
+def make_collection(
+    context: Context,
+    path: Path,
+    conditions: Preconditions = NONE,
+    *,
+    elements: Mapping[str, bytes] = NO_PROPERTIES,
+    refused: Mapping[str, DavstoreError] = NOTHING_REFUSED,
+) -> Written:
+    """Make an empty collection with dead properties (RFC 5689), or nothing.
+
+    refused holds the properties that cannot be set at all; they are told after everything else was checked.
+
+    Raises:
+        AlreadyExists, ParentMissing, NameNotAllowed, PreconditionFailed, PropertiesRefused, QuotaExceeded.
+    """
+
+    def work(unit: Unit, ledger: Ledger) -> Written:
+        place = bindings.resolve(unit, ledger.facts, path.names)
+        require(unit, ledger.facts, place.resource, conditions)
+        if place.resource is not None:
+            raise AlreadyExists(path.name)
+        parent_id = require_parent(place, path)
+        row = empty_collection(now_us=context.now_us)
+        resource = _map(unit, ledger, parent_id, path, row)
+        _change_properties(unit, ledger, context, resource.node_id, list(elements.items()), refused)
+        return Written(resource, created=True)
+
+    return context.write(path.store, work)
+
+
+def patch_properties(
+    context: Context,
+    path: Path,
+    changes: Sequence[tuple[str, bytes | None]],
+    conditions: Preconditions = NONE,
+    *,
+    refused: Mapping[str, DavstoreError] = NOTHING_REFUSED,
+) -> Resource:
+    """Set (an element) and remove (None) dead properties in the order given, all of them or none.
+
+    Raises:
+        NotFound, PreconditionFailed, PropertiesRefused, QuotaExceeded.
+    """
+
+    def work(unit: Unit, ledger: Ledger) -> Resource:
+        resource = bindings.resolve(unit, ledger.facts, path.names).resource
+        require(unit, ledger.facts, resource, conditions)
+        if resource is None:
+            raise NotFound(path.name)
+        _change_properties(unit, ledger, context, resource.node_id, changes, refused)
+        return resource._replace(changed=bindings.touch(unit, ledger, resource.node_id))
+
+    return context.write(path.store, work)
+
+
+def _change_properties(
+    unit: Unit,
+    ledger: Ledger,
+    context: Context,
+    node_id: int,
+    changes: Sequence[tuple[str, bytes | None]],
+    refused: Mapping[str, DavstoreError],
+) -> None:
+    if refused:
+        raise PropertiesRefused(dict(refused))
+    if not changes:
+        return
+    old = properties.list_properties(unit, ledger.store_id, [node_id]).get(node_id, {})
+    wanted: dict[str, bytes | None] = {**old, **dict(changes)}
+    new = {name: element for name, element in wanted.items() if element is not None}
+    if len(new) > context.limits.properties_per_node:
+        raise PropertiesRefused({name: Unprocessable("too many properties") for name, _ in changes})
+    touched = [name for name, element in old.items() if new.get(name) != element]
+    properties.remove_properties(unit, ledger.store_id, node_id, touched)
+    fresh = {name: element for name, element in new.items() if old.get(name) != element}
+    properties.set_properties(unit, ledger.store_id, node_id, fresh)
+    ledger.used_bytes += sum(map(len, new.values())) - sum(map(len, old.values()))
+
+
+def delete(context: Context, path: Path, conditions: Preconditions = NONE) -> None:
+    """Delete a resource, or a collection with all that lies beneath it, at once.
+
+    Raises:
+        NotFound, PreconditionFailed; MethodNotAllowed: the root of a store stays.
+    """
+
+    def work(unit: Unit, ledger: Ledger) -> None:
+        place = bindings.resolve(unit, ledger.facts, path.names)
+        require(unit, ledger.facts, place.resource, conditions)
+        if place.resource is None:
+            raise NotFound(path.name)
+        parent_id = require_parent(place, path)
+        number = bindings.close(unit, ledger, parent_id, path.name)
+        end_tree(unit, ledger, place.resource, number)
+
+    context.write(path.store, work)
+
+
+def end_tree(unit: Unit, ledger: Ledger, resource: Resource, number: int) -> None:
+    """Close what lay beneath a binding that was closed at a number, and end the nodes that nothing binds any more."""
+    if resource.is_collection:
+        bindings.close_beneath(unit, ledger, resource.node_id, number)
+    nodes.end_unbound(unit, ledger, number)

@@ -1,0 +1,66 @@
+"""Names of XML elements, in Clark notation: `{namespace}local`, or `local` alone in no namespace."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DAV: Final = "DAV:"
+CPM: Final = "urn:davstore:cpm"
+XML: Final = "http://www.w3.org/XML/1998/namespace"
+
+MAX_NAME_BYTES: Final = 255
+
+
+def clark(namespace: str, local: str) -> str:
+    """Return the Clark name; without braces in no namespace, as lxml has it."""
+    return f"{{{namespace}}}{local}" if namespace else local
+
+
+def split(name: str) -> tuple[str, str]:
+    """Return namespace and local name of a Clark name."""
+    namespace, _, local = name.rpartition("}")
+    return namespace[1:], local
+
+
+# Requests
+PROPFIND: Final = "{DAV:}propfind"
+ALLPROP: Final = "{DAV:}allprop"
+PROPNAME: Final = "{DAV:}propname"
+INCLUDE: Final = "{DAV:}include"
+PROP: Final = "{DAV:}prop"
+PROPERTYUPDATE: Final = "{DAV:}propertyupdate"
+SET: Final = "{DAV:}set"
+REMOVE: Final = "{DAV:}remove"
+MKCOL: Final = "{DAV:}mkcol"
+SYNC_COLLECTION: Final = "{DAV:}sync-collection"
+SYNC_LEVEL: Final = "{DAV:}sync-level"
+LIMIT: Final = "{DAV:}limit"
+NRESULTS: Final = "{DAV:}nresults"
+CONTEXT: Final = "{urn:davstore:cpm}context"
+MODE: Final = "{urn:davstore:cpm}mode"
+BEARER: Final = "{urn:davstore:cpm}bearer"
+
+# Properties
+CREATIONDATE: Final = "{DAV:}creationdate"
+DISPLAYNAME: Final = "{DAV:}displayname"
+GETCONTENTLENGTH: Final = "{DAV:}getcontentlength"
+GETCONTENTTYPE: Final = "{DAV:}getcontenttype"
+GETETAG: Final = "{DAV:}getetag"
+GETLASTMODIFIED: Final = "{DAV:}getlastmodified"
+RESOURCETYPE: Final = "{DAV:}resourcetype"
+RESOURCE_ID: Final = "{DAV:}resource-id"
+SYNC_TOKEN: Final = "{DAV:}sync-token"  # noqa: S105 - the name of an element
+QUOTA_AVAILABLE_BYTES: Final = "{DAV:}quota-available-bytes"
+QUOTA_USED_BYTES: Final = "{DAV:}quota-used-bytes"
+SUPPORTED_REPORT_SET: Final = "{DAV:}supported-report-set"
+SUPPORTED_METHOD_SET: Final = "{DAV:}supported-method-set"
+SUPPORTED_LIVE_PROPERTY_SET: Final = "{DAV:}supported-live-property-set"
+CURRENT_USER_PRINCIPAL: Final = "{DAV:}current-user-principal"
+PRINCIPAL_URL: Final = "{DAV:}principal-URL"
+PRINCIPAL_COLLECTION_SET: Final = "{DAV:}principal-collection-set"
+OWNER: Final = "{DAV:}owner"
+COLLECTION: Final = "{DAV:}collection"
+
+# Preconditions and postconditions (RFC 4918 §16 and the RFCs that add to it)
+CANNOT_MODIFY_PROTECTED_PROPERTY: Final = "{DAV:}cannot-modify-protected-property"
+NUMBER_OF_MATCHES_WITHIN_LIMITS: Final = "{DAV:}number-of-matches-within-limits"

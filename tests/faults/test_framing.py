@@ -65,7 +65,7 @@ LAST = b"GET /last HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
         (b"PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", b"3:abc/a"),
         (b"PUT /a HTTP/1.1\r\nHost: h\r\n\r\n", b"0:/a"),
         (
-            b"PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n0A;x\r\n0123456789\r\n0\r\n\r\n",
+            b"PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:Chunked\r\n\r\n3\r\nabc\r\nA;\r\n0123456789\r\n0\r\n\r\n",
             b"13:abc0123456789/a",
         ),
         (b"PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-T: 1\r\n\r\n", b"0:/a"),

@@ -39,8 +39,8 @@ def tags(name: str) -> tuple[bytes, bytes]:
     prefix = _PREFIXES.get(namespace)
     if prefix is not None:
         return f"<{prefix}:{local}>".encode(), f"</{prefix}:{local}>".encode()
-    uri = escape(namespace).replace(b'"', b"&quot;").replace(b"\n", b"&#10;").replace(b"\t", b"&#9;")
-    return f"<{local} xmlns=".encode() + b'"' + uri + b'">', f"</{local}>".encode()
+    uri = escape(namespace).replace(b'"', b"&quot;")
+    return b'<%b xmlns="%b">' % (local.encode(), uri), b"</%b>" % local.encode()
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,208 @@
+"""Rows that contradict each other: one statement for each kind of damage, all of one store (DECISIONS 37)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+)
+
+from davstore.metadata.tables import (
+    KIND_COLLECTION,
+    KIND_RESOURCE,
+    MADE_THREAD,
+    binding,
+    body,
+    gone,
+    lock,
+    node,
+    property_,
+    store,
+)
+from davstore.metadata.unit import Statement, Unit
+
+_s: BindParameter[int] = bindparam("s")
+_other = binding.alias("other")
+_later = gone.alias("later")
+
+
+def _rows(table: FromClause, what: ColumnElement[Any], *damaged: ColumnElement[bool]) -> Statement:
+    return Statement(select(what).select_from(table).where(table.c.store_id == _s, *damaged))
+
+
+def _no_node(row: FromClause, column: ColumnElement[Any]) -> ColumnElement[bool]:
+    return ~exists().where(node.c.store_id == row.c.store_id, node.c.id == column)
+
+
+def _seq(row: FromClause) -> Any:
+    return select(store.c.seq).where(store.c.id == row.c.store_id).scalar_subquery()
+
+
+_bound = exists().where(
+    binding.c.store_id == node.c.store_id, binding.c.node_id == node.c.id, binding.c.made != MADE_THREAD
+)
+_wrong_kind = exists().where(
+    node.c.store_id == binding.c.store_id,
+    node.c.id == binding.c.node_id,
+    or_(
+        and_(binding.c.is_coll == 1, node.c.kind != KIND_COLLECTION),
+        and_(binding.c.is_coll == 0, node.c.kind == KIND_COLLECTION),
+    ),
+)
+_parent_lives = or_(
+    exists().where(
+        store.c.id == binding.c.store_id,
+        or_(store.c.root_id == binding.c.parent_id, store.c.threads_id == binding.c.parent_id),
+    ),
+    exists().where(
+        _other.c.store_id == binding.c.store_id, _other.c.node_id == binding.c.parent_id, _other.c.is_coll == 1
+    ),
+)
+_DAMAGE: dict[str, Statement] = {
+    "binding names a missing node": _rows(binding, binding.c.name, _no_node(binding, binding.c.node_id)),
+    "binding in a missing node": _rows(binding, binding.c.name, _no_node(binding, binding.c.parent_id)),
+    "binding of another kind than its node": _rows(binding, binding.c.name, _wrong_kind),
+    "binding out of reach": _rows(binding, binding.c.name, ~_parent_lives),
+    "collection bound twice": _rows(
+        binding,
+        binding.c.name,
+        binding.c.is_coll == 1,
+        exists().where(
+            _other.c.store_id == binding.c.store_id,
+            _other.c.node_id == binding.c.node_id,
+            _other.c.mapped != binding.c.mapped,
+        ),
+    ),
+    "tombstone names a missing node": _rows(gone, gone.c.name, _no_node(gone, gone.c.node_id)),
+    "tombstone in a missing node": _rows(gone, gone.c.name, _no_node(gone, gone.c.parent_id)),
+    "property of a missing node": _rows(property_, property_.c.name, _no_node(property_, property_.c.node_id)),
+    "lock of a missing node": _rows(lock, lock.c.token, _no_node(lock, lock.c.node_id)),
+    "node names a missing body": _rows(
+        node,
+        node.c.id,
+        node.c.body_id.is_not(None),
+        ~exists().where(body.c.store_id == node.c.store_id, body.c.id == node.c.body_id),
+    ),
+    "node without its body": _rows(node, node.c.id, node.c.kind == KIND_RESOURCE, node.c.body_id.is_(None), _bound),
+    "node of another length or digest than its body": _rows(
+        node,
+        node.c.id,
+        exists().where(
+            body.c.store_id == node.c.store_id,
+            body.c.id == node.c.body_id,
+            or_(body.c.length != node.c.length, body.c.sha256 != node.c.etag),
+        ),
+    ),
+    "body that nobody names": _rows(
+        body, body.c.id, ~exists().where(node.c.store_id == body.c.store_id, node.c.body_id == body.c.id)
+    ),
+    "body both inline and in a blob, or neither": _rows(
+        body, body.c.id, body.c.inline.is_(None) == body.c.blob.is_(None)
+    ),
+    "body of another length than its row": _rows(body, body.c.id, func.length(body.c.inline) != body.c.length),
+    "broken interval": _rows(
+        binding, binding.c.name, or_(binding.c.mapped > binding.c.changed, binding.c.changed > _seq(binding))
+    ),
+    "broken closed interval": _rows(
+        gone, gone.c.name, or_(gone.c.mapped >= gone.c.unmapped, gone.c.unmapped > _seq(gone))
+    ),
+    "overlapping intervals": _rows(
+        gone,
+        gone.c.name,
+        or_(
+            exists().where(
+                binding.c.store_id == gone.c.store_id,
+                binding.c.parent_id == gone.c.parent_id,
+                binding.c.name == gone.c.name,
+                binding.c.mapped < gone.c.unmapped,
+            ),
+            exists().where(
+                _later.c.store_id == gone.c.store_id,
+                _later.c.parent_id == gone.c.parent_id,
+                _later.c.name == gone.c.name,
+                _later.c.unmapped > gone.c.unmapped,
+                _later.c.mapped < gone.c.unmapped,
+            ),
+        ),
+    ),
+}
+_lengths: Select[Any] = select(func.coalesce(func.sum(node.c.length), 0)).where(node.c.store_id == _s, _bound)
+_elements: Select[Any] = (
+    select(func.coalesce(func.sum(func.length(property_.c.element)), 0))
+    .select_from(property_.join(node, and_(node.c.store_id == property_.c.store_id, node.c.id == property_.c.node_id)))
+    .where(
+        property_.c.store_id == _s,
+        or_(_bound, exists().where(store.c.id == node.c.store_id, store.c.root_id == node.c.id)),
+    )
+)
+_COUNTERS = Statement(
+    select(
+        store.c.used_bytes,
+        _lengths.scalar_subquery(),
+        _elements.scalar_subquery(),
+        store.c.next_id,
+        select(func.coalesce(func.max(node.c.id), 0)).where(node.c.store_id == _s).scalar_subquery(),
+        select(func.coalesce(func.max(body.c.id), 0)).where(body.c.store_id == _s).scalar_subquery(),
+        store.c.seq,
+        store.c.floor,
+    ).where(store.c.id == _s)
+)
+_BODIES = Statement(
+    select(body.c.id, body.c.inline, body.c.blob, body.c.length, body.c.sha256)
+    .where(body.c.store_id == _s, body.c.id > bindparam("after"))
+    .order_by(body.c.id)
+    .limit(100)
+)
+_PAGES = Statement(text("PRAGMA integrity_check"))
+
+
+class BodyRow(NamedTuple):
+    """A body as its row says it is."""
+
+    id: int
+    inline: bytes | None
+    blob: str | None
+    length: int
+    sha256: str
+
+
+def each_damage(unit: Unit, store_id: int) -> Iterator[tuple[str, str]]:
+    """Yield a kind of damage and the row that has it, for every row of a store that contradicts another."""
+    for kind, statement in _DAMAGE.items():
+        for row in unit.all(statement, {"s": store_id}):
+            yield kind, str(row[0])
+    counters = unit.one(_COUNTERS, {"s": store_id})
+    if counters is not None:
+        used, lengths, elements, next_id, last_node, last_body, seq, floor = counters
+        if used != lengths + elements:
+            yield "counter does not add up", f"{used} bytes used, {lengths + elements} counted"
+        if next_id <= max(last_node, last_body):
+            yield "counter does not add up", f"the next id is {next_id}, {max(last_node, last_body)} is given"
+        if floor > seq:
+            yield "counter does not add up", f"floor {floor} is above {seq}"
+
+
+def each_body(unit: Unit, store_id: int) -> Iterator[BodyRow]:
+    """Yield every body of a store."""
+    after = 0
+    while rows := unit.all(_BODIES, {"s": store_id, "after": after}):
+        yield from map(BodyRow._make, rows)
+        after = rows[-1][0]
+
+
+def each_bad_page(unit: Unit) -> Iterator[str]:
+    """Yield what SQLite's own check says of its pages; PostgreSQL checks its pages itself."""
+    if unit.dialect.name == "sqlite":
+        yield from (row[0] for row in unit.all(_PAGES, {}) if row[0] != "ok")

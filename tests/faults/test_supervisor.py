@@ -51,8 +51,9 @@ class Served:
 
     def workers(self) -> set[int]:
         """Return the ids of the worker processes that live."""
-        listed = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
-        return {int(word) for word in listed.stdout.split()}
+        return {
+            int(word) for word in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        }
 
 
 @pytest.fixture

@@ -5,13 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+from davstore.blobs import Blobs
+from davstore.blobs.local import LocalBlobs
 from davstore.errors import NotFound, Unavailable
+from davstore.metadata.engine import Database, open_database
+from davstore.metadata.migrate import migrate
 from davstore.middleware.access_log import AccessLog
 from davstore.middleware.health import Health
 from davstore.settings import Settings
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class House(NamedTuple):
+    """Where everything is kept."""
+
+    database: Database
+    blobs: Blobs
+
+
+def open_house(settings: Settings) -> House:
+    """Open the database and the blobs, with the tables up to date."""
+    directory = settings.data.path
+    database = open_database(settings.database.url, directory)
+    migrate(database)
+    return House(database, LocalBlobs(directory / "blobs"))
 
 
 class FirstUser(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from davstore.cli.check import check
 from davstore.cli.serve import serve
 
 
@@ -13,4 +14,5 @@ def main() -> None:
     """Network message and media storage that a person's devices share."""
 
 
+main.add_command(check)
 main.add_command(serve)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from davstore.model.principals import DeviceClass
+from davstore.model.rounds import Round
 
 PROVIDER = "provider"
 """The voice of policy.toml. The user's and the device's own voices come with preferences."""
@@ -54,18 +55,6 @@ class Rule:
     def specificity(self) -> tuple[bool, bool, bool]:
         """How narrowly the rule selects, to compare with others."""
         return self.device is not None, self.user is not None, self.device_class is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """The last accepted round of one device in one collection.
-
-    To ask with one of tokens is to repeat or to continue it: the token it began with, the one last asked with, and the
-    one that a truncated page gave. A listing has none.
-    """
-
-    started_us: int
-    tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

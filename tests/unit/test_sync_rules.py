@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from davstore.model.principals import DeviceClass
+from davstore.model.rounds import Round
 from davstore.policy.sync_rules import (
     Accept,
     Attempt,
@@ -16,7 +17,6 @@ from davstore.policy.sync_rules import (
     Defer,
     Mode,
     Reject,
-    Round,
     Rule,
     covers,
     decide,

@@ -1,0 +1,123 @@
+"""From credentials to a principal: the one way in for every entrance (DECISIONS 22, 35; RELIABILITY promise 9).
+
+The rows of user and device are read on each request, so a change of password, a revocation and a disabled user count
+at once in every worker. What is remembered saves the hash only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import re
+import secrets
+
+from davstore.errors import Throttled, Unauthenticated
+from davstore.metadata import principals
+from davstore.metadata.engine import Database
+from davstore.metadata.principals import Credentials
+from davstore.metadata.throttle import Throttle
+from davstore.model.principals import Principal, User
+from davstore.protocol.authorization import Basic, Bearer
+from davstore.store.hashing import DUMMY, Passwords
+
+_SECRET = re.compile(r"dvs_([0-9a-f]{16})_[0-9a-f]{64}")
+_NO_DIGEST = "0" * 64
+
+
+def new_secret() -> tuple[str, str]:
+    """Return the id and the whole text of a new device secret, `dvs_<id>_<256 bits>`."""
+    device_id = secrets.token_hex(8)
+    return device_id, f"dvs_{device_id}_{secrets.token_hex(32)}"
+
+
+def digest(secret: str) -> str:
+    """Return what is stored of a device secret: 256 random bits need no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Authenticator:
+    """Judges credentials for one process."""
+
+    def __init__(self, database: Database, throttle: Throttle, passwords: Passwords) -> None:
+        self._database = database
+        self._throttle = throttle
+        self._passwords = passwords
+        self._key = secrets.token_bytes(32)
+        self._verified: dict[int, bytes] = {}
+
+    def authenticate(self, credentials: Basic | Bearer, *, address: str, now_us: int) -> Principal:
+        """Return who it is. A password may be a device's secret; a bearer token must be one. address is the client's.
+
+        Whoever proves to know a valid secret, or a password that this process has verified before, is never delayed.
+
+        Raises:
+            Unauthenticated: no such user, no such device, the wrong secret, a user disabled, a device revoked.
+            Throttled: too many failures for this user or from this network; nothing was judged.
+        """
+        secret = credentials.token if isinstance(credentials, Bearer) else credentials.password
+        name = credentials.user if isinstance(credentials, Basic) else None
+        keys = _throttle_keys(name, address)
+        match = _SECRET.fullmatch(secret)
+        if match:
+            return self._by_secret(name, match[1], secret, keys=keys, now_us=now_us)
+        if name is None:
+            raise self._failure(keys, now_us)
+        return Principal(self._by_password(name, secret, keys=keys, now_us=now_us))
+
+    def _by_secret(self, name: str | None, device_id: str, secret: str, *, keys: list[str], now_us: int) -> Principal:
+        found = self._database.read(lambda unit: principals.find_enrolled(unit, device_id))
+        right = hmac.compare_digest(digest(secret), found.secret_sha256 if found else _NO_DIGEST)
+        if not found or not right or name not in (None, found.user.name):
+            raise self._failure(keys, now_us)
+        if found.device.revoked or found.user.disabled:  # no guess: it does not count as one
+            raise Unauthenticated("the device is revoked or its user disabled")
+        return Principal(found.user, found.device)
+
+    def _by_password(self, name: str, password: str, *, keys: list[str], now_us: int) -> User:
+        found = self._database.read(lambda unit: principals.find_credentials(unit, name))
+        mark = self._mark(found, password)
+        if not self._is_verified(found, mark):
+            with self._passwords.place():
+                if not self._is_verified(found, mark):  # by another request while this one waited
+                    self._verify(found, password, keys=keys, now_us=now_us)
+        if found is None or found.user.disabled:
+            raise Unauthenticated("the user is disabled")
+        self._verified[found.user.id] = mark
+        return found.user
+
+    def _verify(self, found: Credentials | None, password: str, *, keys: list[str], now_us: int) -> None:
+        """Raise unless the password is right. Throttled is judged in the place: no burst of guesses runs past it."""
+        if wait_seconds := self._throttle.wait_seconds(keys, now_us=now_us):
+            raise Throttled(wait_seconds)
+        right = self._passwords.verify(found.password_hash if found else DUMMY, password)
+        if not right or not found:
+            raise self._failure(keys, now_us)
+
+    def _failure(self, keys: list[str], now_us: int) -> Unauthenticated | Throttled:
+        """Count a failed guess and return the error to raise."""
+        if wait_seconds := self._throttle.wait_seconds(keys, now_us=now_us):
+            return Throttled(wait_seconds)
+        self._throttle.record_failure(keys, now_us=now_us)
+        return Unauthenticated("no such user or device, or the wrong secret")
+
+    def _mark(self, found: Credentials | None, password: str) -> bytes:
+        """Return what a verified password is remembered by. It fits only this row: hash and version are in it."""
+        row = f"{found.user.id} {found.user.version} {found.password_hash}" if found else ""
+        return hmac.digest(self._key, f"{row}\0{password}".encode(), "sha256")
+
+    def _is_verified(self, found: Credentials | None, mark: bytes) -> bool:
+        return found is not None and hmac.compare_digest(self._verified.get(found.user.id, b""), mark)
+
+
+def _throttle_keys(name: str | None, address: str) -> list[str]:
+    """Return what failures are counted by: the account, whether it exists or not, and the /24 or /64 of the client."""
+    keys = [] if name is None else [f"account {hashlib.sha256(name.encode()).hexdigest()}"]
+    try:
+        client = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:  # a local socket has no address
+        return keys
+    if isinstance(client, ipaddress.IPv6Address) and client.ipv4_mapped:
+        client = client.ipv4_mapped
+    bits = 24 if client.version == 4 else 64
+    return [*keys, f"network {ipaddress.ip_network((client, bits), strict=False)}"]

@@ -1,0 +1,146 @@
+"""Users and devices come, change and go. The operator's use cases; nobody asks over HTTP for these."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import NamedTuple
+
+from davstore.errors import AlreadyExists, NotFound, Unprocessable
+from davstore.metadata import principals, stores
+from davstore.metadata.engine import Database
+from davstore.metadata.principals import Account, DeviceFacts
+from davstore.metadata.unit import Unit
+from davstore.model.principals import Device, DeviceClass, User
+from davstore.store.authenticating import digest, new_secret
+from davstore.store.hashing import Passwords
+
+MAX_PASSWORD_BYTES = 1024
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+
+
+class NewDevice(NamedTuple):
+    """A device and its secret, which nobody can read again."""
+
+    device: Device
+    secret: str
+
+
+def new_password() -> str:
+    """Return a random password of 96 bits."""
+    return secrets.token_urlsafe(12)
+
+
+def add_user(database: Database, name: str, password: str, *, now_us: int, quota_bytes: int | None = None) -> None:
+    """Add a user with an empty store.
+
+    Raises:
+        Unprocessable: not a name, not a password, a negative quota.
+        AlreadyExists: there is such a user.
+    """
+    _check_name(name)
+    _check_password(password)
+    if quota_bytes is not None and quota_bytes < 0:
+        raise Unprocessable("a quota is a number of bytes from 0 up")
+    password_hash = Passwords().hash(password)
+
+    def add(unit: Unit) -> None:
+        if principals.find_credentials(unit, name):
+            raise AlreadyExists(f"the user {name} exists")
+        store_id = stores.create(unit, name, now_us=now_us, quota_bytes=quota_bytes)
+        principals.add_user(unit, name, password_hash=password_hash, store_id=store_id, now_us=now_us)
+
+    database.write(add)
+
+
+def set_password(database: Database, name: str, password: str) -> None:
+    """Give a user another password; the old one counts no longer. Devices keep their secrets.
+
+    Raises:
+        Unprocessable: not a password.
+        NotFound: there is no such user.
+    """
+    _check_password(password)
+    password_hash = Passwords().hash(password)
+    if not database.write(lambda unit: principals.set_password(unit, name, password_hash)):
+        raise NotFound(f"there is no user {name}")
+
+
+def set_disabled(database: Database, name: str, *, disabled: bool) -> None:
+    """Shut a user out with all its devices, or let it in again. Its store stays. Raises NotFound."""
+    if not database.write(lambda unit: principals.set_disabled(unit, name, disabled=disabled)):
+        raise NotFound(f"there is no user {name}")
+
+
+def list_users(database: Database) -> list[Account]:
+    """Return all users by name."""
+    return database.read(principals.list_accounts)
+
+
+def add_device(
+    database: Database, user: str, name: str, *, device_class: DeviceClass = DeviceClass.OTHER, now_us: int
+) -> NewDevice:
+    """Enrol a device of a user. The name of a revoked device may be used again: it is another device.
+
+    Raises:
+        Unprocessable: not a name.
+        NotFound: there is no such user.
+        AlreadyExists: the user has such a device.
+    """
+    _check_name(name)
+    device_id, secret = new_secret()
+
+    def add(unit: Unit) -> Device:
+        owner = _get_user(unit, user)
+        if _find_device(unit, owner, name):
+            raise AlreadyExists(f"{user} has a device {name}")
+        added = Device(device_id, owner.id, name, device_class, revoked=False)
+        principals.add_device(unit, added, secret_sha256=digest(secret), now_us=now_us)
+        return added
+
+    return NewDevice(database.write(add), secret)
+
+
+def list_devices(database: Database, user: str) -> list[DeviceFacts]:
+    """Return a user's devices by name, revoked ones too. Raises NotFound."""
+    return database.read(lambda unit: principals.list_devices(unit, _get_user(unit, user).id))
+
+
+def get_device(database: Database, user: str, name: str) -> DeviceFacts:
+    """Return the device of a user that bears a name and is not revoked. Raises NotFound."""
+    return database.read(lambda unit: _get_device(unit, user, name))
+
+
+def revoke_device(database: Database, user: str, name: str) -> None:
+    """Refuse a device from its next request on. Raises NotFound."""
+    database.write(lambda unit: principals.revoke_device(unit, _get_device(unit, user, name).device.id))
+
+
+def _get_user(unit: Unit, name: str) -> User:
+    found = principals.find_credentials(unit, name)
+    if found is None:
+        raise NotFound(f"there is no user {name}")
+    return found.user
+
+
+def _find_device(unit: Unit, owner: User, name: str) -> DeviceFacts | None:
+    facts = principals.list_devices(unit, owner.id)
+    return next((item for item in facts if item.device.name == name and not item.device.revoked), None)
+
+
+def _get_device(unit: Unit, user: str, name: str) -> DeviceFacts:
+    found = _find_device(unit, _get_user(unit, user), name)
+    if found is None:
+        raise NotFound(f"{user} has no device {name}")
+    return found
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise Unprocessable("a name is 1 to 64 of A-Z, a-z, 0-9 and . _ @ + -, and begins with a letter or digit")
+
+
+def _check_password(password: str) -> None:
+    """Refuse what no client could send (RFC 7617 §2)."""
+    if not password or len(password.encode()) > MAX_PASSWORD_BYTES or re.search(r"[\x00-\x1f\x7f]", password):
+        raise Unprocessable(f"a password is 1 to {MAX_PASSWORD_BYTES} bytes without control characters")

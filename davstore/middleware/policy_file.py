@@ -1,0 +1,56 @@
+"""policy.toml as it is now: read again when it changes, without a restart."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from davstore.errors import BadSettings
+from davstore.policy.provider import parse_rules
+from davstore.policy.sync_rules import Rule
+
+log = logging.getLogger("davstore.policy")
+
+
+class PolicyFile:
+    """The rules of a file; without a file there are none. A change that is wrong is logged and not taken over."""
+
+    def __init__(self, file: Path | None) -> None:
+        """Read the file. Raises BadSettings: it is not there or wrong, and there is no last good one to keep."""
+        self._file = file
+        self._stamp = self._look()
+        self._rules = self._read()
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Return the rules in force."""
+        stamp = self._look()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._rules = self._read()
+                log.info("%s: %d rules in force", self._file, len(self._rules))
+            except BadSettings as error:
+                log.error("%s; the last good rules stay in force", error)  # noqa: TRY400  the file is wrong, not we
+        return self._rules
+
+    def _look(self) -> tuple[int, ...] | None:
+        """Return what changes when the file does."""
+        if self._file is None:
+            return None
+        try:
+            status = os.stat(self._file)  # noqa: PTH116  on every request of a device
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
+    def _read(self) -> tuple[Rule, ...]:
+        if self._file is None:
+            return ()
+        try:
+            text = self._file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise BadSettings(f"{self._file}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise BadSettings(f"{self._file}: not UTF-8") from error
+        return parse_rules(text, source=str(self._file))

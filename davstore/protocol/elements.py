@@ -10,13 +10,13 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from davstore.protocol.names import CPM, DAV, split
+from davstore.protocol.names import CPM, DAV, XML, split
 
 DECLARATION: Final = b'<?xml version="1.0" encoding="utf-8"?>\n'
 ROOT_NAMESPACES: Final = b' xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"'
 CONTENT_TYPE: Final = 'application/xml; charset="utf-8"'
 
-_PREFIXES: Final = {DAV: "D", CPM: "C"}
+_PREFIXES: Final = {DAV: "D", CPM: "C", XML: "xml"}  # `xml` is bound everywhere, and nowhere by a declaration
 _SPECIAL: Final = re.compile("[^\t\n\x20-\x25\x27-\x3b\x3d\x3f-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 

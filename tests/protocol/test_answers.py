@@ -206,7 +206,7 @@ def legal(text: str) -> str:
 
 
 @given(st.text())
-@pytest.mark.parametrize("name", [names.DISPLAYNAME, "{urn:x}a", "a"])
+@pytest.mark.parametrize("name", [names.DISPLAYNAME, "{urn:x}a", "a", "{http://www.w3.org/XML/1998/namespace}a"])
 def test_xml_2_2_any_text_is_escaped_once(name: str, text: str) -> None:
     element = xml.parse(error_body.render(elements.text_element(name, text)))
     assert element is not None

@@ -245,7 +245,7 @@ class Difference:
         rows: list[Keyed] = []
         top = len(self._scope.names)
         depth = top + 1
-        while depth in urls:
+        while depth <= max(urls, default=0):  # a level may be empty and the next not
             for names, url in urls[depth].items():
                 if url.live is None:
                     parent = names[top:-1]

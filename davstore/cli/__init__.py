@@ -5,7 +5,10 @@ from __future__ import annotations
 import click
 
 from davstore.cli.check import check
+from davstore.cli.devices import device
+from davstore.cli.policy import policy
 from davstore.cli.serve import serve
+from davstore.cli.users import user
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -15,4 +18,7 @@ def main() -> None:
 
 
 main.add_command(check)
+main.add_command(device)
+main.add_command(policy)
 main.add_command(serve)
+main.add_command(user)

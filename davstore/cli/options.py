@@ -9,18 +9,21 @@ from typing import Any
 
 import click
 
-from davstore.errors import AlreadyRunning, BadSettings
+from davstore.errors import AlreadyRunning, BadSettings, DavstoreError, Unprocessable
 from davstore.settings import load_settings
 
 USAGE = 2
 """The exit status for a wrong call, a wrong setting, or a store that is in use."""
+FAILED = 1
+"""The exit status for what was asked rightly and could not be done."""
 
 
 def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `-c` and `--data` and call it with `settings` as its first argument.
 
     Parameters of the command whose names hold two underscores are settings too: `server__bind` is `server.bind`.
-    `BadSettings` and `AlreadyRunning` end it with status 2 and one line on standard error.
+    `BadSettings`, `AlreadyRunning` and `Unprocessable` end it with status 2 and one line on standard error, any other
+    error that davstore raises on purpose with status 1.
     """
 
     @click.option("-c", "config", metavar="FILE", type=click.Path(path_type=Path), help="Settings (TOML).")
@@ -30,8 +33,9 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
         flags = {name.replace("__", "."): words.pop(name) for name in list(words) if "__" in name}
         try:
             return command(load_settings(config, flags=flags), *args, **words)
-        except (BadSettings, AlreadyRunning) as error:
+        except DavstoreError as error:
             click.echo(f"davstore: {error}", err=True)
-            raise SystemExit(USAGE) from error
+            wrong_call = isinstance(error, BadSettings | AlreadyRunning | Unprocessable)
+            raise SystemExit(USAGE if wrong_call else FAILED) from error
 
     return run

@@ -1,0 +1,99 @@
+"""`davstore user`: who has a store. Works while the server runs, and counts from the next request on."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from davstore import wiring
+from davstore.cli.options import with_settings
+from davstore.cli.tables import render_table, render_time
+from davstore.errors import Unprocessable
+from davstore.settings import Settings
+from davstore.store import enrolling
+
+_password_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+
+
+@click.group()
+def user() -> None:
+    """Add, change, list and disable users."""
+
+
+@user.command()
+@with_settings
+@click.argument("name")
+@_password_stdin
+@click.option("--quota", metavar="BYTES", type=click.IntRange(min=0), help="How much the store may hold (no limit).")
+def add(settings: Settings, *, name: str, password_stdin: bool, quota: int | None) -> None:
+    """Add the user NAME with an empty store.
+
+    The password is asked for on a terminal; without one and without --password-stdin it is made up and printed.
+    """
+    password, made_up = _obtain_password(password_stdin=password_stdin)
+    database = wiring.open_house(settings).database
+    enrolling.add_user(database, name, password, now_us=time.time_ns() // 1000, quota_bytes=quota)
+    _show(password, made_up=made_up)
+
+
+@user.command()
+@with_settings
+@click.argument("name")
+@_password_stdin
+def passwd(settings: Settings, *, name: str, password_stdin: bool) -> None:
+    """Give the user NAME another password. Devices keep their secrets."""
+    password, made_up = _obtain_password(password_stdin=password_stdin)
+    enrolling.set_password(wiring.open_house(settings).database, name, password)
+    _show(password, made_up=made_up)
+
+
+@user.command("list")
+@with_settings
+def list_(settings: Settings) -> None:
+    """List users: name, state, bytes used, quota, when they were added."""
+    rows = [
+        (
+            account.user.name,
+            "disabled" if account.user.disabled else "active",
+            str(account.used_bytes),
+            "-" if account.quota_bytes is None else str(account.quota_bytes),
+            render_time(account.created_us),
+        )
+        for account in enrolling.list_users(wiring.open_house(settings).database)
+    ]
+    click.echo(render_table(("NAME", "STATE", "USED", "QUOTA", "ADDED"), rows))
+
+
+@user.command()
+@with_settings
+@click.argument("name")
+def disable(settings: Settings, *, name: str) -> None:
+    """Shut the user NAME out with all its devices. The store stays."""
+    enrolling.set_disabled(wiring.open_house(settings).database, name, disabled=True)
+
+
+@user.command()
+@with_settings
+@click.argument("name")
+def enable(settings: Settings, *, name: str) -> None:
+    """Let a disabled user in again, with its old password and devices."""
+    enrolling.set_disabled(wiring.open_house(settings).database, name, disabled=False)
+
+
+def _obtain_password(*, password_stdin: bool) -> tuple[str, bool]:
+    """Return the password, and whether it was made up here."""
+    if password_stdin:
+        try:
+            return sys.stdin.buffer.read().decode().removesuffix("\n").removesuffix("\r"), False
+        except UnicodeDecodeError as error:
+            raise Unprocessable("the password is not UTF-8") from error
+    if sys.stdin.isatty():
+        return click.prompt("Password", hide_input=True, confirmation_prompt=True), False
+    return enrolling.new_password(), True
+
+
+def _show(password: str, *, made_up: bool) -> None:
+    if made_up:
+        click.echo(f"password: {password}")

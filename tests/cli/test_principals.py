@@ -1,0 +1,147 @@
+"""`davstore user`, `davstore device` and `davstore policy` as a script calls them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from davstore.cli import main
+from davstore.metadata.engine import open_database
+from davstore.metadata.throttle import Throttle
+from davstore.protocol.authorization import Basic, Bearer
+from davstore.store.authenticating import Authenticator
+from davstore.store.hashing import Passwords
+
+Run = Callable[..., Result]
+SECRET = re.compile(r"dvs_[0-9a-f]{16}_[0-9a-f]{64}\n")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def call(*words: str, status: int = 0, stdin: str = "") -> Result:
+        done = CliRunner().invoke(main, [*words, "--data", str(tmp_path / "data")], input=stdin)
+        assert done.exit_code == status, done.output
+        return done
+
+    return call
+
+
+@pytest.fixture
+def enter(tmp_path: Path):
+    database = open_database("", tmp_path / "data")
+    throttle = Throttle(tmp_path / "throttle.sqlite")
+    authenticator = Authenticator(database, throttle, Passwords())
+    yield lambda credentials: authenticator.authenticate(credentials, address="192.0.2.1", now_us=1)
+    throttle.close()
+    database.close()
+
+
+def test_a_user_from_standard_input(run: Run, enter: Callable[..., object]) -> None:
+    assert run("user", "add", "alice", "--password-stdin", "--quota", "1000", stdin="geheim ü\n").output == ""
+    enter(Basic("alice", "geheim ü"))
+    run("user", "passwd", "alice", "--password-stdin", stdin="anders")
+    enter(Basic("alice", "anders"))
+    assert re.search(r"^alice +active +0 +1000 +20\d\d-", run("user", "list").output, re.MULTILINE)
+
+
+def test_a_password_is_made_up_without_a_terminal(run: Run, enter: Callable[..., object]) -> None:
+    for words in (("user", "add", "bob"), ("user", "passwd", "bob")):
+        made_up = re.fullmatch(r"password: (\S{16})\n", run(*words).output)
+        assert made_up
+        enter(Basic("bob", made_up[1]))
+
+
+def test_users_are_disabled_and_enabled(run: Run) -> None:
+    run("user", "add", "alice")
+    run("user", "disable", "alice")
+    assert re.search(r"^alice +disabled ", run("user", "list").output, re.MULTILINE)
+    run("user", "enable", "alice")
+    assert re.search(r"^alice +active ", run("user", "list").output, re.MULTILINE)
+
+
+def test_a_device_comes_and_goes(run: Run, enter: Callable[..., object]) -> None:
+    run("user", "add", "alice")
+    shown = run("device", "add", "alice", "phone", "--class", "phone").stdout
+    assert SECRET.fullmatch(shown)
+    enter(Bearer(shown.strip()))
+    listed = run("device", "list", "alice").output
+    assert re.search(r"^phone +phone +active +[0-9a-f]{16} +20\S+ +-$", listed, re.MULTILINE)
+    assert shown.strip().rpartition("_")[2] not in listed
+    run("device", "revoke", "alice", "phone")
+    assert re.search(r"^phone +phone +revoked ", run("device", "list", "alice").output, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("user", "add", "alice"), 1, "exists"),
+        (("user", "add", "a/b"), 2, "name"),
+        (("user", "add", "bob", "--password-stdin"), 2, "password"),
+        (("user", "add", "bob", "--quota", "-1"), 2, "quota"),
+        (("user", "passwd", "nobody"), 1, "no user nobody"),
+        (("user", "disable", "nobody"), 1, "no user nobody"),
+        (("device", "add", "nobody", "phone"), 1, "no user nobody"),
+        (("device", "add", "alice", "phone", "--class", "fridge"), 2, "fridge"),
+        (("device", "list", "nobody"), 1, "no user nobody"),
+        (("device", "revoke", "alice", "phone"), 1, "no device phone"),
+        (("policy", "explain", "alice", "phone"), 1, "no device phone"),
+    ],
+)
+def test_what_cannot_be_done_is_said(run: Run, words: tuple[str, ...], status: int, said: str) -> None:
+    run("user", "add", "alice")
+    assert said in run(*words, status=status).stderr
+
+
+POLICY = """
+[[rule]]
+name = "by-hand"
+class = "phone"
+modes = "manual"
+
+[[rule]]
+name = "hourly"
+user = "alice"
+min_interval_seconds = 3600
+exclude = ["Archive", "*/raw"]
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    (tmp_path / "policy.toml").write_text(POLICY)
+    settings = tmp_path / "davstore.toml"
+    settings.write_text(f'[policy]\nfile = "{tmp_path}/policy.toml"\n')
+    return settings
+
+
+def test_a_policy_is_explained(run: Run, settings: Path) -> None:
+    run("user", "add", "alice")
+    run("device", "add", "alice", "phone", "--class", "phone")
+    assert run("policy", "explain", "alice", "phone", "-c", str(settings)).output.splitlines() == [
+        "alice/phone (phone)",
+        "automatic: refused, sync-allowed, by rule by-hand of the provider",
+        "manual: accepted",
+        "interval: 3600 s, by rule hourly of the provider",
+        "excluded: Archive, by rule hourly of the provider",
+        "excluded: */raw, by rule hourly of the provider",
+    ]
+    assert run("policy", "explain", "alice", "phone").output.splitlines() == [
+        "alice/phone (phone)",
+        "automatic: accepted",
+        "manual: accepted",
+    ]
+
+
+def test_a_policy_is_checked(run: Run, settings: Path, tmp_path: Path) -> None:
+    assert run("policy", "check", "-c", str(settings)).output == f"{tmp_path}/policy.toml: 2 rules\n"
+    assert "everything is allowed" in run("policy", "check").output
+    bad = tmp_path / "policy.toml"
+    bad.write_text(POLICY + "\nmodus = 'manual'\n")
+    for words in (("-c", str(settings)), (str(bad),)):
+        assert f"{bad}:13: rule.modus: unknown key" in run("policy", "check", *words, status=2).stderr
+    bad.unlink()
+    assert "No such file" in run("policy", "check", "-c", str(settings), status=2).stderr

@@ -1,0 +1,354 @@
+"""The policy middleware: which requests are asked, what they are told, and how rounds are counted."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from davstore.errors import BadSettings, Malformed, SyncDeferred, SyncRefused, TooLarge, UnsupportedReport
+from davstore.metadata.engine import open_database
+from davstore.metadata.migrate import migrate
+from davstore.metadata.throttle import Throttle
+from davstore.middleware.auth import PRINCIPAL
+from davstore.middleware.policy_file import PolicyFile
+from davstore.middleware.sync_gate import QUERY, SyncGate, answered
+from davstore.model.principals import DeviceClass, Principal
+from davstore.store import enrolling
+from davstore.store.admitting import Gate
+
+NOW = 1_800_000_000_000_000
+SECOND = 1_000_000
+MINE = "/dav/store/alice/"
+
+
+def sync_body(token: str = "", context: str = "") -> bytes:
+    return (
+        '<D:sync-collection xmlns:D="DAV:" xmlns:C="urn:davstore:cpm">'
+        f"<D:sync-token>{token}</D:sync-token><D:sync-level>infinite</D:sync-level>{context}"
+        "<D:prop><D:getetag/></D:prop></D:sync-collection>"
+    ).encode()
+
+
+class Store:
+    """A gate on a policy file, a user with devices, and an application inside that answers as it is told."""
+
+    def __init__(self, directory: Path) -> None:
+        self.database = open_database("", directory)
+        migrate(self.database)
+        self.throttle = Throttle(directory / "throttle.sqlite")
+        self.file = directory / "policy.toml"
+        self.file.write_text("")
+        self.now_us = NOW
+        self.reached = 0
+        self.succeeds = True
+        self.given, self.truncated = "", False
+        self.environ: dict[str, Any] = {}
+        enrolling.add_user(self.database, "alice", "secret", now_us=NOW)
+        self.user = enrolling.list_users(self.database)[0].user
+        self.devices = {
+            name: enrolling.add_device(self.database, "alice", name, device_class=kind, now_us=NOW).device
+            for name, kind in (("phone", DeviceClass.PHONE), ("laptop", DeviceClass.DESKTOP))
+        }
+        self.policy = PolicyFile(self.file)
+        self.application = SyncGate(
+            self._inside, Gate(self.policy.rules, self.throttle, self.database), clock=lambda: self.now_us
+        )
+
+    def _inside(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        self.reached += 1
+        self.environ = environ
+        if self.succeeds:
+            answered(environ, self.given, truncated=self.truncated)
+        return []
+
+    def rules(self, text: str) -> None:
+        """Write the policy file, with a time stamp of its own."""
+        self.file.write_text(text)
+        stamp = self.file.stat().st_mtime_ns + 1_000_000_000
+        os.utime(self.file, ns=(stamp, stamp))
+
+    def ask(
+        self,
+        method: str,
+        target: str = MINE,
+        *,
+        device: str | None = "phone",
+        body: bytes = b"",
+        chunked: bool = False,
+        **headers: str,
+    ) -> None:
+        """Send one request; its refusal is raised."""
+        environ = {
+            "REQUEST_METHOD": method,
+            "REQUEST_URI": target,
+            "wsgi.input": io.BytesIO(body),
+            PRINCIPAL: Principal(self.user, self.devices[device] if device else None),
+            **{f"HTTP_{name.upper()}": value for name, value in headers.items()},
+        }
+        if not chunked:
+            environ["CONTENT_LENGTH"] = str(len(body))
+        self.application(environ, lambda *words: None)
+
+    def report(
+        self, token: str = "", given: str = "", *, truncated: bool = False, target: str = MINE, **more: Any
+    ) -> None:
+        """Ask with a token; the application inside answers with another."""
+        self.given, self.truncated = given, truncated
+        self.ask("REPORT", target, body=sync_body(token), **more)
+
+    def is_early(self, token: str = "", **more: Any) -> bool:
+        try:
+            self.report(token, **more)
+        except SyncDeferred:
+            return True
+        return False
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    made = Store(tmp_path)
+    yield made
+    made.throttle.close()
+    made.database.close()
+
+
+NEVER = '[[rule]]\nname = "never"\nallowed = false\n'
+BY_HAND = '[[rule]]\nname = "by-hand"\nmodes = "manual"\n'
+HOURLY = '[[rule]]\nname = "hourly"\nmin_interval_seconds = 3600\n'
+NO_ARCHIVE = '[[rule]]\nname = "no-archive"\nexclude = ["Archive", "*/raw"]\n'
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "gated"),
+    [
+        ("REPORT", {}, True),
+        ("SEARCH", {}, True),
+        ("PROPFIND", {"depth": "1"}, True),
+        ("PROPFIND", {"depth": "infinity"}, True),
+        ("PROPFIND", {}, True),  # no Depth is infinity (RFC 4918 §9.1)
+        ("PROPFIND", {"depth": "0"}, False),
+        ("GET", {}, False),
+        ("PUT", {}, False),
+        ("DELETE", {}, False),
+        ("OPTIONS", {}, False),
+        ("PROPPATCH", {"depth": "1"}, False),
+    ],
+)
+def test_the_gate_points(store: Store, method: str, headers: dict[str, str], gated: bool) -> None:
+    store.rules(NEVER)
+    body = sync_body() if method == "REPORT" else b""
+    if gated:
+        with pytest.raises(SyncRefused) as caught:
+            store.ask(method, body=body, **headers)
+        assert (caught.value.condition, caught.value.rule) == ("sync-allowed", "never")
+        assert (caught.value.decided_by, caught.value.allowed_modes) == ("provider", ())
+        assert store.reached == 0
+    else:
+        store.ask(method, body=body, **headers)
+        assert store.reached == 1
+    store.ask(method, body=body, device=None, **headers)  # a file browser is not asked
+
+
+@pytest.mark.parametrize("target", ["/dav/store/bob/", "/dav/store/", "/dav/", "/", "/dav/principals/users/alice/"])
+def test_only_the_own_store_is_gated(store: Store, target: str) -> None:
+    store.rules(NEVER)
+    store.ask("PROPFIND", target, depth="1")
+    store.ask("REPORT", target, body=sync_body())
+    assert store.reached == 2
+
+
+def test_the_mode_is_what_the_device_says_and_automatic_when_it_does_not(store: Store) -> None:
+    store.rules(BY_HAND)
+    manual = "<C:context><C:mode>manual</C:mode></C:context>"
+    automatic = "<C:context><C:mode>automatic</C:mode></C:context>"
+    accepted = [
+        (sync_body(), "mode=manual, bearer=wifi"),
+        (sync_body(context=manual), ""),
+        (sync_body(context=manual), "mode=automatic"),  # the body wins
+    ]
+    for body, header in accepted:
+        store.ask("REPORT", body=body, sync_context=header)
+    for body, header in [
+        (sync_body(), ""),
+        (sync_body(), "bearer=wifi"),
+        (sync_body(context=automatic), "mode=manual"),
+    ]:
+        with pytest.raises(SyncRefused) as caught:
+            store.ask("REPORT", body=body, sync_context=header)
+        assert (caught.value.condition, caught.value.allowed_modes) == ("sync-allowed", ("manual",))
+    with pytest.raises(Malformed):
+        store.ask("PROPFIND", sync_context="mode=(")
+
+
+@pytest.mark.parametrize(
+    ("path", "excluded"),
+    [
+        ("", False),
+        ("Archive/", True),
+        ("Archive", True),
+        ("%41rchive/2024/", True),
+        ("Mail/raw/x/", True),
+        ("Archive2/", False),
+        ("Mail/Archive/", False),
+    ],
+)
+def test_excluded_folders(store: Store, path: str, excluded: bool) -> None:
+    store.rules(NO_ARCHIVE)
+    for ask in (store.report, lambda target: store.ask("PROPFIND", target, depth="1")):
+        if excluded:
+            with pytest.raises(SyncRefused) as caught:
+                ask(target=MINE + path)
+            assert (caught.value.condition, caught.value.rule) == ("sync-scope-allowed", "no-archive")
+        else:
+            ask(target=MINE + path)
+
+
+def test_rules_select_devices(store: Store) -> None:
+    store.rules('[[rule]]\nname = "no-phones"\nclass = "phone"\nallowed = false\n')
+    with pytest.raises(SyncRefused):
+        store.report()
+    store.report(device="laptop")
+
+
+def test_the_next_round_waits_for_the_interval(store: Store) -> None:
+    store.rules(HOURLY)
+    store.report("", "T1")
+    store.now_us += 600 * SECOND
+    with pytest.raises(SyncDeferred) as caught:
+        store.report("T1", "T2")
+    deferred = caught.value
+    assert (deferred.condition, deferred.rule, deferred.decided_by) == ("sync-interval-respected", "hourly", "provider")
+    assert deferred.retry_after_seconds == 3000
+    store.now_us += 3000 * SECOND
+    store.report("T1", "T2")
+    assert store.is_early("T2")
+
+
+def test_pages_and_lost_answers_are_never_early(store: Store) -> None:
+    store.rules(HOURLY)
+    store.report("", "P1", truncated=True)
+    store.report("P1", "P2", truncated=True)
+    store.report("P1", "P2", truncated=True)  # its answer was lost
+    store.report("P2", "T1")
+    store.report("P2", "T1")
+    store.report("", "P1", truncated=True)  # the device lost its state
+    store.report("P1", "T1")
+    assert store.is_early("T1")
+
+
+def test_a_poll_that_brought_nothing_counts(store: Store) -> None:
+    store.rules(HOURLY)
+    store.report("T1", "T1")
+    assert store.is_early("T1")
+
+
+def test_what_failed_uses_up_nothing(store: Store) -> None:
+    store.rules(HOURLY)
+    store.succeeds = False  # such as valid-sync-token
+    store.report("stale")
+    store.succeeds = True
+    store.report("", "T1")
+    assert store.is_early("T1")
+
+
+def test_each_device_and_each_collection_has_rounds_of_its_own(store: Store) -> None:
+    store.rules(HOURLY)
+    store.report("", "T1")
+    store.report("", "T1", device="laptop")
+    store.report("x", "T1", target=MINE + "Mail/")
+    assert store.is_early("T1", target="/dav/store/%61lice")
+    assert store.is_early("T1", target=MINE + "Mail")
+
+
+def test_listings_are_counted_by_themselves(store: Store) -> None:
+    store.rules(HOURLY)
+    store.succeeds = False
+    store.ask("PROPFIND", depth="1")
+    store.succeeds = True
+    store.ask("PROPFIND", depth="1")
+    with pytest.raises(SyncDeferred):
+        store.ask("PROPFIND", depth="1")
+    store.ask("PROPFIND", MINE + "Mail/", depth="1")
+    store.report("", "T1")
+
+
+def test_no_interval_counts_for_whom_it_is_lifted(store: Store) -> None:
+    store.rules(HOURLY + '[[rule]]\nname = "free"\ndevice = "phone"\nmin_interval_seconds = 0\n')
+    for _ in range(3):
+        store.report("T1", "T1")
+        store.ask("PROPFIND", depth="1")
+
+
+def test_rounds_from_before_a_rule_count(store: Store) -> None:
+    store.report("", "T1")
+    store.rules(HOURLY)
+    assert store.is_early("T1")
+
+
+def test_a_changed_file_counts_at_once_and_a_wrong_one_not_at_all(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.report()
+    store.rules(NEVER)
+    with pytest.raises(SyncRefused):
+        store.report()
+    store.rules("[[rule]]\nname = 3\n")
+    with pytest.raises(SyncRefused):
+        store.report()
+    assert f"{store.file}:2: rule.name" in caplog.text
+    store.file.unlink()
+    with pytest.raises(SyncRefused):
+        store.report()
+    store.rules("")
+    store.report()
+
+
+def test_a_file_that_is_wrong_at_the_start_is_refused(store: Store) -> None:
+    assert PolicyFile(None).rules() == ()
+    with pytest.raises(BadSettings, match="No such file"):
+        PolicyFile(store.file.with_name("missing.toml"))
+    store.rules("rule = 3")
+    with pytest.raises(BadSettings, match=r"policy\.toml:1: rule"):
+        PolicyFile(store.file)
+
+
+def test_the_query_is_handed_on(store: Store) -> None:
+    for device in ("phone", None):
+        for chunked in (False, True):
+            store.ask("REPORT", body=sync_body("T1"), device=device, chunked=chunked)
+            assert store.environ[QUERY].token == "T1"
+
+
+def test_bad_reports_are_refused_before_any_work(store: Store) -> None:
+    large = sync_body() + b" " * (1 << 20)
+    for body, error in [
+        (b"", Malformed),
+        (b"<D:sync-collection", Malformed),
+        (b"<other/>", UnsupportedReport),
+        (large, TooLarge),
+    ]:
+        for chunked in (False, True):
+            with pytest.raises(error):
+                store.ask("REPORT", body=body, chunked=chunked)
+    with pytest.raises(Malformed):
+        store.ask("REPORT", body=sync_body(), depth="1")
+    assert store.reached == 0
+
+
+def test_what_was_seen_is_written_down_once_a_minute(store: Store) -> None:
+    def seen() -> tuple[int | None, int | None, str | None]:
+        facts = enrolling.get_device(store.database, "alice", "phone")
+        return facts.seen_us, facts.round_us, facts.token
+
+    store.report("", "P1", truncated=True)
+    assert seen() == (NOW, NOW, "P1")
+    store.now_us += 30 * SECOND
+    store.report("P1", "T1")
+    assert seen() == (NOW, NOW, "P1")
+    store.now_us += 30 * SECOND
+    store.report("T1", "T2")
+    assert seen() == (NOW + 60 * SECOND, NOW + 60 * SECOND, "T2")

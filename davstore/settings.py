@@ -36,7 +36,6 @@ class Server:
     body_timeout_seconds: int = _integer(60, 1, 3600)
     max_idle_connections: int = _integer(500, 1, 100_000)
     max_header_bytes: int = _integer(32_768, 1_024, 1_048_576)
-    max_xml_bytes: int = _integer(1_048_576, 1_024, 67_108_864)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -79,8 +78,8 @@ class Limits:
     """Caps on what one request may ask for or leave behind."""
 
     propfind_members: int = _integer(10_000, 1)
-    property_bytes: int = _integer(65_536, 1, 1_048_576)
     properties_per_node: int = _integer(1_000, 1, 100_000)
+    upload_seconds: int = _integer(86_400, 60)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,14 @@ import pytest
 
 from davstore.errors import AlreadyExists, NotFound, Throttled, Unauthenticated, Unprocessable
 from davstore.metadata import principals, stores
-from davstore.metadata.engine import Database, open_database
-from davstore.metadata.migrate import migrate
+from davstore.metadata.engine import Database
 from davstore.metadata.throttle import Throttle
 from davstore.model.principals import DeviceClass, Principal
 from davstore.protocol.authorization import Basic, Bearer
 from davstore.store import enrolling
 from davstore.store.authenticating import Authenticator
 from davstore.store.hashing import DUMMY, Passwords
+from tests.contract.house import House
 
 NOW = 1_800_000_000_000_000
 SECOND = 1_000_000
@@ -25,11 +25,8 @@ HOME, AWAY = "192.0.2.7", "203.0.113.9"
 
 
 @pytest.fixture
-def database(tmp_path: Path):
-    made = open_database("", tmp_path / "data")
-    migrate(made)
-    yield made
-    made.close()
+def database(house: House) -> Database:
+    return house.database
 
 
 class Entrance:

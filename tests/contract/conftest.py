@@ -1,0 +1,124 @@
+"""The houses that the contract is kept in: one store engine on SQLite, one on PostgreSQL."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from davstore.metadata.engine import Database, PostgreSQL, SQLite, open_database
+from davstore.metadata.migrate import migrate
+from tests.contract.house import House
+
+BACKENDS = ("sqlite", "postgresql")
+_names = (f"davstore_test_{os.getpid()}_{count}" for count in itertools.count())
+
+
+class Backend:
+    """Makes empty databases of one kind, each a copy of one that was migrated once."""
+
+    def __init__(self, template: Path | str) -> None:
+        self._template = template
+
+    def database(self, directory: Path) -> Database:
+        """Return a new database with tables; directory is for what lies in files."""
+        if isinstance(self._template, Path):
+            directory.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self._template, directory / "davstore.sqlite")
+            return SQLite(directory / "davstore.sqlite")
+        server, _, template = self._template.rpartition("/")
+        return PostgreSQL(create_database(server, template))
+
+
+def create_database(server: str, template: str = "template1") -> str:
+    """Make a database on a PostgreSQL server and return its URL."""
+    name = next(_names)
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[arg-type]
+    return f"{server}/{name}"
+
+
+def drop_database(server: str, database: str) -> None:
+    """Delete a database and whoever is connected to it."""
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {database} WITH (FORCE)")  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def sqlite_backend(tmp_path_factory: pytest.TempPathFactory) -> Backend:
+    """Return SQLite."""
+    directory = tmp_path_factory.mktemp("template")
+    database = open_database("", directory)
+    migrate(database)
+    database.close()
+    return Backend(directory / "davstore.sqlite")
+
+
+@pytest.fixture(scope="session")
+def postgresql_backend(postgresql_server: str) -> Backend:
+    """Return PostgreSQL."""
+    url = create_database(postgresql_server)
+    database = open_database(url, Path())
+    migrate(database)
+    database.close()
+    return Backend(url)
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Return each backend in turn; one that cannot be had is a failure."""
+    found: Backend = request.getfixturevalue(f"{request.param}_backend")
+    return found
+
+
+Build = Callable[..., House]
+
+
+@pytest.fixture
+def build(backend: Backend, tmp_path: Path) -> Iterator[Build]:
+    """Return a maker of houses on one backend, each with a database of its own."""
+    yield from _builder(backend, tmp_path)
+
+
+@pytest.fixture
+def house(build: Build) -> House:
+    """Return an empty house with one user, `me`."""
+    return build()
+
+
+@pytest.fixture
+def sqlite_house(sqlite_backend: Backend, tmp_path: Path) -> Iterator[House]:
+    """Return a house on SQLite, for what only SQLite has, or what the backend cannot change."""
+    for build_house in _builder(sqlite_backend, tmp_path):
+        yield build_house()
+
+
+def _builder(backend: Backend, directory: Path) -> Iterator[Build]:
+    houses: list[House] = []
+
+    def build_house(**limits: int) -> House:
+        place = directory / f"house{len(houses)}"
+        houses.append(House(backend.database(place), place, **limits))
+        return houses[-1]
+
+    yield build_house
+    for house in houses:
+        house.database.close()
+        if isinstance(house.database, PostgreSQL):
+            server, _, name = house.database._url.rpartition("/")
+            drop_database(server, name)
+
+
+@pytest.fixture(scope="session")
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a directory on a disk of 4 MiB: a real one, because only a real one runs full as real ones do."""
+    directory = tmp_path_factory.mktemp("disk")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(directory)], check=True)
+    yield directory
+    subprocess.run(["umount", "-l", str(directory)], check=True)

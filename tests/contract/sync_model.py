@@ -1,0 +1,230 @@
+"""What RFC 6578 promises a device, kept in memory: an independent judge of the store's reports.
+
+The model knows nothing of bindings, numbers or tombstones. It holds the resources by URL, when each URL last changed
+and when it last went away, in ticks of its own; a device holds what it was told and is compared with both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+
+from davstore.errors import NotFound, UnsupportedReport
+from davstore.model.changes import Changes, Level, Removed, SyncToken
+from davstore.store import syncing
+from tests.contract.house import House
+
+Url = tuple[str, ...]
+
+PROPERTY = "{urn:x}note"
+
+
+class Disagreement(AssertionError):
+    """The store told a device something that RFC 6578 forbids, or did not tell what it must."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a URL shows, and the tick it last changed at."""
+
+    etag: str | None
+    note: bytes | None
+    changed: int
+
+    @property
+    def is_collection(self) -> bool:
+        """Tell whether it is a collection."""
+        return self.etag is None
+
+
+@dataclass
+class Model:
+    """The resources of a store by URL, and the tick each URL last went away at."""
+
+    tick: int = 0
+    entries: dict[Url, Entry] = field(default_factory=dict)
+    gone: dict[Url, int] = field(default_factory=dict)
+
+    def beneath(self, url: Url) -> list[Url]:
+        """Return the URLs of all that lies beneath a URL."""
+        return [other for other in self.entries if len(other) > len(url) and other[: len(url)] == url]
+
+    def is_collection(self, url: Url) -> bool:
+        """Tell whether a URL shows a collection; the root always does."""
+        return not url or (url in self.entries and self.entries[url].is_collection)
+
+    def show(self, url: Url, etag: str | None, note: bytes | None = None) -> None:
+        """Let a URL show something, changed now."""
+        self.entries[url] = Entry(etag, note, self.tick)
+
+    def remove(self, url: Url) -> None:
+        """Let a URL and all beneath go away now."""
+        for one in [url, *self.beneath(url)]:
+            del self.entries[one]
+            self.gone[one] = self.tick
+
+    def carry(self, source: Url, target: Url, *, away: bool) -> None:
+        """Let a tree show at another place too (COPY) or instead (MOVE), over what is there."""
+        tree = {one[len(source) :]: self.entries[one] for one in [source, *self.beneath(source)]}
+        if away:
+            self.remove(source)
+        if target in self.entries:
+            self.remove(target)
+        for rest, entry in tree.items():
+            self.show((*target, *rest), entry.etag, entry.note)
+
+
+@dataclass
+class Device:
+    """A client of sync-collection: its mirror of one scope, and what it was told when."""
+
+    scope: Url
+    level: Level
+    token: SyncToken | None = None
+    mirror: dict[Url, tuple[str | None, bytes | None]] = field(default_factory=dict)
+    told: dict[Url, int] = field(default_factory=dict)  # in the current run
+    complete: int = -1  # the tick it was last complete at
+    base: int | None = None  # what the current run began with; None between runs
+    truncated_at: int | None = None  # the tick of the last page, when that was truncated
+
+    def checkpoint(self) -> Device:
+        """Return the device as it is now: it may come back to this, with this token."""
+        return dataclasses.replace(self, mirror=dict(self.mirror), told=dict(self.told))
+
+    def page(self, house: House, model: Model, limit: int | None) -> bool:
+        """Ask for one page and judge it; True when the device is complete."""
+        where = f"{'/'.join(self.scope)!r} level {self.level.value} limit {limit}"
+        try:
+            changes = syncing.changes_since(
+                house.context, house.at("/".join(self.scope)), self.token, level=self.level, limit=limit, dead=True
+            )
+        except NotFound:
+            _require(self.scope and self.scope not in model.entries, f"{where}: the scope is there")
+            return True
+        except UnsupportedReport:
+            _require(not model.is_collection(self.scope), f"{where}: the scope is a collection")
+            return True
+        _require(model.is_collection(self.scope), f"{where}: there is no such collection")
+        if self.base is None:
+            self.base, self.told = model.tick if self.token is None else self.complete, {}
+        self._judge_size(changes, limit, model, where)
+        for row in changes.rows:
+            if isinstance(row, Removed):
+                self._lose(row.names, model, where)
+            else:
+                notes = changes.properties.get(row.node_id, {})
+                self._learn(row.names, (row.etag, notes.get(PROPERTY)), model, where)
+        self.token = changes.token
+        self.truncated_at = model.tick if changes.truncated else None
+        if not changes.truncated:
+            self._finish(model, where)
+        return not changes.truncated
+
+    def _judge_size(self, changes: Changes, limit: int | None, model: Model, where: str) -> None:
+        names = [row.names for row in changes.rows]
+        _require(len(set(names)) == len(names), f"{where}: a URL twice on a page (RFC 6578 §3.5)")
+        _require(limit is None or len(names) <= limit, f"{where}: more rows than asked for (§3.7)")
+        _require(not changes.truncated or len(names) == limit, f"{where}: truncated before the limit")
+        if self.truncated_at == model.tick:
+            _require(names, f"{where}: truncated, and nothing more to tell")
+
+    def _covers(self, url: Url) -> bool:
+        depth = len(url) - len(self.scope)
+        inside = depth > 0 and url[: len(self.scope)] == self.scope
+        return inside and (self.level is Level.INFINITE or depth == 1)
+
+    def _learn(self, url: Url, facts: tuple[str | None, bytes | None], model: Model, where: str) -> None:
+        _require(self._covers(url), f"{where}: {url} is not in the scope")
+        entry = model.entries.get(url)
+        _require(entry is not None, f"{where}: {url} told as there (§3.5.1)")
+        assert entry is not None
+        _require(facts == (entry.etag, entry.note), f"{where}: {url} told as {facts}, is {entry}")
+        if url in self.told:
+            _require(entry.changed > self.told[url], f"{where}: {url} told twice, unchanged")
+        elif self.complete >= 0:
+            _require(entry.changed > self.complete, f"{where}: {url} told, unchanged since the token")
+        self.told[url] = model.tick
+        if not entry.is_collection:
+            self._forget_beneath(url)  # a file took the place of a collection; its members are told too, one by one
+        self.mirror[url] = facts
+
+    def _lose(self, url: Url, model: Model, where: str) -> None:
+        assert self.base is not None
+        _require(self._covers(url), f"{where}: {url} is not in the scope")
+        _require(url not in model.entries, f"{where}: {url} is there, told as removed (§3.5.2)")
+        _require(
+            len(url) == len(self.scope) + 1 or url[:-1] in model.entries,
+            f"{where}: {url} told as removed beneath a removed collection (§3.5.2)",
+        )
+        _require(model.gone.get(url, -1) > self.base, f"{where}: {url} did not go away since the token")
+        self.told.pop(url, None)
+        self.mirror.pop(url, None)
+        self._forget_beneath(url)
+
+    def _forget_beneath(self, url: Url) -> None:
+        for other in [one for one in self.mirror if len(one) > len(url) and one[: len(url)] == url]:
+            del self.mirror[other]
+
+    def _finish(self, model: Model, where: str) -> None:
+        fresh = {url: entry for url, entry in model.entries.items() if self._covers(url)}
+        shown = {url: (entry.etag, entry.note) for url, entry in fresh.items()}
+        _require(self.mirror == shown, f"{where}: the mirror is wrong in {_differences(self.mirror, shown)}")
+        for url, entry in fresh.items():
+            told = self.told.get(url, self.complete)
+            _require(told >= entry.changed, f"{where}: {url} changed and was not told (§3.5.1)")
+        self.complete, self.base, self.truncated_at = model.tick, None, None
+
+
+def _require(held: object, what: str) -> None:
+    if not held:
+        raise Disagreement(what)
+
+
+def _differences(mirror: dict[Url, tuple[str | None, bytes | None]], shown: object) -> list[str]:
+    assert isinstance(shown, dict)
+    wrong = [url for url in {*mirror, *shown} if mirror.get(url) != shown.get(url)]
+    return sorted(f"{'/'.join(url)}: {mirror.get(url)} for {shown.get(url)}" for url in wrong)
+
+
+@dataclass
+class Pair:
+    """A store and the model of it, kept in step: each operation is done to both."""
+
+    house: House
+    model: Model = field(default_factory=Model)
+
+    def _at(self, url: Url) -> str:
+        self.model.tick += 1
+        return "/".join(url)
+
+    def put(self, url: Url) -> None:
+        """Write a new body."""
+        written = self.house.put(self._at(url), b"%d" % self.model.tick)
+        old = self.model.entries.get(url)
+        self.model.show(url, written.resource.etag, old.note if old else None)
+
+    def mkcol(self, url: Url) -> None:
+        """Make a collection."""
+        self.house.mkcol(self._at(url))
+        self.model.show(url, None)
+
+    def delete(self, url: Url) -> None:
+        """Delete a resource or a tree."""
+        self.house.delete(self._at(url))
+        self.model.remove(url)
+
+    def proppatch(self, url: Url) -> None:
+        """Change a dead property."""
+        note = b"<note xmlns='urn:x'>%d</note>" % self.model.tick
+        self.house.proppatch(self._at(url), (PROPERTY, note))
+        self.model.show(url, self.model.entries[url].etag, note)
+
+    def move(self, source: Url, target: Url) -> None:
+        """Move a resource or a tree, over what is there."""
+        self.house.move(self._at(source), "/".join(target))
+        self.model.carry(source, target, away=True)
+
+    def copy(self, source: Url, target: Url) -> None:
+        """Copy a resource or a tree, over what is there."""
+        self.house.copy(self._at(source), "/".join(target))
+        self.model.carry(source, target, away=False)

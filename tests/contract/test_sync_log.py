@@ -1,0 +1,292 @@
+"""The sync log under random operations: whatever happens, replayed reports equal a fresh listing (SYNC.md)."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from davstore.metadata import changes
+from davstore.model.changes import Level, SyncToken
+from davstore.model.nodes import StoreFacts
+from davstore.store import difference, syncing
+from davstore.store.difference import Difference, Key, Keyed
+from tests.contract.house import House
+from tests.contract.sync_model import Device, Disagreement, Pair, Url
+
+NAMES = ("a", "b", "c", "d")
+DEPTH = 4
+CROWD = 40
+"""Resources from which on the walk deletes rather than makes."""
+LIMITS = (None, 1, 2, 3, 7)
+SCOPES: tuple[Url, ...] = ((), ("a",), ("b",), ("a", "b"))
+
+STEPS = 3_000
+SEED = 6578
+
+
+class Walk:
+    """A random walk. A step is one operation on the store or one page of a report."""
+
+    def __init__(self, house: House, seed: int) -> None:
+        self.pair = Pair(house)
+        self.model = self.pair.model
+        self.random = random.Random(seed)
+        self.seen: Counter[str] = Counter()
+        self.devices = [Device(scope, level) for scope in SCOPES for level in Level for _ in range(2 - len(scope) // 2)]
+        self.checkpoints: list[tuple[int, Device]] = []
+
+    def run(self, steps: int) -> Counter[str]:
+        """Take steps and return how many there were of each kind."""
+        while self.seen["steps"] < steps:
+            if self.random.random() < 0.65:
+                self._operate()
+            else:
+                self._synchronise()
+        for device in self.devices:
+            self._pages(device, pages=10_000)
+        return self.seen
+
+    def _operate(self) -> None:
+        kinds = ("put", "mkcol", "delete", "move", "copy", "proppatch")
+        weights = (28, 20, 60 if len(self.model.entries) > CROWD else 8, 30, 6, 8)
+        kind = self.random.choices(kinds, weights)[0]
+        operate: Callable[[], Iterator[Callable[[], None]]] = getattr(self, f"_{kind}")
+        for operation in operate():
+            self.seen["steps"] += 1
+            self.seen[kind] += 1
+            operation()
+
+    def _collections(self) -> list[Url]:
+        return [(), *(url for url, entry in self.model.entries.items() if entry.is_collection and len(url) < DEPTH)]
+
+    def _place(self) -> Url:
+        """Return a place in a collection that is there, mostly one that is free."""
+        place = (*self.random.choice(self._collections()), self.random.choice(NAMES))
+        old = [url for url in self.model.gone if url not in self.model.entries and self.model.is_collection(url[:-1])]
+        return self.random.choice(old) if old and self.random.random() < 0.4 else place
+
+    def _note_return(self, place: Url) -> None:
+        if place not in self.model.entries and place in self.model.gone:
+            self.seen["re-created"] += 1
+
+    def _put(self) -> Iterator[Callable[[], None]]:
+        place = self._place()
+        if not self.model.is_collection(place):
+            self._note_return(place)
+            yield lambda: self.pair.put(place)
+
+    def _mkcol(self) -> Iterator[Callable[[], None]]:
+        place = self._place()
+        if place not in self.model.entries:
+            self._note_return(place)
+            yield lambda: self.pair.mkcol(place)
+
+    def _delete(self) -> Iterator[Callable[[], None]]:
+        if self.model.entries:
+            url = self.random.choice(list(self.model.entries))
+            yield lambda: self.pair.delete(url)
+
+    def _proppatch(self) -> Iterator[Callable[[], None]]:
+        if self.model.entries:
+            url = self.random.choice(list(self.model.entries))
+            yield lambda: self.pair.proppatch(url)
+
+    def _move(self) -> Iterator[Callable[[], None]]:
+        full = [url for url in self._collections() if url and self.model.beneath(url)]
+        sources = full if full and self.random.random() < 0.7 else list(self.model.entries)
+        if not sources:
+            return
+        source, target = self.random.choice(sources), self._place()
+        if apart(source, target):
+            self._note_return(target)
+            self.seen["trees moved"] += bool(self.model.beneath(source))
+            yield lambda: self.pair.move(source, target)
+
+    def _copy(self) -> Iterator[Callable[[], None]]:
+        if not self.model.entries:
+            return
+        source, target = self.random.choice(list(self.model.entries)), self._place()
+        if apart(source, target):
+            self._note_return(target)
+            yield lambda: self.pair.copy(source, target)
+
+    def _synchronise(self) -> None:
+        if self.checkpoints and self.random.random() < 0.05:  # a device comes back to an older state and token
+            at, device = self.checkpoints.pop(self.random.randrange(len(self.checkpoints)))
+            self.devices[at] = device
+        at = self.random.randrange(len(self.devices))
+        if self.random.random() < 0.02:
+            self.devices[at] = Device(self.devices[at].scope, self.devices[at].level)
+        self._pages(self.devices[at], pages=self.random.randint(1, 3))
+        if self.random.random() < 0.05:
+            self.checkpoints.append((at, self.devices[at].checkpoint()))
+
+    def _pages(self, device: Device, *, pages: int) -> None:
+        for _ in range(pages):
+            limit = self.random.choice(LIMITS)
+            self.seen["steps"] += 1
+            self.seen[f"limit {limit}"] += 1
+            if device.page(self.pair.house, self.model, limit):
+                self.seen["runs completed"] += 1
+                return
+
+
+def apart(source: Url, target: Url) -> bool:
+    """Tell whether neither place lies in the other."""
+    shorter = min(len(source), len(target))
+    return source[:shorter] != target[:shorter]
+
+
+def walk(house: House, *, seed: int, steps: int) -> Counter[str]:
+    """Walk from a seed, and name it when the store fails."""
+    steps_taken = Walk(house, seed)
+    try:
+        return steps_taken.run(steps)
+    except Exception as error:
+        error.add_note(f"seed {seed}, step {steps_taken.seen['steps']}")
+        raise
+
+
+def test_replayed_reports_equal_a_fresh_listing(house: House) -> None:
+    seen = walk(house, seed=SEED, steps=STEPS)
+    assert seen["steps"] >= 2_000
+    for kind in ("trees moved", "re-created", "limit 1", "limit 2", "limit 3"):
+        assert seen[kind] / seen["steps"] >= 0.05, f"{kind}: {seen[kind]} of {seen['steps']}"
+    assert seen["runs completed"] >= 100
+
+
+def test_the_thresholds_of_large_stores_change_nothing(sqlite_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(difference, "SCANNED", 4)
+    monkeypatch.setattr(changes, "AT_ONCE", 3)
+    monkeypatch.setattr(changes, "BATCH", 2)
+    walk(sqlite_house, seed=SEED + 1, steps=STEPS)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", range(50))
+def test_replayed_reports_equal_a_fresh_listing_for_long(house: House, seed: int) -> None:
+    walk(house, seed=seed, steps=20_000)
+
+
+def _newest_token(facts: StoreFacts, names: Url, start: object, last: object) -> SyncToken:
+    return syncing.current_token(facts, names)
+
+
+def _no_walk(self: Difference, *words: object, **more: object) -> None:
+    return
+
+
+def _by_name(self: Difference, cursor: Key, base: int) -> Iterator[Keyed]:
+    return iter(sorted(_rows(self, cursor, base), key=lambda keyed: keyed[1].names))
+
+
+_rows = Difference.rows
+
+PLANTED = {
+    "newest token on a truncated page": (syncing, "_after", _newest_token),
+    "no walk of former nodes": (Difference, "_expand", _no_walk),
+    "order by name": (Difference, "rows", _by_name),
+}
+
+
+@pytest.mark.parametrize("bug", PLANTED)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_planted_bug_is_caught(sqlite_house: House, monkeypatch: pytest.MonkeyPatch, bug: str, seed: int) -> None:
+    monkeypatch.setattr(*PLANTED[bug])
+    with pytest.raises(Disagreement):
+        walk(sqlite_house, seed=seed, steps=STEPS)
+
+
+urls = st.lists(st.sampled_from(NAMES[:3]), min_size=1, max_size=3).map(tuple)
+numbers = st.integers(min_value=0, max_value=1_000)
+
+
+class Machine(RuleBasedStateMachine):
+    """The same pair under hypothesis, which shrinks what fails to a few operations. Impossible ones are left out."""
+
+    house: House
+    stores = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        Machine.stores += 1
+        self.house.add_store(f"user{Machine.stores}")
+        self.pair = Pair(self.house)
+        self.devices = [Device(scope, level) for scope in SCOPES for level in Level]
+
+    def _is_free(self, url: Url) -> bool:
+        return self.pair.model.is_collection(url[:-1]) and url not in self.pair.model.entries
+
+    def _pick(self, number: int) -> Url:
+        entries = sorted(self.pair.model.entries)
+        return entries[number % len(entries)]
+
+    def _is_any(self) -> bool:
+        return bool(self.pair.model.entries)
+
+    @rule(url=urls)
+    def put(self, url: Url) -> None:
+        if self.pair.model.is_collection(url[:-1]) and not self.pair.model.is_collection(url):
+            self.pair.put(url)
+
+    @rule(url=urls)
+    def mkcol(self, url: Url) -> None:
+        if self._is_free(url):
+            self.pair.mkcol(url)
+
+    @precondition(_is_any)
+    @rule(number=numbers)
+    def delete(self, number: int) -> None:
+        self.pair.delete(self._pick(number))
+
+    @precondition(_is_any)
+    @rule(number=numbers, destination=urls)
+    def move(self, number: int, destination: Url) -> None:
+        source = self._pick(number)
+        if apart(source, destination) and self.pair.model.is_collection(destination[:-1]):
+            self.pair.move(source, destination)
+
+    @precondition(_is_any)
+    @rule(number=numbers, destination=urls)
+    def copy(self, number: int, destination: Url) -> None:
+        source = self._pick(number)
+        if apart(source, destination) and self.pair.model.is_collection(destination[:-1]):
+            self.pair.copy(source, destination)
+
+    @precondition(_is_any)
+    @rule(number=numbers)
+    def proppatch(self, number: int) -> None:
+        self.pair.proppatch(self._pick(number))
+
+    @rule(number=numbers, limit=st.sampled_from(LIMITS), pages=st.integers(min_value=1, max_value=3))
+    def synchronise(self, number: int, limit: int | None, pages: int) -> None:
+        device = self.devices[number % len(self.devices)]
+        for _ in range(pages):
+            if device.page(self.house, self.pair.model, limit):
+                return
+
+    def teardown(self) -> None:
+        for device in self.devices:
+            while not device.page(self.house, self.pair.model, 2):
+                pass
+
+
+def test_state_machine(house: House) -> None:
+    machine = type("HousedMachine", (Machine,), {"house": house})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=40,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -11,10 +11,10 @@ run: setup
 
 # ARGS narrows it: make test ARGS="tests/unit -k settings"
 test: setup packages
-	.ci/with-postgresql $(VENV)/bin/pytest -n auto --dist worksteal -m "not torture" $(ARGS)
+	$(VENV)/bin/pytest -n auto --dist worksteal -m "not torture" $(ARGS)
 
 torture: setup packages
-	.ci/with-postgresql $(VENV)/bin/pytest -m torture $(ARGS)
+	$(VENV)/bin/pytest -m torture $(ARGS)
 
 check: setup
 	$(VENV)/bin/ruff check .

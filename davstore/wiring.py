@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,9 +14,13 @@ from davstore.metadata.migrate import migrate
 from davstore.middleware.access_log import AccessLog
 from davstore.middleware.health import Health
 from davstore.settings import Settings
+from davstore.store import enrolling
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+FIRST_USER = "me"
 
 
 class House(NamedTuple):
@@ -42,6 +47,15 @@ class FirstUser(NamedTuple):
 
 def prepare_store(settings: Settings) -> FirstUser | None:
     """Bring the tables up to date; in an empty store make the first user. Leaves no handle open."""
+    database = open_house(settings).database
+    try:
+        if enrolling.list_users(database):
+            return None
+        first = FirstUser(FIRST_USER, enrolling.new_password())
+        enrolling.add_user(database, first.name, first.password, now_us=time.time_ns() // 1000)
+        return first
+    finally:
+        database.close()
 
 
 def build_application(settings: Settings) -> WSGIApplication:

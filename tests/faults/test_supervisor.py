@@ -99,6 +99,19 @@ def test_it_answers_when_it_says_so_and_logs_with_an_id(serve):
     assert re.search(r"tea\.1 GET /healthz 200 3 [\d.]+ -\n", said)
 
 
+def test_the_first_start_makes_a_user_and_tells_the_password_once(serve):
+    first = serve("--workers", "1")
+    url = first.ready()
+    password = re.search(r"first user: me\npassword: +(\S+) ", first.said)
+    assert password
+    assert len(password[1]) >= 16
+    first.process.terminate()
+    first.end()
+    again = serve("--workers", "1")
+    assert again.ready() != url
+    assert "password" not in again.said
+
+
 @pytest.mark.parametrize("received", [signal.SIGTERM, signal.SIGINT])
 def test_two_workers_share_the_address_and_stop_on_a_signal(serve, received):
     served = serve("--workers", "2")

@@ -89,6 +89,12 @@ class Auth:
     realm: str = "davstore"
     failures_before_delay: int = _integer(10, 1, 1_000)
     delay_seconds: int = _integer(30, 1, 86_400)
+    trusted_proxies: str = ""
+
+    @property
+    def proxies(self) -> frozenset[str]:
+        """The addresses of trusted_proxies."""
+        return frozenset(self.trusted_proxies.replace(",", " ").split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +264,9 @@ def _check_form(name: str, value: object) -> None:
         raise ValueError("must be empty or begin with postgresql://")
     elif name == "auth.realm" and not re.fullmatch(r"[ !#-\[\]-~]{1,64}", text):
         raise ValueError("must be 1 to 64 printable ASCII characters without quotes and backslashes")
+    elif name == "auth.trusted_proxies":
+        for word in Auth(trusted_proxies=text).proxies:
+            ipaddress.ip_address(word)
 
 
 def _refuse_remote(server: Server, given: _Given | None) -> None:

@@ -65,6 +65,7 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path):
         ("[server]\nbind = '8080'\n", "my.toml:2: server.bind", "must be HOST:PORT, not '8080'"),
         ("[server]\nbind = '127.0.0.1:70000'\n", "my.toml:2: server.bind", "must be HOST:PORT"),
         ("[auth]\nrealm = 'a\"b'\n", "my.toml:2: auth.realm", "printable"),
+        ("[auth]\ntrusted_proxies = '127.0.0.1, proxy'\n", "my.toml:2: auth.trusted_proxies", "proxy"),
         ("[sync]\nhistory_weeks = 2\n", "my.toml:2: sync.history_weeks", "must be at least 3, not 2"),
         ("[server]\nworkers = \n", "my.toml:2: ", "Invalid value"),
         ("[server", "my.toml:1: ", "Expected"),

@@ -179,6 +179,10 @@ class PropertiesRefused(DavstoreError):
         self.reasons = reasons
 
 
+class FailedDependency(DavstoreError):
+    """Not done because something else of the same request failed (RFC 4918 §11.4)."""
+
+
 class BadSettings(DavstoreError):
     """A setting is wrong; the text names file, line and key for the person at the terminal."""
 

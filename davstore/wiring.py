@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
-from davstore.errors import NotFound, Unavailable
+from davstore.dav.app import build_dav
+from davstore.dav.request import Backend
+from davstore.errors import Unavailable
 from davstore.metadata.engine import Database, open_database
 from davstore.metadata.migrate import migrate
+from davstore.metadata.throttle import Throttle
 from davstore.middleware.access_log import AccessLog
+from davstore.middleware.auth import Authentication
+from davstore.middleware.boundary import Boundary
 from davstore.middleware.health import Health
+from davstore.middleware.policy_file import PolicyFile
+from davstore.middleware.sync_gate import SyncGate
+from davstore.middleware.well_known import WellKnown
 from davstore.settings import Settings
 from davstore.store import enrolling
+from davstore.store.admitting import Gate
+from davstore.store.authenticating import Authenticator
+from davstore.store.context import Limits
+from davstore.store.hashing import Passwords
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import WSGIApplication
 
 
 FIRST_USER = "me"
@@ -60,13 +72,30 @@ def prepare_store(settings: Settings) -> FirstUser | None:
 
 def build_application(settings: Settings) -> WSGIApplication:
     """Build the WSGI application of one process. Handles to the database open on first use, after any fork."""
+    directory = settings.data.path
+    database = open_database(settings.database.url, directory)
+    throttle = Throttle(
+        directory / "throttle.sqlite",
+        failures_before_delay=settings.auth.failures_before_delay,
+        delay_seconds=settings.auth.delay_seconds,
+    )
+    policy = PolicyFile(Path(settings.policy.file) if settings.policy.file else None)
+    backend = Backend(database, LocalBlobs(directory / "blobs"), _limits(settings))
+    dav = SyncGate(build_dav(backend), Gate(policy.rules, throttle, database))
+    inner = Authentication(dav, Authenticator(database, throttle, Passwords()), proxies=settings.auth.proxies)
 
     def check() -> None:
-        if not settings.data.path.is_dir():
-            raise Unavailable(f"no directory {settings.data.path}")
+        if not directory.is_dir():
+            raise Unavailable(f"no directory {directory}")
+        database.read(lambda _unit: None)
 
-    return AccessLog(Health(_nothing, check))
+    return AccessLog(Boundary(Health(WellKnown(inner), check), realm=settings.auth.realm))
 
 
-def _nothing(_environ: WSGIEnvironment, _start_response: StartResponse) -> Iterable[bytes]:
-    raise NotFound
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        inline_bytes=settings.storage.inline_bytes,
+        propfind_members=settings.limits.propfind_members,
+        sync_rows=settings.sync.rows_per_page,
+        properties_per_node=settings.limits.properties_per_node,
+    )

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from davstore.model.nodes import Resource
+from davstore.model.nodes import Resource, StoreFacts
 
 
 class Level(enum.Enum):
@@ -46,10 +46,11 @@ class SyncToken:
 
 
 class Removed(NamedTuple):
-    """A URL that is no longer there. `parent` and `name` as in `Resource`."""
+    """A URL that is no longer there, and whether it last named a collection. `parent` and `name` as in `Resource`."""
 
     parent: tuple[str, ...]
     name: str
+    is_collection: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -61,10 +62,12 @@ class Removed(NamedTuple):
 class Changes:
     """One page of a report, oldest first: rows, the token that continues after the last of them, and dead properties.
 
-    properties maps a node's id to its dead properties (Clark name to XML), filled when they were asked for.
+    properties maps a node's id to its dead properties (Clark name to XML), filled when they were asked for; facts is
+    the store's row in the same snapshot.
     """
 
     rows: list[Resource | Removed]
     token: SyncToken
     truncated: bool
     properties: dict[int, dict[str, bytes]]
+    facts: StoreFacts

@@ -146,12 +146,14 @@ class _Url:
 
     died: int = 0
     mapped: int = 0
+    is_collection: int = 0
     live: int | None = None
     former: list[Span] = field(default_factory=list)
 
     def add(self, row: Former, span: Span, died: int) -> None:
         self.died = max(self.died, died)
-        self.mapped = max(self.mapped, row.mapped)
+        if row.mapped >= self.mapped:
+            self.mapped, self.is_collection = row.mapped, row.is_coll
         self.live = row.live
         if row.is_coll:
             self.former.append(span)
@@ -249,9 +251,8 @@ class Difference:
             for names, url in urls[depth].items():
                 if url.live is None:
                     parent = names[top:-1]
-                    rows.append(
-                        ((url.died, len(parent) << 56 | _hash(parent), url.mapped), Removed(names[:-1], names[-1]))
-                    )
+                    row = Removed(names[:-1], names[-1], url.is_collection)
+                    rows.append(((url.died, len(parent) << 56 | _hash(parent), url.mapped), row))
                 elif self._level is Level.INFINITE:
                     self._expand(urls, names, url.former, live=url.live, died=url.died, base=base)
             depth += 1

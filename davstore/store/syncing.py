@@ -53,6 +53,7 @@ def changes_since(
             _after(facts, path.names, start, rows[-1][0]) if truncated else current_token(facts, path.names),
             truncated,
             properties.list_properties(unit, facts.id, ids) if ids else {},
+            facts,
         )
 
     return context.database.read(work)

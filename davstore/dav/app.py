@@ -1,0 +1,34 @@
+"""WsgiDAV's application around our provider and our dispatch (ARCHITECTURE.md, "WsgiDAV")."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from wsgidav.wsgidav_app import WsgiDAVApp
+
+from davstore.dav.methods import Methods
+from davstore.dav.provider import StoreProvider
+from davstore.dav.request import Backend
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+
+def build_dav(backend: Backend) -> WSGIApplication:
+    """Build the application. It stands inside boundary, authentication and gate, whose keys it finds in the environ."""
+    logging.getLogger("wsgidav").setLevel(logging.ERROR)  # it logs its configuration, and requests of its own handlers
+    provider = StoreProvider(backend)
+    app: WSGIApplication = WsgiDAVApp(
+        {
+            "provider_mapping": {"/": provider},
+            "middleware_stack": [Methods(provider, backend)],
+            "lock_storage": False,
+            "property_manager": False,
+            "http_authenticator": {"accept_basic": False, "accept_digest": False, "default_to_digest": False},
+            "hotfixes": {"re_encode_path_info": False},  # the boundary has decoded it
+            "logging": {"enable": False},
+            "verbose": 0,
+        }
+    )
+    return app

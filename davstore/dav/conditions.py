@@ -1,0 +1,56 @@
+"""From headers to preconditions (RFC 9110 §13, RFC 4918 §10.4); who judges them is the store, in the unit that acts."""
+
+from __future__ import annotations
+
+from davstore.dav import places
+from davstore.dav.request import Request
+from davstore.errors import ForeignDestination, Malformed
+from davstore.model.conditions import NONE, IfList, Preconditions
+from davstore.model.paths import Path
+from davstore.protocol import if_header
+from davstore.protocol.dates import parse_http_date
+from davstore.protocol.headers import parse_etags
+from davstore.protocol.hrefs import parse_destination
+
+_HEADERS = ("HTTP_IF", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE")
+
+
+def read_conditions(request: Request) -> Preconditions:
+    """Return all conditions of a request.
+
+    Raises:
+        Malformed: an entity tag or an `If` that cannot be read.
+    """
+    if not any(header in request.environ for header in _HEADERS):
+        return NONE
+    return Preconditions(
+        if_match=parse_etags(request.header("IF_MATCH")),
+        if_none_match=parse_etags(request.header("IF_NONE_MATCH")),
+        if_modified_since=parse_http_date(request.header("IF_MODIFIED_SINCE")),
+        if_unmodified_since=parse_http_date(request.header("IF_UNMODIFIED_SINCE")),
+        if_lists=_read_if(request),
+    )
+
+
+def read_if(request: Request) -> Preconditions:
+    """Return the `If` lists alone: methods that select no representation know no other conditions."""
+    return NONE if request.header("IF") is None else Preconditions(if_lists=_read_if(request))
+
+
+def _read_if(request: Request) -> tuple[IfList, ...] | None:
+    value = request.header("IF")
+    if value is None:
+        return None
+    here = request.place if isinstance(request.place, Path) else None
+    return tuple(
+        IfList(here if tag is None else _tagged(tag, request.host), conditions)
+        for tag, conditions in if_header.parse(value)
+    )
+
+
+def _tagged(tag: str, host: str | None) -> Path | None:
+    """Return the place in a store that a resource tag names; None when it is elsewhere or nowhere."""
+    try:
+        return places.to_path(parse_destination(tag, host=host))
+    except (ForeignDestination, Malformed):
+        return None

@@ -1,0 +1,115 @@
+"""What GET sends: conditions, one range, and headers that keep a user's content inert in a browser (RFC 9110 §14)."""
+
+from __future__ import annotations
+
+import contextlib
+import mimetypes
+import re
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote
+
+from davstore.dav.answers import Headers, send, stream, validators
+from davstore.dav.conditions import read_conditions
+from davstore.dav.request import Request
+from davstore.errors import Malformed, PreconditionFailed
+from davstore.model.nodes import Resource
+from davstore.policy.preconditions import Verdict, judge
+from davstore.protocol.headers import ByteRange, parse_range, range_applies
+from davstore.store.reading import Body
+
+DEFAULT_TYPE: Final = "application/octet-stream"
+_WHOLE_BYTES: Final = 1 << 18
+"""Up to here a body is read before the status leaves, so that a lost one is an error and not a cut answer."""
+_ACTIVE: Final = re.compile(
+    r"(?:text/(?:html|xml|xsl|javascript|ecmascript)|application/(?:xml|xhtml|javascript|ecmascript|pdf)"
+    r"|image/svg|multipart/|message/rfc822|[^/]+/[^/]+\+xml)",
+    re.IGNORECASE,
+)
+"""Media types that may run code, or hold a document that does."""
+_TYPE: Final = re.compile(r"[\x20-\x7e]{1,255}")
+
+_GUESSES: Final = mimetypes.MimeTypes()  # only what Python itself knows: no file of the machine changes the answer
+_GUESSES.add_type("message/cpim", ".cpim")
+_GUESSES.add_type("image/heic", ".heic")
+_GUESSES.add_type("image/webp", ".webp")
+
+
+def content_type_of(request: Request, name: str) -> str:
+    """Return the media type of a new body: as sent, else by the name.
+
+    Raises:
+        Malformed: longer than 255 characters, or not printable ASCII.
+    """
+    sent = request.environ.get("CONTENT_TYPE")
+    if not sent:
+        return _GUESSES.guess_type(name, strict=False)[0] or DEFAULT_TYPE
+    if _TYPE.fullmatch(sent) is None:
+        raise Malformed("not a Content-Type")
+    return str(sent)
+
+
+def send_content(request: Request, resource: Resource, body: Body) -> Iterable[bytes]:
+    """Answer GET or HEAD of a resource, and let go of its body when that is done.
+
+    Raises:
+        PreconditionFailed, RangeNotSatisfiable, CorruptBlob; Malformed: the conditions cannot be read.
+    """
+    with contextlib.ExitStack() as held:
+        held.callback(body.close)
+        verdict = judge(
+            read_conditions(request), exists=True, etag=resource.etag, modified_us=resource.modified_us, safe=True
+        )
+        if verdict is Verdict.FAILED:
+            raise PreconditionFailed("the conditions of the request do not hold")
+        if verdict is Verdict.NOT_MODIFIED:
+            return send(request.environ, HTTPStatus.NOT_MODIFIED, headers=validators(resource))
+        headers = _headers(resource)
+        if request.environ["REQUEST_METHOD"] == "HEAD":
+            return stream(request.environ, HTTPStatus.OK, headers=headers, length_bytes=body.length, parts=())
+        status, span = HTTPStatus.OK, _range(request, resource, body)
+        if span is None:
+            span = ByteRange(0, body.length)
+        else:
+            status = HTTPStatus.PARTIAL_CONTENT
+            headers.append(("Content-Range", f"bytes {span.start}-{span.stop - 1}/{body.length}"))
+        if span.stop - span.start <= _WHOLE_BYTES:
+            return send(request.environ, status, headers=headers, body=b"".join(body.read(*span)))
+        held.pop_all()
+        return stream(
+            request.environ, status, headers=headers, length_bytes=span.stop - span.start, parts=_parts(body, span)
+        )
+
+
+def _range(request: Request, resource: Resource, body: Body) -> ByteRange | None:
+    value = request.header("RANGE")
+    if value is None or not range_applies(request.header("IF_RANGE"), etag=resource.etag):
+        return None
+    return parse_range(value, length=body.length)
+
+
+def _parts(body: Body, span: ByteRange) -> Iterator[bytes]:
+    with contextlib.closing(body):
+        yield from body.read(*span)
+
+
+def _headers(resource: Resource) -> Headers:
+    """Return the headers of the content (RFC 6266, RFC 8187 for the name)."""
+    content_type = resource.content_type or DEFAULT_TYPE
+    headers = [
+        ("Content-Type", content_type),
+        *validators(resource),
+        ("Accept-Ranges", "bytes"),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
+    if _ACTIVE.match(content_type.lstrip()):
+        plain = re.sub(r"[^ !#-\[\]-~]|%", "_", resource.name)
+        headers += [
+            ("Content-Security-Policy", "sandbox; default-src 'none'"),
+            (
+                "Content-Disposition",
+                f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(resource.name, safe='')}",
+            ),
+        ]
+    return headers

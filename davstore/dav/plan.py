@@ -1,0 +1,119 @@
+"""What is asked of each resource, decided once for a request; then one tuple and one template for each resource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from davstore.dav.places import Kind
+from davstore.dav.properties import LIVE_OF, PROTECTED, Piece, View
+from davstore.model.changes import Removed
+from davstore.model.nodes import Resource
+from davstore.protocol import propfind
+from davstore.protocol.elements import empty
+from davstore.protocol.hrefs import encode_segment, render_href
+from davstore.protocol.multistatus import Multistatus
+from davstore.protocol.propfind import PropFind
+
+Rendered = tuple[bytes, bytes]
+"""The elements of the properties that are there, and empty ones of those that were asked for and are not."""
+DeadProperties = Mapping[int, Mapping[str, bytes]]
+
+_NOTHING: Mapping[str, bytes] = {}
+
+
+def asks_for_dead(question: PropFind) -> bool:
+    """Tell whether dead properties have to be looked up to answer."""
+    return question.kind is not propfind.Kind.PROP or not PROTECTED.issuperset(question.names)
+
+
+class Hrefs:
+    """Makes the hrefs of many resources below one root; the collections among them end in a slash."""
+
+    def __init__(self, root: tuple[str, ...]) -> None:
+        self._root = root
+        self._above: dict[tuple[str, ...], str] = {}
+
+    def of(self, resource: Resource | Removed) -> bytes:
+        """Return the absolute path of a resource."""
+        name = resource.name
+        if not name:
+            return self.collection(())
+        above = self._above.get(resource.parent)
+        if above is None:
+            above = self._above[resource.parent] = render_href((*self._root, *resource.parent), slash=True)
+        slash = "/" if resource.is_collection else ""
+        return f"{above}{encode_segment(name)}{slash}".encode("ascii")
+
+    def collection(self, names: tuple[str, ...]) -> bytes:
+        """Return the absolute path of a collection."""
+        return render_href((*self._root, *names), slash=True).encode("ascii")
+
+
+class Plan:
+    """Renders the properties of one question."""
+
+    def __init__(self, question: PropFind, view: View, dead: DeadProperties) -> None:
+        self._question = question
+        self._view = view
+        self._dead = dead
+
+    def of(self, kind: Kind) -> Callable[[Resource], Rendered]:
+        """Return the function that renders resources of a kind."""
+        if self._question.kind is propfind.Kind.PROP:
+            return _asked(self._pieces(kind, self._question.names))
+        return self._all(kind, names_only=self._question.kind is propfind.Kind.PROPNAME)
+
+    def _pieces(self, kind: Kind, names: Iterable[str]) -> dict[str, Piece]:
+        live = LIVE_OF[kind]
+        return {name: live[name].piece(self._view, kind) if name in live else self._dead_piece(name) for name in names}
+
+    def _dead_piece(self, name: str) -> Piece:
+        dead = self._dead
+        if not dead:
+            return lambda _: None
+        return lambda resource: dead.get(resource.node_id, _NOTHING).get(name)
+
+    def _all(self, kind: Kind, *, names_only: bool) -> Callable[[Resource], Rendered]:
+        """Render allprop, or propname: the names of all that is there, also of what allprop leaves out."""
+        live = {name: row for name, row in LIVE_OF[kind].items() if row.in_allprop or names_only}
+        pieces = self._pieces(kind, live)
+        included = self._pieces(kind, [name for name in self._question.include if name not in live])
+        asked = _asked(included)
+        dead = self._dead
+
+        def render(resource: Resource) -> Rendered:
+            found, missing = asked(resource)
+            values = {name: value for name, piece in pieces.items() if (value := piece(resource)) is not None}
+            own = dead.get(resource.node_id, _NOTHING)
+            values |= {name: value for name, value in own.items() if name not in included}
+            parts = map(empty, values) if names_only else values.values()
+            return b"".join((*parts, found)), missing
+
+        return render
+
+
+def _asked(pieces: Mapping[str, Piece]) -> Callable[[Resource], Rendered]:
+    blanks = [empty(name) for name in pieces]
+    functions = list(pieces.values())
+
+    def render(resource: Resource) -> Rendered:
+        values = [piece(resource) for piece in functions]
+        found = [value for value in values if value is not None]
+        if len(found) == len(values):
+            return b"".join(found), b""
+        missing = [blank for value, blank in zip(values, blanks, strict=True) if value is None]
+        return b"".join(found), b"".join(missing)
+
+    return render
+
+
+def write_stored(answer: Multistatus, plan: Plan, hrefs: Hrefs, rows: Iterable[Resource | Removed]) -> None:
+    """Tell the properties of resources of a store, and that others are gone, in the order of rows."""
+    collection, leaf = plan.of(Kind.COLLECTION), plan.of(Kind.RESOURCE)
+    href, respond = hrefs.of, answer.response
+    for row in rows:
+        if isinstance(row, Removed):
+            answer.removed(href(row))
+            continue
+        found, missing = collection(row) if row.is_collection else leaf(row)
+        respond(href(row), found, missing)

@@ -1,0 +1,208 @@
+"""THE table of live properties: name, what has it, how it is rendered, and whether allprop tells it.
+
+All of them are the server's to set. `displayname` is live on principals alone and a dead property elsewhere. A piece is
+a function of one resource that returns the property's element, or None when the resource does not have it; constants
+of a request are rendered before the first resource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from davstore.dav import places
+from davstore.dav.places import ALLOWED, Kind
+from davstore.model.nodes import Resource, StoreFacts
+from davstore.model.principals import Principal
+from davstore.protocol import names, sync_token
+from davstore.protocol.dates import render_http_date, render_iso_date
+from davstore.protocol.elements import element, empty, href, text_element
+from davstore.protocol.hrefs import render_href
+from davstore.store.syncing import current_token
+
+Piece = Callable[[Resource], bytes | None]
+
+
+class View(NamedTuple):
+    """Who asks and of which store; facts is None outside of all stores."""
+
+    principal: Principal
+    facts: StoreFacts | None = None
+
+
+class Live(NamedTuple):
+    """A live property."""
+
+    name: str
+    kinds: frozenset[Kind]
+    piece: Callable[[View, Kind], Piece]
+    in_allprop: bool = False
+
+
+def _constant(make: Callable[[View, Kind], bytes | None]) -> Callable[[View, Kind], Piece]:
+    """Return the piece of a property that is the same for every resource of a kind."""
+
+    def piece(view: View, kind: Kind) -> Piece:
+        value = make(view, kind)
+        return lambda _: value
+
+    return piece
+
+
+def _each(piece: Piece) -> Callable[[View, Kind], Piece]:
+    return lambda _view, _kind: piece
+
+
+_COLLECTION_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION))
+_ROOT_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION), empty("{urn:davstore:cpm}root"))
+_PRINCIPAL_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION), empty("{DAV:}principal"))
+_RESOURCE_TYPE: Final = empty(names.RESOURCETYPE)
+
+
+def _resourcetype(_view: View, kind: Kind) -> Piece:
+    if kind is Kind.COLLECTION:
+        return lambda resource: _COLLECTION_TYPE if resource.name else _ROOT_TYPE
+    value = {Kind.RESOURCE: _RESOURCE_TYPE, Kind.PRINCIPAL: _PRINCIPAL_TYPE}.get(kind, _COLLECTION_TYPE)
+    return lambda _: value
+
+
+def _getetag(resource: Resource) -> bytes | None:
+    return None if resource.etag is None else b'<D:getetag>"%b"</D:getetag>' % resource.etag.encode()
+
+
+def _getcontentlength(resource: Resource) -> bytes | None:
+    return b"<D:getcontentlength>%d</D:getcontentlength>" % (resource.length or 0)
+
+
+def _getcontenttype(resource: Resource) -> bytes | None:
+    return None if resource.content_type is None else _content_type(resource.content_type)
+
+
+@lru_cache(maxsize=256)
+def _content_type(text: str) -> bytes:
+    return text_element(names.GETCONTENTTYPE, text)
+
+
+def _getlastmodified(resource: Resource) -> bytes | None:
+    return _last_modified(resource.modified_us // 1_000_000)
+
+
+@lru_cache(maxsize=16_384)
+def _last_modified(seconds: int) -> bytes:
+    return text_element(names.GETLASTMODIFIED, render_http_date(seconds))
+
+
+def _creationdate(resource: Resource) -> bytes | None:
+    return _creation(resource.created_us // 1_000_000)
+
+
+@lru_cache(maxsize=16_384)
+def _creation(seconds: int) -> bytes:
+    return text_element(names.CREATIONDATE, render_iso_date(seconds))
+
+
+def _resource_id(resource: Resource) -> bytes | None:
+    return element(names.RESOURCE_ID, href(f"urn:uuid:{resource.resource_id}"))
+
+
+def _modseq(resource: Resource) -> bytes | None:
+    return b"<C:modseq>%d</C:modseq>" % resource.changed
+
+
+def _displayname(resource: Resource) -> bytes | None:
+    return text_element(names.DISPLAYNAME, resource.name)
+
+
+def _principal_url(resource: Resource) -> bytes | None:
+    return element(names.PRINCIPAL_URL, href(render_href((*resource.parent, resource.name), slash=True)))
+
+
+def _sync_token(view: View, _kind: Kind) -> Piece:
+    facts = view.facts
+    if facts is None:
+        return lambda _: None
+    return lambda resource: text_element(names.SYNC_TOKEN, sync_token.render(current_token(facts, resource.names)))
+
+
+def _quota_used(view: View, _kind: Kind) -> bytes | None:
+    return None if view.facts is None else text_element(names.QUOTA_USED_BYTES, str(view.facts.used_bytes))
+
+
+def _quota_available(view: View, _kind: Kind) -> bytes | None:
+    if view.facts is None or view.facts.quota_bytes is None:
+        return None
+    return text_element(names.QUOTA_AVAILABLE_BYTES, str(max(view.facts.quota_bytes - view.facts.used_bytes, 0)))
+
+
+def _owner(view: View, _kind: Kind) -> bytes | None:
+    return None if view.facts is None else element(names.OWNER, href(places.user_href(view.facts.owner)))
+
+
+def _current_user_principal(view: View, _kind: Kind) -> bytes:
+    return element(names.CURRENT_USER_PRINCIPAL, href(places.principal_href(view.principal)))
+
+
+def _principal_collection_set(_view: View, _kind: Kind) -> bytes:
+    return element(names.PRINCIPAL_COLLECTION_SET, href(render_href(places.PRINCIPALS, slash=True)))
+
+
+def _supported_report_set(_view: View, kind: Kind) -> bytes:
+    if kind is not Kind.COLLECTION:
+        return empty(names.SUPPORTED_REPORT_SET)
+    report = element("{DAV:}report", empty(names.SYNC_COLLECTION))
+    return element(names.SUPPORTED_REPORT_SET, element("{DAV:}supported-report", report))
+
+
+def _supported_method_set(_view: View, kind: Kind) -> bytes:
+    methods = [f'<D:supported-method name="{method}"/>'.encode() for method in ALLOWED[kind]]
+    return element(names.SUPPORTED_METHOD_SET, *methods)
+
+
+def _supported_live_property_set(_view: View, kind: Kind) -> bytes:
+    live = [element("{DAV:}supported-live-property", element(names.PROP, empty(name))) for name in LIVE_OF[kind]]
+    return element(names.SUPPORTED_LIVE_PROPERTY_SET, *live)
+
+
+def _empty(name: str) -> Callable[[View, Kind], Piece]:
+    return _constant(lambda _view, _kind: empty(name))
+
+
+_EVERY: Final = frozenset(Kind)
+_STORED: Final = frozenset({Kind.RESOURCE, Kind.COLLECTION})
+_RESOURCE: Final = frozenset({Kind.RESOURCE})
+_COLLECTION: Final = frozenset({Kind.COLLECTION})
+_PRINCIPAL: Final = frozenset({Kind.PRINCIPAL})
+
+TABLE: Final = (
+    Live(names.RESOURCETYPE, _EVERY, _resourcetype, in_allprop=True),
+    Live(names.GETETAG, _RESOURCE, _each(_getetag), in_allprop=True),
+    Live(names.GETCONTENTLENGTH, _RESOURCE, _each(_getcontentlength), in_allprop=True),
+    Live(names.GETCONTENTTYPE, _RESOURCE, _each(_getcontenttype), in_allprop=True),
+    Live(names.GETLASTMODIFIED, _STORED, _each(_getlastmodified), in_allprop=True),
+    Live(names.CREATIONDATE, _STORED, _each(_creationdate), in_allprop=True),
+    # Locks are not there yet (DECISIONS 33): no lock can be taken, and none is held.
+    Live("{DAV:}supportedlock", _STORED, _empty("{DAV:}supportedlock"), in_allprop=True),
+    Live("{DAV:}lockdiscovery", _STORED, _empty("{DAV:}lockdiscovery"), in_allprop=True),
+    Live(names.RESOURCE_ID, _STORED, _each(_resource_id)),
+    Live("{urn:davstore:cpm}modseq", _STORED, _each(_modseq)),
+    Live(names.SYNC_TOKEN, _COLLECTION, _sync_token),
+    Live(names.QUOTA_AVAILABLE_BYTES, _COLLECTION, _constant(_quota_available)),
+    Live(names.QUOTA_USED_BYTES, _COLLECTION, _constant(_quota_used)),
+    Live(names.OWNER, _STORED, _constant(_owner)),
+    Live(names.CURRENT_USER_PRINCIPAL, _EVERY, _constant(_current_user_principal)),
+    Live(names.PRINCIPAL_COLLECTION_SET, _EVERY, _constant(_principal_collection_set)),
+    Live(names.SUPPORTED_REPORT_SET, _EVERY, _constant(_supported_report_set)),
+    Live(names.SUPPORTED_METHOD_SET, _EVERY, _constant(_supported_method_set)),
+    Live(names.SUPPORTED_LIVE_PROPERTY_SET, _EVERY, _constant(_supported_live_property_set)),
+    Live(names.DISPLAYNAME, _PRINCIPAL, _each(_displayname)),
+    Live(names.PRINCIPAL_URL, _PRINCIPAL, _each(_principal_url)),
+    Live("{DAV:}alternate-URI-set", _PRINCIPAL, _empty("{DAV:}alternate-URI-set")),
+    Live("{DAV:}group-membership", _PRINCIPAL, _empty("{DAV:}group-membership")),
+)
+
+LIVE_OF: Final = {kind: {live.name: live for live in TABLE if kind in live.kinds} for kind in Kind}
+"""The live properties of each kind, by name."""
+
+PROTECTED: Final = frozenset(live.name for live in TABLE) - {names.DISPLAYNAME}
+"""What no client may set or remove, on any kind of resource."""

@@ -1,0 +1,145 @@
+"""OPTIONS, GET, HEAD, PROPFIND and REPORT: the methods that change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from itertools import chain
+
+from davstore.dav import places
+from davstore.dav.answers import Spool, send, stream
+from davstore.dav.content import send_content
+from davstore.dav.places import ALLOWED, ALLOWED_ROOT, ALLOWED_UNMAPPED, Fixed, Kind
+from davstore.dav.plan import Hrefs, Plan, asks_for_dead, write_stored
+from davstore.dav.properties import View
+from davstore.dav.request import Request
+from davstore.errors import InfiniteDepth, NotFound, UnsupportedReport
+from davstore.middleware.sync_gate import QUERY, answered
+from davstore.middleware.xml_body import read_xml
+from davstore.model.nodes import Resource
+from davstore.model.paths import Path
+from davstore.protocol import propfind, reports, sync_token
+from davstore.protocol.headers import parse_depth
+from davstore.protocol.multistatus import Multistatus
+from davstore.protocol.propfind import PropFind
+from davstore.protocol.reports import SyncQuery
+from davstore.store import reading, syncing
+
+COMPLIANCE = "1, 3, extended-mkcol"
+"""The DAV header (RFC 4918 §18): class 2 comes with locks (DECISIONS 33)."""
+
+
+def answer_options(request: Request) -> Iterable[bytes]:
+    """Tell what can be done with a URL (RFC 4918 §10.1). An unmapped URL of the own store can be made."""
+    request.refuse_body()
+    headers = [
+        ("DAV", COMPLIANCE),
+        ("Allow", ", ".join(_allowed(request))),
+        ("MS-Author-Via", "DAV"),
+        ("Accept-Ranges", "bytes"),
+    ]
+    return send(request.environ, HTTPStatus.OK, headers=headers)
+
+
+def _allowed(request: Request) -> tuple[str, ...]:
+    place = request.place
+    if isinstance(place, Fixed):
+        return ALLOWED[place.kind]
+    try:
+        top = reading.describe(request.context, place, depth=0).top
+    except NotFound:
+        return ALLOWED_UNMAPPED
+    if not place.names:
+        return ALLOWED_ROOT
+    return ALLOWED[Kind.COLLECTION if top.is_collection else Kind.RESOURCE]
+
+
+def answer_get(request: Request) -> Iterable[bytes]:
+    """Send a body, or the names in a collection (RFC 9110 §9.3.1, RFC 4918 §9.4); HEAD the same without it."""
+    request.refuse_body()
+    place = request.place
+    if isinstance(place, Fixed):
+        return _send_names(request, [f"{name}/" for name in place.members])
+    content = reading.open_resource(request.context, place)
+    if content.body is not None:
+        return send_content(request, content.resource, content.body)
+    members = reading.describe(request.context, place, depth=1).members
+    return _send_names(request, [f"{member.name}/" if member.is_collection else member.name for member in members])
+
+
+def _send_names(request: Request, names: list[str]) -> Iterable[bytes]:
+    headers = [("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff")]
+    body = "".join(f"{name}\n" for name in names).encode()
+    if request.environ["REQUEST_METHOD"] == "HEAD":
+        return stream(request.environ, HTTPStatus.OK, headers=headers, length_bytes=len(body), parts=())
+    return send(request.environ, HTTPStatus.OK, headers=headers, body=body)
+
+
+def answer_propfind(request: Request) -> Iterable[bytes]:
+    """Tell properties of a resource, its members, or all beneath it (RFC 4918 §9.1)."""
+    depth = parse_depth(request.header("DEPTH"), default=None)
+    question = propfind.parse(read_xml(request.environ))
+    spool = Spool()
+    answer = Multistatus(spool.write)
+    if isinstance(request.place, Fixed):
+        _write_fixed(request, request.place, question, answer, depth=depth)
+    else:
+        _write_tree(request, request.place, question, answer, depth=depth)
+    answer.close()
+    answered(request.environ)
+    return spool.send_multistatus(request.environ)
+
+
+def _write_tree(request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None) -> None:
+    listing = reading.describe(request.context, path, depth=depth, dead=asks_for_dead(question))
+    plan = Plan(question, View(request.principal, listing.facts), listing.properties)
+    write_stored(answer, plan, _hrefs(request), chain((listing.top,), listing.members))
+
+
+def _write_fixed(request: Request, place: Fixed, question: PropFind, answer: Multistatus, *, depth: int | None) -> None:
+    """Tell of a fixed collection and its members; the only member that is not fixed itself is the store."""
+    if depth is None:
+        raise InfiniteDepth("a store lies beneath")
+    below = [(*place.segments, name) for name in place.members] if depth else []
+    store = places.store_root(request.principal)
+    plan = Plan(question, View(request.principal), {})
+    for segments in [place.segments, *(one for one in below if one != store)]:
+        one = places.find_fixed(segments, request.principal)
+        found, missing = plan.of(one.kind)(_as_resource(segments))
+        answer.response(one.href.encode(), found, missing)
+    if store in below:
+        _write_tree(request, Path(request.principal.user.name), question, answer, depth=0)
+
+
+def _as_resource(segments: tuple[str, ...]) -> Resource:
+    """Return a resource that has a name and no facts."""
+    return Resource(segments[:-1], segments[-1] if segments else "", 0, 1, 0, "", None, None, None, 0, 0)
+
+
+def answer_report(request: Request) -> Iterable[bytes]:
+    """Tell what changed since a sync token (RFC 6578 §3). The gate has read the body, where there is a gate."""
+    query: SyncQuery | None = request.environ.get(QUERY)
+    if query is None:
+        query = reports.parse(read_xml(request.environ), parse_depth(request.header("DEPTH"), default=0))
+    if isinstance(request.place, Fixed):
+        raise UnsupportedReport("no store keeps this collection")
+    token = sync_token.parse(query.token) if query.token else None
+    question = PropFind(propfind.Kind.PROP, query.names)
+    changes = syncing.changes_since(
+        request.context, request.place, token, level=query.level, limit=query.limit, dead=asks_for_dead(question)
+    )
+    spool = Spool()
+    answer = Multistatus(spool.write)
+    plan = Plan(question, View(request.principal, changes.facts), changes.properties)
+    hrefs = _hrefs(request)
+    write_stored(answer, plan, hrefs, changes.rows)
+    if changes.truncated:
+        answer.truncated(hrefs.collection(request.place.names))
+    given = sync_token.render(changes.token)
+    answer.close(sync_token=given)
+    answered(request.environ, given, truncated=changes.truncated)
+    return spool.send_multistatus(request.environ)
+
+
+def _hrefs(request: Request) -> Hrefs:
+    return Hrefs(places.store_root(request.principal))

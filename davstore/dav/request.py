@@ -1,0 +1,81 @@
+"""A request as the handlers see it: read from the WSGI environ once, trusted from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from davstore.blobs import Blobs
+from davstore.dav import places
+from davstore.dav.places import ALLOWED, Fixed
+from davstore.errors import MethodNotAllowed, UnsupportedMediaType
+from davstore.metadata.engine import Database
+from davstore.middleware.auth import PRINCIPAL, now_us
+from davstore.middleware.boundary import TARGET
+from davstore.middleware.xml_body import content_length
+from davstore.model.paths import Path
+from davstore.model.principals import Principal
+from davstore.protocol.hrefs import Target
+from davstore.store.context import Context, Limits
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What requests are served from. clock tells microseconds since the epoch."""
+
+    database: Database
+    blobs: Blobs
+    limits: Limits = field(default_factory=Limits)
+    clock: Callable[[], int] = now_us
+
+    def context(self, environ: WSGIEnvironment) -> Context:
+        """Return the context of the store calls of one request."""
+        return Context(self.database, self.blobs, environ[PRINCIPAL], self.clock(), self.limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: where it goes, for whom, and its headers and body."""
+
+    environ: WSGIEnvironment
+    context: Context
+    target: Target
+    place: Path | Fixed
+
+    @staticmethod
+    def of(environ: WSGIEnvironment, backend: Backend) -> Request:
+        """Read the environ. Raises NotFound: the target names nothing for this principal."""
+        target: Target = environ[TARGET]
+        return Request(environ, backend.context(environ), target, places.locate(target, environ[PRINCIPAL]))
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        return self.context.principal
+
+    @property
+    def path(self) -> Path:
+        """The place in the store. Raises MethodNotAllowed for a fixed collection, which nobody changes."""
+        if isinstance(self.place, Fixed):
+            raise MethodNotAllowed(ALLOWED[self.place.kind])
+        return self.place
+
+    @property
+    def host(self) -> str | None:
+        """The Host header."""
+        return self.header("HOST")
+
+    def header(self, name: str) -> str | None:
+        """Return a header, its name as the environ has it: `IF_MATCH`; None when it was not sent."""
+        value: str | None = self.environ.get(f"HTTP_{name}")
+        return value
+
+    def refuse_body(self) -> None:
+        """Raise UnsupportedMediaType when there is a body: the method defines none (RFC 4918 §8.4)."""
+        length = content_length(self.environ)
+        if length or (length is None and self.environ["wsgi.input"].read(1)):
+            raise UnsupportedMediaType("a body that the method does not define")

@@ -1,0 +1,162 @@
+"""PUT, DELETE, MKCOL, PROPPATCH, COPY and MOVE: parse, one store call, render."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from davstore.dav import places
+from davstore.dav.answers import Spool, send, validators
+from davstore.dav.conditions import read_conditions
+from davstore.dav.content import content_type_of
+from davstore.dav.plan import Hrefs
+from davstore.dav.properties import PROTECTED
+from davstore.dav.request import Request
+from davstore.errors import (
+    DavstoreError,
+    FailedDependency,
+    InvalidResourceType,
+    Malformed,
+    MethodNotAllowed,
+    PropertiesRefused,
+    ProtectedProperty,
+    UnsupportedMediaType,
+)
+from davstore.middleware.errors import group_by_row
+from davstore.middleware.xml_body import content_length, read_xml
+from davstore.model.paths import Path
+from davstore.protocol import mkcol, names, proppatch
+from davstore.protocol.elements import empty
+from davstore.protocol.headers import parse_depth, parse_overwrite
+from davstore.protocol.hrefs import render_href
+from davstore.protocol.multistatus import Multistatus, PropStat
+from davstore.store import moving, writing
+from davstore.store.writing import NewContent
+
+_XML_TYPES = ("application/xml", "text/xml")
+
+
+def answer_put(request: Request) -> Iterable[bytes]:
+    """Store a body under a URL, as sent: so the answer may carry its ETag (RFC 9110 §9.3.4, RFC 4918 §9.7)."""
+    path = request.path
+    if request.target.slash:
+        raise MethodNotAllowed
+    if request.header("CONTENT_RANGE") is not None:
+        raise Malformed("PUT of a part (RFC 9110 §14.4)")
+    if request.header("CONTENT_ENCODING") not in (None, "identity"):
+        raise UnsupportedMediaType("a content coding")
+    content = NewContent(
+        request.environ["wsgi.input"], content_length(request.environ), content_type_of(request, path.name)
+    )
+    written = writing.put(request.context, path, content, read_conditions(request))
+    return send(request.environ, _made(created=written.created), headers=validators(written.resource))
+
+
+def answer_delete(request: Request) -> Iterable[bytes]:
+    """Delete a resource with all beneath it (RFC 4918 §9.6)."""
+    request.refuse_body()
+    _require_infinity(request)
+    writing.delete(request.context, request.path, read_conditions(request))
+    return send(request.environ, HTTPStatus.NO_CONTENT)
+
+
+def answer_mkcol(request: Request) -> Iterable[bytes]:
+    """Make a collection, with properties if the body says so (RFC 4918 §9.3, RFC 5689)."""
+    path = request.path
+    if content_length(request.environ) != 0 and not _is_xml(request.environ.get("CONTENT_TYPE", "")):
+        raise UnsupportedMediaType("the body of MKCOL")
+    wanted = mkcol.parse(read_xml(request.environ))
+    if wanted is not None and wanted.types != {names.COLLECTION}:
+        raise InvalidResourceType("a type of collection that is not made here")
+    properties = {} if wanted is None else wanted.properties
+    try:
+        writing.make_collection(
+            request.context,
+            path,
+            read_conditions(request),
+            elements={name: element for name, element in properties.items() if name not in PROTECTED},
+            refused=_refused(properties),
+        )
+    except PropertiesRefused as error:
+        raise PropertiesRefused(_with_dependent(properties, error)) from error
+    return send(request.environ, HTTPStatus.CREATED)
+
+
+def answer_proppatch(request: Request) -> Iterable[bytes]:
+    """Set and remove dead properties, all or none; the answer is 207 also when none was (RFC 4918 §9.2)."""
+    changes = proppatch.parse(read_xml(request.environ))
+    changed = dict.fromkeys(name for name, _ in changes)
+    possible = [change for change in changes if change[0] not in PROTECTED]
+    try:
+        resource = writing.patch_properties(
+            request.context, request.path, possible, read_conditions(request), refused=_refused(changed)
+        )
+    except PropertiesRefused as error:
+        href = render_href(request.target.segments, request.target.slash).encode()
+        groups = group_by_row(_with_dependent(changed, error))
+    else:
+        href = Hrefs(places.store_root(request.principal)).of(resource)
+        groups = [PropStat(HTTPStatus.OK, b"".join(map(empty, changed)))]
+    spool = Spool()
+    answer = Multistatus(spool.write)
+    answer.propstats(href, groups)
+    answer.close()
+    return spool.send_multistatus(request.environ)
+
+
+def answer_copy(request: Request) -> Iterable[bytes]:
+    """Make new resources like others (RFC 4918 §9.8); Depth 0 copies a collection without its members."""
+    request.refuse_body()
+    depth = parse_depth(request.header("DEPTH"), default=None)
+    if depth == 1:
+        raise Malformed("COPY with Depth 1")
+    created = moving.copy(
+        request.context,
+        request.path,
+        _destination(request),
+        read_conditions(request),
+        overwrite=parse_overwrite(request.header("OVERWRITE")),
+        recursive=depth is None,
+    )
+    return send(request.environ, _made(created=created))
+
+
+def answer_move(request: Request) -> Iterable[bytes]:
+    """Give a resource, with all beneath it, another URL (RFC 4918 §9.9)."""
+    request.refuse_body()
+    _require_infinity(request)
+    created = moving.move(
+        request.context,
+        request.path,
+        _destination(request),
+        read_conditions(request),
+        overwrite=parse_overwrite(request.header("OVERWRITE")),
+    )
+    return send(request.environ, _made(created=created))
+
+
+def _made(*, created: bool) -> HTTPStatus:
+    return HTTPStatus.CREATED if created else HTTPStatus.NO_CONTENT
+
+
+def _require_infinity(request: Request) -> None:
+    """Refuse any other depth than the one that DELETE and MOVE have (RFC 4918 §9.6.1, §9.9.2)."""
+    if parse_depth(request.header("DEPTH"), default=None) is not None:
+        raise Malformed("a Depth other than infinity")
+
+
+def _destination(request: Request) -> Path:
+    return places.locate_destination(request.header("DESTINATION"), request.principal, host=request.host)
+
+
+def _is_xml(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() in _XML_TYPES
+
+
+def _refused(changed: Iterable[str]) -> dict[str, DavstoreError]:
+    return {name: ProtectedProperty(name) for name in changed if name in PROTECTED}
+
+
+def _with_dependent(changed: Iterable[str], error: PropertiesRefused) -> dict[str, DavstoreError]:
+    """Return the fate of each property: those that could have been set failed with the others."""
+    return {name: error.reasons.get(name) or FailedDependency(name) for name in changed}

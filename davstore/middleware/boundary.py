@@ -1,0 +1,121 @@
+"""Between the server and everything else: whatever happens inside, an answer goes out, and it says nothing of why.
+
+Here the request target is parsed, once and from its raw form (DECISIONS 1), pages of other origins are refused
+(DECISIONS 7), and errors become answers. What is refused here never reached authentication.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from davstore.errors import CrossOrigin, DavstoreError, DiskFull, ForeignDestination, Malformed
+from davstore.middleware.access_log import REQUEST_ID
+from davstore.middleware.errors import find_row, refuse
+from davstore.protocol.hrefs import Target, parse_destination, parse_target
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+TARGET = "davstore.target"
+"""The key of the parsed `Target` in the environ."""
+START_RESPONSE = "davstore.start_response"
+"""The key of the server's own start_response (DECISIONS 4)."""
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_SERVER_ERROR = 500
+
+log = logging.getLogger("davstore.boundary")
+
+
+class Boundary:
+    """The outermost wrapper but for the access log. realm goes into the challenge of a 401."""
+
+    def __init__(self, application: WSGIApplication, *, realm: str) -> None:
+        self._application = application
+        self._realm = realm
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer, whatever happens."""
+        try:
+            environ[START_RESPONSE] = start_response
+            target = environ[TARGET] = _parse_target(environ)
+            environ["PATH_INFO"] = f"/{'/'.join(target.segments)}{'/' if target.slash and target.segments else ''}"
+            _refuse_other_origins(environ)
+            parts = iter(self._application(environ, start_response))
+            return _Answer(next(parts, b""), parts, environ)  # a generator does all its work before its first part
+        except DavstoreError as error:
+            return self._refuse(error, environ, start_response)
+        except OSError as error:
+            if error.errno in _FULL:
+                return self._refuse(DiskFull(str(error)), environ, start_response)
+            return self._fail(environ, start_response)
+        except Exception:  # noqa: BLE001  the one place where nothing may pass
+            return self._fail(environ, start_response)
+
+    def _refuse(self, error: DavstoreError, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if find_row(error).status == _SERVER_ERROR:
+            return self._fail(environ, start_response)
+        log.debug("%s refused: %r", environ.get(REQUEST_ID), error)
+        return self._answer(error, environ, start_response)
+
+    def _fail(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        log.exception("%s failed", environ.get(REQUEST_ID))
+        return self._answer(DavstoreError(), environ, start_response)
+
+    def _answer(self, error: DavstoreError, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        refusal = refuse(error, realm=self._realm)
+        start_response(refusal.status, refusal.headers, sys.exc_info())
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [refusal.body]
+
+
+class _Answer:
+    """The parts of an answer. What fails once the first of them left can only break the connection."""
+
+    def __init__(self, first: bytes, rest: Iterator[bytes], environ: WSGIEnvironment) -> None:
+        self._first = first
+        self._rest = rest
+        self._environ = environ
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._first:
+            yield self._first
+        try:
+            yield from self._rest
+        except Exception:
+            log.exception("%s broke off", self._environ.get(REQUEST_ID))
+            raise
+
+    def close(self) -> None:
+        """Let the application clean up."""
+        if hasattr(self._rest, "close"):
+            self._rest.close()
+
+
+def _parse_target(environ: WSGIEnvironment) -> Target:
+    raw = environ.get("REQUEST_URI") or environ["RAW_URI"]
+    if raw == "*" and environ["REQUEST_METHOD"] == "OPTIONS":
+        return Target((), slash=True, query="")
+    return parse_target(raw)
+
+
+def _refuse_other_origins(environ: WSGIEnvironment) -> None:
+    """Let no page of another origin change anything with the credentials that a browser remembers.
+
+    Raises:
+        CrossOrigin: an unsafe method, and Sec-Fetch-Site or Origin name another place.
+    """
+    if environ["REQUEST_METHOD"] in _SAFE:
+        return
+    if environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none"):
+        raise CrossOrigin("Sec-Fetch-Site")
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is not None:
+        try:
+            parse_destination(origin, host=environ.get("HTTP_HOST"))
+        except (ForeignDestination, Malformed) as cause:
+            raise CrossOrigin("Origin") from cause

@@ -1,0 +1,136 @@
+"""THE table: what each error is in HTTP (status, precondition or postcondition element, headers).
+
+No other module sets a response status of 400 or more (DECISIONS 8), and no text of an exception leaves by here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from davstore import errors
+from davstore.errors import DavstoreError, QuotaExceeded, SyncRefused
+from davstore.protocol import error_body, multistatus
+from davstore.protocol.elements import CONTENT_TYPE, element, empty, text_element
+from davstore.protocol.multistatus import PropStat
+from davstore.protocol.names import CPM, clark
+
+Headers = list[tuple[str, str]]
+
+
+class Row(NamedTuple):
+    """How one class of errors is told. condition is a Clark name; render makes the whole XML body from the error."""
+
+    status: HTTPStatus
+    condition: str | None = None
+    render: Callable[[Any], bytes] | None = None
+    headers: Callable[[Any], Headers] | None = None
+
+
+class Refusal(NamedTuple):
+    """A complete answer to a request that failed."""
+
+    status: str
+    headers: Headers
+    body: bytes
+
+
+def refuse(error: DavstoreError, *, realm: str = "davstore") -> Refusal:
+    """Return the answer that an error is. realm is what a browser shows when it asks for the password."""
+    row = find_row(error)
+    if row.render is not None:
+        body, content_type = row.render(error), CONTENT_TYPE
+    elif row.condition is not None:
+        body, content_type = error_body.render(empty(row.condition)), CONTENT_TYPE
+    else:
+        body, content_type = f"{row.status.phrase}\n".encode(), "text/plain; charset=utf-8"
+    headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
+    if row.status is HTTPStatus.UNAUTHORIZED:
+        headers.append(("WWW-Authenticate", f'Basic realm="{realm}", charset="UTF-8"'))
+        headers.append(("WWW-Authenticate", f'Bearer realm="{realm}"'))
+    if row.headers is not None:
+        headers += row.headers(error)
+    return Refusal(f"{row.status.value} {row.status.phrase}", headers, body)
+
+
+def find_row(error: DavstoreError) -> Row:
+    """Return the row of an error's class, or of the nearest class above it."""
+    return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
+
+
+def group_by_row(reasons: Mapping[str, DavstoreError]) -> list[PropStat]:
+    """Return what failed of the properties of one request, those with the same status and condition together."""
+    groups: dict[tuple[int, str | None], list[bytes]] = {}
+    for name, reason in reasons.items():
+        row = find_row(reason)
+        groups.setdefault((row.status.value, row.condition), []).append(empty(name))
+    return [PropStat(status, b"".join(names), condition) for (status, condition), names in groups.items()]
+
+
+def _retry_after(error: Any) -> Headers:
+    return [("Retry-After", str(error.retry_after_seconds))]
+
+
+def _allow(error: errors.MethodNotAllowed) -> Headers:
+    return [("Allow", ", ".join(error.allowed))]
+
+
+def _quota(error: QuotaExceeded) -> bytes:
+    quota = f'<C:quota used="{error.used_bytes}" limit="{error.limit_bytes}" needed="{error.needed_bytes}"/>'
+    return error_body.render(empty("{DAV:}quota-not-exceeded"), quota.encode())
+
+
+def _sync_refusal(error: SyncRefused) -> bytes:
+    content = [
+        text_element(clark(CPM, "decided-by"), error.decided_by),
+        text_element(clark(CPM, "rule"), error.rule),
+    ]
+    if error.allowed_modes:
+        modes = [text_element(clark(CPM, "mode"), mode) for mode in error.allowed_modes]
+        content.append(element(clark(CPM, "allowed-modes"), *modes))
+    return error_body.render(element(clark(CPM, error.condition), *content))
+
+
+TABLE: dict[type[DavstoreError], Row] = {
+    DavstoreError: Row(HTTPStatus.INTERNAL_SERVER_ERROR),
+    errors.Malformed: Row(HTTPStatus.BAD_REQUEST),
+    errors.ExternalEntities: Row(HTTPStatus.FORBIDDEN, "{DAV:}no-external-entities"),
+    errors.Unauthenticated: Row(HTTPStatus.UNAUTHORIZED),
+    errors.Throttled: Row(HTTPStatus.TOO_MANY_REQUESTS, headers=_retry_after),
+    errors.CrossOrigin: Row(HTTPStatus.FORBIDDEN),
+    errors.NotFound: Row(HTTPStatus.NOT_FOUND),
+    errors.ParentMissing: Row(HTTPStatus.CONFLICT),
+    errors.AlreadyExists: Row(HTTPStatus.METHOD_NOT_ALLOWED),
+    errors.MethodNotAllowed: Row(HTTPStatus.METHOD_NOT_ALLOWED, headers=_allow),
+    errors.NotImplementedMethod: Row(HTTPStatus.NOT_IMPLEMENTED),
+    errors.SourceIsDestination: Row(HTTPStatus.FORBIDDEN),
+    errors.ForeignDestination: Row(HTTPStatus.BAD_GATEWAY),
+    errors.PreconditionFailed: Row(HTTPStatus.PRECONDITION_FAILED),
+    errors.UnsupportedMediaType: Row(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    errors.Unprocessable: Row(HTTPStatus.UNPROCESSABLE_ENTITY),
+    errors.TooLarge: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    errors.RangeNotSatisfiable: Row(
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        headers=lambda error: [("Content-Range", f"bytes */{error.length_bytes}")],
+    ),
+    errors.QuotaExceeded: Row(HTTPStatus.INSUFFICIENT_STORAGE, "{DAV:}quota-not-exceeded", _quota),
+    errors.DiskFull: Row(HTTPStatus.INSUFFICIENT_STORAGE, "{DAV:}sufficient-disk-space"),
+    errors.Unavailable: Row(HTTPStatus.SERVICE_UNAVAILABLE, headers=_retry_after),
+    errors.CorruptBlob: Row(HTTPStatus.INTERNAL_SERVER_ERROR),
+    errors.NameNotAllowed: Row(HTTPStatus.FORBIDDEN, "{DAV:}name-allowed"),
+    errors.InvalidSyncToken: Row(HTTPStatus.FORBIDDEN, "{DAV:}valid-sync-token"),
+    errors.UnsupportedReport: Row(HTTPStatus.FORBIDDEN, "{DAV:}supported-report"),
+    errors.LimitNotSupported: Row(HTTPStatus.INSUFFICIENT_STORAGE, "{DAV:}number-of-matches-within-limits"),
+    errors.InfiniteDepth: Row(HTTPStatus.FORBIDDEN, "{DAV:}propfind-finite-depth"),
+    errors.InvalidResourceType: Row(HTTPStatus.FORBIDDEN, "{DAV:}valid-resourcetype"),
+    errors.ProtectedProperty: Row(HTTPStatus.FORBIDDEN, "{DAV:}cannot-modify-protected-property"),
+    errors.SyncRefused: Row(HTTPStatus.FORBIDDEN, render=_sync_refusal),
+    errors.SyncDeferred: Row(HTTPStatus.TOO_MANY_REQUESTS, render=_sync_refusal, headers=_retry_after),
+    errors.PropertiesRefused: Row(
+        HTTPStatus.FORBIDDEN, render=lambda error: multistatus.mkcol_response(group_by_row(error.reasons))
+    ),
+    errors.FailedDependency: Row(HTTPStatus.FAILED_DEPENDENCY),
+    errors.BadSettings: Row(HTTPStatus.INTERNAL_SERVER_ERROR),
+    errors.AlreadyRunning: Row(HTTPStatus.INTERNAL_SERVER_ERROR),
+}

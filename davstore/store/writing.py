@@ -95,7 +95,7 @@ def _put_large(context: Context, path: Path, content: NewContent, first: bytes, 
     """Admit cheaply, stream to a staged blob, publish, then write the rows in a unit that checks again."""
     blob = str(uuid.uuid4())
     expires_us = context.now_us + context.limits.upload_seconds * 1_000_000
-    promised = max(content.length or 0, GROWTH_BYTES)
+    promised = GROWTH_BYTES if content.length is None else content.length
 
     def admit(unit: Unit, ledger: Ledger) -> int:
         old, _ = _check_put(unit, ledger, path, conditions)

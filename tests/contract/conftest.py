@@ -40,14 +40,14 @@ def create_database(server: str, template: str = "template1") -> str:
     """Make a database on a PostgreSQL server and return its URL."""
     name = next(_names)
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[arg-type]
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     return f"{server}/{name}"
 
 
 def drop_database(server: str, database: str) -> None:
     """Delete a database and whoever is connected to it."""
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {database} WITH (FORCE)")  # type: ignore[arg-type]
+        connection.execute(f"DROP DATABASE {database} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
@@ -109,10 +109,12 @@ def _builder(backend: Backend, directory: Path) -> Iterator[Build]:
 
     yield build_house
     for house in houses:
+        found = house.check() if house.is_clean else []
         house.database.close()
         if isinstance(house.database, PostgreSQL):
             server, _, name = house.database._url.rpartition("/")
             drop_database(server, name)
+        assert not found, "the test left damage behind"
 
 
 @pytest.fixture(scope="session")

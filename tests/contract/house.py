@@ -15,6 +15,7 @@ from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 from davstore.model.principals import Principal, User
 from davstore.store import moving, reading, syncing, writing
+from davstore.store.checking import Finding, check
 from davstore.store.context import Context, Limits
 from davstore.store.writing import NewContent, Written
 
@@ -39,6 +40,7 @@ class House:
         self.limits = Limits(**{"inline_bytes": INLINE_BYTES, **limits})
         self.now_us = START_US
         self.owner = "me"
+        self.is_clean = True  # what every test leaves behind is checked; those that damage it say so
         self.add_store("me")
 
     def add_store(self, owner: str, *, quota_bytes: int | None = None) -> None:
@@ -107,7 +109,7 @@ class House:
         """PROPFIND, depth 0."""
         return reading.describe(self.context, self.at(text), depth=0).top
 
-    def list(self, text: str = "") -> list[str]:
+    def names(self, text: str = "") -> list[str]:
         """PROPFIND, depth 1: the names of the members."""
         return [member.name for member in reading.describe(self.context, self.at(text), depth=1).members]
 
@@ -136,6 +138,10 @@ class House:
     def facts(self) -> StoreFacts:
         """Return the row of the store."""
         return self.database.read(lambda unit: stores.get(unit, self.owner))
+
+    def check(self) -> list[Finding]:
+        """Run `davstore check --read-data`."""
+        return check(self.database, self.blobs, now_us=self.now_us, read_data=True)
 
     @property
     def blob_files(self) -> list[FilePath]:

@@ -26,7 +26,7 @@ CROWD = 40
 LIMITS = (None, 1, 2, 3, 7)
 SCOPES: tuple[Url, ...] = ((), ("a",), ("b",), ("a", "b"))
 
-STEPS = 3_000
+STEPS = 2_500
 SEED = 6578
 
 
@@ -121,11 +121,24 @@ class Walk:
             at, device = self.checkpoints.pop(self.random.randrange(len(self.checkpoints)))
             self.devices[at] = device
         at = self.random.randrange(len(self.devices))
+        self._guard(self.devices[at])
         if self.random.random() < 0.02:
             self.devices[at] = Device(self.devices[at].scope, self.devices[at].level)
         self._pages(self.devices[at], pages=self.random.randint(1, 3))
         if self.random.random() < 0.05:
             self.checkpoints.append((at, self.devices[at].checkpoint()))
+
+    def _guard(self, device: Device) -> None:
+        """A token in an `If` header holds exactly when the report from it, at level infinite, is empty."""
+        house, token = self.pair.house, device.token
+        if token is None or not self.model.is_collection(device.scope):
+            return
+        report = house.report("/".join(device.scope), token, limit=1)
+        facts = house.facts
+        holds = house.database.read(lambda unit: syncing.is_current(unit, facts, device.scope, token))
+        if holds != (not report.rows):
+            raise Disagreement(f"the guard of {token} holds: {holds}; the report: {report.rows}")
+        self.seen[f"guard {holds}"] += 1
 
     def _pages(self, device: Device, *, pages: int) -> None:
         for _ in range(pages):
@@ -159,6 +172,7 @@ def test_replayed_reports_equal_a_fresh_listing(house: House) -> None:
     for kind in ("trees moved", "re-created", "limit 1", "limit 2", "limit 3"):
         assert seen[kind] / seen["steps"] >= 0.05, f"{kind}: {seen[kind]} of {seen['steps']}"
     assert seen["runs completed"] >= 100
+    assert min(seen["guard True"], seen["guard False"]) >= 20
 
 
 def test_the_thresholds_of_large_stores_change_nothing(sqlite_house: House, monkeypatch: pytest.MonkeyPatch) -> None:

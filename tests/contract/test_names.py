@@ -1,0 +1,109 @@
+"""Names are bytes: whatever a client sends comes back, and nothing is folded (DECISIONS 2)."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+
+from davstore.errors import NameNotAllowed, NotFound
+from davstore.model.paths import Path
+from davstore.store import moving, reading, writing
+from tests.contract.house import House
+
+ODD = [
+    "a%2Fb",
+    "a%252Fb",
+    "100% #1.txt",
+    "?q=1&r",
+    "😀 family 👩‍👩‍👧.jpg",
+    "x" * 255,
+    "é" * 127,
+    "trailing.",
+    "trailing ",
+    " leading",
+    "...",
+    "con",
+    "a\\b",
+    "a:b*?\"<>|",
+    "tab\there",
+    "line\nbreak",
+    "'; DROP TABLE node; --",
+    "%(name)s %s {0}",
+    "\u202egnp.exe",
+    "\U0010ffff",
+    "\x7f",
+    "_", "%",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_name_survives(house: House, name: str) -> None:
+    place = Path("me", (name,))
+    writing.make_collection(house.context, place)
+    inner = place.child(name)
+    house_put(house, inner)
+    assert [member.name for member in reading.describe(house.context, place, depth=1).members] == [name]
+    assert {row.names for row in house.report().rows} == {(name,), (name, name)}
+    moving.move(
+        house.context, inner, Path("me", (name + "2",)) if len(name) < 200 else Path("me", ("2",)), overwrite=False
+    )
+    token = house.report().token
+    writing.delete(house.context, place)
+    assert [row.names for row in house.report("", token).rows] == [(name,)]
+
+
+def house_put(house: House, place: Path) -> None:
+    """Write a body to a place."""
+    house.put("staging", place.name.encode())
+    moving.move(house.context, house.at("staging"), place, overwrite=False)
+    body = reading.open_resource(house.context, place).body
+    assert body is not None
+    assert b"".join(body.read(0, body.length)) == place.name.encode()
+    body.close()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Photo.JPG", "photo.jpg"),
+        ("straße", "STRASSE"),
+        (unicodedata.normalize("NFC", "é"), unicodedata.normalize("NFD", "é")),
+        ("a", "a "),
+        ("a", "a."),
+        ("K", "\u212a"),
+        ("i", "İ"),
+        ("x", "x\u200d"),
+    ],
+)
+def test_names_that_look_alike_are_two(house: House, one: str, other: str) -> None:
+    house.put(one, b"1")
+    house.put(other, b"2")
+    assert (house.get(one), house.get(other)) == (b"1", b"2")
+    house.delete(one)
+    assert house.names() == [other]
+    assert house.get(other) == b"2"
+
+
+def test_members_are_listed_in_the_order_of_their_bytes(house: House) -> None:
+    names = ["Z", "a", "B", "ä", "é", "e\u0301", "_", "10", "9", "~", "ﬀ", "😀", "\uffff", "A", "a-b", "a b"]
+    for name in names:
+        house.put(name)
+    assert house.names() == sorted(names, key=str.encode)
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "é" * 128, "😀" * 64])
+def test_a_name_of_more_than_255_bytes_is_refused(house: House, name: str) -> None:
+    house.put("f")
+    for act in (
+        lambda: house.put(name),
+        lambda: house.put(name, b"L" * 300),
+        lambda: house.mkcol(name),
+        lambda: house.move("f", name),
+        lambda: house.copy("f", name),
+    ):
+        with pytest.raises(NameNotAllowed):
+            act()
+    with pytest.raises(NotFound):
+        house.find(name)
+    assert (house.names(), house.blob_files) == (["f"], [])

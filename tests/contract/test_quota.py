@@ -1,0 +1,127 @@
+"""Quota: what counts, what is promised to uploads under way, and what a full store still allows (DECISIONS 15, 30)."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from davstore.errors import QuotaExceeded
+from davstore.metadata import stores, uploads
+from davstore.store import writing
+from davstore.store.writing import GROWTH_BYTES, NewContent
+from tests.contract.house import House, count_rows
+
+
+@pytest.fixture
+def full(house: House) -> House:
+    """Return a house whose store holds 1,000 bytes and may hold no more."""
+    house.add_store("full", quota_bytes=1_000)
+    house.put("large", b"L" * 900)
+    house.put("small", b"s" * 100)
+    return house
+
+
+def test_the_last_byte_fits_and_the_next_does_not(full: House) -> None:
+    assert full.facts.used_bytes == 1_000
+    for content, chunked in ((b"x", False), (b"x" * 300, False), (b"x" * 300, True)):
+        with pytest.raises(QuotaExceeded):
+            full.put("more", content, chunked=chunked)
+    full.put("empty", b"")
+    full.mkcol("c")
+    assert (full.names(), len(full.blob_files), full.facts.used_bytes) == (["c", "empty", "large", "small"], 1, 1_000)
+
+
+def test_at_nothing_left_a_body_of_equal_size_is_replaced(full: House) -> None:
+    full.put("small", b"t" * 100)
+    full.put("large", b"M" * 900)
+    assert (full.get("small"), full.get("large"), full.facts.used_bytes) == (b"t" * 100, b"M" * 900, 1_000)
+    for name, content in (("small", b"x" * 101), ("large", b"x" * 901)):
+        old = full.get(name)
+        with pytest.raises(QuotaExceeded):
+            full.put(name, content)
+        assert full.get(name) == old
+    full.put("large", b"M" * 800)
+    full.put("small", b"t" * 200)
+
+
+def test_properties_and_copies_count(full: House) -> None:
+    with pytest.raises(QuotaExceeded):
+        full.proppatch("small", ("{urn:x}p", b'<p xmlns="urn:x"/>'))
+    with pytest.raises(QuotaExceeded):
+        full.copy("small", "copy")
+    assert (full.properties("small"), full.names()) == ({}, ["large", "small"])
+    full.copy("small", "large")
+    assert full.facts.used_bytes == 200
+    full.move("small", "moved")
+    assert full.facts.used_bytes == 200
+
+
+def test_a_smaller_quota_than_what_is_used_lets_things_shrink(full: House) -> None:
+    full.database.write(lambda unit: stores.set_quota(unit, full.facts.id, 10))
+    full.put("small", b"t" * 50)
+    full.move("small", "c")
+    full.delete("large")
+    with pytest.raises(QuotaExceeded):
+        full.put("x", b"1")
+
+
+def test_the_error_says_how_much_is_missing(full: House) -> None:
+    with pytest.raises(QuotaExceeded) as caught:
+        full.put("more", b"x" * 7)
+    error = caught.value
+    assert (error.used_bytes, error.limit_bytes, error.needed_bytes) == (1_000, 1_000, 7)
+
+
+def test_an_upload_under_way_holds_its_room(house: House) -> None:
+    house.add_store("narrow", quota_bytes=1_000)
+    store_id = house.facts.id
+    expires_us = house.now_us + 100_000_000
+
+    house.database.write(
+        lambda unit: uploads.reserve(
+            unit, store_id, "blob", reserved_bytes=600, expires_us=expires_us, now_us=house.now_us
+        )
+    )
+    with pytest.raises(QuotaExceeded):
+        house.put("x", b"x" * 401)
+    house.put("x", b"x" * 400)
+    house.now_us = expires_us
+    house.put("y", b"y" * 600)
+    assert count_rows(house, ["upload"]) == {"upload": 0}
+
+
+class Watched(io.BytesIO):
+    """A body that notes what is promised while it is read."""
+
+    def __init__(self, content: bytes, house: House) -> None:
+        super().__init__(content)
+        self._house = house
+        self.promised: set[int] = set()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        house = self._house
+        store_id = house.facts.id
+        self.promised.add(house.database.read(lambda unit: uploads.sum_reserved(unit, store_id, now_us=house.now_us)))
+        return super().read(size)
+
+
+def test_an_upload_reserves_what_it_declares_and_no_more(house: House) -> None:
+    house.add_store("narrow", quota_bytes=600_000)
+    content = Watched(b"x" * 500_000, house)
+    writing.put(house.context, house.at("x"), NewContent(content, 500_000, None))
+    assert content.promised == {0, 500_000}
+    assert count_rows(house, ["upload"]) == {"upload": 0}
+
+
+def test_a_chunked_upload_reserves_by_the_megabyte_and_stops_at_the_quota(house: House) -> None:
+    house.add_store("narrow", quota_bytes=5 * GROWTH_BYTES // 2)
+    content = Watched(b"x" * (2 * GROWTH_BYTES), house)
+    writing.put(house.context, house.at("x"), NewContent(content, None, None))
+    assert content.promised == {0, GROWTH_BYTES, 2 * GROWTH_BYTES}
+    house.delete("x")
+    endless = Watched(b"x" * (9 * GROWTH_BYTES), house)
+    with pytest.raises(QuotaExceeded):
+        writing.put(house.context, house.at("y"), NewContent(endless, None, None))
+    assert endless.tell() < 4 * GROWTH_BYTES
+    assert (house.names(), house.blob_files, count_rows(house, ["upload"])) == ([], [], {"upload": 0})

@@ -1,0 +1,347 @@
+"""PUT, GET, DELETE, MKCOL and PROPPATCH: what one resource promises."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import pytest
+
+from davstore.errors import (
+    AlreadyExists,
+    CorruptBlob,
+    DavstoreError,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    ParentMissing,
+    PreconditionFailed,
+    PropertiesRefused,
+    ProtectedProperty,
+)
+from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
+from davstore.store import reading, writing
+from davstore.store.writing import NewContent
+from tests.contract.house import INLINE_BYTES, House, count_rows
+
+SMALL, LARGE = b"s" * INLINE_BYTES, b"L" * (INLINE_BYTES + 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"x", SMALL, LARGE, b"big" * 200_000], ids=len)
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_comes_back(house: House, content: bytes, chunked: bool) -> None:
+    written = house.put("a", content, chunked=chunked)
+    assert written.created
+    assert house.get("a") == content
+    assert written.resource == house.find("a")
+    assert (written.resource.length, written.resource.content_type) == (len(content), "text/plain")
+    assert written.resource.etag == hashlib.sha256(content).hexdigest()
+    assert len(house.blob_files) == (len(content) > INLINE_BYTES)
+    assert house.facts.used_bytes == len(content)
+
+
+@pytest.mark.parametrize("old", [SMALL, LARGE])
+@pytest.mark.parametrize("new", [SMALL[:50], LARGE * 2])
+def test_a_replaced_body_takes_the_place_of_the_old(house: House, old: bytes, new: bytes) -> None:
+    before = house.put("a", old).resource
+    written = house.put("a", new)
+    assert not written.created
+    after = written.resource
+    assert (after.node_id, after.resource_id, after.created_us) == (
+        before.node_id,
+        before.resource_id,
+        before.created_us,
+    )
+    assert after.modified_us > before.modified_us
+    assert after.changed > before.changed
+    assert after == house.find("a")
+    assert house.get("a") == new
+    assert house.facts.used_bytes == len(new)
+    assert count_rows(house, ["body"]) == {"body": 1}
+    assert len(house.blob_files) == (len(new) > INLINE_BYTES)
+
+
+def test_a_range_of_a_body(house: House) -> None:
+    for name, content in (("inline", bytes(range(90))), ("blob", bytes(range(256)) * 3)):
+        house.put(name, content)
+        body = reading.open_resource(house.context, house.at(name)).body
+        assert body is not None
+        assert b"".join(body.read(10, 60)) == content[10:60]
+        body.close()
+
+
+def test_an_open_body_outlives_its_resource(house: House) -> None:
+    house.put("a", LARGE)
+    body = reading.open_resource(house.context, house.at("a")).body
+    assert body is not None
+    house.delete("a")
+    assert b"".join(body.read(0, body.length)) == LARGE
+    body.close()
+
+
+class Cut:
+    """A body whose client goes away after some bytes."""
+
+    def __init__(self, content: bytes, error: bool) -> None:
+        self._left = content
+        self._error = error
+
+    def read(self, size: int, /) -> bytes:
+        piece, self._left = self._left[:size], self._left[size:]
+        if not piece and self._error:
+            raise Malformed("cut short")
+        return piece
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE, b"x" * 700_000], ids=len)
+@pytest.mark.parametrize("error", [False, True])
+@pytest.mark.parametrize("old", [None, b"old"])
+def test_a_body_that_is_cut_short_leaves_nothing(house: House, content: bytes, error: bool, old: bytes | None) -> None:
+    if old is not None:
+        house.put("a", old)
+    seq = house.facts.seq
+    with pytest.raises(Malformed):
+        writing.put(house.context, house.at("a"), NewContent(Cut(content, error), len(content) + 1, None))
+    assert house.names() == ([] if old is None else ["a"])
+    assert old is None or house.get("a") == old
+    assert (house.facts.seq, house.blob_files, count_rows(house, ["upload"])) == (seq, [], {"upload": 0})
+
+
+def test_a_chunked_body_that_is_cut_short_leaves_nothing(house: House) -> None:
+    with pytest.raises(Malformed):
+        writing.put(house.context, house.at("a"), NewContent(Cut(b"x" * 700_000, error=True), None, None))
+    assert (house.names(), house.blob_files, count_rows(house, ["upload"])) == ([], [], {"upload": 0})
+
+
+def test_where_nothing_can_be_put(house: House) -> None:
+    house.mkcol("c")
+    house.put("f")
+    for place, error in (
+        ("c", MethodNotAllowed),
+        ("", MethodNotAllowed),
+        ("no/x", ParentMissing),
+        ("f/x", ParentMissing),
+        ("c/no/no/x", ParentMissing),
+    ):
+        for content in (SMALL, LARGE):
+            with pytest.raises(error):
+                house.put(place, content)
+    assert (house.names(), house.names("c"), house.blob_files) == (["c", "f"], [], [])
+
+
+def test_a_collection_is_made_once(house: House) -> None:
+    written = house.mkcol("c")
+    assert written.created
+    assert written.resource == house.find("c")
+    assert (written.resource.etag, written.resource.length) == (None, None)
+    house.put("f")
+    for place in ("c", "f", ""):
+        with pytest.raises(AlreadyExists):
+            house.mkcol(place)
+    for place in ("no/c", "f/c"):
+        with pytest.raises(ParentMissing):
+            house.mkcol(place)
+
+
+def test_delete_takes_a_tree_with_its_bodies_and_charge(house: House) -> None:
+    house.put("keep", b"k" * 150)
+    for collection in ("t", "t/u", "t/u/v"):
+        house.mkcol(collection)
+        house.proppatch(collection, ("{urn:x}p", b"<p xmlns='urn:x'/>"))
+        house.put(f"{collection}/small", SMALL)
+        house.put(f"{collection}/large", LARGE)
+    house.delete("t")
+    assert house.tree() == {"keep": house.find("keep").etag}
+    assert house.facts.used_bytes == 150
+    assert count_rows(house, ["body", "binding"]) == {"body": 1, "binding": 1}
+    assert len(house.blob_files) == 1
+    for place in ("t", "t/u", "t/u/v/small"):
+        with pytest.raises(NotFound):
+            house.find(place)
+        with pytest.raises((NotFound, ParentMissing)):
+            house.delete(place)
+    with pytest.raises(MethodNotAllowed):
+        house.delete("")
+
+
+def test_what_is_made_again_is_another_resource(house: House) -> None:
+    first = house.put("a").resource
+    house.proppatch("a", ("{urn:x}p", b"<p xmlns='urn:x'/>"))
+    house.delete("a")
+    second = house.put("a").resource
+    assert second.resource_id != first.resource_id
+    assert house.properties("a") == {}
+
+
+def test_a_lost_blob_is_told(house: House) -> None:
+    house.put("a", LARGE)
+    house.blob_files[0].unlink()
+    with pytest.raises(CorruptBlob):
+        house.get("a")
+    assert [finding.kind for finding in house.check()] == ["blob is missing"]
+    house.is_clean = False
+
+
+A, B, C = "{urn:x}a", "{urn:x}b", "{urn:y}a"
+
+
+def element(name: str, text: str = "") -> bytes:
+    """Return a property's element as the edge hands it down."""
+    space, _, local = name[1:].partition("}")
+    return f'<{local} xmlns="{space}">{text}</{local}>'.encode()
+
+
+def test_properties_are_set_and_removed_in_order(house: House) -> None:
+    house.put("f")
+    seq = house.facts.seq
+    house.proppatch("f", (A, element(A, "1")), (B, element(B)), (A, element(A, "2")), (C, element(C)), (B, None))
+    assert house.properties("f") == {A: element(A, "2"), C: element(C)}
+    assert house.facts.seq == seq + 1
+    assert house.facts.used_bytes == 4 + len(element(A, "2")) + len(element(C))
+    house.proppatch("f", (A, None), (B, None), (C, element(C, "ü")))
+    assert house.properties("f") == {C: element(C, "ü")}
+    assert house.facts.used_bytes == 4 + len(element(C, "ü"))
+
+
+def test_a_refused_property_fails_them_all(house: House) -> None:
+    house.put("f")
+    house.proppatch("f", (A, element(A)))
+    seq = house.facts.seq
+    refused: dict[str, DavstoreError] = {"{DAV:}getetag": ProtectedProperty()}
+    with pytest.raises(PropertiesRefused):
+        writing.patch_properties(house.context, house.at("f"), [(A, None), (B, element(B))], refused=refused)
+    with pytest.raises(PropertiesRefused):
+        writing.make_collection(house.context, house.at("c"), elements={A: element(A)}, refused=refused)
+    assert (house.properties("f"), house.names(), house.facts.seq) == ({A: element(A)}, ["f"], seq)
+
+
+def test_a_collection_is_made_with_properties(house: House) -> None:
+    writing.make_collection(house.context, house.at("c"), elements={A: element(A), B: element(B)})
+    assert house.properties("c") == {A: element(A), B: element(B)}
+    assert house.facts.used_bytes == len(element(A) + element(B))
+
+
+def test_a_resource_has_so_many_properties(build: Callable[..., House]) -> None:
+    house = build(properties_per_node=3)
+    house.put("f")
+    names = [f"{{urn:x}}p{i}" for i in range(4)]
+    house.proppatch("f", *[(name, element(name)) for name in names[:3]])
+    with pytest.raises(PropertiesRefused):
+        house.proppatch("f", (names[3], element(names[3])))
+    assert len(house.properties("f")) == 3
+
+
+def test_properties_of_what_is_not_there(house: House) -> None:
+    with pytest.raises(NotFound):
+        house.proppatch("f", (A, element(A)))
+
+
+def etags(*strong: str, any: bool = False, weak: tuple[str, ...] = ()) -> ETagList:  # noqa: A002  as in the model
+    """Return the value of If-Match or If-None-Match."""
+    return ETagList(any, frozenset(strong), frozenset(weak))
+
+
+def met(etag: str | None) -> IfCondition:
+    """Return what `["etag"]` means in an If header."""
+    return IfCondition(negated=False, token=None, etag=etag)
+
+
+def unmet(etag: str | None) -> IfCondition:
+    """Return what `Not ["etag"]` means in an If header."""
+    return IfCondition(negated=True, token=None, etag=etag)
+
+
+def test_conditions_on_a_resource(house: House) -> None:
+    etag = house.put("a", b"1").resource.etag or ""
+    modified = house.find("a").modified_us // 1_000_000
+    hold = [
+        Preconditions(if_match=etags(etag)),
+        Preconditions(if_match=etags("other", etag)),
+        Preconditions(if_match=etags(any=True)),
+        Preconditions(if_none_match=etags("other")),
+        Preconditions(if_unmodified_since=modified),
+        Preconditions(if_lists=(IfList(house.at("a"), (met(etag),)),)),
+        Preconditions(
+            if_lists=(IfList(house.at("a"), (IfCondition(negated=True, token="opaquelocktoken:x", etag=None),)),)
+        ),
+    ]
+    fail = [
+        Preconditions(if_match=etags("other")),
+        Preconditions(if_match=etags(weak=(etag,))),
+        Preconditions(if_none_match=etags(etag)),
+        Preconditions(if_none_match=etags(weak=(etag,))),
+        Preconditions(if_none_match=etags(any=True)),
+        Preconditions(if_unmodified_since=modified - 1),
+        Preconditions(if_lists=(IfList(house.at("a"), (met("other"),)),)),
+        Preconditions(if_lists=(IfList(house.at("a"), (unmet(etag),)),)),
+        Preconditions(if_lists=(IfList(None, (met(etag),)),)),
+    ]
+    for content in (SMALL, LARGE):
+        for conditions in fail:
+            with pytest.raises(PreconditionFailed):
+                house.put("a", content, conditions)
+    for conditions in fail:
+        with pytest.raises(PreconditionFailed):
+            house.delete("a", conditions)
+    assert house.get("a") == b"1"
+    for conditions in hold:
+        house.put("b", LARGE)
+        house.proppatch("a", (A, element(A)), conditions=conditions)
+    assert house.get("a") == b"1"
+
+
+def test_conditions_on_an_unmapped_url(house: House) -> None:
+    for conditions in (
+        Preconditions(if_match=etags(any=True)),
+        Preconditions(if_match=etags("x")),
+        Preconditions(if_lists=(IfList(house.at("a"), (met("x"),)),)),
+    ):
+        for content in (SMALL, LARGE):
+            with pytest.raises(PreconditionFailed):
+                house.put("a", content, conditions)
+        with pytest.raises(PreconditionFailed):
+            house.mkcol("c", conditions)
+        with pytest.raises(PreconditionFailed):
+            house.delete("c", conditions)
+    assert (house.names(), house.blob_files) == ([], [])
+    house.put("a", LARGE, Preconditions(if_none_match=etags(any=True)))
+    house.mkcol("c", Preconditions(if_lists=(IfList(house.at("c"), (unmet("x"),)),)))
+
+
+def test_a_condition_is_judged_again_when_the_body_has_come(house: House) -> None:
+    etag = house.put("a", b"1").resource.etag or ""
+
+    class Overtaken(Cut):
+        def read(self, size: int, /) -> bytes:
+            if house.get("a") == b"1":
+                house.put("a", b"2")
+            return super().read(size)
+
+    stream = Overtaken(LARGE * 10, error=False)
+    with pytest.raises(PreconditionFailed):
+        writing.put(
+            house.context,
+            house.at("a"),
+            NewContent(stream, len(LARGE) * 10, None),
+            Preconditions(if_match=etags(etag)),
+        )
+    assert (house.get("a"), house.blob_files, count_rows(house, ["upload"])) == (b"2", [], {"upload": 0})
+
+
+def test_another_list_of_the_if_header_may_hold(house: House) -> None:
+    etag = house.put("a").resource.etag
+    house.mkcol("c")
+    lists = (
+        IfList(house.at("c"), (met("x"),)),
+        IfList(house.at("a"), (met(etag), unmet("x"))),
+    )
+    house.put("b", conditions=Preconditions(if_lists=lists))
+    with pytest.raises(PreconditionFailed):
+        house.put("b", conditions=Preconditions(if_lists=lists[:1]))
+
+
+def test_an_etag_that_went_and_came_back_matches_again(house: House) -> None:
+    etag = house.put("a", b"1").resource.etag or ""
+    house.put("a", b"2")
+    assert house.put("a", b"1").resource.etag == etag
+    house.delete("a", Preconditions(if_match=etags(etag)))

@@ -1,0 +1,181 @@
+"""COPY and MOVE: all of a tree or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from davstore.errors import (
+    ForeignDestination,
+    InfiniteDepth,
+    MethodNotAllowed,
+    NotFound,
+    ParentMissing,
+    PreconditionFailed,
+    SourceIsDestination,
+)
+from davstore.store import moving, reading
+from tests.contract.house import House, count_rows, path
+
+P = "{urn:x}p"
+ELEMENT = b'<p xmlns="urn:x">1</p>'
+
+
+@pytest.fixture
+def tree(house: House) -> House:
+    """Return a house with a tree at `t` and another at `o`."""
+    for name in ("t", "t/u", "t/empty", "o"):
+        house.mkcol(name)
+    house.put("t/small", b"small")
+    house.put("t/u/large", b"L" * 300)
+    house.put("o/old", b"O" * 300)
+    house.proppatch("t/u", (P, ELEMENT))
+    house.proppatch("t/small", (P, ELEMENT))
+    return house
+
+
+BENEATH = ["empty", "small", "u", "u/large"]
+
+
+def beneath(house: House, top: str) -> list[str]:
+    """Return the places beneath a collection, from there."""
+    return sorted(place.removeprefix(f"{top}/") for place in house.tree(top))
+
+
+def test_move_keeps_resources_and_their_facts(tree: House) -> None:
+    before = {name: tree.find(f"t/{name}") for name in BENEATH}
+    used, blobs = tree.facts.used_bytes, tree.blob_files
+    assert tree.move("t", "o/t") is True
+    assert tree.names() == ["o"]
+    assert beneath(tree, "o/t") == BENEATH
+    for name, old in before.items():
+        new = tree.find(f"o/t/{name}")
+        assert new[2:] == old[2:]
+    assert tree.properties("o/t/u") == {P: ELEMENT}
+    assert tree.get("o/t/u/large") == b"L" * 300
+    assert (tree.facts.used_bytes, tree.blob_files) == (used, blobs)
+
+
+def test_copy_makes_resources_with_shared_bodies(tree: House) -> None:
+    used, blobs = tree.facts.used_bytes, len(tree.blob_files)
+    assert tree.copy("t", "o/t") is True
+    assert beneath(tree, "o/t") == beneath(tree, "t") == BENEATH
+    for name in BENEATH:
+        old, new = tree.find(f"t/{name}"), tree.find(f"o/t/{name}")
+        assert old.resource_id != new.resource_id
+        assert (old.etag, old.length, old.content_type) == (new.etag, new.length, new.content_type)
+        assert tree.properties(f"o/t/{name}") == tree.properties(f"t/{name}")
+    assert tree.facts.used_bytes == used + 5 + 300 + 2 * len(ELEMENT)
+    assert (len(tree.blob_files), count_rows(tree, ["body"])) == (blobs, {"body": 3})
+
+
+def test_a_shared_body_goes_with_its_last_resource(house: House) -> None:
+    house.put("a", b"L" * 300)
+    for name in ("b", "c"):
+        house.copy("a", name)
+    house.delete("a")
+    house.put("b", b"other")
+    assert house.get("c") == b"L" * 300
+    assert (len(house.blob_files), count_rows(house, ["body"])) == (1, {"body": 2})
+    house.delete("c")
+    assert (house.blob_files, count_rows(house, ["body"])) == ([], {"body": 1})
+    assert house.facts.used_bytes == 5
+
+
+def test_a_copy_is_changed_apart(tree: House) -> None:
+    tree.copy("t", "c")
+    tree.put("c/small", b"changed")
+    tree.proppatch("c/u", (P, None))
+    assert tree.get("t/small") == b"small"
+    assert tree.properties("t/u") == {P: ELEMENT}
+
+
+def test_copy_of_a_collection_alone(tree: House) -> None:
+    tree.proppatch("t", (P, ELEMENT))
+    assert tree.copy("t", "alone", recursive=False)
+    assert (tree.names("alone"), tree.properties("alone")) == ([], {P: ELEMENT})
+
+
+@pytest.mark.parametrize("method", ["move", "copy"])
+@pytest.mark.parametrize("source", ["t", "t/small"])
+@pytest.mark.parametrize("target", ["o", "o/old"])
+def test_what_is_overwritten_goes_whole(tree: House, method: str, source: str, target: str) -> None:
+    act: Callable[..., bool] = getattr(tree, method)
+    before, seq = tree.tree(), tree.facts.seq
+    with pytest.raises(PreconditionFailed):
+        act(source, target, overwrite=False)
+    assert (tree.tree(), tree.facts.seq) == (before, seq)
+    gone = {place for place in before if place == target or place.startswith(f"{target}/")}
+    moved = {place for place in before if place == source or place.startswith(f"{source}/")}
+    assert act(source, target) is False
+    kept = before.keys() - gone - (moved if method == "move" else set())
+    assert tree.tree().keys() == kept | {target + place.removeprefix(source) for place in moved}
+    bodies = {"move": 2, "copy": 2}[method]
+    assert count_rows(tree, ["body"]) == {"body": bodies}
+
+
+@pytest.mark.parametrize("method", ["move", "copy"])
+def test_what_cannot_be_done(tree: House, method: str) -> None:
+    act: Callable[..., bool] = getattr(tree, method)
+    before, seq = tree.tree(), tree.facts.seq
+    for source, target, error in (
+        ("no", "x", NotFound),
+        ("t/no", "x", NotFound),
+        ("t", "no/x", ParentMissing),
+        ("t", "o/old/x", ParentMissing),
+        ("t", "t", SourceIsDestination),
+        ("t", "t/u/x", SourceIsDestination),
+        ("t/u", "t", SourceIsDestination),
+        ("t/small", "t/small", SourceIsDestination),
+        ("", "o/x", MethodNotAllowed),
+        ("t", "", MethodNotAllowed),
+    ):
+        with pytest.raises(error):
+            act(source, target)
+    call = getattr(moving, method)
+    more = {"recursive": True} if method == "copy" else {}
+    with pytest.raises(ForeignDestination):
+        call(tree.context, tree.at("t"), path("x", "you"), overwrite=True, **more)
+    assert (tree.tree(), tree.facts.seq) == (before, seq)
+
+
+def test_a_collection_becomes_a_resource_and_back(tree: House) -> None:
+    tree.move("t/small", "t/u")
+    assert tree.get("t/u") == b"small"
+    tree.move("o", "t/u")
+    assert tree.names("t/u") == ["old"]
+
+
+@pytest.mark.parametrize("depth", [8, 9, 16, 17, 65])
+def test_deep_paths(house: House, depth: int) -> None:
+    place = ""
+    for i in range(depth):
+        place += f"/{i}"
+        house.mkcol(place)
+    house.put(f"{place}/leaf", b"deep")
+    assert house.get(f"{place}/leaf") == b"deep"
+    assert len(house.tree()) == depth + 1
+    with pytest.raises(ParentMissing):
+        house.put(f"{place}/no/leaf")
+    with pytest.raises(ParentMissing):
+        house.put(f"{place}/leaf/leaf")
+    house.mkcol("other")
+    house.move("0", "other/0")
+    assert house.get(f"other{place}/leaf") == b"deep"
+    token = house.report().token
+    house.put(f"other{place}/leaf", b"deeper")
+    assert [row.names[-1] for row in house.report("", token).rows] == ["leaf"]
+    house.delete("other")
+    assert house.tree() == {}
+
+
+def test_a_listing_of_everything_has_an_end(build: Callable[..., House]) -> None:
+    house = build(propfind_members=3)
+    for name in ("a", "a/b", "c"):
+        house.mkcol(name)
+    assert len(house.tree()) == 3
+    house.put("x")
+    with pytest.raises(InfiniteDepth):
+        house.tree()
+    assert len(reading.describe(house.context, house.at(""), depth=1).members) == 3

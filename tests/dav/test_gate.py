@@ -14,9 +14,11 @@ from davstore.metadata.engine import open_database
 from davstore.metadata.migrate import migrate
 from davstore.metadata.throttle import Throttle
 from davstore.middleware.auth import PRINCIPAL
+from davstore.middleware.boundary import TARGET, Boundary
 from davstore.middleware.policy_file import PolicyFile
 from davstore.middleware.sync_gate import QUERY, SyncGate, answered
 from davstore.model.principals import DeviceClass, Principal
+from davstore.protocol.hrefs import parse_target
 from davstore.store import enrolling
 from davstore.store.admitting import Gate
 
@@ -84,13 +86,12 @@ class Store:
         """Send one request; its refusal is raised."""
         environ = {
             "REQUEST_METHOD": method,
-            "REQUEST_URI": target,
+            TARGET: parse_target(target),
             "wsgi.input": io.BytesIO(body),
             PRINCIPAL: Principal(self.user, self.devices[device] if device else None),
             **{f"HTTP_{name.upper()}": value for name, value in headers.items()},
         }
-        if not chunked:
-            environ["CONTENT_LENGTH"] = str(len(body))
+        environ |= {"wsgi.input_terminated": True} if chunked else {"CONTENT_LENGTH": str(len(body))}
         self.application(environ, lambda *words: None)
 
     def report(
@@ -158,7 +159,8 @@ def test_only_the_own_store_is_gated(store: Store, target: str) -> None:
     store.rules(NEVER)
     store.ask("PROPFIND", target, depth="1")
     store.ask("REPORT", target, body=sync_body())
-    assert store.reached == 2
+    store.ask("REPORT", target, body=b"<other/>")  # what is not there for anybody is not told apart
+    assert store.reached == 3
 
 
 def test_the_mode_is_what_the_device_says_and_automatic_when_it_does_not(store: Store) -> None:
@@ -337,6 +339,47 @@ def test_bad_reports_are_refused_before_any_work(store: Store) -> None:
     with pytest.raises(Malformed):
         store.ask("REPORT", body=sync_body(), depth="1")
     assert store.reached == 0
+
+
+def test_a_refusal_on_the_wire(store: Store) -> None:
+    """The answers of protocol.md B.1.1: condition, voice and rule; never valid-sync-token."""
+    answers: list[tuple[str, dict[str, str]]] = []
+
+    def told(body: bytes, target: str = MINE) -> tuple[str, dict[str, str], str]:
+        environ = {
+            "REQUEST_METHOD": "REPORT",
+            "REQUEST_URI": target,
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.input": io.BytesIO(body),
+            PRINCIPAL: Principal(store.user, store.devices["phone"]),
+        }
+        parts = Boundary(store.application, realm="davstore")(
+            environ, lambda status, headers, exc_info=None: answers.append((status, dict(headers)))
+        )
+        content = b"".join(parts).decode()
+        status, headers = answers[-1]
+        return status, headers, content
+
+    def condition(name: str, rule: str, more: str = "") -> str:
+        return f"<C:{name}><C:decided-by>provider</C:decided-by><C:rule>{rule}</C:rule>{more}</C:{name}>"
+
+    store.rules(BY_HAND)
+    status, _, content = told(sync_body())
+    assert status == "403 Forbidden"
+    manual = "<C:allowed-modes><C:mode>manual</C:mode></C:allowed-modes>"
+    assert condition("sync-allowed", "by-hand", manual) in content
+    store.rules(NO_ARCHIVE)
+    status, _, content = told(sync_body("garbled"), MINE + "Archive/")
+    assert status == "403 Forbidden"
+    assert condition("sync-scope-allowed", "no-archive") in content
+    assert "valid-sync-token" not in content
+    store.rules(HOURLY)
+    store.report("", "T1")
+    status, headers, content = told(sync_body("T1"))
+    assert status == "429 Too Many Requests"
+    assert headers["Retry-After"] == "3600"
+    assert headers["Content-Type"].startswith("application/xml")
+    assert condition("sync-interval-respected", "hourly") in content
 
 
 def test_what_was_seen_is_written_down_once_a_minute(store: Store) -> None:

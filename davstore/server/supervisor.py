@@ -7,6 +7,7 @@ standard input. The settings come through it, and its end tells a worker that th
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import http.client
 import json
@@ -28,7 +29,6 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 _RESTART_SECONDS = 1.0
 """A worker is started at most once in this time: one that dies at its start must not take the processor."""
 _RELEASE_SECONDS = 1.0
-"""How long the workers of a supervisor that was killed may take to notice."""
 _STOP_MARGIN_SECONDS = 5
 """What a worker gets above the shutdown timeout before it is killed."""
 
@@ -49,9 +49,15 @@ def hold_data_directory(directory: Path) -> Iterator[None]:
     except OSError as error:
         raise BadSettings(f"data.path: {directory}: {error.strerror}") from error
     with lock:
-        if not _within(_RELEASE_SECONDS, lambda: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)):
-            raise AlreadyRunning(f"another davstore serve uses {directory}")
+        _insist(lambda: _lock(lock, directory))
         yield
+
+
+def _lock(lock: IO[str], directory: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise AlreadyRunning(f"another davstore serve uses {directory}") from error
 
 
 @contextlib.contextmanager
@@ -67,12 +73,11 @@ def hold_address(host: str, port: int) -> Iterator[tuple[str, int]]:
     except OSError as error:
         raise BadSettings(f"server.bind: {host}: {error.strerror}") from error
     with socket.socket(family) as reserved:
-        # Two strangers who both set SO_REUSEPORT would share the requests; a plain bind tells whether anybody is there.
-        if port and not _within(_RELEASE_SECONDS, lambda: _probe(family, address)):
-            raise AlreadyRunning(f"another program listens on {host}:{port}")
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if port:
+            # Strangers who both set SO_REUSEPORT share the requests; a bind without it tells whether anybody is there.
+            _insist(lambda: _probe(family, address))
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        reserved.bind(address)
+        _bind(reserved, address)
         # Not listening, so that no request comes here; not reusable, so that the probe of another supervisor fails.
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         yield reserved.getsockname()[:2]
@@ -80,23 +85,29 @@ def hold_address(host: str, port: int) -> Iterator[tuple[str, int]]:
 
 def _probe(family: int, address: tuple[Any, ...]) -> None:
     with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except PermissionError as error:
-            raise BadSettings(f"server.bind: port {address[1]}: {error.strerror}") from error
+        _bind(probe, address)
 
 
-def _within(seconds: float, attempt: Callable[[], None]) -> bool:
-    """Try until it works or the time is over."""
-    deadline = time.monotonic() + seconds
+def _bind(reserved: socket.socket, address: tuple[Any, ...]) -> None:
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        reserved.bind(address)
+    except OSError as error:
+        place = f"{address[0]} port {address[1]}"
+        if error.errno == errno.EADDRINUSE:
+            raise AlreadyRunning(f"another program listens on {place}") from error
+        raise BadSettings(f"server.bind: {place}: {error.strerror}") from error
+
+
+def _insist(attempt: Callable[[], None]) -> None:
+    """Try again for a while: the workers of a supervisor that was killed may not have noticed yet."""
+    deadline = time.monotonic() + _RELEASE_SECONDS
     while True:
         try:
-            attempt()
-            return True
-        except OSError:
+            return attempt()
+        except AlreadyRunning:
             if time.monotonic() > deadline:
-                return False
+                raise
             time.sleep(0.05)
 
 
@@ -105,13 +116,9 @@ class _Worker:
 
     def __init__(self, orders: dict[str, object]) -> None:
         self._orders = json.dumps(orders).encode() + b"\n"
-        self.process: subprocess.Popen[bytes] | None = None
-        self._started = float("-inf")
+        self._start()
 
-    def start(self) -> None:
-        """Start the process, unless the last start was just now."""
-        if time.monotonic() - self._started < _RESTART_SECONDS:
-            return
+    def _start(self) -> None:
         self._started = time.monotonic()
         command = [sys.executable, "-m", "davstore.server.worker"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603  # a fixed command
@@ -120,18 +127,14 @@ class _Worker:
             self._input.flush()
 
     def revive(self) -> None:
-        """Start a process that ended anew."""
-        if self.process and self.process.poll() is not None:
+        """Start a process that ended anew, unless it was started just now."""
+        if self.process.poll() is not None and time.monotonic() - self._started > _RESTART_SECONDS:
             log.error("worker %d ended with %d", self.process.pid, self.process.returncode)
             self._input.close()
-            self.process = None
-        if self.process is None:
-            self.start()
+            self._start()
 
-    def stop(self, deadline: float) -> None:
-        """Wait for the process, then kill it."""
-        if self.process is None:
-            return
+    def wait(self, deadline: float) -> None:
+        """Wait for the process until deadline, then kill it."""
         try:
             self.process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -142,8 +145,7 @@ class _Worker:
 
     @property
     def _input(self) -> IO[bytes]:
-        assert self.process is not None  # noqa: S101  # both callers have just looked
-        assert self.process.stdin is not None  # noqa: S101  # PIPE
+        assert self.process.stdin is not None  # noqa: S101  # it is a PIPE
         return self.process.stdin
 
 
@@ -151,23 +153,35 @@ def supervise(settings: Settings, address: tuple[str, int], announce: Callable[[
     """Run the workers until a signal says stop; return the exit status. announce gets the URL once it answers."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     workers = [_Worker(orders) for orders in _orders(settings, address)]
-    for worker in workers:
-        worker.start()
-    failed = False
     try:
-        failed = not _wait_until_ready(workers, address)
-        if not failed:
-            host = f"[{address[0]}]" if ":" in address[0] else address[0]
-            announce(f"http://{host}:{address[1]}/")
-            _keep(workers)
+        while not _answers(address):
+            if _told_to_stop(within_seconds=0.05):
+                return 0
+            if any(worker.process.poll() is not None for worker in workers):
+                log.error("a worker could not start")
+                return 1
+        host = f"[{address[0]}]" if ":" in address[0] else address[0]
+        announce(f"http://{host}:{address[1]}/")
+        while not _told_to_stop(within_seconds=_RESTART_SECONDS):
+            for worker in workers:
+                worker.revive()
+        return 0
     finally:
-        for worker in workers:
-            if worker.process:
-                worker.process.terminate()
-        deadline = time.monotonic() + settings.server.shutdown_timeout_seconds + _STOP_MARGIN_SECONDS
-        for worker in workers:
-            worker.stop(deadline)
-    return 1 if failed else 0
+        _stop(workers, settings.server.shutdown_timeout_seconds + _STOP_MARGIN_SECONDS)
+
+
+def _told_to_stop(*, within_seconds: float) -> bool:
+    """Wait for a signal; False when the time is over or a worker ended."""
+    received = signal.sigtimedwait(_SIGNALS, within_seconds)
+    return received is not None and received.si_signo != signal.SIGCHLD
+
+
+def _stop(workers: list[_Worker], seconds: float) -> None:
+    for worker in workers:
+        worker.process.terminate()
+    deadline = time.monotonic() + seconds
+    for worker in workers:
+        worker.wait(deadline)
 
 
 def _orders(settings: Settings, address: tuple[str, int]) -> Iterator[dict[str, object]]:
@@ -177,18 +191,6 @@ def _orders(settings: Settings, address: tuple[str, int]) -> Iterator[dict[str, 
     for number in range(count):
         core = cores[number] if count <= len(cores) else None
         yield {"settings": settings.as_values(), "address": address, "core": core}
-
-
-def _wait_until_ready(workers: list[_Worker], address: tuple[str, int]) -> bool:
-    """Wait until a worker answers; False when one cannot start or a signal came first."""
-    while not _answers(address):
-        received = signal.sigtimedwait(_SIGNALS, 0.05)
-        if received and received.si_signo != signal.SIGCHLD:
-            return True
-        if any(worker.process and worker.process.poll() is not None for worker in workers):
-            log.error("a worker could not start")
-            return False
-    return True
 
 
 def _answers(address: tuple[str, int]) -> bool:
@@ -201,13 +203,3 @@ def _answers(address: tuple[str, int]) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _keep(workers: list[_Worker]) -> None:
-    """Restart what ends until a signal says stop."""
-    while True:
-        received = signal.sigtimedwait(_SIGNALS, _RESTART_SECONDS)
-        if received and received.si_signo != signal.SIGCHLD:
-            return
-        for worker in workers:
-            worker.revive()

@@ -145,7 +145,7 @@ def test_an_address_in_use_is_refused(serve):
     url = serve().ready()
     status, said = serve(data="other", bind=url.removeprefix("http://").rstrip("/")).end()
     assert status == 2
-    assert "another program listens on 127.0.0.1:" in said
+    assert "another program listens on 127.0.0.1 port " in said
 
 
 def test_an_address_that_another_program_shares_is_refused(serve):
@@ -186,6 +186,20 @@ def test_a_bad_address_ends_with_2(serve, bind):
     status, said = serve(bind=bind).end()
     assert status == 2
     assert said.startswith("davstore: command line: server.bind:")
+
+
+def test_an_address_of_another_machine_ends_with_2(serve, tmp_path):
+    (tmp_path / "remote.toml").write_text("[server]\nallow_remote = true\n")
+    status, said = serve("-c", str(tmp_path / "remote.toml"), bind="192.0.2.1:0").end()
+    assert status == 2
+    assert said == "davstore: server.bind: 192.0.2.1 port 0: Cannot assign requested address\n"
+
+
+def test_a_signal_before_it_is_ready_stops_it(serve, tmp_path):
+    served = serve("--workers", "2")
+    until(served.workers)
+    served.process.terminate()
+    assert served.end()[0] == 0
 
 
 def test_a_data_directory_that_cannot_be_made_ends_with_2(serve, tmp_path):

@@ -50,6 +50,11 @@ def open_house(settings: Settings) -> House:
     return House(database, LocalBlobs(directory / "blobs"))
 
 
+def open_policy(settings: Settings) -> PolicyFile:
+    """Read the provider's policy. Raises BadSettings: the file is not there or wrong."""
+    return PolicyFile(Path(settings.policy.file) if settings.policy.file else None)
+
+
 class FirstUser(NamedTuple):
     """The user that the first start makes, with the password that is shown once."""
 
@@ -58,7 +63,12 @@ class FirstUser(NamedTuple):
 
 
 def prepare_store(settings: Settings) -> FirstUser | None:
-    """Bring the tables up to date; in an empty store make the first user. Leaves no handle open."""
+    """Bring the tables up to date; in an empty store make the first user. Leaves no handle open.
+
+    Raises:
+        BadSettings: the policy file is wrong, which no worker could say as well.
+    """
+    open_policy(settings)
     database = open_house(settings).database
     try:
         if enrolling.list_users(database):
@@ -79,7 +89,7 @@ def build_application(settings: Settings) -> WSGIApplication:
         failures_before_delay=settings.auth.failures_before_delay,
         delay_seconds=settings.auth.delay_seconds,
     )
-    policy = PolicyFile(Path(settings.policy.file) if settings.policy.file else None)
+    policy = open_policy(settings)
     backend = Backend(database, LocalBlobs(directory / "blobs"), _limits(settings))
     dav = SyncGate(build_dav(backend), Gate(policy.rules, throttle, database))
     inner = Authentication(dav, Authenticator(database, throttle, Passwords()), proxies=settings.auth.proxies)

@@ -27,9 +27,9 @@ def policy() -> None:
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 def check(settings: Settings, *, file: Path | None) -> None:
     """Check FILE, or the policy file of the settings. A wrong one ends with status 2 and names file, line and key."""
-    file = file or _policy_file(settings)
-    rules = PolicyFile(file).rules()
-    click.echo(f"{file}: {len(rules)} rules" if file else "no policy file (policy.file): everything is allowed")
+    rules = (PolicyFile(file) if file else wiring.open_policy(settings)).rules()
+    name = file or settings.policy.file
+    click.echo(f"{name}: {len(rules)} rules" if name else "no policy file (policy.file): everything is allowed")
 
 
 @policy.command()
@@ -38,14 +38,10 @@ def check(settings: Settings, *, file: Path | None) -> None:
 @click.argument("device")
 def explain(settings: Settings, *, user: str, device: str) -> None:
     """Print what would be decided for the device DEVICE of USER, and by which rule of which voice."""
-    rules = PolicyFile(_policy_file(settings)).rules()
+    rules = wiring.open_policy(settings).rules()
     found = enrolling.get_device(wiring.open_house(settings).database, user, device).device
     for line in _explanation(rules, user, found):
         click.echo(line)
-
-
-def _policy_file(settings: Settings) -> Path | None:
-    return Path(settings.policy.file) if settings.policy.file else None
 
 
 def _explanation(rules: Sequence[Rule], user: str, device: Device) -> Iterator[str]:

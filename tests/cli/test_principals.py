@@ -143,5 +143,6 @@ def test_a_policy_is_checked(run: Run, settings: Path, tmp_path: Path) -> None:
     bad.write_text(POLICY + "\nmodus = 'manual'\n")
     for words in (("-c", str(settings)), (str(bad),)):
         assert f"{bad}:13: rule.modus: unknown key" in run("policy", "check", *words, status=2).stderr
+    assert f"{bad}:13: rule.modus" in run("serve", "-c", str(settings), "--bind", "127.0.0.1:0", status=2).stderr
     bad.unlink()
     assert "No such file" in run("policy", "check", "-c", str(settings), status=2).stderr

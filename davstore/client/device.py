@@ -1,0 +1,56 @@
+"""A folder and a collection that belong together: where their memory is, and who may use it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from davstore.client.folder import Folder
+from davstore.client.state import State
+from davstore.client.stops import SAFETY, USAGE, Stop
+
+
+def state_directory() -> Path:
+    """Return where devices keep their memory (XDG Base Directory Specification)."""
+    home = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state") / "davstore" / "sync"
+
+
+@contextmanager
+def open_state(url: str, folder: Path, directory: Path) -> Iterator[State]:
+    """Open the memory of the pair, alone.
+
+    Raises:
+        Stop: (usage) it would lie inside the folder, or another run has it.
+    """
+    if directory.resolve().is_relative_to(folder):
+        raise Stop(USAGE, f"the state would lie in the folder itself: set XDG_STATE_HOME outside {folder}")
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    stem = hashlib.sha256(f"{url}\0{folder}".encode(errors="surrogateescape")).hexdigest()[:32]
+    with (directory / f"{stem}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Stop(USAGE, f"another run keeps {folder} in step just now") from None
+        state = State(directory / f"{stem}.sqlite")
+        try:
+            yield state
+        finally:
+            state.close()
+
+
+def accept_root(folder: Folder, state: State, say: Callable[[str], None]) -> None:
+    """Take a missing or another root for a new device (`--force`): nothing is deleted, both sides are merged."""
+    try:
+        folder.check_root(state)
+    except Stop as stop:
+        if stop.status != SAFETY:
+            raise
+        say(f"{stop}: going on as a new device")
+        state.forget_all()
+        state.drop_facts("root", "root-mark", "traits")
+        folder.check_root(state)

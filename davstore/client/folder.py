@@ -1,0 +1,338 @@
+"""The local folder: look at it, and change it without ever leaving something half-done or overwriting an edit.
+
+Every access goes down from the root name by name without following links, so nothing outside is reached. Writes go to
+a reserved name in the same folder, are flushed, and take their place only after another look at what is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from davstore.client.spelling import RESERVED, Spelling, Traits
+from davstore.client.state import State
+from davstore.client.stops import SAFETY, USAGE, Changed, Stop
+from davstore.client.tree import Local, Stamp, parent_of
+
+CHUNK_BYTES = 256 * 1024
+RACY_NS = 2_000_000_000
+"""A file that changed this short before it was read may have changed again under the same time stamp (FAT: 2 s)."""
+ROOT_MARK = "user.davstore.root"
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class Staged(NamedTuple):
+    """Content that is on the disk and has no place yet."""
+
+    folder: str
+    name: str
+    digest: str
+    size: int
+
+
+class Folder:
+    """The folder of one device, with the map of its names. spelling is set by `probe`."""
+
+    spelling: Spelling
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    # The root
+
+    def check_root(self, state: State) -> None:
+        """Make sure that the root is the one agreed about; on the first run, mark it.
+
+        The mark is an extended attribute and, where there are none, the device and inode numbers.
+
+        Raises:
+            Stop: (safety) the root is missing or another one; (usage) it is no folder.
+        """
+        known, mark = state.find_fact("root"), state.find_fact("root-mark")
+        try:
+            facts = self.root.lstat() if known else self.root.stat()
+        except FileNotFoundError:
+            if known:
+                raise Stop(SAFETY, f"the folder {self.root} is missing") from None
+            self._make_root()
+            facts = self.root.stat()
+        if not stat.S_ISDIR(facts.st_mode):
+            raise Stop(SAFETY if known else USAGE, f"{self.root} is not a folder")
+        numbers = f"{facts.st_dev}:{facts.st_ino}"
+        if known is None:
+            state.set_fact("root", numbers)
+            state.set_fact("root-mark", self._mark_root())
+        elif (self._read_mark() != mark) if mark else (numbers != known):
+            raise Stop(SAFETY, f"{self.root} is not the folder that was synchronised before")
+
+    def _make_root(self) -> None:
+        try:
+            self.root.mkdir()
+        except OSError as cause:
+            raise Stop(USAGE, f"{self.root}: {cause.strerror}") from cause
+
+    def _mark_root(self) -> str:
+        mark = self._read_mark() or uuid.uuid4().hex
+        try:
+            os.setxattr(self.root, ROOT_MARK, mark.encode())
+        except OSError:
+            return ""
+        return mark
+
+    def _read_mark(self) -> str:
+        try:
+            return os.getxattr(self.root, ROOT_MARK).decode()
+        except OSError:
+            return ""
+
+    def probe(self, state: State, *, write: bool) -> None:
+        """Learn once what the file system makes of names. Without write, take it for one that keeps them."""
+        saved = state.find_fact("traits")
+        traits = Traits(*(flag == "1" for flag in saved)) if saved else self._probe() if write else Traits()
+        if write and not saved:
+            state.set_fact("traits", "".join("1" if flag else "0" for flag in traits))
+        self.spelling = Spelling(state, traits)
+
+    def _probe(self) -> Traits:
+        stem = _reserved_name()
+        return Traits(
+            folds_case=self._is_found_as(stem + "A", stem + "a"),
+            folds_form=self._is_found_as(stem + "\u00e9", stem + "e\u0301"),
+            drops_tail=not self._is_kept(stem + "."),
+            refuses_awkward=not self._is_kept(stem + ':?*"<>|\\'),
+        )
+
+    def _is_found_as(self, made: str, asked: str) -> bool:
+        try:
+            (self.root / made).touch()
+            return (self.root / asked).exists()
+        finally:
+            (self.root / made).unlink(missing_ok=True)
+
+    def _is_kept(self, name: str) -> bool:
+        before = set(os.listdir(self.root))  # noqa: PTH208 - names, not paths
+        try:
+            (self.root / name).touch()
+        except OSError:
+            return False
+        made = set(os.listdir(self.root)) - before  # noqa: PTH208
+        for entry in made:
+            if RESERVED.fullmatch(entry):
+                (self.root / entry).unlink()
+        return name in made
+
+    # Looking
+
+    @contextmanager
+    def open_folder(self, path: str) -> Iterator[int]:
+        """Open the folder at path, name by name from the root. Raises Changed when one of them is no folder."""
+        handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for name in self.spelling.where(path):
+                try:
+                    inner = os.open(name, _FOLDER_FLAGS, dir_fd=handle)
+                except (FileNotFoundError, NotADirectoryError, OSError) as cause:
+                    if isinstance(cause, PermissionError):
+                        raise
+                    raise Changed(f"{path} is no folder any more") from cause
+                os.close(handle)
+                handle = inner
+            yield handle
+        finally:
+            os.close(handle)
+
+    def look(self, path: str) -> Local | None:
+        """Return what is at path without its digest, or None."""
+        with self.open_folder(parent_of(path)) as handle:
+            found = _find(handle, self.spelling.local_name(path))
+        return None if found is None else Local(stat.S_ISDIR(found.st_mode), "", _stamp(found), 0)
+
+    @contextmanager
+    def read(self, path: str, expected: Local) -> Iterator[Iterator[bytes]]:
+        """Open the file at path as it was seen. Its chunks have the expected length together, or Changed is raised."""
+        with self.open_folder(parent_of(path)) as handle:
+            file = _open_file(handle, self.spelling.local_name(path))
+        try:
+            if _stamp(os.fstat(file)) != expected.stamp:
+                raise Changed(f"{path} changed meanwhile")
+            yield _chunks(file, expected.stamp.size)
+        finally:
+            os.close(file)
+
+    # Changing
+
+    def stage(self, path: str, chunks: Iterable[bytes]) -> Staged:
+        """Write chunks to the disk beside path. On any failure nothing is left."""
+        name, digest, size = _reserved_name() + ".part", hashlib.sha256(), 0
+        with self.open_folder(parent_of(path)) as handle:
+            file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=handle)
+            try:
+                with os.fdopen(file, "wb", buffering=0) as stream:
+                    for chunk in chunks:
+                        digest.update(chunk)
+                        size += len(chunk)
+                        _write(stream.fileno(), chunk)
+                    os.fsync(stream.fileno())
+            except BaseException:
+                os.unlink(name, dir_fd=handle)
+                raise
+        return Staged(parent_of(path), name, digest.hexdigest(), size)
+
+    def discard(self, staged: Staged) -> None:
+        """Remove staged content."""
+        with suppress(FileNotFoundError, Changed), self.open_folder(staged.folder) as handle:
+            os.unlink(staged.name, dir_fd=handle)
+
+    def place(self, staged: Staged, path: str, expected: Local | None) -> Local:
+        """Put staged content at path, where expected still has to be. Raises Changed; staged content is gone then."""
+        name = self.spelling.local_name(path)
+        try:
+            with self.open_folder(staged.folder) as handle:
+                self._check(handle, path, expected)
+                if expected is None:
+                    _link(handle, staged.name, name)
+                else:
+                    mode = stat.S_IMODE(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode)
+                    os.chmod(staged.name, mode, dir_fd=handle)
+                    os.rename(staged.name, name, src_dir_fd=handle, dst_dir_fd=handle)
+                os.fsync(handle)
+                placed = _stamp(os.stat(name, dir_fd=handle, follow_symlinks=False))
+        finally:
+            self.discard(staged)
+        return Local(folder=False, digest=staged.digest, stamp=placed, hashed_ns=time.time_ns())
+
+    def make(self, path: str) -> Local:
+        """Make a folder at path. Raises Changed when something is there."""
+        name = self.spelling.local_name(path)
+        with self.open_folder(parent_of(path)) as handle:
+            try:
+                os.mkdir(name, dir_fd=handle)
+            except FileExistsError as cause:
+                raise Changed(f"{path} is there already") from cause
+            os.fsync(handle)
+            return Local(
+                folder=True, digest="", stamp=_stamp(os.stat(name, dir_fd=handle, follow_symlinks=False)), hashed_ns=0
+            )
+
+    def remove(self, path: str, expected: Local) -> None:
+        """Remove a file that is as expected, or an empty folder. Raises Changed."""
+        name = self.spelling.local_name(path)
+        with self.open_folder(parent_of(path)) as handle:
+            if expected.folder:
+                try:
+                    os.rmdir(name, dir_fd=handle)
+                except FileNotFoundError:
+                    pass
+                except OSError as cause:
+                    raise Changed(f"{path} is not an empty folder") from cause
+            else:
+                self._check(handle, path, expected)
+                os.unlink(name, dir_fd=handle)
+            os.fsync(handle)
+
+    def rename(self, source: str, target: str, expected: Local) -> Local:
+        """Give what is at source, as expected, its place at target, where nothing may be. Raises Changed."""
+        old, new = self.spelling.local_name(source), self.spelling.local_name(target)
+        with self.open_folder(parent_of(source)) as origin, self.open_folder(parent_of(target)) as handle:
+            self._check(origin, source, expected)
+            self._check(handle, target, None)
+            os.rename(old, new, src_dir_fd=origin, dst_dir_fd=handle)
+            os.fsync(handle)
+            os.fsync(origin)
+            return expected._replace(stamp=_stamp(os.stat(new, dir_fd=handle, follow_symlinks=False)))
+
+    def _check(self, handle: int, path: str, expected: Local | None) -> None:
+        """Look again. A file that could have changed under the same stamp is read again."""
+        name = self.spelling.local_name(path)
+        found = _find(handle, name)
+        if expected is None:
+            if found is not None:
+                raise Changed(f"{path} is there now")
+            return
+        if found is None or stat.S_ISDIR(found.st_mode) != expected.folder:
+            raise Changed(f"{path} changed meanwhile")
+        if expected.folder:
+            return
+        if _stamp(found) != expected.stamp or (
+            is_racy(expected.stamp, expected.hashed_ns) and hash_file(handle, name)[0] != expected.digest
+        ):
+            raise Changed(f"{path} changed meanwhile")
+
+
+def is_racy(stamp: Stamp, hashed_ns: int) -> bool:
+    """Tell whether a file with this stamp may have changed after it was hashed without its stamp showing it."""
+    return max(stamp.mtime_ns, stamp.ctime_ns) > hashed_ns - RACY_NS
+
+
+def hash_file(handle: int, name: str) -> tuple[str, Stamp, int]:
+    """Return the SHA-256 of a member in hex, its stamp before it was read, and the time of that."""
+    now, digest = time.time_ns(), hashlib.sha256()
+    file = _open_file(handle, name)
+    try:
+        before = _stamp(os.fstat(file))
+        while chunk := os.read(file, CHUNK_BYTES):
+            digest.update(chunk)
+    finally:
+        os.close(file)
+    return digest.hexdigest(), before, now
+
+
+def _open_file(handle: int, name: str) -> int:
+    try:
+        file = os.open(name, _FILE_FLAGS, dir_fd=handle)
+    except FileNotFoundError as cause:
+        raise Changed(f"{name} is gone") from cause
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise Changed(f"{name} is no file any more")
+    return file
+
+
+def _chunks(file: int, size: int) -> Iterator[bytes]:
+    while size:
+        chunk = os.read(file, min(CHUNK_BYTES, size))
+        if not chunk:
+            raise Changed("the file became shorter while it was read")
+        size -= len(chunk)
+        yield chunk
+
+
+def _write(file: int, chunk: bytes) -> None:
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _link(handle: int, old: str, new: str) -> None:
+    """Rename unless new exists, which plain rename cannot promise; where there are no hard links it must do."""
+    try:
+        os.link(old, new, src_dir_fd=handle, dst_dir_fd=handle, follow_symlinks=False)
+    except FileExistsError as cause:
+        raise Changed(f"{new} is there now") from cause
+    except OSError:
+        os.rename(old, new, src_dir_fd=handle, dst_dir_fd=handle)
+    else:
+        os.unlink(old, dir_fd=handle)
+
+
+def _find(handle: int, name: str) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=handle, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _stamp(facts: os.stat_result) -> Stamp:
+    return Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ino, facts.st_ctime_ns)
+
+
+def _reserved_name() -> str:
+    return f".davstore~{uuid.uuid4().hex}"

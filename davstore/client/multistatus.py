@@ -1,0 +1,132 @@
+"""Read a multistatus as it arrives (RFC 4918 §13, RFC 6578 §3): a report may have 100,000 rows.
+
+The parser trusts the server no more than the server trusts us: no entities, no DOCTYPE, nothing fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from lxml import etree
+
+from davstore.errors import Malformed
+from davstore.protocol import names
+
+RESPONSE = "{DAV:}response"
+MULTISTATUS = "{DAV:}multistatus"
+
+
+class Row(NamedTuple):
+    """One `D:response`. status is 0 where properties are given instead. conditions are the children of `D:error`.
+
+    etag, length, resource_id and sync_token are '' or 0 where the server did not give them.
+    """
+
+    href: str
+    status: int
+    conditions: frozenset[str]
+    folder: bool
+    etag: str
+    length: int
+    resource_id: str
+    sync_token: str
+
+
+class Report(NamedTuple):
+    """A whole answer: its rows in order and the sync token, '' when there was none."""
+
+    rows: list[Row]
+    token: str
+
+
+def build_parser(tags: tuple[str, ...]) -> etree.XMLPullParser:
+    """Return a parser that gives the ends of elements with these tags."""
+    return etree.XMLPullParser(
+        events=("end",),
+        tag=tags,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        recover=False,
+    )
+
+
+def read_report(chunks: Iterable[bytes]) -> Report:
+    """Return the answer whose bytes arrive in chunks. Raises Malformed for anything but one whole multistatus."""
+    rows: list[Row] = []
+    token, whole = "", False
+    for element in _read_elements(chunks):
+        if element.tag == RESPONSE:
+            rows.append(_row(element))
+            _release(element)
+        elif element.tag == names.SYNC_TOKEN:
+            above = element.getparent()
+            if above is not None and above.tag == MULTISTATUS:
+                token = (element.text or "").strip()
+        else:
+            whole = element.getparent() is None
+    if not whole:
+        raise Malformed("the answer is no multistatus")
+    return Report(rows, token)
+
+
+def _read_elements(chunks: Iterable[bytes]) -> Iterator[etree._Element]:
+    parser = build_parser((RESPONSE, names.SYNC_TOKEN, MULTISTATUS))
+    try:
+        for chunk in chunks:
+            parser.feed(chunk)
+            yield from _ended(parser)
+        parser.close()
+        yield from _ended(parser)
+    except etree.XMLSyntaxError as cause:
+        raise Malformed(f"the answer is not well-formed XML: {cause.msg}") from cause
+
+
+def _ended(parser: etree.XMLPullParser) -> Iterator[etree._Element]:
+    for _, element in parser.read_events():
+        if not isinstance(element, etree._Element) or element.getroottree().docinfo.doctype:  # type: ignore[attr-defined]
+            raise Malformed("the answer has a DOCTYPE")
+        yield element
+
+
+def _release(element: etree._Element) -> None:
+    """Let go of what was read: the tree must not grow with the answer."""
+    element.clear()
+    above = element.getparent()
+    while above is not None and element.getprevious() is not None:
+        del above[0]
+
+
+def _row(response: etree._Element) -> Row:
+    error = response.find("{DAV:}error")
+    found: dict[str, etree._Element] = {}
+    for propstat in response.iterfind("{DAV:}propstat"):
+        prop = propstat.find(names.PROP)
+        if prop is not None and _status(propstat) in (0, 200):
+            found.update({str(child.tag): child for child in prop})
+    kind, identity = found.get(names.RESOURCETYPE), found.get(names.RESOURCE_ID)
+    length = _text(found.get(names.GETCONTENTLENGTH))
+    return Row(
+        href=_text(response.find("{DAV:}href")),
+        status=_status(response),
+        conditions=frozenset(str(child.tag) for child in error) if error is not None else frozenset(),
+        folder=kind is not None and kind.find(names.COLLECTION) is not None,
+        etag=_text(found.get(names.GETETAG)),
+        length=int(length) if length.isascii() and length.isdigit() else 0,
+        resource_id=_text(identity.find("{DAV:}href")) if identity is not None else "",
+        sync_token=_text(found.get(names.SYNC_TOKEN)),
+    )
+
+
+def _text(element: etree._Element | None) -> str:
+    return (element.text or "").strip() if element is not None else ""
+
+
+def _status(element: etree._Element) -> int:
+    words = _text(element.find("{DAV:}status")).split()
+    return int(words[1]) if len(words) > 1 and words[1].isascii() and words[1].isdigit() else 0

@@ -1,0 +1,311 @@
+"""What to do next so that both sides become the same: a pure function of what was agreed and what each side has now.
+
+A plan is the first of these stages that has something to do: record what already agrees; move whole folders on the
+server; make folders; move files; delete; set local conflicts aside; transfer. After it was carried out the trees have
+changed and the next plan is made from them, so no stage has to foresee another. Edits win over deletions, and of two
+edits the server's keeps the name.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from davstore.client.tree import Agreed, Local, Remote, View, name_of, parent_of
+
+
+class Verb(enum.Enum):
+    """One thing that a device does; the value is how it is told to a person."""
+
+    AGREE = "in step"
+    FORGET = "gone on both sides"
+    MOVE_TREE = "move folder on the server"
+    MAKE_LOCAL = "make folder here"
+    MAKE_REMOTE = "make folder on the server"
+    MOVE_LOCAL = "move here"
+    MOVE_REMOTE = "move on the server"
+    DELETE_LOCAL = "delete here"
+    DELETE_REMOTE = "delete on the server"
+    SET_ASIDE = "conflict, keep both"
+    DOWNLOAD = "download"
+    UPLOAD = "upload"
+    COMPARE = "changed on both sides"
+
+
+class Action(NamedTuple):
+    """A verb and its path. other is where a move goes, or a local file that has what a download would bring."""
+
+    verb: Verb
+    path: str
+    other: str = ""
+
+
+def names_digest(etag: str, digest: str) -> bool:
+    """Tell whether an entity tag is the SHA-256 itself. Equality is evidence; inequality means nothing."""
+    return etag == f'"{digest}"'
+
+
+def plan(view: View) -> list[Action]:
+    """Return the next actions, parents before members; empty when nothing is left that may be done."""
+    verdicts = _verdicts(view)
+    recorded = [Action(verb, path) for path, verb in verdicts.items() if verb in (Verb.AGREE, Verb.FORGET)]
+    if recorded:
+        return sorted(recorded, key=lambda action: len(action.path))
+    trees = list(_tree_moves(view))
+    ready = [move for move in trees if _is_remote_folder(view, parent_of(move.other))]
+    if ready:
+        return ready
+    return (
+        list(_makes(view, verdicts, {move.other for move in trees}))
+        or list(_makes(view, verdicts, set()))
+        or [*_remote_moves(view, verdicts), *_local_moves(view, verdicts)]
+        or list(_deletes(verdicts))
+        or [Action(verb, path) for path, verb in sorted(verdicts.items()) if verb is Verb.SET_ASIDE]
+        or list(_transfers(view, verdicts))
+    )
+
+
+def _verdicts(view: View) -> dict[str, Verb]:
+    """Judge each path by itself; a folder only after its members, because it goes only when nothing in it stays."""
+    keeps_local: set[str] = set()
+    keeps_remote: set[str] = set()
+    found: dict[str, Verb] = {}
+    paths = {*view.agreed.rows, *view.local.rows, *view.remote.rows, *view.held}
+    for path in sorted(paths, key=len, reverse=True):
+        if view.is_held(path):
+            keeps_local.add(parent_of(path))
+            keeps_remote.add(parent_of(path))
+            continue
+        agreed, local, remote = view.agreed.get(path), view.local.get(path), view.remote.get(path)
+        verb = _judge(agreed, local, remote, path in keeps_local, path in keeps_remote)
+        if verb is not None:
+            found[path] = verb
+        if local is not None and verb is not Verb.DELETE_LOCAL:
+            keeps_local.add(parent_of(path))
+        if remote is not None and verb is not Verb.DELETE_REMOTE:
+            keeps_remote.add(parent_of(path))
+    return found
+
+
+def _judge(
+    agreed: Agreed | None, local: Local | None, remote: Remote | None, keeps_local: bool, keeps_remote: bool
+) -> Verb | None:
+    if local is None and remote is None:
+        return Verb.FORGET
+    if remote is None:
+        assert local is not None  # noqa: S101 - for the type checker
+        return _judge_local(agreed, local, keeps_local)
+    if local is None:
+        return _judge_remote(agreed, remote, keeps_remote)
+    if local.folder and remote.folder:
+        return None if agreed is not None and agreed.folder else Verb.AGREE
+    if local.folder:
+        return _judge_folder_file(agreed, remote, keeps_local)
+    if remote.folder:
+        return _judge_file_folder(agreed, local, keeps_remote)
+    return _judge_files(agreed, local, remote)
+
+
+def _judge_local(agreed: Agreed | None, local: Local, keeps: bool) -> Verb:
+    """Only here: new or edited here, or deleted on the server."""
+    if agreed is None or agreed.folder != local.folder:
+        return Verb.MAKE_REMOTE if local.folder else Verb.UPLOAD
+    if local.folder:
+        return Verb.MAKE_REMOTE if keeps else Verb.DELETE_LOCAL
+    return Verb.DELETE_LOCAL if agreed.digest == local.digest else Verb.UPLOAD
+
+
+def _judge_remote(agreed: Agreed | None, remote: Remote, keeps: bool) -> Verb:
+    """Only on the server: new or edited there, or deleted here."""
+    if agreed is None or agreed.folder != remote.folder:
+        return Verb.MAKE_LOCAL if remote.folder else Verb.DOWNLOAD
+    if remote.folder:
+        return Verb.MAKE_LOCAL if keeps else Verb.DELETE_REMOTE
+    return Verb.DELETE_REMOTE if agreed.etag == remote.etag else Verb.DOWNLOAD
+
+
+def _judge_folder_file(agreed: Agreed | None, remote: Remote, keeps_local: bool) -> Verb:
+    """A folder here, a file on the server: the side that did not change gives way."""
+    if agreed is not None and not agreed.folder and agreed.etag == remote.etag:
+        return Verb.DELETE_REMOTE
+    if agreed is not None and agreed.folder and not keeps_local:
+        return Verb.DELETE_LOCAL
+    return Verb.SET_ASIDE
+
+
+def _judge_file_folder(agreed: Agreed | None, local: Local, keeps_remote: bool) -> Verb:
+    if agreed is not None and not agreed.folder and agreed.digest == local.digest:
+        return Verb.DELETE_LOCAL
+    if agreed is not None and agreed.folder and not keeps_remote:
+        return Verb.DELETE_REMOTE
+    return Verb.SET_ASIDE
+
+
+def _judge_files(agreed: Agreed | None, local: Local, remote: Remote) -> Verb | None:
+    known = agreed if agreed is not None and not agreed.folder else None
+    local_same = known is not None and known.digest == local.digest
+    if known is not None and known.etag == remote.etag:
+        return None if local_same else Verb.UPLOAD
+    if names_digest(remote.etag, local.digest):
+        return Verb.AGREE
+    return Verb.DOWNLOAD if local_same else Verb.COMPARE
+
+
+def _is_remote_folder(view: View, path: str) -> bool:
+    remote = view.remote.get(path)
+    return not path or (remote is not None and remote.folder)
+
+
+def _is_local_folder(view: View, path: str) -> bool:
+    local = view.local.get(path)
+    return not path or (local is not None and local.folder)
+
+
+def _tree_moves(view: View) -> Iterator[Action]:
+    """Find folders that were renamed or moved here: the same inode at a new path, with what it had."""
+    newcomers = {
+        entry.stamp.inode: path
+        for path, entry in view.local.rows.items()
+        if entry.folder and entry.stamp.inode and _is_new(view, path)
+    }
+    if not newcomers:
+        return
+    taken: set[str] = set()
+    for path in sorted(view.agreed.rows, key=len):
+        agreed, remote = view.agreed.rows[path], view.remote.get(path)
+        target = newcomers.get(agreed.stamp.inode) if agreed.folder and path not in view.local.rows else None
+        if target is None or remote is None or not remote.folder or path in view.apart:
+            continue
+        if parent_of(path) in taken or view.is_held(path):
+            taken.add(path)
+        elif _is_same_tree(view, path, target):
+            taken.add(path)
+            yield Action(Verb.MOVE_TREE, path, target)
+
+
+def _is_new(view: View, path: str) -> bool:
+    """Tell whether path is neither agreed about nor on the server."""
+    return not (path in view.agreed.rows or path in view.remote.rows or view.is_held(path))
+
+
+def _is_same_tree(view: View, source: str, target: str) -> bool:
+    """Tell a moved folder from a new one that was given the inode of a deleted one: half of its files are there."""
+    files = [path for path in view.agreed.walk(source) if not view.agreed.rows[path].folder]
+    found = 0
+    for path in files:
+        local = view.local.get(target + path[len(source) :])
+        found += local is not None and local.digest == view.agreed.rows[path].digest
+    return 2 * found >= len(files)
+
+
+def _makes(view: View, verdicts: dict[str, Verb], leave: set[str]) -> Iterator[Action]:
+    """Give folders whose parent is there, or is made just before. What will arrive by the move of a tree is left."""
+    made_local: set[str] = set()
+    made_remote: set[str] = set()
+    for path in sorted(verdicts, key=len):
+        verb, parent = verdicts[path], parent_of(path)
+        if verb is Verb.MAKE_LOCAL and (_is_local_folder(view, parent) or parent in made_local):
+            made_local.add(path)
+            yield Action(verb, path)
+        if (
+            verb is Verb.MAKE_REMOTE
+            and path not in leave
+            and (_is_remote_folder(view, parent) or parent in made_remote)
+        ):
+            made_remote.add(path)
+            yield Action(verb, path)
+
+
+def _remote_moves(view: View, verdicts: dict[str, Verb]) -> Iterator[Action]:
+    """Pair files that are to be deleted on the server with uploads of the same content."""
+    sources: dict[str, list[str]] = defaultdict(list)
+    for path, verb in verdicts.items():
+        agreed = view.agreed.get(path)
+        if verb is Verb.DELETE_REMOTE and agreed is not None and not agreed.folder:
+            sources[agreed.digest].append(path)
+    if not sources:
+        return
+    for path in sorted(path for path, verb in verdicts.items() if verb is Verb.UPLOAD):
+        local = view.local.rows[path]
+        free = path not in view.remote.rows and _is_remote_folder(view, parent_of(path))
+        candidates = sources.get(local.digest) if free else None
+        if candidates:
+            source = max(candidates, key=lambda old: _likeness(view, old, path, local.stamp.inode))
+            candidates.remove(source)
+            yield Action(Verb.MOVE_REMOTE, source, path)
+
+
+def _likeness(view: View, old: str, new: str, inode: int) -> tuple[bool, bool, str]:
+    return view.agreed.rows[old].stamp.inode == inode, name_of(old) == name_of(new), old
+
+
+def _local_moves(view: View, verdicts: dict[str, Verb]) -> Iterator[Action]:
+    """Pair files that are to be deleted here with downloads known to have the same content.
+
+    Known is what the entity tag says as a SHA-256, or what has kept its resource id (RFC 5842 §3.1) and its tag: the
+    same tag at two URLs alone proves nothing (RFC 9110 §8.8.1).
+    """
+    sources: dict[str, list[str]] = defaultdict(list)
+    for path, verb in verdicts.items():
+        agreed = view.agreed.get(path)
+        if verb is Verb.DELETE_LOCAL and agreed is not None and not agreed.folder:
+            sources[f'"{agreed.digest}"'].append(path)
+            if agreed.resource_id:
+                sources[agreed.resource_id + agreed.etag].append(path)
+    used: set[str] = set()
+    for path in sorted(path for path, verb in verdicts.items() if verb is Verb.DOWNLOAD and sources):
+        remote = view.remote.rows[path]
+        if path in view.local.rows or not _is_local_folder(view, parent_of(path)):
+            continue
+        same = sources.get(remote.resource_id + remote.etag, []) if remote.resource_id else []
+        source = next((old for old in [*same, *sources.get(remote.etag, [])] if old not in used), None)
+        if source is not None:
+            used.add(source)
+            yield Action(Verb.MOVE_LOCAL, source, path)
+
+
+def _deletes(verdicts: dict[str, Verb]) -> Iterator[Action]:
+    """Give the tops of what is to go: everything beneath them goes too."""
+    for path, verb in sorted(verdicts.items()):
+        if verb in (Verb.DELETE_LOCAL, Verb.DELETE_REMOTE) and verdicts.get(parent_of(path)) is not verb:
+            yield Action(verb, path)
+
+
+def _transfers(view: View, verdicts: dict[str, Verb]) -> Iterator[Action]:
+    by_tag = {f'"{entry.digest}"': path for path, entry in view.local.rows.items() if not entry.folder}
+    for path, verb in sorted(verdicts.items()):
+        parent = parent_of(path)
+        if verb is Verb.UPLOAD and _is_remote_folder(view, parent):
+            yield Action(verb, path)
+        elif verb is Verb.DOWNLOAD and _is_local_folder(view, parent):
+            yield Action(verb, path, by_tag.get(view.remote.rows[path].etag, ""))
+        elif verb is Verb.COMPARE:
+            yield Action(verb, path)
+
+
+def find_mass_deletion(view: View) -> str | None:
+    """Say in words when a side has lost all, or more than half, of what was agreed; None when it has not."""
+    files = {path: entry for path, entry in view.agreed.rows.items() if not entry.folder and not view.is_held(path)}
+    rows = files or view.agreed.rows
+    if not rows:
+        return None
+    moved = {entry.digest for path, entry in view.local.rows.items() if path not in view.agreed.rows}
+    moved_tags = {entry.etag for path, entry in view.remote.rows.items() if path not in view.agreed.rows}
+    lost_here = _count(
+        path not in view.local.rows and path in view.remote.rows and entry.digest not in moved
+        for path, entry in rows.items()
+    )
+    lost_there = _count(
+        path not in view.remote.rows and path in view.local.rows and entry.etag not in moved_tags
+        for path, entry in rows.items()
+    )
+    for lost, where in ((lost_here, "in the folder"), (lost_there, "on the server")):
+        if 2 * lost > len(rows):
+            return f"{lost} of {len(rows)} are gone {where}"
+    return None
+
+
+def _count(facts: Iterable[bool]) -> int:
+    return sum(facts)

@@ -1,0 +1,150 @@
+"""Bring what the state knows of the server up to date, by sync-collection (RFC 6578).
+
+The whole tree is one report of level infinite. A server that does not give that is followed collection by collection
+at level 1; so is a branch that an infinite report leaves out. Rows are applied idempotently and in the order they
+come: a member may precede its collection, and a URL may come again on a later page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from davstore.client import tree
+from davstore.client.multistatus import Report, Row
+from davstore.client.remote import Failed, Remote
+from davstore.client.state import Scope, State
+from davstore.client.stops import NETWORK, USAGE, Stop
+
+NO_INFINITE = (400, 403, 405, 409, 415, 422, 501, 507)
+"""Answers after which level 1 is tried. RFC 6578 names none for a server that will not go to the bottom."""
+
+
+class Pull:
+    """One update of the whole tree. After `run`, skipped maps what could not be followed to the reason."""
+
+    def __init__(self, state: State, remote: Remote, say: Callable[[str], None]) -> None:
+        self._state = state
+        self._remote = remote
+        self._say = say
+        self.skipped: dict[str, str] = {}
+
+    def run(self) -> None:
+        """Follow every collection. The state has the server's tree exactly as of the tokens it then holds."""
+        done: set[str] = set()
+        waiting = [""]
+        while waiting:
+            path = waiting.pop()
+            if path in done or (path and not self._is_folder(path)):
+                continue
+            done.add(path)
+            infinite = self._follow(path)
+            separate = self._state.list_scopes() if infinite else self._list_folders(path)
+            waiting += [inner for inner in separate if inner not in done]
+
+    def _is_folder(self, path: str) -> bool:
+        entry = self._state.remote.get(path)
+        return entry is not None and entry.folder
+
+    def _list_folders(self, path: str) -> list[str]:
+        return [member for member in self._state.remote.members(path) if self._state.remote.rows[member].folder]
+
+    def _follow(self, path: str) -> bool:
+        """Follow one collection to its present state; tell whether that went to the bottom of it."""
+        scope = self._state.find_scope(path) or Scope("", infinite=True, listing=self._state.next_listing())
+        while True:
+            try:
+                report = self._remote.report(path, scope.token, infinite=scope.infinite)
+            except Failed as error:
+                if path and error.status == 404:
+                    self._state.drop_remote(path)
+                    return scope.infinite
+                next_scope = self._fall_back(path, scope, error)
+                if next_scope is None:
+                    return True
+                scope = next_scope
+                continue
+            truncated = self._apply(path, scope, report)
+            if truncated and (report.token in ("", scope.token)):
+                raise Stop(NETWORK, f"the server gives no way to go on with {path or 'the collection'}")
+            scope = scope._replace(token=report.token, listing=scope.listing if truncated else 0)
+            if not truncated:
+                return scope.infinite
+
+    def _fall_back(self, path: str, scope: Scope, error: Failed) -> Scope | None:
+        """Return how to go on after a refused report, None when this branch cannot be followed."""
+        if "{DAV:}valid-sync-token" in error.conditions and scope.token:
+            self._say(f"the server asks to list {path or 'everything'} again")
+            return Scope("", scope.infinite, self._state.next_listing())
+        if scope.infinite and error.status in NO_INFINITE:
+            return scope._replace(infinite=False)
+        if not path:
+            raise Stop(NETWORK if error.status >= 500 else USAGE, f"{self._remote.url} cannot be synchronised: {error}")
+        self.skipped[path] = str(error)
+        return None
+
+    def _apply(self, path: str, scope: Scope, report: Report) -> bool:
+        """Apply one page with its token, all or nothing; tell whether more is to come."""
+        truncated = False
+        with self._state.transaction():
+            for row in report.rows:
+                place = self._remote.path(row.href)
+                if place is None:
+                    self._say(f"{row.href} cannot be the name of a file here")
+                    self.skipped.setdefault(row.href, "its name cannot be held here")
+                elif place == path:
+                    truncated = truncated or row.status == 507
+                else:
+                    self._apply_row(place, row, scope)
+            if not truncated and scope.listing:
+                self._sweep(path, scope)
+            listing = scope.listing if truncated else 0
+            self._state.set_scope(path, Scope(report.token, scope.infinite, listing))
+        return truncated
+
+    def _apply_row(self, place: str, row: Row, scope: Scope) -> None:
+        if row.status == 404:
+            self._state.drop_remote(place)
+            return
+        if row.status == 403:
+            self._put(place, tree.REMOTE_FOLDER, scope)
+            if self._state.find_scope(place) is None:
+                self._state.set_scope(place, Scope("", infinite=True, listing=self._state.next_listing()))
+            return
+        if row.status:
+            return
+        if row.folder:
+            self._put(place, tree.REMOTE_FOLDER._replace(resource_id=row.resource_id), scope)
+        elif row.etag:
+            self._state.drop_remote_members(place)
+            self._put(
+                place, tree.Remote(folder=False, etag=row.etag, length=row.length, resource_id=row.resource_id), scope
+            )
+        else:
+            self.skipped[place] = "the server gives no entity tag for it"
+
+    def _put(self, place: str, entry: tree.Remote, scope: Scope) -> None:
+        above = tree.parent_of(place)
+        if above and not self._is_folder(above):
+            self._put(above, tree.REMOTE_FOLDER, scope)
+        self._state.put_remote(place, entry, seen=scope.listing)
+
+    def _sweep(self, path: str, scope: Scope) -> None:
+        """After a full listing, drop what it did not tell; branches that are followed by themselves are theirs."""
+        inside = f"{path}/" if path else ""
+        others = [other for other in self._state.list_scopes() if other != path and other.startswith(inside)]
+        implied = self._implied(scope.listing)
+        for gone in self._state.list_unseen(scope.listing):
+            if not gone.startswith(inside) or gone in implied or (not scope.infinite and tree.parent_of(gone) != path):
+                continue
+            if not any(gone.startswith(f"{other}/") for other in others):
+                self._state.drop_remote(gone)
+
+    def _implied(self, listing: int) -> set[str]:
+        """Return the folders above what a listing told."""
+        found: set[str] = set()
+        for path in self._state.list_seen(listing):
+            above = tree.parent_of(path)
+            while above and above not in found:
+                found.add(above)
+                above = tree.parent_of(above)
+        return found

@@ -1,0 +1,116 @@
+"""How a remote name is spelled in the local folder.
+
+The same, wherever the file system can hold it and no other member is spelled so. What the file system makes of names
+(folding case, normalising Unicode, dropping a final dot, refusing characters) is probed, not guessed from its type.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os.path
+import re
+import unicodedata
+from typing import NamedTuple
+
+from davstore.client.state import State
+from davstore.client.tree import join, name_of, parent_of
+
+MAX_NAME_BYTES = 255
+RESERVED = re.compile(r"\.davstore~[0-9a-f]{32}.*", re.DOTALL)
+"""Names of files in the making. They are never synchronised and are removed when found."""
+_AWKWARD = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
+
+
+class Traits(NamedTuple):
+    """What a file system makes of names."""
+
+    folds_case: bool = False
+    folds_form: bool = False
+    drops_tail: bool = False
+    refuses_awkward: bool = False
+
+    def fold(self, name: str) -> str:
+        """Return what two names have in common exactly when the file system takes them for one."""
+        if self.folds_form:
+            name = unicodedata.normalize("NFC", name)
+        if self.folds_case:
+            name = name.casefold()
+        return unicodedata.normalize("NFC", name) if self.folds_form else name
+
+    def can_hold(self, name: str) -> bool:
+        """Tell whether a member may have this name as it is."""
+        return not (
+            RESERVED.fullmatch(name)
+            or len(name.encode()) > MAX_NAME_BYTES
+            or "\0" in name
+            or (self.drops_tail and name[-1:] in (".", " "))
+            or (self.refuses_awkward and _AWKWARD.search(name))
+        )
+
+
+def substitute(name: str) -> str:
+    """Return another name for name: the same one each time, harmless everywhere, and telling."""
+    stem, extension = os.path.splitext(_AWKWARD.sub("_", name))  # noqa: PTH122 - a name, not a path
+    mark = f" ({hashlib.sha256(name.encode()).hexdigest()[:8]})"
+    extension = extension.rstrip(". ")
+    if len(extension.encode()) > 32 or RESERVED.fullmatch(stem + extension):
+        stem, extension = f"_{stem}{extension}", ""
+    return cut(stem.rstrip(". "), MAX_NAME_BYTES - len((mark + extension).encode())) + mark + extension
+
+
+def cut(text: str, size: int) -> str:
+    """Return the beginning of text that takes at most size bytes."""
+    return text.encode()[:size].decode(errors="ignore")
+
+
+class Spelling:
+    """The map between remote paths and local names, in memory and in the state."""
+
+    def __init__(self, state: State, traits: Traits) -> None:
+        self._state = state
+        self._traits = traits
+        self._present: dict[tuple[str, str], str] = {}
+        self._paths = {(parent_of(path), traits.fold(name)): path for path, name in state.spellings.items()}
+        if traits.folds_case or traits.folds_form:
+            self._paths.update(
+                {(parent_of(path), traits.fold(self.local_name(path))): path for path in state.agreed.rows}
+            )
+
+    def local_name(self, path: str) -> str:
+        """Return the name that the last name of path has here."""
+        return self._state.spellings.get(path) or name_of(path)
+
+    def where(self, path: str) -> list[str]:
+        """Return the local names from the root down to path."""
+        names: list[str] = []
+        while path:
+            names.append(self.local_name(path))
+            path = parent_of(path)
+        return names[::-1]
+
+    def meet(self, folder: str, name: str) -> str:
+        """Return the path of what a scan found as name in folder."""
+        key = (folder, self._traits.fold(name))
+        exact = join(folder, name)
+        path = exact if exact in self._state.agreed.rows and self.local_name(exact) == name else self._paths.get(key)
+        self._present[key] = path or exact
+        return path or exact
+
+    def assign(self, path: str) -> None:
+        """Choose the local name of what is about to be made at path, once and for all."""
+        folder, name = parent_of(path), self.local_name(path)
+        for candidate in (name, substitute(name_of(path))):
+            holder = self._present.get((folder, self._traits.fold(candidate)), path)
+            if holder == path and self._traits.can_hold(candidate):
+                break
+        if candidate != name_of(path):
+            self._state.spell(path, candidate)
+        self._present[folder, self._traits.fold(candidate)] = path
+
+    def release(self, path: str) -> None:
+        """Let others have the local name of what was removed at path."""
+        self._present.pop((parent_of(path), self._traits.fold(self.local_name(path))), None)
+
+    def is_taken(self, path: str) -> bool:
+        """Tell whether path, spelled as it is, would meet something that a scan has seen."""
+        return (parent_of(path), self._traits.fold(name_of(path))) in self._present

@@ -1,0 +1,184 @@
+"""The device's memory: what was agreed, what the server told, how names are spelled here. One SQLite file, one device.
+
+The trees are read once and written through, row by row, so a run may be killed anywhere: what it did and had not
+written down is found out by comparing (a transfer done twice is the worst that comes of it). With
+`synchronous = NORMAL` a power cut loses the last rows and never tears the file; no row is written before what it tells
+of is on the disk.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from davstore.client.tree import Agreed, Remote, Stamp, Tree
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS agreed (path TEXT PRIMARY KEY, folder INT NOT NULL, etag TEXT NOT NULL,
+    digest TEXT NOT NULL, size INT NOT NULL, mtime_ns INT NOT NULL, inode INT NOT NULL, ctime_ns INT NOT NULL,
+    hashed_ns INT NOT NULL, resource_id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS remote (path TEXT PRIMARY KEY, folder INT NOT NULL, etag TEXT NOT NULL,
+    length INT NOT NULL, resource_id TEXT NOT NULL, seen INT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spelling (path TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS scope (path TEXT PRIMARY KEY, token TEXT NOT NULL, infinite INT NOT NULL,
+    listing INT NOT NULL) WITHOUT ROWID;
+"""
+FORMAT = 1
+
+
+class Scope(NamedTuple):
+    """A collection that is asked about by itself. listing: the number of the full listing under way, 0 when none is."""
+
+    token: str
+    infinite: bool
+    listing: int
+
+
+class State:
+    """All that is remembered about one folder and one collection."""
+
+    def __init__(self, file: Path | None) -> None:
+        """Open the memory; None is one that ends with the process."""
+        self._database = sqlite3.connect(file or ":memory:", isolation_level=None)
+        if file is not None:
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+        self._database.executescript(SCHEMA)
+        self._load()
+
+    def _load(self) -> None:
+        self.agreed: Tree[Agreed] = Tree()
+        self.remote: Tree[Remote] = Tree()
+        for path, folder, etag, digest, size, mtime_ns, inode, ctime_ns, hashed_ns, resource_id in self._rows("agreed"):
+            stamp = Stamp(size, mtime_ns, inode, ctime_ns)
+            self.agreed.put(path, Agreed(bool(folder), etag, digest, stamp, hashed_ns, resource_id))
+        for path, folder, etag, length, resource_id, _ in self._rows("remote"):
+            self.remote.put(path, Remote(bool(folder), etag, length, resource_id))
+        self.spellings: dict[str, str] = dict(self._rows("spelling"))
+
+    def _rows(self, table: str) -> sqlite3.Cursor:
+        return self._database.execute(f"SELECT * FROM {table}")
+
+    def copy(self) -> State:
+        """Return a memory with the same content that ends with the process."""
+        other = State(None)
+        self._database.backup(other._database)
+        other._load()
+        return other
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Write all that happens inside at once, or nothing."""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    def find_fact(self, name: str) -> str | None:
+        """Return a fact about the folder or the collection, or None."""
+        row = self._database.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Remember a fact."""
+        self._database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
+
+    def drop_facts(self, *names: str) -> None:
+        """Forget facts."""
+        self._database.executemany("DELETE FROM fact WHERE name = ?", [(name,) for name in names])
+
+    def agree(self, path: str, entry: Agreed) -> None:
+        """Remember that both sides are the same at path."""
+        self.agreed.put(path, entry)
+        self._database.execute(
+            "INSERT OR REPLACE INTO agreed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (path, entry.folder, entry.etag, entry.digest, *entry.stamp, entry.hashed_ns, entry.resource_id),
+        )
+
+    def forget(self, path: str) -> None:
+        """Forget what was agreed at and beneath path."""
+        for gone in reversed(list(self.agreed.walk(path))):
+            self.agreed.drop(gone)
+            self._database.execute("DELETE FROM agreed WHERE path = ?", (gone,))
+            if self.spellings.pop(gone, None) is not None:
+                self._database.execute("DELETE FROM spelling WHERE path = ?", (gone,))
+
+    def forget_all(self) -> None:
+        """Forget what was agreed everywhere; what the server told stays known."""
+        for table in ("agreed", "spelling"):
+            self._database.execute(f"DELETE FROM {table}")
+        self._load()
+
+    def spell(self, path: str, name: str) -> None:
+        """Remember that the last name of path is another one here."""
+        self.spellings[path] = name
+        self._database.execute("INSERT OR REPLACE INTO spelling VALUES (?, ?)", (path, name))
+
+    def put_remote(self, path: str, entry: Remote, *, seen: int = 0) -> None:
+        """Remember what the server has at path. seen is the number of the listing that told it."""
+        self.remote.put(path, entry)
+        self._database.execute("INSERT OR REPLACE INTO remote VALUES (?, ?, ?, ?, ?, ?)", (path, *entry, seen))
+
+    def drop_remote(self, path: str) -> None:
+        """Remember that the server has nothing at and beneath path."""
+        for gone in reversed(list(self.remote.walk(path))):
+            self.remote.drop(gone)
+            self._database.execute("DELETE FROM remote WHERE path = ?", (gone,))
+            self._database.execute("DELETE FROM scope WHERE path = ?", (gone,))
+
+    def drop_remote_members(self, path: str) -> None:
+        """Remember that the server has nothing beneath path."""
+        for member in self.remote.members(path):
+            self.drop_remote(member)
+
+    def list_seen(self, listing: int) -> list[str]:
+        """Return the paths that a full listing told."""
+        return [path for (path,) in self._database.execute("SELECT path FROM remote WHERE seen >= ?", (listing,))]
+
+    def list_unseen(self, listing: int) -> list[str]:
+        """Return the paths that a full listing did not tell again."""
+        return [path for (path,) in self._database.execute("SELECT path FROM remote WHERE seen < ?", (listing,))]
+
+    def find_scope(self, path: str) -> Scope | None:
+        """Return how far the collection at path was followed, or None."""
+        row = self._database.execute("SELECT token, infinite, listing FROM scope WHERE path = ?", (path,)).fetchone()
+        return None if row is None else Scope(row[0], bool(row[1]), row[2])
+
+    def set_scope(self, path: str, scope: Scope) -> None:
+        """Remember how far the collection at path was followed."""
+        self._database.execute("INSERT OR REPLACE INTO scope VALUES (?, ?, ?, ?)", (path, *scope))
+
+    def list_scopes(self) -> list[str]:
+        """Return the collections that are asked about by themselves, each before those beneath it."""
+        return [path for (path,) in self._database.execute("SELECT path FROM scope ORDER BY path")]
+
+    def next_listing(self) -> int:
+        """Return a number that no row was seen with yet."""
+        number = int(self.find_fact("listing") or 0) + 1
+        self.set_fact("listing", str(number))
+        return number
+
+    def move(self, source: str, target: str) -> None:
+        """Remember that all that was agreed at and beneath source is now at target, on both sides."""
+        with self.transaction():
+            for path in list(self.agreed.walk(source)):
+                self.agree(target + path[len(source) :], self.agreed.rows[path])
+            self.forget(source)
+
+    def move_remote(self, source: str, target: str) -> None:
+        """Remember that the server has at target what it had at source."""
+        with self.transaction():
+            for path in list(self.remote.walk(source)):
+                self.put_remote(target + path[len(source) :], self.remote.rows[path])
+            self.drop_remote(source)

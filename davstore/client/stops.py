@@ -1,0 +1,33 @@
+"""Why a run of the device ends, with the status it exits with (DECISIONS 36), and why one action did not happen."""
+
+from __future__ import annotations
+
+from davstore.errors import DavstoreError
+
+IN_STEP = 0
+NOT_TRANSFERRED = 1
+USAGE = 2
+SAFETY = 3
+REFUSED = 4
+UNAUTHENTICATED = 5
+NETWORK = 6
+
+
+class Stop(DavstoreError):
+    """The run cannot go on. Its text is for the person at the terminal.
+
+    retry_after_seconds is set when the server said when to come again.
+    """
+
+    def __init__(self, status: int, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Changed(DavstoreError):
+    """A side is no longer as the plan saw it: nothing was done, and the next round looks again."""
+
+
+class NotDone(DavstoreError):
+    """One action failed for a reason that another look will not cure; the others go on."""

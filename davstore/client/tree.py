@@ -1,0 +1,134 @@
+"""What a device knows: three trees with one kind of key.
+
+A path is the names from the synchronised root down, as the server spells them, joined by `/`; the root itself is ''
+and is never a row. No name holds a `/`: what cannot be spelled so is held back before it gets here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
+
+
+class Stamp(NamedTuple):
+    """What tells that a local file may have changed, without reading it. Times are nanoseconds."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+    ctime_ns: int
+
+
+class Local(NamedTuple):
+    """A file or folder as the scan saw it. digest is the SHA-256 of a file in hex, hashed_ns when it was taken."""
+
+    folder: bool
+    digest: str
+    stamp: Stamp
+    hashed_ns: int
+
+
+class Remote(NamedTuple):
+    """A file or folder as the server last told it. etag is the whole entity tag, quotes included, '' for a folder."""
+
+    folder: bool
+    etag: str
+    length: int = 0
+    resource_id: str = ""
+
+
+REMOTE_FOLDER = Remote(folder=True, etag="")
+
+
+class Agreed(NamedTuple):
+    """What both sides had when they last were the same."""
+
+    folder: bool
+    etag: str
+    digest: str
+    stamp: Stamp
+    hashed_ns: int
+    resource_id: str = ""
+
+
+Entry = TypeVar("Entry")
+
+
+def parent_of(path: str) -> str:
+    """Return the path of the folder that holds path; '' is the root."""
+    return path.rpartition("/")[0]
+
+
+def name_of(path: str) -> str:
+    """Return the last name of path."""
+    return path.rpartition("/")[2]
+
+
+def join(folder: str, name: str) -> str:
+    """Return the path of a member of folder."""
+    return f"{folder}/{name}" if folder else name
+
+
+class Tree(Generic[Entry]):
+    """A mapping from path to entry that also knows the members of each folder."""
+
+    def __init__(self, rows: dict[str, Entry] | None = None) -> None:
+        self.rows: dict[str, Entry] = {}
+        self._members: dict[str, set[str]] = {}
+        for path, entry in (rows or {}).items():
+            self.put(path, entry)
+
+    def get(self, path: str) -> Entry | None:
+        """Return the entry at path, or None."""
+        return self.rows.get(path)
+
+    def put(self, path: str, entry: Entry) -> None:
+        """Set the entry at path."""
+        if path not in self.rows:
+            self._members.setdefault(parent_of(path), set()).add(path)
+        self.rows[path] = entry
+
+    def drop(self, path: str) -> None:
+        """Remove the entry at path, if there is one, and nothing beneath it."""
+        if self.rows.pop(path, None) is not None:
+            members = self._members[parent_of(path)]
+            members.discard(path)
+            if not members:
+                del self._members[parent_of(path)]
+
+    def walk(self, path: str) -> Iterator[str]:
+        """Yield path, if it is a row, and all paths beneath it, each before its members."""
+        if path in self.rows:
+            yield path
+        for member in self.members(path):
+            yield from self.walk(member)
+
+    def members(self, path: str) -> list[str]:
+        """Return the paths directly beneath path, by name."""
+        return sorted(self._members.get(path, ()))
+
+
+@dataclass
+class View:
+    """Everything a plan is made from.
+
+    held: places, with all beneath them, that no plan may touch now: what cannot be synchronised, what failed, and
+    what must be asked about again. apart: folders that could not be moved as a whole.
+    """
+
+    agreed: Tree[Agreed] = field(default_factory=lambda: Tree[Agreed]())
+    local: Tree[Local] = field(default_factory=lambda: Tree[Local]())
+    remote: Tree[Remote] = field(default_factory=lambda: Tree[Remote]())
+    held: set[str] = field(default_factory=set)
+    apart: set[str] = field(default_factory=set)
+
+    def is_held(self, path: str) -> bool:
+        """Tell whether path or a folder above it is held."""
+        if not self.held:
+            return False
+        while path:
+            if path in self.held:
+                return True
+            path = parent_of(path)
+        return "" in self.held

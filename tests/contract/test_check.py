@@ -1,0 +1,149 @@
+"""DECISIONS 37: each kind of damage is planted, and found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from davstore.metadata.integrity import _DAMAGE
+from tests.contract.house import House
+
+LARGE = b"x" * 1000
+
+PLANTED: dict[str, list[str]] = {
+    "binding names a missing node": [
+        "DELETE FROM property WHERE node_id = (SELECT node_id FROM binding WHERE name = 'small')",
+        "DELETE FROM node WHERE id = (SELECT node_id FROM binding WHERE name = 'small')",
+    ],
+    "binding in a missing node": ["DELETE FROM node WHERE id = (SELECT node_id FROM binding WHERE name = 'tree')"],
+    "binding of another kind than its node": ["UPDATE binding SET is_coll = 0 WHERE name = 'tree'"],
+    "binding out of reach": ["DELETE FROM binding WHERE name = 'tree'"],
+    "collection bound twice": [
+        (
+            "INSERT INTO binding (store_id, parent_id, name, node_id, is_coll, moved, made, mapped, changed) "
+            "SELECT store_id, parent_id, 'twin', node_id, is_coll, moved, made, mapped + 1, changed "
+            "FROM binding WHERE name = 'tree'"
+        )
+    ],
+    "tombstone names a missing node": ["UPDATE gone SET node_id = 999"],
+    "tombstone in a missing node": ["UPDATE gone SET parent_id = 999"],
+    "property of a missing node": ["UPDATE property SET node_id = 999"],
+    "lock of a missing node": [
+        (
+            "INSERT INTO lock (store_id, token, node_id, user_id, scope, infinite, expires_us) "
+            "VALUES ((SELECT id FROM store), 't', 999, 1, 'exclusive', 0, 0)"
+        )
+    ],
+    "node names a missing body": [
+        (
+            "DELETE FROM body WHERE id = (SELECT body_id FROM node n JOIN binding b ON b.node_id = n.id "
+            "WHERE b.name = 'small')"
+        )
+    ],
+    "node without its body": [
+        "UPDATE node SET body_id = NULL WHERE id = (SELECT node_id FROM binding WHERE name = 'small')"
+    ],
+    "node of another length or digest than its body": [
+        "UPDATE node SET etag = 'other' WHERE id = (SELECT node_id FROM binding WHERE name = 'small')"
+    ],
+    "body that nobody names": ["UPDATE node SET body_id = NULL WHERE body_id IS NOT NULL"],
+    "body both inline and in a blob, or neither": ["UPDATE body SET inline = NULL WHERE blob IS NULL"],
+    "body of another length than its row": ["UPDATE body SET length = length + 1 WHERE blob IS NULL"],
+    "broken interval": ["UPDATE binding SET mapped = changed + 1 WHERE name = 'small'"],
+    "broken closed interval": ["UPDATE gone SET unmapped = 99999"],
+    "overlapping intervals": ["UPDATE gone SET name = 'small', parent_id = 1, unmapped = 6"],
+    "counter does not add up": ["UPDATE store SET used_bytes = used_bytes + 1"],
+    "blob of another length than its row": ["UPDATE body SET length = length + 1 WHERE blob IS NOT NULL"],
+}
+
+
+@pytest.fixture
+def damaged(house: House) -> House:
+    """Return a house that has one of everything, and will be damaged."""
+    house.mkcol("tree")
+    house.put("tree/large", LARGE)
+    house.put("tree/gone")
+    house.delete("tree/gone")
+    house.put("small", b"small")
+    house.proppatch("small", ("{urn:x}p", b'<p xmlns="urn:x"/>'))
+    assert house.check() == []
+    house.is_clean = False
+    return house
+
+
+def _plant(house: House, *statements: str) -> None:
+    engine = house.database.engine()
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+        connection.commit()
+
+
+def _kinds(house: House) -> set[str]:
+    return {finding.kind for finding in house.check()}
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+def test_rows_that_contradict_each_other(damaged: House, kind: str) -> None:
+    """Each planted contradiction between rows is found under its own name."""
+    _plant(damaged, *PLANTED[kind])
+    assert kind in _kinds(damaged)
+
+
+def test_every_kind_is_planted() -> None:
+    """A kind of damage that nobody plants might never be found."""
+    assert set(_DAMAGE) <= set(PLANTED)
+
+
+def _flip(house: House) -> None:
+    file = house.blob_files[0]
+    content = bytearray(file.read_bytes())
+    content[500] ^= 1
+    file.write_bytes(content)
+
+
+FILES: dict[str, Callable[[House], object]] = {
+    "blob is missing": lambda house: house.blob_files[0].unlink(),
+    "blob of another length than its row": lambda house: house.blob_files[0].write_bytes(b"short"),
+    "body does not match its digest": _flip,
+    "blob that nobody names": lambda house: house.blob_files[0].with_name("nobody").write_bytes(b"lost"),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_blobs(damaged: House, kind: str) -> None:
+    """A lost, cut, changed or nameless blob is found."""
+    FILES[kind](damaged)
+    assert kind in _kinds(damaged)
+
+
+def test_a_flipped_bit_in_a_small_body(damaged: House) -> None:
+    """A body in the database is digested too."""
+    _plant(damaged, "UPDATE body SET sha256 = 'other' WHERE blob IS NULL")
+    assert "body does not match its digest" in _kinds(damaged)
+
+
+def test_a_broken_page(sqlite_house: House) -> None:
+    """SQLite's own check of its pages is asked."""
+    for count in range(200):
+        sqlite_house.put(f"m{count}")
+    sqlite_house.is_clean = False
+    _plant(sqlite_house, "PRAGMA writable_schema = ON", "DELETE FROM sqlite_schema WHERE name = 'binding_node'")
+    assert "broken page" in _kinds(sqlite_house)
+
+
+def test_a_running_upload_is_no_damage(house: House) -> None:
+    """A blob that an upload under way claims is not nameless."""
+    from davstore.metadata import uploads
+
+    staged = house.blobs.stage(house.facts.id, "b" * 36)
+    staged.write(LARGE)
+    staged.publish()
+    assert _kinds(house) == {"blob that nobody names"}
+    house.database.write(
+        lambda unit: uploads.reserve(
+            unit, house.facts.id, "b" * 36, reserved_bytes=1000, expires_us=house.now_us + 10**9, now_us=house.now_us
+        )
+    )
+    assert house.check() == []

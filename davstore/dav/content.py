@@ -11,9 +11,9 @@ from typing import Final
 from urllib.parse import quote
 
 from davstore.dav.answers import Headers, send, stream, validators
-from davstore.dav.conditions import read_conditions
 from davstore.dav.request import Request
 from davstore.errors import Malformed, PreconditionFailed
+from davstore.model.conditions import Preconditions
 from davstore.model.nodes import Resource
 from davstore.policy.preconditions import Verdict, judge
 from davstore.protocol.headers import ByteRange, parse_range, range_applies
@@ -50,17 +50,15 @@ def content_type_of(request: Request, name: str) -> str:
     return str(sent)
 
 
-def send_content(request: Request, resource: Resource, body: Body) -> Iterable[bytes]:
+def send_content(request: Request, resource: Resource, body: Body, conditions: Preconditions) -> Iterable[bytes]:
     """Answer GET or HEAD of a resource, and let go of its body when that is done.
 
     Raises:
-        PreconditionFailed, RangeNotSatisfiable, CorruptBlob; Malformed: the conditions cannot be read.
+        PreconditionFailed, RangeNotSatisfiable, CorruptBlob.
     """
     with contextlib.ExitStack() as held:
         held.callback(body.close)
-        verdict = judge(
-            read_conditions(request), exists=True, etag=resource.etag, modified_us=resource.modified_us, safe=True
-        )
+        verdict = judge(conditions, exists=True, etag=resource.etag, modified_us=resource.modified_us, safe=True)
         if verdict is Verdict.FAILED:
             raise PreconditionFailed("the conditions of the request do not hold")
         if verdict is Verdict.NOT_MODIFIED:

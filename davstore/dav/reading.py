@@ -8,6 +8,7 @@ from itertools import chain
 
 from davstore.dav import places
 from davstore.dav.answers import Spool, send, stream
+from davstore.dav.conditions import read_conditions, read_if
 from davstore.dav.content import send_content
 from davstore.dav.places import ALLOWED, ALLOWED_ROOT, ALLOWED_UNMAPPED, Fixed, Kind
 from davstore.dav.plan import Hrefs, Plan, asks_for_dead, write_stored
@@ -46,7 +47,7 @@ def _allowed(request: Request) -> tuple[str, ...]:
     if isinstance(place, Fixed):
         return ALLOWED[place.kind]
     try:
-        top = reading.describe(request.context, place, depth=0).top
+        top = reading.describe(request.context, place, read_if(request), depth=0).top
     except NotFound:
         return ALLOWED_UNMAPPED
     if not place.names:
@@ -60,9 +61,10 @@ def answer_get(request: Request) -> Iterable[bytes]:
     place = request.place
     if isinstance(place, Fixed):
         return _send_names(request, [f"{name}/" for name in place.members])
-    content = reading.open_resource(request.context, place)
+    conditions = read_conditions(request)
+    content = reading.open_resource(request.context, place, conditions)
     if content.body is not None:
-        return send_content(request, content.resource, content.body)
+        return send_content(request, content.resource, content.body, conditions)
     members = reading.describe(request.context, place, depth=1).members
     return _send_names(request, [f"{member.name}/" if member.is_collection else member.name for member in members])
 
@@ -91,7 +93,7 @@ def answer_propfind(request: Request) -> Iterable[bytes]:
 
 
 def _write_tree(request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None) -> None:
-    listing = reading.describe(request.context, path, depth=depth, dead=asks_for_dead(question))
+    listing = reading.describe(request.context, path, read_if(request), depth=depth, dead=asks_for_dead(question))
     plan = Plan(question, View(request.principal, listing.facts), listing.properties)
     write_stored(answer, plan, _hrefs(request), chain((listing.top,), listing.members))
 
@@ -123,6 +125,8 @@ def answer_report(request: Request) -> Iterable[bytes]:
         query = reports.parse(read_xml(request.environ), parse_depth(request.header("DEPTH"), default=0))
     if isinstance(request.place, Fixed):
         raise UnsupportedReport("no store keeps this collection")
+    if request.header("IF") is not None:  # no reader gains by a report and a condition in one snapshot
+        reading.describe(request.context, request.place, read_if(request), depth=0)
     token = sync_token.parse(query.token) if query.token else None
     question = PropFind(propfind.Kind.PROP, query.names)
     changes = syncing.changes_since(

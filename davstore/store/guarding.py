@@ -30,6 +30,11 @@ def require(unit: Unit, facts: StoreFacts, resource: Resource | None, conditions
     )
     if verdict is not Verdict.PASS:
         raise PreconditionFailed("the conditions of the request do not hold")
+    require_list(unit, facts, conditions)
+
+
+def require_list(unit: Unit, facts: StoreFacts, conditions: Preconditions) -> None:
+    """Raise PreconditionFailed unless a list of the `If` header holds, or there is none; readers need no more."""
     if conditions.if_lists is not None and not any(_holds(unit, facts, one) for one in conditions.if_lists):
         raise PreconditionFailed("no list of the If header holds")
 

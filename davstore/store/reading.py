@@ -10,9 +10,11 @@ from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
 from davstore.metadata import bindings, nodes, properties, stores
 from davstore.metadata.nodes import Stored
 from davstore.metadata.unit import Unit
+from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 from davstore.store.context import Context
+from davstore.store.guarding import require_list
 
 
 class Listing(NamedTuple):
@@ -56,16 +58,21 @@ class Content(NamedTuple):
     body: Body | None
 
 
-def describe(context: Context, path: Path, *, depth: int | None, dead: bool = False) -> Listing:
+def describe(
+    context: Context, path: Path, conditions: Preconditions = NONE, *, depth: int | None, dead: bool = False
+) -> Listing:
     """Return a resource, its members (depth 1) or all that lies beneath (None), with dead properties if asked.
 
+    Of the conditions only the `If` lists are judged.
+
     Raises:
-        NotFound: nothing is there.
+        NotFound: nothing is there. PreconditionFailed: no `If` list holds.
         InfiniteDepth: more lies beneath than may be listed at once.
     """
 
     def work(unit: Unit) -> Listing:
         facts = stores.get(unit, path.store)
+        require_list(unit, facts, conditions)
         top = bindings.resolve(unit, facts, path.names).resource
         if top is None:
             raise NotFound(path.name)
@@ -90,16 +97,19 @@ def _everything_beneath(unit: Unit, store_id: int, top: Resource, *, limit: int)
     return members
 
 
-def open_resource(context: Context, path: Path) -> Content:
+def open_resource(context: Context, path: Path, conditions: Preconditions = NONE) -> Content:
     """Return a resource with its body open for reading.
 
+    Of the conditions only the `If` lists are judged here: the others need no snapshot.
+
     Raises:
-        NotFound: nothing is there.
+        NotFound: nothing is there. PreconditionFailed: no `If` list holds.
         CorruptBlob: the body is lost.
     """
 
     def work(unit: Unit) -> Content:
         facts = stores.get(unit, path.store)
+        require_list(unit, facts, conditions)
         resource = bindings.resolve(unit, facts, path.names).resource
         if resource is None:
             raise NotFound(path.name)

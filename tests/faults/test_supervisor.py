@@ -1,5 +1,6 @@
 """`davstore serve` as a person or a script runs it: real processes, real signals."""
 
+import base64
 import os
 import re
 import signal
@@ -43,6 +44,12 @@ class Served:
             if match := re.search(r"http://\S+", line):
                 return match[0]
         raise AssertionError(f"ended: {self.end()}")
+
+    def password(self) -> str:
+        """Return the password of the first user, which was said before the URL."""
+        match = re.search(r"first user: me\npassword: +(\S+) ", self.said)
+        assert match, self.said
+        return match[1]
 
     def end(self) -> tuple[int, str]:
         """Wait for the end and return the status and what was said on standard error."""
@@ -102,9 +109,7 @@ def test_it_answers_when_it_says_so_and_logs_with_an_id(serve):
 def test_the_first_start_makes_a_user_and_tells_the_password_once(serve):
     first = serve("--workers", "1")
     url = first.ready()
-    password = re.search(r"first user: me\npassword: +(\S+) ", first.said)
-    assert password
-    assert len(password[1]) >= 16
+    assert len(first.password()) >= 16
     first.process.terminate()
     first.end()
     again = serve("--workers", "1")
@@ -211,12 +216,36 @@ def test_a_data_directory_that_cannot_be_made_ends_with_2(serve, tmp_path):
 
 def test_an_upload_in_flight_may_finish_when_the_server_stops(serve):
     served = serve("--workers", "1")
-    host, port = served.ready().removeprefix("http://").rstrip("/").split(":")
+    url = served.ready()
+    host, port = url.removeprefix("http://").rstrip("/").split(":")
+    me = base64.b64encode(f"me:{served.password()}".encode()).decode()
+    head = f"PUT /dav/store/me/a HTTP/1.1\r\nHost: h\r\nAuthorization: Basic {me}\r\nContent-Length: 2\r\n"
     with socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as client:
-        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nx")
-        time.sleep(0.3)
+        client.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"x")
         served.process.terminate()
-        until(lambda: not healthy(f"http://{host}:{port}/"))
+        until(lambda: not healthy(url))
         client.sendall(b"y")
-        assert client.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 201 Created\r\n")
     assert served.end()[0] == 0
+
+
+def test_an_upload_that_stalls_is_cut_when_the_shutdown_timeout_is_over(serve, tmp_path):
+    (tmp_path / "hasty.toml").write_text("[server]\nshutdown_timeout_seconds = 1\n")
+    served = serve("--workers", "1", "-c", str(tmp_path / "hasty.toml"))
+    url = served.ready()
+    me = ("me", served.password())
+    host, port = url.removeprefix("http://").rstrip("/").split(":")
+    assert requests.put(f"{url}dav/store/me/a", data=b"old", auth=me, timeout=PATIENCE_SECONDS).status_code == 201
+    word = base64.b64encode(":".join(me).encode()).decode()
+    head = f"PUT /dav/store/me/a HTTP/1.1\r\nHost: h\r\nAuthorization: Basic {word}\r\nContent-Length: 9\r\n"
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as client:
+        client.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"new")
+        served.process.terminate()
+        assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert served.end()[0] == 0
+    again = serve("--workers", "1")
+    assert requests.get(f"{again.ready()}dav/store/me/a", auth=me, timeout=PATIENCE_SECONDS).content == b"old"

@@ -33,13 +33,14 @@ def list_properties(unit: Unit, store_id: int, node_ids: Iterable[int]) -> dict[
     return dict(found)
 
 
-def set_properties(unit: Unit, store_id: int, node_id: int, elements: Mapping[str, bytes]) -> None:
-    """Write properties that the node has not got."""
+def set_properties(unit: Unit, store_id: int, elements: Mapping[int, Mapping[str, bytes]]) -> None:
+    """Write properties that the nodes have not got: id to Clark name to element."""
     unit.many(
         _INSERT,
         [
             {"store_id": store_id, "node_id": node_id, "name": name, "element": element}
-            for name, element in elements.items()
+            for node_id, of_node in elements.items()
+            for name, element in of_node.items()
         ],
     )
 

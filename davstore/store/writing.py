@@ -275,7 +275,7 @@ def _change_properties(
     touched = [name for name, element in old.items() if new.get(name) != element]
     properties.remove_properties(unit, ledger.store_id, node_id, touched)
     fresh = {name: element for name, element in new.items() if old.get(name) != element}
-    properties.set_properties(unit, ledger.store_id, node_id, fresh)
+    properties.set_properties(unit, ledger.store_id, {node_id: fresh})
     ledger.used_bytes += sum(map(len, new.values())) - sum(map(len, old.values()))
 
 

@@ -1,0 +1,102 @@
+"""The history of migrations makes the tables that the statements mean, on both databases, and can be taken back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import autogenerate, command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine
+
+import davstore.metadata.migrate as migrating
+from davstore.errors import Unavailable
+from davstore.metadata.engine import Database, PostgreSQL, open_database
+from davstore.metadata.migrate import migrate
+from davstore.metadata.tables import metadata
+from tests.contract.conftest import create_database, drop_database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Yield a database without tables."""
+    if request.param == "sqlite":
+        database = open_database("", tmp_path)
+        yield database
+        database.close()
+        return
+    server: str = request.getfixturevalue("postgresql_server")
+    url = create_database(server)
+    database = PostgreSQL(url)
+    yield database
+    database.close()
+    drop_database(server, url.rpartition("/")[2])
+
+
+def config(database: Database) -> Config:
+    """Return alembic's configuration as `migrate` makes it."""
+    found = Config()
+    found.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+    found.attributes["engine"] = database.engine()
+    return found
+
+
+SCHEMA = {
+    "sqlite": "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
+    " AND name <> 'alembic_version'",
+    "postgresql": "SELECT table_name, column_name, concat_ws(' ', data_type, is_nullable, collation_name, is_identity,"
+    " character_maximum_length) FROM information_schema.columns WHERE table_schema = 'public'"
+    " AND table_name <> 'alembic_version'"
+    " UNION ALL SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    " AND tablename <> 'alembic_version'"
+    " UNION ALL SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+    " WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version'",
+}
+
+
+def schema(engine: Engine) -> set[tuple[str, ...]]:
+    """Return every table, column, index and constraint as the database itself says it."""
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(SCHEMA[engine.dialect.name])
+        return {tuple(re.sub(r"\s+", "", str(part)) for part in row) for row in rows}
+
+
+def test_migrated_tables_are_the_tables(empty: Database) -> None:
+    engine = empty.engine()
+    migrate(empty)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert autogenerate.compare_metadata(context, metadata) == []
+    migrated = schema(engine)
+    assert len(migrated) > len(metadata.tables)
+    command.downgrade(config(empty), "base")
+    assert schema(engine) == set()
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+    assert migrated == schema(engine)
+
+
+def test_migrating_is_repeatable_and_reversible(empty: Database) -> None:
+    migrate(empty)
+    migrated = schema(empty.engine())
+    migrate(empty)
+    command.downgrade(config(empty), "base")
+    migrate(empty)
+    assert schema(empty.engine()) == migrated
+
+
+def test_tables_of_a_newer_davstore_are_left_alone(empty: Database) -> None:
+    migrate(empty)
+    with empty.engine().begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(Unavailable):
+        migrate(empty)
+
+
+def test_head_is_the_newest_revision(empty: Database) -> None:
+    migrate(empty)
+    with empty.engine().connect() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() == migrating.HEAD

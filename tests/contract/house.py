@@ -33,7 +33,7 @@ def path(text: str, owner: str = "me") -> Path:
 class House:
     """A database, a directory of blobs and a clock that moves only here."""
 
-    def __init__(self, database: Database, directory: FilePath, **limits: int) -> None:
+    def __init__(self, database: Database, directory: FilePath, *, exists: bool = False, **limits: int) -> None:
         self.database = database
         self.blobs = LocalBlobs(directory / "blobs")
         self.blob_directory = directory / "blobs"
@@ -41,7 +41,8 @@ class House:
         self.now_us = START_US
         self.owner = "me"
         self.is_clean = True  # what every test leaves behind is checked; those that damage it say so
-        self.add_store("me")
+        if not exists:
+            self.add_store("me")
 
     def add_store(self, owner: str, *, quota_bytes: int | None = None) -> None:
         """Make an empty store and go on in it."""

@@ -1,0 +1,243 @@
+"""What was acknowledged is there, and nothing is half done: groups, full disks, kill -9 (DECISIONS 11)."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from davstore.errors import DiskFull, NotFound
+from davstore.metadata import bindings, nodes
+from davstore.metadata.engine import PostgreSQL, SQLite, open_database
+from davstore.metadata.group import GroupCommit
+from davstore.metadata.migrate import migrate
+from davstore.metadata.stores import Ledger
+from davstore.metadata.tables import MADE_CLIENT
+from davstore.metadata.unit import Unit
+from davstore.model.nodes import Resource
+from davstore.store import sweeping
+from davstore.store.context import Limits
+from tests.contract import storm
+from tests.contract.house import House
+
+PATIENCE_SECONDS = 30
+
+
+OTHERS = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
+"""
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for what another thread does."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.001)
+
+
+def test_many_threads_write_to_one_store(house: House) -> None:
+    def work(thread: int) -> None:
+        house.mkcol(f"{thread}")
+        for i in range(10):
+            house.put(f"{thread}/{i}", b"%d" % i)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert len(house.tree()) == 88
+    changed = [row.changed for row in house.report().rows if isinstance(row, Resource)]
+    assert changed == list(range(1, 89))
+
+
+class Group:
+    """Functions that are committed together: the first keeps the writer until the others wait."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self.commits = 0
+
+    @contextlib.contextmanager
+    def waiting(self, *works: Callable[[], object]) -> Iterator[list[Future[object]]]:
+        """Start all, let the writer go when all are queued, and give what became of them."""
+        database = self._house.database
+        assert isinstance(database, SQLite)
+        started, release = threading.Event(), threading.Event()
+
+        def keep(_unit: Unit) -> None:
+            started.set()
+            assert release.wait(PATIENCE_SECONDS)
+
+        with ThreadPoolExecutor(len(works) + 1) as pool:
+            pool.submit(database.write, keep)
+            assert started.wait(PATIENCE_SECONDS)
+            writer = database._group
+            assert writer is not None
+            futures = []
+            for count, work in enumerate(works, start=1):
+                futures.append(pool.submit(work))
+                until(partial(self._are_waiting, writer, count))
+            writer._connection.set_trace_callback(self._trace)
+            release.set()
+        writer._connection.set_trace_callback(None)
+        yield futures
+
+    @staticmethod
+    def _are_waiting(writer: GroupCommit, count: int) -> bool:
+        return len(writer._waiting) == count
+
+    def _trace(self, statement: str) -> None:
+        self.commits += statement == "COMMIT"
+
+
+def fail_halfway(house: House) -> None:
+    """Write something and fail."""
+
+    def work(unit: Unit, ledger: Ledger) -> None:
+        node_id, _ = nodes.insert_node(unit, ledger, nodes.empty_collection(now_us=house.now_us))
+        root_id = ledger.facts.root_id
+        bindings.bind(unit, ledger, root_id, "half", node_id=node_id, is_collection=True, made=MADE_CLIENT)
+        raise NotFound("halfway")
+
+    house.context.write(house.owner, work)
+
+
+def test_a_failing_function_harms_nobody_in_its_group(sqlite_house: House) -> None:
+    house = sqlite_house
+    house.put("old", b"old")
+    seq, group = house.facts.seq, Group(house)
+    works = [
+        lambda: house.put("a", b"a"),
+        lambda: fail_halfway(house),
+        lambda: house.put("no/x"),
+        lambda: house.put("b", b"b"),
+        lambda: house.delete("old"),
+    ]
+    with group.waiting(*works) as futures:
+        errors = [future.exception() for future in futures]
+    assert [type(error).__name__ for error in errors] == [
+        "NoneType",
+        "NotFound",
+        "ParentMissing",
+        "NoneType",
+        "NoneType",
+    ]
+    assert group.commits == 2
+    assert house.names() == ["a", "b"]
+    assert house.facts.seq == seq + 3
+
+
+def test_a_failing_function_leaves_nothing(house: House) -> None:
+    before = (house.tree(), house.facts)
+    with pytest.raises(NotFound):
+        fail_halfway(house)
+    assert (house.tree(), house.facts) == before
+    house.put("a")
+
+
+def test_a_full_database_in_a_group_acknowledges_nobody_in_vain(sqlite_house: House) -> None:
+    """The transaction is lost in the middle of a group: those that fit are written by themselves."""
+    house = sqlite_house
+    house.limits = Limits(inline_bytes=1_000_000)
+    house.put("old", b"o" * 50_000)
+    assert isinstance(house.database, SQLite)
+    writer = house.database._group
+    assert writer is not None
+    pages = writer._connection.execute("PRAGMA page_count").fetchone()[0]
+    writer._connection.execute(f"PRAGMA max_page_count = {pages + 12}")
+    works = [
+        lambda: house.put("small1", b"1"),
+        lambda: house.put("old", b"n" * 500_000),
+        lambda: house.put("big", b"b" * 500_000),
+        lambda: house.put("small2", b"2"),
+    ]
+    with Group(house).waiting(*works) as futures:
+        errors = [type(future.exception()) for future in futures]
+    assert errors == [type(None), DiskFull, DiskFull, type(None)]
+    assert house.names() == ["old", "small1", "small2"]
+    assert house.get("old") == b"o" * 50_000
+    writer._connection.execute("PRAGMA max_page_count = 1000000")
+    house.put("big", b"b" * 500_000)
+
+
+def test_a_full_disk_keeps_what_was_acknowledged(small_disk: Path) -> None:
+    database = open_database("", small_disk)
+    migrate(database)
+    house = House(database, small_disk, inline_bytes=50_000)
+    house.put("old", b"old" * 5_000)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 1_500_000)
+    assert isinstance(database, SQLite)
+    writer = database._group
+    assert writer is not None
+    if not small_disk.is_mount():  # only root mounts disks; for others the database itself may not grow
+        writer._connection.execute("PRAGMA max_page_count = 500")
+    acknowledged: dict[str, bytes] = {}
+    refused: list[str] = []
+
+    def work(thread: int) -> None:
+        for i in range(60):
+            name, body = f"{thread}.{i}", b"%d.%d " % (thread, i) * (12_000 if i % 5 == 0 else 3_000)
+            try:
+                house.put(name, body)
+                acknowledged[name] = body
+            except DiskFull:
+                refused.append(name)
+            with contextlib.suppress(DiskFull):
+                house.put("old", b"old" * 5_000)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert len(acknowledged) >= 5
+    assert len(refused) >= 5
+    assert set(house.names()) == {"old", *acknowledged}
+    assert {name: house.get(name) for name in acknowledged} == acknowledged
+    assert house.get("old") == b"old" * 5_000
+    ballast.unlink()
+    writer._connection.execute("PRAGMA max_page_count = 1000000")
+    house.put("again", b"a" * 30_000)
+    house.delete("old")
+    assert house.get("again") == b"a" * 30_000
+    assert house.check() == []
+    database.close()
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_kill_in_a_storm_of_writes(house: House, tmp_path: Path, round_: int) -> None:
+    database, directory = house.database, tmp_path / "house0"
+    url = database._url if isinstance(database, PostgreSQL) else ""
+    command = [sys.executable, "-m", "tests.contract.storm", url, str(directory)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(random.Random(round_).randint(20, 150))]
+    process.kill()
+    lines += process.stdout.readlines()
+    process.wait()
+    process.stdout.close()
+    if isinstance(database, PostgreSQL):  # its server may still be at the last commits
+        with psycopg.connect(url, autocommit=True) as connection:
+            until(lambda: connection.execute(OTHERS).fetchone() == (0,))
+    assert len(lines) >= 20
+    done = [max((int(line.split()[1]) + 1 for line in lines if int(line.split()[0]) == t), default=0) for t in range(4)]
+    tree = house.tree()
+    for thread, steps in enumerate(done):
+        found: storm.Tree = {
+            place: None if etag is None else house.get(place)
+            for place, etag in tree.items()
+            if place.split("/")[0] == f"w{thread}"
+        }
+        assert found in (storm.expected(thread, steps), storm.expected(thread, steps + 1)), f"thread {thread}"
+    assert {finding.kind for finding in house.check()} <= {"blob that nobody names"}
+    later_us = int(time.time() + 3 * 86_400) * 1_000_000
+    sweeping.sweep_blobs(database, house.blobs, now_us=later_us, upload_seconds=86_400)
+    assert not list((house.blob_directory / "staged").glob("*"))
+    house.put("after", b"x" * 300)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
-from davstore.errors import NotFound, UnsupportedReport
+from davstore.errors import InvalidSyncToken, NotFound, UnsupportedReport
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.store import syncing
 from tests.contract.house import House
@@ -91,6 +91,16 @@ class Device:
         """Return the device as it is now: it may come back to this, with this token."""
         return dataclasses.replace(self, mirror=dict(self.mirror), told=dict(self.told))
 
+    def start_again(self) -> None:
+        """Forget everything, as a client does whose token is refused."""
+        vars(self).update(vars(Device(self.scope, self.level)))
+
+    def is_swept(self, house: House) -> bool:
+        """Tell whether the history since the run began is swept: only then may the token be refused."""
+        if self.token is None:
+            return False
+        return (self.token.position.base if self.token.position else self.token.number) < house.facts.floor
+
     def page(self, house: House, model: Model, limit: int | None) -> bool:
         """Ask for one page and judge it; True when the device is complete."""
         where = f"{'/'.join(self.scope)!r} level {self.level.value} limit {limit}"
@@ -101,10 +111,15 @@ class Device:
         except NotFound:
             _require(self.scope and self.scope not in model.entries, f"{where}: the scope is there")
             return True
+        except InvalidSyncToken:
+            _require(self.is_swept(house), f"{where}: refused, with the history at hand")
+            self.start_again()
+            return False
         except UnsupportedReport:
             _require(not model.is_collection(self.scope), f"{where}: the scope is a collection")
             return True
         _require(model.is_collection(self.scope), f"{where}: there is no such collection")
+        _require(not self.is_swept(house), f"{where}: answered, with its history swept")
         if self.base is None:
             self.base, self.told = model.tick if self.token is None else self.complete, {}
         self._judge_size(changes, limit, model, where)

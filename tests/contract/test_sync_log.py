@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from davstore.metadata import changes
 from davstore.model.changes import Level, SyncToken
 from davstore.model.nodes import StoreFacts
-from davstore.store import difference, syncing
+from davstore.store import difference, sweeping, syncing
 from davstore.store.difference import Difference, Key, Keyed
 from tests.contract.house import House
 from tests.contract.sync_model import Device, Disagreement, Pair, Url
@@ -53,6 +53,8 @@ class Walk:
         return self.seen
 
     def _operate(self) -> None:
+        if self.random.random() < 0.01:
+            self._sweep()
         kinds = ("put", "mkcol", "delete", "move", "copy", "proppatch")
         weights = (28, 20, 60 if len(self.model.entries) > CROWD else 8, 30, 6, 8)
         kind = self.random.choices(kinds, weights)[0]
@@ -61,6 +63,14 @@ class Walk:
             self.seen["steps"] += 1
             self.seen[kind] += 1
             operation()
+
+    def _sweep(self) -> None:
+        """Forget old history. A device that needs it must be told to start again, any other must not notice."""
+        house = self.pair.house
+        house.now_us += 2 * 3_600_000_000  # past the next sample of (number, time)
+        sweeping.sweep_history(house.database, now_us=house.now_us, keep_seconds=0, keep_changes=30)
+        self.seen["swept"] += 1
+        self.seen["left behind"] += sum(device.is_swept(house) for device in self.devices)
 
     def _collections(self) -> list[Url]:
         return [(), *(url for url, entry in self.model.entries.items() if entry.is_collection and len(url) < DEPTH)]
@@ -131,7 +141,7 @@ class Walk:
     def _guard(self, device: Device) -> None:
         """A token in an `If` header holds exactly when the report from it, at level infinite, is empty."""
         house, token = self.pair.house, device.token
-        if token is None or not self.model.is_collection(device.scope):
+        if token is None or not self.model.is_collection(device.scope) or device.is_swept(house):
             return
         report = house.report("/".join(device.scope), token, limit=1)
         facts = house.facts
@@ -173,6 +183,7 @@ def test_replayed_reports_equal_a_fresh_listing(house: House) -> None:
         assert seen[kind] / seen["steps"] >= 0.05, f"{kind}: {seen[kind]} of {seen['steps']}"
     assert seen["runs completed"] >= 100
     assert min(seen["guard True"], seen["guard False"]) >= 20
+    assert min(seen["swept"], seen["left behind"]) >= 5
 
 
 def test_the_thresholds_of_large_stores_change_nothing(sqlite_house: House, monkeypatch: pytest.MonkeyPatch) -> None:

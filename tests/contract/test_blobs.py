@@ -1,0 +1,141 @@
+"""What every backend of blobs promises (the list is in `davstore/blobs`)."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from davstore.blobs import Blobs
+from davstore.blobs.local import LocalBlobs
+from davstore.errors import CorruptBlob, DiskFull
+
+PIECES = [b"one", b"", b"x" * 1_000_000, bytes(range(256))]
+WHOLE = b"".join(PIECES)
+
+Make = Callable[[Path], Blobs]
+
+
+@pytest.fixture(params=[LocalBlobs])
+def make(request: pytest.FixtureRequest) -> Make:
+    """Return each backend in turn."""
+    found: Make = request.param
+    return found
+
+
+@pytest.fixture
+def blobs(make: Make, tmp_path: Path) -> Blobs:
+    return make(tmp_path / "blobs")
+
+
+def write(blobs: Blobs, name: str, *, store_id: int = 1) -> None:
+    """Write a blob."""
+    staged = blobs.stage(store_id, name)
+    for piece in PIECES:
+        staged.write(piece)
+    staged.publish()
+
+
+def read(blobs: Blobs, name: str, start: int = 0, stop: int = len(WHOLE), *, store_id: int = 1) -> bytes:
+    """Read a blob."""
+    reader = blobs.open(store_id, name)
+    try:
+        return b"".join(reader.read(start, stop))
+    finally:
+        reader.close()
+
+
+@pytest.fixture
+def name() -> str:
+    return str(uuid.uuid4())
+
+
+def test_a_blob_comes_back_whole_or_in_part(blobs: Blobs, name: str) -> None:
+    write(blobs, name)
+    assert read(blobs, name) == WHOLE
+    for start, stop in ((0, 0), (0, 1), (2, 5), (999_999, 1_000_010), (len(WHOLE) - 1, len(WHOLE))):
+        assert read(blobs, name, start, stop) == WHOLE[start:stop]
+
+
+def test_a_blob_is_there_whole_or_not_at_all(blobs: Blobs, name: str) -> None:
+    staged = blobs.stage(1, name)
+    staged.write(WHOLE)
+    with pytest.raises(CorruptBlob):
+        blobs.open(1, name)
+    assert list(blobs.list_blobs(1)) == []
+    staged.publish()
+    assert read(blobs, name) == WHOLE
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_a_discarded_blob_is_gone(blobs: Blobs, name: str, published: bool) -> None:
+    staged = blobs.stage(1, name)
+    staged.write(WHOLE)
+    if published:
+        staged.publish()
+    staged.discard()
+    staged.discard()
+    assert list(blobs.list_blobs(1)) == []
+    with pytest.raises(CorruptBlob):
+        blobs.open(1, name)
+
+
+def test_blobs_of_two_stores_are_never_one(blobs: Blobs, name: str) -> None:
+    write(blobs, name, store_id=1)
+    write(blobs, name, store_id=12)
+    blobs.delete(1, name)
+    assert read(blobs, name, store_id=12) == WHOLE
+    assert [len(list(blobs.list_blobs(store_id))) for store_id in (1, 12, 2)] == [0, 1, 0]
+
+
+def test_delete_is_repeatable_and_an_open_blob_stays_readable(blobs: Blobs, name: str) -> None:
+    write(blobs, name)
+    reader = blobs.open(1, name)
+    blobs.delete(1, name)
+    blobs.delete(1, name)
+    assert b"".join(reader.read(0, len(WHOLE))) == WHOLE
+    reader.close()
+    reader.close()
+
+
+def test_a_listing_tells_length_and_time(blobs: Blobs, name: str) -> None:
+    before = time.time()
+    write(blobs, name)
+    [(found, length, written_at)] = blobs.list_blobs(1)
+    assert (found, length) == (name, len(WHOLE))
+    assert before - 2 <= written_at <= time.time() + 2
+
+
+def test_more_than_there_is_cannot_be_read(blobs: Blobs, name: str) -> None:
+    write(blobs, name)
+    with pytest.raises(CorruptBlob):
+        read(blobs, name, 0, len(WHOLE) + 1)
+
+
+def test_only_old_uploads_are_swept(blobs: Blobs, name: str) -> None:
+    write(blobs, name)
+    staged = blobs.stage(1, str(uuid.uuid4()))
+    staged.write(b"under way")
+    blobs.sweep_staged(time.time() - 1_000)
+    staged.publish()
+    crashed = blobs.stage(1, str(uuid.uuid4()))
+    crashed.write(b"crashed")
+    blobs.sweep_staged(time.time() + 1_000)
+    assert len(list(blobs.list_blobs(1))) == 2
+    crashed.discard()
+    assert read(blobs, name) == WHOLE
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(make: Make, small_disk: Path, name: str) -> None:
+    blobs = make(small_disk / "blobs")
+    write(blobs, name)
+    staged = blobs.stage(1, str(uuid.uuid4()))
+    if small_disk.is_mount():
+        with pytest.raises(DiskFull):
+            staged.write(b"x" * 5_000_000)
+    staged.discard()
+    assert read(blobs, name) == WHOLE
+    write(blobs, str(uuid.uuid4()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+import re
 from collections.abc import Callable
 from datetime import datetime
 
@@ -12,6 +13,8 @@ from davstore.client.tree import join, name_of, parent_of
 MAX_DEVICE_BYTES = 64
 MAX_EXTENSION_BYTES = 32
 """A longer one is not what tells the kind of a file."""
+_EARLIER = re.compile(r" \(conflict [^()]*\)\Z")
+"""The mark of an earlier conflict: it is replaced, or names would grow with each."""
 
 
 def conflict_path(path: str, device: str, at: datetime, is_taken: Callable[[str], bool]) -> str:
@@ -19,11 +22,12 @@ def conflict_path(path: str, device: str, at: datetime, is_taken: Callable[[str]
     stem, extension = os.path.splitext(name_of(path))  # noqa: PTH122 - a name, not a path
     if len(extension.encode()) > MAX_EXTENSION_BYTES:
         stem, extension = name_of(path), ""
+    stem = _EARLIER.sub("", stem) or stem
     device = cut("".join("-" if mark in '/\\:*?"<>|' or mark < " " else mark for mark in device), MAX_DEVICE_BYTES)
     number = 1
     while True:
         again = f" {number}" if number > 1 else ""
-        mark = f" (conflict {device} {at:%Y-%m-%d %H.%M.%S}{again}){extension}"
+        mark = f" (conflict {device} {at:%Y-%m-%d %H-%M-%S}{again}){extension}"
         candidate = join(parent_of(path), cut(stem, MAX_NAME_BYTES - len(mark.encode())) + mark)
         if not is_taken(candidate):
             return candidate

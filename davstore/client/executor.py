@@ -256,7 +256,7 @@ class Executor:
             elif self._remote.is_empty(path):
                 self._remote.delete(path, folder=True)
             else:
-                raise Changed(f"{path} has new members")
+                raise Changed(f"{path} is no empty folder")
 
     # Transfers
 

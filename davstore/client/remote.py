@@ -129,9 +129,12 @@ class Remote:
         return next((row.sync_token for row in rows if row.sync_token), None)
 
     def is_empty(self, path: str) -> bool:
-        """Tell whether the collection at path has no members."""
-        rows = self._multistatus("PROPFIND", path, {"Depth": "1"}, PROPFIND_BODY).rows
-        return all(self.path(row.href) == path for row in rows)
+        """Tell whether a collection without members is at path."""
+        try:
+            rows = self._multistatus("PROPFIND", path, {"Depth": "1"}, PROPFIND_BODY).rows
+        except Failed:
+            return False
+        return all(row.folder and self.path(row.href) == path for row in rows)
 
     def _multistatus(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Report:
         def read(response: requests.Response) -> Report:

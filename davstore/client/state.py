@@ -53,15 +53,12 @@ class State:
     def _load(self) -> None:
         self.agreed: Tree[Agreed] = Tree()
         self.remote: Tree[Remote] = Tree()
-        for path, folder, etag, digest, size, mtime_ns, inode, ctime_ns, hashed_ns, resource_id in self._rows("agreed"):
-            stamp = Stamp(size, mtime_ns, inode, ctime_ns)
+        for path, folder, etag, digest, *stat, hashed_ns, resource_id in self._database.execute("SELECT * FROM agreed"):
+            stamp = Stamp(*stat)
             self.agreed.put(path, Agreed(bool(folder), etag, digest, stamp, hashed_ns, resource_id))
-        for path, folder, etag, length, resource_id, _ in self._rows("remote"):
+        for path, folder, etag, length, resource_id, _ in self._database.execute("SELECT * FROM remote"):
             self.remote.put(path, Remote(bool(folder), etag, length, resource_id))
-        self.spellings: dict[str, str] = dict(self._rows("spelling"))
-
-    def _rows(self, table: str) -> sqlite3.Cursor:
-        return self._database.execute(f"SELECT * FROM {table}")
+        self.spellings: dict[str, str] = dict(self._database.execute("SELECT * FROM spelling"))
 
     def copy(self) -> State:
         """Return a memory with the same content that ends with the process."""
@@ -116,8 +113,8 @@ class State:
 
     def forget_all(self) -> None:
         """Forget what was agreed everywhere; what the server told stays known."""
-        for table in ("agreed", "spelling"):
-            self._database.execute(f"DELETE FROM {table}")
+        self._database.execute("DELETE FROM agreed")
+        self._database.execute("DELETE FROM spelling")
         self._load()
 
     def spell(self, path: str, name: str) -> None:

@@ -1,0 +1,57 @@
+"""A device under test: a folder, its memory, and a run that returns the exit status as the command would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from davstore.client.device import open_state
+from davstore.client.folder import Folder
+from davstore.client.remote import Remote
+from davstore.client.rounds import Run
+from davstore.client.stops import Stop
+
+NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+
+
+@dataclass
+class Device:
+    """One folder of one account. said holds what a person was told in the last run."""
+
+    url: str
+    root: Path
+    states: Path
+    name: str = "laptop"
+    credentials: tuple[str, str] = ("user", "password")
+    pause: Callable[[float], None] = lambda _: None
+    said: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+
+    def sync(self, *, force: bool = False) -> int:
+        """Run once."""
+        self.said.clear()
+        self.done.clear()
+        try:
+            with open_state(self.url, self.root, self.states) as state:
+                remote = Remote(self.url, self.credentials, mode="automatic", pause=self.pause)
+                run = Run(state, Folder(self.root), remote, self.name, force=force, now=lambda: NOW)
+                run.say = self.said.append
+                run.tell = lambda action: self.done.append(action.verb.name)
+                return run.synchronise()
+        except Stop as stop:
+            self.said.append(str(stop))
+            return stop.status
+
+    def write(self, path: str, content: bytes) -> None:
+        """Put a file into the folder, with the folders above it."""
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_bytes(content)
+
+
+def read_tree(root: Path) -> dict[str, bytes | None]:
+    """Return what is in a folder: path to content, None for a folder."""
+    return {
+        str(path.relative_to(root)): None if path.is_dir() else path.read_bytes() for path in sorted(root.rglob("*"))
+    }

@@ -108,4 +108,5 @@ def _limits(settings: Settings) -> Limits:
         propfind_members=settings.limits.propfind_members,
         sync_rows=settings.sync.rows_per_page,
         properties_per_node=settings.limits.properties_per_node,
+        upload_seconds=settings.limits.upload_seconds,
     )

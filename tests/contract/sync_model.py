@@ -159,8 +159,6 @@ class Device:
         elif self.complete >= 0:
             _require(entry.changed > self.complete, f"{where}: {url} told, unchanged since the token")
         self.told[url] = model.tick
-        if not entry.is_collection:
-            self._forget_beneath(url)  # a file took the place of a collection; its members are told too, one by one
         self.mirror[url] = facts
 
     def _lose(self, url: Url, model: Model, where: str) -> None:

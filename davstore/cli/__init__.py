@@ -8,6 +8,7 @@ from davstore.cli.check import check
 from davstore.cli.devices import device
 from davstore.cli.policy import policy
 from davstore.cli.serve import serve
+from davstore.cli.sync import sync
 from davstore.cli.users import user
 
 
@@ -21,4 +22,5 @@ main.add_command(check)
 main.add_command(device)
 main.add_command(policy)
 main.add_command(serve)
+main.add_command(sync)
 main.add_command(user)

@@ -20,6 +20,7 @@ from davstore.settings import Settings
 def serve(settings: Settings) -> None:
     """Serve the store. The first start makes the user `me` and prints its password, once."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plugins
     with hold_data_directory(settings.data.path), hold_address(*settings.server.address) as address:
         first = wiring.prepare_store(settings)
         if first:

@@ -20,29 +20,32 @@ GROUP = 64
 
 
 class _Job:
-    __slots__ = ("done", "error", "value", "work")
+    __slots__ = ("done", "error", "turn", "value", "work")
 
     def __init__(self, work: Work) -> None:
         self.work = work
         self.value: Any = None
         self.error: BaseException | None = None
         self.done = False
+        self.turn = threading.Lock()
+        self.turn.acquire()
 
 
 class GroupCommit:
     """The writer of one SQLite file, shared by the threads of a process.
 
-    There is no writer thread: of the threads that wait, the one that gets the turn commits for all who had come by
-    then, and the others find their work done. A function may run twice, so it must touch nothing but the database.
-    Other processes are held apart by a lock file: SQLite's own waiting is unfair and sleeps.
+    There is no writer thread: the first that comes leads, and commits for all who wait by then; whoever comes
+    meanwhile waits, and the first of those leads next. A function may run twice, so it must touch nothing but the
+    database. Other processes are held apart by a lock file: SQLite's own waiting is unfair and sleeps.
     """
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], unit: Callable[[Any], Unit], lock_file: Path) -> None:
         self._connection = connect()
         self._unit = unit(self._connection)
         self._lock_file = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._mutex = threading.Lock()
         self._waiting: deque[_Job] = deque()
-        self._turn = threading.Lock()
+        self._led = False
 
     def run(self, work: Work) -> Any:
         """Run work in a transaction and return its value after the commit is on disk.
@@ -50,31 +53,41 @@ class GroupCommit:
         Raises: what work raised, or the database's own error; then nothing of work was written.
         """
         job = _Job(work)
-        self._waiting.append(job)
-        with self._turn:
-            while not job.done:
-                self._commit_waiting()
+        with self._mutex:
+            self._waiting.append(job)
+            leads, self._led = not self._led, True
+        if not leads:
+            job.turn.acquire()  # until it is done, or first in the row
+        if not job.done:
+            self._lead()
         if job.error is not None:
             raise job.error
         return job.value
 
     def close(self) -> None:
-        """Close the connection and the lock file."""
-        with self._turn:
-            self._connection.close()
-            os.close(self._lock_file)
+        """Close the connection and the lock file, once nobody writes."""
+        self._connection.close()
+        os.close(self._lock_file)
 
-    def _commit_waiting(self) -> None:
-        jobs = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP))]
+    def _lead(self) -> None:
+        """Commit for those who wait, this thread's job first among them, and hand the lead on."""
+        with self._mutex:
+            jobs = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP))]
         try:
             with self._alone_among_processes():
                 if len(jobs) == 1 or not self._commit_together(jobs):
                     for job in jobs:
                         self._commit_alone(job)
         finally:
-            for job in jobs:  # whatever ended this thread, nobody waits for ever
-                if not job.done:
+            with self._mutex:
+                heir = self._waiting[0] if self._waiting else None
+                self._led = heir is not None
+            if heir is not None:
+                heir.turn.release()
+            for job in jobs:
+                if not job.done:  # whatever ended this thread, nobody waits for ever
                     job.error, job.done = Unavailable("the writer was interrupted"), True
+                job.turn.release()
 
     def _commit_together(self, jobs: list[_Job]) -> bool:
         """Run each job behind a savepoint and commit once. False: the transaction was lost, and nothing is written."""

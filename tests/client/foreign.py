@@ -94,15 +94,13 @@ class Store:
         inside = f"{path}/" if path else ""
         rows = [(node.changed, other) for other, node in self.nodes.items()]
         rows += [(at, other) for other, at in self.gone.items() if number]
-        return sorted(
-            (at, other)
-            for at, other in rows
-            if at > number and other.startswith(inside) and other != path and (infinite or "/" not in other[len(inside) :])
-        )
+        below = [(at, other) for at, other in rows if at > number and other.startswith(inside) and other != path]
+        return sorted(row for row in below if infinite or "/" not in row[1][len(inside) :])
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     store: Store
 
     def log_message(self, *_: object) -> None:
@@ -223,9 +221,10 @@ class _Handler(BaseHTTPRequestHandler):
         kind = "<D:collection/>" if node.content is None else ""
         tag = f"<D:getetag>{escape(node.etag)}</D:getetag>" if node.etag else ""
         token = f"<D:sync-token>token:{self.store.number}</D:sync-token>" if self.store.guards else ""
+        prop = f"<D:resourcetype>{kind}</D:resourcetype>{tag}{token}"
         return (
-            f"<D:response><D:href>{self._href(path)}</D:href><D:propstat><D:prop><D:resourcetype>{kind}</D:resourcetype>"
-            f"{tag}{token}</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"
+            f"<D:response><D:href>{self._href(path)}</D:href><D:propstat><D:prop>{prop}</D:prop>"
+            f"<D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"
         )
 
     def _status(self, path: str, status: int) -> str:
@@ -242,12 +241,18 @@ class _Handler(BaseHTTPRequestHandler):
         return 207, {"Content-Type": "application/xml"}, text.encode()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Devices are killed in tests."""
+
+
 @contextmanager
 def serve(store: Store) -> Iterator[str]:
     """Run the server and give the URL of its collection."""
     handler = type("Handler", (_Handler,), {"store": store})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

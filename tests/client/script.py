@@ -27,6 +27,7 @@ NAMES = [
     "n" * 255,
     "e\u0301",
 ]
+VERBS = ["create", "create", "edit", "edit", "move", "move", "make", "delete", "swap", "turn"]
 LARGE_BYTES = 300_000
 
 
@@ -74,7 +75,7 @@ class Script:
         """Do some work in a folder. With half, never delete so much that a device would stop for safety."""
         budget = sum(path.is_file() for path in root.rglob("*")) // 4 if half else 10**9
         for _ in range(steps):
-            verb = self._random.choice(["create", "create", "edit", "edit", "move", "move", "make", "delete", "swap", "turn"])
+            verb = self._random.choice(VERBS)
             budget -= getattr(self, f"_{verb}")(root, budget) or 0
 
     def _paths(self, root: Path, *, folders: bool | None = None) -> list[Path]:

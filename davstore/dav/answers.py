@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from davstore.middleware.boundary import START_RESPONSE
 from davstore.model.nodes import Resource
 from davstore.protocol.dates import render_http_date
 from davstore.protocol.elements import CONTENT_TYPE
+from davstore.protocol.multistatus import Multistatus
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -46,24 +48,31 @@ def stream(
     return parts
 
 
-class Spool:
-    """A place for an answer until its length is known: memory at first, then a temporary file."""
+def send_multistatus(environ: WSGIEnvironment, write: Callable[[Multistatus], str | None]) -> Iterable[bytes]:
+    """Answer 207 with what write tells; it returns the sync token of a report, None for any other answer.
 
-    def __init__(self) -> None:
-        self._file: Any = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115  closed by `_parts`
-        self.write = self._file.write
+    The answer waits in memory, then in a temporary file, until its length is known.
+    """
+    with contextlib.ExitStack() as held:
+        spool: Any = held.enter_context(tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
+        answer = Multistatus(spool.write)
+        answer.close(sync_token=write(answer))
+        length_bytes = spool.tell()
+        spool.seek(0)
+        held.pop_all()
+        return stream(
+            environ,
+            HTTPStatus.MULTI_STATUS,
+            headers=[("Content-Type", CONTENT_TYPE)],
+            length_bytes=length_bytes,
+            parts=_parts(spool),
+        )
 
-    def send_multistatus(self, environ: WSGIEnvironment) -> Iterable[bytes]:
-        """Answer 207 with what was written."""
-        length_bytes: int = self._file.tell()
-        self._file.seek(0)
-        headers = [("Content-Type", CONTENT_TYPE)]
-        return stream(environ, HTTPStatus.MULTI_STATUS, headers=headers, length_bytes=length_bytes, parts=self._parts())
 
-    def _parts(self) -> Iterator[bytes]:
-        with self._file:
-            while piece := self._file.read(BLOCK_BYTES):
-                yield piece
+def _parts(spool: Any) -> Iterator[bytes]:
+    with spool:
+        while piece := spool.read(BLOCK_BYTES):
+            yield piece
 
 
 def validators(resource: Resource) -> Headers:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from itertools import chain
 
 from davstore.dav import places
-from davstore.dav.answers import Spool, send, stream
+from davstore.dav.answers import send, send_multistatus, stream
 from davstore.dav.conditions import read_conditions, read_if
 from davstore.dav.content import send_content
 from davstore.dav.places import ALLOWED, ALLOWED_ROOT, ALLOWED_UNMAPPED, Fixed, Kind
@@ -81,15 +81,17 @@ def answer_propfind(request: Request) -> Iterable[bytes]:
     """Tell properties of a resource, its members, or all beneath it (RFC 4918 §9.1)."""
     depth = parse_depth(request.header("DEPTH"), default=None)
     question = propfind.parse(read_xml(request.environ))
-    spool = Spool()
-    answer = Multistatus(spool.write)
-    if isinstance(request.place, Fixed):
-        _write_fixed(request, request.place, question, answer, depth=depth)
-    else:
-        _write_tree(request, request.place, question, answer, depth=depth)
-    answer.close()
+    place = request.place
+
+    def write(answer: Multistatus) -> None:
+        if isinstance(place, Fixed):
+            _write_fixed(request, place, question, answer, depth=depth)
+        else:
+            _write_tree(request, place, question, answer, depth=depth)
+
+    parts = send_multistatus(request.environ, write)
     answered(request.environ)
-    return spool.send_multistatus(request.environ)
+    return parts
 
 
 def _write_tree(request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None) -> None:
@@ -123,26 +125,28 @@ def answer_report(request: Request) -> Iterable[bytes]:
     query: SyncQuery | None = request.environ.get(QUERY)
     if query is None:
         query = reports.parse(read_xml(request.environ), parse_depth(request.header("DEPTH"), default=0))
-    if isinstance(request.place, Fixed):
+    path = request.place
+    if isinstance(path, Fixed):
         raise UnsupportedReport("no store keeps this collection")
     if request.header("IF") is not None:  # no reader gains by a report and a condition in one snapshot
-        reading.describe(request.context, request.place, read_if(request), depth=0)
+        reading.describe(request.context, path, read_if(request), depth=0)
     token = sync_token.parse(query.token) if query.token else None
     question = PropFind(propfind.Kind.PROP, query.names)
     changes = syncing.changes_since(
-        request.context, request.place, token, level=query.level, limit=query.limit, dead=asks_for_dead(question)
+        request.context, path, token, level=query.level, limit=query.limit, dead=asks_for_dead(question)
     )
-    spool = Spool()
-    answer = Multistatus(spool.write)
     plan = Plan(question, View(request.principal, changes.facts), changes.properties)
-    hrefs = _hrefs(request)
-    write_stored(answer, plan, hrefs, changes.rows)
-    if changes.truncated:
-        answer.truncated(hrefs.collection(request.place.names))
     given = sync_token.render(changes.token)
-    answer.close(sync_token=given)
+
+    def write(answer: Multistatus) -> str:
+        write_stored(answer, plan, _hrefs(request), changes.rows)
+        if changes.truncated:
+            answer.truncated(_hrefs(request).collection(path.names))
+        return given
+
+    parts = send_multistatus(request.environ, write)
     answered(request.environ, given, truncated=changes.truncated)
-    return spool.send_multistatus(request.environ)
+    return parts
 
 
 def _hrefs(request: Request) -> Hrefs:

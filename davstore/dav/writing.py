@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from davstore.dav import places
-from davstore.dav.answers import Spool, send, validators
+from davstore.dav.answers import send, send_multistatus, validators
 from davstore.dav.conditions import read_conditions
 from davstore.dav.content import content_type_of
 from davstore.dav.plan import Hrefs
@@ -29,7 +29,7 @@ from davstore.protocol import mkcol, names, proppatch
 from davstore.protocol.elements import empty
 from davstore.protocol.headers import parse_depth, parse_overwrite
 from davstore.protocol.hrefs import render_href
-from davstore.protocol.multistatus import Multistatus, PropStat
+from davstore.protocol.multistatus import PropStat
 from davstore.store import moving, writing
 from davstore.store.writing import NewContent
 
@@ -97,11 +97,7 @@ def answer_proppatch(request: Request) -> Iterable[bytes]:
     else:
         href = Hrefs(places.store_root(request.principal)).of(resource)
         groups = [PropStat(HTTPStatus.OK, b"".join(map(empty, changed)))]
-    spool = Spool()
-    answer = Multistatus(spool.write)
-    answer.propstats(href, groups)
-    answer.close()
-    return spool.send_multistatus(request.environ)
+    return send_multistatus(request.environ, lambda answer: answer.propstats(href, groups))
 
 
 def answer_copy(request: Request) -> Iterable[bytes]:

@@ -97,7 +97,7 @@ class _Answer:
 
 
 def _parse_target(environ: WSGIEnvironment) -> Target:
-    raw = environ.get("REQUEST_URI") or environ["RAW_URI"]
+    raw = environ.get("REQUEST_URI") or environ.get("RAW_URI", "")
     if raw == "*" and environ["REQUEST_METHOD"] == "OPTIONS":
         return Target((), slash=True, query="")
     return parse_target(raw)

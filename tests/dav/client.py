@@ -1,0 +1,229 @@
+"""A client without a network: the application from the boundary inwards, on a real store, for one signed-in user."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lxml import etree
+
+from davstore.blobs.local import LocalBlobs
+from davstore.dav.app import build_dav
+from davstore.dav.request import Backend
+from davstore.metadata import stores
+from davstore.metadata.engine import Database, open_database
+from davstore.metadata.migrate import migrate
+from davstore.middleware.auth import PRINCIPAL
+from davstore.middleware.boundary import Boundary
+from davstore.middleware.well_known import WellKnown
+from davstore.model.principals import Device, DeviceClass, Principal, User
+from davstore.store.context import Limits
+
+ALICE = Principal(User(1, "alice", 1, 1, disabled=False))
+BOB = Principal(User(2, "bob", 2, 1, disabled=False))
+PHONE = Principal(ALICE.user, Device("0" * 16, 1, "phone", DeviceClass.PHONE, revoked=False))
+HOME = "/dav/store/alice"
+NOW = 1_800_000_000_000_000
+D = "{DAV:}"
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def xml(self) -> Any:
+        """The root element of the body."""
+        return etree.fromstring(self.body)
+
+    @property
+    def condition(self) -> str:
+        """The Clark name of the first condition of a `D:error`."""
+        root = self.xml
+        assert root.tag == f"{D}error"
+        return str(root[0].tag)
+
+    def hrefs(self) -> list[str]:
+        """The hrefs of a multistatus, in order."""
+        return [str(response.findtext(f"{D}href")) for response in self.xml.iter(f"{D}response")]
+
+    def prop(self, href: str, name: str) -> Any:
+        """The element of a property that is there; None when the answer says 404."""
+        return self.props(href).get(name)
+
+    def text(self, href: str, name: str) -> str:
+        """The text of a property that is there."""
+        return str(self.prop(href, name).text)
+
+    def props(self, href: str, status: int = 200) -> dict[str, Any]:
+        """The properties of one resource that have a status."""
+        found: dict[str, Any] = {}
+        for propstat in self._response(href).iter(f"{D}propstat"):
+            if f" {status} " in str(propstat.findtext(f"{D}status")):
+                found |= {str(element.tag): element for element in propstat.find(f"{D}prop")}
+        return found
+
+    def gone(self) -> list[str]:
+        """The hrefs that are reported as removed."""
+        return [
+            str(response.findtext(f"{D}href"))
+            for response in self.xml.iter(f"{D}response")
+            if " 404 " in (response.findtext(f"{D}status") or "")
+        ]
+
+    def _response(self, href: str) -> Any:
+        found = [one for one in self.xml.iter(f"{D}response") if one.findtext(f"{D}href") == href]
+        assert len(found) == 1, (href, self.body)
+        return found[0]
+
+
+class Client:
+    """Sends requests as a principal. Paths are raw request targets; those without a slash are in alice's store."""
+
+    def __init__(self, directory: Path, *, limits: Limits | None = None, quota_bytes: int | None = None) -> None:
+        self.now_us = NOW
+        self.principal = ALICE
+        self.database: Database = open_database("", directory)
+        migrate(self.database)
+        for owner, quota in (("alice", quota_bytes), ("bob", None)):
+            self._create(owner, quota)
+        self.backend = Backend(
+            self.database, LocalBlobs(directory / "blobs"), limits or Limits(), clock=lambda: self.now_us
+        )
+        dav = build_dav(self.backend)
+
+        def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            environ[PRINCIPAL] = self.principal
+            return dav(environ, start_response)
+
+        self._application: Any = Boundary(WellKnown(signed_in), realm="davstore")
+
+    def _create(self, owner: str, quota_bytes: int | None) -> None:
+        self.database.write(lambda unit: stores.create(unit, owner, now_us=NOW, quota_bytes=quota_bytes))
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.close()
+
+    def __call__(
+        self,
+        method: str,
+        path: str = "",
+        body: bytes | str = b"",
+        *,
+        chunked: bool = False,
+        **headers: str | None,
+    ) -> Answer:
+        """Send one request. Headers are keywords: `If_None_Match="*"`; None is not sent."""
+        body = body.encode() if isinstance(body, str) else body
+        target = path if path.startswith(("/", "*", "http")) else f"{HOME}/{path}"
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": method,
+            "REQUEST_URI": target,
+            "PATH_INFO": "/",
+            "SCRIPT_NAME": "",
+            "HTTP_HOST": "dav.example",
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.input_terminated": chunked,
+            "wsgi.url_scheme": "http",
+        }
+        environ |= {f"HTTP_{name.upper()}": value for name, value in headers.items() if value is not None}
+        if "Content_Type" in headers:
+            environ["CONTENT_TYPE"] = headers["Content_Type"]
+        if chunked:
+            environ["HTTP_TRANSFER_ENCODING"] = "chunked"
+        elif body:
+            environ["CONTENT_LENGTH"] = str(len(body))
+        environ["CONTENT_LENGTH"] = headers.get("Content_Length", environ.get("CONTENT_LENGTH"))
+        return self._send(environ)
+
+    def _send(self, environ: dict[str, Any]) -> Answer:
+        begun: list[tuple[str, list[tuple[str, str]]]] = []
+        parts = self._application(environ, lambda status, headers, _=None: begun.append((status, headers)))
+        try:
+            body = b"".join(parts)
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
+        status, headers = begun[-1]
+        answer = Answer(int(status[:3]), dict(headers), body)
+        if answer.status not in (204, 304):
+            assert "Content-Length" in answer.headers
+            if environ["REQUEST_METHOD"] != "HEAD":
+                assert answer.headers["Content-Length"] == str(len(body))
+        return answer
+
+    def put(self, path: str, body: bytes | str = b"x", **headers: str | None) -> str:
+        """Store a body and return its entity tag, quotes and all."""
+        answer = self("PUT", path, body, **headers)
+        assert answer.status in (201, 204), answer
+        return answer.headers["ETag"]
+
+    def mkcol(self, *paths: str) -> None:
+        """Make collections."""
+        for path in paths:
+            assert self("MKCOL", path).status == 201
+
+    def names(self, path: str = "") -> list[str]:
+        """Return what GET of a collection lists."""
+        answer = self("GET", path)
+        assert answer.status == 200
+        return answer.body.decode().splitlines()
+
+    def find(self, path: str, *names: str, depth: str = "0") -> Answer:
+        """Ask for properties by Clark name."""
+        return self("PROPFIND", path, prop_body(*names), Depth=depth)
+
+    def patch(self, path: str, *instructions: str, **headers: str | None) -> Answer:
+        """Send a PROPPATCH of `set`/`remove` elements."""
+        body = f'<D:propertyupdate xmlns:D="DAV:" xmlns:x="urn:x">{"".join(instructions)}</D:propertyupdate>'
+        return self("PROPPATCH", path, body, **headers)
+
+    def sync(self, path: str = "", token: str = "", *, level: str = "infinite", limit: int | None = None) -> Answer:
+        """Ask for a sync-collection report of entity tags."""
+        return self("REPORT", path, sync_body(token, level=level, limit=limit))
+
+
+def setting(content: str) -> str:
+    """Return an instruction that sets properties."""
+    return f"<D:set><D:prop>{content}</D:prop></D:set>"
+
+
+def removing(content: str) -> str:
+    """Return an instruction that removes properties."""
+    return f"<D:remove><D:prop>{content}</D:prop></D:remove>"
+
+
+def prop_body(*names: str) -> bytes:
+    """Return the body of a PROPFIND for properties by Clark name."""
+    root = etree.Element(f"{D}propfind")
+    prop = etree.SubElement(root, f"{D}prop")
+    for name in names:
+        etree.SubElement(prop, name)
+    return etree.tostring(root)
+
+
+def sync_body(
+    token: str = "",
+    *,
+    level: str = "infinite",
+    limit: int | None = None,
+    props: str = "<D:getetag/>",
+) -> str:
+    """Return the body of a sync-collection report."""
+    nresults = "" if limit is None else f"<D:limit><D:nresults>{limit}</D:nresults></D:limit>"
+    return (
+        f'<D:sync-collection xmlns:D="DAV:"><D:sync-token>{token}</D:sync-token>'
+        f"<D:sync-level>{level}</D:sync-level>{nresults}<D:prop>{props}</D:prop></D:sync-collection>"
+    )
+
+
+def token_of(answer: Answer) -> str:
+    """Return the sync token of a report."""
+    assert answer.status == 207, answer
+    return str(answer.xml.findtext(f"{D}sync-token"))

@@ -1,0 +1,320 @@
+"""PUT, DELETE, MKCOL, COPY and MOVE: RFC 4918 §9.3-9.9, RFC 5689, RFC 4331; checklist E.4 77-85, 94-97, E.5 101-104."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from davstore.store.context import Limits
+from tests.dav.client import HOME, Client, D, prop_body, setting
+
+NASTY = [
+    "a%252Fb",
+    "100%25%20%231.txt",
+    "%F0%9F%90%99",
+    "x" * 255,
+    "dot.",
+    "%22%27%3C%3E%26",
+    "e%CC%81",
+    "%C3%A9",
+    "a:b*c",
+]
+
+
+def test_put_makes_and_replaces(dav: Client) -> None:
+    made = dav("PUT", "a", b"one")
+    assert (made.status, made.headers["Content-Length"]) == (201, "0")
+    replaced = dav("PUT", "a", b"two")
+    assert replaced.status == 204
+    assert made.headers["ETag"] != replaced.headers["ETag"]
+    assert dav("GET", "a").headers["Last-Modified"] == replaced.headers["Last-Modified"]
+
+
+def test_equal_bytes_have_equal_strong_tags(dav: Client) -> None:
+    etag = dav.put("a", b"one")
+    dav.put("a", b"two")
+    assert dav.put("a", b"one") == etag == dav.put("b", b"one")
+    assert etag.startswith('"')
+
+
+@pytest.mark.parametrize("inline_bytes", [4, 1000])
+def test_a_chunked_body_is_stored_whole(tmp_path: Path, inline_bytes: int) -> None:
+    dav = Client(tmp_path, limits=Limits(inline_bytes=inline_bytes))
+    assert dav("PUT", "a", b"hello world", chunked=True).status == 201
+    assert dav("GET", "a").body == b"hello world"
+    dav.close()
+
+
+@pytest.mark.parametrize("inline_bytes", [4, 1000])
+def test_a_short_body_is_never_acknowledged(tmp_path: Path, inline_bytes: int) -> None:
+    dav = Client(tmp_path, limits=Limits(inline_bytes=inline_bytes))
+    assert dav("PUT", "a", b"hello", Content_Length="1000").status == 400
+    assert dav.names() == []
+    dav.put("a", b"old")
+    assert dav("PUT", "a", b"hello", Content_Length="1000").status == 400
+    assert dav("GET", "a").body == b"old"
+    dav.close()
+
+
+def test_put_where_it_cannot_be(dav: Client) -> None:
+    dav.mkcol("c")
+    dav.put("a")
+    assert dav("PUT", "no/a").status == 409
+    assert dav("PUT", "a/b").status == 409
+    for path in ("c", "c/", "new/", ""):
+        answer = dav("PUT", path)
+        assert answer.status == 405
+        assert "PUT" not in answer.headers["Allow"]
+    answer = dav("PUT", "x" * 256)
+    assert (answer.status, answer.condition) == (403, f"{D}name-allowed")
+
+
+def test_put_of_a_part_or_a_coding(dav: Client) -> None:
+    assert dav("PUT", "a", b"x", Content_Range="bytes 0-0/1").status == 400
+    assert dav("PUT", "a", b"x", Content_Encoding="gzip").status == 415
+    assert dav("PUT", "a", b"x", Content_Type="x" * 256).status == 400
+    assert dav.names() == []
+
+
+def test_put_keeps_dead_properties_and_resource_id(dav: Client) -> None:
+    dav.put("a", b"one")
+    dav.patch("a", setting("<x:p>1</x:p>"))
+    before = dav.find("a", f"{D}resource-id", "{urn:x}p")
+    dav.put("a", b"two")
+    after = dav.find("a", f"{D}resource-id", "{urn:x}p")
+    assert before.body == after.body
+    assert after.text(f"{HOME}/a", "{urn:x}p") == "1"
+
+
+def test_last_modified_only_rises(dav: Client) -> None:
+    dav.put("a", b"one")
+    dav.now_us -= 3_600_000_000
+    dav.put("a", b"two")
+    dav.now_us += 3_600_000_000
+    assert dav("GET", "a").headers["Last-Modified"] == "Fri, 15 Jan 2027 08:00:00 GMT"
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_names_survive(dav: Client, name: str) -> None:
+    dav.mkcol("c")
+    dav.put(name, b"here")
+    assert dav.names()[-1 if dav.names()[0] == "c/" else 0]
+    (href,) = (href for href in dav("PROPFIND", "", Depth="1").hrefs() if href not in (f"{HOME}/", f"{HOME}/c/"))
+    assert dav("GET", href).body == b"here"
+    assert dav("MOVE", name, Destination=f"{HOME}/c/{name}").status == 201
+    inside = href.replace(HOME, f"{HOME}/c")
+    assert inside in dav.sync().hrefs()
+    assert dav("MOVE", inside, Destination=f"http://dav.example{href}").status == 201
+    assert dav("GET", name).body == b"here"
+
+
+# DELETE
+
+
+def test_delete_takes_the_whole_tree(dav: Client) -> None:
+    dav.mkcol("c", "c/d")
+    dav.put("c/d/a")
+    assert dav("DELETE", "c").status == 204
+    for path in ("c", "c/d", "c/d/a"):
+        assert dav("GET", path).status == 404
+    assert dav("DELETE", "c").status == 404
+
+
+@pytest.mark.parametrize("depth", ["0", "1", "2", "x"])
+def test_delete_and_move_know_one_depth(dav: Client, depth: str) -> None:
+    dav.mkcol("c")
+    assert dav("DELETE", "c", Depth=depth).status == 400
+    assert dav("MOVE", "c", Depth=depth, Destination=f"{HOME}/d").status == 400
+    assert dav.names() == ["c/"]
+    assert dav("DELETE", "c", Depth="infinity").status == 204
+
+
+def test_the_root_stays(dav: Client) -> None:
+    for method in ("DELETE", "MOVE"):
+        answer = dav(method, "", Destination=f"{HOME}/c")
+        assert answer.status in (403, 405), method
+    assert dav("MKCOL", "").status == 405
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "COPY", "MOVE", "OPTIONS"])
+def test_a_body_that_nobody_defined(dav: Client, method: str) -> None:
+    dav.put("a")
+    for chunked in (False, True):
+        assert dav(method, "a", b"<x/>", chunked=chunked, Destination=f"{HOME}/b").status == 415
+    assert dav.names() == ["a"]
+
+
+# MKCOL
+
+
+def test_mkcol(dav: Client) -> None:
+    dav.put("a")
+    assert dav("MKCOL", "c/").status == 201
+    again = dav("MKCOL", "c")
+    assert again.status == 405
+    assert "PROPFIND" in again.headers["Allow"]
+    assert dav("MKCOL", "a").status == 405
+    assert dav("MKCOL", "x/y").status == 409
+    assert dav("MKCOL", "b", b"junk", Content_Type="text/plain").status == 415
+    assert dav("MKCOL", "b", b"<junk", Content_Type="text/xml").status == 400
+    assert dav("MKCOL", "b", b"<junk/>", Content_Type="text/xml").status == 400
+    assert dav.names() == ["a", "c/"]
+
+
+def mkcol_body(properties: str, types: str = "<D:collection/>") -> str:
+    return (
+        '<D:mkcol xmlns:D="DAV:" xmlns:x="urn:x"><D:set><D:prop>'
+        f"<D:resourcetype>{types}</D:resourcetype>{properties}</D:prop></D:set></D:mkcol>"
+    )
+
+
+def test_extended_mkcol_sets_properties(dav: Client) -> None:
+    body = mkcol_body("<D:displayname>Name</D:displayname><x:p><x:q/></x:p>")
+    assert dav("MKCOL", "c", body, Content_Type="application/xml; charset=utf-8").status == 201
+    found = dav.find("c", f"{D}displayname", "{urn:x}p")
+    assert found.text(f"{HOME}/c/", f"{D}displayname") == "Name"
+    assert found.prop(f"{HOME}/c/", "{urn:x}p")[0].tag == "{urn:x}q"
+
+
+def test_extended_mkcol_is_all_or_nothing(dav: Client) -> None:
+    body = mkcol_body("<D:displayname>Name</D:displayname><D:getetag>x</D:getetag>")
+    answer = dav("MKCOL", "c", body, Content_Type="application/xml")
+    assert answer.status == 403
+    assert answer.xml.tag == f"{D}mkcol-response"
+    fates = {
+        str(element.tag): propstat.findtext(f"{D}status")
+        for propstat in answer.xml
+        for element in propstat.find(f"{D}prop")
+    }
+    assert fates == {
+        f"{D}getetag": "HTTP/1.1 403 Forbidden",
+        f"{D}displayname": "HTTP/1.1 424 Failed Dependency",
+    }
+    assert answer.xml.find(f".//{D}error/{D}cannot-modify-protected-property") is not None
+    assert dav.names() == []
+
+
+def test_other_types_of_collections_are_not_made(dav: Client) -> None:
+    for types in ("<D:collection/><x:addressbook/>", "<x:addressbook/>", ""):
+        answer = dav("MKCOL", "c", mkcol_body("", types), Content_Type="text/xml")
+        assert (answer.status, answer.condition) == (403, f"{D}valid-resourcetype")
+
+
+# COPY and MOVE
+
+
+def test_copy_and_move_tell_whether_the_destination_was_there(dav: Client) -> None:
+    dav.put("a", b"a")
+    dav.put("b", b"b")
+    assert dav("COPY", "a", Destination=f"{HOME}/c").status == 201
+    assert dav("COPY", "a", Destination=f"{HOME}/b").status == 204
+    assert dav("GET", "b").body == b"a"
+    assert dav("MOVE", "c", Destination=f"{HOME}/d").status == 201
+    assert dav("MOVE", "d", Destination=f"{HOME}/b").status == 204
+    assert dav.names() == ["a", "b"]
+
+
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+def test_where_copy_and_move_cannot_go(dav: Client, method: str) -> None:
+    dav.mkcol("c", "c/d")
+    dav.put("a")
+    for source, destination, status in (
+        ("c", f"{HOME}/c", 403),
+        ("c", f"{HOME}/c/", 403),
+        ("c", f"{HOME}/c/d/e", 403),
+        ("c/d", f"{HOME}/c", 403),
+        ("a", f"{HOME}/no/a", 409),
+        ("a", f"{HOME}/a/b", 409),
+        ("missing", f"{HOME}/b", 404),
+        ("a", f"http://other.example{HOME}/b", 502),
+        ("a", f"http://dav.example:81{HOME}/b", 502),
+        ("a", "ftp://dav.example/b", 502),
+        ("a", "/dav/store/bob/a", 502),
+        ("a", "/dav/store/nobody/a", 502),
+        ("a", "/dav/principals/x", 502),
+        ("a", f"{HOME}/b?x", 502),
+        ("a", "b", 400),
+        ("a", f"{HOME}/b#f", 400),
+        ("a", f"{HOME}/../b", 400),
+        ("a", f"{HOME}/b%", 400),
+        ("a", f"{HOME}/b%2Fc", 400),
+        ("a", f"{HOME}/%FF", 400),
+        ("a", "", 400),
+        ("a", None, 400),
+    ):
+        answer = dav(method, source, Destination=destination)
+        assert answer.status == status, (source, destination, answer)
+    assert dav.names() == ["a", "c/"]
+    assert dav.names("c/") == ["d/"]
+
+
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+def test_overwrite(dav: Client, method: str) -> None:
+    dav.put("a", b"a")
+    dav.put("b", b"b")
+    assert dav(method, "a", Destination=f"{HOME}/b", Overwrite="F").status == 412
+    assert dav(method, "a", Destination=f"{HOME}/b", Overwrite="x").status == 400
+    assert dav("GET", "b").body == b"b"
+    assert dav(method, "a", Destination=f"{HOME}/new", Overwrite="F").status == 201
+    assert dav("COPY", "new", Destination=f"{HOME}/b", Overwrite="t").status == 204
+
+
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+def test_a_collection_that_is_overwritten_is_not_merged(dav: Client, method: str) -> None:
+    dav.mkcol("c", "d")
+    dav.put("c/new")
+    dav.put("d/old")
+    assert dav(method, "c", Destination=f"{HOME}/d").status == 204
+    assert dav.names("d/") == ["new"]
+
+
+def test_copy_depth(dav: Client) -> None:
+    dav.mkcol("c")
+    dav.put("c/a")
+    dav.patch("c", setting("<x:p>1</x:p>"))
+    assert dav("COPY", "c", Destination=f"{HOME}/d", Depth="1").status == 400
+    assert dav("COPY", "c", Destination=f"{HOME}/shallow", Depth="0").status == 201
+    assert dav.names("shallow/") == []
+    assert dav.find("shallow", "{urn:x}p").text(f"{HOME}/shallow/", "{urn:x}p") == "1"
+    assert dav("COPY", "c", Destination=f"{HOME}/deep").status == 201
+    assert dav.names("deep/") == ["a"]
+
+
+def test_what_a_copy_and_a_move_keep(dav: Client) -> None:
+    dav.put("a")
+    dav.patch("a", setting("<x:p>1</x:p>"))
+    asked = ("{urn:x}p", f"{D}resource-id", f"{D}creationdate")
+    first = dav.find("a", *asked).props(f"{HOME}/a")
+    dav.now_us += 5_000_000
+    dav("COPY", "a", Destination=f"{HOME}/b")
+    dav("MOVE", "a", Destination=f"{HOME}/c")
+    copied = dav.find("b", *asked).props(f"{HOME}/b")
+    moved = dav.find("c", *asked).props(f"{HOME}/c")
+    text = {name: "".join(element.itertext()) for name, element in first.items()}
+    assert {name: "".join(element.itertext()) for name, element in moved.items()} == text
+    assert "".join(copied["{urn:x}p"].itertext()) == "1"
+    for name in asked[1:]:
+        assert "".join(copied[name].itertext()) != text[name]
+
+
+# Quota (RFC 4331)
+
+
+def test_quota(tmp_path: Path) -> None:
+    dav = Client(tmp_path, quota_bytes=100)
+    dav.put("a", b"x" * 90)
+    answer = dav("PUT", "b", b"x" * 20)
+    assert (answer.status, answer.condition) == (507, f"{D}quota-not-exceeded")
+    quota = answer.xml[1]
+    assert (quota.tag, dict(quota.attrib)) == (
+        "{urn:davstore:cpm}quota",
+        {"used": "90", "limit": "100", "needed": "20"},
+    )
+    assert dav("COPY", "a", Destination=f"{HOME}/b").status == 507
+    assert dav.put("a", b"y" * 90)
+    answer = dav("PROPFIND", "", prop_body(f"{D}quota-used-bytes", f"{D}quota-available-bytes"), Depth="0")
+    assert answer.text(f"{HOME}/", f"{D}quota-used-bytes") == "90"
+    assert answer.text(f"{HOME}/", f"{D}quota-available-bytes") == "10"
+    assert dav("DELETE", "a").status == 204
+    dav.close()

@@ -99,9 +99,9 @@ class Auth:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The provider's sync policy. An empty file name is: every device may sync whenever it likes."""
+    """The provider's sync policy. Without a file every device may sync whenever it likes."""
 
-    file: str = ""
+    file: str = "config/policy.toml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,18 +21,20 @@ from davstore.middleware.health import Health
 from davstore.middleware.policy_file import PolicyFile
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
-from davstore.settings import Settings
+from davstore.settings import Policy, Settings
 from davstore.store import enrolling
 from davstore.store.admitting import Gate
 from davstore.store.authenticating import Authenticator
 from davstore.store.context import Limits
 from davstore.store.hashing import Passwords
+from davstore.store.sweeping import sweep_blobs, sweep_history
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 
 FIRST_USER = "me"
+WEEK_SECONDS = 7 * 86_400
 
 
 class House(NamedTuple):
@@ -51,8 +53,14 @@ def open_house(settings: Settings) -> House:
 
 
 def open_policy(settings: Settings) -> PolicyFile:
-    """Read the provider's policy. Raises BadSettings: the file is not there or wrong."""
-    return PolicyFile(Path(settings.policy.file) if settings.policy.file else None)
+    """Read the provider's policy; only the default file may be missing.
+
+    Raises:
+        BadSettings: it is not there or wrong.
+    """
+    name = settings.policy.file
+    is_left_out = name == Policy().file and not Path(name).exists()
+    return PolicyFile(Path(name) if name and not is_left_out else None)
 
 
 class FirstUser(NamedTuple):
@@ -78,6 +86,22 @@ def prepare_store(settings: Settings) -> FirstUser | None:
         return first
     finally:
         database.close()
+
+
+def sweep(settings: Settings) -> None:
+    """Take away the history that no device may ask for any more, and what crashed uploads left."""
+    house = open_house(settings)
+    now_us = time.time_ns() // 1000
+    try:
+        sweep_history(
+            house.database,
+            now_us=now_us,
+            keep_seconds=settings.sync.history_weeks * WEEK_SECONDS,
+            keep_changes=settings.sync.history_changes,
+        )
+        sweep_blobs(house.database, house.blobs, now_us=now_us, upload_seconds=settings.limits.upload_seconds)
+    finally:
+        house.database.close()
 
 
 def build_application(settings: Settings) -> WSGIApplication:

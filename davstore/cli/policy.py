@@ -28,8 +28,7 @@ def policy() -> None:
 def check(settings: Settings, *, file: Path | None) -> None:
     """Check FILE, or the policy file of the settings. A wrong one ends with status 2 and names file, line and key."""
     rules = (PolicyFile(file) if file else wiring.open_policy(settings)).rules()
-    name = file or settings.policy.file
-    click.echo(f"{name}: {len(rules)} rules" if name else "no policy file (policy.file): everything is allowed")
+    click.echo(f"{file or settings.policy.file or 'no file'}: {len(rules)} rules")
 
 
 @policy.command()

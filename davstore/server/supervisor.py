@@ -190,7 +190,7 @@ def _orders(settings: Settings, address: tuple[str, int]) -> Iterator[dict[str, 
     count = settings.server.workers or len(cores)
     for number in range(count):
         core = cores[number] if count <= len(cores) else None
-        yield {"settings": settings.as_values(), "address": address, "core": core}
+        yield {"settings": settings.as_values(), "address": address, "core": core, "sweeps": number == 0}
 
 
 def _answers(address: tuple[str, int]) -> bool:

@@ -12,12 +12,18 @@ import os
 import signal
 import sys
 import threading
+import time
 
 from davstore import wiring
+from davstore.errors import DavstoreError
 from davstore.server.connection import StrictServer
 from davstore.settings import Settings, load_settings
 
 LOG_FORMAT = "%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"
+
+SWEEP_SECONDS = 3600
+
+log = logging.getLogger("davstore.worker")
 
 _BACKLOG = 128
 _QUEUE = 256
@@ -52,7 +58,10 @@ def main() -> None:
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
     if orders["core"] is not None:
         os.sched_setaffinity(0, {orders["core"]})
-    server = build_server(load_settings(flags=orders["settings"], environ={}), *orders["address"])
+    settings = load_settings(flags=orders["settings"], environ={})
+    server = build_server(settings, *orders["address"])
+    if orders["sweeps"]:
+        threading.Thread(target=_sweep_now_and_then, args=[settings], daemon=True).start()
 
     def stop(_signal: int, _frame: object) -> None:
         # stop() waits for the loop that this handler interrupts, so it needs a thread of its own.
@@ -64,6 +73,16 @@ def main() -> None:
     # The supervisor blocks these while it starts us, so none is lost before the handlers are there.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     server.serve()
+
+
+def _sweep_now_and_then(settings: Settings) -> None:
+    """Sweep at the start and every hour after; one that fails is tried again with the next."""
+    while True:
+        try:
+            wiring.sweep(settings)
+        except DavstoreError:
+            log.exception("the sweep failed")
+        time.sleep(SWEEP_SECONDS)
 
 
 def _end_with_supervisor() -> None:

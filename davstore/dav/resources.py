@@ -12,6 +12,7 @@ from wsgidav.dav_provider import DAVCollection, DAVNonCollection
 
 from davstore.dav import places
 from davstore.dav.answers import SPOOL_BYTES
+from davstore.dav.content import DEFAULT_TYPE
 from davstore.dav.places import Fixed
 from davstore.errors import DavstoreError, NotFound
 from davstore.middleware.errors import find_row
@@ -89,8 +90,8 @@ class Leaf(_Stored, DAVNonCollection):  # type: ignore[misc]  # WsgiDAV has no t
     def get_content_length(self) -> int:
         return self._resource.length or 0
 
-    def get_content_type(self) -> str | None:
-        return self._resource.content_type
+    def get_content_type(self) -> str:
+        return self._resource.content_type or DEFAULT_TYPE
 
     def support_etag(self) -> bool:
         return True

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from davstore.errors import CrossOrigin, DavstoreError, DiskFull, ForeignDestination, Malformed
 from davstore.middleware.access_log import REQUEST_ID
-from davstore.middleware.errors import find_row, refuse
+from davstore.middleware.errors import is_failure, refuse
 from davstore.protocol.hrefs import Target, parse_destination, parse_target
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ START_RESPONSE = "davstore.start_response"
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_SERVER_ERROR = 500
 
 log = logging.getLogger("davstore.boundary")
 
@@ -58,7 +57,7 @@ class Boundary:
             return self._fail(environ, start_response)
 
     def _refuse(self, error: DavstoreError, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if find_row(error).status == _SERVER_ERROR:
+        if is_failure(error):
             return self._fail(environ, start_response)
         log.debug("%s refused: %r", environ.get(REQUEST_ID), error)
         return self._answer(error, environ, start_response)

@@ -59,6 +59,11 @@ def find_row(error: DavstoreError) -> Row:
     return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
 
 
+def is_failure(error: DavstoreError) -> bool:
+    """Tell whether the fault is ours, for the log."""
+    return find_row(error).status is HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def group_by_row(reasons: Mapping[str, DavstoreError]) -> list[PropStat]:
     """Return what failed of the properties of one request, those with the same status and condition together."""
     groups: dict[tuple[int, str | None], list[bytes]] = {}

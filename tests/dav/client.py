@@ -142,6 +142,10 @@ class Client:
         environ["CONTENT_LENGTH"] = headers.get("Content_Length", environ.get("CONTENT_LENGTH"))
         return self._send(environ)
 
+    def raw(self, method: str, target: str) -> int:
+        """Send a bare request with any target at all and return the status."""
+        return self._send({"REQUEST_METHOD": method, "REQUEST_URI": target}).status
+
     def _send(self, environ: dict[str, Any]) -> Answer:
         begun: list[tuple[str, list[tuple[str, str]]]] = []
         parts = self._application(environ, lambda status, headers, _=None: begun.append((status, headers)))

@@ -1,0 +1,17 @@
+"""litmus, the protocol compliance suite of neon."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.client.served import Server
+from tests.clients.conftest import Run
+
+
+@pytest.mark.parametrize("suite", ["basic", "copymove", "props", "http"])
+def test_litmus(server: Server, run: Run, suite: str) -> None:
+    said = run("litmus", server.url, *server.credentials, environ={"TESTS": suite})
+    assert re.search(r"of \d+ tests run: \d+ passed, 0 failed", said), said
+    assert "skipped" not in said, said

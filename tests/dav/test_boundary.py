@@ -1,0 +1,190 @@
+"""The boundary and the table of errors: RELIABILITY promises 6 and 10, DECISIONS 1, 7, 8."""
+
+from __future__ import annotations
+
+import ast
+import errno
+import inspect
+import re
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import davstore
+from davstore import errors
+from davstore.errors import DavstoreError
+from davstore.middleware.boundary import Boundary
+from davstore.middleware.errors import TABLE, refuse
+from tests.dav.client import Client, D
+
+HOUSE = Path(davstore.__file__).parent
+TABLE_FILE = HOUSE / "middleware" / "errors.py"
+
+
+def test_every_error_has_a_row() -> None:
+    kinds = {kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, DavstoreError)}
+    assert kinds == set(TABLE)
+    assert all(row.status >= 400 for row in TABLE.values())
+
+
+def test_no_other_module_sets_a_status_of_an_error() -> None:
+    edges = [file for layer in ("dav", "middleware", "store") for file in (HOUSE / layer).rglob("*.py")]
+    for file in [*edges, HOUSE / "wiring.py"]:
+        if file != TABLE_FILE:
+            assert not list(_statuses(ast.parse(file.read_text()))), file
+
+
+def _statuses(tree: ast.AST) -> Any:
+    """Yield what looks like a response status of 400 or more."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "HTTPStatus":
+            if getattr(HTTPStatus, node.attr) >= 400:
+                yield node.attr
+        elif isinstance(node, ast.Constant) and re.fullmatch(r"[45]\d\d( [A-Z].*)?", str(node.value)):
+            yield node.value
+
+
+def answer_to(error: BaseException, method: str = "GET", target: str = "/", **environ: str) -> tuple[str, Any, bytes]:
+    """Let an application raise an error and return status, headers and body of the answer."""
+    begun: list[Any] = []
+
+    def failing(_environ: Any, _start: Any) -> Any:
+        raise error
+
+    boundary = Boundary(failing, realm="here")
+    parts = boundary(
+        {"REQUEST_METHOD": method, "REQUEST_URI": target, **environ}, lambda *words: begun.append(words[:2])
+    )
+    return begun[0][0], dict(begun[0][1]), b"".join(parts)
+
+
+SECRET = "the text of an exception"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (RuntimeError(SECRET), "500 Internal Server Error"),
+        (errors.CorruptBlob(SECRET), "500 Internal Server Error"),
+        (OSError(errno.ENOSPC, SECRET), "507 Insufficient Storage"),
+        (OSError(errno.EDQUOT, SECRET), "507 Insufficient Storage"),
+        (OSError(errno.EIO, SECRET), "500 Internal Server Error"),
+        (RecursionError(SECRET), "500 Internal Server Error"),
+        (errors.NotFound(SECRET), "404 Not Found"),
+        (errors.Unavailable(SECRET), "503 Service Unavailable"),
+    ],
+)
+def test_no_exception_passes_and_none_is_quoted(error: Exception, status: str) -> None:
+    got, headers, body = answer_to(error)
+    assert got == status
+    assert SECRET.encode() not in body
+    assert headers["Content-Length"] == str(len(body))
+    assert answer_to(error, "HEAD")[2] == b""
+
+
+def test_headers_that_errors_bring() -> None:
+    assert answer_to(errors.Throttled(30))[1]["Retry-After"] == "30"
+    assert answer_to(errors.MethodNotAllowed(("GET", "PUT")))[1]["Allow"] == "GET, PUT"
+    assert answer_to(errors.RangeNotSatisfiable(7))[1]["Content-Range"] == "bytes */7"
+    assert ("WWW-Authenticate", 'Basic realm="here", charset="UTF-8"') in refuse(
+        errors.Unauthenticated(), realm="here"
+    ).headers
+
+
+def test_the_gate_says_which_rule_and_whose() -> None:
+    error = errors.SyncRefused("sync-allowed", rule="no <roaming>", decided_by="provider", allowed_modes=("manual",))
+    status, headers, body = answer_to(error)
+    assert (status, headers["Content-Type"]) == ("403 Forbidden", 'application/xml; charset="utf-8"')
+    assert b"<C:sync-allowed><C:decided-by>provider</C:decided-by><C:rule>no &lt;roaming&gt;</C:rule>" in body
+    assert b"<C:allowed-modes><C:mode>manual</C:mode></C:allowed-modes></C:sync-allowed>" in body
+    later = errors.SyncDeferred(rule="hourly", decided_by="provider", retry_after_seconds=60)
+    status, headers, body = answer_to(later)
+    assert (status, headers["Retry-After"]) == ("429 Too Many Requests", "60")
+    assert b"<C:sync-interval-respected>" in body
+
+
+def test_what_fails_after_the_first_part_breaks_off() -> None:
+    closed = []
+
+    def breaking(_environ: Any, start: Any) -> Any:
+        start("200 OK", [])
+        try:
+            yield b"first"
+            raise errors.CorruptBlob(SECRET)
+        finally:
+            closed.append(True)
+
+    parts: Any = Boundary(breaking, realm="r")({"REQUEST_METHOD": "GET", "REQUEST_URI": "/"}, lambda *_: None)
+    with pytest.raises(errors.CorruptBlob):
+        b"".join(parts)
+    parts.close()
+    assert closed == [True]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "",
+        "x",
+        "/dav/../store",
+        "/dav/./x",
+        "/dav//store",
+        "/%2e%2e/x",
+        "/%2E/x",
+        "/a%2Fb",
+        "/a%2fb",
+        "/%00",
+        "/%0d%0aX:1",
+        "/%",
+        "/%4",
+        "/%zz",
+        "/%ff",
+        "/%c3%28",
+        "/%ed%a0%80",
+        "/a#b",
+        "/a b",
+        "/\x7f",
+        "http:///x",
+        "ftp://h/x",
+        "/" + "x" * 17_000,
+        "*",
+    ],
+)
+def test_targets_that_name_nothing(dav: Client, target: str) -> None:
+    for method in ("GET", "PUT", "PROPFIND", "BREW"):
+        assert dav.raw(method, target) == 400
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "MKCOL", "MOVE", "COPY", "PROPPATCH", "POST", "LOCK"])
+def test_other_origins_change_nothing(dav: Client, method: str) -> None:
+    dav.put("a")
+    for headers in (
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "http://dav.example:81"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Sec_Fetch_Site": "none", "Origin": "http://evil.example"},
+    ):
+        assert dav(method, "a", Destination="/dav/store/alice/b", **headers).status == 403, headers
+    assert dav.names() == ["a"]
+
+
+def test_the_own_origin_may(dav: Client) -> None:
+    for headers in (
+        {"Sec_Fetch_Site": "same-origin", "Origin": "https://dav.example"},
+        {"Sec_Fetch_Site": "none"},
+        {"Origin": "http://dav.example"},
+        {"Origin": "http://DAV.example:80"},
+    ):
+        assert dav("PUT", "a", b"x", **headers).status in (201, 204), headers
+    assert dav("GET", "a", Sec_Fetch_Site="cross-site").status == 200
+
+
+def test_errors_name_their_condition(dav: Client) -> None:
+    answer = dav("PUT", "x" * 300)
+    assert answer.condition == f"{D}name-allowed"
+    assert answer.headers["Content-Type"] == 'application/xml; charset="utf-8"'

@@ -1,0 +1,258 @@
+"""PROPFIND, PROPPATCH and the live properties: RFC 4918 §9.1, §9.2, §15, RFC 3253, RFC 4331, RFC 5397, RFC 5842."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from davstore.dav.places import Kind
+from davstore.dav.properties import LIVE_OF, PROTECTED
+from davstore.store.context import Limits
+from tests.dav.client import ALICE, HOME, PHONE, Client, D, prop_body, removing, setting, token_of
+
+C = "{urn:davstore:cpm}"
+ALLPROP = {"resourcetype", "getlastmodified", "creationdate", "supportedlock", "lockdiscovery"}
+ALLPROP_RESOURCE = ALLPROP | {"getetag", "getcontentlength", "getcontenttype"}
+
+
+@pytest.mark.parametrize("body", ["", '<D:propfind xmlns:D="DAV:"><D:allprop/></D:propfind>'])
+def test_no_body_asks_for_allprop(dav: Client, body: str) -> None:
+    etag = dav.put("a.txt", b"hello")
+    dav.patch("a.txt", setting("<x:p>1</x:p>"))
+    answer = dav("PROPFIND", "a.txt", body, Depth="0")
+    assert answer.status == 207
+    assert answer.headers["Content-Type"] == 'application/xml; charset="utf-8"'
+    found = answer.props(f"{HOME}/a.txt")
+    assert set(found) == {D + name for name in ALLPROP_RESOURCE} | {"{urn:x}p"}
+    assert found[f"{D}getetag"].text == etag
+    assert found[f"{D}getcontentlength"].text == "5"
+    assert found[f"{D}getcontenttype"].text == "text/plain"
+    assert found[f"{D}getlastmodified"].text == "Fri, 15 Jan 2027 08:00:00 GMT"
+    assert found[f"{D}creationdate"].text == "2027-01-15T08:00:00Z"
+    assert len(found[f"{D}resourcetype"]) == 0
+
+
+def test_a_collection_has_no_body_properties(dav: Client) -> None:
+    dav.mkcol("c")
+    found = dav("PROPFIND", "c", Depth="0").props(f"{HOME}/c/")
+    assert set(found) == {D + name for name in ALLPROP}
+    assert [child.tag for child in found[f"{D}resourcetype"]] == [f"{D}collection"]
+    asked = dav.find("c", f"{D}getetag", f"{D}getcontentlength", f"{D}getcontenttype")
+    assert len(asked.props(f"{HOME}/c/", 404)) == 3
+
+
+def test_propname(dav: Client) -> None:
+    dav.put("a")
+    dav.patch("a", setting("<x:p>1</x:p>"))
+    found = dav("PROPFIND", "a", '<propfind xmlns="DAV:"><propname/></propfind>', Depth="0").props(f"{HOME}/a")
+    assert set(found) == set(LIVE_OF[Kind.RESOURCE]) | {"{urn:x}p"}
+    assert all(element.text is None and len(element) == 0 for element in found.values())
+    root = dav("PROPFIND", "", '<propfind xmlns="DAV:"><propname/></propfind>', Depth="0").props(f"{HOME}/")
+    assert f"{D}quota-used-bytes" in root
+    assert f"{D}quota-available-bytes" not in root  # without a limit there is no such number (RFC 4331 §3)
+
+
+def test_include(dav: Client) -> None:
+    dav.put("a")
+    dav.patch("a", setting("<x:p>1</x:p>"))
+    body = (
+        '<D:propfind xmlns:D="DAV:" xmlns:x="urn:x"><D:allprop/>'
+        "<D:include><D:resource-id/><D:getetag/><x:p/><x:q/></D:include></D:propfind>"
+    )
+    answer = dav("PROPFIND", "a", body, Depth="0")
+    assert set(answer.props(f"{HOME}/a")) == {D + n for n in ALLPROP_RESOURCE} | {f"{D}resource-id", "{urn:x}p"}
+    assert set(answer.props(f"{HOME}/a", 404)) == {"{urn:x}q"}
+    assert answer.body.count(b"getetag>") == 2
+
+
+def test_unknown_properties_are_not_found(dav: Client) -> None:
+    dav.put("a")
+    answer = dav.find("a", f"{D}getetag", "{urn:x}p", "{urn:davstore:cpm}seen", "plain")
+    assert set(answer.props(f"{HOME}/a")) == {f"{D}getetag"}
+    assert set(answer.props(f"{HOME}/a", 404)) == {"{urn:x}p", f"{C}seen", "plain"}
+
+
+def test_depth(dav: Client) -> None:
+    dav.mkcol("c", "c/d")
+    dav.put("c/d/a")
+    dav.put("b")
+    top, c, d = f"{HOME}/", f"{HOME}/c/", f"{HOME}/c/d/"
+    assert dav("PROPFIND", "", Depth="0").hrefs() == [top]
+    assert dav("PROPFIND", "", Depth="1").hrefs() == [top, f"{HOME}/b", c]
+    for depth in ("infinity", "Infinity", None):
+        assert sorted(dav("PROPFIND", "", Depth=depth).hrefs()) == sorted([top, f"{HOME}/b", c, d, f"{d}a"])
+    assert dav("PROPFIND", "b", Depth="1").hrefs() == [f"{HOME}/b"]
+    for depth in ("2", "-1", "", "one", "1, 0"):
+        assert dav("PROPFIND", "", Depth=depth).status == 400
+
+
+def test_infinity_has_an_end(tmp_path: Path) -> None:
+    dav = Client(tmp_path, limits=Limits(propfind_members=3))
+    dav.mkcol("c")
+    for name in ("c/1", "c/2", "c/3"):
+        assert dav("PROPFIND", "").status == 207
+        dav.put(name)
+    answer = dav("PROPFIND", "")
+    assert (answer.status, answer.condition) == (403, f"{D}propfind-finite-depth")
+    assert dav("PROPFIND", "/dav/").condition == f"{D}propfind-finite-depth"
+    dav.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("<x", 400),
+        ("<x/>", 400),
+        ('<D:propfind xmlns:D="DAV:"/>', 400),
+        ('<D:propfind xmlns:D="DAV:"><D:prop/><D:allprop/></D:propfind>', 400),
+        ("<!DOCTYPE x><x/>", 400),
+        ('<!DOCTYPE x [<!ENTITY e "e">]><x>&e;</x>', 400),
+        (f"<x>{'<y/>' * 20_000}</x>", 413),
+        (" " * 1_100_000, 413),
+    ],
+)
+def test_bodies_that_are_no_propfind(dav: Client, body: str, status: int) -> None:
+    assert dav("PROPFIND", "", body).status == status
+    assert dav("PROPFIND", "", body, chunked=True).status == status
+
+
+@pytest.mark.parametrize("method", ["PROPFIND", "PROPPATCH", "MKCOL", "REPORT"])
+def test_external_entities(dav: Client, method: str) -> None:
+    body = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x>&e;</x>'
+    answer = dav(method, "" if method != "MKCOL" else "c", body, Content_Type="text/xml")
+    assert (answer.status, answer.condition) == (403, f"{D}no-external-entities")
+
+
+# Live properties
+
+
+def test_who_and_where(dav: Client) -> None:
+    dav.put("a")
+    asked = ("current-user-principal", "principal-collection-set", "owner", "resource-id")
+    found = dav.find("a", *(D + name for name in asked)).props(f"{HOME}/a")
+    hrefs = {name: found[D + name].findtext(f"{D}href") for name in asked}
+    assert hrefs["current-user-principal"] == "/dav/principals/users/alice/"
+    assert hrefs["principal-collection-set"] == "/dav/principals/"
+    assert hrefs["owner"] == "/dav/principals/users/alice/"
+    assert hrefs["resource-id"].startswith("urn:uuid:")
+    dav.principal = PHONE
+    found = dav.find("/dav/", f"{D}current-user-principal").props("/dav/")
+    assert found[f"{D}current-user-principal"].findtext(f"{D}href") == "/dav/principals/devices/alice/phone/"
+
+
+def test_principals(dav: Client) -> None:
+    dav.principal = PHONE
+    for href, name in (("/dav/principals/users/alice/", "alice"), ("/dav/principals/devices/alice/phone/", "phone")):
+        found = dav.find(href, f"{D}displayname", f"{D}principal-URL", f"{D}resourcetype").props(href)
+        assert found[f"{D}displayname"].text == name
+        assert found[f"{D}principal-URL"].findtext(f"{D}href") == href
+        assert f"{D}principal" in [child.tag for child in found[f"{D}resourcetype"]]
+    dav.principal = ALICE
+
+
+def test_what_is_supported(dav: Client) -> None:
+    dav.put("a")
+    reports = [
+        dav.find(path, f"{D}supported-report-set").prop(href, f"{D}supported-report-set")
+        for path, href in (("", f"{HOME}/"), ("a", f"{HOME}/a"), ("/dav/", "/dav/"))
+    ]
+    assert [[one.tag for one in report.iter(f"{D}sync-collection")] for report in reports] == [
+        [f"{D}sync-collection"],
+        [],
+        [],
+    ]
+    methods = dav.find("a", f"{D}supported-method-set").prop(f"{HOME}/a", f"{D}supported-method-set")
+    assert ", ".join(one.get("name") for one in methods) == dav("OPTIONS", "a").headers["Allow"]
+    live = dav.find("a", f"{D}supported-live-property-set").prop(f"{HOME}/a", f"{D}supported-live-property-set")
+    assert {one[0][0].tag for one in live} == set(LIVE_OF[Kind.RESOURCE])
+
+
+def test_sync_token_is_what_a_report_would_give(dav: Client) -> None:
+    dav.mkcol("c")
+    dav.put("c/a")
+    for path, href in (("", f"{HOME}/"), ("c", f"{HOME}/c/")):
+        assert dav.find(path, f"{D}sync-token").text(href, f"{D}sync-token") == token_of(dav.sync(path))
+    assert f"{D}sync-token" in dav.find("c/a", f"{D}sync-token").props(f"{HOME}/c/a", 404)
+
+
+def test_modseq_rises_with_every_change(dav: Client) -> None:
+    dav.put("a")
+    first = int(dav.find("a", f"{C}modseq").text(f"{HOME}/a", f"{C}modseq"))
+    etag = dav("GET", "a").headers["ETag"]
+    dav.patch("a", setting("<x:p/>"))
+    assert int(dav.find("a", f"{C}modseq").text(f"{HOME}/a", f"{C}modseq")) > first
+    assert dav("GET", "a").headers["ETag"] == etag
+
+
+# PROPPATCH
+
+
+def test_set_and_remove_in_document_order(dav: Client) -> None:
+    dav.put("a")
+    answer = dav.patch("a", setting("<x:p>1</x:p><x:q/>"), removing("<x:p/>"), setting("<x:q>2</x:q>"))
+    assert answer.status == 207
+    assert set(answer.props(f"{HOME}/a")) == {"{urn:x}p", "{urn:x}q"}
+    found = dav.find("a", "{urn:x}p", "{urn:x}q")
+    assert set(found.props(f"{HOME}/a", 404)) == {"{urn:x}p"}
+    assert found.text(f"{HOME}/a", "{urn:x}q") == "2"
+    assert dav.patch("a", removing("<x:never/>")).props(f"{HOME}/a") != {}
+
+
+@pytest.mark.parametrize("name", sorted(PROTECTED))
+def test_protected_properties_fail_with_all_others(dav: Client, name: str) -> None:
+    dav.put("a")
+    namespace, _, local = name[1:].partition("}")
+    for instruction in (setting, removing):
+        protected = f'<y:{local} xmlns:y="{namespace}"/>'
+        answer = dav.patch("a", setting("<x:p>1</x:p>"), instruction(protected))
+        assert answer.status == 207
+        assert set(answer.props(f"{HOME}/a", 403)) == {name}
+        assert set(answer.props(f"{HOME}/a", 424)) == {"{urn:x}p"}
+        assert answer.xml.find(f".//{D}error/{D}cannot-modify-protected-property") is not None
+    assert set(dav.find("a", "{urn:x}p").props(f"{HOME}/a", 404)) == {"{urn:x}p"}
+
+
+def test_displayname_is_the_clients(dav: Client) -> None:
+    dav.mkcol("c")
+    dav.patch("c", setting("<D:displayname>Über</D:displayname>"))
+    assert dav.find("c", f"{D}displayname").text(f"{HOME}/c/", f"{D}displayname") == "Über"
+    assert f"{D}displayname" in dav("PROPFIND", "c", Depth="0").props(f"{HOME}/c/")
+
+
+def test_xml_values_are_kept(dav: Client) -> None:
+    dav.put("a")
+    value = '<x:p xml:lang="de">text<y:q xmlns:y="urn:y" a="1">&lt;&amp;</y:q> tail <z xmlns=""/></x:p>'
+    assert dav.patch("a", setting(value)).status == 207
+    found = dav.find("a", "{urn:x}p").prop(f"{HOME}/a", "{urn:x}p")
+    assert found.get("{http://www.w3.org/XML/1998/namespace}lang") == "de"
+    assert "".join(found.itertext()) == "text<& tail "
+    assert [(child.tag, dict(child.attrib)) for child in found] == [("{urn:y}q", {"a": "1"}), ("z", {})]
+
+
+def test_too_many_properties(tmp_path: Path) -> None:
+    dav = Client(tmp_path, limits=Limits(properties_per_node=2))
+    dav.put("a")
+    answer = dav.patch("a", setting("<x:p/><x:q/><x:r/>"))
+    assert set(answer.props(f"{HOME}/a", 422)) == {"{urn:x}p", "{urn:x}q", "{urn:x}r"}
+    dav.close()
+
+
+def test_proppatch_of_nothing(dav: Client) -> None:
+    dav.put("a")
+    assert dav.patch("missing", setting("<x:p/>")).status == 404
+    for body in (
+        "",
+        "<x/>",
+        '<D:propertyupdate xmlns:D="DAV:"/>',
+        '<D:propertyupdate xmlns:D="DAV:"><D:set/></D:propertyupdate>',
+    ):
+        assert dav("PROPPATCH", "a", body).status == 400
+
+
+def test_hrefs_have_one_form(dav: Client) -> None:
+    dav.mkcol("%63")
+    dav.put("c/%41 b".replace(" ", "%20"))
+    for path in (HOME, f"{HOME}/", "http://dav.example/dav/store/alice/", "/dav/store/%61lice/"):
+        answer = dav("PROPFIND", path, prop_body(f"{D}getetag"), Depth="infinity")
+        assert answer.hrefs() == [f"{HOME}/", f"{HOME}/c/", f"{HOME}/c/A%20b"]

@@ -78,7 +78,21 @@ class Executor:
             self._folder.spelling.assign(action.path)
         if action.verb in (Verb.MOVE_LOCAL, Verb.SET_ASIDE, Verb.COMPARE):
             self._folder.spelling.assign(action.other)
+        if action.verb in (Verb.MOVE_LOCAL, Verb.DELETE_LOCAL, Verb.DOWNLOAD):
+            self._unsettle(action.path)
         return action
+
+    def _unsettle(self, path: str) -> None:
+        """Write down that what is here is about to change without a person's doing.
+
+        If the run ends before the outcome is written down, and the server meanwhile gets back what it had (its tag
+        too), then what this run did must not pass for an edit or a deletion made here.
+        """
+        with self._state.transaction():
+            for inner in self._view.agreed.walk(path):
+                agreed = self._view.agreed.rows[inner]
+                if not agreed.folder and agreed.etag:
+                    self._state.agree(inner, agreed._replace(etag=""))
 
     def _is_taken(self, path: str) -> bool:
         trees = (self._view.local, self._view.remote, self._view.agreed)

@@ -90,10 +90,10 @@ class Store:
                 self.gone.pop(path, None)
 
     def changed_since(self, path: str, number: int, *, infinite: bool) -> list[tuple[int, str]]:
-        """Return what a report tells, oldest first."""
+        """Return what a report tells, oldest first. Since -1: all that is there, and nothing that was."""
         inside = f"{path}/" if path else ""
         rows = [(node.changed, other) for other, node in self.nodes.items()]
-        rows += [(at, other) for other, at in self.gone.items() if number]
+        rows += [(at, other) for other, at in self.gone.items() if number >= 0]
         below = [(at, other) for at, other in rows if at > number and other.startswith(inside) and other != path]
         return sorted(row for row in below if infinite or "/" not in row[1][len(inside) :])
 
@@ -203,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
             return 403, {}, b'<D:error xmlns:D="DAV:"><D:sync-traversal-supported/></D:error>'
         if token and int(token) < self.store.floor:
             return 403, {}, b'<D:error xmlns:D="DAV:"><D:valid-sync-token/></D:error>'
-        changes = self.store.changed_since(path, int(token or 0), infinite=infinite)
+        changes = self.store.changed_since(path, int(token or -1), infinite=infinite)
         rest = changes[self.store.page :] if self.store.page else []
         changes = changes[: len(changes) - len(rest)]
         last = changes[-1][0] if rest else self.store.number

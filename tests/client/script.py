@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from davstore.client.spelling import RESERVED
+
 NAMES = [
     "a",
     "b",
@@ -79,7 +81,9 @@ class Script:
             budget -= getattr(self, f"_{verb}")(root, budget) or 0
 
     def _paths(self, root: Path, *, folders: bool | None = None) -> list[Path]:
-        return sorted(path for path in root.rglob("*") if folders is None or path.is_dir() == folders)
+        """What a person sees: no files in the making, which a killed device leaves."""
+        paths = (path for path in root.rglob("*") if not RESERVED.fullmatch(path.name))
+        return sorted(path for path in paths if folders is None or path.is_dir() == folders)
 
     def _pick(self, paths: list[Path]) -> Path | None:
         return self._random.choice(paths) if paths else None

@@ -17,6 +17,7 @@ from davstore.dav.request import Request
 from davstore.errors import InfiniteDepth, NotFound, UnsupportedReport
 from davstore.middleware.sync_gate import QUERY, answered
 from davstore.middleware.xml_body import read_xml
+from davstore.model.conditions import NONE
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.protocol import propfind, reports, sync_token
@@ -45,6 +46,7 @@ def answer_options(request: Request) -> Iterable[bytes]:
 def _allowed(request: Request) -> tuple[str, ...]:
     place = request.place
     if isinstance(place, Fixed):
+        _judge_if(request)
         return ALLOWED[place.kind]
     try:
         top = reading.describe(request.context, place, read_if(request), depth=0).top
@@ -60,6 +62,7 @@ def answer_get(request: Request) -> Iterable[bytes]:
     request.refuse_body()
     place = request.place
     if isinstance(place, Fixed):
+        _judge_if(request)
         return _send_names(request, [f"{name}/" for name in place.members])
     conditions = read_conditions(request)
     content = reading.open_resource(request.context, place, conditions)
@@ -102,6 +105,7 @@ def _write_tree(request: Request, path: Path, question: PropFind, answer: Multis
 
 def _write_fixed(request: Request, place: Fixed, question: PropFind, answer: Multistatus, *, depth: int | None) -> None:
     """Tell of a fixed collection and its members; the only member that is not fixed itself is the store."""
+    _judge_if(request)
     if depth is None:
         raise InfiniteDepth("a store lies beneath")
     below = [(*place.segments, name) for name in place.members] if depth else []
@@ -128,8 +132,7 @@ def answer_report(request: Request) -> Iterable[bytes]:
     path = request.place
     if isinstance(path, Fixed):
         raise UnsupportedReport("no store keeps this collection")
-    if request.header("IF") is not None:  # no reader gains by a report and a condition in one snapshot
-        reading.describe(request.context, path, read_if(request), depth=0)
+    _judge_if(request)  # nobody gains by a report and a condition in one snapshot
     token = sync_token.parse(query.token) if query.token else None
     question = PropFind(propfind.Kind.PROP, query.names)
     changes = syncing.changes_since(
@@ -147,6 +150,13 @@ def answer_report(request: Request) -> Iterable[bytes]:
     parts = send_multistatus(request.environ, write)
     answered(request.environ, given, truncated=changes.truncated)
     return parts
+
+
+def _judge_if(request: Request) -> None:
+    """Raise PreconditionFailed unless an `If` list holds, for answers that no store call with conditions makes."""
+    conditions = read_if(request)
+    if conditions is not NONE:
+        reading.describe(request.context, Path(request.principal.user.name), conditions, depth=0)
 
 
 def _hrefs(request: Request) -> Hrefs:

@@ -28,9 +28,8 @@ from davstore.model.paths import Path
 from davstore.protocol import mkcol, names, proppatch
 from davstore.protocol.elements import empty
 from davstore.protocol.headers import parse_depth, parse_overwrite
-from davstore.protocol.hrefs import render_href
 from davstore.protocol.multistatus import PropStat
-from davstore.store import moving, writing
+from davstore.store import moving, reading, writing
 from davstore.store.writing import NewContent
 
 _XML_TYPES = ("application/xml", "text/xml")
@@ -92,11 +91,11 @@ def answer_proppatch(request: Request) -> Iterable[bytes]:
             request.context, request.path, possible, read_conditions(request), refused=_refused(changed)
         )
     except PropertiesRefused as error:
-        href = render_href(request.target.segments, request.target.slash).encode()
+        resource = reading.describe(request.context, request.path, depth=0).top  # for its href
         groups = group_by_row(_with_dependent(changed, error))
     else:
-        href = Hrefs(places.store_root(request.principal)).of(resource)
         groups = [PropStat(HTTPStatus.OK, b"".join(map(empty, changed)))]
+    href = Hrefs(places.store_root(request.principal)).of(resource)
     return send_multistatus(request.environ, lambda answer: answer.propstats(href, groups))
 
 

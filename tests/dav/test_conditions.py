@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.dav.client import HOME, Client, setting, token_of
+from tests.dav.client import HOME, Client, setting, sync_body, token_of
 
 
 def test_if_none_match_star_makes_and_never_replaces(dav: Client) -> None:
@@ -106,3 +106,13 @@ def test_a_token_guards_its_own_collection_only(dav: Client) -> None:
     assert dav("PUT", "c/a", b"1", If=f"<{HOME}/d/> (<{token}>)").status == 412
     assert dav("PUT", "c/a", b"1", If=f"(<{token}>)").status == 412
     assert dav("PUT", "c/a", b"1", If="</dav/store/alice/c/> (<urn:davstore:sync:1.x>)").status == 412
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PROPFIND", "OPTIONS", "REPORT"])
+def test_the_guard_holds_where_no_store_is_asked(dav: Client, method: str) -> None:
+    guard = f"<{HOME}/> (<{token_of(dav.sync())}>)"
+    body = sync_body() if method == "REPORT" else ""
+    path = "" if method == "REPORT" else "/dav/"
+    assert dav(method, path, body, If=guard, Depth="0").status in (200, 207)
+    dav.put("a")
+    assert dav(method, path, body, If=guard, Depth="0").status == 412

@@ -213,6 +213,12 @@ def test_protected_properties_fail_with_all_others(dav: Client, name: str) -> No
     assert set(dav.find("a", "{urn:x}p").props(f"{HOME}/a", 404)) == {"{urn:x}p"}
 
 
+def test_a_refused_change_names_the_collection_as_ever(dav: Client) -> None:
+    dav.mkcol("c")
+    for path in ("c", "c/"):
+        assert dav.patch(path, setting("<D:getetag/>")).hrefs() == [f"{HOME}/c/"]
+
+
 def test_displayname_is_the_clients(dav: Client) -> None:
     dav.mkcol("c")
     dav.patch("c", setting("<D:displayname>Über</D:displayname>"))

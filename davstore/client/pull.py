@@ -78,7 +78,10 @@ class Pull:
         if scope.infinite and error.status in NO_INFINITE:
             return scope._replace(infinite=False)
         if not path:
-            raise Stop(NETWORK if error.status >= 500 else USAGE, f"{self._remote.url} cannot be synchronised: {error}")
+            raise Stop(
+                NETWORK if error.status in (500, 502, 504) else USAGE,
+                f"{self._remote.url} cannot be synchronised: {error}",
+            )
         self.skipped[path] = str(error)
         return None
 

@@ -50,6 +50,8 @@ class Store:
     gone: dict[str, int] = field(default_factory=dict)
     floor: int = 0
     requests: list[tuple[str, str]] = field(default_factory=list)
+    modes: list[str] = field(default_factory=list)
+    """The Sync-Context of each report."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     number: int = 0
@@ -119,6 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         store.before(self.command, path)
         with store.lock:
             store.requests.append((self.command, path))
+            store.modes += [self.headers.get("Sync-Context", "")] * (self.command == "REPORT")
             expected = "Basic " + base64.b64encode(b"user:password").decode()
             if self.headers.get("Authorization") != expected:
                 status, headers, content = 401, {"WWW-Authenticate": "Basic"}, b""

@@ -1,0 +1,75 @@
+"""The command as a script calls it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from davstore.cli.sync import sync
+from tests.client.devices import read_tree
+from tests.client.foreign import Store, serve
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def call(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (tmp_path / "password").write_text("password\n")
+    (tmp_path / "folder").mkdir()
+    with serve(store) as url:
+
+        def call(*words: str, password: str = "password") -> Result:
+            command = [url, str(tmp_path / "folder"), "--user", "user", "--password-file", str(tmp_path / password)]
+            return CliRunner().invoke(sync, [*command, *words], catch_exceptions=False)
+
+        yield call
+
+
+def test_once(call, store: Store, tmp_path: Path) -> None:
+    (tmp_path / "folder" / "a.txt").write_bytes(b"a")
+    done = call("--once")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "upload: 1\n", "")
+    assert store.tree() == {"a.txt": b"a"}
+    assert list((tmp_path / "state" / "davstore" / "sync").iterdir())
+
+
+def test_dry_run_changes_nothing(call, store: Store, tmp_path: Path) -> None:
+    (tmp_path / "folder" / "a.txt").write_bytes(b"a")
+    store.write("b.txt", b"b")
+    told = call("--dry-run")
+    assert told.exit_code == 0
+    assert told.stdout.splitlines() == ["upload: a.txt", "download: b.txt"]
+    assert store.tree() == {"b.txt": b"b"}
+    assert read_tree(tmp_path / "folder") == {"a.txt": b"a"}
+    assert call("--once").exit_code == 0
+    assert store.tree() == read_tree(tmp_path / "folder") == {"a.txt": b"a", "b.txt": b"b"}
+
+
+def test_a_mode_is_told(call, store: Store) -> None:
+    assert call("--once", "--manual").exit_code == 0
+    assert call("--once").exit_code == 0
+    assert store.modes == ["mode=manual", "mode=automatic"]
+
+
+def test_no_password_is_a_wrong_call(call) -> None:
+    assert call("--once", password="absent").exit_code == 2
+
+
+def test_names_cannot_command_the_terminal(call, tmp_path: Path) -> None:
+    (tmp_path / "folder" / "a\x1b[31m\n.txt").write_bytes(b"a")
+    assert call("--dry-run").stdout == "upload: a\\x1b[31m\\n.txt\n"
+
+
+def test_force_takes_a_replaced_folder_for_a_new_device(call, store: Store, tmp_path: Path) -> None:
+    store.write("a.txt", b"a")
+    assert call("--once").exit_code == 0
+    (tmp_path / "folder").rename(tmp_path / "away")
+    assert call("--once").exit_code == 3
+    assert call("--once", "--force").exit_code == 0
+    assert store.tree() == read_tree(tmp_path / "folder") == {"a.txt": b"a"}

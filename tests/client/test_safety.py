@@ -1,0 +1,204 @@
+"""What a device refuses to do, what it says, and the status it ends with (DECISIONS 36)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from davstore.client.device import accept_root, open_state
+from davstore.client.folder import Folder
+from tests.client.devices import Device, read_tree
+from tests.client.foreign import Store, serve
+
+FILES = {f"f{number}.txt": f"content {number}".encode() for number in range(10)}
+POLICY = (
+    '<D:error xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><C:{condition}><C:decided-by>provider</C:decided-by>'
+    "<C:rule>no-sync-at-night</C:rule><C:allowed-modes><C:mode>manual</C:mode></C:allowed-modes></C:{condition}></D:error>"
+)
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def device(tmp_path: Path, store: Store):
+    with serve(store) as url:
+        device = Device(url, tmp_path / "folder", tmp_path / "state")
+        for path, content in FILES.items():
+            device.write(path, content)
+        yield device
+
+
+@pytest.fixture
+def in_step(device: Device) -> Device:
+    assert device.sync() == 0
+    return device
+
+
+def files(store: Store) -> dict[str, bytes | None]:
+    return store.tree()
+
+
+@pytest.mark.parametrize("count", [6, 10])
+def test_more_than_half_deleted_here_stops(in_step: Device, store: Store, count: int) -> None:
+    for path in list(FILES)[:count]:
+        (in_step.root / path).unlink()
+    assert in_step.sync() == 3
+    assert files(store) == FILES
+    assert in_step.sync(force=True) == 0
+    assert len(files(store)) == 10 - count
+
+
+def test_more_than_half_deleted_on_the_server_stops(in_step: Device, store: Store) -> None:
+    for path in list(FILES)[:6]:
+        store.remove(path)
+    assert in_step.sync() == 3
+    assert read_tree(in_step.root) == FILES
+    assert in_step.sync(force=True) == 0
+    assert len(read_tree(in_step.root)) == 4
+
+
+def test_half_deleted_is_carried_out(in_step: Device, store: Store) -> None:
+    for path in list(FILES)[:5]:
+        (in_step.root / path).unlink()
+    assert in_step.sync() == 0
+    assert len(files(store)) == 5
+
+
+def test_a_missing_root_stops(in_step: Device, store: Store) -> None:
+    shutil.rmtree(in_step.root)
+    assert in_step.sync() == 3
+    assert not in_step.root.exists()
+    assert files(store) == FILES
+
+
+def test_a_replaced_root_stops(in_step: Device, store: Store) -> None:
+    in_step.root.rename(in_step.root.with_name("away"))
+    in_step.root.mkdir()
+    assert in_step.sync() == 3
+    assert files(store) == FILES
+
+
+def test_a_replaced_root_that_is_accepted_deletes_nothing(in_step: Device, store: Store) -> None:
+    in_step.root.rename(in_step.root.with_name("away"))
+    in_step.write("new.txt", b"new")
+    with open_state(in_step.url, in_step.root, in_step.states) as state:
+        accept_root(Folder(in_step.root), state, in_step.said.append)
+    assert in_step.sync() == 0
+    assert read_tree(in_step.root) == files(store) == {**FILES, "new.txt": b"new"}
+
+
+def test_the_state_is_never_inside_the_folder(device: Device) -> None:
+    device.states = device.root / "state"
+    assert device.sync() == 2
+    assert set(read_tree(device.root)) == set(FILES)
+
+
+def test_nothing_but_files_of_the_user_is_in_the_folder(in_step: Device) -> None:
+    assert {path.name for path in in_step.root.iterdir()} == set(FILES)
+
+
+def test_one_folder_has_one_run_at_a_time(device: Device) -> None:
+    with open_state(device.url, device.root, device.states):
+        assert device.sync() == 2
+
+
+def test_links_and_special_files_are_skipped_loudly(in_step: Device, store: Store) -> None:
+    (in_step.root / "link").symlink_to(in_step.root / "f0.txt")
+    os.mkfifo(in_step.root / "pipe")
+    in_step.write("after.txt", b"after")
+    assert in_step.sync() == 1
+    assert {"link: left out: a symbolic link", "pipe: left out: neither file nor folder"} <= set(in_step.said)
+    assert files(store) == {**FILES, "after.txt": b"after"}
+
+
+def test_a_file_replaced_by_a_link_is_not_deleted_on_the_server(in_step: Device, store: Store) -> None:
+    (in_step.root / "f0.txt").unlink()
+    (in_step.root / "f0.txt").symlink_to("f1.txt")
+    assert in_step.sync() == 1
+    assert files(store) == FILES
+
+
+def test_nothing_is_written_through_a_link_to_a_folder(in_step: Device, store: Store, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    store.write("d", None)
+    assert in_step.sync() == 0
+    (in_step.root / "d").rmdir()
+    (in_step.root / "d").symlink_to(outside)
+    store.write("d/secret", b"x")
+    assert in_step.sync() == 1
+    assert not any(outside.iterdir())
+
+
+def test_a_name_that_is_not_unicode_is_skipped_loudly(in_step: Device, store: Store) -> None:
+    Path(os.fsdecode(os.fsencode(in_step.root) + b"/\xff")).write_bytes(b"x")
+    assert in_step.sync() == 1
+    assert files(store) == FILES
+
+
+def test_wrong_credentials(device: Device) -> None:
+    device.credentials = ("user", "wrong")
+    assert device.sync() == 5
+
+
+def test_no_server(device: Device) -> None:
+    device.url = "http://127.0.0.1:9/files/"
+    assert device.sync() == 6
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "http:///x", "http://u:p@127.0.0.1/", "http://127.0.0.1/a/../b/"])
+def test_a_url_that_cannot_be(device: Device, url: str) -> None:
+    device.url = url
+    assert device.sync() == 2
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_url_without_a_collection(device: Device, store: Store, status: int) -> None:
+    store.answer = lambda method, path: (status, {}, b"")
+    assert device.sync() == 2
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [("sync-allowed", 403), ("sync-scope-allowed", 403), ("automatic-sync-enabled", 409), ("sync-window-open", 503)],
+)
+def test_the_policy_is_obeyed_and_quoted(device: Device, store: Store, condition: str, status: int) -> None:
+    body = POLICY.format(condition=condition).encode()
+    store.answer = lambda method, path: (status, {"Content-Type": "application/xml"}, body)
+    assert device.sync() == 4
+    assert condition in device.said[-1]
+    assert "no-sync-at-night" in device.said[-1]
+    assert "provider" in device.said[-1]
+    assert files(store) == {}
+
+
+def test_an_interval_is_told_with_the_time_to_come_again(device: Device, store: Store) -> None:
+    body = POLICY.format(condition="sync-interval-respected").encode()
+    store.answer = lambda method, path: (429, {"Retry-After": "90"}, body)
+    assert device.sync() == 4
+    assert "90 s" in device.said[-1]
+
+
+def test_a_busy_server_is_waited_for(device: Device, store: Store) -> None:
+    waited: list[float] = []
+    answers = iter([(503, {"Retry-After": "7"}, b""), (429, {"Retry-After": "8"}, b"")])
+    store.answer = lambda method, path: next(answers, None)
+    device.pause = waited.append
+    assert device.sync() == 0
+    assert waited == [7, 8]
+    assert files(store) == FILES
+
+
+def test_a_file_that_the_server_refuses_does_not_keep_the_others(device: Device, store: Store) -> None:
+    store.answer = lambda method, path: (507, {}, b"") if (method, path) == ("PUT", "f3.txt") else None
+    assert device.sync() == 1
+    assert len(files(store)) == 9
+    store.answer = lambda method, path: None
+    assert device.sync() == 0
+    assert files(store) == FILES

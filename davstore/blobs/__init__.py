@@ -32,6 +32,9 @@ class Staged(Protocol):
     def publish(self) -> None:
         """Make the blob durable under its name; raises DiskFull."""
 
+    def close(self) -> None:
+        """End the writing and leave what was written as it is."""
+
     def discard(self) -> None:
         """Forget what was written, published or not; never raises."""
 

@@ -103,16 +103,17 @@ class LocalStaged:
             if fresh:
                 _sync_directory(directory.parent)
                 _sync_directory(directory.parent.parent)
-        self._close()
+        self.close()
 
     def discard(self) -> None:
         """Delete the file wherever it is by now."""
-        self._close()
+        self.close()
         for file in (self._file, self._target):
             with contextlib.suppress(OSError):
                 file.unlink(missing_ok=True)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the staged file; the sweeper takes it when it was not published."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

@@ -60,12 +60,20 @@ class Context:
         return value
 
 
+def find_room(unit: Unit, ledger: Ledger, *, now_us: int) -> int | None:
+    """Return the bytes that the quota leaves, beside what is reserved for uploads under way; None without a quota."""
+    if ledger.facts.quota_bytes is None:
+        return None
+    return ledger.facts.quota_bytes - ledger.used_bytes - uploads.sum_reserved(unit, ledger.store_id, now_us=now_us)
+
+
 def require_room(unit: Unit, ledger: Ledger, needed_bytes: int, *, now_us: int) -> None:
-    """Raise QuotaExceeded unless the store has room for more, beside what is promised to uploads under way."""
-    quota = ledger.facts.quota_bytes
-    if quota is None:
-        return
-    taken = ledger.used_bytes + uploads.sum_reserved(unit, ledger.store_id, now_us=now_us)
-    if taken + needed_bytes > quota:
-        grown = ledger.used_bytes - ledger.facts.used_bytes
-        raise QuotaExceeded(used_bytes=ledger.facts.used_bytes, limit_bytes=quota, needed_bytes=needed_bytes + grown)
+    """Raise QuotaExceeded unless the store has room for more. What adds nothing always passes (RFC 4331 §3)."""
+    room = find_room(unit, ledger, now_us=now_us)
+    grown = ledger.used_bytes - ledger.facts.used_bytes
+    if room is not None and needed_bytes > room and needed_bytes + grown > 0:
+        raise QuotaExceeded(
+            used_bytes=ledger.facts.used_bytes,
+            limit_bytes=ledger.facts.quota_bytes or 0,
+            needed_bytes=needed_bytes + grown,
+        )

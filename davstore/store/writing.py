@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from davstore.blobs import Staged
 from davstore.errors import (
     AlreadyExists,
     DavstoreError,
@@ -18,7 +15,6 @@ from davstore.errors import (
     MethodNotAllowed,
     NotFound,
     PropertiesRefused,
-    Unavailable,
     Unprocessable,
 )
 from davstore.metadata import bindings, nodes, properties, uploads
@@ -29,22 +25,12 @@ from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
-from davstore.store.context import Context, require_room
+from davstore.store.context import Context
 from davstore.store.guarding import require, require_parent
-
-BLOCK_BYTES = 1 << 18
-GROWTH_BYTES = 1 << 20
-"""A chunked upload promises itself a megabyte at a time (DECISIONS 15)."""
+from davstore.store.uploading import BLOCK_BYTES, Source, Upload, begin_upload
 
 NOTHING_REFUSED: Mapping[str, DavstoreError] = MappingProxyType({})
 NO_PROPERTIES: Mapping[str, bytes] = MappingProxyType({})
-
-
-class Source(Protocol):
-    """The body of a request. read returns b'' only at its true end, and raises Malformed when it is cut short."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to size bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,63 +79,15 @@ def _read_up_to(stream: Source, wanted: int, length: int | None) -> bytes:
 
 def _put_large(context: Context, path: Path, content: NewContent, first: bytes, conditions: Preconditions) -> Written:
     """Admit cheaply, stream to a staged blob, publish, then write the rows in a unit that checks again."""
-    blob = str(uuid.uuid4())
-    expires_us = context.now_us + context.limits.upload_seconds * 1_000_000
-    promised = GROWTH_BYTES if content.length is None else content.length
 
-    def admit(unit: Unit, ledger: Ledger) -> int:
+    def admit(unit: Unit, ledger: Ledger) -> Upload:
         old, _ = _check_put(unit, ledger, path, conditions)
-        replaced = 0 if old is None else old.length or 0
-        require_room(unit, ledger, promised - replaced, now_us=context.now_us)
-        uploads.reserve(
-            unit, ledger.store_id, blob, reserved_bytes=promised, expires_us=expires_us, now_us=context.now_us
-        )
-        return ledger.store_id
+        replaced_bytes = 0 if old is None else old.length or 0
+        return begin_upload(unit, ledger, context, length=content.length, replaced_bytes=replaced_bytes)
 
-    store_id = context.write(path.store, admit)
-    staged = context.blobs.stage(store_id, blob)
-    try:
-        stored = _stream(context, path, content, first, _Promise(staged, blob, promised))
-        staged.publish()
+    upload = context.write(path.store, admit)
+    with upload.receive(context, content.stream, first) as stored:
         return _put_stored(context, path, stored, content.content_type, conditions)
-    except Unavailable:  # the commit may have happened: the sweeper judges the blob by its row
-        raise
-    except BaseException:
-        staged.discard()
-        with contextlib.suppress(DavstoreError):  # else the promise expires
-            context.write(path.store, lambda unit, ledger: uploads.release(unit, ledger.store_id, blob))
-        raise
-
-
-class _Promise(NamedTuple):
-    staged: Staged
-    blob: str
-    reserved_bytes: int
-
-
-def _stream(context: Context, path: Path, content: NewContent, first: bytes, promise: _Promise) -> Stored:
-    digest = hashlib.sha256()
-    length, reserved, piece = 0, promise.reserved_bytes, first
-    while piece:
-        length += len(piece)
-        if length > reserved:
-            reserved = _grow(context, path, promise.blob, reserved)
-        digest.update(piece)
-        promise.staged.write(piece)
-        wanted = BLOCK_BYTES if content.length is None else min(BLOCK_BYTES, content.length - length)
-        piece = content.stream.read(wanted) if wanted > 0 else b""
-    if content.length is not None and length != content.length:
-        raise Malformed("the body is shorter than its Content-Length")
-    return Stored(None, promise.blob, length, digest.hexdigest())
-
-
-def _grow(context: Context, path: Path, blob: str, reserved: int) -> int:
-    def work(unit: Unit, ledger: Ledger) -> int:
-        require_room(unit, ledger, GROWTH_BYTES, now_us=context.now_us)
-        uploads.grow(unit, ledger.store_id, blob, reserved + GROWTH_BYTES)
-        return reserved + GROWTH_BYTES
-
-    return context.write(path.store, work)
 
 
 def _check_put(unit: Unit, ledger: Ledger, path: Path, conditions: Preconditions) -> tuple[Resource | None, int]:

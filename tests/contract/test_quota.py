@@ -9,7 +9,8 @@ import pytest
 from davstore.errors import QuotaExceeded
 from davstore.metadata import stores, uploads
 from davstore.store import writing
-from davstore.store.writing import GROWTH_BYTES, NewContent
+from davstore.store.uploading import GROWTH_BYTES
+from davstore.store.writing import NewContent
 from tests.contract.house import House, count_rows
 
 
@@ -125,3 +126,21 @@ def test_a_chunked_upload_reserves_by_the_megabyte_and_stops_at_the_quota(house:
         writing.put(house.context, house.at("y"), NewContent(endless, None, None))
     assert endless.tell() < 4 * GROWTH_BYTES
     assert (house.names(), house.blob_files, count_rows(house, ["upload"])) == ([], [], {"upload": 0})
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_large_body_of_equal_length_passes_at_zero_available(house: House, chunked: bool) -> None:
+    """RFC 4331 §3: what adds nothing needs no room, whether its length is known or not."""
+    house.add_store("narrow", quota_bytes=2_000)
+    house.put("x", b"x" * 2_000)
+    house.put("x", b"y" * 2_000, chunked=chunked)
+    assert house.get("x") == b"y" * 2_000
+    with pytest.raises(QuotaExceeded):
+        house.put("x", b"z" * 2_001, chunked=chunked)
+    assert house.get("x") == b"y" * 2_000
+
+
+def test_a_chunked_upload_that_fits_needs_no_megabyte(house: House) -> None:
+    house.add_store("narrow", quota_bytes=2_000)
+    house.put("x", b"x" * 1_900, chunked=True)
+    assert house.facts.used_bytes == 1_900

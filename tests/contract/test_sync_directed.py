@@ -378,3 +378,17 @@ def test_the_server_pages_by_itself(build: Callable[..., House]) -> None:
 def test_the_current_token_is_the_complete_one(house: House) -> None:
     house.mkcol("a")
     assert syncing.current_token(house.facts, ("a",)) == house.report("a").token
+
+
+def test_a_token_of_one_level_is_good_for_the_other(house: House) -> None:
+    """RFC 6578 §3.3: one sequence for the tree, so a token says nothing of the level it was got at."""
+    house.mkcol("c")
+    shallow = house.report(level=Level.ONE).token
+    deep = house.report(level=Level.INFINITE).token
+    house.put("c/x")
+    house.put("y")
+    assert told(house.report(token=shallow, level=Level.INFINITE)) == ["+c/x", "+y"]
+    assert told(house.report(token=deep, level=Level.ONE)) == ["+y"]
+    page = house.report(token=deep, level=Level.INFINITE, limit=1)
+    assert told(page) == ["+c/x"]
+    assert told(house.report(token=page.token, level=Level.ONE)) == ["+y"]

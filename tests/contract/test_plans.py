@@ -1,0 +1,55 @@
+"""No statement of a request scans a store: SQLite's plans, read (docs/adr/0003)."""
+
+from __future__ import annotations
+
+import pytest
+
+from davstore.metadata import bindings, changes, history, nodes, properties, stores, uploads
+from davstore.metadata.unit import Statement
+from tests.contract.house import House
+
+MODULES = (bindings, changes, history, nodes, properties, stores, uploads)
+WHOLE_BY_INTENT = {
+    "_OWNERS",
+    "_BLOBS",
+    "_UPLOADING",
+    "_RESERVED",
+    "_EXPIRE",
+    "_OLD_ENOUGH",
+    "_FORGET_INSTANTS",
+    "_CREATE",
+}
+"""The sweeper's and the upload table's: they read all of a small table, or of a store, because that is the question."""
+
+STATEMENTS = {
+    f"{module.__name__.rpartition('.')[2]}.{name}": statement
+    for module in MODULES
+    for name, statement in vars(module).items()
+    if isinstance(statement, Statement) and name not in WHOLE_BY_INTENT
+}
+FIRST_COLUMN_ONLY = ("(store_id=?)", "SCAN binding", "SCAN node", "SCAN gone", "SCAN body", "SCAN property")
+
+
+def _plan(house: House, statement: Statement) -> list[str]:
+    text, _ = statement.on(house.database.dialect)
+    engine = house.database.engine()
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        return [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {text}", _Any())]
+
+
+class _Any(dict[str, object]):
+    def __missing__(self, name: str) -> object:
+        return "[1]" if name in ("ids", "ps") else 1
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_an_index_is_searched_by_more_than_the_store(sqlite_house: House, name: str) -> None:
+    plan = _plan(sqlite_house, STATEMENTS[name])
+    assert not [step for step in plan for bad in FIRST_COLUMN_ONLY if bad in step or "BLOOM" in step]
+
+
+def test_a_long_path_too(sqlite_house: House) -> None:
+    plan = _plan(sqlite_house, bindings._resolving(bindings.HOP))
+    assert not [step for step in plan for bad in FIRST_COLUMN_ONLY if bad in step]

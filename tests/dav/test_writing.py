@@ -99,7 +99,6 @@ def test_last_modified_only_rises(dav: Client) -> None:
 def test_names_survive(dav: Client, name: str) -> None:
     dav.mkcol("c")
     dav.put(name, b"here")
-    assert dav.names()[-1 if dav.names()[0] == "c/" else 0]
     (href,) = (href for href in dav("PROPFIND", "", Depth="1").hrefs() if href not in (f"{HOME}/", f"{HOME}/c/"))
     assert dav("GET", href).body == b"here"
     assert dav("MOVE", name, Destination=f"{HOME}/c/{name}").status == 201

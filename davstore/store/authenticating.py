@@ -11,6 +11,7 @@ import hmac
 import ipaddress
 import re
 import secrets
+from functools import lru_cache
 
 from davstore.errors import Throttled, Unauthenticated
 from davstore.metadata import principals
@@ -110,6 +111,7 @@ class Authenticator:
         return found is not None and hmac.compare_digest(self._verified.get(found.user.id, b""), mark)
 
 
+@lru_cache(maxsize=4096)
 def _throttle_keys(name: str | None, address: str) -> list[str]:
     """Return what failures are counted by: the account, whether it exists or not, and the /24 or /64 of the client."""
     keys = [] if name is None else [f"account {hashlib.sha256(name.encode()).hexdigest()}"]

@@ -82,7 +82,6 @@ Index(
     sqlite_where=text("body_id IS NOT NULL"),
     postgresql_where=text("body_id IS NOT NULL"),
 )
-Index("node_resource", node.c.store_id, node.c.resource_id)
 
 KIND_COLLECTION, KIND_RESOURCE = 0, 1
 

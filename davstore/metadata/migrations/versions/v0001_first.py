@@ -20,7 +20,6 @@ STATISTICS = {
     ("binding", "binding_moved"): "100 10 1",
     ("node", "node"): "1000000 100000 1",
     ("node", "node_body"): "1000000 100000 1",
-    ("node", "node_resource"): "1000000 100000 1",
     ("gone", "gone"): "1000000 100000 100 2 1",
     ("gone", "gone_tops"): "100000 10000 1",
     ("gone", "gone_unmapped"): "1000000 100000 10",
@@ -161,7 +160,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("body_id IS NOT NULL"),
         postgresql_where=sa.text("body_id IS NOT NULL"),
     )
-    op.create_index("node_resource", "node", ["store_id", "resource_id"], unique=False)
     op.create_table(
         "outbox",
         sa.Column("store_id", sa.BigInteger(), nullable=False),

@@ -12,8 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.samples import SAMPLES
+
 SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 """Nobody pulls the plug of a test: what is promised about power is promised by PostgreSQL's own defaults."""
+
+
+def pytest_report_header() -> str:
+    """Say which corpus the devices keep in step."""
+    return f"corpus: {SAMPLES if SAMPLES.is_dir() else f'a small generated one, there is no {SAMPLES}'}"
 
 
 class PostgreSQLServer:

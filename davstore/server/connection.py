@@ -8,6 +8,7 @@ read into memory. Slow clients are not yet held off here: put a proxy in front w
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import re
 import socket
@@ -21,6 +22,8 @@ from davstore.server.bodies import Body, ChunkedBody, CountedBody
 
 DRAIN_BYTES = 65_536
 """An unread body up to this size costs less to read and drop than a new connection."""
+JOINED_BYTES = 65_536
+"""A larger part is sent by itself: copying it costs more than a packet."""
 DRAIN_SECONDS = 2.0
 """How long the rest of a refused upload is read away, so that the client sees the answer and not a reset."""
 
@@ -36,6 +39,8 @@ class StrictRequest(server.HTTPRequest):
     """One request and its answer."""
 
     body: Body
+    _head = b""
+    """The head of the answer until its first part comes."""
 
     def read_request_line(self) -> bool:
         """Read the request line; the raw target stays in `uri` (REQUEST_URI)."""
@@ -103,6 +108,7 @@ class StrictRequest(server.HTTPRequest):
         try:
             self.server.gateway(self).respond()
             self.ensure_headers_sent()
+            self._send_head()
             if self.chunked_write:
                 self.conn.wfile.write(b"0\r\n\r\n")
         finally:
@@ -123,7 +129,26 @@ class StrictRequest(server.HTTPRequest):
         """Send the head of the answer; say `close` when the rest of the request was not read."""
         if not (self.body.whole or self._drained()):
             self.close_connection = True
-        super().send_headers()
+        wire, self.conn.wfile = self.conn.wfile, io.BytesIO()
+        try:
+            super().send_headers()
+            self._head = self.conn.wfile.getvalue()
+        finally:
+            self.conn.wfile = wire
+
+    def write(self, chunk: bytes) -> None:
+        """Send a part of the answer; the first small one leaves together with the head: one packet, one waking."""
+        if self.chunked_write or len(chunk) > JOINED_BYTES:
+            self._send_head()
+            super().write(chunk)
+        else:
+            head, self._head = self._head, b""
+            self.conn.wfile.write(head + chunk)
+
+    def _send_head(self) -> None:
+        head, self._head = self._head, b""
+        if head:
+            self.conn.wfile.write(head)
 
     def _drained(self) -> bool:
         """Read and drop the rest of a small body; False when the connection has to go instead."""

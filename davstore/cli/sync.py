@@ -85,10 +85,10 @@ def _sync(
         show = _Show(verbose=verbose)
         run = Run(state.copy() if dry_run else state, Folder(root), remote, device, force=force, say=_say)
         run.tell, run.begin = show.tell, show.begin
+        if force:
+            devices.accept_root(run.folder, run.state, _say, write=not dry_run)
         if dry_run:
             return _rehearse(run)
-        if force:
-            devices.accept_root(run.folder, state, _say)
         return _run_once(run, show) if once else _repeat(run, show, interval)
 
 

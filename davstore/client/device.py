@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from davstore.client.folder import Folder
@@ -25,7 +26,7 @@ def open_state(url: str, folder: Path, directory: Path) -> Iterator[State]:
     """Open the memory of the pair, alone.
 
     Raises:
-        Stop: (usage) it would lie inside the folder, or another run has it.
+        Stop: (usage) it would lie inside the folder, another run has it, or it is damaged or cannot be written.
     """
     if directory.resolve().is_relative_to(folder):
         raise Stop(USAGE, f"the state would lie in the folder itself: set XDG_STATE_HOME outside {folder}")
@@ -36,21 +37,22 @@ def open_state(url: str, folder: Path, directory: Path) -> Iterator[State]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Stop(USAGE, f"another run keeps {folder} in step just now") from None
-        state = State(directory / f"{stem}.sqlite")
+        file = directory / f"{stem}.sqlite"
         try:
-            yield state
-        finally:
-            state.close()
+            with closing(State(file)) as state:
+                yield state
+        except sqlite3.DatabaseError as cause:
+            raise Stop(USAGE, f"the memory of {folder} cannot be used: {file}: {cause}") from cause
 
 
-def accept_root(folder: Folder, state: State, say: Callable[[str], None]) -> None:
+def accept_root(folder: Folder, state: State, say: Callable[[str], None], *, write: bool = True) -> None:
     """Take a missing or another root for a new device (`--force`): nothing is deleted, both sides are merged."""
     try:
-        folder.check_root(state)
+        folder.check_root(state, write=write)
     except Stop as stop:
         if stop.status != SAFETY:
             raise
         say(f"{stop}: going on as a new device")
         state.forget_all()
         state.drop_facts("root", "root-mark", "traits")
-        folder.check_root(state)
+        folder.check_root(state, write=write)

@@ -48,8 +48,8 @@ class Folder:
 
     # The root
 
-    def check_root(self, state: State) -> None:
-        """Make sure that the root is the one agreed about; on the first run, mark it.
+    def check_root(self, state: State, *, write: bool) -> None:
+        """Make sure that the root is the one agreed about. On the first run make and mark it, if we may write.
 
         The mark is an extended attribute and, where there are none, the device and inode numbers.
 
@@ -62,14 +62,18 @@ class Folder:
         except FileNotFoundError:
             if known:
                 raise Stop(SAFETY, f"the folder {self.root} is missing") from None
+            if not write:
+                return
             self._make_root()
             facts = self.root.stat()
         if not stat.S_ISDIR(facts.st_mode):
             raise Stop(SAFETY if known else USAGE, f"{self.root} is not a folder")
         numbers = f"{facts.st_dev}:{facts.st_ino}"
-        if known is None:
+        if known is None and write:
             state.set_fact("root", numbers)
             state.set_fact("root-mark", self._mark_root())
+        elif known is None:
+            return
         elif (self._read_mark() != mark) if mark else (numbers != known):
             raise Stop(SAFETY, f"{self.root} is not the folder that was synchronised before")
 
@@ -157,13 +161,16 @@ class Folder:
 
     @contextmanager
     def read(self, path: str, expected: Local) -> Iterator[Iterator[bytes]]:
-        """Open the file at path as it was seen. Its chunks have the expected length together, or Changed is raised."""
+        """Open the file at path as it was seen.
+
+        Before the last of its chunks it is looked at again: Changed is raised when it was written to meanwhile.
+        """
         with self.open_folder(parent_of(path)) as handle:
             file = _open_file(handle, self.spelling.local_name(path))
         try:
             if _stamp(os.fstat(file)) != expected.stamp:
                 raise Changed(f"{path} changed meanwhile")
-            yield _chunks(file, expected.stamp.size)
+            yield _chunks(file, expected.stamp)
         finally:
             os.close(file)
 
@@ -296,12 +303,13 @@ def _open_file(handle: int, name: str) -> int:
     return file
 
 
-def _chunks(file: int, size: int) -> Iterator[bytes]:
+def _chunks(file: int, stamp: Stamp) -> Iterator[bytes]:
+    size = stamp.size
     while size:
         chunk = os.read(file, min(CHUNK_BYTES, size))
-        if not chunk:
-            raise Changed("the file became shorter while it was read")
         size -= len(chunk)
+        if not chunk or (not size and _stamp(os.fstat(file)) != stamp):
+            raise Changed("the file changed while it was read")
         yield chunk
 
 

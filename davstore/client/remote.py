@@ -64,8 +64,12 @@ class Remote:
         Raises:
             Stop: (usage) the URL is none that can be synchronised.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        try:
+            parts = urlsplit(url)
+            is_fit = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
+        except ValueError:
+            is_fit = False
+        if not is_fit or parts.query or parts.fragment:
             raise Stop(USAGE, f"{url} is not an http or https URL of a collection")
         if parts.username is not None:
             raise Stop(USAGE, "credentials do not belong into the URL: use --user and --password-file")

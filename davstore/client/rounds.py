@@ -101,9 +101,9 @@ class Run:
 
     def _view(self, *, clean: bool) -> tuple[View, int]:
         """Look at both sides. Return them with the number of places that cannot be synchronised."""
-        self.folder.check_root(self.state)
+        self.folder.check_root(self.state, write=clean)
         self.folder.probe(self.state, write=clean)
-        seen = scan(self.folder, self.state, clean=clean)
+        seen = scan(self.folder, self.state, clean=clean) if clean or self.folder.root.exists() else Scan()
         self._guards = self._take_guards(seen)
         pull = Pull(self.state, self.remote, self.say)
         pull.run()

@@ -99,10 +99,11 @@ class Tree(Generic[Entry]):
 
     def walk(self, path: str) -> Iterator[str]:
         """Yield path, if it is a row, and all paths beneath it, each before its members."""
-        if path in self.rows:
-            yield path
-        for member in self.members(path):
-            yield from self.walk(member)
+        waiting = [path] if path in self.rows else self.members(path)[::-1]
+        while waiting:
+            found = waiting.pop()
+            yield found
+            waiting += reversed(self.members(found))
 
     def members(self, path: str) -> list[str]:
         """Return the paths directly beneath path, by name."""

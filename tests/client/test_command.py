@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,26 @@ def test_dry_run_changes_nothing(call, store: Store, tmp_path: Path) -> None:
     assert read_tree(tmp_path / "folder") == {"a.txt": b"a"}
     assert call("--once").exit_code == 0
     assert store.tree() == read_tree(tmp_path / "folder") == {"a.txt": b"a", "b.txt": b"b"}
+
+
+def test_dry_run_neither_makes_nor_marks_the_folder(call, store: Store, tmp_path: Path) -> None:
+    store.write("a.txt", b"a")
+    assert call("--dry-run").stdout == "download: a.txt\n"
+    assert os.listxattr(tmp_path / "folder") == []
+    (tmp_path / "folder").rmdir()
+    told = call("--dry-run")
+    assert (told.exit_code, told.stdout) == (0, "download: a.txt\n")
+    assert not (tmp_path / "folder").exists()
+
+
+def test_dry_run_shows_what_force_would_do_with_a_replaced_folder(call, store: Store, tmp_path: Path) -> None:
+    store.write("a.txt", b"a")
+    assert call("--once").exit_code == 0
+    (tmp_path / "folder").rename(tmp_path / "away")
+    (tmp_path / "folder").mkdir()
+    assert call("--dry-run").exit_code == 3
+    assert call("--dry-run", "--force").stdout == "download: a.txt\n"
+    assert call("--once").exit_code == 3
 
 
 def test_a_mode_is_told(call, store: Store) -> None:

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from davstore.client.device import open_state
 from davstore.client.folder import Folder
+from davstore.client.scan import scan
 from davstore.client.spelling import Traits
+from davstore.client.stops import Changed
+from davstore.client.tree import Tree
 from tests.client.devices import Device, read_tree
 from tests.client.foreign import Store, serve
 
@@ -208,3 +212,26 @@ def test_a_name_that_no_folder_can_hold_is_left_out_loudly(devices: list[Device]
     store.answer = lambda method, path: (207, {}, body) if method == "REPORT" else None
     assert phone.sync() == 1
     assert "/files/a%2Fb" in phone.said[0]
+
+
+def test_what_is_written_during_an_upload_is_never_mixed_in(devices: list[Device]) -> None:
+    """The first half of the old content and the second half of the new one is nobody's file."""
+    laptop, _ = devices
+    laptop.write("a.bin", b"old" * 1_000_000)
+    with open_state(laptop.url, laptop.root, laptop.states) as state:
+        folder = Folder(laptop.root)
+        folder.probe(state, write=True)
+        seen = scan(folder, state, clean=True).local.rows["a.bin"]
+        with folder.read("a.bin", seen) as chunks:
+            next(chunks)
+            with (laptop.root / "a.bin").open("r+b") as file:
+                file.write(b"new" * 1_000_000)
+            with pytest.raises(Changed):
+                list(chunks)
+
+
+def test_a_tree_of_any_depth_is_walked() -> None:
+    path = "/".join("d" * 3000)
+    tree = Tree[None](dict.fromkeys((path[:end] for end in range(1, len(path) + 1, 2)), None))
+    assert list(tree.walk("d"))[-1] == path
+    assert list(tree.walk("")) == list(tree.walk("d")) == sorted(tree.rows)

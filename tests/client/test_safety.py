@@ -108,6 +108,14 @@ def test_one_folder_has_one_run_at_a_time(device: Device) -> None:
         assert device.sync() == 2
 
 
+def test_a_damaged_memory_is_told(in_step: Device, store: Store) -> None:
+    for file in in_step.states.glob("*.sqlite*"):
+        file.write_bytes(b"damaged" * 1000)
+    assert in_step.sync() == 2
+    assert "cannot be used" in in_step.said[0]
+    assert read_tree(in_step.root) == files(store) == FILES
+
+
 def test_links_and_special_files_are_skipped_loudly(in_step: Device, store: Store) -> None:
     (in_step.root / "link").symlink_to(in_step.root / "f0.txt")
     os.mkfifo(in_step.root / "pipe")
@@ -152,7 +160,18 @@ def test_no_server(device: Device) -> None:
     assert device.sync() == 6
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "http:///x", "http://u:p@127.0.0.1/", "http://127.0.0.1/a/../b/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://127.0.0.1/",
+        "http:///x",
+        "http://u:p@127.0.0.1/",
+        "http://127.0.0.1/a/../b/",
+        "http://[bad/",
+        "http://127.0.0.1:port/",
+        "http://127.0.0.1:99999/",
+    ],
+)
 def test_a_url_that_cannot_be(device: Device, url: str) -> None:
     device.url = url
     assert device.sync() == 2

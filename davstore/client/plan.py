@@ -223,7 +223,7 @@ def _remote_moves(view: View, verdicts: dict[str, Verb]) -> Iterator[Action]:
     sources: dict[str, list[str]] = defaultdict(list)
     for path, verb in verdicts.items():
         agreed = view.agreed.get(path)
-        if verb is Verb.DELETE_REMOTE and agreed is not None and not agreed.folder:
+        if verb is Verb.DELETE_REMOTE and agreed is not None and not agreed.folder and path not in view.apart:
             sources[agreed.digest].append(path)
     if not sources:
         return

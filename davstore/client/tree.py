@@ -115,7 +115,7 @@ class View:
     """Everything a plan is made from.
 
     held: places, with all beneath them, that no plan may touch now: what cannot be synchronised, what failed, and
-    what must be asked about again. apart: folders that could not be moved as a whole.
+    what must be asked about again. apart: what could not be moved: a folder goes file by file, a file is sent anew.
     """
 
     agreed: Tree[Agreed] = field(default_factory=lambda: Tree[Agreed]())

@@ -235,3 +235,17 @@ def test_a_tree_of_any_depth_is_walked() -> None:
     tree = Tree[None](dict.fromkeys((path[:end] for end in range(1, len(path) + 1, 2)), None))
     assert list(tree.walk("d"))[-1] == path
     assert list(tree.walk("")) == list(tree.walk("d")) == sorted(tree.rows)
+
+
+@pytest.mark.parametrize("status", [405, 412])
+def test_on_a_server_that_will_not_move_a_file_is_sent_anew(devices: list[Device], store: Store, status: int) -> None:
+    laptop, phone = devices
+    laptop.write("a.txt", b"a")
+    for name in ("stays.txt", "stays too.txt"):
+        laptop.write(name, name.encode())
+    assert laptop.sync() == phone.sync() == 0
+    store.answer = lambda method, _: (status, {}, b"") if method == "MOVE" else None
+    (laptop.root / "a.txt").rename(laptop.root / "c.txt")
+    assert laptop.sync() == phone.sync() == 0
+    assert store.tree() == read_tree(laptop.root) == read_tree(phone.root)
+    assert store.tree().keys() == {"c.txt", "stays.txt", "stays too.txt"}

@@ -42,6 +42,9 @@ class Staged(Protocol):
 class Blobs(Protocol):
     """Where blobs live."""
 
+    def require_room(self, needed_bytes: int = 0) -> None:
+        """Raise DiskFull unless more fits beside the reserve, which is kept so that a full disk can be emptied."""
+
     def stage(self, store_id: int, name: str) -> Staged:
         """Begin a blob; raises DiskFull."""
 

@@ -13,6 +13,9 @@ from davstore.errors import CorruptBlob, DiskFull
 BLOCK_BYTES = 1 << 18
 """One piece of a read: past 256 KiB loopback and disks gain little, and memory is shared by many."""
 
+RESERVE_BYTES = 1 << 26
+"""What stays free of a disk, or a quarter of a small one: a DELETE has to be written to the journal of the database."""
+
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -40,6 +43,16 @@ class LocalBlobs:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._staging = directory / "staged"
+
+    def require_room(self, needed_bytes: int = 0) -> None:
+        """Raise DiskFull unless more fits beside the reserve."""
+        if not self._directory.exists():
+            with _room():
+                self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        disk = os.statvfs(self._directory)
+        reserve_bytes = min(RESERVE_BYTES, disk.f_blocks * disk.f_frsize // 4)
+        if disk.f_bavail * disk.f_frsize < needed_bytes + reserve_bytes:
+            raise DiskFull("what is left of the disk is kept to make room")
 
     def stage(self, store_id: int, name: str) -> LocalStaged:
         """Begin a blob in a file of its own."""

@@ -44,13 +44,18 @@ class Context:
         Raises:
             NotFound: nobody of that name has a store.
             QuotaExceeded: work added more than the quota has room for.
+            DiskFull: work added something, and the disk has room only for what makes room.
         """
 
         def locked(unit: Unit) -> tuple[T, Ledger]:
             ledger = stores.lock(unit, owner)
+            first_id = ledger.next_id
             value = work(unit, ledger)
-            if ledger.used_bytes > ledger.facts.used_bytes:
+            grown = ledger.used_bytes > ledger.facts.used_bytes
+            if grown:
                 require_room(unit, ledger, 0, now_us=self.now_us)
+            if grown or ledger.next_id > first_id:
+                self.blobs.require_room()
             stores.settle(unit, ledger, now_us=self.now_us)
             return value, ledger
 

@@ -69,18 +69,22 @@ class Upload:
 
     def _write(self, context: Context, staged: Staged, stream: Source, first: bytes) -> Stored:
         digest = hashlib.sha256()
-        length, piece = 0, first
+        length, piece = 0, first or self._read(stream, 0)
         while piece:
             length += len(piece)
             if length - self.replaced_bytes > self.reserved_bytes:
                 self._grow(context, length - self.replaced_bytes)
+            context.blobs.require_room()
             digest.update(piece)
             staged.write(piece)
-            wanted = BLOCK_BYTES if self.length is None else min(BLOCK_BYTES, self.length - length)
-            piece = stream.read(wanted) if wanted > 0 else b""
+            piece = self._read(stream, length)
         if self.length is not None and length != self.length:
             raise Malformed("the body is shorter than its Content-Length")
         return Stored(None, self.blob, length, digest.hexdigest())
+
+    def _read(self, stream: Source, position: int) -> bytes:
+        wanted = BLOCK_BYTES if self.length is None else min(BLOCK_BYTES, self.length - position)
+        return stream.read(wanted) if wanted > 0 else b""
 
     def _grow(self, context: Context, needed_bytes: int) -> None:
         def work(unit: Unit, ledger: Ledger) -> int:
@@ -98,8 +102,9 @@ def begin_upload(unit: Unit, ledger: Ledger, context: Context, *, length: int | 
     """Reserve what a body of a length (None: not known yet) adds to a store in place of another.
 
     Raises:
-        QuotaExceeded: no room for it.
+        QuotaExceeded, DiskFull: no room for it.
     """
+    context.blobs.require_room(length or 0)
     upload = Upload(
         owner=ledger.facts.owner,
         store_id=ledger.store_id,

@@ -59,6 +59,8 @@ def put(context: Context, path: Path, content: NewContent, conditions: Precondit
         Malformed: the body is cut short; nothing is stored.
         QuotaExceeded, DiskFull: no room; the old body stays.
     """
+    if content.length is not None and content.length > context.limits.inline_bytes:
+        return _put_large(context, path, content, b"", conditions)  # refused, it is not even invited: no `100 Continue`
     first = _read_up_to(content.stream, context.limits.inline_bytes + 1, content.length)
     if len(first) <= context.limits.inline_bytes:
         if content.length is not None and len(first) != content.length:

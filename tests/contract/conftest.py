@@ -119,11 +119,11 @@ def _builder(backend: Backend, directory: Path) -> Iterator[Build]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Yield a directory on a disk of 4 MiB: only a real one runs full as real ones do. Only root mounts one."""
+    """Yield a directory on a disk of 32 MiB: only a real one runs full as real ones do. Only root mounts one."""
     if os.geteuid() != 0:
         yield tmp_path
         return
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(tmp_path)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(tmp_path)], check=True)
     try:
         yield tmp_path
     finally:

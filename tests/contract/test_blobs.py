@@ -135,7 +135,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(make: Make, small_disk: Path, na
     staged = blobs.stage(1, str(uuid.uuid4()))
     if small_disk.is_mount():
         with pytest.raises(DiskFull):
-            staged.write(b"x" * 5_000_000)
+            staged.write(b"x" * 40_000_000)
     staged.discard()
     assert read(blobs, name) == WHOLE
     write(blobs, str(uuid.uuid4()))

@@ -175,7 +175,7 @@ def test_a_full_disk_keeps_what_was_acknowledged(small_disk: Path) -> None:
     house = House(database, small_disk, inline_bytes=50_000)
     house.put("old", b"old" * 5_000)
     ballast = small_disk / "ballast"
-    ballast.write_bytes(b"x" * 1_500_000)
+    ballast.write_bytes(b"x" * 22_000_000)
     assert isinstance(database, SQLite)
     writer = database._group
     assert writer is not None
@@ -202,6 +202,11 @@ def test_a_full_disk_keeps_what_was_acknowledged(small_disk: Path) -> None:
     assert set(house.names()) == {"old", *acknowledged}
     assert {name: house.get(name) for name in acknowledged} == acknowledged
     assert house.get("old") == b"old" * 5_000
+    if small_disk.is_mount():  # room is made while the disk is full: by what was kept for that
+        for name in list(acknowledged)[::2]:
+            house.delete(name)
+            del acknowledged[name]
+    assert set(house.names()) == {"old", *acknowledged}
     ballast.unlink()
     writer._connection.execute("PRAGMA max_page_count = 1000000")
     house.put("again", b"a" * 30_000)

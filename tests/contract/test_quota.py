@@ -6,8 +6,10 @@ import io
 
 import pytest
 
-from davstore.errors import QuotaExceeded
+from davstore.errors import PreconditionFailed, QuotaExceeded
 from davstore.metadata import stores, uploads
+from davstore.model.conditions import Preconditions
+from davstore.protocol.headers import parse_etags
 from davstore.store import writing
 from davstore.store.uploading import GROWTH_BYTES
 from davstore.store.writing import NewContent
@@ -111,8 +113,19 @@ def test_an_upload_reserves_what_it_declares_and_no_more(house: House) -> None:
     house.add_store("narrow", quota_bytes=600_000)
     content = Watched(b"x" * 500_000, house)
     writing.put(house.context, house.at("x"), NewContent(content, 500_000, None))
-    assert content.promised == {0, 500_000}
+    assert content.promised == {500_000}, "nothing is read before"
     assert count_rows(house, ["upload"]) == {"upload": 0}
+
+
+def test_of_a_large_body_that_is_refused_nothing_is_read(full: House) -> None:
+    """Else a server would invite it with `100 Continue` first (RFC 9110 §10.1.1)."""
+    content = io.BytesIO(b"x" * 2_000)
+    with pytest.raises(QuotaExceeded):
+        writing.put(full.context, full.at("more"), NewContent(content, 2_000, None))
+    conditions = Preconditions(if_none_match=parse_etags("*"))
+    with pytest.raises(PreconditionFailed):
+        writing.put(full.context, full.at("large"), NewContent(content, 2_000, None), conditions)
+    assert content.tell() == 0
 
 
 def test_a_chunked_upload_reserves_by_the_megabyte_and_stops_at_the_quota(house: House) -> None:

@@ -20,6 +20,7 @@ from davstore.errors import (
     MethodNotAllowed,
     PropertiesRefused,
     ProtectedProperty,
+    QuotaExceeded,
     UnsupportedMediaType,
 )
 from davstore.middleware.errors import group_by_row
@@ -90,8 +91,10 @@ def answer_proppatch(request: Request) -> Iterable[bytes]:
         resource = writing.patch_properties(
             request.context, request.path, possible, read_conditions(request), refused=_refused(changed)
         )
-    except PropertiesRefused as error:
+    except (PropertiesRefused, QuotaExceeded) as error:
         resource = reading.describe(request.context, request.path, depth=0).top  # for its href
+        if isinstance(error, QuotaExceeded):  # by what is set; removals depend on it (RFC 4918 §9.2.1)
+            error = PropertiesRefused({name: error for name, element in changes if element is not None})
         groups = group_by_row(_with_dependent(changed, error))
     else:
         groups = [PropStat(HTTPStatus.OK, b"".join(map(empty, changed)))]

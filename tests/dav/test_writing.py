@@ -312,6 +312,14 @@ def test_quota(tmp_path: Path) -> None:
     )
     assert dav("COPY", "a", Destination=f"{HOME}/b").status == 507
     assert dav.put("a", b"y" * 90)
+    too_long, other = (
+        "<D:set><D:prop><x:p>long enough</x:p></D:prop></D:set>",
+        "<D:remove><D:prop><x:q/></D:prop></D:remove>",
+    )
+    answer = dav.patch("a", too_long, other)
+    assert answer.status == 207  # RFC 4918 §9.2
+    assert [list(answer.props(f"{HOME}/a", status)) for status in (507, 424)] == [["{urn:x}p"], ["{urn:x}q"]]
+    assert answer.xml.find(f".//{D}quota-not-exceeded") is not None
     answer = dav("PROPFIND", "", prop_body(f"{D}quota-used-bytes", f"{D}quota-available-bytes"), Depth="0")
     assert answer.text(f"{HOME}/", f"{D}quota-used-bytes") == "90"
     assert answer.text(f"{HOME}/", f"{D}quota-available-bytes") == "10"

@@ -132,6 +132,8 @@ class _Given(NamedTuple):
 
     value: object
     place: str
+    typed: bool = False
+    """TOML has types, so that a text there is no number; the environment and the command line have only text."""
 
 
 def load_settings(
@@ -146,9 +148,9 @@ def load_settings(
     given |= _from_environ(os.environ if environ is None else environ)
     given |= {name: _Given(value, "command line") for name, value in (flags or {}).items() if value is not None}
     sections: dict[str, dict[str, object]] = {section: {} for section in SECTIONS}
-    for name, (value, place) in given.items():
+    for name, (value, place, typed) in given.items():
         section, _, key = name.partition(".")
-        sections[section][key] = _checked(name, value, place)
+        sections[section][key] = _checked(name, value, place, typed=typed)
     settings = Settings(**{section: SECTIONS[section](**values) for section, values in sections.items()})
     _refuse_remote(settings.server, given.get("server.bind"))
     return settings
@@ -182,7 +184,7 @@ def _from_file(file: Path) -> dict[str, _Given]:
         if section not in SECTIONS:
             raise BadSettings(f"{place}: {section}: unknown section")
         for key, value in keys.items():
-            given[f"{section}.{key}"] = _Given(value, f"{file}:{_line(text, section, key)}")
+            given[f"{section}.{key}"] = _Given(value, f"{file}:{_line(text, section, key)}", typed=True)
     return given
 
 
@@ -214,14 +216,14 @@ def _line(text: str, section: str, key: str | None) -> int:
     return found
 
 
-def _checked(name: str, value: object, place: str) -> object:
+def _checked(name: str, value: object, place: str, *, typed: bool) -> object:
     """Return the value as the type of its key."""
     section, _, key = name.partition(".")
     known = {item.name: item for item in fields(SECTIONS[section])}
     if key not in known:
         raise BadSettings(f"{place}: {name}: unknown key")
     try:
-        converted = _converted(value, type(known[key].default))
+        converted = _converted(value, type(known[key].default), typed=typed)
         _check_range(converted, known[key].metadata)
         _check_form(name, converted)
     except ValueError as error:
@@ -229,11 +231,11 @@ def _checked(name: str, value: object, place: str) -> object:
     return converted
 
 
-def _converted(value: object, kind: type) -> object:
+def _converted(value: object, kind: type, *, typed: bool) -> object:
     """Take a typed TOML value as it is, and text (environment, flags) as what the key wants."""
-    if kind is bool and isinstance(value, str) and value.lower() in ("true", "false"):
+    if not typed and kind is bool and isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
-    if kind is int and isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value, re.ASCII):
+    if not typed and kind is int and isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value, re.ASCII):
         return int(value)
     if kind not in (bool, int) and isinstance(value, str | Path):
         if "\0" in str(value) or (kind is not str and not str(value)):

@@ -54,6 +54,8 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path):
         ("# a\n[servers]\nworkers = 3\n", "my.toml:2: servers", "unknown section"),
         ("workers = 3\n", "my.toml:1: workers", "must stand in a section"),
         ("[server]\n\nworkers = 'many'\n", "my.toml:3: server.workers", "must be a whole number, not 'many'"),
+        ("[server]\nthreads = '8'\n", "my.toml:2: server.threads", "must be a whole number, not '8'"),
+        ("[server]\nallow_remote = 'true'\n", "my.toml:2: server.allow_remote", "must be true or false, not 'true'"),
         ("[server]\nworkers = true\n", "my.toml:2: server.workers", "must be a whole number, not True"),
         ("[server]\nworkers = 1.5\n", "my.toml:2: server.workers", "must be a whole number, not 1.5"),
         ("[server]\nallow_remote = 1\n", "my.toml:2: server.allow_remote", "must be true or false, not 1"),

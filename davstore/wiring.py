@@ -10,8 +10,8 @@ from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
 from davstore.dav.app import build_dav
 from davstore.dav.request import Backend
-from davstore.errors import Unavailable
-from davstore.metadata.engine import Database, open_database
+from davstore.errors import BadSettings, Unavailable
+from davstore.metadata.engine import Database, is_missing, open_database
 from davstore.metadata.migrate import migrate
 from davstore.metadata.throttle import Throttle
 from davstore.middleware.access_log import AccessLog
@@ -50,6 +50,17 @@ def open_house(settings: Settings) -> House:
     database = open_database(settings.database.url, directory)
     migrate(database)
     return House(database, LocalBlobs(directory / "blobs"))
+
+
+def find_house(settings: Settings) -> House:
+    """Open what a first start has made: a wrong path is not an empty store that is well.
+
+    Raises:
+        BadSettings: there is no database in the data directory.
+    """
+    if is_missing(settings.database.url, settings.data.path):
+        raise BadSettings(f"data.path: {settings.data.path}: no store here")
+    return open_house(settings)
 
 
 def open_policy(settings: Settings) -> PolicyFile:

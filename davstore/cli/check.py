@@ -19,7 +19,7 @@ from davstore.store.checking import check as find_damage
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def check(settings: Settings, *, read_data: bool, as_json: bool) -> None:
     """Look for damage. Ends with 0 when there is none, with 1 when there is some; repairs nothing."""
-    house = wiring.open_house(settings)
+    house = wiring.find_house(settings)
     found = find_damage(house.database, house.blobs, now_us=time.time_ns() // 1000, read_data=read_data)
     if as_json:
         click.echo(json.dumps({"findings": [finding._asdict() for finding in found]}))

@@ -37,6 +37,9 @@ SQLITE_SETTINGS = (
 )
 
 
+_FILE = "davstore.sqlite"
+
+
 class Database(ABC):
     """A database that holds stores."""
 
@@ -217,4 +220,9 @@ def open_database(url: str, directory: Path) -> Database:
     if url:
         return PostgreSQL(url)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return SQLite(directory / "davstore.sqlite")
+    return SQLite(directory / _FILE)
+
+
+def is_missing(url: str, directory: Path) -> bool:
+    """Tell whether `open_database` would make a new database in the data directory."""
+    return not url and not (directory / _FILE).exists()

@@ -96,6 +96,11 @@ def test_what_cannot_be_done_is_said(run: Run, words: tuple[str, ...], status: i
     assert said in run(*words, status=status).stderr
 
 
+def test_a_store_that_is_not_there_is_not_whole(run: Run, tmp_path: Path) -> None:
+    assert "no store here" in run("check", status=2).stderr
+    assert not (tmp_path / "data").exists()
+
+
 POLICY = """
 [[rule]]
 name = "by-hand"

@@ -64,7 +64,7 @@ def send_content(request: Request, resource: Resource, body: Body, conditions: P
             raise PreconditionFailed("the conditions of the request do not hold")
         if verdict is Verdict.NOT_MODIFIED:
             return send(request.environ, HTTPStatus.NOT_MODIFIED, headers=validators(resource))
-        headers = _headers(resource)
+        headers = _headers(resource, body)
         if request.environ["REQUEST_METHOD"] == "HEAD":
             return stream(request.environ, HTTPStatus.OK, headers=headers, length_bytes=body.length, parts=())
         ranges = _ranges(request, resource, body)
@@ -127,7 +127,7 @@ def _parts(body: Body, pieces: list[tuple[bytes, ByteRange]]) -> Iterator[bytes]
                 yield from body.read(*span)
 
 
-def _headers(resource: Resource) -> Headers:
+def _headers(resource: Resource, body: Body) -> Headers:
     """Return the headers of the content, Content-Type first (RFC 6266, RFC 8187 for the name)."""
     content_type = resource.content_type or DEFAULT_TYPE
     headers = [
@@ -136,6 +136,8 @@ def _headers(resource: Resource) -> Headers:
         ("Accept-Ranges", "bytes"),
         ("X-Content-Type-Options", "nosniff"),
     ]
+    if body.checksums is not None:
+        headers.append(("OC-Checksum", body.checksums.partition(" ")[0]))
     if _ACTIVE.match(content_type.lstrip()):
         plain = re.sub(r"[^ !#-\[\]-~]|%", "_", resource.name)
         headers += [

@@ -8,7 +8,7 @@ from davstore.dav.places import Kind
 from davstore.dav.properties import LIVE_OF, PROTECTED, Piece, View
 from davstore.model.changes import Removed
 from davstore.model.nodes import Resource
-from davstore.protocol import propfind
+from davstore.protocol import owncloud, propfind
 from davstore.protocol.elements import empty
 from davstore.protocol.hrefs import encode_segment, render_href
 from davstore.protocol.multistatus import Multistatus
@@ -24,6 +24,13 @@ _NOTHING: Mapping[str, bytes] = {}
 def asks_for_dead(question: PropFind) -> bool:
     """Tell whether dead properties have to be looked up to answer."""
     return question.kind is not propfind.Kind.PROP or not PROTECTED.issuperset(question.names)
+
+
+def asks_for_checksums(question: PropFind) -> bool:
+    """Tell whether checksums have to be looked up to answer: also to tell their name."""
+    if question.kind is propfind.Kind.PROPNAME:
+        return True
+    return owncloud.CHECKSUMS in (question.names if question.kind is propfind.Kind.PROP else question.include)
 
 
 class Hrefs:

@@ -11,7 +11,7 @@ from davstore.dav.answers import send, send_multistatus, stream
 from davstore.dav.conditions import read_conditions, read_if
 from davstore.dav.content import send_content
 from davstore.dav.places import ALLOWED, ALLOWED_ROOT, ALLOWED_UNMAPPED, Fixed, Kind
-from davstore.dav.plan import Hrefs, Plan, asks_for_dead, write_stored
+from davstore.dav.plan import Hrefs, Plan, asks_for_checksums, asks_for_dead, write_stored
 from davstore.dav.properties import View
 from davstore.dav.request import Request
 from davstore.errors import InfiniteDepth, NotFound, UnsupportedReport
@@ -98,8 +98,15 @@ def answer_propfind(request: Request) -> Iterable[bytes]:
 
 
 def _write_tree(request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None) -> None:
-    listing = reading.describe(request.context, path, read_if(request), depth=depth, dead=asks_for_dead(question))
-    plan = Plan(question, View(request.principal, listing.facts), listing.properties)
+    listing = reading.describe(
+        request.context,
+        path,
+        read_if(request),
+        depth=depth,
+        dead=asks_for_dead(question),
+        sums=asks_for_checksums(question),
+    )
+    plan = Plan(question, View(request.principal, listing.facts, listing.checksums), listing.properties)
     write_stored(answer, plan, _hrefs(request), chain((listing.top,), listing.members))
 
 

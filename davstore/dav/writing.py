@@ -10,6 +10,7 @@ from davstore.dav.answers import send, send_multistatus, validators
 from davstore.dav.conditions import read_conditions
 from davstore.dav.content import content_type_of
 from davstore.dav.plan import Hrefs
+from davstore.dav.promises import read_promises
 from davstore.dav.properties import PROTECTED
 from davstore.dav.request import Request
 from davstore.errors import (
@@ -25,7 +26,8 @@ from davstore.errors import (
 from davstore.middleware.errors import group_by_row
 from davstore.middleware.xml_body import content_length, read_xml
 from davstore.model.paths import Path
-from davstore.protocol import mkcol, names, proppatch
+from davstore.policy.preconditions import SECOND_US
+from davstore.protocol import mkcol, names, owncloud, proppatch
 from davstore.protocol.elements import empty
 from davstore.protocol.headers import parse_depth, parse_overwrite
 from davstore.protocol.multistatus import PropStat
@@ -44,11 +46,19 @@ def answer_put(request: Request) -> Iterable[bytes]:
         raise Malformed("PUT of a part (RFC 9110 §14.4)")
     if request.header("CONTENT_ENCODING") not in (None, "identity"):
         raise UnsupportedMediaType("a content coding")
+    modified = owncloud.parse_mtime(request.header("X_OC_MTIME"))
     content = NewContent(
-        request.environ["wsgi.input"], content_length(request.environ), content_type_of(request, path.name)
+        request.environ["wsgi.input"],
+        content_length(request.environ),
+        content_type_of(request, path.name),
+        read_promises(request),
+        None if modified is None else modified * SECOND_US,
     )
     written = writing.put(request.context, path, content, read_conditions(request))
-    return send(request.environ, _made(created=written.created), headers=validators(written.resource))
+    headers = validators(written.resource)
+    if modified is not None:
+        headers.append(("X-OC-Mtime", "accepted"))
+    return send(request.environ, _made(created=written.created), headers=headers)
 
 
 def answer_delete(request: Request) -> Iterable[bytes]:

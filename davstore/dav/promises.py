@@ -1,0 +1,29 @@
+"""What the headers of a PUT promise of its body (RFC 9530, OwnCloud's and Finder's own)."""
+
+from __future__ import annotations
+
+from davstore.dav.request import Request
+from davstore.protocol import owncloud
+from davstore.protocol.headers import parse_content_length
+from davstore.store.digesting import NO_PROMISES, VERIFIED, Promises
+
+_HEADERS = ("HTTP_OC_CHECKSUM", "HTTP_X_OC_MTIME", "HTTP_X_EXPECTED_ENTITY_LENGTH")
+
+
+def read_promises(request: Request) -> Promises:
+    """Return what a PUT says of its body, to be held against it. Unknown algorithms promise nothing.
+
+    Raises:
+        Malformed: a digest or a length that cannot be read, or two that cannot both be true.
+    """
+    if not any(header in request.environ for header in _HEADERS):
+        return NO_PROMISES
+    digests: dict[str, str] = {}
+    checksum = owncloud.parse_checksum(request.header("OC_CHECKSUM"))
+    if checksum is not None and checksum[0] in VERIFIED:
+        digests[checksum[0]] = checksum[1]
+    return Promises(
+        digests,
+        length=parse_content_length(request.header("X_EXPECTED_ENTITY_LENGTH")),
+        compared=checksum is not None or request.header("X_OC_MTIME") is not None,
+    )

@@ -17,6 +17,7 @@ from davstore.errors import Malformed, PreconditionFailed
 from davstore.model.conditions import Preconditions
 from davstore.model.nodes import Resource
 from davstore.policy.preconditions import Verdict, judge
+from davstore.protocol.digests import render_digest, wants_digest
 from davstore.protocol.ranges import ByteRange, parse_ranges, range_applies
 from davstore.store.reading import Body
 
@@ -65,6 +66,8 @@ def send_content(request: Request, resource: Resource, body: Body, conditions: P
         if verdict is Verdict.NOT_MODIFIED:
             return send(request.environ, HTTPStatus.NOT_MODIFIED, headers=validators(resource))
         headers = _headers(resource, body)
+        if wants_digest(request.header("WANT_REPR_DIGEST")):
+            headers.append(("Repr-Digest", render_digest(body.sha256)))
         if request.environ["REQUEST_METHOD"] == "HEAD":
             return stream(request.environ, HTTPStatus.OK, headers=headers, length_bytes=body.length, parts=())
         ranges = _ranges(request, resource, body)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from davstore.dav.request import Request
+from davstore.errors import Malformed
 from davstore.protocol import owncloud
+from davstore.protocol.digests import parse_digest
 from davstore.protocol.headers import parse_content_length
 from davstore.store.digesting import NO_PROMISES, VERIFIED, Promises
 
-_HEADERS = ("HTTP_OC_CHECKSUM", "HTTP_X_OC_MTIME", "HTTP_X_EXPECTED_ENTITY_LENGTH")
+_DIGESTS = ("REPR_DIGEST", "CONTENT_DIGEST")
+"""They say the same of a PUT: it has no content coding and no range."""
+_HEADERS = ("OC_CHECKSUM", "X_OC_MTIME", "X_EXPECTED_ENTITY_LENGTH", *_DIGESTS)
 
 
 def read_promises(request: Request) -> Promises:
@@ -16,12 +20,16 @@ def read_promises(request: Request) -> Promises:
     Raises:
         Malformed: a digest or a length that cannot be read, or two that cannot both be true.
     """
-    if not any(header in request.environ for header in _HEADERS):
+    if all(request.header(header) is None for header in _HEADERS):
         return NO_PROMISES
     digests: dict[str, str] = {}
     checksum = owncloud.parse_checksum(request.header("OC_CHECKSUM"))
     if checksum is not None and checksum[0] in VERIFIED:
         digests[checksum[0]] = checksum[1]
+    for header in _DIGESTS:
+        digest = parse_digest(request.header(header))
+        if digest is not None and digests.setdefault("sha256", digest) != digest:
+            raise Malformed("two digests that differ")
     return Promises(
         digests,
         length=parse_content_length(request.header("X_EXPECTED_ENTITY_LENGTH")),

@@ -57,18 +57,21 @@ class Hrefs:
 
 
 class Plan:
-    """Renders the properties of one question."""
+    """Renders the properties of one question; minimal leaves out those that are not there (RFC 8144 §2.1)."""
 
-    def __init__(self, question: PropFind, view: View, dead: DeadProperties) -> None:
+    def __init__(self, question: PropFind, view: View, dead: DeadProperties, *, minimal: bool = False) -> None:
         self._question = question
+        self._minimal = minimal
         self._view = view
         self._dead = dead
 
     def of(self, kind: Kind) -> Callable[[Resource], Rendered]:
         """Return the function that renders resources of a kind."""
         if self._question.kind is propfind.Kind.PROP:
-            return _asked(self._pieces(kind, self._question.names))
-        return self._all(kind, names_only=self._question.kind is propfind.Kind.PROPNAME)
+            render = _asked(self._pieces(kind, self._question.names))
+        else:
+            render = self._all(kind, names_only=self._question.kind is propfind.Kind.PROPNAME)
+        return (lambda resource: (render(resource)[0], b"")) if self._minimal else render
 
     def _pieces(self, kind: Kind, names: Iterable[str]) -> dict[str, Piece]:
         live = LIVE_OF[kind]

@@ -31,6 +31,7 @@ from davstore.protocol import mkcol, names, owncloud, proppatch
 from davstore.protocol.elements import empty
 from davstore.protocol.headers import parse_depth, parse_overwrite
 from davstore.protocol.multistatus import PropStat
+from davstore.protocol.prefer import Prefer, parse_prefer
 from davstore.store import moving, reading, writing
 from davstore.store.writing import NewContent
 
@@ -92,7 +93,11 @@ def answer_mkcol(request: Request) -> Iterable[bytes]:
 
 
 def answer_proppatch(request: Request) -> Iterable[bytes]:
-    """Set and remove dead properties, all or none; the answer is 207 also when none was (RFC 4918 §9.2)."""
+    """Set and remove dead properties, all or none; the answer is 207 also when none was (RFC 4918 §9.2).
+
+    It has no Depth, and those who send one mean the resource. A minimal answer says that all went well (RFC 8144 §2.2).
+    """
+    prefer = Prefer(minimal=parse_prefer(request.header("PREFER")).minimal)
     changes = proppatch.parse(read_xml(request.environ))
     changed = dict.fromkeys(name for name, _ in changes)
     possible = [change for change in changes if change[0] not in PROTECTED]
@@ -103,10 +108,13 @@ def answer_proppatch(request: Request) -> Iterable[bytes]:
     except PropertiesRefused as error:
         resource = reading.describe(request.context, request.path, depth=0).top  # for its href
         groups = group_by_row(_with_dependent(changed, error))
+        prefer = Prefer()
     else:
+        if prefer.minimal:
+            return send(request.environ, HTTPStatus.OK, headers=prefer.applied())
         groups = [PropStat(HTTPStatus.OK, b"".join(map(empty, changed)))]
     href = Hrefs(places.store_root(request.principal)).of(resource)
-    return send_multistatus(request.environ, lambda answer: answer.propstats(href, groups))
+    return send_multistatus(request.environ, lambda answer: answer.propstats(href, groups), headers=prefer.applied())
 
 
 def answer_copy(request: Request) -> Iterable[bytes]:

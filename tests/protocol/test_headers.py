@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from davstore.errors import DavstoreError, Malformed, TooLarge
 from davstore.model.conditions import ETagList
-from davstore.protocol import headers, ranges
+from davstore.protocol import digests, headers, owncloud, prefer, ranges
 from davstore.protocol.headers import parse_depth, parse_etags
 
 
@@ -108,6 +108,12 @@ def test_rfc9110_8_8_3_bad_entity_tags(value: str) -> None:
         lambda text: ranges.parse_ranges(text, length=7),
         lambda text: ranges.parse_ranges(f"bytes={text}", length=7),
         lambda text: ranges.range_applies(text, etag="x"),
+        digests.parse_digest,
+        lambda text: digests.parse_digest(f"sha-256={text}"),
+        digests.wants_digest,
+        owncloud.parse_checksum,
+        owncloud.parse_mtime,
+        prefer.parse_prefer,
     ],
 )
 @given(text=st.text() | st.text(alphabet='0123456789-=,"W/* \t'))

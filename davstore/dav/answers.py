@@ -48,7 +48,9 @@ def stream(
     return parts
 
 
-def send_multistatus(environ: WSGIEnvironment, write: Callable[[Multistatus], str | None]) -> Iterable[bytes]:
+def send_multistatus(
+    environ: WSGIEnvironment, write: Callable[[Multistatus], str | None], *, headers: Headers | None = None
+) -> Iterable[bytes]:
     """Answer 207 with what write tells; it returns the sync token of a report, None for any other answer.
 
     The answer waits in memory, then in a temporary file, until its length is known.
@@ -63,7 +65,7 @@ def send_multistatus(environ: WSGIEnvironment, write: Callable[[Multistatus], st
         return stream(
             environ,
             HTTPStatus.MULTI_STATUS,
-            headers=[("Content-Type", CONTENT_TYPE)],
+            headers=[("Content-Type", CONTENT_TYPE), *(headers or ())],
             length_bytes=length_bytes,
             parts=_parts(spool),
         )

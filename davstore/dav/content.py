@@ -1,10 +1,11 @@
-"""What GET sends: conditions, one range, and headers that keep a user's content inert in a browser (RFC 9110 §14)."""
+"""What GET sends: conditions, ranges, and headers that keep a user's content inert in a browser (RFC 9110 §14)."""
 
 from __future__ import annotations
 
 import contextlib
 import mimetypes
 import re
+import uuid
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Final
@@ -16,7 +17,8 @@ from davstore.errors import Malformed, PreconditionFailed
 from davstore.model.conditions import Preconditions
 from davstore.model.nodes import Resource
 from davstore.policy.preconditions import Verdict, judge
-from davstore.protocol.headers import ByteRange, parse_range, range_applies
+from davstore.protocol.digests import render_digest, wants_digest
+from davstore.protocol.ranges import ByteRange, parse_ranges, range_applies
 from davstore.store.reading import Body
 
 DEFAULT_TYPE: Final = "application/octet-stream"
@@ -63,37 +65,73 @@ def send_content(request: Request, resource: Resource, body: Body, conditions: P
             raise PreconditionFailed("the conditions of the request do not hold")
         if verdict is Verdict.NOT_MODIFIED:
             return send(request.environ, HTTPStatus.NOT_MODIFIED, headers=validators(resource))
-        headers = _headers(resource)
+        headers = _headers(resource, body)
+        if wants_digest(request.header("WANT_REPR_DIGEST")):
+            headers.append(("Repr-Digest", render_digest(body.sha256)))
         if request.environ["REQUEST_METHOD"] == "HEAD":
             return stream(request.environ, HTTPStatus.OK, headers=headers, length_bytes=body.length, parts=())
-        status, span = HTTPStatus.OK, _range(request, resource, body)
-        if span is None:
-            span = ByteRange(0, body.length)
-        else:
-            status = HTTPStatus.PARTIAL_CONTENT
-            headers.append(("Content-Range", f"bytes {span.start}-{span.stop - 1}/{body.length}"))
-        if span.stop - span.start <= _WHOLE_BYTES:
-            return send(request.environ, status, headers=headers, body=b"".join(body.read(*span)))
+        ranges = _ranges(request, resource, body)
+        if ranges is None:
+            return _send_range(request, HTTPStatus.OK, headers, body, ByteRange(0, body.length), held)
+        if len(ranges) == 1:
+            headers.append(("Content-Range", _content_range(ranges[0], body)))
+            return _send_range(request, HTTPStatus.PARTIAL_CONTENT, headers, body, ranges[0], held)
         held.pop_all()
-        return stream(
-            request.environ, status, headers=headers, length_bytes=span.stop - span.start, parts=_parts(body, span)
-        )
+        return _send_ranges(request, headers, body, ranges)
 
 
-def _range(request: Request, resource: Resource, body: Body) -> ByteRange | None:
+def _ranges(request: Request, resource: Resource, body: Body) -> list[ByteRange] | None:
     value = request.header("RANGE")
     if value is None or not range_applies(request.header("IF_RANGE"), etag=resource.etag):
         return None
-    return parse_range(value, length=body.length)
+    return parse_ranges(value, length=body.length)
 
 
-def _parts(body: Body, span: ByteRange) -> Iterator[bytes]:
+def _content_range(span: ByteRange, body: Body) -> str:
+    return f"bytes {span.start}-{span.stop - 1}/{body.length}"
+
+
+def _send_range(
+    request: Request, status: HTTPStatus, headers: Headers, body: Body, span: ByteRange, held: contextlib.ExitStack
+) -> Iterable[bytes]:
+    if span.stop - span.start <= _WHOLE_BYTES:
+        return send(request.environ, status, headers=headers, body=b"".join(body.read(*span)))
+    held.pop_all()
+    return stream(
+        request.environ, status, headers=headers, length_bytes=span.stop - span.start, parts=_parts(body, [(b"", span)])
+    )
+
+
+def _send_ranges(request: Request, headers: Headers, body: Body, ranges: list[ByteRange]) -> Iterable[bytes]:
+    """Answer with several ranges (RFC 9110 §14.6, §15.3.7.2): each under a head of its own."""
+    boundary = uuid.uuid4().hex
+    type_line = f"\r\n--{boundary}\r\n{headers[0][0]}: {headers[0][1]}\r\n"
+    pieces = [(f"{type_line}Content-Range: {_content_range(one, body)}\r\n\r\n".encode(), one) for one in ranges]
+    pieces.append((f"\r\n--{boundary}--\r\n".encode(), ByteRange(0, 0)))
+    headers[0] = ("Content-Type", f"multipart/byteranges; boundary={boundary}")
+    length_bytes = sum(len(head) + one.stop - one.start for head, one in pieces)
+    if length_bytes <= _WHOLE_BYTES:
+        return send(request.environ, HTTPStatus.PARTIAL_CONTENT, headers=headers, body=b"".join(_parts(body, pieces)))
+    return stream(
+        request.environ,
+        HTTPStatus.PARTIAL_CONTENT,
+        headers=headers,
+        length_bytes=length_bytes,
+        parts=_parts(body, pieces),
+    )
+
+
+def _parts(body: Body, pieces: list[tuple[bytes, ByteRange]]) -> Iterator[bytes]:
     with contextlib.closing(body):
-        yield from body.read(*span)
+        for head, span in pieces:
+            if head:
+                yield head
+            if span.stop:
+                yield from body.read(*span)
 
 
-def _headers(resource: Resource) -> Headers:
-    """Return the headers of the content (RFC 6266, RFC 8187 for the name)."""
+def _headers(resource: Resource, body: Body) -> Headers:
+    """Return the headers of the content, Content-Type first (RFC 6266, RFC 8187 for the name)."""
     content_type = resource.content_type or DEFAULT_TYPE
     headers = [
         ("Content-Type", content_type),
@@ -101,6 +139,8 @@ def _headers(resource: Resource) -> Headers:
         ("Accept-Ranges", "bytes"),
         ("X-Content-Type-Options", "nosniff"),
     ]
+    if body.checksums is not None:
+        headers.append(("OC-Checksum", body.checksums.partition(" ")[0]))
     if _ACTIVE.match(content_type.lstrip()):
         plain = re.sub(r"[^ !#-\[\]-~]|%", "_", resource.name)
         headers += [

@@ -8,7 +8,7 @@ from davstore.dav.places import Kind
 from davstore.dav.properties import LIVE_OF, PROTECTED, Piece, View
 from davstore.model.changes import Removed
 from davstore.model.nodes import Resource
-from davstore.protocol import propfind
+from davstore.protocol import owncloud, propfind
 from davstore.protocol.elements import empty
 from davstore.protocol.hrefs import encode_segment, render_href
 from davstore.protocol.multistatus import Multistatus
@@ -24,6 +24,13 @@ _NOTHING: Mapping[str, bytes] = {}
 def asks_for_dead(question: PropFind) -> bool:
     """Tell whether dead properties have to be looked up to answer."""
     return question.kind is not propfind.Kind.PROP or not PROTECTED.issuperset(question.names)
+
+
+def asks_for_checksums(question: PropFind) -> bool:
+    """Tell whether checksums have to be looked up to answer: also to tell their name."""
+    if question.kind is propfind.Kind.PROPNAME:
+        return True
+    return owncloud.CHECKSUMS in (question.names if question.kind is propfind.Kind.PROP else question.include)
 
 
 class Hrefs:
@@ -50,18 +57,21 @@ class Hrefs:
 
 
 class Plan:
-    """Renders the properties of one question."""
+    """Renders the properties of one question; minimal leaves out those that are not there (RFC 8144 §2.1)."""
 
-    def __init__(self, question: PropFind, view: View, dead: DeadProperties) -> None:
+    def __init__(self, question: PropFind, view: View, dead: DeadProperties, *, minimal: bool = False) -> None:
         self._question = question
+        self._minimal = minimal
         self._view = view
         self._dead = dead
 
     def of(self, kind: Kind) -> Callable[[Resource], Rendered]:
         """Return the function that renders resources of a kind."""
         if self._question.kind is propfind.Kind.PROP:
-            return _asked(self._pieces(kind, self._question.names))
-        return self._all(kind, names_only=self._question.kind is propfind.Kind.PROPNAME)
+            render = _asked(self._pieces(kind, self._question.names))
+        else:
+            render = self._all(kind, names_only=self._question.kind is propfind.Kind.PROPNAME)
+        return (lambda resource: (render(resource)[0], b"")) if self._minimal else render
 
     def _pieces(self, kind: Kind, names: Iterable[str]) -> dict[str, Piece]:
         live = LIVE_OF[kind]

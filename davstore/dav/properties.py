@@ -7,15 +7,16 @@ of a request are rendered before the first resource.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from davstore.dav import places
 from davstore.dav.places import ALLOWED, Kind
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
-from davstore.protocol import names, sync_token
+from davstore.protocol import names, owncloud, sync_token
 from davstore.protocol.dates import render_http_date, render_iso_date
 from davstore.protocol.elements import element, empty, href, text_element
 from davstore.protocol.hrefs import render_href
@@ -25,10 +26,11 @@ Piece = Callable[[Resource], bytes | None]
 
 
 class View(NamedTuple):
-    """Who asks and of which store; facts is None outside of all stores."""
+    """Who asks and of which store; facts is None outside of all stores. checksums are by node, where asked for."""
 
     principal: Principal
     facts: StoreFacts | None = None
+    checksums: Mapping[int, str] = MappingProxyType({})
 
 
 class Live(NamedTuple):
@@ -164,6 +166,16 @@ def _supported_live_property_set(_view: View, kind: Kind) -> bytes:
     return element(names.SUPPORTED_LIVE_PROPERTY_SET, *live)
 
 
+def _checksums(view: View, _kind: Kind) -> Piece:
+    checksums = view.checksums
+
+    def piece(resource: Resource) -> bytes | None:
+        found = checksums.get(resource.node_id)
+        return None if found is None else owncloud.render_checksums(found)
+
+    return piece
+
+
 def _empty(name: str) -> Callable[[View, Kind], Piece]:
     return _constant(lambda _view, _kind: empty(name))
 
@@ -186,6 +198,7 @@ TABLE: Final = (
     Live("{DAV:}lockdiscovery", _STORED, _empty("{DAV:}lockdiscovery"), in_allprop=True),
     Live(names.RESOURCE_ID, _STORED, _each(_resource_id)),
     Live("{urn:davstore:cpm}modseq", _STORED, _each(_modseq)),
+    Live(owncloud.CHECKSUMS, _RESOURCE, _checksums),
     Live(names.SYNC_TOKEN, _COLLECTION, _sync_token),
     Live(names.QUOTA_AVAILABLE_BYTES, _COLLECTION, _constant(_quota_available)),
     Live(names.QUOTA_USED_BYTES, _COLLECTION, _constant(_quota_used)),

@@ -11,7 +11,7 @@ from davstore.dav.answers import send, send_multistatus, stream
 from davstore.dav.conditions import read_conditions, read_if
 from davstore.dav.content import send_content
 from davstore.dav.places import ALLOWED, ALLOWED_ROOT, ALLOWED_UNMAPPED, Fixed, Kind
-from davstore.dav.plan import Hrefs, Plan, asks_for_dead, write_stored
+from davstore.dav.plan import Hrefs, Plan, asks_for_checksums, asks_for_dead, write_stored
 from davstore.dav.properties import View
 from davstore.dav.request import Request
 from davstore.errors import InfiniteDepth, NotFound, UnsupportedReport
@@ -23,6 +23,7 @@ from davstore.model.paths import Path
 from davstore.protocol import propfind, reports, sync_token
 from davstore.protocol.headers import parse_depth
 from davstore.protocol.multistatus import Multistatus
+from davstore.protocol.prefer import Prefer, parse_prefer
 from davstore.protocol.propfind import PropFind
 from davstore.protocol.reports import SyncQuery
 from davstore.store import reading, syncing
@@ -85,38 +86,56 @@ def answer_propfind(request: Request) -> Iterable[bytes]:
     depth = parse_depth(request.header("DEPTH"), default=None)
     question = propfind.parse(read_xml(request.environ))
     place = request.place
+    prefer = parse_prefer(request.header("PREFER"))
+    if depth == 0:
+        prefer = prefer._replace(noroot=False)  # nothing would be left
 
     def write(answer: Multistatus) -> None:
         if isinstance(place, Fixed):
-            _write_fixed(request, place, question, answer, depth=depth)
+            _write_fixed(request, place, question, answer, depth=depth, prefer=prefer)
         else:
-            _write_tree(request, place, question, answer, depth=depth)
+            _write_tree(request, place, question, answer, depth=depth, prefer=prefer)
 
-    parts = send_multistatus(request.environ, write)
+    parts = send_multistatus(request.environ, write, headers=prefer.applied())
     answered(request.environ)
     return parts
 
 
-def _write_tree(request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None) -> None:
-    listing = reading.describe(request.context, path, read_if(request), depth=depth, dead=asks_for_dead(question))
-    plan = Plan(question, View(request.principal, listing.facts), listing.properties)
-    write_stored(answer, plan, _hrefs(request), chain((listing.top,), listing.members))
+def _write_tree(
+    request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None, prefer: Prefer
+) -> None:
+    listing = reading.describe(
+        request.context,
+        path,
+        read_if(request),
+        depth=depth,
+        dead=asks_for_dead(question),
+        sums=asks_for_checksums(question),
+    )
+    view = View(request.principal, listing.facts, listing.checksums)
+    plan = Plan(question, view, listing.properties, minimal=prefer.minimal)
+    top = () if prefer.noroot and listing.top.is_collection else (listing.top,)
+    write_stored(answer, plan, _hrefs(request), chain(top, listing.members))
 
 
-def _write_fixed(request: Request, place: Fixed, question: PropFind, answer: Multistatus, *, depth: int | None) -> None:
+def _write_fixed(
+    request: Request, place: Fixed, question: PropFind, answer: Multistatus, *, depth: int | None, prefer: Prefer
+) -> None:
     """Tell of a fixed collection and its members; the only member that is not fixed itself is the store."""
     _judge_if(request)
     if depth is None:
         raise InfiniteDepth("a store lies beneath")
     below = [(*place.segments, name) for name in place.members] if depth else []
     store = places.store_root(request.principal)
-    plan = Plan(question, View(request.principal), {})
-    for segments in [place.segments, *(one for one in below if one != store)]:
+    plan = Plan(question, View(request.principal), {}, minimal=prefer.minimal)
+    top = [] if prefer.noroot else [place.segments]
+    for segments in [*top, *(one for one in below if one != store)]:
         one = places.find_fixed(segments, request.principal)
         found, missing = plan.of(one.kind)(_as_resource(segments))
         answer.response(one.href.encode(), found, missing)
     if store in below:
-        _write_tree(request, Path(request.principal.user.name), question, answer, depth=0)
+        own, shown = Path(request.principal.user.name), prefer._replace(noroot=False)
+        _write_tree(request, own, question, answer, depth=0, prefer=shown)
 
 
 def _as_resource(segments: tuple[str, ...]) -> Resource:
@@ -138,7 +157,8 @@ def answer_report(request: Request) -> Iterable[bytes]:
     changes = syncing.changes_since(
         request.context, path, token, level=query.level, limit=query.limit, dead=asks_for_dead(question)
     )
-    plan = Plan(question, View(request.principal, changes.facts), changes.properties)
+    prefer = Prefer(minimal=parse_prefer(request.header("PREFER")).minimal)  # no report tells of the collection itself
+    plan = Plan(question, View(request.principal, changes.facts), changes.properties, minimal=prefer.minimal)
     given = sync_token.render(changes.token)
 
     def write(answer: Multistatus) -> str:
@@ -147,7 +167,7 @@ def answer_report(request: Request) -> Iterable[bytes]:
             answer.truncated(_hrefs(request).collection(path.names))
         return given
 
-    parts = send_multistatus(request.environ, write)
+    parts = send_multistatus(request.environ, write, headers=prefer.applied())
     answered(request.environ, given, truncated=changes.truncated)
     return parts
 

@@ -10,6 +10,7 @@ from davstore.dav.answers import send, send_multistatus, validators
 from davstore.dav.conditions import read_conditions
 from davstore.dav.content import content_type_of
 from davstore.dav.plan import Hrefs
+from davstore.dav.promises import read_promises
 from davstore.dav.properties import PROTECTED
 from davstore.dav.request import Request
 from davstore.errors import (
@@ -26,10 +27,12 @@ from davstore.errors import (
 from davstore.middleware.errors import group_by_row
 from davstore.middleware.xml_body import content_length, read_xml
 from davstore.model.paths import Path
-from davstore.protocol import mkcol, names, proppatch
+from davstore.policy.preconditions import SECOND_US
+from davstore.protocol import mkcol, names, owncloud, proppatch
 from davstore.protocol.elements import empty
 from davstore.protocol.headers import parse_depth, parse_overwrite
 from davstore.protocol.multistatus import PropStat
+from davstore.protocol.prefer import Prefer, parse_prefer
 from davstore.store import moving, reading, writing
 from davstore.store.writing import NewContent
 
@@ -45,11 +48,19 @@ def answer_put(request: Request) -> Iterable[bytes]:
         raise Malformed("PUT of a part (RFC 9110 §14.4)")
     if request.header("CONTENT_ENCODING") not in (None, "identity"):
         raise UnsupportedMediaType("a content coding")
+    modified = owncloud.parse_mtime(request.header("X_OC_MTIME"))
     content = NewContent(
-        request.environ["wsgi.input"], content_length(request.environ), content_type_of(request, path.name)
+        request.environ["wsgi.input"],
+        content_length(request.environ),
+        content_type_of(request, path.name),
+        read_promises(request),
+        None if modified is None else modified * SECOND_US,
     )
     written = writing.put(request.context, path, content, read_conditions(request))
-    return send(request.environ, _made(created=written.created), headers=validators(written.resource))
+    headers = validators(written.resource)
+    if modified is not None:
+        headers.append(("X-OC-Mtime", "accepted"))
+    return send(request.environ, _made(created=written.created), headers=headers)
 
 
 def answer_delete(request: Request) -> Iterable[bytes]:
@@ -83,7 +94,11 @@ def answer_mkcol(request: Request) -> Iterable[bytes]:
 
 
 def answer_proppatch(request: Request) -> Iterable[bytes]:
-    """Set and remove dead properties, all or none; the answer is 207 also when none was (RFC 4918 §9.2)."""
+    """Set and remove dead properties, all or none; the answer is 207 also when none was (RFC 4918 §9.2).
+
+    It has no Depth, and those who send one mean the resource. A minimal answer says that all went well (RFC 8144 §2.2).
+    """
+    prefer = Prefer(minimal=parse_prefer(request.header("PREFER")).minimal)
     changes = proppatch.parse(read_xml(request.environ))
     changed = dict.fromkeys(name for name, _ in changes)
     possible = [change for change in changes if change[0] not in PROTECTED]
@@ -96,10 +111,13 @@ def answer_proppatch(request: Request) -> Iterable[bytes]:
         if isinstance(error, QuotaExceeded):  # by what is set; removals depend on it (RFC 4918 §9.2.1)
             error = PropertiesRefused({name: error for name, element in changes if element is not None})
         groups = group_by_row(_with_dependent(changed, error))
+        prefer = Prefer()
     else:
+        if prefer.minimal:
+            return send(request.environ, HTTPStatus.OK, headers=prefer.applied())
         groups = [PropStat(HTTPStatus.OK, b"".join(map(empty, changed)))]
     href = Hrefs(places.store_root(request.principal)).of(resource)
-    return send_multistatus(request.environ, lambda answer: answer.propstats(href, groups))
+    return send_multistatus(request.environ, lambda answer: answer.propstats(href, groups), headers=prefer.applied())
 
 
 def answer_copy(request: Request) -> Iterable[bytes]:

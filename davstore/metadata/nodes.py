@@ -30,10 +30,16 @@ _REPLACE = Statement(
 )
 _BODY_ID = Statement(select(node.c.body_id).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n")))
 _INSERT_BODY = Statement(insert(body).values({c.name: bindparam(c.name) for c in body.c}))
+_EMBODIED = node.join(body, and_(body.c.store_id == node.c.store_id, body.c.id == node.c.body_id))
 _BODY = Statement(
-    select(body.c.inline, body.c.blob, body.c.length, body.c.sha256)
-    .select_from(node.join(body, and_(body.c.store_id == node.c.store_id, body.c.id == node.c.body_id)))
+    select(body.c.inline, body.c.blob, body.c.length, body.c.sha256, body.c.checksums)
+    .select_from(_EMBODIED)
     .where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
+)
+_CHECKSUMS = Statement(
+    select(node.c.id, body.c.checksums)
+    .select_from(_EMBODIED)
+    .where(node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids")), body.c.checksums.is_not(None))
 )
 _named = exists().where(node.c.store_id == body.c.store_id, node.c.body_id == body.c.id)
 _DROP_BODIES = Statement(
@@ -85,12 +91,13 @@ class Member(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A body that is ready to be named: inline bytes, or the name of a blob."""
+    """A body that is ready to be named: inline bytes, or the name of a blob; checksums as `oc:checksums` has them."""
 
     inline: bytes | None
     blob: str | None
     length: int
     sha256: str
+    checksums: str | None = None
 
 
 class NodeRow(NamedTuple):
@@ -105,7 +112,9 @@ class NodeRow(NamedTuple):
     modified_us: int
 
 
-def leaf(body_id: int, stored: Stored, content_type: str | None, *, now_us: int) -> NodeRow:
+def leaf(
+    body_id: int, stored: Stored, content_type: str | None, *, now_us: int, modified_us: int | None = None
+) -> NodeRow:
     """Return what a new resource with a body is made of; equal bodies have equal etags (RFC 4918 §8.8)."""
     return NodeRow(
         is_collection=False,
@@ -114,7 +123,7 @@ def leaf(body_id: int, stored: Stored, content_type: str | None, *, now_us: int)
         length=stored.length,
         content_type=content_type,
         created_us=now_us,
-        modified_us=now_us,
+        modified_us=now_us if modified_us is None else modified_us,
     )
 
 
@@ -214,6 +223,11 @@ def find_body(unit: Unit, store_id: int, node_id: int) -> Stored | None:
     """Return the body of a node; None for a collection."""
     row = unit.one(_BODY, {"s": store_id, "n": node_id})
     return None if row is None else Stored._make(row)
+
+
+def list_checksums(unit: Unit, store_id: int, node_ids: list[int]) -> dict[int, str]:
+    """Return the checksums of the bodies of nodes, where they are kept."""
+    return dict(unit.all(_CHECKSUMS, {"s": store_id, "ids": array(node_ids)})) if node_ids else {}
 
 
 def end_unbound(unit: Unit, ledger: Ledger, number: int) -> None:

@@ -177,6 +177,7 @@ body = _table(
     Column("blob", String(36)),
     _number("length"),
     Column("sha256", String(64), nullable=False),
+    Column("checksums", Text),  # SHA-1 and MD5 as `oc:checksums` tells them, for bodies of clients that compare them
     PrimaryKeyConstraint("store_id", "id"),
 )
 

@@ -18,22 +18,24 @@ from davstore.store.guarding import require_list
 
 
 class Listing(NamedTuple):
-    """A resource and what is asked of its members; `properties` maps node ids to dead properties, if asked for."""
+    """A resource and what is asked of its members: dead properties and checksums by node id, if asked for."""
 
     facts: StoreFacts
     top: Resource
     members: list[Resource]
     properties: dict[int, dict[str, bytes]]
+    checksums: dict[int, str]
 
 
 class Body:
     """The bytes of a resource as one snapshot saw them; they stay readable whatever happens to the resource."""
 
-    __slots__ = ("_inline", "_reader", "length", "sha256")
+    __slots__ = ("_inline", "_reader", "checksums", "length", "sha256")
 
     def __init__(self, stored: Stored, reader: Reader | None) -> None:
         self.length = stored.length
         self.sha256 = stored.sha256
+        self.checksums = stored.checksums
         self._inline = stored.inline
         self._reader = reader
 
@@ -59,9 +61,15 @@ class Content(NamedTuple):
 
 
 def describe(
-    context: Context, path: Path, conditions: Preconditions = NONE, *, depth: int | None, dead: bool = False
+    context: Context,
+    path: Path,
+    conditions: Preconditions = NONE,
+    *,
+    depth: int | None,
+    dead: bool = False,
+    sums: bool = False,
 ) -> Listing:
-    """Return a resource, its members (depth 1) or all that lies beneath (None), with dead properties if asked.
+    """Return a resource, its members (depth 1) or all that lies beneath (None); dead properties and checksums if asked.
 
     Of the conditions only the `If` lists are judged.
 
@@ -81,8 +89,14 @@ def describe(
             members = bindings.list_members(unit, facts.id, top.node_id, path.names)
         elif top.is_collection and depth is None:
             members = _everything_beneath(unit, facts.id, top, limit=context.limits.propfind_members)
-        ids = [top.node_id, *(member.node_id for member in members)] if dead else []
-        return Listing(facts, top, members, properties.list_properties(unit, facts.id, ids) if dead else {})
+        ids = [top.node_id, *(member.node_id for member in members)] if dead or sums else []
+        return Listing(
+            facts,
+            top,
+            members,
+            properties.list_properties(unit, facts.id, ids) if dead else {},
+            nodes.list_checksums(unit, facts.id, ids) if sums else {},
+        )
 
     return context.database.read(work)
 

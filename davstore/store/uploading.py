@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from davstore.metadata.nodes import Stored
 from davstore.metadata.stores import Ledger
 from davstore.metadata.unit import Unit
 from davstore.store.context import Context, find_room, require_room
+from davstore.store.digesting import Digesting
 
 BLOCK_BYTES = 1 << 18
 GROWTH_BYTES = 1 << 20
@@ -41,18 +41,18 @@ class Upload:
     reserved_bytes: int
 
     @contextlib.contextmanager
-    def receive(self, context: Context, stream: Source, first: bytes) -> Iterator[Stored]:
+    def receive(self, context: Context, stream: Source, first: bytes, digesting: Digesting) -> Iterator[Stored]:
         """Stream the body to its blob, first before the rest, and yield it for the unit that names it.
 
         When that fails the blob goes, and the reservation with it.
 
         Raises:
-            Malformed: the body is cut short. QuotaExceeded, DiskFull: no room for it.
+            Malformed: the body is cut short, or not what was promised. QuotaExceeded, DiskFull: no room for it.
         """
         staged: Staged | None = None
         try:
             staged = context.blobs.stage(self.store_id, self.blob)
-            stored = self._write(context, staged, stream, first)
+            stored = self._write(context, staged, stream, first, digesting)
             staged.publish()
             yield stored
         except Unavailable:  # the commit may have happened: the sweeper judges the blob by its row
@@ -67,20 +67,20 @@ class Upload:
             if staged is not None:
                 staged.close()
 
-    def _write(self, context: Context, staged: Staged, stream: Source, first: bytes) -> Stored:
-        digest = hashlib.sha256()
+    def _write(self, context: Context, staged: Staged, stream: Source, first: bytes, digesting: Digesting) -> Stored:
         length, piece = 0, first or self._read(stream, 0)
         while piece:
             length += len(piece)
             if length - self.replaced_bytes > self.reserved_bytes:
                 self._grow(context, length - self.replaced_bytes)
             context.blobs.require_room()
-            digest.update(piece)
+            digesting.update(piece)
             staged.write(piece)
             piece = self._read(stream, length)
         if self.length is not None and length != self.length:
             raise Malformed("the body is shorter than its Content-Length")
-        return Stored(None, self.blob, length, digest.hexdigest())
+        digesting.require()
+        return Stored(None, self.blob, length, digesting.sha256, digesting.checksums)
 
     def _read(self, stream: Source, position: int) -> bytes:
         wanted = BLOCK_BYTES if self.length is None else min(BLOCK_BYTES, self.length - position)

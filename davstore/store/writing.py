@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -26,6 +25,7 @@ from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.store.context import Context
+from davstore.store.digesting import NO_PROMISES, Digesting, Promises
 from davstore.store.guarding import require, require_parent
 from davstore.store.uploading import BLOCK_BYTES, Source, Upload, begin_upload
 
@@ -35,11 +35,13 @@ NO_PROPERTIES: Mapping[str, bytes] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class NewContent:
-    """What a PUT brings; `length` is None for a chunked body."""
+    """What a PUT brings; `length` is None for a chunked body, `modified_us` unless the client says when it was made."""
 
     stream: Source
     length: int | None
     content_type: str | None
+    promises: Promises = NO_PROMISES
+    modified_us: int | None = None
 
 
 class Written(NamedTuple):
@@ -56,7 +58,7 @@ def put(context: Context, path: Path, content: NewContent, conditions: Precondit
         ParentMissing, NameNotAllowed: no collection would hold it, or not under this name.
         MethodNotAllowed: the URL names a collection.
         PreconditionFailed: a condition does not hold.
-        Malformed: the body is cut short; nothing is stored.
+        Malformed: the body is cut short, or not what was promised; nothing is stored.
         QuotaExceeded, DiskFull: no room; the old body stays.
     """
     if content.length is not None and content.length > context.limits.inline_bytes:
@@ -65,8 +67,11 @@ def put(context: Context, path: Path, content: NewContent, conditions: Precondit
     if len(first) <= context.limits.inline_bytes:
         if content.length is not None and len(first) != content.length:
             raise Malformed("the body is shorter than its Content-Length")
-        stored = Stored(first, None, len(first), hashlib.sha256(first).hexdigest())
-        return _put_stored(context, path, stored, content.content_type, conditions)
+        digesting = Digesting(content.promises)
+        digesting.update(first)
+        digesting.require()
+        stored = Stored(first, None, len(first), digesting.sha256, digesting.checksums)
+        return _put_stored(context, path, stored, content, conditions)
     return _put_large(context, path, content, first, conditions)
 
 
@@ -88,8 +93,8 @@ def _put_large(context: Context, path: Path, content: NewContent, first: bytes, 
         return begin_upload(unit, ledger, context, length=content.length, replaced_bytes=replaced_bytes)
 
     upload = context.write(path.store, admit)
-    with upload.receive(context, content.stream, first) as stored:
-        return _put_stored(context, path, stored, content.content_type, conditions)
+    with upload.receive(context, content.stream, first, Digesting(content.promises)) as stored:
+        return _put_stored(context, path, stored, content, conditions)
 
 
 def _check_put(unit: Unit, ledger: Ledger, path: Path, conditions: Preconditions) -> tuple[Resource | None, int]:
@@ -101,18 +106,22 @@ def _check_put(unit: Unit, ledger: Ledger, path: Path, conditions: Preconditions
 
 
 def _put_stored(
-    context: Context, path: Path, stored: Stored, content_type: str | None, conditions: Preconditions
+    context: Context, path: Path, stored: Stored, content: NewContent, conditions: Preconditions
 ) -> Written:
+    content_type = content.content_type
+
     def work(unit: Unit, ledger: Ledger) -> Written:
         old, parent_id = _check_put(unit, ledger, path, conditions)
         if stored.blob is not None:
             uploads.release(unit, ledger.store_id, stored.blob)
         if old is None:
             body_id = nodes.insert_body(unit, ledger, stored)
-            row = leaf(body_id, stored, content_type, now_us=context.now_us)
+            row = leaf(body_id, stored, content_type, now_us=context.now_us, modified_us=content.modified_us)
             ledger.used_bytes += stored.length
             return Written(_map(unit, ledger, parent_id, path, row), created=True)
-        modified_us = max(context.now_us, old.modified_us + 1)
+        modified_us = content.modified_us
+        if modified_us is None:
+            modified_us = max(context.now_us, old.modified_us + 1)
         nodes.replace_body(unit, ledger, old.node_id, stored=stored, content_type=content_type, modified_us=modified_us)
         ledger.used_bytes += stored.length - (old.length or 0)
         return Written(

@@ -76,6 +76,31 @@ def test_rclone_keeps_a_folder_in_step(server: Server, run: Run, tmp_path: Path)
     run("rclone", "purge", where[1], *remote)
 
 
+def test_rclone_keeps_times_and_hashes(server: Server, run: Run, tmp_path: Path) -> None:
+    user, password = server.credentials
+    secret = run("rclone", "obscure", password).strip()
+    remote = ["--config", os.devnull, "--webdav-vendor", "owncloud", "--webdav-url", server.url]
+    remote += ["--webdav-user", user, "--webdav-pass", secret]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for number, size in enumerate((0, 10, 300_000)):
+        file = folder / f"{number}.bin"
+        file.write_bytes(os.urandom(size))
+        os.utime(file, (1_000_000_000 + number, 1_000_000_000 + number))
+    where = (str(folder), ":webdav:owncloud")
+    run("rclone", "sync", *where, *remote)
+    checked = run("rclone", "check", "-v", *where, *remote)
+    assert "3 matching files" in checked
+    assert "could not be checked" not in checked  # by hash, not by size
+    there, here = (run("rclone", "hashsum", "md5", place, *remote).splitlines() for place in where)
+    assert sorted(there) == sorted(here)
+    assert "There was nothing to transfer" in run("rclone", "sync", "-v", *where, *remote)
+    run("rclone", "copy", where[1], str(tmp_path / "back"), *remote)
+    for file in folder.iterdir():
+        assert int((tmp_path / "back" / file.name).stat().st_mtime) == int(file.stat().st_mtime)
+    run("rclone", "purge", where[1], *remote)
+
+
 def test_curl_sends_without_a_length_and_reads_in_ranges(server: Server, run: Run, tmp_path: Path) -> None:
     body = os.urandom(3_000_000)
     (tmp_path / "body").write_bytes(body)

@@ -25,7 +25,8 @@ ALICE = Principal(User(1, "alice", 1, 1, disabled=False))
 BOB = Principal(User(2, "bob", 2, 1, disabled=False))
 PHONE = Principal(ALICE.user, Device("0" * 16, 1, "phone", DeviceClass.PHONE, revoked=False))
 HOME = "/dav/store/alice"
-NOW = 1_800_000_000_000_000
+NOW = 1_800_000_000_250_000
+"""Not a whole second: such times are those that clients set."""
 D = "{DAV:}"
 
 

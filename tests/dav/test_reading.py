@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,10 @@ def test_other_content_is_shown_in_place(dav: Client) -> None:
         ("bytes=3-2", 200, None, b"0123456789"),
         ("bytes=a-b", 200, None, b"0123456789"),
         ("lines=0-1", 200, None, b"0123456789"),
-        ("bytes=0-1,4-5", 200, None, b"0123456789"),
+        ("bytes=0-1,2-5", 206, "bytes 0-5/10", b"012345"),
+        ("bytes=20-,-1", 206, "bytes 9-9/10", b"9"),
+        ("bytes=20-,30-", 416, "bytes */10", None),
+        ("bytes=" + "0-1,4-5," * 9, 200, None, b"0123456789"),
     ],
 )
 def test_ranges(dav: Client, value: str, status: int, content_range: str | None, body: bytes | None) -> None:
@@ -123,6 +127,28 @@ def test_ranges(dav: Client, value: str, status: int, content_range: str | None,
     assert body is None or answer.body == body
 
 
+def test_rfc9110_14_6_several_ranges(tmp_path: Path) -> None:
+    dav = Client(tmp_path, limits=Limits(inline_bytes=100))
+    for body in (b"0123456789", bytes(range(256)) * 4_000):
+        dav.put("a", body, Content_Type="text/x-digits")
+        answer = dav("GET", "a", Range="bytes=-2,0-2,4-5,1-3")
+        assert answer.status == 206
+        assert "Content-Range" not in answer.headers
+        assert answer.headers["Accept-Ranges"] == "bytes"
+        kind = answer.headers["Content-Type"]
+        assert kind.startswith("multipart/byteranges; boundary=")
+        message = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + answer.body)
+        length = len(body)
+        found = [
+            (part["Content-Type"], part["Content-Range"], part.get_payload(decode=True)) for part in message.walk()
+        ]
+        assert found[1:] == [
+            ("text/x-digits", f"bytes {length - 2}-{length - 1}/{length}", body[-2:]),
+            ("text/x-digits", f"bytes 0-5/{length}", body[:6]),
+        ]
+    dav.close()
+
+
 def test_a_range_of_another_version_is_not_given(dav: Client) -> None:
     etag = dav.put("a", b"0123456789")
     assert dav("GET", "a", Range="bytes=0-1", If_Range=etag).status == 206
@@ -130,9 +156,17 @@ def test_a_range_of_another_version_is_not_given(dav: Client) -> None:
     assert dav("GET", "a", Range="bytes=0-1", If_Range=f"W/{etag}").status == 200
 
 
+def test_rfc9110_13_1_5_a_date_in_if_range_is_no_strong_validator(dav: Client) -> None:
+    dav.put("a", b"0123456789")
+    date = dav("GET", "a").headers["Last-Modified"]
+    assert dav("GET", "a", Range="bytes=0-1", If_Range=date).status == 200
+
+
 def test_head_knows_no_range(dav: Client) -> None:
     dav.put("a", b"0123456789")
-    assert dav("HEAD", "a", Range="bytes=0-1").headers["Content-Length"] == "10"
+    for value in ("bytes=0-1", "bytes=0-1,4-5", "bytes=10-"):
+        answer = dav("HEAD", "a", Range=value)
+        assert (answer.status, answer.headers["Content-Length"]) == (200, "10")
 
 
 def test_not_modified(dav: Client) -> None:

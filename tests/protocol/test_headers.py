@@ -1,4 +1,4 @@
-"""Depth, Overwrite, Content-Length, entity tags and ranges: RFC 4918 §10, RFC 9110."""
+"""Depth, Overwrite, Content-Length, entity tags: RFC 4918 §10, RFC 9110."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from davstore.errors import DavstoreError, Malformed, RangeNotSatisfiable, TooLarge
+from davstore.errors import DavstoreError, Malformed, TooLarge
 from davstore.model.conditions import ETagList
-from davstore.protocol import headers
-from davstore.protocol.headers import ByteRange, parse_depth, parse_etags, parse_range
+from davstore.protocol import digests, headers, owncloud, prefer, ranges
+from davstore.protocol.headers import parse_depth, parse_etags
 
 
 def test_rfc4918_10_2_depth() -> None:
@@ -99,85 +99,21 @@ def test_rfc9110_8_8_3_bad_entity_tags(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("bytes=0-499", ByteRange(0, 500)),
-        ("bytes=500-999", ByteRange(500, 1000)),
-        ("bytes=9500-", ByteRange(9500, 10000)),
-        ("bytes=-500", ByteRange(9500, 10000)),
-        ("bytes=0-0", ByteRange(0, 1)),
-        ("bytes=-1", ByteRange(9999, 10000)),
-        ("BYTES=0-99999", ByteRange(0, 10000)),
-        ("bytes=-99999", ByteRange(0, 10000)),
-        ("bytes=0-" + "9" * 5000, ByteRange(0, 10000)),
-        ("bytes=-" + "9" * 5000, ByteRange(0, 10000)),
-        ("bytes=" + "0" * 5000 + "1-1", ByteRange(1, 2)),
-        (None, None),
-        ("", None),
-        ("bytes", None),
-        ("bytes=", None),
-        ("bytes=-", None),
-        ("bytes=5-2", None),
-        ("bytes=a-b", None),
-        ("bytes=1.5-2", None),
-        ("bytes=0-0,-1", None),
-        ("lines=1-2", None),
-        ("bytes=+1-2", None),
-        ("bytes=٣-٤", None),
-    ],
-)
-def test_rfc9110_14_1_2_ranges_of_ten_thousand_bytes(value: str | None, expected: ByteRange | None) -> None:
-    assert parse_range(value, length=10_000) == expected
-
-
-@pytest.mark.parametrize("value", ["bytes=10000-", "bytes=10000-10001", "bytes=-0", "bytes=" + "9" * 5000 + "-"])
-def test_rfc9110_15_5_17_unsatisfiable(value: str) -> None:
-    with pytest.raises(RangeNotSatisfiable) as caught:
-        parse_range(value, length=10_000)
-    assert caught.value.length_bytes == 10_000
-
-
-def test_rfc9110_14_4_no_range_of_nothing() -> None:
-    assert parse_range("bytes=0-", length=0) is None
-    assert parse_range("bytes=-5", length=0) is None
-
-
-@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
-def test_rfc9110_14_1_2_range_is_the_slice(first: int, last: int, length: int) -> None:
-    content = bytes(range(length))
-    for value, expected in (
-        (f"bytes={first}-{last}", content[first : last + 1] if first <= last else None),
-        (f"bytes={first}-", content[first:]),
-        (f"bytes=-{last}", content[max(length - last, 0) :]),
-    ):
-        try:
-            found = parse_range(value, length=length)
-        except RangeNotSatisfiable:
-            assert not expected
-        else:
-            assert found is None or content[found.start : found.stop] == expected
-
-
-def test_rfc9110_13_1_5_if_range() -> None:
-    assert headers.range_applies(None, etag="a")
-    assert headers.range_applies('"a"', etag="a")
-    assert not headers.range_applies('W/"a"', etag="a")
-    assert not headers.range_applies('"b"', etag="a")
-    assert not headers.range_applies("a", etag="a")
-    assert not headers.range_applies('"a"', etag=None)
-    assert not headers.range_applies("Sun, 06 Nov 1994 08:49:37 GMT", etag="a")
-
-
-@pytest.mark.parametrize(
     "parse",
     [
         lambda text: parse_depth(text, default=0),
         headers.parse_overwrite,
         headers.parse_content_length,
         parse_etags,
-        lambda text: parse_range(text, length=7),
-        lambda text: parse_range(f"bytes={text}", length=7),
-        lambda text: headers.range_applies(text, etag="x"),
+        lambda text: ranges.parse_ranges(text, length=7),
+        lambda text: ranges.parse_ranges(f"bytes={text}", length=7),
+        lambda text: ranges.range_applies(text, etag="x"),
+        digests.parse_digest,
+        lambda text: digests.parse_digest(f"sha-256={text}"),
+        digests.wants_digest,
+        owncloud.parse_checksum,
+        owncloud.parse_mtime,
+        prefer.parse_prefer,
     ],
 )
 @given(text=st.text() | st.text(alphabet='0123456789-=,"W/* \t'))

@@ -75,6 +75,7 @@ def upgrade() -> None:
         sa.Column("blob", sa.String(length=36), nullable=True),
         sa.Column("length", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("checksums", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("store_id", "id"),
         sqlite_with_rowid=True,
     )

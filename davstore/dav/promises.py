@@ -1,0 +1,37 @@
+"""What the headers of a PUT promise of its body (RFC 9530, OwnCloud's and Finder's own)."""
+
+from __future__ import annotations
+
+from davstore.dav.request import Request
+from davstore.errors import Malformed
+from davstore.protocol import owncloud
+from davstore.protocol.digests import parse_digest
+from davstore.protocol.headers import parse_content_length
+from davstore.store.digesting import NO_PROMISES, VERIFIED, Promises
+
+_DIGESTS = ("REPR_DIGEST", "CONTENT_DIGEST")
+"""They say the same of a PUT: it has no content coding and no range."""
+_HEADERS = ("OC_CHECKSUM", "X_OC_MTIME", "X_EXPECTED_ENTITY_LENGTH", *_DIGESTS)
+
+
+def read_promises(request: Request) -> Promises:
+    """Return what a PUT says of its body, to be held against it. Unknown algorithms promise nothing.
+
+    Raises:
+        Malformed: a digest or a length that cannot be read, or two that cannot both be true.
+    """
+    if all(request.header(header) is None for header in _HEADERS):
+        return NO_PROMISES
+    digests: dict[str, str] = {}
+    checksum = owncloud.parse_checksum(request.header("OC_CHECKSUM"))
+    if checksum is not None and checksum[0] in VERIFIED:
+        digests[checksum[0]] = checksum[1]
+    for header in _DIGESTS:
+        digest = parse_digest(request.header(header))
+        if digest is not None and digests.setdefault("sha256", digest) != digest:
+            raise Malformed("two digests that differ")
+    return Promises(
+        digests,
+        length=parse_content_length(request.header("X_EXPECTED_ENTITY_LENGTH")),
+        compared=checksum is not None or request.header("X_OC_MTIME") is not None,
+    )

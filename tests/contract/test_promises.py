@@ -1,0 +1,66 @@
+"""What a client says of the body it sends: held against it, and kept for those who compare (DECISIONS 21)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import pytest
+
+from davstore.errors import Malformed
+from davstore.store import reading, writing
+from davstore.store.digesting import Promises
+from davstore.store.writing import NewContent, Written
+from tests.contract.house import INLINE_BYTES, START_US, House, count_rows
+
+BODIES = [b"small", b"L" * (INLINE_BYTES + 1)]
+LONG_AGO_US = START_US - 86_400_000_000
+
+
+def put(house: House, body: bytes, promises: Promises, modified_us: int | None = None) -> Written:
+    content = NewContent(io.BytesIO(body), None, "text/plain", promises, modified_us)
+    return writing.put(house.context, house.at("a"), content)
+
+
+def checksums(house: House, text: str) -> list[str]:
+    listing = reading.describe(house.context, house.at(text), depth=1, sums=True)
+    told = (listing.checksums.get(one.node_id) for one in (listing.top, *listing.members))
+    return [checksum for checksum in told if checksum is not None]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=len)
+def test_a_broken_promise_leaves_what_was_there(house: House, body: bytes) -> None:
+    house.put("a", b"old")
+    for promises in (
+        Promises({"sha256": "0" * 64}),
+        Promises({"sha1": "0" * 40}, compared=True),
+        Promises({"sha256": hashlib.sha256(body).hexdigest(), "md5": "0" * 32}),
+        Promises(length=len(body) - 1),
+        Promises(length=len(body) + 1),
+    ):
+        with pytest.raises(Malformed):
+            put(house, body, promises)
+    assert house.get("a") == b"old"
+    assert house.blob_files == []
+    assert count_rows(house, ["body", "upload"]) == {"body": 1, "upload": 0}
+
+
+@pytest.mark.parametrize("body", BODIES, ids=len)
+def test_checksums_go_with_the_body(house: House, body: bytes) -> None:
+    sha1, md5 = (hashlib.new(name, body, usedforsecurity=False).hexdigest() for name in ("sha1", "md5"))
+    put(house, body, Promises({"sha1": sha1}, length=len(body), compared=True))
+    house.copy("a", "b")
+    house.move("a", "c")
+    house.put("d", body)
+    assert checksums(house, "") == [f"SHA1:{sha1} MD5:{md5}"] * 2
+    house.put("b", body)
+    assert checksums(house, "b") == []
+    assert checksums(house, "c") == [f"SHA1:{sha1} MD5:{md5}"]
+
+
+def test_the_time_of_the_client_wins_once(house: House) -> None:
+    house.put("a")
+    for modified_us in (LONG_AGO_US, START_US + 86_400_000_000):
+        written = put(house, b"new", Promises(), modified_us)
+        assert written.resource.modified_us == modified_us == house.find("a").modified_us
+    assert house.put("a").resource.modified_us > modified_us

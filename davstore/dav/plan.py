@@ -12,6 +12,7 @@ from davstore.protocol import propfind
 from davstore.protocol.elements import empty
 from davstore.protocol.hrefs import encode_segment, render_href
 from davstore.protocol.multistatus import Multistatus
+from davstore.protocol.names import LOCKDISCOVERY
 from davstore.protocol.propfind import PropFind
 
 Rendered = tuple[bytes, bytes]
@@ -24,6 +25,11 @@ _NOTHING: Mapping[str, bytes] = {}
 def asks_for_dead(question: PropFind) -> bool:
     """Tell whether dead properties have to be looked up to answer."""
     return question.kind is not propfind.Kind.PROP or not PROTECTED.issuperset(question.names)
+
+
+def asks_for_locks(question: PropFind) -> bool:
+    """Tell whether locks have to be looked up to answer."""
+    return question.kind is propfind.Kind.ALLPROP or LOCKDISCOVERY in question.names
 
 
 class Hrefs:

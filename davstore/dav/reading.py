@@ -11,7 +11,7 @@ from davstore.dav.answers import send, send_multistatus, stream
 from davstore.dav.conditions import read_conditions, read_if
 from davstore.dav.content import send_content
 from davstore.dav.places import ALLOWED, ALLOWED_ROOT, ALLOWED_UNMAPPED, Fixed, Kind
-from davstore.dav.plan import Hrefs, Plan, asks_for_dead, write_stored
+from davstore.dav.plan import Hrefs, Plan, asks_for_dead, asks_for_locks, write_stored
 from davstore.dav.properties import View
 from davstore.dav.request import Request
 from davstore.errors import InfiniteDepth, NotFound, UnsupportedReport
@@ -27,8 +27,8 @@ from davstore.protocol.propfind import PropFind
 from davstore.protocol.reports import SyncQuery
 from davstore.store import reading, syncing
 
-COMPLIANCE = "1, 3, extended-mkcol"
-"""The DAV header (RFC 4918 §18): class 2 comes with locks (DECISIONS 33)."""
+COMPLIANCE = "1, 2, 3, extended-mkcol"
+"""The DAV header (RFC 4918 §18)."""
 
 
 def answer_options(request: Request) -> Iterable[bytes]:
@@ -98,8 +98,10 @@ def answer_propfind(request: Request) -> Iterable[bytes]:
 
 
 def _write_tree(request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None) -> None:
-    listing = reading.describe(request.context, path, read_if(request), depth=depth, dead=asks_for_dead(question))
-    plan = Plan(question, View(request.principal, listing.facts), listing.properties)
+    dead, locks = asks_for_dead(question), asks_for_locks(question)
+    listing = reading.describe(request.context, path, read_if(request), depth=depth, dead=dead, locks=locks)
+    view = View(request.principal, listing.facts, listing.locks, request.context.now_us)
+    plan = Plan(question, view, listing.properties)
     write_stored(answer, plan, _hrefs(request), chain((listing.top,), listing.members))
 
 
@@ -136,9 +138,16 @@ def answer_report(request: Request) -> Iterable[bytes]:
     token = sync_token.parse(query.token) if query.token else None
     question = PropFind(propfind.Kind.PROP, query.names)
     changes = syncing.changes_since(
-        request.context, path, token, level=query.level, limit=query.limit, dead=asks_for_dead(question)
+        request.context,
+        path,
+        token,
+        level=query.level,
+        limit=query.limit,
+        dead=asks_for_dead(question),
+        locks=asks_for_locks(question),
     )
-    plan = Plan(question, View(request.principal, changes.facts), changes.properties)
+    view = View(request.principal, changes.facts, changes.locks, request.context.now_us)
+    plan = Plan(question, view, changes.properties)
     given = sync_token.render(changes.token)
 
     def write(answer: Multistatus) -> str:

@@ -11,19 +11,24 @@ from davstore.metadata import bindings, nodes, properties, stores
 from davstore.metadata.nodes import Stored
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
+from davstore.model.locks import Lock
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 from davstore.store.context import Context
-from davstore.store.guarding import require_list
+from davstore.store.guarding import list_held, require_list
 
 
 class Listing(NamedTuple):
-    """A resource and what is asked of its members; `properties` maps node ids to dead properties, if asked for."""
+    """A resource and what is asked of its members.
+
+    `properties` maps node ids to dead properties, and `locks` are all that the store holds, if they were asked for.
+    """
 
     facts: StoreFacts
     top: Resource
     members: list[Resource]
     properties: dict[int, dict[str, bytes]]
+    locks: list[Lock]
 
 
 class Body:
@@ -59,9 +64,15 @@ class Content(NamedTuple):
 
 
 def describe(
-    context: Context, path: Path, conditions: Preconditions = NONE, *, depth: int | None, dead: bool = False
+    context: Context,
+    path: Path,
+    conditions: Preconditions = NONE,
+    *,
+    depth: int | None,
+    dead: bool = False,
+    locks: bool = False,
 ) -> Listing:
-    """Return a resource, its members (depth 1) or all that lies beneath (None), with dead properties if asked.
+    """Return a resource, its members (depth 1) or all that lies beneath (None), with dead properties, locks if asked.
 
     Of the conditions only the `If` lists are judged.
 
@@ -72,7 +83,7 @@ def describe(
 
     def work(unit: Unit) -> Listing:
         facts = stores.get(unit, path.store)
-        require_list(unit, facts, conditions)
+        require_list(context, unit, facts, conditions)
         top = bindings.resolve(unit, facts, path.names).resource
         if top is None:
             raise NotFound(path.name)
@@ -82,7 +93,8 @@ def describe(
         elif top.is_collection and depth is None:
             members = _everything_beneath(unit, facts.id, top, limit=context.limits.propfind_members)
         ids = [top.node_id, *(member.node_id for member in members)] if dead else []
-        return Listing(facts, top, members, properties.list_properties(unit, facts.id, ids) if dead else {})
+        elements = properties.list_properties(unit, facts.id, ids) if dead else {}
+        return Listing(facts, top, members, elements, list_held(context, unit, facts.id) if locks else [])
 
     return context.database.read(work)
 
@@ -109,7 +121,7 @@ def open_resource(context: Context, path: Path, conditions: Preconditions = NONE
 
     def work(unit: Unit) -> Content:
         facts = stores.get(unit, path.store)
-        require_list(unit, facts, conditions)
+        require_list(context, unit, facts, conditions)
         resource = bindings.resolve(unit, facts, path.names).resource
         if resource is None:
             raise NotFound(path.name)

@@ -43,8 +43,6 @@ LOCKINFO: Final = "{DAV:}lockinfo"
 LOCKSCOPE: Final = "{DAV:}lockscope"
 LOCKTYPE: Final = "{DAV:}locktype"
 WRITE: Final = "{DAV:}write"
-NO_LOCK: Final = "DAV:no-lock"
-"""The state token that no resource has (RFC 4918 §10.4.8)."""
 
 # Properties
 CREATIONDATE: Final = "{DAV:}creationdate"

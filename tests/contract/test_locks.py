@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -437,14 +438,18 @@ def test_conditions_hold_on_states(tree: House) -> None:
     assert not holds("t/a", state, IfCondition(negated=False, token=None, etag="other"))
 
 
-def test_one_writer_gets_the_lock_of_two(tree: House) -> None:
-    outcomes: list[str] = []
-    for _ in range(2):
+def test_of_many_at_once_one_gets_the_lock(tree: House) -> None:
+    def attempt(context: Context) -> bool:
         try:
-            outcomes.append(lock(tree, "t/a").lock.token)
+            locking.lock(context, tree.at("t/a"), EXCLUSIVE, infinite=True, seconds=None)
         except LockConflict:
-            outcomes.append("")
-    assert [bool(one) for one in outcomes] == [True, False]
+            return False
+        return True
+
+    contexts = [tree.context for _ in range(16)]
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(attempt, contexts)) == 1
+    assert len(held(tree)) == 1
 
 
 AMONG_LOCKS: dict[str, Callable[[House, Preconditions], object]] = {

@@ -131,8 +131,9 @@ def require_unlocked(
         return held
     submitted = submitted_tokens(conditions)
     mine = {lock.token for lock in held if lock.user_id == context.principal.user.id and lock.token in submitted}
-    above = bindings.list_above(unit, store_id, {*nodes, *trees, *(lock.node_id for lock in held)})
-    inside = [lock.node_id for lock in held if not above[lock.node_id].isdisjoint(trees)]
+    locked = {lock.node_id for lock in held} if trees else set()
+    above = bindings.list_above(unit, store_id, {*nodes, *trees, *locked})
+    inside = [node_id for node_id in locked if not above[node_id].isdisjoint(trees)]
     blocking: set[Lock] = set()
     for node_id in {*nodes, *trees, *inside}:
         covering = [lock for lock in held if lock.covers(node_id, above[node_id])]

@@ -71,6 +71,35 @@ class PreconditionFailed(DavstoreError):
     """A condition of the request does not hold: If-Match and kin, If, Overwrite: F."""
 
 
+class Locked(DavstoreError):
+    """A lock is in the way and its token was not submitted by who holds it (RFC 4918 §16, `lock-token-submitted`).
+
+    roots are the URLs of such locks: names from the store's root, and whether a collection is there. hrefs are the
+    same as the client knows them; the edge that has a URL space fills them in.
+    """
+
+    def __init__(self, roots: tuple[tuple[tuple[str, ...], bool], ...], hrefs: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{len(roots)} locks are in the way")
+        self.roots = roots
+        self.hrefs = hrefs
+
+
+class LockConflict(Locked):
+    """A lock that is held excludes the one that is asked for (RFC 4918 §16, `no-conflicting-lock`)."""
+
+
+class LockTokenMismatch(DavstoreError):
+    """UNLOCK with a token that is none, or not of this principal or this URL (RFC 4918 §9.11.1)."""
+
+
+class LockNotRefreshed(PreconditionFailed):
+    """LOCK is to refresh a lock that is none, or not of this principal or this URL (RFC 4918 §9.10.6)."""
+
+
+class TooManyLocks(DavstoreError):
+    """The user, or the resource, has as many locks as may be."""
+
+
 class UnsupportedMediaType(DavstoreError):
     """The request has a body that its method does not define (RFC 4918 §8.4, §9.3)."""
 

@@ -80,6 +80,9 @@ class Limits:
     propfind_members: int = _integer(10_000, 1)
     properties_per_node: int = _integer(1_000, 1, 100_000)
     upload_seconds: int = _integer(86_400, 60)
+    locks_per_user: int = _integer(200, 1, 10_000)
+    locks_per_resource: int = _integer(20, 1, 1_000)
+    lock_seconds: int = _integer(3_600, 1, 3_600)
 
 
 @dataclass(frozen=True, slots=True)

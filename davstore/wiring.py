@@ -144,4 +144,7 @@ def _limits(settings: Settings) -> Limits:
         sync_rows=settings.sync.rows_per_page,
         properties_per_node=settings.limits.properties_per_node,
         upload_seconds=settings.limits.upload_seconds,
+        locks_per_user=settings.limits.locks_per_user,
+        locks_per_resource=settings.limits.locks_per_resource,
+        lock_seconds=settings.limits.lock_seconds,
     )

@@ -230,7 +230,9 @@ class Remote:
                 self._pause(RETRY_SECONDS[failures])
                 failures += 1
                 continue
-            if response.ok and not response.is_redirect:
+            # A member that is locked, or kept for another reason, is told so (RFC 4918 §9.6.1).
+            partly = response.status_code == 207 and method not in ("REPORT", "PROPFIND")
+            if response.ok and not response.is_redirect and not partly:
                 return response
             with response:
                 self._fail(method, url, response)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from wsgidav.dav_provider import DAVProvider
 from wsgidav.request_server import RequestServer
 
-from davstore.dav import reading, writing
+from davstore.dav import locks, reading, writing
 from davstore.dav.places import ALLOWED, ALLOWED_ROOT, Fixed, Kind
 from davstore.dav.request import Backend, Request
-from davstore.errors import AlreadyExists, MethodNotAllowed, NotImplementedMethod
+from davstore.errors import AlreadyExists, Locked, MethodNotAllowed, NotImplementedMethod
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -28,8 +28,10 @@ HANDLERS: Final[dict[str, Callable[[Request], Iterable[bytes]]]] = {
     "PROPPATCH": writing.answer_proppatch,
     "COPY": writing.answer_copy,
     "MOVE": writing.answer_move,
+    "LOCK": locks.answer_lock,
+    "UNLOCK": locks.answer_unlock,
 }
-_NOWHERE: Final = frozenset({"POST", "PATCH", "LOCK", "UNLOCK"})
+_NOWHERE: Final = frozenset({"POST", "PATCH"})
 """Methods that this server knows of and that no resource has yet; any other one is unknown."""
 
 
@@ -56,6 +58,8 @@ class Methods(RequestServer):  # type: ignore[misc]  # WsgiDAV has no types
             raise MethodNotAllowed(_allowed(request))
         try:
             return handler(request)
+        except Locked as error:
+            return locks.answer_locked(request, error)
         except (AlreadyExists, MethodNotAllowed) as error:
             if getattr(error, "allowed", ()):
                 raise

@@ -123,13 +123,15 @@ def find_fixed(segments: tuple[str, ...], principal: Principal) -> Fixed:
     raise NotFound("no such place")
 
 
+_PROPERTIES = ("PROPFIND", "PROPPATCH")
+_LOCKS = ("LOCK", "UNLOCK")
 ALLOWED = {
-    Kind.RESOURCE: ("OPTIONS", "GET", "HEAD", "PUT", "DELETE", "COPY", "MOVE", "PROPFIND", "PROPPATCH", "REPORT"),
-    Kind.COLLECTION: ("OPTIONS", "GET", "HEAD", "DELETE", "COPY", "MOVE", "PROPFIND", "PROPPATCH", "REPORT"),
+    Kind.RESOURCE: ("OPTIONS", "GET", "HEAD", "PUT", "DELETE", "COPY", "MOVE", *_PROPERTIES, *_LOCKS, "REPORT"),
+    Kind.COLLECTION: ("OPTIONS", "GET", "HEAD", "DELETE", "COPY", "MOVE", *_PROPERTIES, *_LOCKS, "REPORT"),
     Kind.FIXED: ("OPTIONS", "GET", "HEAD", "PROPFIND", "REPORT"),
     Kind.PRINCIPAL: ("OPTIONS", "GET", "HEAD", "PROPFIND", "REPORT"),
 }
 """The methods of each kind. REPORT is everywhere, if only to say which reports are not supported (RFC 3253 §3.6)."""
-ALLOWED_UNMAPPED = ("OPTIONS", "PUT", "MKCOL")
+ALLOWED_UNMAPPED = ("OPTIONS", "PUT", "MKCOL", "LOCK")
 ALLOWED_ROOT = tuple(method for method in ALLOWED[Kind.COLLECTION] if method not in ("DELETE", "MOVE"))
 """The root of a store stays."""

@@ -12,6 +12,7 @@ from davstore.protocol import owncloud, propfind
 from davstore.protocol.elements import empty
 from davstore.protocol.hrefs import encode_segment, render_href
 from davstore.protocol.multistatus import Multistatus
+from davstore.protocol.names import LOCKDISCOVERY
 from davstore.protocol.propfind import PropFind
 
 Rendered = tuple[bytes, bytes]
@@ -31,6 +32,11 @@ def asks_for_checksums(question: PropFind) -> bool:
     if question.kind is propfind.Kind.PROPNAME:
         return True
     return owncloud.CHECKSUMS in (question.names if question.kind is propfind.Kind.PROP else question.include)
+
+
+def asks_for_locks(question: PropFind) -> bool:
+    """Tell whether locks have to be looked up to answer."""
+    return question.kind is propfind.Kind.ALLPROP or LOCKDISCOVERY in question.names
 
 
 class Hrefs:

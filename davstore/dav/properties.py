@@ -7,16 +7,17 @@ of a request are rendered before the first resource.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from davstore.dav import places
 from davstore.dav.places import ALLOWED, Kind
+from davstore.model.locks import Lock
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
-from davstore.protocol import names, owncloud, sync_token
+from davstore.protocol import lockinfo, names, owncloud, sync_token
 from davstore.protocol.dates import render_http_date, render_iso_date
 from davstore.protocol.elements import element, empty, href, text_element
 from davstore.protocol.hrefs import render_href
@@ -26,11 +27,16 @@ Piece = Callable[[Resource], bytes | None]
 
 
 class View(NamedTuple):
-    """Who asks and of which store; facts is None outside of all stores. checksums are by node, where asked for."""
+    """Who asks, of which store, and when; facts is None outside of all stores.
+
+    locks are those of the store, checksums are by node; both are there only where they were asked for.
+    """
 
     principal: Principal
     facts: StoreFacts | None = None
+    locks: Sequence[Lock] = ()
     checksums: Mapping[int, str] = MappingProxyType({})
+    now_us: int = 0
 
 
 class Live(NamedTuple):
@@ -59,6 +65,7 @@ def _each(piece: Piece) -> Callable[[View, Kind], Piece]:
 _COLLECTION_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION))
 _ROOT_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION), empty("{urn:davstore:cpm}root"))
 _PRINCIPAL_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION), empty("{DAV:}principal"))
+_UNLOCKED: Final = empty(names.LOCKDISCOVERY)
 _RESOURCE_TYPE: Final = empty(names.RESOURCETYPE)
 
 
@@ -127,6 +134,30 @@ def _sync_token(view: View, _kind: Kind) -> Piece:
     return lambda resource: text_element(names.SYNC_TOKEN, sync_token.render(current_token(facts, resource.names)))
 
 
+def _lockdiscovery(view: View, _kind: Kind) -> Piece:
+    locks = view.locks
+    if not locks:
+        return lambda _: _UNLOCKED
+    return lambda resource: discover(view, [lock for lock in locks if lock.reaches(resource.node_id, resource.names)])
+
+
+def discover(view: View, locks: Sequence[Lock]) -> bytes:
+    """Return `D:lockdiscovery` of a resource's locks; who holds a lock is told its token, nobody else (§20.7)."""
+    user, store = view.principal.user, places.store_root(view.principal)
+    return element(
+        names.LOCKDISCOVERY,
+        *(
+            lockinfo.render_active(
+                lock,
+                root=render_href((*store, *lock.root), slash=lock.is_collection),
+                seconds=max(lock.expires_us - view.now_us, 0) // 1_000_000,
+                shown=lock.user_id == user.id,
+            )
+            for lock in locks
+        ),
+    )
+
+
 def _quota_used(view: View, _kind: Kind) -> bytes | None:
     return None if view.facts is None else text_element(names.QUOTA_USED_BYTES, str(view.facts.used_bytes))
 
@@ -193,9 +224,8 @@ TABLE: Final = (
     Live(names.GETCONTENTTYPE, _RESOURCE, _each(_getcontenttype), in_allprop=True),
     Live(names.GETLASTMODIFIED, _STORED, _each(_getlastmodified), in_allprop=True),
     Live(names.CREATIONDATE, _STORED, _each(_creationdate), in_allprop=True),
-    # Locks are not there yet (DECISIONS 33): no lock can be taken, and none is held.
-    Live("{DAV:}supportedlock", _STORED, _empty("{DAV:}supportedlock"), in_allprop=True),
-    Live("{DAV:}lockdiscovery", _STORED, _empty("{DAV:}lockdiscovery"), in_allprop=True),
+    Live(names.SUPPORTEDLOCK, _STORED, _each(lambda _: lockinfo.SUPPORTED), in_allprop=True),
+    Live(names.LOCKDISCOVERY, _STORED, _lockdiscovery, in_allprop=True),
     Live(names.RESOURCE_ID, _STORED, _each(_resource_id)),
     Live("{urn:davstore:cpm}modseq", _STORED, _each(_modseq)),
     Live(owncloud.CHECKSUMS, _RESOURCE, _checksums),

@@ -11,7 +11,7 @@ from davstore.dav.answers import send, send_multistatus, stream
 from davstore.dav.conditions import read_conditions, read_if
 from davstore.dav.content import send_content
 from davstore.dav.places import ALLOWED, ALLOWED_ROOT, ALLOWED_UNMAPPED, Fixed, Kind
-from davstore.dav.plan import Hrefs, Plan, asks_for_checksums, asks_for_dead, write_stored
+from davstore.dav.plan import Hrefs, Plan, asks_for_checksums, asks_for_dead, asks_for_locks, write_stored
 from davstore.dav.properties import View
 from davstore.dav.request import Request
 from davstore.errors import InfiniteDepth, NotFound, UnsupportedReport
@@ -28,8 +28,8 @@ from davstore.protocol.propfind import PropFind
 from davstore.protocol.reports import SyncQuery
 from davstore.store import reading, syncing
 
-COMPLIANCE = "1, 3, extended-mkcol"
-"""The DAV header (RFC 4918 §18): class 2 comes with locks (DECISIONS 33)."""
+COMPLIANCE = "1, 2, 3, extended-mkcol"
+"""The DAV header (RFC 4918 §18)."""
 
 
 def answer_options(request: Request) -> Iterable[bytes]:
@@ -111,8 +111,10 @@ def _write_tree(
         depth=depth,
         dead=asks_for_dead(question),
         sums=asks_for_checksums(question),
+        locks=asks_for_locks(question),
     )
-    view = View(request.principal, listing.facts, listing.checksums)
+    now_us = request.context.now_us
+    view = View(request.principal, listing.facts, listing.locks, listing.checksums, now_us)
     plan = Plan(question, view, listing.properties, minimal=prefer.minimal)
     top = () if prefer.noroot and listing.top.is_collection else (listing.top,)
     write_stored(answer, plan, _hrefs(request), chain(top, listing.members))
@@ -155,10 +157,17 @@ def answer_report(request: Request) -> Iterable[bytes]:
     token = sync_token.parse(query.token) if query.token else None
     question = PropFind(propfind.Kind.PROP, query.names)
     changes = syncing.changes_since(
-        request.context, path, token, level=query.level, limit=query.limit, dead=asks_for_dead(question)
+        request.context,
+        path,
+        token,
+        level=query.level,
+        limit=query.limit,
+        dead=asks_for_dead(question),
+        locks=asks_for_locks(question),
     )
     prefer = Prefer(minimal=parse_prefer(request.header("PREFER")).minimal)  # no report tells of the collection itself
-    plan = Plan(question, View(request.principal, changes.facts), changes.properties, minimal=prefer.minimal)
+    view = View(request.principal, changes.facts, changes.locks, now_us=request.context.now_us)
+    plan = Plan(question, view, changes.properties, minimal=prefer.minimal)
     given = sync_token.render(changes.token)
 
     def write(answer: Multistatus) -> str:

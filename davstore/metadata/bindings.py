@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -101,6 +101,20 @@ _COLLECTIONS_BENEATH = Statement(
             )
         )
     ).limit(bindparam("limit"))
+)
+_up = (
+    select(binding.c.node_id.label("start"), binding.c.parent_id.label("above"))
+    .where(_in_store, among(binding.c.node_id, bindparam("ids")))
+    .cte("up", recursive=True)
+)
+_ABOVE = Statement(
+    select(
+        _up.union(
+            select(_up.c.start, binding.c.parent_id).where(
+                binding.c.store_id == bindparam("s"), binding.c.node_id == _up.c.above
+            )
+        )
+    )
 )
 _MEMBERS_OF = Statement(
     select(binding.c.parent_id, *FACTS)
@@ -214,6 +228,14 @@ def list_members(unit: Unit, store_id: int, parent_id: int, names: tuple[str, ..
 def list_collections_beneath(unit: Unit, store_id: int, node_id: int, *, limit: int = NO_LIMIT) -> list[Beneath]:
     """Return the collections beneath one, parents before children, at most limit of them."""
     return [Beneath._make(row) for row in unit.all(_COLLECTIONS_BENEATH, {"s": store_id, "p": node_id, "limit": limit})]
+
+
+def list_above(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, set[int]]:
+    """Return the collections that each of many nodes lies beneath, along all of its bindings."""
+    above: dict[int, set[int]] = {node_id: set() for node_id in node_ids}
+    for start, collection in unit.each(_ABOVE, {"s": store_id, "ids": array(above)}):
+        above[start].add(collection)
+    return above
 
 
 def list_members_of(

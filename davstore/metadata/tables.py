@@ -211,6 +211,7 @@ lock = _table(
     Column("infinite", SmallInteger, nullable=False),
     Column("owner", LargeBinary),
     _number("expires_us"),
+    Column("root", NAME, nullable=False),  # the names down to where it was taken, with slashes between them
     PrimaryKeyConstraint("store_id", "token"),
     keyed=True,
 )

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from davstore import errors
 from davstore.errors import DavstoreError, QuotaExceeded, SyncRefused
-from davstore.protocol import error_body, multistatus
-from davstore.protocol.elements import CONTENT_TYPE, element, empty, text_element
+from davstore.protocol import error_body, multistatus, names
+from davstore.protocol.elements import CONTENT_TYPE, element, empty, href, text_element
 from davstore.protocol.multistatus import PropStat
 from davstore.protocol.names import CPM, clark
 
@@ -97,6 +97,10 @@ def _sync_refusal(error: SyncRefused) -> bytes:
     return error_body.render(element(clark(CPM, error.condition), *content))
 
 
+def _locked(condition: str) -> Callable[[errors.Locked], bytes]:
+    return lambda error: error_body.render(element(condition, *map(href, error.hrefs)))
+
+
 TABLE: dict[type[DavstoreError], Row] = {
     DavstoreError: Row(HTTPStatus.INTERNAL_SERVER_ERROR),
     errors.Malformed: Row(HTTPStatus.BAD_REQUEST),
@@ -112,6 +116,11 @@ TABLE: dict[type[DavstoreError], Row] = {
     errors.SourceIsDestination: Row(HTTPStatus.FORBIDDEN),
     errors.ForeignDestination: Row(HTTPStatus.BAD_GATEWAY),
     errors.PreconditionFailed: Row(HTTPStatus.PRECONDITION_FAILED),
+    errors.Locked: Row(HTTPStatus.LOCKED, names.LOCK_TOKEN_SUBMITTED, _locked(names.LOCK_TOKEN_SUBMITTED)),
+    errors.LockConflict: Row(HTTPStatus.LOCKED, names.NO_CONFLICTING_LOCK, _locked(names.NO_CONFLICTING_LOCK)),
+    errors.LockTokenMismatch: Row(HTTPStatus.CONFLICT, names.LOCK_TOKEN_MATCHES_REQUEST_URI),
+    errors.LockNotRefreshed: Row(HTTPStatus.PRECONDITION_FAILED, names.LOCK_TOKEN_MATCHES_REQUEST_URI),
+    errors.TooManyLocks: Row(HTTPStatus.FORBIDDEN, clark(CPM, "locks-within-limits")),
     errors.UnsupportedMediaType: Row(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     errors.Unprocessable: Row(HTTPStatus.UNPROCESSABLE_ENTITY),
     errors.TooLarge: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),

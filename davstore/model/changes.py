@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from davstore.model.locks import Lock
 from davstore.model.nodes import Resource, StoreFacts
 
 
@@ -62,8 +63,8 @@ class Removed(NamedTuple):
 class Changes:
     """One page of a report, oldest first: rows, the token that continues after the last of them, and dead properties.
 
-    properties maps a node's id to its dead properties (Clark name to XML), filled when they were asked for; facts is
-    the store's row in the same snapshot.
+    properties maps a node's id to its dead properties (Clark name to XML), and locks are all that the store holds, both
+    filled when they were asked for; facts is the store's row in the same snapshot.
     """
 
     rows: list[Resource | Removed]
@@ -71,3 +72,4 @@ class Changes:
     truncated: bool
     properties: dict[int, dict[str, bytes]]
     facts: StoreFacts
+    locks: list[Lock] = field(default_factory=list)

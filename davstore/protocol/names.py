@@ -39,6 +39,10 @@ NRESULTS: Final = "{DAV:}nresults"
 CONTEXT: Final = "{urn:davstore:cpm}context"
 MODE: Final = "{urn:davstore:cpm}mode"
 BEARER: Final = "{urn:davstore:cpm}bearer"
+LOCKINFO: Final = "{DAV:}lockinfo"
+LOCKSCOPE: Final = "{DAV:}lockscope"
+LOCKTYPE: Final = "{DAV:}locktype"
+WRITE: Final = "{DAV:}write"
 
 # Properties
 CREATIONDATE: Final = "{DAV:}creationdate"
@@ -48,6 +52,8 @@ GETCONTENTTYPE: Final = "{DAV:}getcontenttype"
 GETETAG: Final = "{DAV:}getetag"
 GETLASTMODIFIED: Final = "{DAV:}getlastmodified"
 RESOURCETYPE: Final = "{DAV:}resourcetype"
+LOCKDISCOVERY: Final = "{DAV:}lockdiscovery"
+SUPPORTEDLOCK: Final = "{DAV:}supportedlock"
 RESOURCE_ID: Final = "{DAV:}resource-id"
 SYNC_TOKEN: Final = "{DAV:}sync-token"  # noqa: S105 - the name of an element
 QUOTA_AVAILABLE_BYTES: Final = "{DAV:}quota-available-bytes"
@@ -63,4 +69,7 @@ COLLECTION: Final = "{DAV:}collection"
 
 # Preconditions and postconditions (RFC 4918 §16 and the RFCs that add to it)
 CANNOT_MODIFY_PROTECTED_PROPERTY: Final = "{DAV:}cannot-modify-protected-property"
+LOCK_TOKEN_SUBMITTED: Final = "{DAV:}lock-token-submitted"  # noqa: S105 - the name of an element
+LOCK_TOKEN_MATCHES_REQUEST_URI: Final = "{DAV:}lock-token-matches-request-uri"  # noqa: S105 - as above
+NO_CONFLICTING_LOCK: Final = "{DAV:}no-conflicting-lock"
 NUMBER_OF_MATCHES_WITHIN_LIMITS: Final = "{DAV:}number-of-matches-within-limits"

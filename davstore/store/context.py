@@ -26,6 +26,9 @@ class Limits:
     sync_rows: int = 10_000
     properties_per_node: int = 1_000
     upload_seconds: int = 86_400
+    locks_per_user: int = 200
+    locks_per_resource: int = 20
+    lock_seconds: int = 3_600
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,36 @@
-"""What must hold before a method acts: conditions of HTTP and `If` lists, judged in the unit that acts.
+"""What must hold before a method acts: conditions of HTTP, `If` lists and locks, judged in the unit that acts.
 
 Conditions are judged on unmapped URLs too (RFC 4918 §10.4.4), and after authorization (RFC 4918 §8.5).
 """
 
 from __future__ import annotations
 
-from davstore.errors import InvalidSyncToken, MethodNotAllowed, NameNotAllowed, ParentMissing, PreconditionFailed
-from davstore.metadata import bindings
+from collections.abc import Collection, Iterable
+
+from davstore.errors import (
+    InvalidSyncToken,
+    Locked,
+    MethodNotAllowed,
+    NameNotAllowed,
+    ParentMissing,
+    PreconditionFailed,
+)
+from davstore.metadata import bindings, locks
 from davstore.metadata.bindings import Place
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, IfCondition, IfList, Preconditions
+from davstore.model.locks import Lock
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import MAX_NAME_BYTES, Path
 from davstore.policy.preconditions import Verdict, judge
 from davstore.protocol import sync_token
+from davstore.store.context import Context
 from davstore.store.syncing import is_current
 
 
-def require(unit: Unit, facts: StoreFacts, resource: Resource | None, conditions: Preconditions) -> None:
+def require(
+    context: Context, unit: Unit, facts: StoreFacts, resource: Resource | None, conditions: Preconditions
+) -> None:
     """Raise PreconditionFailed unless the conditions hold for the resource of the request (None: unmapped)."""
     if conditions is NONE:
         return
@@ -30,24 +43,40 @@ def require(unit: Unit, facts: StoreFacts, resource: Resource | None, conditions
     )
     if verdict is not Verdict.PASS:
         raise PreconditionFailed("the conditions of the request do not hold")
-    require_list(unit, facts, conditions)
+    require_list(context, unit, facts, conditions)
 
 
-def require_list(unit: Unit, facts: StoreFacts, conditions: Preconditions) -> None:
+def require_list(context: Context, unit: Unit, facts: StoreFacts, conditions: Preconditions) -> None:
     """Raise PreconditionFailed unless a list of the `If` header holds, or there is none; readers need no more."""
-    if conditions.if_lists is not None and not any(_holds(unit, facts, one) for one in conditions.if_lists):
+    if conditions.if_lists is None:
+        return
+    held = list_held(context, unit, facts.id)
+    own = [lock for lock in held if lock.user_id == context.principal.user.id]
+    if not any(_holds(unit, facts, own, one) for one in conditions.if_lists):
         raise PreconditionFailed("no list of the If header holds")
 
 
-def _holds(unit: Unit, facts: StoreFacts, one: IfList) -> bool:
+def _holds(unit: Unit, facts: StoreFacts, own: list[Lock], one: IfList) -> bool:
     path = one.path if one.path is not None and one.path.store == facts.owner else None  # others are as if unmapped
-    resource = None if path is None else bindings.resolve(unit, facts, path.names).resource
-    return all(_met(unit, facts, path, resource, condition) != condition.negated for condition in one.conditions)
+    place = Place([], None, None) if path is None else bindings.resolve(unit, facts, path.names)
+    states = {lock.token for lock in find_covering(unit, facts.id, own, place)}
+    return all(
+        _met(unit, facts, path, place.resource, states, condition) != condition.negated for condition in one.conditions
+    )
 
 
-def _met(unit: Unit, facts: StoreFacts, path: Path | None, resource: Resource | None, condition: IfCondition) -> bool:
+def _met(
+    unit: Unit,
+    facts: StoreFacts,
+    path: Path | None,
+    resource: Resource | None,
+    states: set[str],
+    condition: IfCondition,
+) -> bool:
     if condition.etag is not None:
         return resource is not None and resource.etag == condition.etag
+    if condition.token in states:
+        return True
     if condition.token is None or path is None or resource is None or not resource.is_collection:
         return False
     try:
@@ -55,6 +84,75 @@ def _met(unit: Unit, facts: StoreFacts, path: Path | None, resource: Resource | 
     except InvalidSyncToken:
         return False
     return is_current(unit, facts, path.names, token)
+
+
+def list_held(context: Context, unit: Unit, store_id: int) -> list[Lock]:
+    """Return the locks that are held in a store."""
+    return locks.list_locks(unit, store_id, now_us=context.now_us)
+
+
+def find_covering(unit: Unit, store_id: int, held: list[Lock], place: Place) -> list[Lock]:
+    """Return those of the locks that protect what is at a place; of an unmapped one, what would be there."""
+    if not held:
+        return []
+    if place.resource is None:
+        node_id, above = None, {step.node_id for step in place.steps}
+    else:
+        node_id = place.resource.node_id
+        above = bindings.list_above(unit, store_id, [node_id])[node_id]
+    return [lock for lock in held if lock.covers(node_id, above)]
+
+
+def submitted_tokens(conditions: Preconditions) -> set[str]:
+    """Return the state tokens in the `If` header: they count as submitted wherever they stand (RFC 4918 §10.4.1)."""
+    lists = conditions.if_lists or ()
+    return {condition.token for one in lists for condition in one.conditions if condition.token is not None}
+
+
+def require_unlocked(
+    context: Context,
+    unit: Unit,
+    store_id: int,
+    conditions: Preconditions,
+    *,
+    nodes: Collection[int],
+    trees: Collection[int] = (),
+) -> list[Lock]:
+    """Return the locks of the store, if none is in the way of changing nodes, and trees with all beneath them.
+
+    A collection changes when a member is mapped or unmapped. A lock is in the way along every binding of its node
+    until its own user submits its token; of shared ones on the same resource, one token is enough (RFC 4918 §7).
+
+    Raises:
+        Locked.
+    """
+    held = list_held(context, unit, store_id)
+    if not held:
+        return held
+    submitted = submitted_tokens(conditions)
+    mine = {lock.token for lock in held if lock.user_id == context.principal.user.id and lock.token in submitted}
+    locked = {lock.node_id for lock in held} if trees else set()
+    above = bindings.list_above(unit, store_id, {*nodes, *trees, *locked})
+    inside = [node_id for node_id in locked if not above[node_id].isdisjoint(trees)]
+    blocking: set[Lock] = set()
+    for node_id in {*nodes, *trees, *inside}:
+        covering = [lock for lock in held if lock.covers(node_id, above[node_id])]
+        if not any(lock.token in mine for lock in covering):
+            blocking.update(covering)
+    if blocking:
+        raise Locked(roots_of(blocking))
+    return held
+
+
+def roots_of(found: Iterable[Lock]) -> tuple[tuple[tuple[str, ...], bool], ...]:
+    """Return where locks were taken, each URL once, as `Locked` tells it."""
+    return tuple(sorted({(lock.root, lock.is_collection) for lock in found}))
+
+
+def end_locks(unit: Unit, store_id: int, held: list[Lock], *unmapped: Path) -> None:
+    """End the locks that were taken at places that are unmapped now, or beneath them (RFC 4918 §7.6, §9.6)."""
+    gone = [lock.token for lock in held if any(lock.lies_beneath(path.names) for path in unmapped)]
+    locks.remove_locks(unit, store_id, gone)
 
 
 def require_parent(place: Place, path: Path) -> int:

@@ -13,7 +13,7 @@ from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.store.context import Context
-from davstore.store.guarding import require, require_parent
+from davstore.store.guarding import end_locks, require, require_parent, require_unlocked
 from davstore.store.writing import end_tree
 
 
@@ -24,15 +24,19 @@ def move(
 
     Raises:
         NotFound, ParentMissing, NameNotAllowed, PreconditionFailed.
+        Locked: a lock is in the way. Locks do not move: those of the source end (RFC 4918 §7.6).
         MethodNotAllowed: source or destination is the root.
         SourceIsDestination: one of the places lies in the other.
         ForeignDestination: the destination is in another store.
     """
 
     def work(unit: Unit, ledger: Ledger) -> bool:
-        resource, from_id, old, to_id = _both_ends(unit, ledger, source, destination, conditions, overwrite)
+        resource, from_id, old, to_id = _both_ends(context, unit, ledger, source, destination, conditions, overwrite)
         if source.holds(destination) or destination.holds(source):
             raise SourceIsDestination(source.name)
+        trees = [resource.node_id] if old is None else [resource.node_id, old.node_id]
+        held = require_unlocked(context, unit, ledger.store_id, conditions, nodes=[from_id, to_id], trees=trees)
+        end_locks(unit, ledger.store_id, held, source, destination)
         bindings.close(unit, ledger, from_id, source.name)
         closed = None if old is None else bindings.close(unit, ledger, to_id, destination.name)
         bindings.bind(
@@ -70,9 +74,12 @@ def copy(
     """
 
     def work(unit: Unit, ledger: Ledger) -> bool:
-        resource, _, old, to_id = _both_ends(unit, ledger, source, destination, conditions, overwrite)
+        resource, _, old, to_id = _both_ends(context, unit, ledger, source, destination, conditions, overwrite)
         if source == destination or destination.holds(source) or (recursive and source.holds(destination)):
             raise SourceIsDestination(source.name)
+        trees = [] if old is None else [old.node_id]
+        held = require_unlocked(context, unit, ledger.store_id, conditions, nodes=[to_id], trees=trees)
+        end_locks(unit, ledger.store_id, held, destination)
         closed = None if old is None else bindings.close(unit, ledger, to_id, destination.name)
         _plant(unit, ledger, resource, to_id, destination.name, recursive=recursive, now_us=context.now_us)
         if old is not None and closed is not None:
@@ -83,11 +90,17 @@ def copy(
 
 
 def _both_ends(
-    unit: Unit, ledger: Ledger, source: Path, destination: Path, conditions: Preconditions, overwrite: bool
+    context: Context,
+    unit: Unit,
+    ledger: Ledger,
+    source: Path,
+    destination: Path,
+    conditions: Preconditions,
+    overwrite: bool,
 ) -> tuple[Resource, int, Resource | None, int]:
     """Return the source and its parent's node, what is at the destination, and the node of that place's parent."""
     place = bindings.resolve(unit, ledger.facts, source.names)
-    require(unit, ledger.facts, place.resource, conditions)
+    require(context, unit, ledger.facts, place.resource, conditions)
     if place.resource is None:
         raise NotFound(source.name)
     if destination.store != source.store:

@@ -11,20 +11,25 @@ from davstore.metadata import bindings, nodes, properties, stores
 from davstore.metadata.nodes import Stored
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
+from davstore.model.locks import Lock
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 from davstore.store.context import Context
-from davstore.store.guarding import require_list
+from davstore.store.guarding import list_held, require_list
 
 
 class Listing(NamedTuple):
-    """A resource and what is asked of its members: dead properties and checksums by node id, if asked for."""
+    """A resource and what is asked of its members.
+
+    `properties` and `checksums` are by node id, `locks` are all that the store holds: each only if asked for.
+    """
 
     facts: StoreFacts
     top: Resource
     members: list[Resource]
     properties: dict[int, dict[str, bytes]]
     checksums: dict[int, str]
+    locks: list[Lock]
 
 
 class Body:
@@ -68,8 +73,9 @@ def describe(
     depth: int | None,
     dead: bool = False,
     sums: bool = False,
+    locks: bool = False,
 ) -> Listing:
-    """Return a resource, its members (depth 1) or all that lies beneath (None); dead properties and checksums if asked.
+    """Return a resource, its members (depth 1) or all that lies beneath (None), with what else is asked for.
 
     Of the conditions only the `If` lists are judged.
 
@@ -80,7 +86,7 @@ def describe(
 
     def work(unit: Unit) -> Listing:
         facts = stores.get(unit, path.store)
-        require_list(unit, facts, conditions)
+        require_list(context, unit, facts, conditions)
         top = bindings.resolve(unit, facts, path.names).resource
         if top is None:
             raise NotFound(path.name)
@@ -96,6 +102,7 @@ def describe(
             members,
             properties.list_properties(unit, facts.id, ids) if dead else {},
             nodes.list_checksums(unit, facts.id, ids) if sums else {},
+            list_held(context, unit, facts.id) if locks else [],
         )
 
     return context.database.read(work)
@@ -123,7 +130,7 @@ def open_resource(context: Context, path: Path, conditions: Preconditions = NONE
 
     def work(unit: Unit) -> Content:
         facts = stores.get(unit, path.store)
-        require_list(unit, facts, conditions)
+        require_list(context, unit, facts, conditions)
         resource = bindings.resolve(unit, facts, path.names).resource
         if resource is None:
             raise NotFound(path.name)

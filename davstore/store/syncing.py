@@ -7,6 +7,7 @@ import itertools
 
 from davstore.errors import InvalidSyncToken, NotFound, UnsupportedReport
 from davstore.metadata import properties, stores
+from davstore.metadata.locks import list_locks
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, Position, SyncToken
 from davstore.model.nodes import Resource, StoreFacts
@@ -28,7 +29,14 @@ def _scope_hash(names: tuple[str, ...]) -> str:
 
 
 def changes_since(
-    context: Context, path: Path, token: SyncToken | None, *, level: Level, limit: int | None, dead: bool = False
+    context: Context,
+    path: Path,
+    token: SyncToken | None,
+    *,
+    level: Level,
+    limit: int | None,
+    dead: bool = False,
+    locks: bool = False,
 ) -> Changes:
     """Return what changed in a collection since a token (None: all of it), at most limit rows, oldest first.
 
@@ -54,6 +62,7 @@ def changes_since(
             truncated,
             properties.list_properties(unit, facts.id, ids) if ids else {},
             facts,
+            list_locks(unit, facts.id, now_us=context.now_us) if locks else [],
         )
 
     return context.database.read(work)

@@ -26,7 +26,7 @@ from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.store.context import Context
 from davstore.store.digesting import NO_PROMISES, Digesting, Promises
-from davstore.store.guarding import require, require_parent
+from davstore.store.guarding import end_locks, require, require_parent, require_unlocked
 from davstore.store.uploading import BLOCK_BYTES, Source, Upload, begin_upload
 
 NOTHING_REFUSED: Mapping[str, DavstoreError] = MappingProxyType({})
@@ -57,7 +57,7 @@ def put(context: Context, path: Path, content: NewContent, conditions: Precondit
     Raises:
         ParentMissing, NameNotAllowed: no collection would hold it, or not under this name.
         MethodNotAllowed: the URL names a collection.
-        PreconditionFailed: a condition does not hold.
+        PreconditionFailed: a condition does not hold. Locked: a lock is in the way.
         Malformed: the body is cut short, or not what was promised; nothing is stored.
         QuotaExceeded, DiskFull: no room; the old body stays.
     """
@@ -88,7 +88,7 @@ def _put_large(context: Context, path: Path, content: NewContent, first: bytes, 
     """Admit cheaply, stream to a staged blob, publish, then write the rows in a unit that checks again."""
 
     def admit(unit: Unit, ledger: Ledger) -> Upload:
-        old, _ = _check_put(unit, ledger, path, conditions)
+        old, _ = _check_put(context, unit, ledger, path, conditions)
         replaced_bytes = 0 if old is None else old.length or 0
         return begin_upload(unit, ledger, context, length=content.length, replaced_bytes=replaced_bytes)
 
@@ -97,12 +97,17 @@ def _put_large(context: Context, path: Path, content: NewContent, first: bytes, 
         return _put_stored(context, path, stored, content, conditions)
 
 
-def _check_put(unit: Unit, ledger: Ledger, path: Path, conditions: Preconditions) -> tuple[Resource | None, int]:
+def _check_put(
+    context: Context, unit: Unit, ledger: Ledger, path: Path, conditions: Preconditions
+) -> tuple[Resource | None, int]:
     place = bindings.resolve(unit, ledger.facts, path.names)
-    require(unit, ledger.facts, place.resource, conditions)
+    require(context, unit, ledger.facts, place.resource, conditions)
     if place.resource is not None and place.resource.is_collection:
         raise MethodNotAllowed
-    return place.resource, require_parent(place, path)
+    parent_id = require_parent(place, path)
+    changed = parent_id if place.resource is None else place.resource.node_id
+    require_unlocked(context, unit, ledger.store_id, conditions, nodes=[changed])
+    return place.resource, parent_id
 
 
 def _put_stored(
@@ -111,14 +116,14 @@ def _put_stored(
     content_type = content.content_type
 
     def work(unit: Unit, ledger: Ledger) -> Written:
-        old, parent_id = _check_put(unit, ledger, path, conditions)
+        old, parent_id = _check_put(context, unit, ledger, path, conditions)
         if stored.blob is not None:
             uploads.release(unit, ledger.store_id, stored.blob)
         if old is None:
             body_id = nodes.insert_body(unit, ledger, stored)
             row = leaf(body_id, stored, content_type, now_us=context.now_us, modified_us=content.modified_us)
-            ledger.used_bytes += stored.length
-            return Written(_map(unit, ledger, parent_id, path, row), created=True)
+            new = make_resource(unit, ledger, parent_id, path, row)
+            return Written(new, created=True)
         modified_us = content.modified_us
         if modified_us is None:
             modified_us = max(context.now_us, old.modified_us + 1)
@@ -136,6 +141,18 @@ def _put_stored(
         )
 
     return context.write(path.store, work)
+
+
+def make_resource(
+    unit: Unit,
+    ledger: Ledger,
+    parent_id: int,
+    path: Path,
+    row: NodeRow,
+) -> Resource:
+    """Make a resource with a body at an unmapped place; that it may be there is the caller's to see."""
+    ledger.used_bytes += row.length or 0
+    return _map(unit, ledger, parent_id, path, row)
 
 
 def _map(unit: Unit, ledger: Ledger, parent_id: int, path: Path, row: NodeRow) -> Resource:
@@ -162,15 +179,16 @@ def make_collection(
     refused holds the properties that cannot be set at all; they are told after everything else was checked.
 
     Raises:
-        AlreadyExists, ParentMissing, NameNotAllowed, PreconditionFailed, PropertiesRefused, QuotaExceeded.
+        AlreadyExists, ParentMissing, NameNotAllowed, PreconditionFailed, Locked, PropertiesRefused, QuotaExceeded.
     """
 
     def work(unit: Unit, ledger: Ledger) -> Written:
         place = bindings.resolve(unit, ledger.facts, path.names)
-        require(unit, ledger.facts, place.resource, conditions)
+        require(context, unit, ledger.facts, place.resource, conditions)
         if place.resource is not None:
             raise AlreadyExists(path.name)
         parent_id = require_parent(place, path)
+        require_unlocked(context, unit, ledger.store_id, conditions, nodes=[parent_id])
         row = empty_collection(now_us=context.now_us)
         resource = _map(unit, ledger, parent_id, path, row)
         _change_properties(unit, ledger, context, resource.node_id, list(elements.items()), refused)
@@ -190,14 +208,15 @@ def patch_properties(
     """Set (an element) and remove (None) dead properties in the order given, all of them or none.
 
     Raises:
-        NotFound, PreconditionFailed, PropertiesRefused, QuotaExceeded.
+        NotFound, PreconditionFailed, Locked, PropertiesRefused, QuotaExceeded.
     """
 
     def work(unit: Unit, ledger: Ledger) -> Resource:
         resource = bindings.resolve(unit, ledger.facts, path.names).resource
-        require(unit, ledger.facts, resource, conditions)
+        require(context, unit, ledger.facts, resource, conditions)
         if resource is None:
             raise NotFound(path.name)
+        require_unlocked(context, unit, ledger.store_id, conditions, nodes=[resource.node_id])
         _change_properties(unit, ledger, context, resource.node_id, changes, refused)
         return resource._replace(changed=bindings.touch(unit, ledger, resource.node_id))
 
@@ -232,15 +251,18 @@ def delete(context: Context, path: Path, conditions: Preconditions = NONE) -> No
     """Delete a resource, or a collection with all that lies beneath it, at once.
 
     Raises:
-        NotFound, PreconditionFailed; MethodNotAllowed: the root of a store stays.
+        NotFound, PreconditionFailed, Locked; MethodNotAllowed: the root of a store stays.
     """
 
     def work(unit: Unit, ledger: Ledger) -> None:
         place = bindings.resolve(unit, ledger.facts, path.names)
-        require(unit, ledger.facts, place.resource, conditions)
+        require(context, unit, ledger.facts, place.resource, conditions)
         if place.resource is None:
             raise NotFound(path.name)
         parent_id = require_parent(place, path)
+        trees = [place.resource.node_id]
+        held = require_unlocked(context, unit, ledger.store_id, conditions, nodes=[parent_id], trees=trees)
+        end_locks(unit, ledger.store_id, held, path)
         number = bindings.close(unit, ledger, parent_id, path.name)
         end_tree(unit, ledger, place.resource, number)
 

@@ -10,7 +10,7 @@ from tests.client.served import Server
 from tests.clients.conftest import Run
 
 
-@pytest.mark.parametrize("suite", ["basic", "copymove", "props", "http"])
+@pytest.mark.parametrize("suite", ["basic", "copymove", "props", "locks", "http"])
 def test_litmus(server: Server, run: Run, suite: str) -> None:
     said = run("litmus", server.url, *server.credentials, environ={"TESTS": suite})
     assert re.search(r"of \d+ tests run: \d+ passed, 0 failed", said), said

@@ -31,8 +31,8 @@ PLANTED: dict[str, list[str]] = {
     "property of a missing node": ["UPDATE property SET node_id = 999"],
     "lock of a missing node": [
         (
-            "INSERT INTO lock (store_id, token, node_id, user_id, scope, infinite, expires_us) "
-            "VALUES ((SELECT id FROM store), 't', 999, 1, 'exclusive', 0, 0)"
+            "INSERT INTO lock (store_id, token, node_id, user_id, scope, infinite, expires_us, root) "
+            "VALUES ((SELECT id FROM store), 't', 999, 1, 'exclusive', 0, 0, 'x')"
         )
     ],
     "node names a missing body": [

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from davstore.metadata import bindings, changes, history, nodes, properties, stores, uploads
+from davstore.metadata import bindings, changes, history, locks, nodes, properties, stores, uploads
 from davstore.metadata.unit import Statement
 from tests.contract.house import House
 
-MODULES = (bindings, changes, history, nodes, properties, stores, uploads)
+MODULES = (bindings, changes, history, locks, nodes, properties, stores, uploads)
 WHOLE_BY_INTENT = {
     "_OWNERS",
     "_BLOBS",
@@ -18,8 +18,10 @@ WHOLE_BY_INTENT = {
     "_OLD_ENOUGH",
     "_FORGET_INSTANTS",
     "_CREATE",
+    "_HELD",
+    "_REMOVE_EXPIRED",
 }
-"""The sweeper's and the upload table's: they read all of a small table, or of a store, because that is the question."""
+"""The sweeper's, the locks' and the upload table's: they read all of a small table, or of a store, on purpose."""
 
 STATEMENTS = {
     f"{module.__name__.rpartition('.')[2]}.{name}": statement

@@ -133,6 +133,7 @@ def upgrade() -> None:
         sa.Column("infinite", sa.SmallInteger(), nullable=False),
         sa.Column("owner", sa.LargeBinary(), nullable=True),
         sa.Column("expires_us", sa.BigInteger(), nullable=False),
+        sa.Column("root", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.PrimaryKeyConstraint("store_id", "token"),
         sqlite_with_rowid=False,
     )

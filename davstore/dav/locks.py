@@ -1,0 +1,93 @@
+"""LOCK and UNLOCK, and how a request is answered that a lock is in the way of (RFC 4918 §9.10, §9.11)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from davstore.dav import places
+from davstore.dav.answers import send, send_multistatus
+from davstore.dav.conditions import read_conditions
+from davstore.dav.properties import View, discover
+from davstore.dav.request import Request
+from davstore.errors import FailedDependency, LockConflict, Locked, Malformed
+from davstore.middleware.errors import find_row
+from davstore.middleware.xml_body import read_xml
+from davstore.protocol import lockinfo
+from davstore.protocol.elements import CONTENT_TYPE
+from davstore.protocol.headers import parse_depth
+from davstore.protocol.hrefs import render_href
+from davstore.protocol.multistatus import Multistatus
+from davstore.store import locking
+
+
+def answer_lock(request: Request) -> Iterable[bytes]:
+    """Take a lock, or refresh one when there is no body (RFC 4918 §9.10)."""
+    path = request.path
+    info = lockinfo.parse(read_xml(request.environ))
+    conditions = read_conditions(request)
+    seconds = lockinfo.parse_timeout(request.header("TIMEOUT"))
+    context = request.context
+    if info is None:
+        granted = locking.refresh(context, path, conditions, seconds=seconds)
+    else:
+        depth = parse_depth(request.header("DEPTH"), default=None)
+        if depth == 1:
+            raise Malformed("LOCK with Depth 1")
+        granted = locking.lock(
+            context,
+            path,
+            info,
+            conditions,
+            infinite=depth is None,
+            seconds=seconds,
+            creatable=not request.target.slash,
+        )
+    body = lockinfo.render_granted(discover(View(request.principal, now_us=context.now_us), granted.covering))
+    headers = [("Content-Type", CONTENT_TYPE)]
+    if info is not None:  # a refreshed lock has the token it had (RFC 4918 §9.10.2)
+        headers.append(("Lock-Token", f"<{granted.lock.token}>"))
+    status = HTTPStatus.CREATED if granted.created else HTTPStatus.OK
+    return send(request.environ, status, headers=headers, body=body)
+
+
+def answer_unlock(request: Request) -> Iterable[bytes]:
+    """End a lock (RFC 4918 §9.11)."""
+    request.refuse_body()
+    path, token = request.path, lockinfo.parse_lock_token(request.header("LOCK_TOKEN"))
+    locking.unlock(request.context, path, token, read_conditions(request))
+    return send(request.environ, HTTPStatus.NO_CONTENT)
+
+
+def answer_locked(request: Request, error: Locked) -> Iterable[bytes]:
+    """Tell which locks are in the way: those beneath what was asked for in a multistatus (RFC 4918 §9.6.1, §9.10.9).
+
+    Raises:
+        Locked, LockConflict: what was asked for is locked itself.
+    """
+    store = places.store_root(request.principal)
+    hrefs = tuple(render_href((*store, *names), slash=slash) for names, slash in error.roots)
+    tops = _tops(request)
+    if not all(any(len(names) > len(top) and names[: len(top)] == top for top in tops) for names, _ in error.roots):
+        raise type(error)(error.roots, hrefs) from error
+    row = find_row(error)
+
+    def write(answer: Multistatus) -> None:
+        for href in hrefs:
+            answer.status(href.encode("ascii"), row.status, row.condition)
+        if isinstance(error, LockConflict):  # the request itself is told of too (RFC 4918 §9.10.9)
+            top = render_href((*store, *request.path.names), slash=True).encode("ascii")
+            answer.status(top, find_row(FailedDependency()).status)
+
+    return send_multistatus(request.environ, write)
+
+
+def _tops(request: Request) -> list[tuple[str, ...]]:
+    """Return the places whose members a request changes with them."""
+    method, tops = request.environ["REQUEST_METHOD"], []
+    if method != "COPY":
+        tops.append(request.path.names)
+    if method in ("COPY", "MOVE"):
+        destination = request.header("DESTINATION")
+        tops.append(places.locate_destination(destination, request.principal, host=request.host).names)
+    return tops

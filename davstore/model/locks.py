@@ -1,0 +1,54 @@
+"""Write locks (RFC 4918 §6, §7): each on one node, taken at one URL."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Set
+from typing import NamedTuple
+
+
+class LockScope(enum.Enum):
+    """Whether others may hold a lock on the same resource too."""
+
+    EXCLUSIVE = "exclusive"
+    SHARED = "shared"
+
+
+class LockInfo(NamedTuple):
+    """What a LOCK asks for: `owner` is the client's own element, to be told back as it came."""
+
+    scope: LockScope
+    owner: bytes | None
+
+
+class Lock(NamedTuple):
+    """A lock that is held. `root` holds the names from the store's root to the URL it was taken at.
+
+    The root never changes: who unmaps that URL, or moves a collection above it, ends the lock.
+    """
+
+    token: str
+    node_id: int
+    user_id: int
+    scope: LockScope
+    infinite: bool
+    owner: bytes | None
+    expires_us: int
+    root: tuple[str, ...]
+    is_collection: bool
+
+    def covers(self, node_id: int | None, above: Set[int]) -> bool:
+        """Tell whether it protects a node that lies beneath others, along whatever bindings."""
+        return self.node_id == node_id or (self.infinite and self.node_id in above)
+
+    def reaches(self, node_id: int, names: tuple[str, ...]) -> bool:
+        """Tell whether it protects what one URL names."""
+        return self.node_id == node_id or (self.infinite and self.lies_above(names))
+
+    def lies_above(self, names: tuple[str, ...]) -> bool:
+        """Tell whether a URL is the lock's root or lies beneath it."""
+        return names[: len(self.root)] == self.root
+
+    def lies_beneath(self, names: tuple[str, ...]) -> bool:
+        """Tell whether the lock's root is that URL or lies beneath it."""
+        return self.root[: len(names)] == names

@@ -118,22 +118,4 @@ def array(numbers: Iterable[int]) -> str:
     return f"[{','.join(map(str, numbers))}]"
 
 
-class _Larger(ColumnElement[int]):
-    inherit_cache = True
-
-    def __init__(self, *operands: ColumnElement[int]) -> None:
-        self.operands = operands
-
-
-@compiles(_Larger)
-def _larger(element: _Larger, compiler: Any, **kw: Any) -> str:
-    name = "max" if compiler.dialect.name == "sqlite" else "greatest"
-    return f"{name}({', '.join(compiler.process(operand, **kw) for operand in element.operands)})"
-
-
-def larger(one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
-    """Return the larger of two numbers; the databases name that function differently."""
-    return _Larger(one, other)
-
-
 Work = Callable[[Unit], Any]

@@ -153,12 +153,6 @@ class Folder:
         finally:
             os.close(handle)
 
-    def look(self, path: str) -> Local | None:
-        """Return what is at path without its digest, or None."""
-        with self.open_folder(parent_of(path)) as handle:
-            found = _find(handle, self.spelling.local_name(path))
-        return None if found is None else Local(stat.S_ISDIR(found.st_mode), "", _stamp(found), 0)
-
     @contextmanager
     def read(self, path: str, expected: Local) -> Iterator[Iterator[bytes]]:
         """Open the file at path as it was seen.

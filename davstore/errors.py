@@ -15,6 +15,10 @@ class Malformed(DavstoreError):
     """The request breaks a grammar or a rule of its method: nobody can answer it as sent."""
 
 
+class TooSlow(Malformed):
+    """The body of the request hardly comes: whoever sends it is gone, or means to hold us up (RFC 9110 §15.5.9)."""
+
+
 class ExternalEntities(Malformed):
     """The XML of the request declares external entities (RFC 4918 §17)."""
 

@@ -30,11 +30,11 @@ class Server:
     bind: str = "127.0.0.1:8080"
     allow_remote: bool = False
     workers: int = _integer(0, 0, 256)
-    threads: int = _integer(8, 1, 256)
+    threads: int = _integer(16, 1, 256)
     shutdown_timeout_seconds: int = _integer(30, 0, 3600)
-    idle_timeout_seconds: int = _integer(10, 1, 3600)
-    body_timeout_seconds: int = _integer(60, 1, 3600)
-    max_idle_connections: int = _integer(500, 1, 100_000)
+    idle_timeout_seconds: int = _integer(60, 1, 3600)
+    body_timeout_seconds: int = _integer(20, 1, 3600)
+    max_connections: int = _integer(1_000, 1, 100_000)
     max_header_bytes: int = _integer(32_768, 1_024, 1_048_576)
 
     @property

@@ -104,6 +104,7 @@ def _locked(condition: str) -> Callable[[errors.Locked], bytes]:
 TABLE: dict[type[DavstoreError], Row] = {
     DavstoreError: Row(HTTPStatus.INTERNAL_SERVER_ERROR),
     errors.Malformed: Row(HTTPStatus.BAD_REQUEST),
+    errors.TooSlow: Row(HTTPStatus.REQUEST_TIMEOUT),
     errors.ExternalEntities: Row(HTTPStatus.FORBIDDEN, "{DAV:}no-external-entities"),
     errors.Unauthenticated: Row(HTTPStatus.UNAUTHORIZED),
     errors.Throttled: Row(HTTPStatus.TOO_MANY_REQUESTS, headers=_retry_after),

@@ -1,7 +1,7 @@
 """Request bodies as streams that never lie about their end (RFC 9112 §6, §7.1).
 
-`b""` means that the body came whole. A body that is cut short, misframed or stalled is `Malformed`, and what follows it
-on the connection cannot be trusted.
+`b""` means that the body came whole. A body that is cut short or misframed is `Malformed`, one that hardly comes is
+`TooSlow`; what follows on the connection cannot be trusted then.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import Any
 
 from davstore.errors import Malformed
+from davstore.server.wire import Reader
 
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n\0]*)?\r\n")
 _LINE_BYTES = 1_024
@@ -23,10 +23,10 @@ _BLOCK_BYTES = 65_536
 class Body(io.RawIOBase):
     """A request body: `begun` once anybody tried to read it, `whole` at its end, `broken` when there will be no end.
 
-    source is the buffered socket; begin is called once, before the first read (it sends `100 Continue`).
+    begin is called once, before the first read (it sends `100 Continue`).
     """
 
-    def __init__(self, source: Any, begin: Callable[[], None]) -> None:
+    def __init__(self, source: Reader, begin: Callable[[], None]) -> None:
         super().__init__()
         self._source = source
         self._begin = begin
@@ -42,7 +42,8 @@ class Body(io.RawIOBase):
         """Return size bytes, fewer only at the end of the body. Without a size: all that is left.
 
         Raises:
-            Malformed: the body ended early, broke its framing, or no byte came within the body timeout.
+            Malformed: the body ended early or broke its framing.
+            TooSlow: the client does not keep the pace.
         """
         if self.broken:
             raise Malformed("the body is broken")
@@ -69,7 +70,7 @@ class Body(io.RawIOBase):
         raise NotImplementedError
 
     def _exactly(self, size: int) -> bytes:
-        data: bytes = self._source.read(size)
+        data = self._source.read(size)
         if len(data) != size:
             raise Malformed("the body was cut short")
         return data
@@ -78,7 +79,7 @@ class Body(io.RawIOBase):
 class CountedBody(Body):
     """A body of a declared length; 0 is no body."""
 
-    def __init__(self, source: Any, begin: Callable[[], None], length: int) -> None:
+    def __init__(self, source: Reader, begin: Callable[[], None], length: int) -> None:
         super().__init__(source, begin)
         self.left_bytes = length
         self.whole = length == 0
@@ -93,7 +94,7 @@ class CountedBody(Body):
 class ChunkedBody(Body):
     """A body in the chunked coding. Extensions and trailers are read and dropped."""
 
-    def __init__(self, source: Any, begin: Callable[[], None]) -> None:
+    def __init__(self, source: Reader, begin: Callable[[], None]) -> None:
         super().__init__(source, begin)
         self._left_bytes = 0
 
@@ -119,7 +120,7 @@ class ChunkedBody(Body):
 
     def _drop_trailers(self) -> None:
         for _ in range(_TRAILERS):
-            line: bytes = self._source.readline(_LINE_BYTES)
+            line = self._source.readline(_LINE_BYTES)
             if line == b"\r\n":
                 return
             if not line.endswith(b"\r\n"):

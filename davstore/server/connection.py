@@ -1,214 +1,274 @@
-"""Strict HTTP/1.1 framing over cheroot (RFC 9112, RFC 9110 §10.1.1).
+"""One client's connection as a machine that never waits: what arrived becomes requests, answers leave as there is room.
 
-What cannot be framed without doubt is refused here, before the application, and the connection closed. The application
-reads bodies that never lie about their end (`bodies`); a body that it refuses is neither invited by `100 Continue` nor
-read into memory. Slow clients are not yet held off here: put a proxy in front where strangers can connect.
+Only the application, and the reading of a body too large to be held, take a thread for longer. Slow heads, small
+bodies and answers that a client takes slowly cost no thread at all (RELIABILITY C5).
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
-import logging
-import re
+import enum
 import socket
 import time
-import traceback as tracebacks
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
 
-from cheroot import server, wsgi
+from davstore.server.exchange import Exchange
+from davstore.server.heads import END, BadHead, Head, is_hopeless, parse_head
+from davstore.server.wire import PACE_BYTES_PER_SECOND, Wire
 
-from davstore.errors import Malformed
-from davstore.server.bodies import Body, ChunkedBody, CountedBody
+if TYPE_CHECKING:
+    from davstore.server.strict import StrictServer
 
-DRAIN_BYTES = 65_536
-"""An unread body up to this size costs less to read and drop than a new connection."""
-JOINED_BYTES = 65_536
-"""A larger part is sent by itself: copying it costs more than a packet."""
-DRAIN_SECONDS = 2.0
-"""How long the rest of a refused upload is read away, so that the client sees the answer and not a reset."""
-
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
-_TARGET = re.compile(rb"[!-~]+")
-_LENGTH = re.compile(rb"[0-9]{1,15}")
-_ONCE = frozenset({b"Content-Length", b"Transfer-Encoding", b"Host"})
-
-log = logging.getLogger("davstore.server")
+HELD_BYTES: Final = 65_536
+"""A body up to this size is complete before a thread takes the request."""
+LINGER_SECONDS: Final = 2.0
+"""How long the rest of a refused request is read away: with unread bytes the kernel would send a reset, which can
+overtake the answer."""
+QUEUE_SECONDS: Final = 20.0
+"""How long a large upload waits until another ends."""
+RETRY_AFTER_SECONDS: Final = 5
 
 
-class StrictRequest(server.HTTPRequest):
-    """One request and its answer."""
+class Phase(enum.Enum):
+    """What a connection is about."""
 
-    body: Body
-    _head = b""
-    """The head of the answer until its first part comes."""
+    IDLE = enum.auto()
+    """Between requests."""
+    HEAD = enum.auto()
+    """The first request, or a part of one, is owed."""
+    BODY = enum.auto()
+    """A small body is not complete."""
+    QUEUED = enum.auto()
+    """A large body waits for a thread."""
+    ANSWER = enum.auto()
+    LINGER = enum.auto()
 
-    def read_request_line(self) -> bool:
-        """Read the request line; the raw target stays in `uri` (REQUEST_URI)."""
+
+_PACED: Final = (Phase.BODY, Phase.ANSWER)
+"""Where the client must move enough bytes in each window of time; elsewhere the time is fixed."""
+
+
+class Wait(enum.Enum):
+    """What has to happen before a connection can go on: bytes to read, room to send, a turn to upload; or nothing."""
+
+    INPUT = enum.auto()
+    ROOM = enum.auto()
+    TURN = enum.auto()
+    OVER = enum.auto()
+
+
+class Connection:
+    """The state of one client. A thread that has it alone calls `proceed`; who waits for it looks at `deadline`."""
+
+    ssl_env = None  # cheroot's gateway asks
+
+    def __init__(self, server: StrictServer, connected: socket.socket, address: tuple[str, int]) -> None:
+        self.server = server
+        self.wire = Wire(connected, window_seconds=server.body_timeout_seconds)
+        self.number = connected.fileno()
+        self.remote_addr, self.remote_port = address[0], str(address[1])
+        self.holds_turn = False
+        self.phase = Phase.HEAD
+        self.since = time.monotonic()
+        """When the phase began."""
+        self.deadline = self.since + server.head_timeout_seconds
+        self._mark_bytes = 0
+        self._head: Head | None = None
+        self._exchange: Exchange | None = None
+        self._parts: Iterator[bytes] | None = None
+        self._out: bytes | memoryview = b""
+
+    def proceed(self) -> Wait:
+        """Go on as far as is possible without waiting for the client."""
         try:
-            read = bool(super().read_request_line())  # type: ignore[no-untyped-call]  # cheroot's stubs name no types
-        except ValueError:
-            return self._refuse("400 Bad Request", "Malformed request target")
-        if read and not (_TOKEN.fullmatch(self.method) and _TARGET.fullmatch(self.uri)):
-            return self._refuse("400 Bad Request", "Malformed request line")
-        if read and self.request_protocol not in (b"HTTP/1.1", b"HTTP/1.0"):
-            return self._refuse("400 Bad Request", "Malformed protocol version")
-        return read
+            if self.phase is Phase.LINGER:
+                return self._read_away()
+            if self._parts is None:
+                self.wire.receive()
+                wait = self._begin()
+                if wait is not None:
+                    return wait
+            return self._send()
+        except OSError:
+            return Wait.OVER
 
-    def read_request_headers(self) -> bool:
-        """Read the fields and decide how the body is framed and whether the connection lives on."""
+    def _begin(self) -> Wait | None:
+        """Begin to answer the request that has arrived; else return what it lacks."""
         try:
-            self._read_fields()
-            self._check_framing()
-        except Malformed as error:
-            return self._refuse("400 Bad Request", str(error))
-        if self.chunked_read and self.inheaders[b"Transfer-Encoding"].lower() != b"chunked":
-            return self._refuse("501 Not Implemented", "Unknown transfer coding")
-        options = [option.strip().lower() for option in self.inheaders.get(b"Connection", b"").split(b",")]
-        new = self.request_protocol == b"HTTP/1.1"
-        self.close_connection = b"close" in options or (not new and b"keep-alive" not in options)
-        return True
+            self._head = self._head or self._take_head()
+        except BadHead as error:
+            self._refuse(error.status, str(error))
+            return None
+        if self._head is None:
+            return self._lack_head()
+        if not self._is_complete(self._head):
+            return self._enter(Phase.BODY, Wait.INPUT)
+        if self._is_long(self._head) and not self.holds_turn and not self.server.take_turn(self):
+            return self._enter(Phase.QUEUED, Wait.TURN)
+        self._exchange, self._head = Exchange(self, self._head), None
+        self._parts = self._exchange.answer()
+        return None
 
-    def _read_fields(self) -> None:
-        fields: dict[bytes, bytes] = self.inheaders
-        while (line := self.rfile.readline()) != b"\r\n":
-            name, colon, value = line.partition(b":")
-            value = value.strip(b" \t\r\n")
-            if not (colon and line.endswith(b"\r\n") and _TOKEN.fullmatch(name)):
-                raise Malformed("Malformed header field")
-            if b"\0" in value or b"\r" in value:
-                raise Malformed("Control character in a header field")
-            if b"_" in name:
-                continue  # `Content_Length` would pass for Content-Length in the environ
-            name = name.title()
-            if name in fields:
-                if name in _ONCE:
-                    raise Malformed("A header field came twice that must come once")
-                value = fields[name] + b", " + value
-            fields[name] = value
+    def _take_head(self) -> Head | None:
+        held, max_bytes = self.wire.held, self.server.max_request_header_size
+        if held.startswith(b"\r\n"):  # some clients end a body so (RFC 9112 §2.2)
+            del held[:2]
+        end = held.find(END)
+        if end >= 0:
+            block = self.wire.take(end + len(END))
+            return parse_head(block[:end], max_bytes)
+        if hopeless := is_hopeless(bytes(held), max_bytes):
+            raise hopeless
+        if held and self.wire.ended:
+            raise BadHead(HTTPStatus.BAD_REQUEST, "The request was cut short")
+        return None
 
-    def _check_framing(self) -> None:
-        fields: dict[bytes, bytes] = self.inheaders
-        new = self.request_protocol == b"HTTP/1.1"
-        self.chunked_read = b"Transfer-Encoding" in fields
-        if new and b"Host" not in fields:
-            raise Malformed("No Host")
-        if self.chunked_read and (not new or b"Content-Length" in fields):
-            raise Malformed("Transfer-Encoding beside Content-Length or in HTTP/1.0")
-        if not _LENGTH.fullmatch(fields.get(b"Content-Length", b"0")):
-            raise Malformed("Malformed Content-Length")
+    def _lack_head(self) -> Wait:
+        if self.wire.ended:
+            return Wait.OVER
+        if self.wire.held and self.phase is Phase.IDLE:
+            return self._enter(Phase.HEAD, Wait.INPUT)
+        return Wait.INPUT
 
-    def respond(self) -> None:
-        """Let the application answer, with the body as `wsgi.input`."""
-        source = self.conn.rfile
-        if self.chunked_read:
-            self.body = ChunkedBody(source, self._begin_body)
-        else:
-            self.body = CountedBody(source, self._begin_body, int(self.inheaders.get(b"Content-Length", 0)))
-        self.rfile = self.body
-        try:
-            self.server.gateway(self).respond()
-            self.ensure_headers_sent()
-            self._send_head()
-            if self.chunked_write:
-                self.conn.wfile.write(b"0\r\n\r\n")
-        finally:
-            self.conn.unread = not self.body.whole
-            self.conn.socket.settimeout(self.server.timeout)
+    def _is_long(self, head: Head) -> bool:
+        """Tell whether the body has to be waited for while it is read."""
+        return head.chunked or head.length_bytes > HELD_BYTES or (head.expects_100 and head.length_bytes > 0)
 
-    def _begin_body(self) -> None:
-        self.conn.socket.settimeout(self.server.body_timeout_seconds)
-        if self._waits_for_100 and not self.sent_headers:
-            self.conn.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    def _is_complete(self, head: Head) -> bool:
+        return self._is_long(head) or self.wire.ended or len(self.wire.held) >= head.length_bytes
 
-    @property
-    def _waits_for_100(self) -> bool:
-        expects: bytes = self.inheaders.get(b"Expect", b"")
-        return expects.lower() == b"100-continue" and self.request_protocol == b"HTTP/1.1"
+    def _send(self) -> Wait:
+        assert self._parts is not None  # noqa: S101  # _begin made them
+        while True:
+            if not self._out:
+                part = next(self._parts, None)
+                self._let_others_upload()
+                if part is None:
+                    return self._end_answer()
+                self._out = part if len(part) <= HELD_BYTES else memoryview(part)
+            sent = self.wire.send(self._out)
+            if not sent:
+                return self._enter(Phase.ANSWER, Wait.ROOM)
+            self._out = b"" if sent == len(self._out) else self._out[sent:]
 
-    def send_headers(self) -> None:
-        """Send the head of the answer; say `close` when the rest of the request was not read."""
-        if not (self.body.whole or self._drained()):
-            self.close_connection = True
-        wire, self.conn.wfile = self.conn.wfile, io.BytesIO()
-        try:
-            super().send_headers()
-            self._head = self.conn.wfile.getvalue()
-        finally:
-            self.conn.wfile = wire
+    def _end_answer(self) -> Wait:
+        exchange, self._exchange, self._parts = self._exchange, None, None
+        if exchange is None or exchange.close_connection:
+            unread = exchange is None or not exchange.body.whole or bool(self.wire.held)
+            return self._linger() if unread else Wait.OVER
+        if self.wire.held:
+            # The next request is here already; whoever waits longer comes first.
+            return self._enter(Phase.HEAD, Wait.ROOM, anew=True)
+        return self._enter(Phase.IDLE, Wait.INPUT, anew=True)
 
-    def write(self, chunk: bytes) -> None:
-        """Send a part of the answer; the first small one leaves together with the head: one packet, one waking."""
-        if self.chunked_write or len(chunk) > JOINED_BYTES:
-            self._send_head()
-            super().write(chunk)
-        else:
-            head, self._head = self._head, b""
-            self.conn.wfile.write(head + chunk)
+    def _refuse(self, status: HTTPStatus, text: str) -> None:
+        """Answer what never reached the application, and close."""
+        self._parts = iter([render_refusal(status, text)])
 
-    def _send_head(self) -> None:
-        head, self._head = self._head, b""
-        if head:
-            self.conn.wfile.write(head)
+    def _linger(self) -> Wait:
+        self.wire.socket.shutdown(socket.SHUT_WR)
+        self._enter(Phase.LINGER, Wait.INPUT)
+        return self._read_away()
 
-    def _drained(self) -> bool:
-        """Read and drop the rest of a small body; False when the connection has to go instead."""
-        if self.close_connection or self.body.broken or (self._waits_for_100 and not self.body.begun):
+    def _read_away(self) -> Wait:
+        self.wire.held.clear()
+        self.wire.receive()
+        return Wait.OVER if self.wire.ended else Wait.INPUT
+
+    def _let_others_upload(self) -> None:
+        if self.holds_turn:
+            self.holds_turn = False
+            self.server.pass_turn()
+
+    def is_overdue(self, now: float) -> bool:
+        """Tell whether the client kept us waiting too long; one that keeps the pace gets another window."""
+        if now < self.deadline:
             return False
-        if isinstance(self.body, CountedBody) and self.body.left_bytes > DRAIN_BYTES:
-            return False
-        try:
-            self.conn.socket.settimeout(DRAIN_SECONDS)
-            self.body.begun = True
-            self.body.read(DRAIN_BYTES)
-            return self.body.read(1) == b""
-        except Malformed:
-            return False
-
-    def simple_response(self, status: str, msg: str = "") -> None:
-        """Answer a request that did not reach the application, and close."""
-        self.close_connection = self.conn.unread = self.sent_headers = True
-        body = f"{msg}\n".encode()
-        head = (
-            f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        )
-        with contextlib.suppress(OSError):
-            self.conn.wfile.write(head.encode() + body)
-
-    def _refuse(self, status: str, text: str) -> bool:
-        self.simple_response(status, text)
+        if self.phase not in _PACED:
+            return True
+        moved_bytes = self.wire.moved_bytes() - self._mark_bytes
+        if moved_bytes < PACE_BYTES_PER_SECOND * self.server.body_timeout_seconds:
+            return True
+        self._mark_bytes += moved_bytes
+        self.deadline = now + self.server.body_timeout_seconds
         return False
 
+    def owes(self) -> bool:
+        """Tell whether the client owes the rest of a request that it has begun, or its first."""
+        return self.phase in (Phase.HEAD, Phase.BODY)
 
-class StrictConnection(server.HTTPConnection):
-    """A connection that lets a client whose upload was refused see the answer before it closes."""
+    def is_idle(self) -> bool:
+        """Tell whether no request has begun."""
+        return self.phase is Phase.IDLE or (
+            self.phase is Phase.HEAD and not self.wire.held and self.wire.received_bytes == 0
+        )
 
-    RequestHandlerClass = StrictRequest
-    unread = False
+    def cut(self) -> None:
+        """End a connection whose client is not waited for any longer, with a word where one is expected."""
+        if self.phase is Phase.QUEUED or (self.phase in (Phase.IDLE, Phase.HEAD) and self._has_arrived()):
+            self._say(render_refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too much to do"))
+        elif self.phase is Phase.BODY or (self.phase is Phase.HEAD and self.wire.held):
+            self._say(render_refusal(HTTPStatus.REQUEST_TIMEOUT, "The request came too slowly"))
+        self.close()
+
+    def _has_arrived(self) -> bool:
+        """Take what has arrived without a thread that saw it: unread it would turn the end into a reset."""
+        before = self.wire.received_bytes
+        with contextlib.suppress(OSError):
+            self.wire.receive()
+        return self.wire.received_bytes > before
+
+    def fail(self) -> None:
+        """End a connection whose application broke: with a 500 when nothing of an answer has left."""
+        if self._exchange is not None and not self._exchange.sent_headers:
+            self._say(render_refusal(HTTPStatus.INTERNAL_SERVER_ERROR, ""))
+        self.close()
 
     def close(self) -> None:
-        """Close. With unread bytes in the socket the kernel would send a reset, which can overtake the answer."""
-        if self.unread:
-            with contextlib.suppress(OSError):
-                self._read_away()
-        super().close()
+        """Close the socket and let go of what an answer held."""
+        self._let_others_upload()
+        self.wire.socket.close()
+        if self._exchange is not None and self._parts is not None:
+            self._parts.close()  # type: ignore[attr-defined]  # a generator
 
-    def _read_away(self) -> None:
-        self.socket.shutdown(socket.SHUT_WR)
-        deadline = time.monotonic() + DRAIN_SECONDS
-        while (left := deadline - time.monotonic()) > 0:
-            self.socket.settimeout(left)
-            if not self.socket.recv(1 << 16):
-                return
+    def break_off(self) -> None:
+        """Tell the thread that has the connection that no more of a request comes; it ends it then."""
+        with contextlib.suppress(OSError):
+            self.wire.socket.shutdown(socket.SHUT_RD)
+
+    def _say(self, answer: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self.wire.send(answer)
+
+    def _enter(self, phase: Phase, wait: Wait, *, anew: bool = False) -> Wait:
+        if anew or phase is not self.phase:
+            self.phase = phase
+            self.since = time.monotonic()
+            self.deadline = self.since + self._patience_seconds()
+            if phase in _PACED:
+                self._mark_bytes = self.wire.moved_bytes()
+        return wait
+
+    def _patience_seconds(self) -> float:
+        match self.phase:
+            case Phase.IDLE:
+                return float(self.server.timeout)
+            case Phase.HEAD:
+                return self.server.head_timeout_seconds
+            case Phase.QUEUED:
+                return QUEUE_SECONDS
+            case Phase.LINGER:
+                return LINGER_SECONDS
+            case _:
+                return self.server.body_timeout_seconds
 
 
-class StrictServer(wsgi.Server):
-    """cheroot's WSGI server with the strict connection; says nothing of versions and logs through logging."""
-
-    ConnectionClass = StrictConnection
-    version = "davstore"
-    software = "davstore"
-    body_timeout_seconds = 60
-
-    def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
-        """Log what cheroot has to say."""
-        log.log(level, "%s%s", msg, f"\n{tracebacks.format_exc()}" if traceback else "")
+def render_refusal(status: HTTPStatus, text: str) -> bytes:
+    """Render the whole answer to what does not reach the application; the connection ends with it."""
+    retry = f"Retry-After: {RETRY_AFTER_SECONDS}\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else ""
+    return (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: text/plain\r\nContent-Length: {len(text) + 1}\r\n"
+        f"{retry}Connection: close\r\n\r\n{text}\n"
+    ).encode()

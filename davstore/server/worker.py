@@ -16,7 +16,7 @@ import time
 
 from davstore import wiring
 from davstore.errors import DavstoreError
-from davstore.server.connection import StrictServer
+from davstore.server.strict import StrictServer
 from davstore.settings import Settings, load_settings
 
 LOG_FORMAT = "%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"
@@ -25,9 +25,7 @@ SWEEP_SECONDS = 3600
 
 log = logging.getLogger("davstore.worker")
 
-_BACKLOG = 128
-_QUEUE = 256
-"""Connections that wait for a thread; the next one gets 503."""
+_BACKLOG = 512
 
 
 def build_server(settings: Settings, host: str, port: int) -> StrictServer:
@@ -41,12 +39,10 @@ def build_server(settings: Settings, host: str, port: int) -> StrictServer:
         request_queue_size=_BACKLOG,
         timeout=limits.idle_timeout_seconds,
         shutdown_timeout=limits.shutdown_timeout_seconds,
-        accepted_queue_size=_QUEUE,
-        accepted_queue_timeout=1,
         reuse_port=True,
     )
     server.max_request_header_size = limits.max_header_bytes
-    server.keep_alive_conn_limit = limits.max_idle_connections
+    server.max_connections = limits.max_connections
     server.body_timeout_seconds = limits.body_timeout_seconds
     return server
 

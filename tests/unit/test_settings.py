@@ -44,7 +44,7 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path):
     text = "[server]\nworkers = 1\nthreads = 3\nbind = '127.0.0.1:1'\n"
     environ = {"DAVSTORE_SERVER__WORKERS": "2", "DAVSTORE_SERVER__THREADS": "4", "DAVSTORE_SAMPLES": "elsewhere"}
     server = load(tmp_path, text, environ=environ, flags={"server.workers": 5, "server.bind": None}).server
-    assert (server.workers, server.threads, server.bind, server.idle_timeout_seconds) == (5, 4, "127.0.0.1:1", 10)
+    assert (server.workers, server.threads, server.bind, server.idle_timeout_seconds) == (5, 4, "127.0.0.1:1", 60)
 
 
 @pytest.mark.parametrize(

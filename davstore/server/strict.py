@@ -1,0 +1,249 @@
+"""cheroot's WSGI server with its threads on one epoll: none of them waits for a client, and everything has a bound.
+
+A thread takes a connection when something can be done for it and gives it back when the client has to act. There is no
+hand-over from a thread that selects to one that works: the kernel wakes the thread that has been idle for the shortest
+time, and no more of them run, and hold handles, than there is work for.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import logging
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+from cheroot import wsgi
+
+from davstore.server.connection import Connection, Phase, Wait, render_refusal
+from davstore.server.exchange import Gateway
+
+MAX_OWING: Final = 20
+"""Connections of one address that may owe us a request at a time, the newest; a proxy has no such bound."""
+GRACE_SECONDS: Final = 1.0
+"""An honest client sends its request in this time. One that owes it for longer may be cut for the sake of others."""
+UNSENT_BYTES: Final = 131_072
+"""What the kernel takes of an answer in advance of the network: it is memory too."""
+_TICK_SECONDS: Final = 0.5
+_ACCEPTS: Final = 64
+_BREAK_SECONDS: Final = 1.0
+_EVENTS: Final = {Wait.INPUT: select.EPOLLIN | select.EPOLLONESHOT, Wait.ROOM: select.EPOLLOUT | select.EPOLLONESHOT}
+
+log = logging.getLogger("davstore.server")
+
+
+class StrictServer(wsgi.Server):
+    """Serves a WSGI application. The bounds are attributes, to be set before `prepare`.
+
+    is_proxy tells the addresses behind which many clients are.
+    """
+
+    version = software = "davstore"
+    head_timeout_seconds = 10.0
+    body_timeout_seconds = 20.0
+    max_request_header_size = 32_768
+    max_connections = 1_000
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        application: Any,
+        *,
+        is_proxy: Callable[[str], bool] = lambda _address: False,
+        **rest: Any,
+    ) -> None:
+        super().__init__(address, application, **rest)
+        self.gateway = Gateway
+        self.stopping = False
+        self._is_proxy = is_proxy
+        self._stopped = threading.Event()
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.numthreads)]
+        self._open: dict[int, Connection] = {}
+        self._waiting: dict[int, Connection] = {}
+        """Those that no thread has, the oldest first. Whoever pops one has it alone."""
+        self._turns = threading.Lock()
+        self._free_turns = max(1, self.numthreads // 2)
+        self._queue: collections.deque[Connection] = collections.deque()
+
+    def prepare(self) -> None:
+        """Bind, listen and answer."""
+        host, port = self.bind_addr
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        self.socket = self.bind(*found[0][:3])
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+        self.socket.settimeout(0)
+        self.socket.listen(self.request_queue_size)
+        self._end = os.eventfd(0)
+        self._epoll = select.epoll()
+        self._epoll.register(self._end, select.EPOLLIN)
+        for thread in self._threads:
+            thread.start()
+
+    def serve(self) -> None:
+        """Accept connections and look after slow clients until `stop`."""
+        arrivals = select.poll()
+        arrivals.register(self.socket, select.POLLIN)
+        tick = 0.0
+        while not self.stopping:
+            arrivals.poll(_TICK_SECONDS * 1000)
+            self._accept_all()
+            if time.monotonic() >= tick:
+                tick = time.monotonic() + _TICK_SECONDS
+                self._cut_overdue()
+        while not self._stopped.wait(_TICK_SECONDS):
+            self._cut_overdue()
+
+    def _cut_overdue(self) -> None:
+        now = time.monotonic()
+        for connection in list(self._waiting.values()):
+            if connection.is_overdue(now):
+                self._cut(connection)
+
+    def stop(self) -> None:
+        """Accept no more, let what has begun come to its end until the shutdown timeout, and break the rest."""
+        if self.stopping:
+            return
+        self.stopping = True
+        self._accept_all()  # what the kernel has accepted would be reset
+        self.socket.close()
+        self._settle(self.shutdown_timeout)
+        for connection in list(self._open.values()):
+            if not self._cut(connection):
+                connection.break_off()
+        self._settle(_BREAK_SECONDS)
+        os.eventfd_write(self._end, 1)
+        self._stopped.set()
+
+    def _settle(self, seconds: float) -> None:
+        """Wait for what has begun, and send away who has nothing begun."""
+        deadline = time.monotonic() + seconds
+        while self._open and time.monotonic() < deadline:
+            for connection in list(self._waiting.values()):
+                if connection.is_idle():
+                    self._cut(connection)
+            time.sleep(0.02)
+
+    def _work(self) -> None:
+        while True:
+            ((number, _),) = self._epoll.poll(maxevents=1)
+            if number == self._end:
+                return
+            if (connection := self._waiting.pop(number, None)) is not None:
+                self._go_on(connection)
+
+    def _go_on(self, connection: Connection) -> None:
+        try:
+            wait = connection.proceed()
+        except Exception:
+            # The application has a boundary of its own: this is for an answer that breaks after it began.
+            log.exception("an answer broke off")
+            self._finish(connection, connection.fail)
+            return
+        if wait is Wait.OVER:
+            self._finish(connection, connection.close)
+            return
+        self._waiting[connection.number] = connection
+        if wait is not Wait.TURN:
+            self._epoll.modify(connection.number, _EVENTS[wait])
+        elif self.take_turn(connection, queue=True):
+            self._wake(connection)
+
+    def _finish(self, connection: Connection, end: Callable[[], None]) -> None:
+        del self._open[connection.number]
+        try:
+            end()
+        except Exception:
+            log.exception("an answer could not be closed")
+
+    def take_turn(self, connection: Connection, *, queue: bool = False) -> bool:
+        """Let a connection read a long body in a thread, if not too many do; queue: later, when one of them ends."""
+        with self._turns:
+            if self._free_turns:
+                self._free_turns -= 1
+                connection.holds_turn = True
+                return True
+            if queue:
+                self._queue.append(connection)
+            return False
+
+    def pass_turn(self) -> None:
+        """Give the turn that a connection had to the one that waits for the longest time."""
+        while True:
+            with self._turns:
+                if not self._queue:
+                    self._free_turns += 1
+                    return
+                connection = self._queue.popleft()
+            if self._claim(connection):
+                connection.holds_turn = True
+                self._waiting[connection.number] = connection
+                self._wake(connection)
+                return
+
+    def _wake(self, connection: Connection) -> None:
+        """Have a thread take a waiting connection: there is always room to send."""
+        self._epoll.modify(connection.number, _EVENTS[Wait.ROOM])
+
+    def _accept_all(self) -> None:
+        for _ in range(_ACCEPTS):
+            try:
+                connected, address = self.socket.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if not self.stopping:
+                    log.warning("cannot accept a connection: %s", error.strerror)
+                    self._make_room()
+                return
+            self._welcome(connected, address)
+
+    def _welcome(self, connected: socket.socket, address: tuple[str, int]) -> None:
+        self._bound_owing(address[0])
+        if len(self._open) >= self.max_connections and not self._make_room():
+            with contextlib.suppress(OSError):
+                connected.settimeout(0)
+                connected.send(render_refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections"))
+            connected.close()
+            return
+        connection = Connection(self, connected, address)
+        self._open[connection.number] = self._waiting[connection.number] = connection
+        self._epoll.register(connection.number, _EVENTS[Wait.INPUT])
+
+    def _bound_owing(self, address: str) -> None:
+        """Cut the oldest of an address whose connections keep us waiting."""
+        if len(self._waiting) < MAX_OWING or self._is_proxy(address):
+            return
+        owing = [one for one in list(self._waiting.values()) if one.remote_addr == address and one.owes()]
+        if len(owing) >= MAX_OWING:
+            self._cut_if_late(owing[0])
+
+    def _make_room(self) -> bool:
+        """Cut a connection for a new one: idle for the longest time, or owing a request."""
+        waiting = list(self._waiting.values())
+        idle = next((one for one in waiting if one.phase is Phase.IDLE), None)
+        if idle is not None:
+            return self._cut(idle)
+        owing = next((one for one in waiting if one.owes()), None)
+        return owing is not None and self._cut_if_late(owing)
+
+    def _cut_if_late(self, connection: Connection) -> bool:
+        return time.monotonic() - connection.since > GRACE_SECONDS and self._cut(connection)
+
+    def _cut(self, connection: Connection) -> bool:
+        """End a connection that no thread has; False when one took it meanwhile."""
+        if not self._claim(connection):
+            return False
+        self._finish(connection, connection.cut)
+        return True
+
+    def _claim(self, connection: Connection) -> bool:
+        """Take a waiting connection; False when somebody else has it, or it is gone."""
+        return self._waiting.get(connection.number) is connection and (
+            self._waiting.pop(connection.number, None) is connection
+        )

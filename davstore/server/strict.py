@@ -31,7 +31,6 @@ GRACE_SECONDS: Final = 1.0
 UNSENT_BYTES: Final = 131_072
 """What the kernel takes of an answer in advance of the network: it is memory too."""
 _TICK_SECONDS: Final = 0.5
-_ACCEPTS: Final = 64
 _BREAK_SECONDS: Final = 1.0
 _EVENTS: Final = {Wait.INPUT: select.EPOLLIN | select.EPOLLONESHOT, Wait.ROOM: select.EPOLLOUT | select.EPOLLONESHOT}
 
@@ -41,7 +40,8 @@ log = logging.getLogger("davstore.server")
 class StrictServer(wsgi.Server):
     """Serves a WSGI application. The bounds are attributes, to be set before `prepare`.
 
-    is_proxy tells the addresses behind which many clients are.
+    listener is a socket that listens already and that others take connections from too; without it the address is
+    bound. is_proxy tells the addresses behind which many clients are.
     """
 
     version = software = "davstore"
@@ -55,12 +55,15 @@ class StrictServer(wsgi.Server):
         address: tuple[str, int],
         application: Any,
         *,
+        listener: socket.socket | None = None,
         is_proxy: Callable[[str], bool] = lambda _address: False,
         **rest: Any,
     ) -> None:
         super().__init__(address, application, **rest)
         self.gateway = Gateway
         self.stopping = False
+        self.socket = listener
+        self._shares = listener is not None
         self._is_proxy = is_proxy
         self._stopped = threading.Event()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.numthreads)]
@@ -72,13 +75,15 @@ class StrictServer(wsgi.Server):
         self._queue: collections.deque[Connection] = collections.deque()
 
     def prepare(self) -> None:
-        """Bind, listen and answer."""
-        host, port = self.bind_addr
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        self.socket = self.bind(*found[0][:3])
+        """Bind and listen, unless somebody did, and answer."""
+        if self.socket is None:
+            host, port = self.bind_addr
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            self.socket = self.bind(*found[0][:3])
+            self.socket.listen(self.request_queue_size)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-        self.socket.settimeout(0)
-        self.socket.listen(self.request_queue_size)
+        self.socket.settimeout(0)  # another worker may be first to accept
         self._end = os.eventfd(0)
         self._epoll = select.epoll()
         self._epoll.register(self._end, select.EPOLLIN)
@@ -91,8 +96,8 @@ class StrictServer(wsgi.Server):
         arrivals.register(self.socket, select.POLLIN)
         tick = 0.0
         while not self.stopping:
-            arrivals.poll(_TICK_SECONDS * 1000)
-            self._accept_all()
+            if arrivals.poll(_TICK_SECONDS * 1000):
+                self._accept()  # one at a time: the others want some too
             if time.monotonic() >= tick:
                 tick = time.monotonic() + _TICK_SECONDS
                 self._cut_overdue()
@@ -110,7 +115,8 @@ class StrictServer(wsgi.Server):
         if self.stopping:
             return
         self.stopping = True
-        self._accept_all()  # what the kernel has accepted would be reset
+        while not self._shares and self._accept():
+            pass  # what the kernel has accepted would be reset
         self.socket.close()
         self._settle(self.shutdown_timeout)
         for connection in list(self._open.values()):
@@ -190,18 +196,19 @@ class StrictServer(wsgi.Server):
         """Have a thread take a waiting connection: there is always room to send."""
         self._epoll.modify(connection.number, _EVENTS[Wait.ROOM])
 
-    def _accept_all(self) -> None:
-        for _ in range(_ACCEPTS):
-            try:
-                connected, address = self.socket.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if not self.stopping:
-                    log.warning("cannot accept a connection: %s", error.strerror)
-                    self._make_room()
-                return
-            self._welcome(connected, address)
+    def _accept(self) -> bool:
+        """Take a connection that has arrived; False when there is none."""
+        try:
+            connected, address = self.socket.accept()
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if not self.stopping:
+                log.warning("cannot accept a connection: %s", error.strerror)
+                self._make_room()
+            return False
+        self._welcome(connected, address)
+        return True
 
     def _welcome(self, connected: socket.socket, address: tuple[str, int]) -> None:
         self._bound_owing(address[0])

@@ -356,7 +356,7 @@ def test_stopping_lets_requests_finish_and_breaks_what_stalls(build):
     assert b"/a 0 h /a" in idle.recv(1000)
     working = house.connect(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
     stalled = house.connect(UPLOAD + b"x")
-    until(lambda: len(house.server._waiting) == 1)
+    until(lambda: len(house.server._open) == 3 and len(house.server._waiting) == 1)
     stopping = threading.Thread(target=house.server.stop)
     stopping.start()
     assert rest(idle) == b""

@@ -1,7 +1,7 @@
 """One serving process: reads its orders from standard input and serves until it is told to stop.
 
-It is started by the supervisor and ends with it. SIGTERM and SIGINT stop it gracefully: no new requests, those in
-flight get the shutdown timeout.
+It is started by the supervisor and ends with it. SIGTERM stops it gracefully: no new requests, those in flight get the
+shutdown timeout. What a terminal sends to all processes (SIGINT, SIGHUP) the supervisor answers for.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -25,25 +26,43 @@ SWEEP_SECONDS = 3600
 
 log = logging.getLogger("davstore.worker")
 
-_BACKLOG = 128
+BACKLOG = 1024
+"""Connections that wait for a worker while all are busy or one is being started."""
 _QUEUE = 256
 """Connections that wait for a thread; the next one gets 503."""
 
 
-def build_server(settings: Settings, host: str, port: int) -> StrictServer:
+class SharingServer(StrictServer):
+    """Takes its connections from a socket that listens already and that other workers take from too."""
+
+    listener: socket.socket | None = None
+
+    def bind(self, family: int, kind: int, proto: int = 0) -> None:
+        """Take the listener, when there is one, in the place of a socket of its own."""
+        if self.listener is None:
+            super().bind(family, kind, proto)
+        else:
+            self.socket = self.listener
+
+    def prepare(self) -> None:
+        """Get ready to serve. Another worker may be first to accept: that must not make this one wait for the next."""
+        super().prepare()
+        self.socket.settimeout(0)
+
+
+def build_server(settings: Settings, host: str, port: int) -> SharingServer:
     """Build the server of one worker, bound to nothing yet."""
     limits = settings.server
-    server = StrictServer(
+    server = SharingServer(
         (host, port),
         wiring.build_application(settings),
         numthreads=limits.threads,
         server_name="davstore",
-        request_queue_size=_BACKLOG,
+        request_queue_size=BACKLOG,
         timeout=limits.idle_timeout_seconds,
         shutdown_timeout=limits.shutdown_timeout_seconds,
         accepted_queue_size=_QUEUE,
         accepted_queue_timeout=1,
-        reuse_port=True,
     )
     server.max_request_header_size = limits.max_header_bytes
     server.keep_alive_conn_limit = limits.max_idle_connections
@@ -59,7 +78,9 @@ def main() -> None:
     if orders["core"] is not None:
         os.sched_setaffinity(0, {orders["core"]})
     settings = load_settings(flags=orders["settings"], environ={})
-    server = build_server(settings, *orders["address"])
+    listener = socket.socket(fileno=orders["listener"])
+    server = build_server(settings, *listener.getsockname()[:2])
+    server.listener = listener
     if orders["sweeps"]:
         threading.Thread(target=_sweep_now_and_then, args=[settings], daemon=True).start()
 
@@ -69,9 +90,12 @@ def main() -> None:
 
     server.prepare()
     signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # The supervisor blocks these while it starts us, so none is lost before the handlers are there.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    os.write(1, b"ready\n")  # to the supervisor, which reads no more after that
+    os.dup2(2, 1)
     server.serve()
 
 

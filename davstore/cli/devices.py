@@ -37,7 +37,7 @@ def add(settings: Settings, *, user: str, name: str, device_class: str) -> None:
     The device signs in as USER with the secret for a password, or with the secret as a bearer token.
     """
     added = enrolling.add_device(
-        wiring.open_house(settings).database,
+        wiring.find_house(settings).database,
         user,
         name,
         device_class=DeviceClass(device_class),
@@ -60,7 +60,7 @@ def list_(settings: Settings, *, user: str) -> None:
             render_time(facts.created_us),
             render_time(facts.seen_us),
         )
-        for facts in enrolling.list_devices(wiring.open_house(settings).database, user)
+        for facts in enrolling.list_devices(wiring.find_house(settings).database, user)
     ]
     click.echo(render_table(("NAME", "CLASS", "STATE", "ID", "ADDED", "SYNCED"), rows))
 
@@ -71,4 +71,4 @@ def list_(settings: Settings, *, user: str) -> None:
 @click.argument("name")
 def revoke(settings: Settings, *, user: str, name: str) -> None:
     """Refuse the device NAME of USER from its next request on."""
-    enrolling.revoke_device(wiring.open_house(settings).database, user, name)
+    enrolling.revoke_device(wiring.find_house(settings).database, user, name)

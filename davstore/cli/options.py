@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from davstore.errors import AlreadyRunning, BadSettings, DavstoreError, Unprocessable
-from davstore.settings import load_settings
+from davstore.settings import Settings, load_settings
 
 USAGE = 2
 """The exit status for a wrong call, a wrong setting, or a store that is in use."""
@@ -19,7 +19,18 @@ FAILED = 1
 
 
 def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `-c` and `--data` and call it with `settings` as its first argument.
+    """Give a command `-c` and `--data` and call it with the settings as its first argument."""
+
+    @with_loader
+    @functools.wraps(command)
+    def run(load: Callable[[], Settings], *args: Any, **words: Any) -> Any:
+        return command(load(), *args, **words)
+
+    return run
+
+
+def with_loader(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `-c` and `--data` and call it with what reads the settings, now and again, as its first argument.
 
     Parameters of the command whose names hold two underscores are settings too: `server__bind` is `server.bind`.
     `BadSettings`, `AlreadyRunning` and `Unprocessable` end it with status 2 and one line on standard error, any other
@@ -32,7 +43,7 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any, config: Path | None, **words: Any) -> Any:
         flags = {name.replace("__", "."): words.pop(name) for name in list(words) if "__" in name}
         try:
-            return command(load_settings(config, flags=flags), *args, **words)
+            return command(functools.partial(load_settings, config, flags=flags), *args, **words)
         except DavstoreError as error:
             click.echo(f"davstore: {error}", err=True)
             wrong_call = isinstance(error, BadSettings | AlreadyRunning | Unprocessable)

@@ -38,7 +38,7 @@ def check(settings: Settings, *, file: Path | None) -> None:
 def explain(settings: Settings, *, user: str, device: str) -> None:
     """Print what would be decided for the device DEVICE of USER, and by which rule of which voice."""
     rules = wiring.open_policy(settings).rules()
-    found = enrolling.get_device(wiring.open_house(settings).database, user, device).device
+    found = enrolling.get_device(wiring.find_house(settings).database, user, device).device
     for line in _explanation(rules, user, found):
         click.echo(line)
 

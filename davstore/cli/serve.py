@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import click
 
 from davstore import wiring
-from davstore.cli.options import with_settings
+from davstore.cli.options import with_loader
 from davstore.server.supervisor import hold_address, hold_data_directory, supervise
 from davstore.server.worker import LOG_FORMAT
 from davstore.settings import Settings
 
 
 @click.command()
-@with_settings
+@with_loader
 @click.option("--bind", "server__bind", metavar="HOST:PORT", help="Where to listen (127.0.0.1:8080); port 0: any.")
 @click.option("--workers", "server__workers", metavar="N", type=int, help="Processes (0: one for each core).")
-def serve(settings: Settings) -> None:
-    """Serve the store. The first start makes the user `me` and prints its password, once."""
+def serve(load: Callable[[], Settings]) -> None:
+    """Serve the store. The first start makes the user `me` and prints its password, once.
+
+    SIGTERM stops it when the requests in flight are done, a second one at once. SIGHUP reads the settings again.
+    """
+    settings = load()
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plugins
-    with hold_data_directory(settings.data.path), hold_address(*settings.server.address) as address:
+    with hold_data_directory(settings.data.path), hold_address(*settings.server.address) as listener:
         first = wiring.prepare_store(settings)
         if first:
             click.echo(f"first user: {first.name}\npassword:   {first.password}  (shown this once)")
-        raise SystemExit(supervise(settings, address, lambda url: click.echo(f"davstore serves {url}")))
+        raise SystemExit(
+            supervise(settings, listener, load=load, announce=lambda url: click.echo(f"davstore serves {url}"))
+        )

@@ -45,7 +45,7 @@ def add(settings: Settings, *, name: str, password_stdin: bool, quota: int | Non
 def passwd(settings: Settings, *, name: str, password_stdin: bool) -> None:
     """Give the user NAME another password. Devices keep their secrets."""
     password, made_up = _obtain_password(password_stdin=password_stdin)
-    enrolling.set_password(wiring.open_house(settings).database, name, password)
+    enrolling.set_password(wiring.find_house(settings).database, name, password)
     _show(password, made_up=made_up)
 
 
@@ -61,7 +61,7 @@ def list_(settings: Settings) -> None:
             "-" if account.quota_bytes is None else str(account.quota_bytes),
             render_time(account.created_us),
         )
-        for account in enrolling.list_users(wiring.open_house(settings).database)
+        for account in enrolling.list_users(wiring.find_house(settings).database)
     ]
     click.echo(render_table(("NAME", "STATE", "USED", "QUOTA", "ADDED"), rows))
 
@@ -71,7 +71,7 @@ def list_(settings: Settings) -> None:
 @click.argument("name")
 def disable(settings: Settings, *, name: str) -> None:
     """Shut the user NAME out with all its devices. The store stays."""
-    enrolling.set_disabled(wiring.open_house(settings).database, name, disabled=True)
+    enrolling.set_disabled(wiring.find_house(settings).database, name, disabled=True)
 
 
 @user.command()
@@ -79,7 +79,7 @@ def disable(settings: Settings, *, name: str) -> None:
 @click.argument("name")
 def enable(settings: Settings, *, name: str) -> None:
     """Let a disabled user in again, with its old password and devices."""
-    enrolling.set_disabled(wiring.open_house(settings).database, name, disabled=False)
+    enrolling.set_disabled(wiring.find_house(settings).database, name, disabled=False)
 
 
 def _obtain_password(*, password_stdin: bool) -> tuple[str, bool]:

@@ -2,7 +2,8 @@
 
 A small SQLite file of its own without fsync (DECISIONS 23, 35): an anonymous client must not fill the queue of the real
 database's writer. It is never in the way of a request: what cannot be read counts as not there, what cannot be written
-is lost, and a broken file is made anew.
+is lost, and a broken file is made anew. Failed guesses that cannot be written each worker counts for itself: a full
+disk is no licence to guess.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class Throttle:
         self._failures_before_delay = failures_before_delay
         self._delay_seconds = delay_seconds
         self._connection: sqlite3.Connection | None = None
+        self._spare: sqlite3.Connection | None = None
         self._turn = threading.Lock()
 
     def wait_seconds(self, keys: Sequence[str], *, now_us: int) -> int:
@@ -71,16 +73,24 @@ class Throttle:
                     waits.append(-(-left_us // 1_000_000))
             return max(waits)
 
-        return self._run(longest, otherwise=0)
+        with self._turn:
+            spare = longest(self._spare) if self._spare else 0
+        return max(spare, self._run(longest, otherwise=0))
 
     def record_failure(self, keys: Sequence[str], *, now_us: int) -> None:
         """Count a failed guess for each of keys."""
 
-        def count(connection: sqlite3.Connection) -> None:
+        def count(connection: sqlite3.Connection) -> bool:
             connection.execute("DELETE FROM guess WHERE last_us <= ?", (now_us - FORGET_US,))
             connection.executemany(_FAILURE, [(key, now_us) for key in keys])
+            return True
 
-        self._run(count, otherwise=None)
+        if not self._run(count, otherwise=False):
+            with self._turn:
+                if self._spare is None:
+                    self._spare = sqlite3.connect(":memory:", check_same_thread=False)
+                    self._spare.executescript(_SCHEMA)
+                count(self._spare)
 
     def find_round(self, device_id: str, scope: str) -> Round | None:
         """Return the last accepted round of a device in a scope."""
@@ -112,9 +122,10 @@ class Throttle:
     def close(self) -> None:
         """Close the file."""
         with self._turn:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            for connection in (self._connection, self._spare):
+                if connection is not None:
+                    connection.close()
+            self._connection = self._spare = None
 
     def _delay_after(self, failures: int) -> int:
         over = failures - self._failures_before_delay

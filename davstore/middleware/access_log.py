@@ -75,10 +75,10 @@ class _Answer:
             log.info(
                 "%s %s",
                 environ[REQUEST_ID],
-                " ".join(_one_word(word) for word in (*words, environ.get("REMOTE_USER") or "-")),
+                " ".join(one_word(word) for word in (*words, environ.get("REMOTE_USER") or "-")),
             )
 
 
-def _one_word(value: object) -> str:
+def one_word(value: object) -> str:
     """Write a value so that nobody can forge a second field or a second line with it."""
     return str(value).encode("unicode_escape").decode("ascii").replace(" ", "\\x20")

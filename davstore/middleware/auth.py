@@ -1,12 +1,18 @@
-"""Nobody gets past without credentials (RFC 7617, RFC 6750); who it is stands in the environ."""
+"""Nobody gets past without credentials (RFC 7617, RFC 6750); who it is stands in the environ.
+
+Each refusal of credentials is one warning, whose form `config/fail2ban/davstore.conf` relies on.
+"""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from davstore.protocol.authorization import parse_authorization
+from davstore.errors import Throttled, Unauthenticated
+from davstore.middleware.access_log import REQUEST_ID, one_word
+from davstore.protocol.authorization import Basic, parse_authorization
 from davstore.store.authenticating import Authenticator
 
 if TYPE_CHECKING:
@@ -14,6 +20,8 @@ if TYPE_CHECKING:
 
 PRINCIPAL = "davstore.principal"
 """The key of the `Principal` in the environ."""
+
+log = logging.getLogger("davstore.auth")
 
 
 def now_us() -> int:
@@ -48,9 +56,13 @@ class Authentication:
             Throttled: too many failures before.
         """
         credentials = parse_authorization(environ.pop("HTTP_AUTHORIZATION", None))
-        principal = self._authenticator.authenticate(
-            credentials, address=_client_address(environ, self._proxies), now_us=self._clock()
-        )
+        address = _client_address(environ, self._proxies)
+        try:
+            principal = self._authenticator.authenticate(credentials, address=address, now_us=self._clock())
+        except (Unauthenticated, Throttled) as error:
+            words = environ.get(REQUEST_ID), address, credentials.user if isinstance(credentials, Basic) else ""
+            log.warning("%s sign-in refused: address=%s user=%s: %s", *(one_word(word or "-") for word in words), error)
+            raise
         device = principal.device
         environ[PRINCIPAL] = principal
         environ["REMOTE_USER"] = f"{principal.user.name}/{device.name}" if device else principal.user.name

@@ -1,36 +1,41 @@
 """One parent that holds the data directory and the address, and the workers that serve (DECISIONS 26, 27).
 
 The workers are processes of their own, started by exec: nothing that the supervisor opened reaches them but their
-standard input. The settings come through it, and its end tells a worker that the supervisor is gone.
+standard input and the listening socket. The settings come through the first, and its end tells a worker that the
+supervisor is gone. The socket is one for all and stays open here, so that a connection which waits in its queue loses
+nothing when a worker crashes or is replaced: another one takes it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fcntl
-import http.client
-import json
 import logging
-import os
+import select
 import signal
 import socket
-import subprocess
-import sys
+import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from davstore.errors import AlreadyRunning, BadSettings
+from davstore.server.crew import Crew
+from davstore.server.worker import BACKLOG
 from davstore.settings import Settings
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
-_RESTART_SECONDS = 1.0
-"""A worker is started at most once in this time: one that dies at its start must not take the processor."""
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (*_STOPS, signal.SIGHUP, signal.SIGCHLD)
 _RELEASE_SECONDS = 1.0
-_STOP_MARGIN_SECONDS = 5
-"""What a worker gets above the shutdown timeout before it is killed."""
+_HANDSHAKE_SECONDS = 0.1
+"""What a handshake that has begun gets to end before the socket closes."""
+_DRAIN_SECONDS = 2.0
+_SO_ATTACH_FILTER = 26
+_DROP_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 2), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFF))
+"""A socket filter over the TCP header (linux/filter.h): drop what has SYN among its flags, let the rest pass."""
 
 log = logging.getLogger("davstore.supervisor")
 
@@ -61,8 +66,8 @@ def _lock(lock: IO[str], directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def hold_address(host: str, port: int) -> Iterator[tuple[str, int]]:
-    """Reserve the address for the workers of this supervisor and yield it, with the port that 0 became.
+def hold_address(host: str, port: int) -> Iterator[socket.socket]:
+    """Reserve the address and yield its socket, which does not listen yet. Port 0 becomes a free one.
 
     Raises:
         AlreadyRunning: somebody listens there.
@@ -72,31 +77,22 @@ def hold_address(host: str, port: int) -> Iterator[tuple[str, int]]:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except OSError as error:
         raise BadSettings(f"server.bind: {host}: {error.strerror}") from error
-    with socket.socket(family) as reserved:
-        if port:
-            # Strangers who both set SO_REUSEPORT share the requests; a bind without it tells whether anybody is there.
-            _insist(lambda: _probe(family, address))
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        _bind(reserved, address)
-        # Not listening, so that no request comes here; not reusable, so that the probe of another supervisor fails.
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-        yield reserved.getsockname()[:2]
+    with socket.socket(family) as listener:
+        _insist(lambda: _bind(listener, address))
+        yield listener
 
 
-def _probe(family: int, address: tuple[Any, ...]) -> None:
-    with socket.socket(family) as probe:
-        _bind(probe, address)
-
-
-def _bind(reserved: socket.socket, address: tuple[Any, ...]) -> None:
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _bind(listener: socket.socket, address: tuple[Any, ...]) -> None:
+    """Bind, with connections of an earlier server still ending; afterwards nobody else can, who is not as lenient."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        reserved.bind(address)
+        listener.bind(address)
     except OSError as error:
         place = f"{address[0]} port {address[1]}"
         if error.errno == errno.EADDRINUSE:
             raise AlreadyRunning(f"another program listens on {place}") from error
         raise BadSettings(f"server.bind: {place}: {error.strerror}") from error
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
 
 
 def _insist(attempt: Callable[[], None]) -> None:
@@ -111,95 +107,70 @@ def _insist(attempt: Callable[[], None]) -> None:
             time.sleep(0.05)
 
 
-class _Worker:
-    """One slot: the process that fills it now, and when that was started."""
+def supervise(
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    load: Callable[[], Settings],
+    announce: Callable[[str], None],
+) -> int:
+    """Run the workers until a signal says stop; return the exit status.
 
-    def __init__(self, orders: dict[str, object]) -> None:
-        self._orders = json.dumps(orders).encode() + b"\n"
-        self._start()
-
-    def _start(self) -> None:
-        self._started = time.monotonic()
-        command = [sys.executable, "-m", "davstore.server.worker"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603  # a fixed command
-        with contextlib.suppress(BrokenPipeError):
-            self._input.write(self._orders)
-            self._input.flush()
-
-    def revive(self) -> None:
-        """Start a process that ended anew, unless it was started just now."""
-        if self.process.poll() is not None and time.monotonic() - self._started > _RESTART_SECONDS:
-            log.error("worker %d ended with %d", self.process.pid, self.process.returncode)
-            self._input.close()
-            self._start()
-
-    def wait(self, deadline: float) -> None:
-        """Wait for the process until deadline, then kill it."""
-        try:
-            self.process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            log.warning("worker %d did not stop in time", self.process.pid)
-            self.process.kill()
-            self.process.wait()
-        self._input.close()
-
-    @property
-    def _input(self) -> IO[bytes]:
-        assert self.process.stdin is not None  # noqa: S101  # it is a PIPE
-        return self.process.stdin
-
-
-def supervise(settings: Settings, address: tuple[str, int], announce: Callable[[str], None]) -> int:
-    """Run the workers until a signal says stop; return the exit status. announce gets the URL once it answers."""
+    announce gets the URL once they serve. SIGHUP replaces them, one by one, by workers with the settings that load
+    reads then. A second SIGTERM or SIGINT does not wait for requests in flight.
+    """
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    workers = [_Worker(orders) for orders in _orders(settings, address)]
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.listen(BACKLOG)
+    crew = Crew(settings, listener, _told_to_stop)
     try:
-        while not _answers(address):
-            if _told_to_stop(within_seconds=0.05):
+        if not crew.start():
+            if _told_to_stop():
                 return 0
-            if any(worker.process.poll() is not None for worker in workers):
-                log.error("a worker could not start")
-                return 1
-        host = f"[{address[0]}]" if ":" in address[0] else address[0]
-        announce(f"http://{host}:{address[1]}/")
-        while not _told_to_stop(within_seconds=_RESTART_SECONDS):
-            for worker in workers:
-                worker.revive()
+            log.error("a worker could not start")
+            return 1
+        announce(_url(listener))
+        while (received := _wait(1.0)) not in _STOPS:
+            if received == signal.SIGHUP:
+                crew.reload(load)
+            crew.tend()
         return 0
     finally:
-        _stop(workers, settings.server.shutdown_timeout_seconds + _STOP_MARGIN_SECONDS)
+        _refuse_newcomers(listener)
+        listener.close()
+        crew.stop()
+        while not crew.is_gone and _wait(0.2) not in _STOPS:
+            crew.tend()
+        crew.kill()
 
 
-def _told_to_stop(*, within_seconds: float) -> bool:
-    """Wait for a signal; False when the time is over or a worker ended."""
-    received = signal.sigtimedwait(_SIGNALS, within_seconds)
-    return received is not None and received.si_signo != signal.SIGCHLD
+def _told_to_stop() -> bool:
+    """Tell whether a signal to stop waits to be received."""
+    return not signal.sigpending().isdisjoint(_STOPS)
 
 
-def _stop(workers: list[_Worker], seconds: float) -> None:
-    for worker in workers:
-        worker.process.terminate()
-    deadline = time.monotonic() + seconds
-    for worker in workers:
-        worker.wait(deadline)
+def _wait(seconds: float) -> int | None:
+    """Return the next signal, None when there is none for so long."""
+    received = signal.sigtimedwait(_SIGNALS, seconds)
+    return received.si_signo if received else None
 
 
-def _orders(settings: Settings, address: tuple[str, int]) -> Iterator[dict[str, object]]:
-    """What each worker is told. With a core for each it is bound to one: threads that change cores cost half."""
-    cores = sorted(os.sched_getaffinity(0))
-    count = settings.server.workers or len(cores)
-    for number in range(count):
-        core = cores[number] if count <= len(cores) else None
-        yield {"settings": settings.as_values(), "address": address, "core": core, "sweeps": number == 0}
+def _refuse_newcomers(listener: socket.socket) -> None:
+    """Let the workers take what waits in the queue, so that closing it resets no connection.
+
+    New handshakes are not answered meanwhile; the client tries again after a second and is refused then.
+    """
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in _DROP_SYN))
+    with contextlib.suppress(OSError):  # what is then lost is what comes within the next moment
+        listener.setsockopt(
+            socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_DROP_SYN), ctypes.addressof(program))
+        )
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    time.sleep(_HANDSHAKE_SECONDS)
+    while select.select([listener], [], [], 0)[0] and time.monotonic() < deadline and not _told_to_stop():
+        time.sleep(0.01)
 
 
-def _answers(address: tuple[str, int]) -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address[0], address[0])  # noqa: S104  # not bound: asked
-    connection = http.client.HTTPConnection(host, address[1], timeout=5)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except OSError:
-        return False
-    finally:
-        connection.close()
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

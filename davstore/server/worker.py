@@ -1,7 +1,7 @@
 """One serving process: reads its orders from standard input and serves until it is told to stop.
 
-It is started by the supervisor and ends with it. SIGTERM and SIGINT stop it gracefully: no new requests, those in
-flight get the shutdown timeout.
+It is started by the supervisor and ends with it. SIGTERM stops it gracefully: no new requests, those in flight get the
+shutdown timeout. What a terminal sends to all processes (SIGINT, SIGHUP) the supervisor answers for.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import signal
+import socket
 import sys
 import threading
 import time
@@ -25,21 +27,20 @@ SWEEP_SECONDS = 3600
 
 log = logging.getLogger("davstore.worker")
 
-_BACKLOG = 512
+BACKLOG = 1024
+"""Connections that wait for a worker while all are busy or one is being started."""
 
 
-def build_server(settings: Settings, host: str, port: int) -> StrictServer:
-    """Build the server of one worker, bound to nothing yet."""
+def build_server(settings: Settings, listener: socket.socket) -> StrictServer:
+    """Build the server of one worker; it takes its connections from a socket that all workers share."""
     limits = settings.server
     server = StrictServer(
-        (host, port),
+        listener.getsockname()[:2],
         wiring.build_application(settings),
+        listener=listener,
         numthreads=limits.threads,
-        server_name="davstore",
-        request_queue_size=_BACKLOG,
         timeout=limits.idle_timeout_seconds,
         shutdown_timeout=limits.shutdown_timeout_seconds,
-        reuse_port=True,
     )
     server.max_request_header_size = limits.max_header_bytes
     server.max_connections = limits.max_connections
@@ -55,7 +56,8 @@ def main() -> None:
     if orders["core"] is not None:
         os.sched_setaffinity(0, {orders["core"]})
     settings = load_settings(flags=orders["settings"], environ={})
-    server = build_server(settings, *orders["address"])
+    _allow_files()
+    server = build_server(settings, socket.socket(fileno=orders["listener"]))
     if orders["sweeps"]:
         threading.Thread(target=_sweep_now_and_then, args=[settings], daemon=True).start()
 
@@ -65,10 +67,19 @@ def main() -> None:
 
     server.prepare()
     signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # The supervisor blocks these while it starts us, so none is lost before the handlers are there.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    os.write(1, b"ready\n")  # to the supervisor, which reads no more after that
+    os.dup2(2, 1)
     server.serve()
+
+
+def _allow_files() -> None:
+    """Take as many file descriptors as this machine gives: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _sweep_now_and_then(settings: Settings) -> None:

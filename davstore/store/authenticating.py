@@ -24,6 +24,8 @@ from davstore.store.hashing import DUMMY, Passwords
 
 _SECRET = re.compile(r"dvs_([0-9a-f]{16})_[0-9a-f]{64}")
 _NO_DIGEST = "0" * 64
+_ADDRESS_LENGTH = 64
+"""No address is longer, with its zone; a forwarded one may be anything."""
 
 
 def new_secret() -> tuple[str, str]:
@@ -58,7 +60,7 @@ class Authenticator:
         """
         secret = credentials.token if isinstance(credentials, Bearer) else credentials.password
         name = credentials.user if isinstance(credentials, Basic) else None
-        keys = _throttle_keys(name, address)
+        keys = _throttle_keys(name, address[:_ADDRESS_LENGTH])
         match = _SECRET.fullmatch(secret)
         if match:
             return self._by_secret(name, match[1], secret, keys=keys, now_us=now_us)
@@ -82,8 +84,8 @@ class Authenticator:
             with self._passwords.place():
                 if not self._is_verified(found, mark):  # by another request while this one waited
                     self._verify(found, password, keys=keys, now_us=now_us)
-        if found is None or found.user.disabled:
-            raise Unauthenticated("the user is disabled")
+        if found is None or found.user.disabled:  # told and counted like a wrong guess: nobody learns that it was right
+            raise self._failure(keys, now_us)
         self._verified[found.user.id] = mark
         return found.user
 
@@ -111,15 +113,21 @@ class Authenticator:
         return found is not None and hmac.compare_digest(self._verified.get(found.user.id, b""), mark)
 
 
-@lru_cache(maxsize=4096)
 def _throttle_keys(name: str | None, address: str) -> list[str]:
-    """Return what failures are counted by: the account, whether it exists or not, and the /24 or /64 of the client."""
-    keys = [] if name is None else [f"account {hashlib.sha256(name.encode()).hexdigest()}"]
+    """Return what failures are counted by: the account, whether it exists or not, and the network of the client."""
+    network = _network(address)
+    keys = [] if network is None else [f"network {network}"]
+    return keys if name is None else [f"account {hashlib.sha256(name.encode()).hexdigest()}", *keys]
+
+
+@lru_cache(maxsize=4096)
+def _network(address: str) -> str | None:
+    """Return the /24 or /64 of an address; None for a local socket, which has none. The cache holds no names."""
     try:
         client = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:  # a local socket has no address
-        return keys
+    except ValueError:
+        return None
     if isinstance(client, ipaddress.IPv6Address) and client.ipv4_mapped:
         client = client.ipv4_mapped
     bits = 24 if client.version == 4 else 64
-    return [*keys, f"network {ipaddress.ip_network((client, bits), strict=False)}"]
+    return str(ipaddress.ip_network((client, bits), strict=False))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -96,8 +97,37 @@ def test_what_cannot_be_done_is_said(run: Run, words: tuple[str, ...], status: i
     assert said in run(*words, status=status).stderr
 
 
-def test_a_store_that_is_not_there_is_not_whole(run: Run, tmp_path: Path) -> None:
-    assert "no store here" in run("check", status=2).stderr
+def commands(group: click.Group = main, *above: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield every command there is, with its words."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *above, name)
+        else:
+            yield (*above, name), command
+
+
+WITHOUT_A_STORE = {("serve",), ("user", "add"), ("sync",), ("policy", "check")}
+"""The first two make one, the others need none."""
+
+
+@pytest.mark.parametrize("words", [words for words, _ in commands() if words not in WITHOUT_A_STORE], ids=" ".join)
+def test_a_wrong_path_is_no_empty_store(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    arguments = [item for item in dict(commands())[words].params if isinstance(item, click.Argument)]
+    assert "no store here" in run(*words, *("x" for _ in arguments), status=2).stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_no_command_takes_a_secret_on_its_command_line() -> None:
+    """Other users of the machine see it there."""
+    for words, command in commands():
+        for item in command.params:
+            names = " ".join((item.name or "", *item.opts))
+            if "password" in names or "secret" in names:
+                assert getattr(item, "is_flag", False) or isinstance(item.type, click.Path), words
+
+
+def test_a_password_beside_the_name_is_refused(run: Run, tmp_path: Path) -> None:
+    assert "unexpected extra argument" in run("user", "add", "alice", "geheim", status=2).stderr
     assert not (tmp_path / "data").exists()
 
 

@@ -46,7 +46,7 @@ class Server:
     def _is_ready(self) -> bool:
         try:
             return requests.get(f"http://{self._address}/healthz", timeout=5).ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def kill(self) -> None:

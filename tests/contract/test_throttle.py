@@ -87,3 +87,12 @@ def test_a_file_that_cannot_be_is_no_hindrance(tmp_path: Path, caplog: pytest.Lo
     assert throttle.find_round("d1", "s") is None
     assert not throttle.is_due("d1", now_us=NOW)
     assert "unable to open" in caplog.text
+
+
+def test_guesses_that_cannot_be_written_are_counted_all_the_same(tmp_path: Path) -> None:
+    throttle = Throttle(tmp_path / "missing" / "throttle.sqlite", failures_before_delay=2, delay_seconds=1)
+    for _ in range(2):
+        throttle.record_failure(["account a"], now_us=NOW)
+    assert throttle.wait_seconds(["account a"], now_us=NOW) == 1
+    assert throttle.wait_seconds(["account b"], now_us=NOW) == 0
+    throttle.close()

@@ -1,96 +1,16 @@
-"""`davstore serve` as a person or a script runs it: real processes, real signals."""
+"""`davstore serve` as a person or a script runs it: how it starts, what it refuses, how it stops."""
 
-import base64
 import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import requests
 
-PATIENCE_SECONDS = 20
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for what another process does."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
-class Served:
-    """One running `davstore serve` on a port of its own."""
-
-    def __init__(self, data: Path, *words: str, bind: str = "127.0.0.1:0") -> None:
-        command = [sys.executable, "-m", "davstore", "serve", "--data", str(data), "--bind", bind, *words]
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("DAVSTORE_")}
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environ
-        )
-        self.said = ""
-
-    def ready(self) -> str:
-        """Return the URL when it is announced."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said += line
-            if match := re.search(r"http://\S+", line):
-                return match[0]
-        raise AssertionError(f"ended: {self.end()}")
-
-    def password(self) -> str:
-        """Return the password of the first user, which was said before the URL."""
-        match = re.search(r"first user: me\npassword: +(\S+) ", self.said)
-        assert match, self.said
-        return match[1]
-
-    def end(self) -> tuple[int, str]:
-        """Wait for the end and return the status and what was said on standard error."""
-        said = self.process.communicate(timeout=PATIENCE_SECONDS)[1]
-        return self.process.returncode, said
-
-    def workers(self) -> set[int]:
-        """Return the ids of the worker processes that live."""
-        return {
-            int(word) for word in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        }
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    running: list[Served] = []
-
-    def start(*words: str, data: str = "data", bind: str = "127.0.0.1:0") -> Served:
-        running.append(Served(tmp_path / data, *words, bind=bind))
-        return running[-1]
-
-    yield start
-    for served in running:
-        if served.process.poll() is None:
-            os.killpg(served.process.pid, signal.SIGKILL)
-        served.process.communicate()
-
-
-def alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def healthy(url: str) -> bool:
-    try:
-        return requests.get(f"{url}healthz", timeout=5).status_code == 200
-    except requests.RequestException:
-        return False
+from davstore.server.crew import next_pause
+from tests.faults.served import PATIENCE_SECONDS, alive, healthy, until
 
 
 def test_it_answers_when_it_says_so_and_logs_with_an_id(serve):
@@ -129,14 +49,25 @@ def test_two_workers_share_the_address_and_stop_on_a_signal(serve, received):
     assert not healthy(url)
 
 
-def test_a_worker_that_dies_is_replaced(serve):
+def test_a_worker_that_dies_is_replaced_after_pauses_that_grow(serve):
     served = serve("--workers", "2")
     url = served.ready()
-    until(lambda: len(served.workers()) == 2)
-    victim = min(served.workers())
+    for pause_seconds in (1, 2):
+        victim = max(served.workers())
+        os.kill(victim, signal.SIGKILL)
+        said = f"worker {victim} ended with -9; another starts in {pause_seconds} s"
+        until(lambda said=said: said in served.log())
+        assert healthy(url)  # the other one goes on
+        until(lambda: len(served.workers()) == 2)
+    assert [next_pause(deaths) for deaths in (0, 1, 2, 3, 7, 10_000)] == [0, 1, 2, 4, 60, 60]
+
+
+def test_a_connection_waits_for_the_worker_that_replaces_a_dead_one(serve):
+    served = serve("--workers", "1")
+    url = served.ready()
+    [victim] = served.workers()
     os.kill(victim, signal.SIGKILL)
-    until(lambda: victim not in served.workers() and len(served.workers()) == 2)
-    until(lambda: healthy(url))
+    assert requests.get(f"{url}healthz", timeout=PATIENCE_SECONDS).status_code == 200
 
 
 def test_a_second_serve_on_the_same_data_is_refused(serve):
@@ -217,12 +148,7 @@ def test_a_data_directory_that_cannot_be_made_ends_with_2(serve, tmp_path):
 def test_an_upload_in_flight_may_finish_when_the_server_stops(serve):
     served = serve("--workers", "1")
     url = served.ready()
-    host, port = url.removeprefix("http://").rstrip("/").split(":")
-    me = base64.b64encode(f"me:{served.password()}".encode()).decode()
-    head = f"PUT /dav/store/me/a HTTP/1.1\r\nHost: h\r\nAuthorization: Basic {me}\r\nContent-Length: 2\r\n"
-    with socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as client:
-        client.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
-        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    with served.begin_upload(url, 2) as client:
         client.sendall(b"x")
         served.process.terminate()
         until(lambda: not healthy(url))
@@ -236,16 +162,44 @@ def test_an_upload_that_stalls_is_cut_when_the_shutdown_timeout_is_over(serve, t
     served = serve("--workers", "1", "-c", str(tmp_path / "hasty.toml"))
     url = served.ready()
     me = ("me", served.password())
-    host, port = url.removeprefix("http://").rstrip("/").split(":")
     assert requests.put(f"{url}dav/store/me/a", data=b"old", auth=me, timeout=PATIENCE_SECONDS).status_code == 201
-    word = base64.b64encode(":".join(me).encode()).decode()
-    head = f"PUT /dav/store/me/a HTTP/1.1\r\nHost: h\r\nAuthorization: Basic {word}\r\nContent-Length: 9\r\n"
-    with socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as client:
-        client.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
-        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    with served.begin_upload(url, 9) as client:
         client.sendall(b"new")
         served.process.terminate()
         assert client.recv(100).startswith(b"HTTP/1.1 400 ")
     assert served.end()[0] == 0
     again = serve("--workers", "1")
     assert requests.get(f"{again.ready()}dav/store/me/a", auth=me, timeout=PATIENCE_SECONDS).content == b"old"
+
+
+def test_a_second_signal_does_not_wait_for_uploads(serve):
+    served = serve("--workers", "1")
+    url = served.ready()
+    with served.begin_upload(url, 9) as client:
+        client.sendall(b"new")
+        served.process.terminate()
+        until(lambda: not healthy(url))
+        [worker] = served.workers()
+        served.process.terminate()
+        assert served.end()[0] == 0
+    assert not alive(worker)
+    assert "did not stop in time" not in served.log()
+
+
+@pytest.mark.torture
+def test_a_slow_upload_of_100_megabytes_may_finish_when_the_server_stops(serve):
+    served = serve("--workers", "2")
+    url = served.ready()
+    megabyte = os.urandom(1_000_000)
+    with served.begin_upload(url, 100 * len(megabyte)) as client:
+        for number in range(100):
+            client.sendall(megabyte)
+            time.sleep(0.1)
+            if number == 20:
+                served.process.terminate()
+        assert client.recv(100).startswith(b"HTTP/1.1 201 Created\r\n")
+    assert served.end()[0] == 0
+    me = ("me", served.password())
+    again = serve("--workers", "1")
+    kept = requests.get(f"{again.ready()}dav/store/me/a", auth=me, timeout=PATIENCE_SECONDS).content
+    assert kept == 100 * megabyte

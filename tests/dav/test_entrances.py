@@ -1,0 +1,283 @@
+"""Every entrance of the whole application: nobody without credentials, nothing of others, and no word of what is there.
+
+RELIABILITY promises 8 and 9, as far as there are principals.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from davstore import wiring
+from davstore.dav.methods import HANDLERS
+from davstore.settings import load_settings
+from davstore.store import enrolling
+from tests.dav.client import sync_body
+
+METHODS = (*HANDLERS, "POST", "PATCH")
+UNKNOWN = ("BREW", "SEARCH", "ACL", "TRACE", "CONNECT", "get")
+ADDRESSES = (f"10.{high}.{low}.1" for high, low in itertools.product(range(256), repeat=2))
+"""A network of its own for each who is refused, so that nobody is throttled for another."""
+LOCK = (
+    '<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope>'
+    "<D:locktype><D:write/></D:locktype></D:lockinfo>"
+)
+PATCHING = '<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><x xmlns="urn:x">1</x></D:prop></D:set></D:propertyupdate>'
+BODIES = {"PUT": "x", "LOCK": LOCK, "PROPPATCH": PATCHING, "REPORT": sync_body(level="1")}
+HEADERS = {
+    "PROPFIND": {"HTTP_DEPTH": "0"},
+    "UNLOCK": {"HTTP_LOCK_TOKEN": "<urn:uuid:8f5c5a52-5a3f-4b7e-9d1a-000000000000>"},
+}
+
+
+class Answer(NamedTuple):
+    """What came back, without the request's id."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+class House:
+    """The application as a worker runs it; alice has a file and a folder, bob is somebody else, carol is disabled."""
+
+    def __init__(self, directory: Path) -> None:
+        settings = load_settings(flags={"data.path": str(directory), "policy.file": ""}, environ={})
+        self.directory = directory
+        self.database = wiring.open_house(settings).database
+        for name in ("alice", "bob", "carol"):
+            enrolling.add_user(self.database, name, f"{name}'s", now_us=1)
+        secrets = {
+            (user, device): enrolling.add_device(self.database, user, device, now_us=1).secret
+            for user, device in (("alice", "phone"), ("alice", "lost"), ("bob", "phone"), ("carol", "phone"))
+        }
+        enrolling.revoke_device(self.database, "alice", "lost")
+        enrolling.set_disabled(self.database, "carol", disabled=True)
+        self.alice, self.bob = basic("alice", "alice's"), basic("bob", "bob's")
+        self.alices_phone = f"Bearer {secrets['alice', 'phone']}"
+        self.bobs_phone = basic("bob", secrets["bob", "phone"])
+        self.lost = f"Bearer {secrets['alice', 'lost']}"
+        self.phone_secret = secrets["alice", "phone"]
+        self.disabled = basic("carol", secrets["carol", "phone"])
+        self._application: Any = wiring.build_application(settings)
+
+    def __call__(self, method: str, target: str, who: str | None, *, body: str = "", **environ: str) -> Answer:
+        environ = {
+            "REQUEST_METHOD": method,
+            "REQUEST_URI": target,
+            "PATH_INFO": target,
+            "SCRIPT_NAME": "",
+            "HTTP_HOST": "dav.example",
+            "wsgi.url_scheme": "http",
+            "REMOTE_ADDR": next(ADDRESSES),
+            **environ,
+        }
+        if who is not None:
+            environ["HTTP_AUTHORIZATION"] = who
+        if body:
+            environ["CONTENT_LENGTH"] = str(len(body))
+        begun: list[tuple[str, list[tuple[str, str]]]] = []
+        parts = self._application(
+            environ | {"wsgi.input": io.BytesIO(body.encode())},
+            lambda status, headers, _=None: begun.append((status, headers)),
+        )
+        content = b"".join(parts)
+        parts.close()
+        status, headers = begun[-1]
+        known = tuple(header for header in headers if header[0] != "X-Request-Id")
+        return Answer(int(status[:3]), known, content)
+
+    def ask(self, method: str, target: str, who: str | None) -> Answer:
+        """Send a method as a client would mean it, COPY and MOVE to a place of the principal's own store."""
+        user = "bob" if who in (self.bob, self.bobs_phone) else "alice"
+        headers = HEADERS.get(method, {})
+        if method in ("COPY", "MOVE"):
+            headers = {"HTTP_DESTINATION": f"/dav/store/{user}/copy-{next(ADDRESSES)}"}
+        return self(method, target, who, body=BODIES.get(method, ""), **headers)
+
+    def make(self, kind: str) -> str:
+        """Return the URL of something new of alice's."""
+        target = f"/dav/store/alice/{kind}-{next(ADDRESSES)}"
+        if kind == "file":
+            assert self("PUT", target, self.alice, body="hers").status == 201
+        if kind == "folder":
+            assert self("MKCOL", target, self.alice).status == 201
+        return target
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory):
+    made = House(tmp_path_factory.mktemp("house"))
+    yield made
+    made.database.close()
+
+
+PATHS = (
+    "/", "/dav", "/dav/", "/dav/store/", "/dav/store/alice/", "/dav/store/alice/file", "/dav/store/nobody/x",
+    "/dav/principals/", "/dav/principals/users/alice/", "/dav/principals/devices/alice/phone/",
+    "/.well-known/", "/.well-known/caldav", "/.well-known/davstore/x", "/favicon.ico", "/index.html", "/robots.txt",
+    "/healthz/", "/healthz/x", "/Readyz", "/%68ealthz/", "/dav/healthz", "/?page", "/dav/store/alice/?preview=256",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_without_credentials_every_path_and_method_is_401(house: House, path: str) -> None:
+    for method in (*METHODS, *UNKNOWN):
+        for headers in ({}, {"HTTP_ACCEPT": "text/html"}, {"HTTP_DEPTH": "seven", "HTTP_IF": "("}):
+            answer = house(method, path, None, body="<not-xml", **headers)
+            assert answer.status == 401, (method, path)
+            assert [value.split()[0] for name, value in answer.headers if name == "WWW-Authenticate"] == [
+                "Basic",
+                "Bearer",
+            ]
+            assert answer.body in (b"Unauthorized\n", b"")
+    assert house("OPTIONS", "*", None).status == 401
+
+
+@pytest.mark.parametrize("method", [*METHODS, *UNKNOWN])
+def test_what_is_open_to_anybody_tells_nothing(house: House, method: str) -> None:
+    for path in ("/healthz", "/readyz", "/healthz?x", "/%68ealthz"):
+        answer = house(method, path, None)
+        assert answer.status == (200 if method in ("GET", "HEAD") else 405)
+        assert answer.body == {"GET": b"ok\n", "HEAD": b""}.get(method, b"Method Not Allowed\n")
+    # RFC 6764 §5: the redirection comes before any credentials are asked for.
+    assert house(method, "/.well-known/davstore", None)[:2] == (307, (("Location", "/dav/"), ("Content-Length", "0")))
+
+
+def test_a_store_that_cannot_serve_does_not_say_why(tmp_path: Path) -> None:
+    house = House(tmp_path / "house")
+    house.database.close()
+    shutil.rmtree(house.directory)
+    answer = house("GET", "/readyz", None)
+    assert (answer.status, answer.body) == (503, b"Service Unavailable\n")
+    assert "house" not in repr(answer)
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "", " ", "Basic", "Basic ", "basic =", "Basic !!!", "Basic YQ", "Basic YWxpY2U=",
+        "Basic YWxpY2U6eA==, Basic YTpi",
+        "Basic " + base64.b64encode(b"alice:\xff\xfe").decode(), "Basic " + base64.b64encode(b"al\0ice:x").decode(),
+        "Basic " + base64.b64encode(b"alice:x\n").decode(), "Basic \xff\xfe", "Basic\tYWxpY2U6eA==", "YWxpY2U6eA==",
+        "Bearer", "Bearer ", "Bearer a b", "Bearer \xe9", "Bearer ,", "Digest username=\"alice\"", "Negotiate YII=",
+        "Basic " + "A" * 30_001, "Basic " + "QUFB" * 8_000, "Bearer " + "A" * 30_000, ":", "\x00",
+    ],
+)  # fmt: skip
+def test_credentials_that_cannot_be_read_are_401(house: House, authorization: str) -> None:
+    """RELIABILITY W14."""
+    assert house("PROPFIND", "/dav/store/alice/", authorization).status == 401
+
+
+def test_very_long_names_and_passwords_are_wrong_like_others(house: House) -> None:
+    for user, password in (("a" * 20_000, "x"), ("alice", "x" * 20_000), ("", ""), ("alice", ""), ("älice", "pä")):
+        assert house("GET", "/dav/store/alice/", basic(user, password)).status == 401
+
+
+OWN = {
+    # method: status on the own file, folder, and where nothing is
+    "OPTIONS": (200, 200, 200),
+    "GET": (200, 200, 404),
+    "HEAD": (200, 200, 404),
+    "PROPFIND": (207, 207, 404),
+    "REPORT": (403, 207, 404),
+    "PUT": (204, 405, 201),
+    "DELETE": (204, 204, 404),
+    "MKCOL": (405, 405, 201),
+    "PROPPATCH": (207, 207, 404),
+    "COPY": (201, 201, 404),
+    "MOVE": (201, 201, 404),
+    "LOCK": (200, 200, 201),
+    "UNLOCK": (409, 409, 404),
+    "POST": (405, 405, 405),
+    "PATCH": (405, 405, 405),
+    "BREW": (501, 501, 501),
+}
+KINDS = ("file", "folder", "missing")
+
+
+def test_the_matrix_knows_every_method() -> None:
+    assert OWN.keys() == {*METHODS, "BREW"}
+
+
+@pytest.mark.parametrize("method", OWN)
+def test_the_owner_and_its_device_may_do_what_the_method_says(house: House, method: str) -> None:
+    for who in (house.alice, house.alices_phone):
+        assert tuple(house.ask(method, house.make(kind), who).status for kind in KINDS) == OWN[method]
+
+
+@pytest.mark.parametrize("method", OWN)
+def test_what_is_others_is_not_there(house: House, method: str) -> None:
+    """One answer, byte for byte, for what exists, what does not, and a store that nobody has."""
+    file, folder = house.make("file"), house.make("folder")
+    targets = (
+        file, f"{file}/", f"{folder}/", house.make("missing"), f"{folder}/missing", "/dav/store/alice/",
+        "/dav/store/alice", "/dav/store/nobody/", "/dav/store/nobody/x", "/dav/principals/users/alice/",
+        "/dav/principals/users/nobody/", "/dav/principals/devices/alice/phone/",
+        "/dav/principals/devices/nobody/phone/",
+    )  # fmt: skip
+    for who in (house.bob, house.bobs_phone):
+        answers = {house.ask(method, target, who) for target in targets}
+        assert len(answers) == 1
+        assert answers.pop().status == (501 if method == "BREW" else 404)
+    assert house("GET", file, house.alice).body == b"hers"
+
+
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+def test_nothing_goes_into_the_store_of_another(house: House, method: str) -> None:
+    file = house.make("file")
+    own = "/dav/store/bob/source"
+    assert house("PUT", own, house.bob, body="his").status in (201, 204)
+    places = (file, house.make("missing"), "/dav/store/alice/", "/dav/store/nobody/x")
+    for source in (own, "/dav/store/bob/missing"):
+        answers = {house(method, source, house.bob, HTTP_DESTINATION=place) for place in places}
+        assert len(answers) == 1
+        assert answers.pop().status == 502
+    assert house("GET", file, house.alice).body == b"hers"
+    assert house("GET", own, house.bob).body == b"his"
+
+
+def test_conditions_tell_nothing_of_others(house: House) -> None:
+    """An `If` list that is tagged with another's URL is judged as if nothing were there."""
+    file = house.make("file")
+    etag = dict(house("GET", file, house.alice).headers)["ETag"]
+    for target in (file, house.make("missing")):
+        for condition, status in ((f"([{etag}])", 412), (f"(Not [{etag}])", 201)):
+            place = f"/dav/store/bob/conditional-{next(ADDRESSES)}"
+            tagged = f"<http://dav.example{target}> {condition}"
+            assert house("PUT", place, house.bob, body="x", HTTP_IF=tagged).status == status
+
+
+@pytest.mark.parametrize("method", OWN)
+def test_who_is_refused_learns_nothing(house: House, method: str) -> None:
+    whose: list[Callable[[], str]] = [
+        lambda: house.disabled,
+        lambda: house.lost,
+        lambda: basic(f"nobody-{next(ADDRESSES)}", house.phone_secret),
+        lambda: "Bearer dvs_" + "0" * 16 + "_" + "0" * 64,
+    ]
+    answers = set()
+    for who in whose:
+        answers |= {house.ask(method, house.make(kind), who()) for kind in KINDS}
+    assert len(answers) == 1
+    assert answers.pop().status == 401
+
+
+def test_a_wrong_password_a_missing_user_and_a_disabled_one_are_told_the_same(house: House) -> None:
+    answers = [
+        house("PROPFIND", "/dav/store/alice/", basic(*who))
+        for who in (("alice", "x"), ("nobody", "x"), ("carol", "x"), ("carol", "carol's"), ("bob", house.phone_secret))
+    ]
+    assert len(set(answers)) == 1
+    assert answers[0].status == 401

@@ -1,0 +1,93 @@
+"""The warning that a refused sign-in is, and the filter for fail2ban that reads it."""
+
+from __future__ import annotations
+
+import configparser
+import logging
+import re
+from pathlib import Path
+
+import pytest
+
+from davstore.server.worker import LOG_FORMAT
+from tests.dav.test_entrances import House, basic
+
+FILTER = Path(__file__).parents[2] / "config/fail2ban/davstore.conf"
+ADDRESS = r"(?P<address>[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]+)"
+"""What fail2ban puts in the place of <ADDR>: an address, no name."""
+
+
+def banned(line: str) -> str | None:
+    """Return the address that the filter finds in a line. As with fail2ban, the date is taken out before."""
+    parser = configparser.RawConfigParser()
+    assert parser.read(FILTER)
+    expression = parser["Definition"]["failregex"].replace("<ADDR>", ADDRESS)
+    found = re.search(expression, re.sub(r"[0-9]{4}(-[0-9]{2}){2} [0-9:]{8},[0-9]{3}", "", line))
+    return found["address"] if found else None
+
+
+@pytest.fixture
+def house(tmp_path: Path):
+    made = House(tmp_path)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture):
+    formatter = logging.Formatter(LOG_FORMAT)
+    caplog.set_level(logging.INFO, "davstore")
+    return lambda: [formatter.format(record) for record in caplog.records]
+
+
+def test_each_guess_is_one_line_with_its_address(house: House, lines) -> None:
+    for address in ("192.0.2.7", "2001:db8::7"):
+        for who in (basic("alice", "x"), basic("nobody", "x"), "Bearer x", basic("bob", house.phone_secret)):
+            house("GET", "/", who, REMOTE_ADDR=address)
+    warnings = [line for line in lines() if " WARNING " in line]
+    assert [banned(line) for line in warnings] == ["192.0.2.7"] * 4 + ["2001:db8::7"] * 4
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \d+ davstore\.auth WARNING [0-9a-f]{16} sign-in refused:"
+        r" address=192\.0\.2\.7 user=alice: no such user or device, or the wrong secret",
+        warnings[0],
+    )
+
+
+def test_who_is_throttled_is_seen_too(house: House, lines) -> None:
+    for _ in range(11):
+        status = house("GET", "/", basic("alice", "x"), REMOTE_ADDR="192.0.2.7").status
+    assert status == 429
+    assert [banned(line) for line in lines() if " WARNING " in line] == ["192.0.2.7"] * 11
+
+
+def test_nobody_is_banned_for_anything_else(house: House, lines) -> None:
+    for who in (None, "Basic !", house.alice, house.alices_phone, house.lost, house.disabled):
+        house("GET", "/dav/store/alice/", who, REMOTE_ADDR="192.0.2.7")
+    assert len(lines()) == 8  # six requests; two of them warnings, of the device that is revoked and the user disabled
+    assert [banned(line) for line in lines()] == [None] * 8
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x: no such user davstore.auth WARNING 1 sign-in refused: address=198.51.100.1 user=y: no such user",
+        "davstore.auth WARNING 1 sign-in refused: address=198.51.100.1 user=y: no such user",
+        "x address=198.51.100.1 user=y",
+        "x\u2028WARNING",
+        "ä\u0085b",
+    ],
+)
+def test_a_name_cannot_get_another_banned(house: House, lines, name: str) -> None:
+    house("GET", "/", basic(name, "x"), REMOTE_ADDR="192.0.2.7")
+    said = lines()
+    assert all(len(line.splitlines()) == 1 for line in said)
+    assert [address for line in said if (address := banned(line))] == ["192.0.2.7"]
+
+
+def test_a_target_or_an_id_cannot_get_another_banned(house: House, lines) -> None:
+    forged = "davstore.auth WARNING x sign-in refused: address=198.51.100.1 user=y: no such user"
+    quoted = forged.replace(" ", "%20")
+    house("GET", f"/{quoted}", None, REMOTE_ADDR="192.0.2.7", HTTP_X_REQUEST_ID=forged)
+    house("GET", f"/{forged}", None, REMOTE_ADDR="192.0.2.7")
+    assert lines()
+    assert [banned(line) for line in lines()] == [None] * len(lines())

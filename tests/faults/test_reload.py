@@ -1,0 +1,136 @@
+"""SIGHUP: other settings, other workers, and no client that notices."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.faults.served import PATIENCE_SECONDS, Served, until
+
+
+class Newcomers:
+    """Clients that open a connection for each request, and what became of them."""
+
+    def __init__(self, url: str, threads: int) -> None:
+        host, port = url.removeprefix("http://").rstrip("/").split(":")
+        self._address = host, int(port)
+        self._ending = threading.Event()
+        self.outcomes: Counter[str] = Counter()
+        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
+
+    def __enter__(self) -> Newcomers:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            try:
+                client = socket.create_connection(self._address, timeout=PATIENCE_SECONDS)
+            except ConnectionRefusedError:
+                self.outcomes["refused"] += 1
+                continue
+            with client:
+                try:
+                    client.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+                    self.outcomes[client.recv(100).decode()[9:12]] += 1
+                except OSError as error:
+                    self.outcomes[repr(error)] += 1
+
+
+def reload(served: Served) -> None:
+    """Reload and wait until the old workers have left."""
+    old = served.workers()
+    served.process.send_signal(signal.SIGHUP)
+    until(lambda: not old & served.workers())
+
+
+@pytest.mark.parametrize("reloads", [2, pytest.param(20, marks=pytest.mark.torture)])
+def test_no_connection_is_lost_by_reloads_nor_by_the_end(serve, reloads: int) -> None:
+    served = serve("--workers", "2")
+    with Newcomers(served.ready(), threads=2) as newcomers:
+        for _ in range(reloads):
+            reload(served)
+        assert newcomers.outcomes.keys() == {"200"}
+        served.process.terminate()
+        served.end()
+        until(lambda: newcomers.outcomes["refused"])
+    assert newcomers.outcomes.keys() == {"200", "refused"}
+    sys.stdout.write(f"{reloads} reloads and a stop: {dict(newcomers.outcomes)}\n")
+
+
+def test_workers_come_up_with_what_the_file_says_now(serve, tmp_path: Path) -> None:
+    file = tmp_path / "davstore.toml"
+    file.write_text("[server]\nworkers = 1\n")
+    served = serve("-c", str(file))
+    url = served.ready()
+    for workers, realm in ((2, "two"), (1, "one")):
+        file.write_text(f'[server]\nworkers = {workers}\n[auth]\nrealm = "{realm}"\n')
+        reload(served)
+        until(lambda number=workers: len(served.workers()) == number)
+        challenge = requests.get(url, timeout=PATIENCE_SECONDS).headers["WWW-Authenticate"]
+        assert f'realm="{realm}"' in challenge
+
+
+def test_with_a_wrong_setting_the_old_workers_go_on(serve, tmp_path: Path) -> None:
+    file = tmp_path / "davstore.toml"
+    file.write_text("[server]\nworkers = 1\n")
+    served = serve("-c", str(file))
+    served.ready()
+    workers = served.workers()
+    file.write_text("[server]\nworkers = 1\n\n[auth]\nrealms = 3\n")
+    served.process.send_signal(signal.SIGHUP)
+    until(lambda: f"not reloaded: {file}:5: auth.realms: unknown key" in served.log())
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[[rule]]\nmodus = 1\n")
+    file.write_text(f'[server]\nworkers = 1\n[policy]\nfile = "{policy}"\n')
+    served.process.send_signal(signal.SIGHUP)
+    until(lambda: f"not reloaded: {policy}:2: rule.modus: unknown key" in served.log())
+    assert served.workers() == workers
+    file.write_text("[server]\nworkers = 1\n")
+    reload(served)
+
+
+def test_what_only_a_restart_changes_is_said_and_stays(serve, tmp_path: Path) -> None:
+    file = tmp_path / "davstore.toml"
+    file.write_text("[server]\nworkers = 1\n")
+    served = serve("-c", str(file))
+    url = served.ready()
+    file.write_text(
+        '[server]\nworkers = 1\nallow_remote = true\n[database]\nurl = "postgresql://u:geheim@127.0.0.1:1/nowhere"\n'
+    )
+    reload(served)
+    assert re.findall(r"WARNING (\S+) changes with a restart only", served.log()) == [
+        "server.allow_remote",
+        "database.url",
+    ]
+    assert "geheim" not in served.log()
+    assert requests.get(f"{url}readyz", timeout=PATIENCE_SECONDS).status_code == 200
+
+
+def test_an_upload_in_flight_outlives_its_worker(serve) -> None:
+    served = serve("--workers", "1")
+    url = served.ready()
+    [old] = served.workers()
+    with served.begin_upload(url, 2) as client:
+        client.sendall(b"x")
+        served.process.send_signal(signal.SIGHUP)
+        until(lambda: "reloaded" in served.log())
+        assert requests.get(f"{url}healthz", timeout=PATIENCE_SECONDS).status_code == 200
+        assert old in served.workers()
+        client.sendall(b"y")
+        assert client.recv(100).startswith(b"HTTP/1.1 201 Created\r\n")
+    until(lambda: old not in served.workers())

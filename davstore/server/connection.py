@@ -26,6 +26,8 @@ HELD_BYTES: Final = 65_536
 LINGER_SECONDS: Final = 2.0
 """How long the rest of a refused request is read away: with unread bytes the kernel would send a reset, which can
 overtake the answer."""
+GRACE_SECONDS: Final = 1.0
+"""An honest client sends its request in this time. One that owes it for longer may be cut for the sake of others."""
 QUEUE_SECONDS: Final = 20.0
 """How long a large upload waits until another ends."""
 RETRY_AFTER_SECONDS: Final = 5
@@ -200,10 +202,13 @@ class Connection:
         return self.phase in (Phase.HEAD, Phase.BODY)
 
     def is_idle(self) -> bool:
-        """Tell whether no request has begun."""
-        return self.phase is Phase.IDLE or (
-            self.phase is Phase.HEAD and not self.wire.held and self.wire.received_bytes == 0
-        )
+        """Tell whether the client has no request under way: between two, or silent from the start."""
+        is_silent = self.phase is Phase.HEAD and not self.wire.received_bytes and self.age_seconds() > GRACE_SECONDS
+        return (self.phase is Phase.IDLE or is_silent) and not self.wire.has_more()
+
+    def age_seconds(self) -> float:
+        """Return for how long the phase lasts."""
+        return time.monotonic() - self.since
 
     def cut(self) -> None:
         """End a connection whose client is not waited for any longer, with a word where one is expected."""

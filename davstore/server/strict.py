@@ -21,13 +21,11 @@ from typing import Any, Final
 
 from cheroot import wsgi
 
-from davstore.server.connection import Connection, Phase, Wait, render_refusal
+from davstore.server.connection import GRACE_SECONDS, Connection, Phase, Wait, render_refusal
 from davstore.server.exchange import Gateway
 
 MAX_OWING: Final = 20
 """Connections of one address that may owe us a request at a time, the newest; a proxy has no such bound."""
-GRACE_SECONDS: Final = 1.0
-"""An honest client sends its request in this time. One that owes it for longer may be cut for the sake of others."""
 UNSENT_BYTES: Final = 131_072
 """What the kernel takes of an answer in advance of the network: it is memory too."""
 _TICK_SECONDS: Final = 0.5
@@ -240,7 +238,7 @@ class StrictServer(wsgi.Server):
         return owing is not None and self._cut_if_late(owing)
 
     def _cut_if_late(self, connection: Connection) -> bool:
-        return time.monotonic() - connection.since > GRACE_SECONDS and self._cut(connection)
+        return connection.age_seconds() > GRACE_SECONDS and self._cut(connection)
 
     def _cut(self, connection: Connection) -> bool:
         """End a connection that no thread has; False when one took it meanwhile."""

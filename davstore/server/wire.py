@@ -65,6 +65,13 @@ class Wire:
         self.received_bytes += len(data)
         self.ended = not data
 
+    def has_more(self) -> bool:
+        """Tell whether something has arrived that was not received yet."""
+        try:
+            return bool(self.socket.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
+
     def take(self, size: int) -> bytes:
         """Return up to size bytes of those held."""
         data = bytes(self.held[:size])

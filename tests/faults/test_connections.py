@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from davstore.errors import Malformed
-from davstore.server.connection import QUEUE_SECONDS, Phase
-from davstore.server.strict import GRACE_SECONDS, MAX_OWING, StrictServer
+from davstore.server.connection import GRACE_SECONDS, QUEUE_SECONDS, Phase
+from davstore.server.strict import MAX_OWING, StrictServer
 
 PATIENCE_SECONDS = 10
 LARGE_BYTES = 32 << 20

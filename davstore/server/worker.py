@@ -50,12 +50,12 @@ class SharingServer(StrictServer):
         self.socket.settimeout(0)
 
 
-def build_server(settings: Settings, host: str, port: int) -> SharingServer:
-    """Build the server of one worker, bound to nothing yet."""
+def build_server(settings: Settings, host: str, port: int, *, key: bytes | None = None) -> SharingServer:
+    """Build the server of one worker, bound to nothing yet. key is that of the application."""
     limits = settings.server
     server = SharingServer(
         (host, port),
-        wiring.build_application(settings),
+        wiring.build_application(settings, key=key),
         numthreads=limits.threads,
         server_name="davstore",
         request_queue_size=BACKLOG,
@@ -79,7 +79,7 @@ def main() -> None:
         os.sched_setaffinity(0, {orders["core"]})
     settings = load_settings(flags=orders["settings"], environ={})
     listener = socket.socket(fileno=orders["listener"])
-    server = build_server(settings, *listener.getsockname()[:2])
+    server = build_server(settings, *listener.getsockname()[:2], key=bytes.fromhex(orders["key"]))
     server.listener = listener
     if orders["sweeps"]:
         threading.Thread(target=_sweep_now_and_then, args=[settings], daemon=True).start()

@@ -50,8 +50,18 @@ class SharingServer(StrictServer):
         self.socket.settimeout(0)
 
 
-def build_server(settings: Settings, host: str, port: int, *, key: bytes | None = None) -> SharingServer:
-    """Build the server of one worker, bound to nothing yet. key is that of the application."""
+def build_server(
+    settings: Settings,
+    host: str,
+    port: int,
+    *,
+    listener: socket.socket | None = None,
+    key: bytes | None = None,
+) -> StrictServer:
+    """Build the server of one worker, with a listener that it shares or bound to nothing yet.
+
+    key is that of `wiring.build_application`.
+    """
     limits = settings.server
     server = SharingServer(
         (host, port),
@@ -64,6 +74,7 @@ def build_server(settings: Settings, host: str, port: int, *, key: bytes | None 
         accepted_queue_size=_QUEUE,
         accepted_queue_timeout=1,
     )
+    server.listener = listener
     server.max_request_header_size = limits.max_header_bytes
     server.keep_alive_conn_limit = limits.max_idle_connections
     server.body_timeout_seconds = limits.body_timeout_seconds
@@ -79,8 +90,8 @@ def main() -> None:
         os.sched_setaffinity(0, {orders["core"]})
     settings = load_settings(flags=orders["settings"], environ={})
     listener = socket.socket(fileno=orders["listener"])
-    server = build_server(settings, *listener.getsockname()[:2], key=bytes.fromhex(orders["key"]))
-    server.listener = listener
+    host, port = listener.getsockname()[:2]
+    server = build_server(settings, host, port, listener=listener, key=bytes.fromhex(orders["key"]))
     if orders["sweeps"]:
         threading.Thread(target=_sweep_now_and_then, args=[settings], daemon=True).start()
 

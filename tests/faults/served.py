@@ -14,7 +14,7 @@ from pathlib import Path
 
 import requests
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 def until(condition: Callable[[], object]) -> None:

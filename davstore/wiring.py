@@ -115,8 +115,11 @@ def sweep(settings: Settings) -> None:
         house.database.close()
 
 
-def build_application(settings: Settings) -> WSGIApplication:
-    """Build the WSGI application of one process. Handles to the database open on first use, after any fork."""
+def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIApplication:
+    """Build the WSGI application of one process. Handles to the database open on first use, after any fork.
+
+    Applications with the same key know of each other whose password was proven.
+    """
     directory = settings.data.path
     database = open_database(settings.database.url, directory)
     throttle = Throttle(
@@ -127,7 +130,8 @@ def build_application(settings: Settings) -> WSGIApplication:
     policy = open_policy(settings)
     backend = Backend(database, LocalBlobs(directory / "blobs"), _limits(settings))
     dav = SyncGate(build_dav(backend), Gate(policy.rules, throttle, database))
-    inner = Authentication(dav, Authenticator(database, throttle, Passwords()), proxies=settings.auth.proxies)
+    authenticator = Authenticator(database, throttle, Passwords(), key=key)
+    inner = Authentication(dav, authenticator, proxies=settings.auth.proxies)
 
     def check() -> None:
         if not directory.is_dir():

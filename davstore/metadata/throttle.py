@@ -1,4 +1,5 @@
-"""What all workers must know at once and nobody misses after a crash: failed guesses, and the rounds of devices.
+"""What all workers must know at once and nobody misses after a crash: failed guesses, whose password was proven, and
+the rounds of devices.
 
 A small SQLite file of its own without fsync (DECISIONS 23, 35): an anonymous client must not fill the queue of the real
 database's writer. It is never in the way of a request: what cannot be read counts as not there, what cannot be written
@@ -32,6 +33,7 @@ WRITE_US = 60_000_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS guess (key TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_us INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS guess_last ON guess (last_us);
+CREATE TABLE IF NOT EXISTS proof (user INTEGER PRIMARY KEY, mark BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS round (
     device TEXT NOT NULL, scope TEXT NOT NULL, started_us INTEGER NOT NULL, tokens TEXT NOT NULL,
     PRIMARY KEY (device, scope)
@@ -91,6 +93,23 @@ class Throttle:
                     self._spare = sqlite3.connect(":memory:", check_same_thread=False)
                     self._spare.executescript(_SCHEMA)
                 count(self._spare)
+
+    def find_proof(self, user_id: int) -> bytes:
+        """Return the mark of the password that a user proved to know last; empty when there is none."""
+
+        def find(connection: sqlite3.Connection) -> bytes:
+            row = connection.execute("SELECT mark FROM proof WHERE user = ?", (user_id,)).fetchone()
+            return bytes(row[0]) if row else b""
+
+        return self._run(find, otherwise=b"")
+
+    def record_proof(self, user_id: int, mark: bytes) -> None:
+        """Remember the mark of a password that a user proved to know."""
+
+        def record(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO proof VALUES (?, ?)", (user_id, mark))
+
+        self._run(record, otherwise=None)
 
     def find_round(self, device_id: str, scope: str) -> Round | None:
         """Return the last accepted round of a device in a scope."""

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import secrets
 import select
 import socket
 import subprocess
@@ -31,9 +32,10 @@ log = logging.getLogger("davstore.supervisor")
 
 
 class Orders(NamedTuple):
-    """What a worker is told. core None: any; sweeps: whether it clears away what is over."""
+    """What a worker is told. key is all workers'; core None: any; sweeps: whether it clears away what is over."""
 
     settings: Settings
+    key: str
     core: int | None
     sweeps: bool
 
@@ -134,6 +136,7 @@ class Crew:
 
     def __init__(self, settings: Settings, listener: socket.socket, told_to_stop: Callable[[], bool]) -> None:
         self._settings = settings
+        self._key = secrets.token_hex(32)
         self._listener = listener
         self._told_to_stop = told_to_stop
         self._slots: list[Slot] = []
@@ -141,7 +144,7 @@ class Crew:
 
     def start(self) -> bool:
         """Start all workers and wait until they serve; False: one did not, and nobody said stop."""
-        workers = [Worker(orders, self._listener) for orders in _orders(self._settings)]
+        workers = [Worker(orders, self._listener) for orders in _orders(self._settings, self._key)]
         self._slots = [Slot(worker) for worker in workers if self._comes_up(worker)]
         self._leaving = workers[len(self._slots) :]
         return len(self._slots) == len(workers)
@@ -163,7 +166,7 @@ class Crew:
         except DavstoreError as error:
             log.error("not reloaded: %s", error)  # noqa: TRY400  # it names the line; a trace would say nothing more
             return
-        for number, orders in enumerate(_orders(settings)):
+        for number, orders in enumerate(_orders(settings, self._key)):
             worker = Worker(orders, self._listener)
             if not self._comes_up(worker):
                 log.error("not reloaded: worker %d did not come up", worker.id)
@@ -222,9 +225,9 @@ def _keep_fixed(now: Settings, given: Settings) -> Settings:
     return kept
 
 
-def _orders(settings: Settings) -> list[Orders]:
+def _orders(settings: Settings, key: str) -> list[Orders]:
     """What each worker is told. With a core for each it is bound to one: threads that change cores cost half."""
     cores = sorted(os.sched_getaffinity(0))
     count = settings.server.workers or len(cores)
     pinned = cores[:count] if count <= len(cores) else [None] * count
-    return [Orders(settings, core, sweeps=number == 0) for number, core in enumerate(pinned)]
+    return [Orders(settings, key, core, sweeps=number == 0) for number, core in enumerate(pinned)]

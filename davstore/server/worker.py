@@ -31,12 +31,15 @@ BACKLOG = 1024
 """Connections that wait for a worker while all are busy or one is being started."""
 
 
-def build_server(settings: Settings, listener: socket.socket) -> StrictServer:
-    """Build the server of one worker; it takes its connections from a socket that all workers share."""
+def build_server(settings: Settings, listener: socket.socket, *, key: bytes | None = None) -> StrictServer:
+    """Build the server of one worker; it takes its connections from a socket that all workers share.
+
+    key is that of `wiring.build_application`.
+    """
     limits = settings.server
     server = StrictServer(
         listener.getsockname()[:2],
-        wiring.build_application(settings),
+        wiring.build_application(settings, key=key),
         listener=listener,
         numthreads=limits.threads,
         timeout=limits.idle_timeout_seconds,
@@ -57,7 +60,7 @@ def main() -> None:
         os.sched_setaffinity(0, {orders["core"]})
     settings = load_settings(flags=orders["settings"], environ={})
     _allow_files()
-    server = build_server(settings, socket.socket(fileno=orders["listener"]))
+    server = build_server(settings, socket.socket(fileno=orders["listener"]), key=bytes.fromhex(orders["key"]))
     if orders["sweeps"]:
         threading.Thread(target=_sweep_now_and_then, args=[settings], daemon=True).start()
 

@@ -40,19 +40,24 @@ def digest(secret: str) -> str:
 
 
 class Authenticator:
-    """Judges credentials for one process."""
+    """Judges credentials. Those with the same key know of each other which passwords were proven.
 
-    def __init__(self, database: Database, throttle: Throttle, passwords: Passwords) -> None:
+    The key is in memory only: without it a mark in the throttle's file is no hash to guess passwords with.
+    """
+
+    def __init__(
+        self, database: Database, throttle: Throttle, passwords: Passwords, *, key: bytes | None = None
+    ) -> None:
         self._database = database
         self._throttle = throttle
         self._passwords = passwords
-        self._key = secrets.token_bytes(32)
-        self._verified: dict[int, bytes] = {}
+        self._key = key or secrets.token_bytes(32)
+        self._proven: dict[int, bytes] = {}
 
     def authenticate(self, credentials: Basic | Bearer, *, address: str, now_us: int) -> Principal:
         """Return who it is. A password may be a device's secret; a bearer token must be one. address is the client's.
 
-        Whoever proves to know a valid secret, or a password that this process has verified before, is never delayed.
+        Whoever proves to know a valid secret, or a password that was verified before, is never delayed.
 
         Raises:
             Unauthenticated: no such user, no such device, the wrong secret, a user disabled, a device revoked.
@@ -79,14 +84,17 @@ class Authenticator:
 
     def _by_password(self, name: str, password: str, *, keys: list[str], now_us: int) -> User:
         found = self._database.read(lambda unit: principals.find_credentials(unit, name))
-        mark = self._mark(found, password)
-        if not self._is_verified(found, mark):
-            with self._passwords.place():
-                if not self._is_verified(found, mark):  # by another request while this one waited
-                    self._verify(found, password, keys=keys, now_us=now_us)
+        user_id, mark = found.user.id if found else 0, self._mark(found, password)
+        if found and hmac.compare_digest(self._proven.get(user_id, b""), mark):
+            return found.user
+        with self._passwords.place():
+            # Another request, here or in another worker, may have proven it.
+            if not hmac.compare_digest(self._throttle.find_proof(user_id), mark):
+                self._verify(found, password, keys=keys, now_us=now_us)
         if found is None or found.user.disabled:  # told and counted like a wrong guess: nobody learns that it was right
             raise self._failure(keys, now_us)
-        self._verified[found.user.id] = mark
+        self._proven[user_id] = mark
+        self._throttle.record_proof(user_id, mark)
         return found.user
 
     def _verify(self, found: Credentials | None, password: str, *, keys: list[str], now_us: int) -> None:
@@ -105,12 +113,9 @@ class Authenticator:
         return Unauthenticated("no such user or device, or the wrong secret")
 
     def _mark(self, found: Credentials | None, password: str) -> bytes:
-        """Return what a verified password is remembered by. It fits only this row: hash and version are in it."""
+        """Return what a proven password is remembered by. It fits only this row: hash and version are in it."""
         row = f"{found.user.id} {found.user.version} {found.password_hash}" if found else ""
         return hmac.digest(self._key, f"{row}\0{password}".encode(), "sha256")
-
-    def _is_verified(self, found: Credentials | None, mark: bytes) -> bool:
-        return found is not None and hmac.compare_digest(self._verified.get(found.user.id, b""), mark)
 
 
 def _throttle_keys(name: str | None, address: str) -> list[str]:

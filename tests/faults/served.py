@@ -14,7 +14,7 @@ from pathlib import Path
 
 import requests
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -54,6 +54,7 @@ class Served:
                 command, stdout=subprocess.PIPE, stderr=said, text=True, start_new_session=True, env=environ
             )
         self.said = ""
+        self.url = ""
 
     def ready(self) -> str:
         """Return the URL when it is announced."""
@@ -61,7 +62,8 @@ class Served:
         for line in self.process.stdout:
             self.said += line
             if match := re.search(r"http://\S+", line):
-                return match[0]
+                self.url = match[0]
+                return self.url
         raise AssertionError(f"ended: {self.end()}")
 
     def password(self) -> str:

@@ -1,4 +1,4 @@
-"""A `davstore serve` of two workers that can be killed at any moment and started again at its old address."""
+"""A `davstore serve`, of two workers unless told otherwise, that can be killed at any moment and started again at its old address."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ PATIENCE_SECONDS = 30
 
 
 class Server:
-    """The processes over one data directory. url, user and password are those of the first user's store."""
+    """The processes over one data directory. url, user and password are those of the first user's store.
 
-    def __init__(self, data: Path, log: Path) -> None:
+    settings become DAVSTORE_ variables: {"STORAGE__INLINE_BYTES": "100"}.
+    """
+
+    def __init__(self, data: Path, log: Path, **settings: str) -> None:
+        given = {f"DAVSTORE_{name}": value for name, value in {"SERVER__WORKERS": "2", **settings}.items()}
+        self._environ = {name: value for name, value in os.environ.items() if not name.startswith("DAVSTORE_")} | given
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -32,10 +37,14 @@ class Server:
 
     def start(self) -> None:
         """Start, and wait until requests are answered."""
-        words = ["serve", "--data", str(self._data), "--bind", self._address, "--workers", "2"]
+        words = ["serve", "--data", str(self._data), "--bind", self._address]
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "davstore", *words], stdout=log, stderr=log, start_new_session=True
+                [sys.executable, "-m", "davstore", *words],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=self._environ,
             )
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._is_ready():
@@ -48,6 +57,17 @@ class Server:
             return requests.get(f"http://{self._address}/healthz", timeout=5).ok
         except requests.ConnectionError:
             return False
+
+    @property
+    def supervisor(self) -> int:
+        """The id of the process that the others end with."""
+        return self._process.pid
+
+    @property
+    def workers(self) -> list[int]:
+        """The ids of the processes that serve."""
+        children = Path(f"/proc/{self.supervisor}/task/{self.supervisor}/children")
+        return sorted(map(int, children.read_text().split()))
 
     def kill(self) -> None:
         """End all processes at once, as a power cut would."""

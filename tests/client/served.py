@@ -1,4 +1,4 @@
-"""A `davstore serve`, of two workers unless told otherwise, that can be killed at any moment and started again at its old address."""
+"""A `davstore serve` of two workers that can be killed at any moment and started again at its old address."""
 
 from __future__ import annotations
 
@@ -47,12 +47,13 @@ class Server:
                 env=self._environ,
             )
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not self._is_ready():
+        while not self.is_ready():
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < deadline, "the server does not come up"
             time.sleep(0.02)
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Tell whether a worker answers."""
         try:
             return requests.get(f"http://{self._address}/healthz", timeout=5).ok
         except requests.ConnectionError:

@@ -127,6 +127,7 @@ class Storm:
         victim = self.random.choice(self.server.workers)
         os.kill(victim, signal.SIGKILL)
         until(lambda: victim not in self.server.workers and len(self.server.workers) == 2)
+        until(self.server.is_ready)  # the other may be just as young
 
     def kill_the_supervisor(self) -> None:
         """The supervisor goes, and its workers with it."""

@@ -16,10 +16,10 @@ from tests.client.served import PATIENCE_SECONDS, Server
 
 D = "{DAV:}"
 NOTE = "{urn:x}note"
-PROPERTIES = '<D:prop xmlns:D="DAV:"><D:getetag/><D:resourcetype/><D:lockdiscovery/><note xmlns="urn:x"/></D:prop>'  # all we model
+PROPERTIES = '<D:prop xmlns:D="DAV:"><D:getetag/><D:resourcetype/><D:lockdiscovery/><note xmlns="urn:x"/></D:prop>'
 
 
-class Lost(Exception):  # noqa: N818
+class Lost(Exception):
     """No answer came: whether the request happened is not known."""
 
 

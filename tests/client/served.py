@@ -28,7 +28,7 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._address = f"127.0.0.1:{probe.getsockname()[1]}"
-        self._data, self._log = data, log
+        self._data, self.log = data, log
         self.url = f"http://{self._address}/dav/store/me/"
         self.start()
         found = re.search(r"password: +(\S+)", log.read_text())
@@ -38,7 +38,7 @@ class Server:
     def start(self) -> None:
         """Start, and wait until requests are answered."""
         words = ["serve", "--data", str(self._data), "--bind", self._address]
-        with self._log.open("a") as log:
+        with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "davstore", *words],
                 stdout=log,
@@ -48,7 +48,7 @@ class Server:
             )
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.is_ready():
-            assert self._process.poll() is None, self._log.read_text()
+            assert self._process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, "the server does not come up"
             time.sleep(0.02)
 

@@ -64,6 +64,11 @@ class Server:
         """The id of the process that the others end with."""
         return self._process.pid
 
+    def kill_supervisor(self) -> None:
+        """End the supervisor alone; its workers notice."""
+        self._process.kill()
+        self._process.wait()
+
     @property
     def workers(self) -> list[int]:
         """The ids of the processes that serve."""

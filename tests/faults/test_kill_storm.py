@@ -132,8 +132,7 @@ class Storm:
     def kill_the_supervisor(self) -> None:
         """The supervisor goes, and its workers with it."""
         workers = self.server.workers
-        os.kill(self.server.supervisor, signal.SIGKILL)
-        os.waitpid(self.server.supervisor, 0)
+        self.server.kill_supervisor()
         until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
         self._start()
 

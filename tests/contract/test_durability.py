@@ -34,9 +34,8 @@ from tests.contract.house import House
 PATIENCE_SECONDS = 30
 
 
-OTHERS = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
-"""
+FROM_OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+OTHERS = f"SELECT count(*) {FROM_OTHERS} AND state <> 'idle'"
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -247,3 +246,16 @@ def test_kill_in_a_storm_of_writes(house: House, tmp_path: Path, round_: int) ->
     assert list_unfinished(database, house.blobs) == []
     assert not list((house.blob_directory / "staged").glob("*"))
     house.put("after", b"x" * 300)
+
+
+def test_connections_that_postgresql_ended_are_made_anew(postgresql_house: House) -> None:
+    """Nobody notices that the database was started anew, but for whom it happened to in the middle of a unit."""
+    house = postgresql_house
+    house.put("a", b"before")
+    assert isinstance(house.database, PostgreSQL)
+    with psycopg.connect(house.database._url, autocommit=True) as connection:
+        for act in (lambda: house.get("a"), lambda: house.put("b", b"after")):
+            connection.execute(f"SELECT pg_terminate_backend(pid) {FROM_OTHERS}")
+            until(lambda: connection.execute(f"SELECT count(*) {FROM_OTHERS}").fetchone() == (0,))
+            act()
+    assert house.tree() == {"a": house.find("a").etag, "b": house.find("b").etag}

@@ -8,9 +8,10 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from davstore.settings import load_settings
@@ -83,11 +84,12 @@ class Storm:
         print(f"seed {seed}")
         self.server, self.data, self.settled, self.url = server, data, settled, url
         self.random = random.Random(seed)
-        self.writers = [Writer(Client(server), f"w{number}", seed) for number in range(WRITERS)]
+        clients = [Client(server, lost=503) for _ in range(WRITERS + 1)]
+        self.writers = [Writer(client, f"w{number}", seed) for number, client in enumerate(clients[1:])]
         for writer in self.writers:
             writer.settle_in()
         self.client = Client(server)
-        self.witness = Witness(Client(server), seed)
+        self.witness = Witness(clients[0], seed)
         self.failures: list[BaseException] = []
         self.restarts: list[float] = []
 
@@ -136,6 +138,18 @@ class Storm:
         until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
         self._start()
 
+    def drop_sessions(self) -> None:
+        """PostgreSQL ends all connections, as it does when it is started anew; the workers live on."""
+        workers = self.server.workers
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            ended = connection.execute(
+                "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ).fetchall()
+            living = "SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)"
+            until(lambda: connection.execute(living, ([pid for pid, _ in ended],)).fetchone() is None)
+        assert self.server.workers == workers
+
     def _start(self) -> None:
         started = time.monotonic()
         self.server.start()
@@ -182,27 +196,37 @@ class Storm:
         self.check()
 
 
-def survive(serve: Serve, data: Path, url: str, settled: Callable[[], bool], seed: int, kills: int) -> None:
-    storm = Storm(serve(data), data, seed, settled, url)
-    strikes = [storm.kill_all, storm.kill_a_worker, storm.kill_the_supervisor]
-    try:
-        for _ in range(kills):
-            storm.rage(storm.random.choices(strikes, [8, 3, 1])[0])
-            storm.judge(states=3)
-        storm.end()
-    finally:
-        storm.hang_up()
+@pytest.fixture
+def storm(serve: Serve, tmp_path: Path, database_url: str, settled: Callable[[], bool]) -> Iterator[Storm]:
+    """Yield a storm; SEED names another than usual."""
+    data = tmp_path / "data"
+    found = Storm(serve(data), data, int(os.environ.get("SEED", "1")), settled, database_url)
+    yield found
+    found.hang_up()
+
+
+def survive(storm: Storm, strikes: list[str]) -> None:
+    for strike in strikes:
+        storm.rage(getattr(storm, strike))
+        storm.judge(states=3)
+    storm.end()
     done = sum(writer.acknowledged for writer in storm.writers)
-    print(f"{kills} kills, {done} acknowledged, {len(storm.witness.states)} tokens replayed")
+    print(f"{len(strikes)} strikes, {done} acknowledged, {len(storm.witness.states)} tokens replayed")
     if storm.restarts:
         print(f"restarts: {len(storm.restarts)}, longest {max(storm.restarts):.2f} s")
-    assert done > 2 * kills
+    assert done > 2 * len(strikes)
 
 
-def test_nothing_is_lost_in_a_few_kills(serve: Serve, tmp_path: Path, database_url: str, settled) -> None:
-    survive(serve, tmp_path / "data", database_url, settled, seed=1, kills=3)
+def test_nothing_is_lost_in_a_few_kills(storm: Storm) -> None:
+    survive(storm, ["kill_all", "kill_a_worker"])
 
 
 @pytest.mark.torture
-def test_nothing_is_lost_in_200_kills(serve: Serve, tmp_path: Path, database_url: str, settled) -> None:
-    survive(serve, tmp_path / "data", database_url, settled, seed=int(os.environ.get("SEED", "2")), kills=200)
+def test_nothing_is_lost_in_200_kills(storm: Storm) -> None:
+    survive(storm, storm.random.choices(["kill_all", "kill_a_worker", "kill_the_supervisor"], [8, 3, 1], k=200))
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_nothing_is_lost_when_postgresql_drops_100_times_all_connections(storm: Storm) -> None:
+    survive(storm, ["drop_sessions"] * 100)

@@ -20,7 +20,7 @@ PROPERTIES = '<D:prop xmlns:D="DAV:"><D:getetag/><D:resourcetype/><D:lockdiscove
 
 
 class Lost(Exception):
-    """No answer came: whether the request happened is not known."""
+    """No answer came, or one that says as little: whether the request happened is not known."""
 
 
 class Answer(NamedTuple):
@@ -55,9 +55,13 @@ Tree = dict[str, Entry]
 
 
 class Client:
-    """One connection to a server's store, kept alive and made anew when it breaks."""
+    """One connection to a server's store, kept alive and made anew when it breaks.
 
-    def __init__(self, server: Server) -> None:
+    lost is a status that says no more than no answer would: after 503 the database may have done it or not.
+    """
+
+    def __init__(self, server: Server, *, lost: int | None = None) -> None:
+        self._lost = lost
         parts = urlsplit(server.url)
         self.root = parts.path
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_SECONDS)
@@ -67,16 +71,19 @@ class Client:
         """Send one request and return its answer. Header names have _ for -.
 
         Raises:
-            Lost: the connection broke.
+            Lost: the connection broke, or the answer leaves it open.
         """
         sent = {"Authorization": self._authorization} | {name.replace("_", "-"): text for name, text in headers.items()}
         try:
             self._connection.request(method, self.href(place), body, sent)
-            answer = self._connection.getresponse()
-            return Answer(answer.status, answer.headers, answer.read())
+            response = self._connection.getresponse()
+            answer = Answer(response.status, response.headers, response.read())
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Lost(f"{method} {place}: {error!r}") from error
+        if answer.status == self._lost:
+            raise Lost(f"{method} {place}: {answer}")
+        return answer
 
     def href(self, place: str) -> str:
         """Return the path of a place."""

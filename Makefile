@@ -13,8 +13,9 @@ run: setup
 test: setup packages
 	$(VENV)/bin/pytest -n auto --dist worksteal -m "not torture" $(ARGS)
 
+# the figures of docs/reliability.md: make torture ARGS="-k kills"
 torture: setup packages
-	$(VENV)/bin/pytest -m torture $(ARGS)
+	$(VENV)/bin/pytest -rP -m torture $(ARGS)
 
 check: setup
 	$(VENV)/bin/ruff check .

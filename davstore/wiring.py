@@ -27,7 +27,7 @@ from davstore.store.admitting import Gate
 from davstore.store.authenticating import Authenticator
 from davstore.store.context import Limits
 from davstore.store.hashing import Passwords
-from davstore.store.sweeping import sweep_blobs, sweep_history
+from davstore.store.sweeping import sweep_history, sweep_uploads
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -110,7 +110,7 @@ def sweep(settings: Settings) -> None:
             keep_seconds=settings.sync.history_weeks * WEEK_SECONDS,
             keep_changes=settings.sync.history_changes,
         )
-        sweep_blobs(house.database, house.blobs, now_us=now_us, upload_seconds=settings.limits.upload_seconds)
+        sweep_uploads(house.database, house.blobs)
     finally:
         house.database.close()
 

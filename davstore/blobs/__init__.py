@@ -4,6 +4,7 @@ The promises every backend keeps (tests/contract/test_blobs.py):
 
 - a blob is there whole or not at all, under `store/uuid`, and what `publish` acknowledged survives loss of power;
 - nobody but its own upload sees a staged blob, and a crash leaves at most a staged file or a blob that nobody names;
+- an upload holds its blob from `stage` to `close`, and the end of its process lets go of it;
 - blobs of two stores are never one file.
 """
 
@@ -30,10 +31,10 @@ class Staged(Protocol):
         """Append bytes; raises DiskFull."""
 
     def publish(self) -> None:
-        """Make the blob durable under its name; raises DiskFull."""
+        """Make the blob durable under its name, and go on holding it; raises DiskFull."""
 
     def close(self) -> None:
-        """End the writing and leave what was written as it is."""
+        """Let go of what was written: a row names it by now, or the sweeper takes it."""
 
     def discard(self) -> None:
         """Forget what was written, published or not; never raises."""
@@ -52,10 +53,13 @@ class Blobs(Protocol):
         """Open a blob; raises CorruptBlob when it is not there."""
 
     def delete(self, store_id: int, name: str) -> None:
-        """Delete a blob; one that is not there is no error."""
+        """Delete a blob that no row names any more; never raises: what stays is for the sweeper."""
 
-    def list_blobs(self, store_id: int) -> Iterator[tuple[str, int, float]]:
-        """Yield name, length and time of writing (seconds since the epoch) of each blob of a store."""
+    def list_blobs(self, store_id: int) -> Iterator[tuple[str, int]]:
+        """Yield name and length of each blob of a store."""
 
-    def sweep_staged(self, older_than: float) -> None:
-        """Delete what crashed uploads left before a time (seconds since the epoch)."""
+    def is_held(self, store_id: int, name: str) -> bool:
+        """Tell whether an upload that lives, in whatever process, is making a blob."""
+
+    def sweep_staged(self) -> None:
+        """Delete what is staged and held by nobody."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from davstore.errors import CorruptBlob, DiskFull
@@ -29,12 +31,46 @@ def _room() -> Iterator[None]:
         raise
 
 
+def _create_held(file: Path) -> int:
+    """Create a file and lock it for as long as its descriptor is open: a process that dies lets go of all it held."""
+    while True:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # the sweeper came between the two calls
+
+
+def _is_held(file: Path, *, then_delete: bool = False) -> bool:
+    """Tell whether a living process holds a file; else it may be deleted before anybody can."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if then_delete:
+            file.unlink(missing_ok=True)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@lru_cache(maxsize=4096)
+def _sync_above(directory: Path) -> None:
+    """Make the directory of a blob last, once in a process: whoever made it may not have come so far."""
+    for above in directory.parents[:3]:  # the store's, that of all blobs, and where that lies
+        _sync_directory(above)
 
 
 class LocalBlobs:
@@ -58,7 +94,7 @@ class LocalBlobs:
         """Begin a blob in a file of its own."""
         with _room():
             self._staging.mkdir(parents=True, exist_ok=True, mode=0o700)
-            return LocalStaged(self._staging / f"{store_id}.{name}", self._file(store_id, name))
+            return LocalStaged(self._staged(store_id, name), self._file(store_id, name))
 
     def open(self, store_id: int, name: str) -> LocalReader:
         """Open a blob. The file may be deleted while it is read."""
@@ -69,21 +105,26 @@ class LocalBlobs:
 
     def delete(self, store_id: int, name: str) -> None:
         """Delete a blob's file."""
-        self._file(store_id, name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._file(store_id, name).unlink(missing_ok=True)
 
-    def list_blobs(self, store_id: int) -> Iterator[tuple[str, int, float]]:
+    def list_blobs(self, store_id: int) -> Iterator[tuple[str, int]]:
         """Yield what lies in the store's directory."""
         for file in (self._directory / str(store_id)).glob("*/*"):
             with contextlib.suppress(FileNotFoundError):
-                facts = file.stat()
-                yield file.name, facts.st_size, facts.st_mtime
+                yield file.name, file.stat().st_size
 
-    def sweep_staged(self, older_than: float) -> None:
-        """Delete staged files that nothing has written to since a time."""
+    def is_held(self, store_id: int, name: str) -> bool:
+        """Look at the staged file first: publishing moves it, and the lock with it."""
+        return _is_held(self._staged(store_id, name)) or _is_held(self._file(store_id, name))
+
+    def sweep_staged(self) -> None:
+        """Delete the staged files of processes that died."""
         for file in self._staging.glob("*"):
-            with contextlib.suppress(FileNotFoundError):
-                if file.stat().st_mtime < older_than:
-                    file.unlink()
+            _is_held(file, then_delete=True)
+
+    def _staged(self, store_id: int, name: str) -> Path:
+        return self._staging / f"{store_id}.{name}"
 
     def _file(self, store_id: int, name: str) -> Path:
         return self._directory / str(store_id) / name[:2] / name
@@ -95,7 +136,7 @@ class LocalStaged:
     def __init__(self, file: Path, target: Path) -> None:
         self._file = file
         self._target = target
-        self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._descriptor = _create_held(file)
 
     def write(self, piece: bytes) -> None:
         """Append to the staged file."""
@@ -109,14 +150,10 @@ class LocalStaged:
         with _room():
             os.fsync(self._descriptor)
             directory = self._target.parent
-            fresh = not directory.exists()
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _sync_above(directory)
             self._file.rename(self._target)
             _sync_directory(directory)
-            if fresh:
-                _sync_directory(directory.parent)
-                _sync_directory(directory.parent.parent)
-        self.close()
 
     def discard(self) -> None:
         """Delete the file wherever it is by now."""
@@ -126,7 +163,7 @@ class LocalStaged:
                 file.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close the staged file; the sweeper takes it when it was not published."""
+        """Close the file, which lets go of it."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import click
 
@@ -11,6 +10,7 @@ from davstore import wiring
 from davstore.cli.options import with_settings
 from davstore.settings import Settings
 from davstore.store.checking import check as find_damage
+from davstore.store.checking import list_unfinished
 
 
 @click.command()
@@ -18,13 +18,19 @@ from davstore.store.checking import check as find_damage
 @click.option("--read-data", is_flag=True, help="Also read every body and compare it with its digest.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def check(settings: Settings, *, read_data: bool, as_json: bool) -> None:
-    """Look for damage. Ends with 0 when there is none, with 1 when there is some; repairs nothing."""
+    """Look for damage. Ends with 0 when there is none, with 1 when there is some; repairs nothing.
+
+    Unfinished uploads are told, and are no damage: a server that is killed leaves them, and the next one takes them
+    away when it starts.
+    """
     house = wiring.find_house(settings)
-    found = find_damage(house.database, house.blobs, now_us=time.time_ns() // 1000, read_data=read_data)
+    unfinished = list_unfinished(house.database, house.blobs)
+    found = find_damage(house.database, house.blobs, read_data=read_data)
     if as_json:
-        click.echo(json.dumps({"findings": [finding._asdict() for finding in found]}))
+        told = {"findings": found, "unfinished_uploads": unfinished}
+        click.echo(json.dumps({name: [finding._asdict() for finding in rows] for name, rows in told.items()}))
     else:
-        for finding in found:
+        for finding in [*unfinished, *found]:
             click.echo(f"{finding.store or 'database'}: {finding.kind}: {finding.what}")
-        click.echo(f"{len(found)} findings")
+        click.echo(f"{len(found)} findings, {len(unfinished)} unfinished uploads")
     raise SystemExit(1 if found else 0)

@@ -6,6 +6,7 @@ PostgreSQL groups commits by itself.
 
 from __future__ import annotations
 
+import select
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
@@ -192,6 +193,12 @@ class PostgreSQL(Database):
         """Return an engine for migrations."""
         return create_engine(self._url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
 
+    def _connection(self) -> Any:
+        connection: psycopg.Connection[Any] | None = getattr(self._own, "connection", None)
+        if connection is not None and _has_ended(connection):
+            self._forget(connection)
+        return super()._connection()
+
     def _connect(self) -> psycopg.Connection[Any]:
         with self._translated():
             return psycopg.connect(self._url, autocommit=True)
@@ -199,11 +206,15 @@ class PostgreSQL(Database):
     def _end(self, connection: psycopg.Connection[Any]) -> None:
         status = connection.info.transaction_status
         if status == psycopg.pq.TransactionStatus.UNKNOWN:  # the server went away: this thread starts anew
-            self._own.connection = None
-            with self._opening:
-                self._open.remove(connection)
+            self._forget(connection)
         elif status != psycopg.pq.TransactionStatus.IDLE:
             connection.execute("ROLLBACK")
+
+    def _forget(self, connection: psycopg.Connection[Any]) -> None:
+        connection.close()
+        self._own.connection = None
+        with self._opening:
+            self._open.remove(connection)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -213,6 +224,15 @@ class PostgreSQL(Database):
             raise DiskFull("the database cannot grow") from error
         except psycopg.OperationalError as error:
             raise Unavailable("the database does not answer") from error
+
+
+def _has_ended(connection: psycopg.Connection[Any]) -> bool:
+    """Tell whether the server ended an idle connection, as when it is started anew: then there is something to read."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def open_database(url: str, directory: Path) -> Database:

@@ -19,9 +19,7 @@ _RESERVED = Statement(
         upload.c.store_id == bindparam("s"), upload.c.expires_us > bindparam("now_us")
     )
 )
-_UPLOADING = Statement(
-    select(upload.c.blob).where(upload.c.store_id == bindparam("s"), upload.c.expires_us > bindparam("now_us"))
-)
+_UPLOADING = Statement(select(upload.c.blob).where(upload.c.store_id == bindparam("s")))
 _BLOBS = Statement(select(body.c.blob).where(body.c.store_id == bindparam("s"), body.c.blob.is_not(None)))
 
 
@@ -47,7 +45,11 @@ def sum_reserved(unit: Unit, store_id: int, *, now_us: int) -> int:
     return int(row[0]) if row else 0
 
 
-def list_claimed_blobs(unit: Unit, store_id: int, *, now_us: int) -> set[str]:
-    """Return the blobs that a body names or an upload is making: the sweeper must leave these alone."""
-    uploading = {row[0] for row in unit.all(_UPLOADING, {"s": store_id, "now_us": now_us})}
-    return uploading | {row[0] for row in unit.all(_BLOBS, {"s": store_id})}
+def list_reserved_blobs(unit: Unit, store_id: int) -> set[str]:
+    """Return the blobs that bytes were promised to, by uploads that live or not."""
+    return {row[0] for row in unit.all(_UPLOADING, {"s": store_id})}
+
+
+def list_named_blobs(unit: Unit, store_id: int) -> set[str]:
+    """Return the blobs that a body names: the sweeper must leave these alone."""
+    return {row[0] for row in unit.all(_BLOBS, {"s": store_id})}

@@ -90,7 +90,7 @@ def _sweep_now_and_then(settings: Settings) -> None:
     while True:
         try:
             wiring.sweep(settings)
-        except DavstoreError:
+        except (DavstoreError, OSError):
             log.exception("the sweep failed")
         time.sleep(SWEEP_SECONDS)
 

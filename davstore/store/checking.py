@@ -8,44 +8,56 @@ from typing import NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.errors import CorruptBlob
-from davstore.metadata import integrity, stores, uploads
+from davstore.metadata import integrity, stores
 from davstore.metadata.engine import Database
 from davstore.metadata.integrity import BodyRow
 from davstore.metadata.unit import Unit
+from davstore.store.sweeping import list_leftovers
 
 
 class Finding(NamedTuple):
-    """One damage: whose store, of which kind, and which row or blob."""
+    """What was found: whose store, of which kind, and which row or blob."""
 
     store: str
     kind: str
     what: str
 
 
-def check(database: Database, blobs: Blobs, *, now_us: int, read_data: bool = False) -> list[Finding]:
-    """Return every damage that one snapshot shows; read_data also reads and digests every body.
+def check(database: Database, blobs: Blobs, *, read_data: bool = False) -> list[Finding]:
+    """Return every damage; read_data also reads and digests every body.
 
-    A running server does no harm: a blob that was published and is not yet named counts only when no upload claims it.
+    A server may run meanwhile. It deletes blobs that a snapshot still names, so what one shows counts when another
+    shows it too. Blobs without a name are no damage: `list_unfinished`.
     """
+    found = _look(database, blobs, read_data=read_data)
+    return [finding for finding in _look(database, blobs, read_data=read_data) if finding in found] if found else []
 
+
+def list_unfinished(database: Database, blobs: Blobs) -> list[Finding]:
+    """Return what the next sweep takes away of uploads that ended with their process."""
+    return [
+        Finding(owner, "unfinished upload", name)
+        for owner in database.read(stores.list_owners)
+        for name in sorted(list_leftovers(database, blobs, owner))
+    ]
+
+
+def _look(database: Database, blobs: Blobs, *, read_data: bool) -> list[Finding]:
     def work(unit: Unit) -> list[Finding]:
         found = [Finding("", "broken page", page) for page in integrity.each_bad_page(unit)]
         for owner in stores.list_owners(unit):
             store_id = stores.get(unit, owner).id
             found += [Finding(owner, kind, what) for kind, what in integrity.each_damage(unit, store_id)]
             found += [
-                Finding(owner, kind, what)
-                for kind, what in _damaged_bodies(unit, blobs, store_id, now_us=now_us, read_data=read_data)
+                Finding(owner, kind, what) for kind, what in _damaged_bodies(unit, blobs, store_id, read_data=read_data)
             ]
         return found
 
     return database.read(work)
 
 
-def _damaged_bodies(
-    unit: Unit, blobs: Blobs, store_id: int, *, now_us: int, read_data: bool
-) -> Iterator[tuple[str, str]]:
-    lengths = {name: length for name, length, _ in blobs.list_blobs(store_id)}
+def _damaged_bodies(unit: Unit, blobs: Blobs, store_id: int, *, read_data: bool) -> Iterator[tuple[str, str]]:
+    lengths = dict(blobs.list_blobs(store_id))
     for row in integrity.each_body(unit, store_id):
         if row.blob is not None and row.blob not in lengths:
             yield "blob is missing", row.blob
@@ -53,8 +65,6 @@ def _damaged_bodies(
             yield "blob of another length than its row", row.blob
         elif read_data and _digest(blobs, store_id, row) != row.sha256:
             yield "body does not match its digest", row.blob or str(row.id)
-    claimed = uploads.list_claimed_blobs(unit, store_id, now_us=now_us)
-    yield from (("blob that nobody names", name) for name in lengths.keys() - claimed)
 
 
 def _digest(blobs: Blobs, store_id: int, row: BodyRow) -> str:

@@ -142,7 +142,11 @@ def open_resource(context: Context, path: Path, conditions: Preconditions = NONE
         reader = None if stored.blob is None else context.blobs.open(facts.id, stored.blob)
         return Content(facts, resource, Body(stored, reader))
 
-    try:
-        return context.database.read(work)
-    except CorruptBlob:
-        return context.database.read(work)  # replaced since the snapshot: the blob of the new body is there
+    lost = ""
+    while True:
+        try:
+            return context.database.read(work)
+        except CorruptBlob as error:
+            if str(error) == lost:  # else it was replaced since the snapshot: the blob of the new body is there
+                raise
+            lost = str(error)

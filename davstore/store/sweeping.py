@@ -25,16 +25,38 @@ def _sweep_store(unit: Unit, *, owner: str, before_us: int, keep_changes: int) -
         history.forget(unit, ledger.store_id, floor)
 
 
-def sweep_blobs(database: Database, blobs: Blobs, *, now_us: int, upload_seconds: int) -> int:
-    """Delete blobs that no row names and that are older than the longest upload; return how many."""
-    oldest = now_us / 1_000_000 - upload_seconds
-    blobs.sweep_staged(oldest)
-    swept = 0
+def sweep_uploads(database: Database, blobs: Blobs) -> None:
+    """Take away what uploads left whose process died: reservations, staged files, blobs without a row; at once."""
+    blobs.sweep_staged()
     for owner in database.read(stores.list_owners):
-        store_id = database.read(partial(stores.get, owner=owner)).id
-        old = {name for name, _, written_at in blobs.list_blobs(store_id) if written_at < oldest}
-        claimed = database.read(partial(uploads.list_claimed_blobs, store_id=store_id, now_us=now_us))
-        for name in old - claimed:
-            blobs.delete(store_id, name)
-            swept += 1
-    return swept
+        if left := list_leftovers(database, blobs, owner):
+            store_id, nameless = database.write(partial(_end_uploads, owner=owner, left=left))
+            for name in nameless:
+                blobs.delete(store_id, name)
+
+
+def list_leftovers(database: Database, blobs: Blobs, owner: str) -> set[str]:
+    """Return the blobs that were reserved or published, that no row names, and that no upload holds any more.
+
+    A process that is killed leaves them: in the middle of an upload, or before the deletion of what it had replaced.
+    Uploads that begin or end meanwhile are not among them.
+    """
+    store_id = database.read(partial(stores.get, owner=owner)).id
+    lying = {name for name, _ in blobs.list_blobs(store_id)}
+    lying |= database.read(partial(uploads.list_reserved_blobs, store_id=store_id))
+    lying -= database.read(partial(uploads.list_named_blobs, store_id=store_id))
+    if left := {name for name in lying if not blobs.is_held(store_id, name)}:
+        left -= database.read(partial(uploads.list_named_blobs, store_id=store_id))  # an upload may have ended well
+    return left
+
+
+def _end_uploads(unit: Unit, *, owner: str, left: set[str]) -> tuple[int, set[str]]:
+    """Give back what was reserved, and return which blobs are still without a name.
+
+    Whoever died without an answer to its COMMIT had the store locked; with the lock here, that commit is decided. An
+    upload that was admitted just now loses its reservation, and nothing else: its last unit looks for room again.
+    """
+    store_id = stores.lock(unit, owner).store_id
+    for name in left:
+        uploads.release(unit, store_id, name)
+    return store_id, left - uploads.list_named_blobs(unit, store_id)

@@ -17,13 +17,18 @@ PATIENCE_SECONDS = 30
 
 
 class Server:
-    """The processes over one data directory. url, user and password are those of the first user's store."""
+    """The processes over one data directory. url, user and password are those of the first user's store.
 
-    def __init__(self, data: Path, log: Path) -> None:
+    settings become DAVSTORE_ variables: {"STORAGE__INLINE_BYTES": "100"}.
+    """
+
+    def __init__(self, data: Path, log: Path, **settings: str) -> None:
+        given = {f"DAVSTORE_{name}": value for name, value in {"SERVER__WORKERS": "2", **settings}.items()}
+        self._environ = {name: value for name, value in os.environ.items() if not name.startswith("DAVSTORE_")} | given
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._address = f"127.0.0.1:{probe.getsockname()[1]}"
-        self._data, self._log = data, log
+        self._data, self.log = data, log
         self.url = f"http://{self._address}/dav/store/me/"
         self.start()
         found = re.search(r"password: +(\S+)", log.read_text())
@@ -32,22 +37,43 @@ class Server:
 
     def start(self) -> None:
         """Start, and wait until requests are answered."""
-        words = ["serve", "--data", str(self._data), "--bind", self._address, "--workers", "2"]
-        with self._log.open("a") as log:
+        words = ["serve", "--data", str(self._data), "--bind", self._address]
+        with self.log.open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "davstore", *words], stdout=log, stderr=log, start_new_session=True
+                [sys.executable, "-m", "davstore", *words],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=self._environ,
             )
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not self._is_ready():
-            assert self._process.poll() is None, self._log.read_text()
+        while not self.is_ready():
+            assert self._process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, "the server does not come up"
             time.sleep(0.02)
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Tell whether a worker answers."""
         try:
             return requests.get(f"http://{self._address}/healthz", timeout=5).ok
         except requests.RequestException:
             return False
+
+    @property
+    def supervisor(self) -> int:
+        """The id of the process that the others end with."""
+        return self._process.pid
+
+    def kill_supervisor(self) -> None:
+        """End the supervisor alone; its workers notice."""
+        self._process.kill()
+        self._process.wait()
+
+    @property
+    def workers(self) -> list[int]:
+        """The ids of the processes that serve."""
+        children = Path(f"/proc/{self.supervisor}/task/{self.supervisor}/children")
+        return sorted(map(int, children.read_text().split()))
 
     def kill(self) -> None:
         """End all processes at once, as a power cut would."""

@@ -99,6 +99,13 @@ def sqlite_house(sqlite_backend: Backend, tmp_path: Path) -> Iterator[House]:
         yield build_house()
 
 
+@pytest.fixture
+def postgresql_house(postgresql_backend: Backend, tmp_path: Path) -> Iterator[House]:
+    """Return a house on PostgreSQL, for what a file cannot suffer."""
+    for build_house in _builder(postgresql_backend, tmp_path):
+        yield build_house()
+
+
 def _builder(backend: Backend, directory: Path) -> Iterator[Build]:
     houses: list[House] = []
 

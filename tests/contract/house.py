@@ -142,7 +142,7 @@ class House:
 
     def check(self) -> list[Finding]:
         """Run `davstore check --read-data`."""
-        return check(self.database, self.blobs, now_us=self.now_us, read_data=True)
+        return check(self.database, self.blobs, read_data=True)
 
     @property
     def blob_files(self) -> list[FilePath]:

@@ -107,13 +107,12 @@ FILES: dict[str, Callable[[House], object]] = {
     "blob is missing": lambda house: house.blob_files[0].unlink(),
     "blob of another length than its row": lambda house: house.blob_files[0].write_bytes(b"short"),
     "body does not match its digest": _flip,
-    "blob that nobody names": lambda house: house.blob_files[0].with_name("nobody").write_bytes(b"lost"),
 }
 
 
 @pytest.mark.parametrize("kind", FILES)
 def test_blobs(damaged: House, kind: str) -> None:
-    """A lost, cut, changed or nameless blob is found."""
+    """A lost, cut or changed blob is found."""
     FILES[kind](damaged)
     assert kind in _kinds(damaged)
 
@@ -131,19 +130,3 @@ def test_a_broken_page(sqlite_house: House) -> None:
     sqlite_house.is_clean = False
     _plant(sqlite_house, "PRAGMA writable_schema = ON", "DELETE FROM sqlite_schema WHERE name = 'binding_node'")
     assert "broken page" in _kinds(sqlite_house)
-
-
-def test_a_running_upload_is_no_damage(house: House) -> None:
-    """A blob that an upload under way claims is not nameless."""
-    from davstore.metadata import uploads
-
-    staged = house.blobs.stage(house.facts.id, "b" * 36)
-    staged.write(LARGE)
-    staged.publish()
-    assert _kinds(house) == {"blob that nobody names"}
-    house.database.write(
-        lambda unit: uploads.reserve(
-            unit, house.facts.id, "b" * 36, reserved_bytes=1000, expires_us=house.now_us + 10**9, now_us=house.now_us
-        )
-    )
-    assert house.check() == []

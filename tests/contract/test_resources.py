@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from davstore.blobs.local import LocalBlobs, LocalReader
 from davstore.errors import (
     AlreadyExists,
     CorruptBlob,
@@ -345,3 +347,26 @@ def test_an_etag_that_went_and_came_back_matches_again(house: House) -> None:
     house.put("a", b"2")
     assert house.put("a", b"1").resource.etag == etag
     house.delete("a", Preconditions(if_match=etags(etag)))
+
+
+def test_a_body_that_is_replaced_again_and_again_is_read(house: House) -> None:
+    """The blob that a snapshot names may be gone when it is opened; one that the next names too is lost."""
+
+    class Busy(LocalBlobs):
+        replaced = 0
+
+        def open(self, store_id: int, name: str) -> LocalReader:
+            if self.replaced < 3:
+                self.replaced += 1
+                with ThreadPoolExecutor(1) as pool:
+                    pool.submit(house.put, "a", b"%d" % self.replaced * 1000).result()
+            return super().open(store_id, name)
+
+    house.put("a", b"0" * 1000)
+    house.blobs = Busy(house.blob_directory)
+    assert house.get("a") == b"3" * 1000
+    [file] = house.blob_files
+    file.rename(file.with_name("elsewhere"))
+    with pytest.raises(CorruptBlob):
+        house.get("a")
+    file.with_name("elsewhere").rename(file)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import io
+from functools import partial
 
 import pytest
 
 from davstore.errors import InvalidSyncToken
-from davstore.store.sweeping import sweep_blobs, sweep_history
+from davstore.metadata import uploads
+from davstore.store import writing
+from davstore.store.checking import list_unfinished
+from davstore.store.sweeping import sweep_history, sweep_uploads
+from davstore.store.writing import NewContent
 from tests.contract.house import House, count_rows, told
 
 WEEK = 7 * 86_400
@@ -50,19 +55,45 @@ def test_young_or_near_tombstones_stay(house: House, weeks_later: int, keep_chan
     assert told(house.report(token=token)) == ["-a", "+b"]
 
 
-def test_lost_blobs_go_when_they_are_old(house: House) -> None:
-    """What a crash left goes after the longest upload; named blobs and young ones stay."""
+def test_what_dead_uploads_left_goes_at_once(house: House) -> None:
+    """A blob that a row names stays, and so does what an upload that lives has staged or published."""
     house.put("large", LARGE)
-    for name in ("old", "young"):
+    held = []
+    for name in ("dead, staged", "dead, published", "staged", "published"):
+        house.database.write(
+            partial(uploads.reserve, store_id=house.facts.id, blob=name, reserved_bytes=9, expires_us=2**60, now_us=0)
+        )
         staged = house.blobs.stage(house.facts.id, name)
         staged.write(b"lost")
-        staged.publish()
-    hour = 3600
-    for file in house.blob_files:
-        if file.name != "young":
-            os.utime(file, (1, 1))
-    now_us = (int(house.blob_directory.stat().st_mtime) + 60) * 1_000_000
-    assert sweep_blobs(house.database, house.blobs, now_us=now_us, upload_seconds=hour) == 1
+        if name.endswith("published"):
+            staged.publish()
+        if name.startswith("dead"):
+            staged.close()
+        else:
+            held.append(staged)
+    assert [found.what for found in list_unfinished(house.database, house.blobs)] == ["dead, published", "dead, staged"]
+    assert house.check() == []
+    for _ in range(2):
+        sweep_uploads(house.database, house.blobs)
+        assert house.get("large") == LARGE
+        assert len(house.blob_files) == 3
+        assert count_rows(house, ["upload"]) == {"upload": 2}
+        assert list_unfinished(house.database, house.blobs) == []
+    for staged in held:
+        staged.close()
+    sweep_uploads(house.database, house.blobs)
+    assert len(house.blob_files) == 1
+    assert count_rows(house, ["upload"]) == {"upload": 0}
+
+
+def test_an_upload_under_way_survives_a_sweep(house: House) -> None:
+    """Also the moment between its reservation and its file."""
+
+    class Sweeping(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            sweep_uploads(house.database, house.blobs)
+            return super().read(size)
+
+    writing.put(house.context, house.at("large"), NewContent(Sweeping(LARGE), len(LARGE), None))
+    sweep_uploads(house.database, house.blobs)
     assert house.get("large") == LARGE
-    assert {file.name for file in house.blob_files} >= {"young"}
-    house.blobs.delete(house.facts.id, "young")

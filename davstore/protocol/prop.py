@@ -8,7 +8,7 @@ from lxml import etree
 
 from davstore.errors import Malformed, TooLarge
 from davstore.protocol.names import MAX_NAME_BYTES, PROP
-from davstore.protocol.xml import standalone
+from davstore.protocol.xml import MAX_BODY_BYTES, standalone
 
 MAX_PROPERTIES: Final = 1000
 MAX_VALUE_BYTES: Final = 64 * 1024
@@ -30,12 +30,23 @@ def names(parent: etree._Element) -> tuple[str, ...]:
     return found
 
 
-def value_of(element: etree._Element) -> bytes:
-    """Return the whole property element as standalone XML. Raises TooLarge above 64 KiB."""
-    value = standalone(element)
-    if len(value) > MAX_VALUE_BYTES:
-        raise TooLarge(f"a property of {len(value)} bytes")
-    return value
+class Values:
+    """The values of one request. Each declares all namespaces in scope, so that together they outgrow the body."""
+
+    def __init__(self) -> None:
+        self._left_bytes = MAX_BODY_BYTES
+
+    def of(self, element: etree._Element) -> bytes:
+        """Return the whole property element as standalone XML.
+
+        Raises:
+            TooLarge: above 64 KiB, or above 1 MiB together with those before.
+        """
+        value = standalone(element)
+        self._left_bytes -= len(value)
+        if len(value) > MAX_VALUE_BYTES or self._left_bytes < 0:
+            raise TooLarge(f"a property of {len(value)} bytes")
+        return value
 
 
 def only_child(parent: etree._Element, name: str) -> etree._Element:

@@ -136,7 +136,12 @@ def test_properties_are_capped() -> None:
 
     assert len(proppatch.parse(update(b"<x/>" * 1000))) == 1000
     assert proppatch.parse(update(b"<x>" + b"y" * 65_000 + b"</x>"))
-    for content in (b"<x/>" * 1001, b"<x>" + b"y" * 65_536 + b"</x>"):
+    inherited = b'<D:prop xmlns:n="%b">%b</D:prop>' % (b"n" * 60_000, b"<x/>" * 18)  # each tells the namespace again
+    for content in (
+        b"<x/>" * 1001,
+        b"<x>" + b"y" * 65_536 + b"</x>",
+        b"</D:prop></D:set><D:set>" + inherited + b"</D:set><D:set><D:prop>",
+    ):
         with pytest.raises(TooLarge):
             proppatch.parse(update(content))
 

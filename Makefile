@@ -14,6 +14,7 @@ test: setup packages
 	$(VENV)/bin/pytest -n auto --dist worksteal -m "not torture" $(ARGS)
 
 torture: setup packages
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
 	$(VENV)/bin/pytest -m torture $(ARGS)
 
 check: setup

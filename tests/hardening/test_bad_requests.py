@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.client.served import Server
 from tests.hardening.bad_requests import FOREIGN, MARK, MOVING, Case, encodings, odd, refused
 from tests.hardening.wire import Answer, Wire
 
 AT_ONCE = 8
-FAILURES_BEFORE_DELAY = "1000"
-"""Wrong credentials are judged here, not counted."""
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return where the data and the log of the server are."""
-    return tmp_path_factory.mktemp("hostile")
-
-
-@pytest.fixture(scope="module")
-def wire(directory: Path) -> Iterator[Wire]:
-    """Yield the way to a server of two workers; its store has a resource `a` and the collections `c` and `odd`."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DAVSTORE_AUTH__FAILURES_BEFORE_DELAY", FAILURES_BEFORE_DELAY)
-        server = Server(directory / "data", directory / "log")
-    wire = Wire(server)
-    assert wire.send("PUT", "a", body="0123456789").status == 201
-    assert wire.send("MKCOL", "c").status == 201
-    assert wire.send("MKCOL", "odd").status == 201
-    yield wire
-    server.kill()
 
 
 def state(wire: Wire) -> tuple[str, bytes]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.client.served import Server
@@ -17,18 +15,12 @@ XML = {"Content-Type": "application/xml"}
 LARGE_VALUE = f"<x>{'v' * 65_000}</x>"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Yield a server whose two workers have begun to work: what they load once is no request's."""
-    directory = tmp_path_factory.mktemp("memory")
-    server = Server(directory / "data", directory / "log")
-    wire = Wire(server)
-    assert wire.send("PUT", "a", body="0123456789").status == 201
+@pytest.fixture(scope="module", autouse=True)
+def warm(wire: Wire) -> None:
+    """Let both workers load what they load once: that is no request's."""
     for _ in range(30):
         assert wire.send("PROPFIND", "", {**XML, "Depth": "1"}, body=PROPFIND).status == 207
         assert wire.send("PUT", "b", body="0123456789").status in (201, 204)
-    yield server
-    server.kill()
 
 
 def named(count: int, length: int) -> str:
@@ -100,8 +92,8 @@ REQUESTS: dict[str, tuple[str, str, dict[str, str], bytes]] = {
 }
 
 
-def test_the_memory_of_a_request(server: Server) -> None:
-    wire, workers = Wire(server), workers_of(server)
+def test_the_memory_of_a_request(server: Server, wire: Wire) -> None:
+    workers = workers_of(server)
     assert len(workers) == 2
     taken: dict[str, int] = {}
     for name, (method, path, fields, body) in REQUESTS.items():
@@ -114,9 +106,9 @@ def test_the_memory_of_a_request(server: Server) -> None:
     assert {name: kib for name, kib in taken.items() if kib >= MOST_KIB} == {}
 
 
-def test_many_properties_on_many_resources_are_not_told_at_once(server: Server) -> None:
+def test_many_properties_on_many_resources_are_not_told_at_once(server: Server, wire: Wire) -> None:
     """What one answer cannot hold is refused before it is read; each of it can be asked for."""
-    wire, (one, other) = Wire(server), workers_of(server)
+    one, other = workers_of(server)
     assert wire.send("MKCOL", "many").status == 201
     for number in range(20):
         assert wire.send("PUT", f"many/{number}", body="x").status == 201

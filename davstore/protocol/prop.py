@@ -11,6 +11,8 @@ from davstore.protocol.names import MAX_NAME_BYTES, PROP
 from davstore.protocol.xml import MAX_BODY_BYTES, standalone
 
 MAX_PROPERTIES: Final = 1000
+MAX_NAMES_CHARACTERS: Final = 32 * 1024
+"""Of all names together: the answer repeats them for each member, 10,000 times in a large collection."""
 MAX_VALUE_BYTES: Final = 64 * 1024
 
 
@@ -23,9 +25,13 @@ def name_of(element: etree._Element) -> str:
 
 
 def names(parent: etree._Element) -> tuple[str, ...]:
-    """Return the names of the properties that parent lists, each once, in order."""
+    """Return the names of the properties that parent lists, each once, in order.
+
+    Raises:
+        Malformed: see `name_of`. TooLarge: more than 1,000, or longer than 32 KiB together.
+    """
     found = tuple(dict.fromkeys(name_of(element) for element in parent))
-    if len(found) > MAX_PROPERTIES:
+    if len(found) > MAX_PROPERTIES or sum(map(len, found)) > MAX_NAMES_CHARACTERS:
         raise TooLarge(f"{len(found)} properties in one request")
     return found
 

@@ -232,6 +232,7 @@ BROKEN: Final = [
 ASKED: Final = [  # well-formed XML with the right root, and nothing that can be done
     *(case("PROPFIND", "", body=f"<D:propfind {D}>{inner}</D:propfind>") for inner in ("", "<D:prop/><D:allprop/>")),
     case("PROPFIND", "", body=PROPFIND.replace("<D:getetag/>", "".join(f"<p{n}/>" for n in range(1_001)))),
+    case("PROPFIND", "", body=PROPFIND.replace("<D:getetag/>", "".join(f"<p{n:0200}/>" for n in range(200)))),
     case("PROPPATCH", "a", body=PROPPATCH.format(f"<x>{'v' * 70_000}</x>")),
     case("PROPPATCH", "a", body=PROPPATCH.format(f"<{'n' * 300}/>")),
     case("PROPPATCH", "a", body=PROPPATCH.format("".join(f"<p{number}/>" for number in range(1_100)))),

@@ -26,7 +26,7 @@ def state(wire: Wire) -> tuple[str, bytes]:
 
 def answers(wire: Wire, directory: Path, cases: Iterable[Case], judge: Callable[[Answer], bool]) -> list[str]:
     """Send all, several at a time, with a good request after every tenth; return what went wrong."""
-    secrets = (str(directory), wire.password, "Traceback", ".py", "sqlite", "lxml", "line ", MARK)
+    secrets = (str(directory), wire.password, "Traceback", ".py", "sqlite", "lxml", '", line ', MARK)
 
     def send(numbered: tuple[int, Case]) -> str | None:
         number, case = numbered

@@ -64,13 +64,22 @@ def text_of(data: bytes) -> str:
 
 def request_target(data: bytes) -> None:
     target = hrefs.parse_target(text_of(data))
+    names_only(target)
     href = hrefs.render_href(target.segments, slash=target.slash)
     assert hrefs.parse_target(href) == target._replace(query="")
     assert escape(href) == href.encode("ascii")  # it goes into XML as it is
 
 
+def names_only(target: hrefs.Target) -> None:
+    """No segment leads anywhere but down."""
+    for name in target.segments:
+        assert name not in ("", ".", "..")
+        assert not {*map(chr, range(32)), "/", "\x7f"} & set(name)
+
+
 def destination(data: bytes) -> None:
     target = hrefs.parse_destination(text_of(data), host=HOST)
+    names_only(target)
     href = hrefs.render_href(target.segments, slash=target.slash)
     assert hrefs.parse_destination(f"http://{HOST}{href}", host=HOST) == target._replace(query="")
 
@@ -314,7 +323,18 @@ REPORT: Final = (
 TARGETS: Final[dict[str, Target]] = {
     "request_target": Target(
         request_target,
-        (b"/", b"/a/b%20c/", b"/%C3%A4?part=1.2", b"http://h:80/a%2Fb", b"/a%252Fb", b"//a", b"*", b"/\xff"),
+        (
+            b"/",
+            b"/a/b%20c/",
+            b"/%C3%A4?part=1.2",
+            b"http://h:80/a%2Fb",
+            b"/a%252Fb",
+            b"//a",
+            b"*",
+            b"/\xff",
+            b"/a/%2e%2E/b",
+            b"/./a",
+        ),
         (b"%", b"%2e", b"%2F", b"%00", b"%ff", b"%ed%a0%80", b"..", b"//", b"#", b"?", b"https://[::1]:1/"),
     ),
     "destination": Target(
@@ -406,7 +426,7 @@ TARGETS: Final[dict[str, Target]] = {
     "mkcol_body": Target(mkcol_body, (MKCOL % b"", MKCOL % b"<D:displayname>n</D:displayname><x/>"), XML_WORDS),
     "lock_body": Target(
         lock_body,
-        (LOCKINFO % b"<D:owner>me</D:owner>", LOCKINFO % b'<D:owner><x xmlns="urn:x"/></D:owner>', b""),
+        (LOCKINFO % b"", LOCKINFO % b"<D:owner>me</D:owner>", LOCKINFO % b'<D:owner><x xmlns="urn:x"/></D:owner>', b""),
         (*XML_WORDS, b"<D:shared/>"),
     ),
     "report_body": Target(

@@ -179,6 +179,11 @@ ENTITIES: Final = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;
 LAUGHS: Final = "<!DOCTYPE x [<!ENTITY l0 'ha'>{}]><x>&l30;</x>".format(
     "".join(f"<!ENTITY l{number + 1} '&l{number};&l{number};'>" for number in range(30))
 )
+DOCTYPES: Final = (
+    *("<!DOCTYPE x>", "<!DOCTYPE x SYSTEM 'http://127.0.0.1:1/'>", "<!DOCTYPE x PUBLIC 'p' 'file:///etc/passwd'>"),
+    *("<!DOCTYPE x [<!ENTITY a 'b'>]>", "<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]>", "<!DOCTYPE x []>"),
+    *("<!DOCTYPE x [<!ATTLIST x y CDATA 'z'>]>", "<?xml version='1.0'?><!DOCTYPE x [<!ENTITY % a 'b'>]>"),
+)
 DOCUMENTS: Final = [
     *(
         "<",
@@ -335,6 +340,8 @@ def refused() -> Iterator[Case]:
         yield broken
         if len(document) < 50_000:
             yield broken.chunked(7 if len(document) < 100 else 1_000)
+    for method, doctype in itertools.product(WITH_XML, DOCTYPES):
+        yield GOOD[method]._replace(body=doctype.encode() + GOOD[method].body)
     yield from ASKED
     yield from OTHERS
     for chunks, method in itertools.product(CHUNKS, ("PUT", "PROPFIND", "DELETE")):

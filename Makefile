@@ -15,6 +15,7 @@ test: setup packages
 
 # the figures of docs/reliability.md: make torture ARGS="-k kills"
 torture: setup packages
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
 	$(VENV)/bin/pytest -rP -m torture $(ARGS)
 
 check: setup

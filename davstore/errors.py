@@ -163,7 +163,7 @@ class UnsupportedReport(DavstoreError):
 
 
 class LimitNotSupported(DavstoreError):
-    """The limit the client asked for cannot be kept (RFC 6578 §3.7, `number-of-matches-within-limits`)."""
+    """The answer would be longer than any may be (RFC 6578 §3.7, `number-of-matches-within-limits`)."""
 
 
 class InfiniteDepth(DavstoreError):

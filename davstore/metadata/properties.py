@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import BigInteger, bindparam, cast, delete, func, insert, select
 
+from davstore.errors import LimitNotSupported
 from davstore.metadata.tables import property_
 from davstore.metadata.unit import Statement, Unit, among, array
+
+LISTED_BYTES = 16 << 20
+"""1,600 for each of 10,000 members: an answer is put together in memory."""
 
 _OF = Statement(
     select(property_.c.node_id, property_.c.name, property_.c.element)
     .where(property_.c.store_id == bindparam("s"), among(property_.c.node_id, bindparam("ids")))
     .order_by(property_.c.node_id, property_.c.name)
+)
+_LENGTHS = Statement(
+    select(property_.c.node_id, func.sum(func.length(property_.c.element)))
+    .where(property_.c.store_id == bindparam("s"), among(property_.c.node_id, bindparam("ids")))
+    .group_by(property_.c.node_id)
+)
+_COPY = Statement(
+    insert(property_).from_select(
+        ["store_id", "node_id", "name", "element"],
+        select(property_.c.store_id, cast(bindparam("new"), BigInteger), property_.c.name, property_.c.element).where(
+            property_.c.store_id == bindparam("s"), property_.c.node_id == bindparam("n")
+        ),
+    )
 )
 _INSERT = Statement(insert(property_).values({c.name: bindparam(c.name) for c in property_.c}))
 _DELETE = Statement(
@@ -25,12 +42,30 @@ _DELETE = Statement(
 )
 
 
-def list_properties(unit: Unit, store_id: int, node_ids: Iterable[int]) -> dict[int, dict[str, bytes]]:
-    """Return the dead properties of many nodes: id to Clark name to element. Nodes without any are left out."""
+def list_properties(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, dict[str, bytes]]:
+    """Return the dead properties of many nodes: id to Clark name to element. Nodes without any are left out.
+
+    Raises:
+        LimitNotSupported: of several nodes they are more than 16 MiB; each can be asked for by itself.
+    """
+    if len(node_ids) > 1 and sum(list_lengths(unit, store_id, node_ids).values()) > LISTED_BYTES:
+        raise LimitNotSupported("more dead properties than one answer may hold")
     found: defaultdict[int, dict[str, bytes]] = defaultdict(dict)
     for node_id, name, element in unit.each(_OF, {"s": store_id, "ids": array(node_ids)}):
         found[node_id][name] = element
     return dict(found)
+
+
+def list_lengths(unit: Unit, store_id: int, node_ids: Iterable[int]) -> dict[int, int]:
+    """Return how many bytes the dead properties of each node have. Nodes without any are left out."""
+    return {node_id: int(total) for node_id, total in unit.each(_LENGTHS, {"s": store_id, "ids": array(node_ids)})}
+
+
+def copy_properties(unit: Unit, store_id: int, copied: Mapping[int, int]) -> int:
+    """Give new nodes the properties of old ones (old id to new id); return how many bytes that added."""
+    lengths = list_lengths(unit, store_id, copied)
+    unit.many(_COPY, [{"s": store_id, "n": old_id, "new": copied[old_id]} for old_id in lengths])
+    return sum(lengths.values())
 
 
 def set_properties(unit: Unit, store_id: int, elements: Mapping[int, Mapping[str, bytes]]) -> None:

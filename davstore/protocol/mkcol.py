@@ -22,7 +22,7 @@ def parse(body: bytes) -> MkCol | None:
     Raises:
         Malformed, ExternalEntities: see `xml.parse`; or not an mkcol, or one without resourcetype.
         InvalidResourceType: the type is not a collection at all. Which other types exist is the caller's to judge.
-        TooLarge: as `xml.parse`; a value above 64 KiB, or more than 1,000 properties.
+        TooLarge: as `xml.parse`; a value above 64 KiB, values above 1 MiB together, or more than 1,000 properties.
     """
     root = xml.parse(body)
     if root is None:
@@ -31,12 +31,13 @@ def parse(body: bytes) -> MkCol | None:
         raise Malformed("the body is not an mkcol")
     types: frozenset[str] | None = None
     properties: dict[str, bytes] = {}
+    values = prop.Values()
     for instruction in root.iterchildren(names.SET):
         for element in prop.properties(instruction):
             if element.tag == names.RESOURCETYPE:
                 types = frozenset(str(child.tag) for child in element)
             else:
-                properties[prop.name_of(element)] = prop.value_of(element)
+                properties[prop.name_of(element)] = values.of(element)
                 if len(properties) > prop.MAX_PROPERTIES:
                     raise TooLarge("more than 1,000 properties in one request")
     if types is None:

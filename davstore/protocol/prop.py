@@ -8,9 +8,11 @@ from lxml import etree
 
 from davstore.errors import Malformed, TooLarge
 from davstore.protocol.names import MAX_NAME_BYTES, PROP
-from davstore.protocol.xml import standalone
+from davstore.protocol.xml import MAX_BODY_BYTES, standalone
 
 MAX_PROPERTIES: Final = 1000
+MAX_NAMES_CHARACTERS: Final = 32 * 1024
+"""Of all names together: the answer repeats them for each member, 10,000 times in a large collection."""
 MAX_VALUE_BYTES: Final = 64 * 1024
 
 
@@ -23,19 +25,34 @@ def name_of(element: etree._Element) -> str:
 
 
 def names(parent: etree._Element) -> tuple[str, ...]:
-    """Return the names of the properties that parent lists, each once, in order."""
+    """Return the names of the properties that parent lists, each once, in order.
+
+    Raises:
+        Malformed: see `name_of`. TooLarge: more than 1,000, or longer than 32 KiB together.
+    """
     found = tuple(dict.fromkeys(name_of(element) for element in parent))
-    if len(found) > MAX_PROPERTIES:
+    if len(found) > MAX_PROPERTIES or sum(map(len, found)) > MAX_NAMES_CHARACTERS:
         raise TooLarge(f"{len(found)} properties in one request")
     return found
 
 
-def value_of(element: etree._Element) -> bytes:
-    """Return the whole property element as standalone XML. Raises TooLarge above 64 KiB."""
-    value = standalone(element)
-    if len(value) > MAX_VALUE_BYTES:
-        raise TooLarge(f"a property of {len(value)} bytes")
-    return value
+class Values:
+    """The values of one request. Each declares all namespaces in scope, so that together they outgrow the body."""
+
+    def __init__(self) -> None:
+        self._left_bytes = MAX_BODY_BYTES
+
+    def of(self, element: etree._Element) -> bytes:
+        """Return the whole property element as standalone XML.
+
+        Raises:
+            TooLarge: above 64 KiB, or above 1 MiB together with those before.
+        """
+        value = standalone(element)
+        self._left_bytes -= len(value)
+        if len(value) > MAX_VALUE_BYTES or self._left_bytes < 0:
+            raise TooLarge(f"a property of {len(value)} bytes")
+        return value
 
 
 def only_child(parent: etree._Element, name: str) -> etree._Element:

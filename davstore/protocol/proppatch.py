@@ -13,12 +13,13 @@ def parse(body: bytes) -> list[tuple[str, bytes | None]]:
 
     Raises:
         Malformed, ExternalEntities: see `xml.parse`; or not a propertyupdate, or one without any property.
-        TooLarge: as `xml.parse`; a value above 64 KiB, or more than 1,000 changes.
+        TooLarge: as `xml.parse`; a value above 64 KiB, values above 1 MiB together, or more than 1,000 changes.
     """
     root = xml.parse(body)
     if root is None or root.tag != names.PROPERTYUPDATE:
         raise Malformed("the body is not a propertyupdate")
     changes: list[tuple[str, bytes | None]] = []
+    values = prop.Values()
     for instruction in root:
         if instruction.tag not in (names.SET, names.REMOVE):
             continue
@@ -26,7 +27,7 @@ def parse(body: bytes) -> list[tuple[str, bytes | None]]:
         for element in prop.properties(instruction):
             if len(changes) == prop.MAX_PROPERTIES:
                 raise TooLarge("more than 1,000 properties in one request")
-            changes.append((prop.name_of(element), prop.value_of(element) if setting else None))
+            changes.append((prop.name_of(element), values.of(element) if setting else None))
     if not changes:
         raise Malformed("a propertyupdate without properties")
     return changes

@@ -6,6 +6,7 @@ becomes a tree larger than the caps allow: 8 MB of `<b/>` would take 240 MB.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from lxml import etree
@@ -15,11 +16,15 @@ from davstore.protocol.names import XML
 
 MAX_BODY_BYTES: Final = 1 << 20
 MAX_ELEMENTS: Final = 10_000
+"""Attributes count as elements: they take as much memory."""
 MAX_NAMESPACES: Final = 100
 """Distinct pairs of prefix and namespace: declaring the same one on every element is clumsy, not hostile."""
 
 _CHUNK_BYTES: Final = 16 * 1024
 """Between two looks at the counts: at most 4,096 elements of four bytes."""
+
+_LONG_STRETCH: Final = re.compile(rb"<[^<]{262144}")
+"""Longer than any value that is kept. As one start tag it would be attributes, which libxml2 reads all at once."""
 
 _LANG: Final = f"{{{XML}}}lang"
 
@@ -30,14 +35,14 @@ def parse(body: bytes) -> etree._Element | None:
     Comments and processing instructions are gone, character data is whole. Depth is capped by libxml2 (256).
 
     Raises:
-        TooLarge: more bytes, elements or namespaces than the caps.
+        TooLarge: more bytes, elements, attributes or namespaces than the caps.
         ExternalEntities: a DOCTYPE names an external subset or entity.
         Malformed: not well-formed, not namespace-well-formed, or any other DOCTYPE.
     """
     if not body:
         return None
-    if len(body) > MAX_BODY_BYTES:
-        raise TooLarge(f"XML body of {len(body)} bytes")
+    if len(body) > MAX_BODY_BYTES or _LONG_STRETCH.search(body):
+        raise TooLarge(f"XML body of {len(body)} bytes, or a tag or text too long in it")
     parser: Any = etree.XMLPullParser(
         events=("start", "start-ns"),
         resolve_entities=False,
@@ -68,11 +73,11 @@ def parse(body: bytes) -> etree._Element | None:
 
 
 def _count(parser: Any, namespaces: set[tuple[str, str]]) -> int:
-    """Return the number of elements begun since the last look, and collect the namespaces they declare."""
+    """Return the number of elements and attributes since the last look, and collect the namespaces they declare."""
     elements = 0
     for event, item in parser.read_events():
         if event == "start":
-            elements += 1
+            elements += 1 + len(item.attrib)
         else:
             namespaces.add(item)
     return elements

@@ -151,6 +151,4 @@ def _plant(
                 add(member, copied[collection], member.name)
     nodes.insert_nodes(unit, ledger.store_id, new_nodes)
     bindings.insert_bindings(unit, new_bindings)
-    elements = properties.list_properties(unit, ledger.store_id, copied)
-    properties.set_properties(unit, ledger.store_id, {copied[old_id]: own for old_id, own in elements.items()})
-    ledger.used_bytes += sum(len(element) for own in elements.values() for element in own.values())
+    ledger.used_bytes += properties.copy_properties(unit, ledger.store_id, copied)

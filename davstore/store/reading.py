@@ -81,7 +81,7 @@ def describe(
 
     Raises:
         NotFound: nothing is there. PreconditionFailed: no `If` list holds.
-        InfiniteDepth: more lies beneath than may be listed at once.
+        InfiniteDepth: more lies beneath than may be listed at once. LimitNotSupported: so with dead properties.
     """
 
     def work(unit: Unit) -> Listing:

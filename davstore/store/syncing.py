@@ -45,6 +45,7 @@ def changes_since(
     Raises:
         NotFound: nothing is there. UnsupportedReport: no collection.
         InvalidSyncToken: the token is for something else, or its history was swept.
+        LimitNotSupported: the page is too long for what is asked of its rows: a lower limit helps.
     """
     most = context.limits.sync_rows if limit is None else min(limit, context.limits.sync_rows)
 

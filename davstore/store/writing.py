@@ -30,6 +30,8 @@ from davstore.store.guarding import end_locks, require, require_parent, require_
 from davstore.store.uploading import BLOCK_BYTES, Source, Upload, begin_upload
 
 NOTHING_REFUSED: Mapping[str, DavstoreError] = MappingProxyType({})
+PROPERTY_BYTES = 1 << 20
+"""The dead properties of one resource: a listing of it has to hold them all."""
 NO_PROPERTIES: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -238,13 +240,14 @@ def _change_properties(
     old = properties.list_properties(unit, ledger.store_id, [node_id]).get(node_id, {})
     wanted: dict[str, bytes | None] = {**old, **dict(changes)}
     new = {name: element for name, element in wanted.items() if element is not None}
-    if len(new) > context.limits.properties_per_node:
+    new_bytes = sum(map(len, new.values()))
+    if len(new) > context.limits.properties_per_node or new_bytes > PROPERTY_BYTES:
         raise PropertiesRefused({name: Unprocessable("too many properties") for name, _ in changes})
     touched = [name for name, element in old.items() if new.get(name) != element]
     properties.remove_properties(unit, ledger.store_id, node_id, touched)
     fresh = {name: element for name, element in new.items() if old.get(name) != element}
     properties.set_properties(unit, ledger.store_id, {node_id: fresh})
-    ledger.used_bytes += sum(map(len, new.values())) - sum(map(len, old.values()))
+    ledger.used_bytes += new_bytes - sum(map(len, old.values()))
 
 
 def delete(context: Context, path: Path, conditions: Preconditions = NONE) -> None:

@@ -13,6 +13,7 @@ from davstore.errors import (
     AlreadyExists,
     CorruptBlob,
     DavstoreError,
+    LimitNotSupported,
     Malformed,
     MethodNotAllowed,
     NotFound,
@@ -21,8 +22,9 @@ from davstore.errors import (
     PropertiesRefused,
     ProtectedProperty,
 )
+from davstore.model.changes import Level
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
-from davstore.store import reading, writing
+from davstore.store import reading, syncing, writing
 from davstore.store.writing import NewContent
 from tests.contract.house import INLINE_BYTES, House, count_rows
 
@@ -231,6 +233,34 @@ def test_a_resource_has_so_many_properties(build: Callable[..., House]) -> None:
     with pytest.raises(PropertiesRefused):
         house.proppatch("f", (names[3], element(names[3])))
     assert len(house.properties("f")) == 3
+
+
+def test_the_properties_of_a_resource_have_a_mebibyte_together(house: House) -> None:
+    house.put("f")
+    large = [(f"{{urn:x}}p{number}", b"<p>%b</p>" % (b"x" * 65_000)) for number in range(17)]
+    house.proppatch("f", *large[:16])
+    with pytest.raises(PropertiesRefused):
+        house.proppatch("f", large[16])
+    assert house.properties("f") == dict(large[:16])
+    house.proppatch("f", (large[0][0], None), large[16])  # one for another
+
+
+def test_a_listing_tells_so_many_properties(house: House) -> None:
+    large = [(f"{{urn:x}}p{number}", b"<p>%b</p>" % (b"x" * 65_000)) for number in range(16)]
+    for number in range(16):
+        house.put(f"f{number}")
+        house.proppatch(f"f{number}", *large)
+    reading.describe(house.context, house.at(""), depth=1, dead=True)
+    house.put("one more")
+    house.proppatch("one more", *large[:15])
+    with pytest.raises(LimitNotSupported):
+        reading.describe(house.context, house.at(""), depth=1, dead=True)
+    with pytest.raises(LimitNotSupported):
+        syncing.changes_since(house.context, house.at(""), None, level=Level.ONE, limit=None, dead=True)
+    for number in range(16):
+        assert len(house.properties(f"f{number}")) == 16
+    first = syncing.changes_since(house.context, house.at(""), None, level=Level.ONE, limit=9, dead=True)
+    assert len(first.properties) == 9
 
 
 def test_properties_of_what_is_not_there(house: House) -> None:

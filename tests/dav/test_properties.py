@@ -88,7 +88,7 @@ def test_depth(dav: Client) -> None:
         assert dav("PROPFIND", "", Depth=depth).status == 400
 
 
-def test_infinity_has_an_end(tmp_path: Path) -> None:
+def test_w17_infinity_has_an_end(tmp_path: Path) -> None:
     dav = Client(tmp_path, limits=Limits(propfind_members=3))
     dav.mkcol("c")
     for name in ("c/1", "c/2", "c/3"):

@@ -77,9 +77,15 @@ def test_another_root_is_malformed() -> None:
 
 
 def test_propfind_of_too_many_properties() -> None:
-    named = b"".join(b"<p%d/>" % number for number in range(1001))
-    with pytest.raises(TooLarge):
-        propfind.parse(body(b"propfind", b"<D:prop>" + named + b"</D:prop>"))
+    def named(count: int, length: int) -> bytes:
+        return b"<D:prop>%b</D:prop>" % b"".join(b"<%0*d/>" % (length, number) for number in range(count)).replace(
+            b"<", b"<p"
+        )
+
+    assert len(propfind.parse(body(b"propfind", named(1_000, 31))).names) == 1_000
+    for many in (named(1_001, 5), named(1_000, 32), named(130, 254)):
+        with pytest.raises(TooLarge):
+            propfind.parse(body(b"propfind", many))
 
 
 # PROPPATCH
@@ -136,7 +142,12 @@ def test_properties_are_capped() -> None:
 
     assert len(proppatch.parse(update(b"<x/>" * 1000))) == 1000
     assert proppatch.parse(update(b"<x>" + b"y" * 65_000 + b"</x>"))
-    for content in (b"<x/>" * 1001, b"<x>" + b"y" * 65_536 + b"</x>"):
+    inherited = b'<D:prop xmlns:n="%b">%b</D:prop>' % (b"n" * 60_000, b"<x/>" * 18)  # each tells the namespace again
+    for content in (
+        b"<x/>" * 1001,
+        b"<x>" + b"y" * 65_536 + b"</x>",
+        b"</D:prop></D:set><D:set>" + inherited + b"</D:set><D:set><D:prop>",
+    ):
         with pytest.raises(TooLarge):
             proppatch.parse(update(content))
 

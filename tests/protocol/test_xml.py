@@ -91,14 +91,23 @@ def test_other_doctypes_are_malformed(body: bytes) -> None:
     assert type(caught.value) is Malformed
 
 
+def four_texts(length: int) -> bytes:
+    """Return a body of that length, as long as no stretch of it may be."""
+    return b"<a>" + b"<b/>%b" % (b" " * ((length - 7) // 4 - 4)) * 4 + b" " * ((length - 7) % 4) + b"</a>"
+
+
 def test_caps_are_exact() -> None:
     assert xml.parse(b"<a>" + b"<b/>" * 9_999 + b"</a>") is not None
-    assert xml.parse(b"<a>" + b" " * (2**20 - 7) + b"</a>") is not None
+    assert xml.parse(b"<a>" + b"<b> </b>" * 9_999 + b"</a>") is not None
+    assert xml.parse(four_texts(2**20)) is not None
+    assert xml.parse(b"<a" + b"".join(b' b%d=""' % number for number in range(9_999)) + b"/>") is not None
     declared = b"".join(b' xmlns:n%d="u"' % number for number in range(100))
     assert xml.parse(b"<a%b/>" % declared) is not None
     for body in (
         b"<a>" + b"<b/>" * 10_000 + b"</a>",
-        b"<a>" + b" " * (2**20 - 6) + b"</a>",
+        four_texts(2**20 + 4),
+        b"<a>" + b" " * 2**18 + b"</a>",
+        b"<a" + b"".join(b' b%d=""' % number for number in range(10_000)) + b"/>",
         b'<a%b xmlns="one-more"/>' % declared,
     ):
         with pytest.raises(TooLarge):

@@ -1,0 +1,463 @@
+"""What is fuzzed: every parser of what a client sends, and what must hold of it for any bytes at all.
+
+A target takes bytes and returns. It raises when a parser ends in anything but a value or an error that has an answer
+of its own, or when a value does not survive being written and read again.
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import itertools
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from davstore.errors import DavstoreError
+from davstore.middleware.errors import is_failure
+from davstore.protocol import (
+    authorization,
+    dates,
+    digests,
+    headers,
+    hrefs,
+    if_header,
+    lockinfo,
+    mkcol,
+    multistatus,
+    names,
+    owncloud,
+    prefer,
+    propfind,
+    proppatch,
+    ranges,
+    reports,
+    sync_context,
+    sync_token,
+    xml,
+)
+from davstore.protocol.elements import empty, escape
+from davstore.server.bodies import ChunkedBody
+from tests.dav.client import HOME, Client
+
+HOST: Final = "dav.example"
+LENGTH: Final = 1_000
+"""Of the resource that ranges are asked of, in bytes."""
+YEAR_10000: Final = 253_402_300_800
+"""No date can tell it, and a leap second leads there."""
+
+
+class Target(NamedTuple):
+    """A parser, requests that it understands or nearly does, and words that make others of them."""
+
+    run: Callable[[bytes], None]
+    seeds: tuple[bytes, ...]
+    words: tuple[bytes, ...] = ()
+
+
+def text_of(data: bytes) -> str:
+    """Return header text as WSGI has it."""
+    return data.decode("latin-1")
+
+
+def request_target(data: bytes) -> None:
+    target = hrefs.parse_target(text_of(data))
+    names_only(target)
+    href = hrefs.render_href(target.segments, slash=target.slash)
+    assert hrefs.parse_target(href) == target._replace(query="")
+    assert escape(href) == href.encode("ascii")  # it goes into XML as it is
+
+
+def names_only(target: hrefs.Target) -> None:
+    """No segment leads anywhere but down."""
+    for name in target.segments:
+        assert name not in ("", ".", "..")
+        assert not {*map(chr, range(32)), "/", "\x7f"} & set(name)
+
+
+def destination(data: bytes) -> None:
+    target = hrefs.parse_destination(text_of(data), host=HOST)
+    names_only(target)
+    href = hrefs.render_href(target.segments, slash=target.slash)
+    assert hrefs.parse_destination(f"http://{HOST}{href}", host=HOST) == target._replace(query="")
+
+
+def host(data: bytes) -> None:
+    hrefs.parse_destination("http://dav.example/a", host=text_of(data))
+
+
+def if_lists(data: bytes) -> None:
+    lists = if_header.parse(text_of(data))
+    assert lists
+    for tag, conditions in lists:
+        assert tag != ""
+        assert conditions
+        assert all(one.token is None or one.etag is None for one in conditions)
+
+
+def byte_ranges(data: bytes) -> None:
+    found = ranges.parse_ranges(text_of(data), length=LENGTH)
+    if found is not None:
+        assert 0 < len(found) <= ranges.MAX_RANGES
+        places = sorted(found)
+        assert all(0 <= one.start < one.stop <= LENGTH for one in places)
+        assert all(one.stop < other.start for one, other in itertools.pairwise(places))
+
+
+def if_range(data: bytes) -> None:
+    assert ranges.range_applies(text_of(data), etag="x") == (data.strip(b" \t") == b'"x"')
+
+
+def credentials(data: bytes) -> None:
+    found = authorization.parse_authorization(text_of(data))
+    if isinstance(found, authorization.Basic):
+        assert ":" not in found.user
+        assert repr(found) == f"Basic(user={found.user!r})"  # no word of the password
+    else:
+        assert found.token.isascii()
+
+
+def preferences(data: bytes) -> None:
+    for name, value in prefer.parse_prefer(text_of(data)).applied():
+        assert "\n" not in name + value
+
+
+def digest(data: bytes) -> None:
+    found = digests.parse_digest(text_of(data))
+    if found is not None:
+        assert digests.parse_digest(digests.render_digest(found)) == found
+
+
+def wanted_digest(data: bytes) -> None:
+    assert digests.wants_digest(text_of(data)) in (True, False)
+
+
+def http_date(data: bytes) -> None:
+    seconds = dates.parse_http_date(text_of(data))
+    if seconds is not None and seconds < YEAR_10000:
+        assert dates.parse_http_date(dates.render_http_date(seconds)) == seconds
+
+
+def small_headers(data: bytes) -> None:
+    """Give one value to each of the headers that are a word or a number."""
+    value = text_of(data)
+    for parse in (
+        lambda text: headers.parse_depth(text, default=0),
+        headers.parse_overwrite,
+        headers.parse_content_length,
+        headers.parse_etags,
+        lockinfo.parse_timeout,
+        lockinfo.parse_lock_token,
+        owncloud.parse_mtime,
+        owncloud.parse_checksum,
+    ):
+        answered(lambda _, parse=parse: parse(value), b"")  # type: ignore[misc]
+
+
+def context_header(data: bytes) -> None:
+    found = sync_context.parse(text_of(data))
+    assert found.mode in ("automatic", "manual")
+
+
+def token(data: bytes) -> None:
+    text = text_of(data)
+    assert sync_token.render(sync_token.parse(text)) == text
+
+
+def property_names(found: tuple[str, ...]) -> None:
+    """Names go into answers as elements of their own."""
+    for name in found:
+        assert xml_of(empty(name)).tag == name
+
+
+def property_values(found: dict[str, bytes]) -> None:
+    for name, value in found.items():
+        assert xml_of(value).tag == name
+        assert len(value) <= 65_536
+
+
+def xml_of(element: bytes) -> Any:
+    """Return what a client finds of an element in an answer."""
+    answer = bytearray()
+    written = multistatus.Multistatus(answer.extend)
+    written.response(b"/", element)
+    written.close()
+    root: Any = xml.parse(bytes(answer))
+    (found,) = root.find(".//{DAV:}prop")
+    return found
+
+
+def propfind_body(data: bytes) -> None:
+    question = propfind.parse(data)
+    property_names(question.names + question.include)
+
+
+def proppatch_body(data: bytes) -> None:
+    changes = proppatch.parse(data)
+    assert changes
+    property_names(tuple(name for name, _ in changes))
+    property_values({name: value for name, value in changes if value is not None})
+
+
+def mkcol_body(data: bytes) -> None:
+    wanted = mkcol.parse(data)
+    if wanted is not None:
+        assert names.COLLECTION in wanted.types
+        property_values(wanted.properties)
+
+
+def lock_body(data: bytes) -> None:
+    wanted = lockinfo.parse(data)
+    if wanted is not None and wanted.owner is not None:
+        assert xml_of(wanted.owner).tag == names.OWNER
+
+
+def report_body(data: bytes) -> None:
+    query = reports.parse(data, 0)
+    property_names(query.names)
+    assert query.limit is None or query.limit > 0
+    answered(lambda _: sync_token.parse(query.token), b"")
+
+
+def chunked_body(data: bytes) -> None:
+    source = io.BytesIO(data)
+    read = ChunkedBody(source, lambda: None).read()
+    assert len(read) + 5 <= source.tell()  # the last chunk is five bytes or more, and was read
+
+
+@cache
+def application() -> Client:
+    """Return a store with a resource and a collection, served in this process."""
+    directory = tempfile.TemporaryDirectory(prefix="fuzz-")
+    client = Client(Path(directory.name))
+    atexit.register(directory.cleanup)
+    atexit.register(client.close)
+    client.put("a", "0123456789")
+    client.mkcol("c")
+    return client
+
+
+def whole_request(data: bytes) -> None:
+    """Read a request as lines: method and target, then headers, then after an empty line the body."""
+    head, _, body = data.partition(b"\n\n")
+    line, *fields = text_of(head).split("\n")
+    method, _, target = line.partition(" ")
+    given = dict(field.partition(": ")[::2] for field in fields)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": method or "GET",
+        "REQUEST_URI": target.replace("~", HOME, 1),
+        "SCRIPT_NAME": "",
+        "HTTP_HOST": HOST,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.url_scheme": "http",
+        "CONTENT_LENGTH": str(len(body)),
+    }
+    environ |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in given.items()}
+    environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
+    answer = application()._send(environ)
+    assert 200 <= answer.status < 500 or answer.status in (501, 502, 507)
+    for name, value in answer.headers.items():
+        assert "\n" not in name + value
+        assert "\r" not in name + value
+    if answer.headers.get("Content-Type", "").startswith("application/xml") and method not in ("GET", "HEAD"):
+        assert xml.parse(answer.body) is not None
+
+
+def answered(parse: Callable[[bytes], object], data: bytes) -> None:
+    """Run a parser; an error that has an answer of its own is a result."""
+    try:
+        parse(data)
+    except DavstoreError as error:
+        if is_failure(error):
+            raise
+
+
+TOKEN: Final = b"urn:davstore:sync:1.7.3.0123456789abcdef.-.42"
+XML_WORDS: Final = (
+    b"<D:prop>",
+    b"</D:prop>",
+    b"<D:prop/>",
+    b'xmlns:D="DAV:"',
+    b' xmlns="urn:x"',
+    b' xmlns=""',
+    b' xmlns:p="urn:p"',
+    b'<x xmlns="">',
+    b"<p:x/>",
+    b' xml:lang="de"',
+    b"<!DOCTYPE x>",
+    b"<!DOCTYPE x SYSTEM 'u'>",
+    b"<!ENTITY a 'b'>",
+    b"&a;",
+    b"&amp;",
+    b"&#0;",
+    b"&#xD800;",
+    b"&#13;",
+    b"<![CDATA[",
+    b"]]>",
+    b"<!--",
+    b"-->",
+    b"<?x ?>",
+    b'<?xml version="1.0" encoding="latin-1"?>',
+    b'<?xml version="1.1"?>',
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b"\0",
+)
+PROPFIND: Final = b'<D:propfind xmlns:D="DAV:">%b</D:propfind>'
+PROPPATCH: Final = b'<D:propertyupdate xmlns:D="DAV:">%b</D:propertyupdate>'
+MKCOL: Final = (
+    b'<D:mkcol xmlns:D="DAV:"><D:set><D:prop><D:resourcetype><D:collection/></D:resourcetype>%b'
+    b"</D:prop></D:set></D:mkcol>"
+)
+LOCKINFO: Final = (
+    b'<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype>'
+    b"%b</D:lockinfo>"
+)
+REPORT: Final = (
+    b'<D:sync-collection xmlns:D="DAV:"><D:sync-token>%b</D:sync-token><D:sync-level>1</D:sync-level>%b'
+    b"<D:prop><D:getetag/></D:prop></D:sync-collection>"
+)
+
+TARGETS: Final[dict[str, Target]] = {
+    "request_target": Target(
+        request_target,
+        (
+            b"/",
+            b"/a/b%20c/",
+            b"/%C3%A4?part=1.2",
+            b"http://h:80/a%2Fb",
+            b"/a%252Fb",
+            b"//a",
+            b"*",
+            b"/\xff",
+            b"/a/%2e%2E/b",
+            b"/./a",
+        ),
+        (b"%", b"%2e", b"%2F", b"%00", b"%ff", b"%ed%a0%80", b"..", b"//", b"#", b"?", b"https://[::1]:1/"),
+    ),
+    "destination": Target(
+        destination,
+        (b"/a/b", b"http://dav.example/a", b"https://dav.example:443/a", b"http://other/a", b"ftp://x/", b"a", b""),
+        (b"dav.example", b":80", b"@", b"[::1]", b"%2e%2e", b"http:", b"//", b"?", b"#"),
+    ),
+    "host": Target(host, (b"dav.example", b"DAV.EXAMPLE:80", b"[::1]:8080", b"x:", b""), (b":", b"[", b"]", b"%")),
+    "if_lists": Target(
+        if_lists,
+        (
+            b'(<urn:uuid:1> ["a"]) (Not <DAV:no-lock>)',
+            b'</a> (["x"] [W/"y"]) <http://dav.example/b> (Not ["z"])',
+            b"(<" + TOKEN + b">)",
+            b"()",
+        ),
+        (b"(", b")", b"<", b">", b"Not ", b"[", b"]", b'W/"', b'"', b"<u:x>", b'["e"]'),
+    ),
+    "byte_ranges": Target(
+        byte_ranges,
+        (b"bytes=0-1", b"bytes=-5, 10-, 3-7", b"bytes=999-", b"bytes=1000-", b"items=1", b"bytes=" + b"1-2," * 20),
+        (b"-", b",", b"bytes=", b"0", b"9" * 30, b"\xb2"),
+    ),
+    "if_range": Target(if_range, (b'"x"', b'W/"x"', b"Thu, 01 Jan 1970 00:00:00 GMT"), (b'"', b" ")),
+    "credentials": Target(
+        credentials,
+        (b"Basic bWU6c2VjcmV0", b"Bearer dvs_0123_abc", b"basic  Og==", b"Basic !", b"Digest username=x", b""),
+        (b"=", b" ", b"/w==", b"AAAA"),
+    ),
+    "preferences": Target(
+        preferences,
+        (b"return=minimal", b'depth-noroot, return="representation"; x=y', b",,;="),
+        (b",", b";", b"=", b'"', b"return", b"minimal", b"depth-noroot"),
+    ),
+    "digest": Target(
+        digest,
+        (b"sha-256=:" + b"A" * 43 + b"=:", b"md5=:AAAA:, sha-256=:x:", b"sha-256=::", b"sha-256"),
+        (b"sha-256=", b":", b",", b"=", b";q=1"),
+    ),
+    "wanted_digest": Target(wanted_digest, (b"sha-256=9", b"md5=1, sha-256", b"sha-256=0;x"), (b",", b"=", b";", b"9")),
+    "http_date": Target(
+        http_date,
+        (
+            b"Sun, 06 Nov 1994 08:49:37 GMT",
+            b"Sunday, 06-Nov-94 08:49:37 GMT",
+            b"Sun Nov  6 08:49:37 1994",
+            b"Mon, 29 Feb 2023 23:59:60 GMT",
+            b"Fri, 31 Dec 9999 23:59:60 GMT",
+            b"Mon, 01 Jan 0000 00:00:00 GMT",
+        ),
+        (b"0001", b"9999", b"0000", b"60", b"29 Feb", b"\xb2"),
+    ),
+    "small_headers": Target(
+        small_headers,
+        (
+            *(b"0", b"1", b"infinity", b"T", b"f", b"17", b"9" * 5_000, b"*", b'"a", W/"b",,"c"', b"Second-4100000000"),
+            *(b"Infinite, Second-9", b"<urn:uuid:1>", b"urn:uuid:1", b"1700000000.5", b"253402300800", b"SHA1:0aF"),
+        ),
+        (b'"', b",", b"W/", b"<", b">", b"Second-", b":", b".", b"-", b"9" * 20, b"\xb2", b"\xa0"),
+    ),
+    "context_header": Target(
+        context_header,
+        (b"mode=manual, bearer=wifi", b'mode=automatic;a=1, x="\\"", n=-1.5, b=?0', b"mode"),
+        (b",", b";", b"=", b'"', b"\\", b"?1", b"*", b"mode=manual", b"bearer="),
+    ),
+    "token": Target(
+        token,
+        (TOKEN, TOKEN + b".5.6.7.1", b"urn:davstore:sync:1.0.0.0000000000000000.ffffffffffffffff.0", b"urn:x"),
+        (b".", b"0", b"-", b"9" * 19, b"9223372036854775808"),
+    ),
+    "propfind_body": Target(
+        propfind_body,
+        (
+            PROPFIND % b'<D:prop><D:getetag/><x xmlns="urn:x"/><y/></D:prop>',
+            PROPFIND % b"<D:allprop/><D:include><D:acl/></D:include>",
+            PROPFIND % b"<D:propname/>",
+        ),
+        XML_WORDS,
+    ),
+    "proppatch_body": Target(
+        proppatch_body,
+        (
+            PROPPATCH % b'<D:set><D:prop><x xmlns="urn:x" xml:lang="en">v<y>&amp;</y></x></D:prop></D:set>',
+            PROPPATCH
+            % b'<D:remove><D:prop><p:x xmlns:p="urn:p"/></D:prop></D:remove><D:set><D:prop><y/></D:prop></D:set>',
+        ),
+        (*XML_WORDS, b"<D:set>", b"<D:remove>"),
+    ),
+    "mkcol_body": Target(mkcol_body, (MKCOL % b"", MKCOL % b"<D:displayname>n</D:displayname><x/>"), XML_WORDS),
+    "lock_body": Target(
+        lock_body,
+        (LOCKINFO % b"", LOCKINFO % b"<D:owner>me</D:owner>", LOCKINFO % b'<D:owner><x xmlns="urn:x"/></D:owner>', b""),
+        (*XML_WORDS, b"<D:shared/>"),
+    ),
+    "report_body": Target(
+        report_body,
+        (
+            REPORT % (TOKEN, b"<D:limit><D:nresults>10</D:nresults></D:limit>"),
+            REPORT % (b"", b'<C:context xmlns:C="urn:davstore:cpm"><C:mode>manual</C:mode></C:context>'),
+        ),
+        (*XML_WORDS, b"infinite", b"9" * 30),
+    ),
+    "chunked_body": Target(
+        chunked_body,
+        (b"5\r\nhello\r\n0\r\n\r\n", b"1;x=y\r\na\r\n0\r\nT: v\r\n\r\n", b"FFFFFFFF\r\n", b"-1\r\n"),
+        (b"\r\n", b"0", b";", b"\n", b"0x", b"_", b"+"),
+    ),
+    "whole_request": Target(
+        whole_request,
+        (
+            b"GET ~/a\nRange: bytes=1-2\nIf-None-Match: *",
+            b"PROPFIND ~/\nDepth: 1\nPrefer: return=minimal\n\n" + PROPFIND % b"<D:prop><D:getetag/><x/></D:prop>",
+            b'PUT ~/b\nIf: (["x"])\nX-OC-Mtime: 1\nContent-Type: a/b\n\nbody',
+            b"PROPPATCH ~/a\n\n" + PROPPATCH % b"<D:set><D:prop><x>v</x></D:prop></D:set>",
+            b"MKCOL ~/d\nContent-Type: text/xml\n\n" + MKCOL % b"<x/>",
+            b"COPY ~/a\nDestination: /dav/store/alice/e\nOverwrite: F\nDepth: 0",
+            b"MOVE ~/c\nDestination: http://dav.example/dav/store/alice/c2",
+            b"LOCK ~/a\nTimeout: Second-1\nDepth: 0\n\n" + LOCKINFO % b"<D:owner>me</D:owner>",
+            b"UNLOCK ~/a\nLock-Token: <urn:uuid:1>",
+            b"REPORT ~/\n\n" + REPORT % (TOKEN, b""),
+            b"DELETE ~/b\nIf: (Not <DAV:no-lock>)",
+            b"OPTIONS *",
+        ),
+        (b"\n", b": ", b"~/", b"Depth: infinity\n", b"If-Match: ", b"If: ", b"/dav/store/bob/", b"%2e%2e", *XML_WORDS),
+    ),
+}

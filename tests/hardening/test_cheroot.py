@@ -1,0 +1,113 @@
+"""The weaknesses C1 to C8 of cheroot, one test each, on a real server (C5 to C7: `test_slow_clients`)."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from tests.client.served import Server
+from tests.hardening.wire import PATIENCE_SECONDS, Wire, parse_answer
+
+CHUNKED = {"Transfer-Encoding": "chunked"}
+
+
+@pytest.mark.parametrize(("said", "sent"), [(1_000, 5), (10 * 10**9, 1_000_000), (70_000, 69_999), (1, 0)])
+def test_c1_a_body_cut_short_is_never_acknowledged(wire: Wire, said: int, sent: int) -> None:
+    for path, before in (("a", b"0123456789"), ("c1", None)):
+        refused = wire.send("PUT", path, {"Content-Length": str(said)}, body=b"x" * sent)
+        assert refused.status in (400, 507)  # the disk may be too small for what is announced
+        after = wire.send("GET", path)
+        assert (after.status, after.body) == ((200, before) if before else (404, b"Not Found\n"))
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        *(
+            b"-5\r\nhello\r\n0\r\n\r\n",
+            b"0x5\r\nhello\r\n0\r\n\r\n",
+            b"5_0\r\nhello\r\n0\r\n\r\n",
+            b" 5\r\nhello\r\n0\r\n\r\n",
+        ),
+        *(
+            b"+5\r\nhello\r\n0\r\n\r\n",
+            b"5\r\nhello\r\n",
+            b"5\r\nhello\r\n0\r\n",
+            b"5\r\nhel",
+            b"123456789\r\nhello",
+            b"5\nhello\n0\n\n",
+        ),
+        *(
+            b"5\r\nhelloXX0\r\n\r\n",
+            b"5\r\nhello\r\n-0\r\n\r\n",
+            b"5\r\nhello\r\n0\r\nno trailer",
+            b"5" + b" " * 9_000 + b"\r\nhello",
+        ),
+    ],
+)
+def test_c2_a_chunk_that_breaks_the_grammar_is_refused(wire: Wire, chunks: bytes) -> None:
+    refused = wire.send("PUT", "c2", CHUNKED, body=chunks)
+    assert (refused.status, refused.headers["Connection"]) == (400, "close")
+    assert wire.send("GET", "c2").status == 404
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [("Content-Length", "+5")],
+        [("Content-Length", "0_5")],
+        [("Content-Length", "-1")],
+        [("Content-Length", "5"), ("Content-Length", "50")],
+        [("Content-Length", "5"), ("Content-Length", "5")],
+        [("Content-Length", "5, 5")],
+        [("Content-Length", "5"), ("Transfer-Encoding", "chunked")],
+        [("Transfer-Encoding", "chunked"), ("Content-Length", "5")],
+        [("Transfer-Encoding", "chunked"), ("Transfer-Encoding", "identity")],
+        [("Transfer-Encoding", "xchunked")],
+        [("Content-Length ", "5")],
+        [("Host", "a"), ("Host", "b")],
+    ],
+)
+def test_c3_framing_that_can_be_read_in_two_ways_is_refused(wire: Wire, fields: list[tuple[str, str]]) -> None:
+    """What follows could be the second request of a smuggler: it is not read."""
+    request = wire.head("PUT", "c3", fields) + b"0\r\n\r\n" + wire.head("PUT", "smuggled") + wire.head("GET", "a")
+    refused = wire.exchange(request)
+    assert refused.status in (400, 501)
+    assert refused.headers["Connection"] == "close"
+    assert [wire.send("GET", path).status for path in ("c3", "smuggled")] == [404, 404]
+
+
+def test_c4_heads_and_bodies_have_caps(wire: Wire) -> None:
+    assert wire.send("GET", "x" * 100_000).status == 414
+    for fields in ([("X-Long", "x" * 100_000)], [(f"X-{number}", "x" * 10) for number in range(10_000)]):
+        assert wire.send("GET", "a", fields).status in (413, 431)
+    for method, path in (("PROPFIND", ""), ("PROPPATCH", "a"), ("REPORT", ""), ("LOCK", "a")):
+        for body in (b"<x>" + b"<y/>" * 400_000 + b"</x>", b"x" * 2_000_000):
+            assert wire.send(method, path, {"Content-Type": "text/xml"}, body=body).status == 413
+            chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+            assert wire.send(method, path, {"Content-Type": "text/xml", **CHUNKED}, body=chunks).status == 413
+    assert wire.send("PUT", "c4", {"Content-Length": "9" * 15}).status == 507
+    assert wire.send("GET", "c4").status == 404
+
+
+def test_c4_a_head_without_an_end_is_answered_before_it_ends(wire: Wire) -> None:
+    with socket.create_connection(wire.address, timeout=PATIENCE_SECONDS) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n" + (b"X: " + b"x" * 995 + b"\r\n") * 1_000)
+        assert connection.recv(12) in (b"HTTP/1.1 413", b"HTTP/1.1 431")
+
+
+def test_c8_what_fails_inside_is_an_answer_and_the_connection_lives_on(server: Server, wire: Wire) -> None:
+    """The blob of a resource is lost, which no handler expects: 500, and no word of why."""
+    assert wire.send("PUT", "lost", body=b"x" * 100_000).status == 201
+    (blob,) = (
+        file for file in (server._data / "blobs").rglob("*") if file.is_file() and file.stat().st_size == 100_000
+    )
+    blob.unlink()
+    with socket.create_connection(wire.address, timeout=PATIENCE_SECONDS) as connection:
+        connection.sendall(wire.head("GET", "lost"))
+        received = connection.recv(65_536)
+        failed = parse_answer(received, method="GET")
+        assert (failed.status, failed.body) == (500, b"Internal Server Error\n")
+        connection.sendall(wire.head("GET", "a"))
+        assert parse_answer(connection.recv(65_536), method="GET").body == b"0123456789"

@@ -1,0 +1,128 @@
+"""No request takes 32 MiB of memory, whatever it holds (RELIABILITY promise 6)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.client.served import Server
+from tests.dav.client import sync_body
+from tests.hardening.bad_requests import PROPFIND, PROPPATCH
+from tests.hardening.wire import Wire, forget_peak, memory_of, workers_of
+
+MOST_KIB = 32 * 1024
+MIB = 1 << 20
+XML = {"Content-Type": "application/xml"}
+LARGE_VALUE = f"<x>{'v' * 65_000}</x>"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm(wire: Wire) -> None:
+    """Let both workers load what they load once: that is no request's."""
+    for _ in range(30):
+        assert wire.send("PROPFIND", "", {**XML, "Depth": "1"}, body=PROPFIND).status == 207
+        assert wire.send("PUT", "b", body="0123456789").status in (201, 204)
+
+
+def named(count: int, length: int) -> str:
+    """Return so many elements with names of a length."""
+    return "".join(f"<{'p' * (length - 4)}{number:04}/>" for number in range(count))
+
+
+REQUESTS: dict[str, tuple[str, str, dict[str, str], bytes]] = {
+    "a PROPPATCH of 100 MB": ("PROPPATCH", "a", XML, b"x" * 100_000_000),
+    "8 MB of elements": ("PROPPATCH", "a", XML, b"<x>" + b"<b/>" * 2 * MIB + b"</x>"),
+    "1 MiB of elements": ("PROPPATCH", "a", XML, b"<x>" + b"<b/>" * (MIB // 4 - 2) + b"</x>"),
+    "elements in chunks": (
+        "PROPPATCH",
+        "a",
+        {**XML, "Transfer-Encoding": "chunked"},
+        (b"%x\r\n%b\r\n" % (40_000, b"<b/>" * 10_000)) * 200 + b"0\r\n\r\n",
+    ),
+    "attributes": ("PROPFIND", "a", XML, b"<x " + b" ".join(b'a%x=""' % number for number in range(105_000)) + b"/>"),
+    "attributes of many": (
+        "PROPFIND",
+        "a",
+        XML,
+        b"<x>" + b"".join(b"<y %b/>" % b" ".join(b'a%x=""' % n for n in range(20_000)) for _ in range(4)) + b"</x>",
+    ),
+    "one attribute": ("PROPFIND", "a", XML, b'<x a="%b"/>' % (b"y" * 1_000_000)),
+    "text of references": ("PROPFIND", "a", XML, b"<x>%b</x>" % (b"&#65;" * 200_000)),
+    "text in UTF-16": ("PROPFIND", "a", XML, ("<x>" + "<y/>\u4e00" * 90_000 + "</x>").encode("utf-16")),
+    "comments": ("PROPFIND", "a", XML, b"<x>%b</x>" % (b"<!---->" * 140_000)),
+    "instructions": ("PROPFIND", "a", XML, b"<x>%b</x>" % (b"<?x?>" * 200_000)),
+    "sections": ("PROPFIND", "a", XML, b"<x>%b</x>" % (b"<![CDATA[]]>" * 80_000)),
+    "a namespace for each of many properties": (
+        "PROPPATCH",
+        "a",
+        XML,
+        PROPPATCH.replace("xmlns:D", f'xmlns:n="{"n" * 60_000}" xmlns:D').format("<x/>" * 900).encode(),
+    ),
+    "many namespaces for each of many properties": (
+        "PROPPATCH",
+        "a",
+        XML,
+        PROPPATCH.replace("xmlns:D", " ".join(f'xmlns:n{n}="{"n" * 600}{n}"' for n in range(90)) + " xmlns:D")
+        .format(named(900, 8))
+        .encode(),
+    ),
+    "properties of a mebibyte": (
+        "PROPPATCH",
+        "a",
+        XML,
+        PROPPATCH.format("".join(LARGE_VALUE.replace("x>", f"x{number}>") for number in range(16))).encode(),
+    ),
+    "all properties": ("PROPFIND", "", {"Depth": "1"}, b""),
+    "a thousand names": (
+        "PROPFIND",
+        "",
+        {**XML, "Depth": "1"},
+        PROPFIND.replace("<D:getetag/>", named(1_000, 32)).encode(),
+    ),
+    "a report of a thousand names": ("REPORT", "", XML, sync_body(props=named(1_000, 32)).encode()),
+    "a million If lists": ("GET", "a", {"If": "(<u:x>)" * 1_000_000}, b""),
+    "as much If as may be": ("GET", "a", {"If": "(<u:x>)" * 1_170}, b""),
+    "a million entity tags": ("GET", "a", {"If-None-Match": '"a",' * 1_000_000}, b""),
+    "a thousand ranges": ("GET", "a", {"Range": "bytes=" + "0-1," * 1_000}, b""),
+    "a target of 8 MB": ("GET", "x" * 8_000_000, {}, b""),
+    "ten thousand fields": ("GET", "a", {f"X-{number}": "x" * 100 for number in range(10_000)}, b""),
+    "a field of 8 MB": ("GET", "a", {"X-Long": "x" * 8_000_000}, b""),
+    "a body of 64 MB": ("PUT", "large", {}, b"x" * 64_000_000),
+    "a body of 64 MB to who takes none": ("DELETE", "a", {}, b"x" * 64_000_000),
+    "the body of 64 MB": ("GET", "large", {}, b""),
+}
+
+
+def test_the_memory_of_a_request(server: Server, wire: Wire) -> None:
+    workers = workers_of(server)
+    assert len(workers) == 2
+    taken: dict[str, int] = {}
+    for name, (method, path, fields, body) in REQUESTS.items():
+        before = {worker: memory_of(worker, "VmRSS") for worker in workers}
+        for worker in workers:
+            forget_peak(worker)
+        answer = wire.send(method, path, fields, body=body)
+        assert 200 <= answer.status < 500, (name, answer.status)
+        taken[name] = max(memory_of(worker, "VmHWM") - before[worker] for worker in workers)
+    assert {name: kib for name, kib in taken.items() if kib >= MOST_KIB} == {}
+
+
+def test_many_properties_on_many_resources_are_not_told_at_once(server: Server, wire: Wire) -> None:
+    """What one answer cannot hold is refused before it is read; each of it can be asked for."""
+    one, other = workers_of(server)
+    assert wire.send("MKCOL", "many").status == 201
+    for number in range(20):
+        assert wire.send("PUT", f"many/{number}", body="x").status == 201
+        values = "".join(LARGE_VALUE.replace("x>", f"x{value}>") for value in range(15))
+        assert wire.send("PROPPATCH", f"many/{number}", XML, body=PROPPATCH.format(values)).status == 207
+    for method, path, fields in (
+        ("PROPFIND", "many/", {"Depth": "1"}),
+        ("PROPFIND", "", {"Depth": "infinity"}),
+        ("COPY", "many/", {"Destination": f"{wire.store}copy/"}),
+    ):
+        before = {worker: memory_of(worker, "VmRSS") for worker in (one, other)}
+        for worker in (one, other):
+            forget_peak(worker)
+        assert wire.send(method, path, fields).status == {"PROPFIND": 507, "COPY": 201}[method]
+        assert all(memory_of(worker, "VmHWM") - before[worker] < MOST_KIB for worker in (one, other)), method
+    alone = wire.send("PROPFIND", "copy/7", {"Depth": "0"})
+    assert (alone.status, alone.body.count(b"<x")) == (207, 15)

@@ -28,8 +28,8 @@ LINGER_SECONDS: Final = 2.0
 overtake the answer."""
 GRACE_SECONDS: Final = 1.0
 """An honest client sends its request in this time. One that owes it for longer may be cut for the sake of others."""
-QUEUE_SECONDS: Final = 20.0
-"""How long a large upload waits until another ends."""
+QUEUE_SECONDS: Final = 10.0
+"""How long a large upload waits for its turn; with a window of pace it is what a slow one can take at most."""
 RETRY_AFTER_SECONDS: Final = 5
 
 
@@ -41,7 +41,7 @@ class Phase(enum.Enum):
     HEAD = enum.auto()
     """The first request, or a part of one, is owed."""
     BODY = enum.auto()
-    """A small body is not complete."""
+    """A small body is not complete, or a large one has hardly begun."""
     QUEUED = enum.auto()
     """A large body waits for a thread."""
     ANSWER = enum.auto()
@@ -105,7 +105,7 @@ class Connection:
             return None
         if self._head is None:
             return self._lack_head()
-        if not self._is_complete(self._head):
+        if not self._has_begun(self._head):
             return self._enter(Phase.BODY, Wait.INPUT)
         if self._is_long(self._head) and not self.holds_turn and not self.server.take_turn(self):
             return self._enter(Phase.QUEUED, Wait.TURN)
@@ -138,8 +138,11 @@ class Connection:
         """Tell whether the body has to be waited for while it is read."""
         return head.chunked or head.length_bytes > HELD_BYTES or (head.expects_100 and head.length_bytes > 0)
 
-    def _is_complete(self, head: Head) -> bool:
-        return self._is_long(head) or self.wire.ended or len(self.wire.held) >= head.length_bytes
+    def _has_begun(self, head: Head) -> bool:
+        """Tell whether enough of the body is here: all of a small one, a good part of one that will take a thread."""
+        if head.chunked or head.expects_100 or self.wire.ended:
+            return True
+        return len(self.wire.held) >= min(head.length_bytes, HELD_BYTES)
 
     def _send(self) -> Wait:
         assert self._parts is not None  # noqa: S101  # _begin made them

@@ -16,6 +16,8 @@ PATIENCE_SECONDS = 10
 LARGE_BYTES = 32 << 20
 LAST = b"GET /last HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 UPLOAD = b"PUT /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n"
+BEGUN = UPLOAD + b"x" * 70_000
+"""As much as it takes to be given a thread."""
 
 
 class Application:
@@ -200,13 +202,13 @@ def test_clients_that_do_not_take_their_answers_take_no_thread(build):
 
 def test_half_of_the_threads_are_left_when_uploads_stall_and_the_next_upload_gets_its_turn(build):
     house = build()
-    first, second = house.connect(UPLOAD), house.connect(UPLOAD)
+    first, second = house.connect(BEGUN), house.connect(BEGUN)
     assert statuses(house.ask()) == [200]
     assert statuses(
         house.ask(b"PUT /small HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx")
     ) == [200]
     for client in (first, second):
-        client.sendall(b"x" * 100_000)
+        client.sendall(b"x" * 30_000)
         assert b"/a 100000 " in rest(client)
 
 
@@ -214,7 +216,7 @@ def test_an_upload_whose_turn_does_not_come_is_told_to_come_again(build, monkeyp
     house = build()
     monkeypatch.setattr("davstore.server.connection.QUEUE_SECONDS", 0.5)
     assert QUEUE_SECONDS <= 30
-    slow, waiting = house.connect(UPLOAD), house.connect(UPLOAD)
+    slow, waiting = house.connect(BEGUN), house.connect(BEGUN)
     until(lambda: any(_said(client) for client in (slow, waiting)))
     refused = next(client for client in (slow, waiting) if _said(client))
     answer = rest(refused)
@@ -355,7 +357,7 @@ def test_stopping_lets_requests_finish_and_breaks_what_stalls(build):
     idle = house.connect(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
     assert b"/a 0 h /a" in idle.recv(1000)
     working = house.connect(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
-    stalled = house.connect(UPLOAD + b"x")
+    stalled = house.connect(BEGUN)
     until(lambda: len(house.server._open) == 3 and len(house.server._waiting) == 1)
     stopping = threading.Thread(target=house.server.stop)
     stopping.start()

@@ -18,9 +18,9 @@ from davstore.settings import load_settings
 from davstore.store.checking import check, list_unfinished
 from davstore.wiring import open_house
 from tests.client.served import PATIENCE_SECONDS, Server
-from tests.faults.conftest import Serve
-from tests.faults.wire import Answer, Client, Lost, Tree
-from tests.faults.writer import PENDULUM, Disagreement, Writer, difference
+from tests.torture.conftest import Serve
+from tests.torture.wire import Answer, Client, Lost, Tree
+from tests.torture.writer import PENDULUM, Disagreement, Writer, difference
 
 WRITERS = 4
 

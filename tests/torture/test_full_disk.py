@@ -26,7 +26,7 @@ from davstore.store.checking import check
 from davstore.wiring import open_house
 from tests.client.served import Server
 from tests.contract.conftest import drop_database
-from tests.faults.wire import Client, Entry, Tree, digest
+from tests.torture.wire import Client, Entry, Tree, digest
 
 pytestmark = pytest.mark.torture
 

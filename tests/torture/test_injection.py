@@ -17,8 +17,8 @@ from davstore.settings import load_settings
 from davstore.store.checking import check
 from davstore.wiring import open_house
 from tests.client.served import PATIENCE_SECONDS, Server
-from tests.faults.strace import traced
-from tests.faults.wire import Answer, Client, Lost, Tree
+from tests.torture.strace import traced
+from tests.torture.wire import Answer, Client, Lost, Tree
 
 SMALL, LARGE = b"small ", b"large " * 1000
 CALLS = ("pwrite64", "write", "fsync", "fdatasync", "rename", "unlink", "ftruncate", "mkdir")

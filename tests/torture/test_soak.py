@@ -20,8 +20,8 @@ from davstore.metadata.unit import Unit
 from davstore.settings import load_settings
 from davstore.wiring import open_house
 from tests.client.served import Server
-from tests.faults.wire import Client, Lost, digest
-from tests.faults.writer import LOCKINFO
+from tests.torture.wire import Client, Lost, digest
+from tests.torture.writer import LOCKINFO
 
 CLIENTS = 6
 MEGABYTE = 1 << 20

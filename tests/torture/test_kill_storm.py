@@ -18,9 +18,9 @@ from davstore.settings import load_settings
 from davstore.store.checking import check, list_unfinished
 from davstore.wiring import open_house
 from tests.client.served import PATIENCE_SECONDS, Server
-from tests.faults.conftest import Serve
-from tests.faults.wire import Answer, Client, Lost, Tree
-from tests.faults.writer import PENDULUM, Disagreement, Writer, difference
+from tests.torture.conftest import Serve
+from tests.torture.wire import Answer, Client, Lost, Tree
+from tests.torture.writer import PENDULUM, Disagreement, Writer, difference
 
 WRITERS = 4
 
@@ -100,13 +100,20 @@ class Storm:
         threads = [threading.Thread(target=self._repeat, args=(work, ended)) for work in works]
         for thread in threads:
             thread.start()
-        time.sleep(0.05 + self.random.random() * 0.3)
+        wanted = self.acknowledged + WRITERS
+        until(lambda: self.failures or self.acknowledged >= wanted)
+        time.sleep(self.random.random() * 0.2)
         strike()
         ended.set()
         for thread in threads:
             thread.join()
         if self.failures:
             raise self.failures[0]
+
+    @property
+    def acknowledged(self) -> int:
+        """How many requests were answered with success so far."""
+        return sum(writer.acknowledged for writer in self.writers)
 
     def _repeat(self, work: Callable[[], None], ended: threading.Event) -> None:
         try:
@@ -197,10 +204,10 @@ class Storm:
 
 
 @pytest.fixture
-def storm(serve_database: Serve, tmp_path: Path, database_url: str, settled: Callable[[], bool]) -> Iterator[Storm]:
+def storm(serve: Serve, tmp_path: Path, database_url: str, settled: Callable[[], bool]) -> Iterator[Storm]:
     """Yield a storm; SEED names another than usual."""
     data = tmp_path / "data"
-    found = Storm(serve_database(data), data, int(os.environ.get("SEED", "1")), settled, database_url)
+    found = Storm(serve(data), data, int(os.environ.get("SEED", "1")), settled, database_url)
     yield found
     found.hang_up()
 
@@ -210,11 +217,9 @@ def survive(storm: Storm, strikes: list[str]) -> None:
         storm.rage(getattr(storm, strike))
         storm.judge(states=3)
     storm.end()
-    done = sum(writer.acknowledged for writer in storm.writers)
-    print(f"{len(strikes)} strikes, {done} acknowledged, {len(storm.witness.states)} tokens replayed")
+    print(f"{len(strikes)} strikes, {storm.acknowledged} acknowledged, {len(storm.witness.states)} tokens replayed")
     if storm.restarts:
         print(f"restarts: {len(storm.restarts)}, longest {max(storm.restarts):.2f} s")
-    assert done > 2 * len(strikes)
 
 
 def test_nothing_is_lost_in_a_few_kills(storm: Storm) -> None:

@@ -17,7 +17,7 @@ from davstore.settings import load_settings
 from davstore.store.checking import check, list_unfinished
 from davstore.wiring import open_house
 from tests.client.served import PATIENCE_SECONDS, Server
-from tests.faults.wire import Client
+from tests.torture.wire import Client
 
 SIZES = {"inline": 1_000, "blob": 100_000}
 OLD = b"old"

@@ -9,7 +9,7 @@ import dataclasses
 import random
 from dataclasses import dataclass, field
 
-from tests.faults.wire import Client, Entry, Tree, digest
+from tests.torture.wire import Client, Entry, Tree, digest
 
 LOCKINFO = (
     b'<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope>'

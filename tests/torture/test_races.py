@@ -11,9 +11,9 @@ from typing import NamedTuple
 import pytest
 
 from tests.client.served import PATIENCE_SECONDS, Server
-from tests.faults.conftest import Serve
-from tests.faults.wire import Answer, Client, workers_that_served
-from tests.faults.writer import LOCKINFO
+from tests.torture.conftest import Serve
+from tests.torture.wire import Answer, Client, workers_that_served
+from tests.torture.writer import LOCKINFO
 
 CLIENTS = 16
 """Enough that the kernel gives each of two workers some of the connections."""
@@ -50,9 +50,9 @@ class Crowd:
 
 
 @pytest.fixture
-def crowd(serve_database: Serve) -> Iterator[Crowd]:
+def crowd(serve: Serve) -> Iterator[Crowd]:
     """Yield clients of a server of two workers."""
-    found = Crowd(serve_database())
+    found = Crowd(serve())
     yield found
     found.close()
 

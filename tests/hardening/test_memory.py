@@ -126,3 +126,5 @@ def test_many_properties_on_many_resources_are_not_told_at_once(server: Server, 
         assert all(memory_of(worker, "VmHWM") - before[worker] < MOST_KIB for worker in (one, other)), method
     alone = wire.send("PROPFIND", "copy/7", {"Depth": "0"})
     assert (alone.status, alone.body.count(b"<x")) == (207, 15)
+    for path in ("many/", "copy/"):
+        assert wire.send("DELETE", path).status == 204

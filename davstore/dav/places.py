@@ -75,7 +75,9 @@ def locate_destination(value: str | None, principal: Principal, *, host: str | N
         raise Malformed("no Destination")
     target = parse_destination(value, host=host)
     path = to_path(target)
-    if path is None or path.store != principal.user.name or target.query:
+    if target.query:
+        raise Malformed("a Destination with a query")
+    if path is None or path.store != principal.user.name:
         raise ForeignDestination("not in this store")
     return path
 

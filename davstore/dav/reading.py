@@ -88,7 +88,7 @@ def answer_propfind(request: Request) -> Iterable[bytes]:
     depth = parse_depth(request.header("DEPTH"), default=None)
     question = propfind.parse(read_xml(request.environ))
     place = request.place
-    prefer = parse_prefer(request.header("PREFER"))
+    prefer = parse_prefer(request.header("PREFER"))._replace(representation=False)
     if depth == 0:
         prefer = prefer._replace(noroot=False)  # nothing would be left
     headers = prefer.applied()

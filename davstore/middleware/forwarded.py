@@ -42,6 +42,8 @@ def believe(environ: WSGIEnvironment, proxies: Networks) -> None:
         Malformed: a trusted proxy says what cannot be read.
     """
     environ[PREFIX] = ()
+    if not proxies.networks:
+        return
     address = find_address(environ.get("REMOTE_ADDR", ""))
     if not proxies.holds(address):
         return

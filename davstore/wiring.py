@@ -128,17 +128,18 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
         delay_seconds=settings.auth.delay_seconds,
     )
     policy = open_policy(settings)
-    backend = Backend(database, LocalBlobs(directory / "blobs"), _limits(settings))
+    drops_litter = settings.storage.finder_litter == "drop"
+    backend = Backend(database, LocalBlobs(directory / "blobs"), _limits(settings), drops_litter)
     dav = SyncGate(build_dav(backend), Gate(policy.rules, throttle, database))
-    authenticator = Authenticator(database, throttle, Passwords(), key=key)
-    inner = Authentication(dav, authenticator, proxies=settings.auth.proxies)
+    inner = Authentication(dav, Authenticator(database, throttle, Passwords(), key=key))
 
     def check() -> None:
         if not directory.is_dir():
             raise Unavailable(f"no directory {directory}")
         database.read(lambda _unit: None)
 
-    return AccessLog(Boundary(Health(WellKnown(inner), check), realm=settings.auth.realm))
+    health = Health(WellKnown(inner), check)
+    return AccessLog(Boundary(health, realm=settings.auth.realm, proxies=settings.server.proxies))
 
 
 def _limits(settings: Settings) -> Limits:

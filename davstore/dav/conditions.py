@@ -11,8 +11,16 @@ from davstore.protocol import if_header
 from davstore.protocol.dates import parse_http_date
 from davstore.protocol.headers import parse_etags
 from davstore.protocol.hrefs import parse_destination
+from davstore.protocol.lockinfo import parse_lock_token
 
-_HEADERS = ("HTTP_IF", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE")
+_HEADERS = (
+    "HTTP_IF",
+    "HTTP_IF_MATCH",
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_UNMODIFIED_SINCE",
+    "HTTP_LOCK_TOKEN",
+)
 
 
 def read_conditions(request: Request) -> Preconditions:
@@ -39,18 +47,20 @@ def read_if(request: Request) -> Preconditions:
 
 def _read_if(request: Request) -> tuple[IfList, ...] | None:
     value = request.header("IF")
+    if value is None and request.environ["REQUEST_METHOD"] == "PUT" and request.header("LOCK_TOKEN") is not None:
+        # So Word 2016 submits the token of its lock; it is a token, no condition.
+        value = f"(<{parse_lock_token(request.header('LOCK_TOKEN'))}>) (Not <DAV:no-lock>)"
     if value is None:
         return None
     here = request.place if isinstance(request.place, Path) else None
     return tuple(
-        IfList(here if tag is None else _tagged(tag, request.host), conditions)
-        for tag, conditions in if_header.parse(value)
+        IfList(here if tag is None else _tagged(tag, request), conditions) for tag, conditions in if_header.parse(value)
     )
 
 
-def _tagged(tag: str, host: str | None) -> Path | None:
+def _tagged(tag: str, request: Request) -> Path | None:
     """Return the place in a store that a resource tag names; None when it is elsewhere or nowhere."""
     try:
-        return places.to_path(parse_destination(tag, host=host))
+        return places.to_path(parse_destination(tag, host=request.host, prefix=request.prefix))
     except (ForeignDestination, Malformed):
         return None

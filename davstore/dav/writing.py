@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from davstore.dav import places
-from davstore.dav.answers import send, send_multistatus, validators
+from davstore.dav.answers import Headers, send, send_multistatus, validators
 from davstore.dav.conditions import read_conditions
-from davstore.dav.content import content_type_of
+from davstore.dav.content import content_type_of, send_representation
+from davstore.dav.patches import sort_changes
 from davstore.dav.plan import Hrefs
 from davstore.dav.promises import read_promises
-from davstore.dav.properties import PROTECTED
 from davstore.dav.request import Request
 from davstore.errors import (
     DavstoreError,
@@ -19,12 +18,14 @@ from davstore.errors import (
     InvalidResourceType,
     Malformed,
     MethodNotAllowed,
+    NotFound,
+    PreconditionFailed,
+    PropertiesOverQuota,
     PropertiesRefused,
-    ProtectedProperty,
     QuotaExceeded,
     UnsupportedMediaType,
 )
-from davstore.middleware.errors import group_by_row
+from davstore.middleware.errors import find_row, group_by_row
 from davstore.middleware.xml_body import content_length, read_xml
 from davstore.model.paths import Path
 from davstore.policy.preconditions import SECOND_US
@@ -48,19 +49,21 @@ def answer_put(request: Request) -> Iterable[bytes]:
         raise Malformed("PUT of a part (RFC 9110 §14.4)")
     if request.header("CONTENT_ENCODING") not in (None, "identity"):
         raise UnsupportedMediaType("a content coding")
-    modified = owncloud.parse_mtime(request.header("X_OC_MTIME"))
     content = NewContent(
         request.environ["wsgi.input"],
         content_length(request.environ),
         content_type_of(request, path.name),
         read_promises(request),
-        None if modified is None else modified * SECOND_US,
+        _modified_us(request),
     )
-    written = writing.put(request.context, path, content, read_conditions(request))
-    headers = validators(written.resource)
-    if modified is not None:
-        headers.append(("X-OC-Mtime", "accepted"))
-    return send(request.environ, _made(created=written.created), headers=headers)
+    try:
+        written = writing.put(request.context, path, content, read_conditions(request))
+    except PreconditionFailed as error:  # what is there instead spares who asks a GET (RFC 8144 §3.2)
+        answer = _represent(request, path, find_row(error).status, [])
+        if answer is None:
+            raise
+        return answer
+    return _answer_made(request, path, created=written.created, validated=validators(written.resource))
 
 
 def answer_delete(request: Request) -> Iterable[bytes]:
@@ -80,31 +83,41 @@ def answer_mkcol(request: Request) -> Iterable[bytes]:
     if wanted is not None and wanted.types != {names.COLLECTION}:
         raise InvalidResourceType("a type of collection that is not made here")
     properties = {} if wanted is None else wanted.properties
+    patch = sort_changes(properties.items())
     try:
         writing.make_collection(
             request.context,
             path,
             read_conditions(request),
-            elements={name: element for name, element in properties.items() if name not in PROTECTED},
-            refused=_refused(properties),
+            elements={name: element for name, element in patch.dead if element is not None},
+            refused=patch.refused,
+            live=patch.live,
         )
     except PropertiesRefused as error:
         raise PropertiesRefused(_with_dependent(properties, error)) from error
-    return send(request.environ, HTTPStatus.CREATED)
+    except QuotaExceeded as error:  # by the properties: a collection itself takes none of it
+        raise PropertiesOverQuota(dict.fromkeys(properties, error)) from error
+    prefer = Prefer(minimal=wanted is not None and parse_prefer(request.header("PREFER")).minimal)
+    return send(request.environ, HTTPStatus.CREATED, headers=prefer.applied())
 
 
 def answer_proppatch(request: Request) -> Iterable[bytes]:
-    """Set and remove dead properties, all or none; the answer is 207 also when none was (RFC 4918 §9.2).
+    """Set and remove properties, all or none; the answer is 207 also when none was (RFC 4918 §9.2).
 
     It has no Depth, and those who send one mean the resource. A minimal answer says that all went well (RFC 8144 §2.2).
     """
     prefer = Prefer(minimal=parse_prefer(request.header("PREFER")).minimal)
     changes = proppatch.parse(read_xml(request.environ))
     changed = dict.fromkeys(name for name, _ in changes)
-    possible = [change for change in changes if change[0] not in PROTECTED]
+    patch = sort_changes(changes)
     try:
         resource = writing.patch_properties(
-            request.context, request.path, possible, read_conditions(request), refused=_refused(changed)
+            request.context,
+            request.path,
+            patch.dead,
+            read_conditions(request),
+            refused=patch.refused,
+            live=patch.live,
         )
     except (PropertiesRefused, QuotaExceeded) as error:
         resource = reading.describe(request.context, request.path, depth=0).top  # for its href
@@ -116,7 +129,7 @@ def answer_proppatch(request: Request) -> Iterable[bytes]:
         if prefer.minimal:
             return send(request.environ, HTTPStatus.OK, headers=prefer.applied())
         groups = [PropStat(HTTPStatus.OK, b"".join(map(empty, changed)))]
-    href = Hrefs(places.store_root(request.principal)).of(resource)
+    href = Hrefs(request.root).of(resource)
     return send_multistatus(request.environ, lambda answer: answer.propstats(href, groups), headers=prefer.applied())
 
 
@@ -126,33 +139,63 @@ def answer_copy(request: Request) -> Iterable[bytes]:
     depth = parse_depth(request.header("DEPTH"), default=None)
     if depth == 1:
         raise Malformed("COPY with Depth 1")
+    destination = request.destination
     created = moving.copy(
         request.context,
         request.path,
-        _destination(request),
+        destination,
         read_conditions(request),
         overwrite=parse_overwrite(request.header("OVERWRITE")),
         recursive=depth is None,
+        modified_us=_modified_us(request),
     )
-    return send(request.environ, _made(created=created))
+    return _answer_made(request, destination, created=created)
 
 
 def answer_move(request: Request) -> Iterable[bytes]:
     """Give a resource, with all beneath it, another URL (RFC 4918 §9.9)."""
     request.refuse_body()
     _require_infinity(request)
+    destination = request.destination
     created = moving.move(
         request.context,
         request.path,
-        _destination(request),
+        destination,
         read_conditions(request),
         overwrite=parse_overwrite(request.header("OVERWRITE")),
+        modified_us=_modified_us(request),
     )
-    return send(request.environ, _made(created=created))
+    return _answer_made(request, destination, created=created)
 
 
-def _made(*, created: bool) -> HTTPStatus:
-    return HTTPStatus.CREATED if created else HTTPStatus.NO_CONTENT
+def _modified_us(request: Request) -> int | None:
+    """Return when what is written was modified, if the client says it."""
+    seconds = owncloud.parse_mtime(request.header("X_OC_MTIME"))
+    return None if seconds is None else seconds * SECOND_US
+
+
+def _answer_made(request: Request, path: Path, *, created: bool, validated: Headers | None = None) -> Iterable[bytes]:
+    """Tell that something is at a place now; with what it is, if the client would like that (RFC 8144 §3.1)."""
+    headers = [] if request.header("X_OC_MTIME") is None else [("X-OC-Mtime", "accepted")]
+    answer = _represent(request, path, HTTPStatus.CREATED if created else HTTPStatus.OK, headers)
+    if answer is not None:
+        return answer
+    status = HTTPStatus.CREATED if created else HTTPStatus.NO_CONTENT
+    return send(request.environ, status, headers=[*(validated or ()), *headers])
+
+
+def _represent(request: Request, path: Path, status: HTTPStatus, headers: Headers) -> Iterable[bytes] | None:
+    """Return the answer that holds what is at a place; None if nobody would like it, or nothing there has a body."""
+    prefer = Prefer(representation=parse_prefer(request.header("PREFER")).representation)
+    if not prefer.representation:
+        return None
+    try:
+        content = reading.open_resource(request.context, path)
+    except NotFound:
+        return None
+    if content.body is None:
+        return None
+    return send_representation(request, status, content.resource, content.body, [*headers, *prefer.applied()])
 
 
 def _require_infinity(request: Request) -> None:
@@ -161,16 +204,8 @@ def _require_infinity(request: Request) -> None:
         raise Malformed("a Depth other than infinity")
 
 
-def _destination(request: Request) -> Path:
-    return places.locate_destination(request.header("DESTINATION"), request.principal, host=request.host)
-
-
 def _is_xml(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() in _XML_TYPES
-
-
-def _refused(changed: Iterable[str]) -> dict[str, DavstoreError]:
-    return {name: ProtectedProperty(name) for name in changed if name in PROTECTED}
 
 
 def _with_dependent(changed: Iterable[str], error: PropertiesRefused) -> dict[str, DavstoreError]:

@@ -41,6 +41,7 @@ def build_server(settings: Settings, listener: socket.socket, *, key: bytes | No
         listener.getsockname()[:2],
         wiring.build_application(settings, key=key),
         listener=listener,
+        is_proxy=limits.proxies.holds,
         numthreads=limits.threads,
         timeout=limits.idle_timeout_seconds,
         shutdown_timeout=limits.shutdown_timeout_seconds,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from davstore.dav.patches import SETTABLE
 from davstore.dav.places import Kind
 from davstore.dav.properties import LIVE_OF, PROTECTED
 from davstore.protocol.owncloud import CHECKSUMS
@@ -142,6 +143,23 @@ def test_who_and_where(dav: Client) -> None:
     assert found[f"{D}current-user-principal"].findtext(f"{D}href") == "/dav/principals/devices/alice/phone/"
 
 
+def test_rfc4331_3_quota_is_told_to_who_asks(tmp_path: Path) -> None:
+    """Checklist E.5 101: on collections, in propname, not in allprop, and of all that lies beneath."""
+    dav = Client(tmp_path, quota_bytes=1000)
+    names = {f"{D}quota-used-bytes", f"{D}quota-available-bytes"}
+    dav.mkcol("c", "c/d")
+    dav.put("c/d/a", b"x" * 300)
+    for path in ("", "c/", "c/d/"):
+        told = dav.find(path, *names)
+        assert told.text(f"{HOME}/{path}", f"{D}quota-used-bytes") == "300"
+        assert told.text(f"{HOME}/{path}", f"{D}quota-available-bytes") == "700"
+        propname = dav("PROPFIND", path, '<propfind xmlns="DAV:"><propname/></propfind>', Depth="0")
+        assert names <= set(propname.props(f"{HOME}/{path}"))
+        assert names.isdisjoint(dav("PROPFIND", path, Depth="0").props(f"{HOME}/{path}"))
+    assert set(dav.find("c/d/a", *names).props(f"{HOME}/c/d/a", 404)) == names
+    dav.close()
+
+
 def test_principals(dav: Client) -> None:
     dav.principal = PHONE
     for href, name in (("/dav/principals/users/alice/", "alice"), ("/dav/principals/devices/alice/phone/", "phone")):
@@ -200,7 +218,7 @@ def test_set_and_remove_in_document_order(dav: Client) -> None:
     assert dav.patch("a", removing("<x:never/>")).props(f"{HOME}/a") != {}
 
 
-@pytest.mark.parametrize("name", sorted(PROTECTED))
+@pytest.mark.parametrize("name", sorted(PROTECTED - SETTABLE))
 def test_protected_properties_fail_with_all_others(dav: Client, name: str) -> None:
     dav.put("a")
     namespace, _, local = name[1:].partition("}")
@@ -212,6 +230,32 @@ def test_protected_properties_fail_with_all_others(dav: Client, name: str) -> No
         assert set(answer.props(f"{HOME}/a", 424)) == {"{urn:x}p"}
         assert answer.xml.find(f".//{D}error/{D}cannot-modify-protected-property") is not None
     assert set(dav.find("a", "{urn:x}p").props(f"{HOME}/a", 404)) == {"{urn:x}p"}
+
+
+@pytest.mark.parametrize("name", ["add-member", "acl", "source", "ishidden", "x"])
+def test_rfc4918_15_names_of_dav_are_for_rfcs_to_come(dav: Client, name: str) -> None:
+    dav.put("a")
+    answer = dav.patch("a", setting(f"<x:p>1</x:p><D:{name}>x</D:{name}>"))
+    assert set(answer.props(f"{HOME}/a", 403)) == {D + name}
+    assert answer.xml.find(f".//{D}error/{D}cannot-modify-protected-property") is not None
+    assert D + name in dav.find("a", D + name).props(f"{HOME}/a", 404)
+    assert D + name in dav.patch("a", removing(f"<D:{name}/>")).props(f"{HOME}/a")  # it is not there: no error
+
+
+def test_rfc4918_15_2_15_3_what_dav_gives_to_clients(dav: Client) -> None:
+    dav.put("a")
+    for name in ("displayname", "getcontentlanguage"):
+        assert D + name in dav.patch("a", setting(f"<D:{name}>de</D:{name}>")).props(f"{HOME}/a")
+        assert dav.find("a", D + name).text(f"{HOME}/a", D + name) == "de"
+        assert D + name in dav.patch("a", removing(f"<D:{name}/>")).props(f"{HOME}/a")
+
+
+@pytest.mark.parametrize("namespace", ["u:ü", "a b", "u:%"])
+def test_a_namespace_is_a_uri(dav: Client, namespace: str) -> None:
+    """XML 1.0 knows no IRIs here (Namespaces in XML §2), and a listing with one could not be read by everybody."""
+    dav.put("a")
+    assert dav.patch("a", setting(f'<y:p xmlns:y="{namespace}">1</y:p>')).status == 400
+    assert "{u:%C3%BC}p" in dav.patch("a", setting('<y:p xmlns:y="u:%C3%BC"/>')).props(f"{HOME}/a")
 
 
 def test_a_refused_change_names_the_collection_as_ever(dav: Client) -> None:

@@ -28,6 +28,7 @@ from davstore.store.authenticating import Authenticator
 from davstore.store.context import Limits
 from davstore.store.hashing import Passwords
 from davstore.store.sweeping import sweep_blobs, sweep_history
+from davstore.web.app import Pages
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -126,8 +127,9 @@ def build_application(settings: Settings) -> WSGIApplication:
     )
     policy = open_policy(settings)
     backend = Backend(database, LocalBlobs(directory / "blobs"), _limits(settings))
-    dav = SyncGate(build_dav(backend), Gate(policy.rules, throttle, database))
-    inner = Authentication(dav, Authenticator(database, throttle, Passwords()), proxies=settings.auth.proxies)
+    faces = Pages(build_dav(backend), backend.context)
+    gated = SyncGate(faces, Gate(policy.rules, throttle, database))
+    inner = Authentication(gated, Authenticator(database, throttle, Passwords()), proxies=settings.auth.proxies)
 
     def check() -> None:
         if not directory.is_dir():

@@ -44,6 +44,10 @@ _GUESSES: Final = mimetypes.MimeTypes()  # only what Python itself knows: no fil
 _GUESSES.add_type("message/cpim", ".cpim")
 _GUESSES.add_type("image/heic", ".heic")
 _GUESSES.add_type("image/webp", ".webp")
+_GUESSES.add_type("image/avif", ".avif")
+_GUESSES.add_type("audio/mp4", ".m4a")
+_GUESSES.add_type("audio/ogg", ".ogg")
+_GUESSES.add_type("text/markdown", ".md")
 
 
 def content_type_of(request: Request, name: str) -> str:

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/ready
-TEST_PACKAGES := cadaver litmus postgresql rclone strace
+TEST_PACKAGES := cadaver chromium litmus postgresql rclone strace
 
 .PHONY: run test check setup packages bench torture
 

@@ -77,7 +77,7 @@ def render_page(page: Page, view: View) -> bytes:
         rows=[_row(member) for member in members],
         first=None if view.after is None else view._replace(after=None).query,
         more=more and more.query,
-        summary=_count(folders, "folder") + ", " + _count(len(members) - folders, "file"),
+        summary=", ".join(_count(folders, "folder") + _count(len(members) - folders, "file")),
         facts=page.facts,
         room=_room(page.facts),
     )
@@ -111,8 +111,8 @@ def _row(member: Resource) -> Row:
     )
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+def _count(number: int, word: str) -> list[str]:
+    return [f"{number:,} {word}{'' if number == 1 else 's'}"] if number else []
 
 
 def _room(facts: StoreFacts) -> str:

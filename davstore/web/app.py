@@ -51,25 +51,25 @@ class Pages:
             NotFound: nothing is there. Malformed: a query or an entity tag that cannot be read.
             PreconditionFailed: the page is not the one that is meant.
         """
+        if not _is_from_browser(environ):
+            return self._application(environ, start_response)
         target: Target = environ[TARGET]
         home = (*_STORES, environ[PRINCIPAL].user.name)
         depth = len(target.segments)
-        if _is_from_browser(environ):
-            if depth < len(home) and target.segments == home[:depth]:
-                return _lead(start_response, home[depth if target.slash else depth - 1 :])
-            if target.slash and target.segments[: len(home)] == home:
-                view = parse_view(target.query)
-                path = Path(home[-1], target.segments[len(home) :])
-                page = reading.list_page(
-                    self._contexts(environ),
-                    path,
-                    view.sort,
-                    descending=view.descending,
-                    after=view.after,
-                    limit=MEMBERS,
-                )
-                if page.top.is_collection:
-                    return _send(environ, start_response, render_page(page, view))
+        if depth < len(home) and target.segments == home[:depth]:
+            return _lead(start_response, home[depth if target.slash else depth - 1 :])
+        if target.slash and target.segments[: len(home)] == home:
+            view = parse_view(target.query)
+            page = reading.list_page(
+                self._contexts(environ),
+                Path(home[-1], target.segments[len(home) :]),
+                view.sort,
+                descending=view.descending,
+                after=view.after,
+                limit=MEMBERS,
+            )
+            if page.top.is_collection:
+                return _send(environ, start_response, render_page(page, view))
         return self._application(environ, start_response)
 
 

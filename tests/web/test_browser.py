@@ -17,17 +17,17 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, 
 from tests.client.served import Server
 
 CHROMIUM = "/usr/bin/chromium"
-SAND = "<script>fetch('/dav/store/me/ran', {method: 'PUT', body: 'x'})</script>"
+SCRIPT = "<script>fetch('/dav/store/me/ran', {method: 'PUT', body: 'x'})</script>"
 """What a page that runs scripts does on the origin of the store: it writes, with the credentials of who looks at it."""
 EVIL = {
-    "evil.html": ("text/html", SAND),
-    "evil.svg": ("image/svg+xml", f'<svg xmlns="http://www.w3.org/2000/svg">{SAND}</svg>'),
-    "evil.xhtml": ("application/xhtml+xml", f'<html xmlns="http://www.w3.org/1999/xhtml">{SAND}</html>'),
-    "evil.xml": ("text/xml", f'<html xmlns="http://www.w3.org/1999/xhtml">{SAND}</html>'),
-    "evil.foo": ("video/x+xml", f'<html xmlns="http://www.w3.org/1999/xhtml">{SAND}</html>'),
-    "evil.png": ("image/png, text/html", SAND),
-    "sniffed.txt": ("text/plain", f"<!doctype html>{SAND}"),
-    "sniffed.bin": ("application/octet-stream", f"<!doctype html>{SAND}"),
+    "evil.html": ("text/html", SCRIPT),
+    "evil.svg": ("image/svg+xml", f'<svg xmlns="http://www.w3.org/2000/svg">{SCRIPT}</svg>'),
+    "evil.xhtml": ("application/xhtml+xml", f'<html xmlns="http://www.w3.org/1999/xhtml">{SCRIPT}</html>'),
+    "evil.xml": ("text/xml", f'<html xmlns="http://www.w3.org/1999/xhtml">{SCRIPT}</html>'),
+    "evil.foo": ("video/x+xml", f'<html xmlns="http://www.w3.org/1999/xhtml">{SCRIPT}</html>'),
+    "evil.png": ("image/png, text/html", SCRIPT),
+    "sniffed.txt": ("text/plain", f"<!doctype html>{SCRIPT}"),
+    "sniffed.bin": ("application/octet-stream", f"<!doctype html>{SCRIPT}"),
 }
 
 

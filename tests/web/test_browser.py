@@ -12,11 +12,12 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Route, expect, sync_playwright
 
 from tests.client.served import Server
 
 CHROMIUM = "/usr/bin/chromium"
+PATIENCE_MS = 30_000
 SCRIPT = "<script>fetch('/dav/store/me/ran', {method: 'PUT', body: 'x'})</script>"
 """What a page that runs scripts does on the origin of the store: it writes, with the credentials of who looks at it."""
 EVIL = {
@@ -132,8 +133,7 @@ def test_a_picture_is_shown_and_the_policy_is_kept(browser: Browser, server: Ser
     page = context.new_page()
     complaints = Complaints(page)
     page.goto(server.url)
-    page.wait_for_function("document.querySelector('img').complete")
-    assert page.evaluate("document.querySelector('img').naturalWidth") == 300
+    expect(page.locator("img")).to_have_js_property("naturalWidth", 300, timeout=PATIENCE_MS)
     assert page.evaluate("getComputedStyle(document.querySelector('table')).borderSpacing") == "0px"  # styles are there
     assert complaints.found == []
     page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\" onclick=\"1\">')")
@@ -155,9 +155,9 @@ def test_sound_plays_and_pictures_open(browser: Browser, server: Server) -> None
     context = visitor(browser, server)
     page = context.new_page()
     page.goto(f"{server.url}note.wav")
-    page.wait_for_function("document.querySelector('video').duration == 3")
+    expect(page.locator("video")).to_have_js_property("duration", 3, timeout=PATIENCE_MS)
     page.goto(f"{server.url}photo.png")
-    assert page.evaluate("document.querySelector('img').naturalWidth") == 300
+    expect(page.locator("img")).to_have_js_property("naturalWidth", 300, timeout=PATIENCE_MS)
     context.close()
 
 

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/ready
-TEST_PACKAGES := cadaver curl litmus nginx-light openssl postgresql rclone strace
+TEST_PACKAGES := cadaver chromium curl litmus nginx-light openssl postgresql rclone strace
 
 .PHONY: run test check setup packages bench torture
 

@@ -28,6 +28,7 @@ from davstore.store.authenticating import Authenticator
 from davstore.store.context import Limits
 from davstore.store.hashing import Passwords
 from davstore.store.sweeping import sweep_history, sweep_uploads
+from davstore.web.app import Pages
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -130,8 +131,9 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
     policy = open_policy(settings)
     drops_litter = settings.storage.finder_litter == "drop"
     backend = Backend(database, LocalBlobs(directory / "blobs"), _limits(settings), drops_litter)
-    dav = SyncGate(build_dav(backend), Gate(policy.rules, throttle, database))
-    inner = Authentication(dav, Authenticator(database, throttle, Passwords(), key=key))
+    faces = Pages(build_dav(backend), backend.context)
+    gated = SyncGate(faces, Gate(policy.rules, throttle, database))
+    inner = Authentication(gated, Authenticator(database, throttle, Passwords(), key=key))
 
     def check() -> None:
         if not directory.is_dir():

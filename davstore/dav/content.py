@@ -25,18 +25,30 @@ from davstore.store.reading import Body
 DEFAULT_TYPE: Final = "application/octet-stream"
 _WHOLE_BYTES: Final = 1 << 18
 """Up to here a body is read before the status leaves, so that a lost one is an error and not a cut answer."""
-_ACTIVE: Final = re.compile(
-    r"(?:text/(?:html|xml|xsl|javascript|ecmascript)|application/(?:xml|xhtml|javascript|ecmascript|pdf)"
-    r"|image/svg|multipart/|message/rfc822|[^/]+/[^/]+\+xml)",
-    re.IGNORECASE,
+_SHOWN: Final = re.compile(
+    r"(?:image/(?:avif|bmp|gif|jpeg|png|webp)|(?:audio|video)/[a-z0-9.-]+|text/plain)[ \t]*(?:;[^,]*)?", re.IGNORECASE
 )
-"""Media types that may run code, or hold a document that does."""
+"""What a browser shows in place: none of these can hold code. No comma: of several types browsers take the last. All
+else is an attachment, PDF too: no browser shows one in a sandbox, and it is the one that may carry scripts."""
+_SHOWN_POLICY: Final = (
+    "sandbox allow-same-origin; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; "
+    "frame-ancestors 'self'"
+)
+"""No script, no form, no window. Its origin is kept, for a player asks for its film again, with the credentials; the
+styles are those of the player."""
+_POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
+_FRESH: Final = ("Cache-Control", "no-cache")
+"""A browser asks whether its copy is still right; without this it guesses from Last-Modified."""
 _TYPE: Final = re.compile(r"[\x20-\x7e]{1,255}")
 
 _GUESSES: Final = mimetypes.MimeTypes()  # only what Python itself knows: no file of the machine changes the answer
 _GUESSES.add_type("message/cpim", ".cpim")
 _GUESSES.add_type("image/heic", ".heic")
 _GUESSES.add_type("image/webp", ".webp")
+_GUESSES.add_type("image/avif", ".avif")
+_GUESSES.add_type("audio/mp4", ".m4a")
+_GUESSES.add_type("audio/ogg", ".ogg")
+_GUESSES.add_type("text/markdown", ".md")
 
 
 def content_type_of(request: Request, name: str) -> str:
@@ -65,7 +77,7 @@ def send_content(request: Request, resource: Resource, body: Body, conditions: P
         if verdict is Verdict.FAILED:
             raise PreconditionFailed("the conditions of the request do not hold")
         if verdict is Verdict.NOT_MODIFIED:
-            return send(request.environ, HTTPStatus.NOT_MODIFIED, headers=validators(resource))
+            return send(request.environ, HTTPStatus.NOT_MODIFIED, headers=[*validators(resource), _FRESH])
         headers = _headers(resource, body)
         if wants_digest(request.header("WANT_REPR_DIGEST")):
             headers.append(("Repr-Digest", render_digest(body.sha256)))
@@ -151,17 +163,19 @@ def _headers(resource: Resource, body: Body) -> Headers:
         ("Content-Type", content_type),
         *validators(resource),
         ("Accept-Ranges", "bytes"),
+        _FRESH,
         ("X-Content-Type-Options", "nosniff"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
     ]
     if body.checksums is not None:
         headers.append(("OC-Checksum", body.checksums.partition(" ")[0]))
-    if _ACTIVE.match(content_type.lstrip()):
-        plain = re.sub(r"[^ !#-\[\]-~]|%", "_", resource.name)
-        headers += [
-            ("Content-Security-Policy", "sandbox; default-src 'none'"),
-            (
-                "Content-Disposition",
-                f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(resource.name, safe='')}",
-            ),
-        ]
+    if _SHOWN.fullmatch(content_type) is not None:
+        headers.append(("Content-Security-Policy", _SHOWN_POLICY))
+        return headers
+    plain = re.sub(r"[^ !#-\[\]-~]|%", "_", resource.name)
+    exact = quote(resource.name, safe="")
+    headers += [
+        ("Content-Security-Policy", _POLICY),
+        ("Content-Disposition", f"attachment; filename=\"{plain}\"; filename*=UTF-8''{exact}"),
+    ]
     return headers

@@ -21,8 +21,9 @@ from davstore.model.conditions import NONE
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.protocol import propfind, reports, sync_token
+from davstore.protocol.accept import wants_html
 from davstore.protocol.headers import parse_depth
-from davstore.protocol.hrefs import render_href
+from davstore.protocol.hrefs import encode_segment, render_href
 from davstore.protocol.multistatus import Multistatus
 from davstore.protocol.prefer import Prefer, parse_prefer
 from davstore.protocol.propfind import ALL_PROPERTIES, FOR_WINDOWS, PropFind
@@ -32,6 +33,8 @@ from davstore.store import reading, syncing
 COMPLIANCE = "1, 2, 3, extended-mkcol"
 """The DAV header (RFC 4918 §18)."""
 _WINDOWS = "Microsoft-WebDAV-MiniRedir/"
+_BY_ACCEPT = [("Cache-Control", "no-cache"), ("Vary", "Accept")]
+"""Under the same URL a browser gets a page (DECISIONS 7)."""
 
 
 def answer_options(request: Request) -> Iterable[bytes]:
@@ -71,12 +74,17 @@ def answer_get(request: Request) -> Iterable[bytes]:
     content = reading.open_resource(request.context, place, conditions)
     if content.body is not None:
         return send_content(request, content.resource, content.body, conditions)
+    if not request.target.slash and wants_html(request.header("ACCEPT")):
+        location = (
+            f"./{encode_segment(request.target.segments[-1])}/"  # relative: a proxy may have put the tree anywhere
+        )
+        return send(request.environ, HTTPStatus.TEMPORARY_REDIRECT, headers=[("Location", location), *_BY_ACCEPT])
     members = reading.describe(request.context, place, depth=1).members
     return _send_names(request, [f"{member.name}/" if member.is_collection else member.name for member in members])
 
 
 def _send_names(request: Request, names: list[str]) -> Iterable[bytes]:
-    headers = [("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff")]
+    headers = [("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"), *_BY_ACCEPT]
     body = "".join(f"{name}\n" for name in names).encode()
     if request.environ["REQUEST_METHOD"] == "HEAD":
         return stream(request.environ, HTTPStatus.OK, headers=headers, length_bytes=len(body), parts=())

@@ -18,6 +18,7 @@ import time
 
 from davstore import wiring
 from davstore.errors import DavstoreError
+from davstore.model.networks import find_address
 from davstore.server.strict import StrictServer
 from davstore.settings import Settings, load_settings
 
@@ -41,7 +42,7 @@ def build_server(settings: Settings, listener: socket.socket, *, key: bytes | No
         listener.getsockname()[:2],
         wiring.build_application(settings, key=key),
         listener=listener,
-        is_proxy=limits.proxies.holds,
+        is_proxy=lambda address: limits.proxies.holds(find_address(address)),
         numthreads=limits.threads,
         timeout=limits.idle_timeout_seconds,
         shutdown_timeout=limits.shutdown_timeout_seconds,

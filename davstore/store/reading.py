@@ -13,6 +13,7 @@ from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.locks import Lock
 from davstore.model.nodes import Resource, StoreFacts
+from davstore.model.pages import Mark, Sort
 from davstore.model.paths import Path
 from davstore.store.context import Context
 from davstore.store.guarding import list_held, require_list
@@ -30,6 +31,15 @@ class Listing(NamedTuple):
     properties: dict[int, dict[str, bytes]]
     checksums: dict[int, str]
     locks: list[Lock]
+
+
+class Page(NamedTuple):
+    """A resource, some of its members if it is a collection, and where they end if there are more."""
+
+    facts: StoreFacts
+    top: Resource
+    members: list[Resource]
+    more: Mark | None
 
 
 class Body:
@@ -116,6 +126,33 @@ def _everything_beneath(unit: Unit, store_id: int, top: Resource, *, limit: int)
     if len(names) > limit + 1 or len(members) > limit:  # names holds the top too
         raise InfiniteDepth(f"more than {limit} members")
     return members
+
+
+def list_page(
+    context: Context, path: Path, sort: Sort, *, descending: bool = False, after: Mark | None = None, limit: int
+) -> Page:
+    """Return at most limit members of a collection, behind a mark: collections first, the rest sorted.
+
+    Raises:
+        NotFound: nothing is there.
+    """
+
+    def work(unit: Unit) -> Page:
+        facts = stores.get(unit, path.store)
+        top = bindings.resolve(unit, facts, path.names).resource
+        if top is None:
+            raise NotFound(path.name)
+        if not top.is_collection:
+            return Page(facts, top, [], None)
+        found = bindings.list_page(unit, facts.id, top, sort, descending=descending, after=after, limit=limit + 1)
+        return Page(facts, top, found[:limit], _mark(found[limit - 1], sort) if len(found) > limit else None)
+
+    return context.database.read(work)
+
+
+def _mark(member: Resource, sort: Sort) -> Mark:
+    values = {Sort.NAME: 0, Sort.SIZE: member.length or 0, Sort.TIME: member.modified_us}
+    return Mark(member.is_collection, values[sort], member.name)
 
 
 def open_resource(context: Context, path: Path, conditions: Preconditions = NONE) -> Content:

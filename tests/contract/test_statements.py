@@ -9,6 +9,7 @@ import pytest
 
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level
+from davstore.model.pages import Sort
 from davstore.store import reading
 from tests.contract.house import House
 
@@ -57,6 +58,7 @@ USE_CASES: dict[str, Callable[[House], object]] = {
     "get": lambda house: house.get("t/0"),
     "describe the members": lambda house: reading.describe(house.context, house.at("t"), depth=1, dead=True),
     "describe all": lambda house: reading.describe(house.context, house.at(""), depth=None, dead=True),
+    "a page": lambda house: reading.list_page(house.context, house.at("t"), Sort.SIZE, limit=10),
     "put a new one": lambda house: house.put("t/new"),
     "put over one": lambda house: house.put("t/0"),
     "put a large one": lambda house: house.put("t/large", b"x" * 300),

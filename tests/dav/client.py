@@ -21,6 +21,7 @@ from davstore.middleware.well_known import WellKnown
 from davstore.model.networks import Networks
 from davstore.model.principals import Device, DeviceClass, Principal, User
 from davstore.store.context import Limits
+from davstore.web.app import Pages
 
 ALICE = Principal(User(1, "alice", 1, 1, disabled=False))
 BOB = Principal(User(2, "bob", 2, 1, disabled=False))
@@ -106,7 +107,7 @@ class Client:
         self.backend = Backend(
             self.database, LocalBlobs(directory / "blobs"), limits or Limits(), drops, clock=lambda: self.now_us
         )
-        dav = build_dav(self.backend)
+        dav = Pages(build_dav(self.backend), self.backend.context)
 
         def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             environ[PRINCIPAL] = self.principal

@@ -89,18 +89,48 @@ def test_a_name_without_an_extension_is_bytes(dav: Client) -> None:
         "application/xhtml+xml",
         "text/xml",
         "application/atom+xml",
+        "video/x+xml",
+        "image/png, text/html",
+        "image/png;a=b, text/html",
+        "text/plain,text/html",
+        "application/pdf",
+        "application/javascript",
+        "multipart/related",
+        "message/rfc822",
+        "text/css",
+        "application/octet-stream",
+        "image/png text/html",
+        "nonsense",
+        " text/html",
     ],
 )
 def test_active_content_is_inert(dav: Client, content_type: str) -> None:
     dav.put("x%22y%C3%A9.html", b"<script>1</script>", Content_Type=content_type)
     headers = dav("GET", "x%22y%C3%A9.html").headers
-    assert headers["Content-Security-Policy"].startswith("sandbox")
+    assert headers["Content-Security-Policy"] == "sandbox; default-src 'none'; frame-ancestors 'none'"
     assert headers["Content-Disposition"] == "attachment; filename=\"x_y_.html\"; filename*=UTF-8''x%22y%C3%A9.html"
 
 
-def test_other_content_is_shown_in_place(dav: Client) -> None:
-    dav.put("a.jpg")
-    assert "Content-Disposition" not in dav("GET", "a.jpg").headers
+@pytest.mark.parametrize(
+    "content_type",
+    ["image/jpeg", "IMAGE/PNG", "image/webp;q=1", "video/mp4", "audio/ogg ; codecs=opus", "text/plain; charset=utf-8"],
+)
+def test_other_content_is_shown_in_place(dav: Client, content_type: str) -> None:
+    dav.put("a", b"0123", Content_Type=content_type)
+    for sent in ({}, {"Range": "bytes=0-0"}, {"Range": "bytes=0-0,3-3"}):
+        headers = dav("GET", "a", **sent).headers
+        assert "Content-Disposition" not in headers
+        policy = headers["Content-Security-Policy"].split("; ")
+        assert {"sandbox allow-same-origin", "default-src 'none'"} <= set(policy)
+        assert "script" not in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_a_browser_asks_whether_its_copy_is_right(dav: Client) -> None:
+    etag = dav.put("a.jpg")
+    assert dav("GET", "a.jpg").headers["Cache-Control"] == "no-cache"
+    assert dav("GET", "a.jpg", If_None_Match=etag).headers["Cache-Control"] == "no-cache"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,25 @@
+"""A part of a long listing: how the members are ordered, and where the part before ended."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+
+class Sort(enum.Enum):
+    """What members are ordered by; collections come first always, and names settle what is equal."""
+
+    NAME = "name"
+    SIZE = "size"
+    TIME = "time"
+
+
+class Mark(NamedTuple):
+    """The last member of a page: the next page begins behind it, whether it is still there or not.
+
+    value is its length or its time of modification in microseconds, as the page is sorted; nothing when by name.
+    """
+
+    is_collection: int
+    value: int
+    name: str

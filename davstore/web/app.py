@@ -1,0 +1,107 @@
+"""GET and HEAD for a person in a browser; whatever a browser would not ask goes on to WebDAV (DECISIONS 7)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
+
+from davstore.errors import PreconditionFailed
+from davstore.middleware.auth import PRINCIPAL
+from davstore.middleware.boundary import TARGET
+from davstore.middleware.xml_body import content_length
+from davstore.model.conditions import Preconditions
+from davstore.model.paths import Path
+from davstore.policy.preconditions import Verdict, judge
+from davstore.protocol.accept import wants_html
+from davstore.protocol.headers import parse_etags
+from davstore.protocol.hrefs import Target, encode_segment
+from davstore.store import reading
+from davstore.store.context import Context
+from davstore.web.page import POLICY, render_page
+from davstore.web.view import parse_view
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+MEMBERS: Final = 1_000
+"""On one page: half a megabyte of HTML, and more than anybody reads."""
+_STORES: Final = ("dav", "store")
+_CACHING: Final = [("Cache-Control", "private, no-cache"), ("Vary", "Accept, Authorization")]
+_PROTECTION: Final = [
+    ("Content-Security-Policy", POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+]
+
+
+class Pages:
+    """Stands around the WebDAV application. contexts makes the context of the store calls of a request."""
+
+    def __init__(self, application: WSGIApplication, contexts: Callable[[WSGIEnvironment], Context]) -> None:
+        self._application = application
+        self._contexts = contexts
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer with a page, lead to the own store, or pass on.
+
+        Raises:
+            NotFound: nothing is there. Malformed: a query or an entity tag that cannot be read.
+            PreconditionFailed: the page is not the one that is meant.
+        """
+        if not _is_from_browser(environ):
+            return self._application(environ, start_response)
+        target: Target = environ[TARGET]
+        home = (*_STORES, environ[PRINCIPAL].user.name)
+        depth = len(target.segments)
+        if depth < len(home) and target.segments == home[:depth]:
+            return _lead(start_response, home[depth if target.slash else depth - 1 :])
+        if target.slash and target.segments[: len(home)] == home:
+            view = parse_view(target.query)
+            page = reading.list_page(
+                self._contexts(environ),
+                Path(home[-1], target.segments[len(home) :]),
+                view.sort,
+                descending=view.descending,
+                after=view.after,
+                limit=MEMBERS,
+            )
+            if page.top.is_collection:
+                return _send(environ, start_response, render_page(page, view))
+        return self._application(environ, start_response)
+
+
+def _is_from_browser(environ: WSGIEnvironment) -> bool:
+    return (
+        environ["REQUEST_METHOD"] in ("GET", "HEAD")
+        and wants_html(environ.get("HTTP_ACCEPT"))
+        and "HTTP_IF" not in environ
+        and content_length(environ) == 0
+    )
+
+
+def _lead(start_response: StartResponse, names: tuple[str, ...]) -> Iterable[bytes]:
+    """Redirect to what lies beneath; the reference is relative, for a proxy may have put the tree anywhere."""
+    location = "".join([f"{encode_segment(name)}/" for name in names])
+    start_response("307 Temporary Redirect", [("Location", f"./{location}"), ("Content-Length", "0"), *_CACHING])
+    return []
+
+
+def _send(environ: WSGIEnvironment, start_response: StartResponse, body: bytes) -> Iterable[bytes]:
+    """Answer with a page, or that it is still the same: its entity tag is that of these very bytes."""
+    etag = hashlib.sha256(body).hexdigest()[:32]
+    headers = [*_PROTECTION, *_CACHING, ("ETag", f'"{etag}"')]
+    conditions = Preconditions(
+        if_match=parse_etags(environ.get("HTTP_IF_MATCH")), if_none_match=parse_etags(environ.get("HTTP_IF_NONE_MATCH"))
+    )
+    verdict = judge(conditions, exists=True, etag=etag, modified_us=None, safe=True)
+    if verdict is Verdict.FAILED:
+        raise PreconditionFailed("the page is another one")
+    if verdict is Verdict.NOT_MODIFIED:
+        start_response("304 Not Modified", headers)
+        return []
+    headers += [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))]
+    start_response("200 OK", headers)
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]

@@ -1,0 +1,120 @@
+"""The page of a collection: from one store call's value to HTML, and the policy that its browser is to keep."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+from jinja2 import Environment, StrictUndefined
+
+from davstore.model.nodes import Resource, StoreFacts
+from davstore.model.pages import Sort
+from davstore.protocol.dates import render_iso_date
+from davstore.protocol.hrefs import encode_segment
+from davstore.store.reading import Page
+from davstore.web.view import View
+from davstore.web.words import Kind, arrange, kind_of, media_type, render_name, render_size
+
+PREVIEWED_BYTES: Final = 2 << 20
+"""Up to here a browser shows the picture itself: it loads those in sight, a dozen or two at once."""
+_PICTURES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"})
+"""Raster images: they can hold no script, and every browser knows them."""
+_COLUMNS: Final = ((Sort.NAME, "Name"), (None, "Kind"), (Sort.SIZE, "Size"), (Sort.TIME, "Changed (UTC)"))
+
+_HERE: Final = files(__package__)
+STYLE: Final = _HERE.joinpath("page.css").read_text()
+_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+POLICY: Final = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page has no script; its one style sheet stands in it and is known by its hash."""
+
+_TEMPLATE: Final = Environment(
+    autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+).from_string(_HERE.joinpath("page.html").read_text())
+
+
+class Column(NamedTuple):
+    """The head of a column: where it leads, and the direction that the rows are sorted in by it."""
+
+    title: str
+    href: str | None
+    direction: str | None
+
+
+class Row(NamedTuple):
+    """A member as it is shown."""
+
+    href: str
+    name: str
+    kind: Kind
+    media_type: str
+    has_preview: bool
+    size: str
+    length_bytes: int | None
+    time: str
+
+
+class Crumb(NamedTuple):
+    """A collection on the way from the store's root to the page."""
+
+    href: str
+    name: str
+
+
+def render_page(page: Page, view: View) -> bytes:
+    """Return the HTML of a page of a collection. All references in it are relative: it does not know its prefix."""
+    members = arrange(page.members, view.sort, descending=view.descending)
+    folders = sum(1 for member in members if member.is_collection)
+    more = page.more and view._replace(after=page.more)
+    html = _TEMPLATE.render(
+        style=STYLE,
+        crumbs=_crumbs(page.facts.owner, page.top.names),
+        columns=[_column(sort, title, view) for sort, title in _COLUMNS],
+        rows=[_row(member) for member in members],
+        first=None if view.after is None else view._replace(after=None).query,
+        more=more and more.query,
+        summary=", ".join(_count(folders, "folder") + _count(len(members) - folders, "file")),
+        facts=page.facts,
+        room=_room(page.facts),
+    )
+    return html.encode()
+
+
+def _crumbs(owner: str, names: tuple[str, ...]) -> list[Crumb]:
+    up = len(names)
+    return [Crumb("../" * (up - i) or "./", render_name(name)) for i, name in enumerate((owner, *names))]
+
+
+def _column(sort: Sort | None, title: str, view: View) -> Column:
+    if sort is None:
+        return Column(title, None, None)
+    direction = "descending" if view.descending else "ascending"
+    return Column(title, view.sorted_by(sort).query, direction if sort is view.sort else None)
+
+
+def _row(member: Resource) -> Row:
+    name = media_type(member)
+    length = member.length or 0
+    return Row(
+        href=f"./{encode_segment(member.name)}{'/' if member.is_collection else ''}",
+        name=render_name(member.name),
+        kind=kind_of(member),
+        media_type=name,
+        has_preview=name in _PICTURES and 0 < length <= PREVIEWED_BYTES,
+        size="" if member.is_collection else render_size(length),
+        length_bytes=None if member.is_collection else length,
+        time=render_iso_date(member.modified_us // 1_000_000),
+    )
+
+
+def _count(number: int, word: str) -> list[str]:
+    return [f"{number:,} {word}{'' if number == 1 else 's'}"] if number else []
+
+
+def _room(facts: StoreFacts) -> str:
+    used = render_size(facts.used_bytes)
+    return f"{used} used" if facts.quota_bytes is None else f"{used} of {render_size(facts.quota_bytes)} used"

@@ -1,0 +1,90 @@
+"""What a person reads of a resource: its name, its kind, its size; and the order in which people look for names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final, NamedTuple
+
+from davstore.model.nodes import Resource
+from davstore.model.pages import Sort
+
+_BIDI: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Characters that turn the direction of text, and so can make `exe.jpg` of a name that ends in `gpj.exe`."""
+_DIGITS: Final = re.compile(r"([0-9]+)")
+_UNITS: Final = ("kB", "MB", "GB", "TB", "PB")
+
+
+class Kind(NamedTuple):
+    """A kind of content: the word for it, and the icon in the template."""
+
+    word: str
+    icon: str
+
+
+FOLDER: Final = Kind("Folder", "folder")
+FILE: Final = Kind("File", "file")
+_TYPES: Final = {
+    "application/pdf": Kind("PDF", "text"),
+    "application/gzip": Kind("Archive", "file"),
+    "application/zip": Kind("Archive", "file"),
+    "application/x-tar": Kind("Archive", "file"),
+    "text/calendar": Kind("Calendar", "text"),
+    "text/html": Kind("Web page", "text"),
+    "text/vcard": Kind("Contact", "text"),
+    "text/x-vcard": Kind("Contact", "text"),
+}
+_FAMILIES: Final = {
+    "audio": Kind("Sound", "sound"),
+    "image": Kind("Picture", "picture"),
+    "message": Kind("Message", "message"),
+    "text": Kind("Text", "text"),
+    "video": Kind("Video", "video"),
+}
+
+
+def media_type(resource: Resource) -> str:
+    """Return type and subtype of the content in lower case, without parameters."""
+    return (resource.content_type or "").partition(";")[0].strip().lower()
+
+
+def kind_of(resource: Resource) -> Kind:
+    """Return what a resource is, in a word."""
+    if resource.is_collection:
+        return FOLDER
+    name = media_type(resource)
+    return _TYPES.get(name) or _FAMILIES.get(name.partition("/")[0]) or FILE
+
+
+def render_name(name: str) -> str:
+    """Return a name as it may be shown: what would turn the direction of text is made visible."""
+    return _BIDI.sub("\ufffd", name)
+
+
+def render_size(length_bytes: int) -> str:
+    """Return a number of bytes in the unit that leaves one to three digits before the point."""
+    if length_bytes < 1000:
+        return f"{length_bytes} B"
+    size = float(length_bytes)
+    for unit in _UNITS:
+        size /= 1000
+        if size < 999.5 or unit == _UNITS[-1]:
+            break
+    return f"{size:.1f} {unit}" if size < 9.95 else f"{size:.0f} {unit}"
+
+
+def arrange(members: list[Resource], sort: Sort, *, descending: bool) -> list[Resource]:
+    """Return the members of a page as people expect them: collections first, `2` before `10`, `É` beside `e`."""
+    found = sorted(members, key=lambda one: _natural(one.name), reverse=descending and sort is Sort.NAME)
+    if sort is Sort.SIZE:
+        found.sort(key=lambda one: one.length or 0, reverse=descending)
+    elif sort is Sort.TIME:
+        found.sort(key=lambda one: one.modified_us, reverse=descending)
+    found.sort(key=lambda one: not one.is_collection)
+    return found
+
+
+def _natural(name: str) -> tuple[list[str | int], str]:
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    words = _DIGITS.split("".join(one for one in letters if not unicodedata.combining(one)))
+    return [int(word) if i % 2 else word for i, word in enumerate(words)], name

@@ -11,7 +11,7 @@ run: setup
 
 # ARGS narrows it: make test ARGS="tests/unit -k settings"
 test: setup packages
-	$(VENV)/bin/pytest -n auto --dist worksteal -m "not torture" $(ARGS)
+	$(VENV)/bin/pytest -n auto --dist worksteal -m "not torture and not clients" $(ARGS)
 
 torture: setup packages
 	$(VENV)/bin/pytest -m torture $(ARGS)

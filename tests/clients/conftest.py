@@ -1,27 +1,49 @@
-"""A real server for real clients."""
+"""A real server for real clients, and the table of what they did with it.
+
+A test tells by its mark `peer` which client it is about, by the client's package; by its docstring what the client did.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from tests.client.served import Server
+from tests.clients.place import Place
 
 PATIENCE_SECONDS = 120
+QUOTA_BYTES = 4 << 30
 
 Run = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the data directory of the server."""
+    return tmp_path_factory.mktemp("server") / "data"
+
+
+@pytest.fixture(scope="session")
+def server(data: Path) -> Iterator[Server]:
     """Yield a running server with an empty store."""
-    directory = tmp_path_factory.mktemp("server")
-    server = Server(directory / "data", directory / "log")
+    server = Server(data, data.with_name("log"))
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def store(server: Server, data: Path) -> Place:
+    """Return a store with a quota."""
+    user, password = "anna", "correct horse"
+    add = ["user", "add", user, "--quota", str(QUOTA_BYTES), "--password-stdin", "--data", str(data)]
+    subprocess.run([sys.executable, "-m", "davstore", *add], input=password, text=True, check=True)
+    return Place(server.url.replace("/me/", f"/{user}/"), user, password)
 
 
 @pytest.fixture
@@ -32,7 +54,7 @@ def run(tmp_path: Path) -> Run:
         done = subprocess.run(
             command,
             cwd=tmp_path,
-            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8", **(environ or {})},
+            env={"PATH": os.defpath, "HOME": str(tmp_path), "LANG": "C.UTF-8", **(environ or {})},
             input=said,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -40,7 +62,58 @@ def run(tmp_path: Path) -> Run:
             timeout=PATIENCE_SECONDS,
             check=False,
         )
-        assert done.returncode == 0, done.stdout
+        assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}"
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def place(store: Place, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """Yield a collection of its own, which must go away as a whole in the end."""
+    place = store._replace(url=f"{store.url}{request.node.originalname}/")
+    place.ask("MKCOL")
+    yield place
+    place.ask("DELETE")
+
+
+@pytest.fixture
+def fuse() -> None:
+    """Demand that file systems can be mounted here."""
+    try:
+        os.close(os.open("/dev/fuse", os.O_RDWR))
+    except OSError as error:
+        pytest.skip(f"no file system can be mounted here: {error}")
+
+
+@pytest.fixture(autouse=True)
+def _row(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    """Record what the table says of a test."""
+    marker = request.node.get_closest_marker("peer")
+    if marker is not None:
+        record_property("peer", (*marker.args, _version(*marker.args), request.function.__doc__.partition("\n")[0]))
+
+
+def _version(package: str) -> str:
+    """Return the version of a client: from PyPI, or else Debian's."""
+    try:
+        return f"{metadata.version(package)} (PyPI)"
+    except metadata.PackageNotFoundError:
+        asked = ["dpkg-query", "--showformat=${Version} (Debian)", "--show", package]
+        return subprocess.run(asked, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table, in Markdown."""
+    rows = []
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.getreports(outcome):
+            for peer in (value for name, value in report.user_properties if name == "peer"):
+                reason = report.longrepr[2].removeprefix("Skipped: ") if report.skipped else ""
+                _, _, parameters = report.nodeid.partition("[")
+                rows.append((*peer, parameters.removesuffix("]"), f"not run: {reason}" if reason else outcome))
+    if rows:
+        terminalreporter.section("clients")
+        terminalreporter.line("| client | version | did | result |\n|---|---|---|---|")
+    for client, version, did, parameters, result in sorted(rows):
+        terminalreporter.line(f"| {client} | {version} | {did}{parameters and f' ({parameters})'} | {result} |")

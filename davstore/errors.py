@@ -100,6 +100,10 @@ class TooManyLocks(DavstoreError):
     """The user, or the resource, has as many locks as may be."""
 
 
+class ConflictingValue(DavstoreError):
+    """The value means nothing for this property, or is not true of this resource (RFC 4918 §9.2.1)."""
+
+
 class UnsupportedMediaType(DavstoreError):
     """The request has a body that its method does not define (RFC 4918 §8.4, §9.3)."""
 
@@ -206,6 +210,10 @@ class PropertiesRefused(DavstoreError):
     def __init__(self, reasons: dict[str, DavstoreError]) -> None:
         super().__init__(", ".join(f"{name}: {reason}" for name, reason in reasons.items()))
         self.reasons = reasons
+
+
+class PropertiesOverQuota(PropertiesRefused):
+    """The properties of an extended MKCOL would pass the store's quota; nothing was made (RFC 4331 §6, RFC 5689 §3)."""
 
 
 class FailedDependency(DavstoreError):

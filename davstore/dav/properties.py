@@ -1,8 +1,8 @@
 """THE table of live properties: name, what has it, how it is rendered, and whether allprop tells it.
 
-All of them are the server's to set. `displayname` is live on principals alone and a dead property elsewhere. A piece is
-a function of one resource that returns the property's element, or None when the resource does not have it; constants
-of a request are rendered before the first resource.
+Nearly all of them are the server's to set (`patches`). `displayname` is live on principals alone and a dead property
+elsewhere. A piece is a function of one resource that returns the property's element, or None when the resource does not
+have it; constants of a request are rendered before the first resource.
 """
 
 from __future__ import annotations
@@ -100,6 +100,10 @@ def _getlastmodified(resource: Resource) -> bytes | None:
 @lru_cache(maxsize=16_384)
 def _last_modified(seconds: int) -> bytes:
     return text_element(names.GETLASTMODIFIED, render_http_date(seconds))
+
+
+def _lastmodified(resource: Resource) -> bytes | None:
+    return b"<D:lastmodified>%d</D:lastmodified>" % (resource.modified_us // 1_000_000)
 
 
 def _creationdate(resource: Resource) -> bytes | None:
@@ -226,6 +230,7 @@ TABLE: Final = (
     Live(names.CREATIONDATE, _STORED, _each(_creationdate), in_allprop=True),
     Live(names.SUPPORTEDLOCK, _STORED, _each(lambda _: lockinfo.SUPPORTED), in_allprop=True),
     Live(names.LOCKDISCOVERY, _STORED, _lockdiscovery, in_allprop=True),
+    Live(names.LASTMODIFIED, _STORED, _each(_lastmodified)),
     Live(names.RESOURCE_ID, _STORED, _each(_resource_id)),
     Live("{urn:davstore:cpm}modseq", _STORED, _each(_modseq)),
     Live(owncloud.CHECKSUMS, _RESOURCE, _checksums),
@@ -248,4 +253,4 @@ LIVE_OF: Final = {kind: {live.name: live for live in TABLE if kind in live.kinds
 """The live properties of each kind, by name."""
 
 PROTECTED: Final = frozenset(live.name for live in TABLE) - {names.DISPLAYNAME}
-"""What no client may set or remove, on any kind of resource."""
+"""What the server tells, on any kind of resource: no dead property has such a name. See `patches` for setting."""

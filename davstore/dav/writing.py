@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from davstore.dav import places
-from davstore.dav.answers import send, send_multistatus, validators
+from davstore.dav.answers import Headers, send, send_multistatus, validators
 from davstore.dav.conditions import read_conditions
 from davstore.dav.content import content_type_of
+from davstore.dav.patches import sort_changes
 from davstore.dav.plan import Hrefs
 from davstore.dav.promises import read_promises
-from davstore.dav.properties import PROTECTED
 from davstore.dav.request import Request
 from davstore.errors import (
     DavstoreError,
@@ -19,8 +19,8 @@ from davstore.errors import (
     InvalidResourceType,
     Malformed,
     MethodNotAllowed,
+    PropertiesOverQuota,
     PropertiesRefused,
-    ProtectedProperty,
     QuotaExceeded,
     UnsupportedMediaType,
 )
@@ -48,18 +48,15 @@ def answer_put(request: Request) -> Iterable[bytes]:
         raise Malformed("PUT of a part (RFC 9110 §14.4)")
     if request.header("CONTENT_ENCODING") not in (None, "identity"):
         raise UnsupportedMediaType("a content coding")
-    modified = owncloud.parse_mtime(request.header("X_OC_MTIME"))
     content = NewContent(
         request.environ["wsgi.input"],
         content_length(request.environ),
         content_type_of(request, path.name),
         read_promises(request),
-        None if modified is None else modified * SECOND_US,
+        _modified_us(request),
     )
     written = writing.put(request.context, path, content, read_conditions(request))
-    headers = validators(written.resource)
-    if modified is not None:
-        headers.append(("X-OC-Mtime", "accepted"))
+    headers = [*validators(written.resource), *_mtime_accepted(request)]
     return send(request.environ, _made(created=written.created), headers=headers)
 
 
@@ -80,31 +77,40 @@ def answer_mkcol(request: Request) -> Iterable[bytes]:
     if wanted is not None and wanted.types != {names.COLLECTION}:
         raise InvalidResourceType("a type of collection that is not made here")
     properties = {} if wanted is None else wanted.properties
+    patch = sort_changes(properties.items())
     try:
         writing.make_collection(
             request.context,
             path,
             read_conditions(request),
-            elements={name: element for name, element in properties.items() if name not in PROTECTED},
-            refused=_refused(properties),
+            elements={name: element for name, element in patch.dead if element is not None},
+            refused=patch.refused,
+            live=patch.live,
         )
     except PropertiesRefused as error:
         raise PropertiesRefused(_with_dependent(properties, error)) from error
+    except QuotaExceeded as error:  # by the properties: a collection itself takes none of it
+        raise PropertiesOverQuota(dict.fromkeys(properties, error)) from error
     return send(request.environ, HTTPStatus.CREATED)
 
 
 def answer_proppatch(request: Request) -> Iterable[bytes]:
-    """Set and remove dead properties, all or none; the answer is 207 also when none was (RFC 4918 §9.2).
+    """Set and remove properties, all or none; the answer is 207 also when none was (RFC 4918 §9.2).
 
     It has no Depth, and those who send one mean the resource. A minimal answer says that all went well (RFC 8144 §2.2).
     """
     prefer = Prefer(minimal=parse_prefer(request.header("PREFER")).minimal)
     changes = proppatch.parse(read_xml(request.environ))
     changed = dict.fromkeys(name for name, _ in changes)
-    possible = [change for change in changes if change[0] not in PROTECTED]
+    patch = sort_changes(changes)
     try:
         resource = writing.patch_properties(
-            request.context, request.path, possible, read_conditions(request), refused=_refused(changed)
+            request.context,
+            request.path,
+            patch.dead,
+            read_conditions(request),
+            refused=patch.refused,
+            live=patch.live,
         )
     except (PropertiesRefused, QuotaExceeded) as error:
         resource = reading.describe(request.context, request.path, depth=0).top  # for its href
@@ -133,8 +139,9 @@ def answer_copy(request: Request) -> Iterable[bytes]:
         read_conditions(request),
         overwrite=parse_overwrite(request.header("OVERWRITE")),
         recursive=depth is None,
+        modified_us=_modified_us(request),
     )
-    return send(request.environ, _made(created=created))
+    return send(request.environ, _made(created=created), headers=_mtime_accepted(request))
 
 
 def answer_move(request: Request) -> Iterable[bytes]:
@@ -147,8 +154,19 @@ def answer_move(request: Request) -> Iterable[bytes]:
         _destination(request),
         read_conditions(request),
         overwrite=parse_overwrite(request.header("OVERWRITE")),
+        modified_us=_modified_us(request),
     )
-    return send(request.environ, _made(created=created))
+    return send(request.environ, _made(created=created), headers=_mtime_accepted(request))
+
+
+def _modified_us(request: Request) -> int | None:
+    """Return when what is written was modified, if the client says it."""
+    seconds = owncloud.parse_mtime(request.header("X_OC_MTIME"))
+    return None if seconds is None else seconds * SECOND_US
+
+
+def _mtime_accepted(request: Request) -> Headers:
+    return [] if request.header("X_OC_MTIME") is None else [("X-OC-Mtime", "accepted")]
 
 
 def _made(*, created: bool) -> HTTPStatus:
@@ -167,10 +185,6 @@ def _destination(request: Request) -> Path:
 
 def _is_xml(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() in _XML_TYPES
-
-
-def _refused(changed: Iterable[str]) -> dict[str, DavstoreError]:
-    return {name: ProtectedProperty(name) for name in changed if name in PROTECTED}
 
 
 def _with_dependent(changed: Iterable[str], error: PropertiesRefused) -> dict[str, DavstoreError]:

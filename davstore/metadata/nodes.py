@@ -29,6 +29,11 @@ _REPLACE = Statement(
     )
 )
 _BODY_ID = Statement(select(node.c.body_id).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n")))
+_SET_MODIFIED = Statement(
+    update(node)
+    .where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
+    .values(modified_us=bindparam("modified_us"))
+)
 _INSERT_BODY = Statement(insert(body).values({c.name: bindparam(c.name) for c in body.c}))
 _EMBODIED = node.join(body, and_(body.c.store_id == node.c.store_id, body.c.id == node.c.body_id))
 _BODY = Statement(
@@ -193,6 +198,11 @@ def replace_body(
         },
     )
     _drop_bodies(unit, ledger, [row_id for row_id in old or () if row_id is not None])
+
+
+def set_modified(unit: Unit, ledger: Ledger, node_id: int, *, modified_us: int) -> None:
+    """Give a node another modification time; that it changed is the caller's to number."""
+    unit.run(_SET_MODIFIED, {"s": ledger.store_id, "n": node_id, "modified_us": modified_us})
 
 
 def get_member(unit: Unit, store_id: int, node_id: int) -> Member:

@@ -97,6 +97,10 @@ def _sync_refusal(error: SyncRefused) -> bytes:
     return error_body.render(element(clark(CPM, error.condition), *content))
 
 
+def _mkcol(error: errors.PropertiesRefused) -> bytes:
+    return multistatus.mkcol_response(group_by_row(error.reasons))
+
+
 def _locked(condition: str) -> Callable[[errors.Locked], bytes]:
     return lambda error: error_body.render(element(condition, *map(href, error.hrefs)))
 
@@ -121,6 +125,7 @@ TABLE: dict[type[DavstoreError], Row] = {
     errors.LockTokenMismatch: Row(HTTPStatus.CONFLICT, names.LOCK_TOKEN_MATCHES_REQUEST_URI),
     errors.LockNotRefreshed: Row(HTTPStatus.PRECONDITION_FAILED, names.LOCK_TOKEN_MATCHES_REQUEST_URI),
     errors.TooManyLocks: Row(HTTPStatus.FORBIDDEN, clark(CPM, "locks-within-limits")),
+    errors.ConflictingValue: Row(HTTPStatus.CONFLICT),
     errors.UnsupportedMediaType: Row(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     errors.Unprocessable: Row(HTTPStatus.UNPROCESSABLE_ENTITY),
     errors.TooLarge: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
@@ -141,9 +146,8 @@ TABLE: dict[type[DavstoreError], Row] = {
     errors.ProtectedProperty: Row(HTTPStatus.FORBIDDEN, "{DAV:}cannot-modify-protected-property"),
     errors.SyncRefused: Row(HTTPStatus.FORBIDDEN, render=_sync_refusal),
     errors.SyncDeferred: Row(HTTPStatus.TOO_MANY_REQUESTS, render=_sync_refusal, headers=_retry_after),
-    errors.PropertiesRefused: Row(
-        HTTPStatus.FORBIDDEN, render=lambda error: multistatus.mkcol_response(group_by_row(error.reasons))
-    ),
+    errors.PropertiesRefused: Row(HTTPStatus.FORBIDDEN, render=_mkcol),
+    errors.PropertiesOverQuota: Row(HTTPStatus.INSUFFICIENT_STORAGE, render=_mkcol),
     errors.FailedDependency: Row(HTTPStatus.FAILED_DEPENDENCY),
     errors.BadSettings: Row(HTTPStatus.INTERNAL_SERVER_ERROR),
     errors.AlreadyRunning: Row(HTTPStatus.INTERNAL_SERVER_ERROR),

@@ -18,7 +18,7 @@ _TWO: Final = tuple([f"{number:02}" for number in range(60)])
 _MONTH: Final = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME: Final = r"(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9]):(?P<second>[0-5][0-9]|60)"
 _FORMATS: Final = (
-    re.compile(rf"(?:{'|'.join(_DAYS)}), (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"),
+    re.compile(rf"(?:{'|'.join(_DAYS)}), (?P<day>[0-9]{{1,2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"),
     re.compile(
         rf"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"
     ),
@@ -29,7 +29,8 @@ _FORMATS: Final = (
 def parse_http_date(value: str | None) -> int | None:
     """Return whole seconds since the epoch, or None for what is no date: such a condition is ignored (§13.1.3).
 
-    A two-digit year is of 1970 to 2069: the rule of §5.6.7 (at most 50 years ahead) needs a clock.
+    A two-digit year is of 1970 to 2069: the rule of §5.6.7 (at most 50 years ahead) needs a clock. WinSCP writes the
+    first nine days of a month with one digit.
     """
     if value is None:
         return None

@@ -22,10 +22,16 @@ def parse_mtime(value: str | None) -> int | None:
     """
     if value is None:
         return None
-    match = _SECONDS.fullmatch(value.strip(" \t"))
-    if match is None or int(match[1]) >= 253_402_300_800:  # the year 10000
+    seconds = find_seconds(value.strip(" \t"))
+    if seconds is None:
         raise Malformed("X-OC-Mtime is no time")
-    return int(match[1])
+    return seconds
+
+
+def find_seconds(text: str) -> int | None:
+    """Return whole seconds since the epoch; None for what is no number of them, and from the year 10000 on."""
+    match = _SECONDS.fullmatch(text)
+    return None if match is None or int(match[1]) >= 253_402_300_800 else int(match[1])
 
 
 def parse_checksum(value: str | None) -> tuple[str, str] | None:
@@ -40,6 +46,13 @@ def parse_checksum(value: str | None) -> tuple[str, str] | None:
     if match is None:
         raise Malformed("OC-Checksum is not ALGORITHM:hex")
     return match[1].lower(), match[2].lower()
+
+
+def parse_checksums(text: str) -> frozenset[str]:
+    """Return the checksums in a client's `oc:checksums`, spelled as they are kept; none if one cannot be read."""
+    matches = [_SUM.fullmatch(word) for word in text.split()]
+    sums = [f"{match[1].upper()}:{match[2].lower()}" for match in matches if match]
+    return frozenset(sums) if len(sums) == len(matches) else frozenset()
 
 
 def render_checksums(text: str) -> bytes:

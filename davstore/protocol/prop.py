@@ -38,6 +38,12 @@ def value_of(element: etree._Element) -> bytes:
     return value
 
 
+def text_of(element: bytes) -> str:
+    """Return the text in a property element that `value_of` made, without the space around it."""
+    root = etree.fromstring(element, etree.XMLParser(resolve_entities=False))
+    return str(root.xpath("string()")).strip(" \t\r\n")
+
+
 def only_child(parent: etree._Element, name: str) -> etree._Element:
     """Return the one child of that name. Raises Malformed if there is none or more than one."""
     found = parent.findall(name)

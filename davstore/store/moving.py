@@ -18,9 +18,17 @@ from davstore.store.writing import end_tree
 
 
 def move(
-    context: Context, source: Path, destination: Path, conditions: Preconditions = NONE, *, overwrite: bool
+    context: Context,
+    source: Path,
+    destination: Path,
+    conditions: Preconditions = NONE,
+    *,
+    overwrite: bool,
+    modified_us: int | None = None,
 ) -> bool:
     """Bind a resource, with all that lies beneath it, to another place; True when that place was unmapped.
+
+    It keeps its modification time unless the client says when it was modified.
 
     Raises:
         NotFound, ParentMissing, NameNotAllowed, PreconditionFailed.
@@ -49,6 +57,8 @@ def move(
             made=MADE_HOME,
             moved=True,
         )
+        if modified_us is not None:
+            nodes.set_modified(unit, ledger, resource.node_id, modified_us=modified_us)
         if old is not None and closed is not None:  # after mapping: source and target may be one node
             end_tree(unit, ledger, old, closed)
         return old is None
@@ -64,10 +74,12 @@ def copy(
     *,
     overwrite: bool,
     recursive: bool,
+    modified_us: int | None = None,
 ) -> bool:
     """Make new resources with the bodies and dead properties of others; True when the destination was unmapped.
 
-    Bodies are shared, not copied, and charged again (DECISIONS 13, 30).
+    Bodies are shared, not copied, and charged again (DECISIONS 13, 30). They are modified now; when the client says
+    when, the one at the destination was modified then.
 
     Raises:
         As move, and QuotaExceeded.
@@ -81,7 +93,9 @@ def copy(
         held = require_unlocked(context, unit, ledger.store_id, conditions, nodes=[to_id], trees=trees)
         end_locks(unit, ledger.store_id, held, destination)
         closed = None if old is None else bindings.close(unit, ledger, to_id, destination.name)
-        _plant(unit, ledger, resource, to_id, destination.name, recursive=recursive, now_us=context.now_us)
+        copy_id = _plant(unit, ledger, resource, to_id, destination.name, recursive=recursive, now_us=context.now_us)
+        if modified_us is not None:
+            nodes.set_modified(unit, ledger, copy_id, modified_us=modified_us)
         if old is not None and closed is not None:
             end_tree(unit, ledger, old, closed)
         return old is None
@@ -115,8 +129,8 @@ def _both_ends(
 
 def _plant(
     unit: Unit, ledger: Ledger, source: Resource, parent_id: int, name: str, *, recursive: bool, now_us: int
-) -> None:
-    """Make the copies, parents before children, each mapping under a number of its own."""
+) -> int:
+    """Make the copies, parents before children, each mapping under a number of its own; return the first's node."""
     copied: dict[int, int] = {}
     new_nodes: list[tuple[int, NodeRow]] = []
     new_bindings: list[dict[str, object]] = []
@@ -154,3 +168,4 @@ def _plant(
     elements = properties.list_properties(unit, ledger.store_id, copied)
     properties.set_properties(unit, ledger.store_id, {copied[old_id]: own for old_id, own in elements.items()})
     ledger.used_bytes += sum(len(element) for own in elements.values() for element in own.values())
+    return copied[source.node_id]

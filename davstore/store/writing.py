@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from davstore.errors import (
     AlreadyExists,
+    ConflictingValue,
     DavstoreError,
     Malformed,
     MethodNotAllowed,
@@ -31,6 +32,19 @@ from davstore.store.uploading import BLOCK_BYTES, Source, Upload, begin_upload
 
 NOTHING_REFUSED: Mapping[str, DavstoreError] = MappingProxyType({})
 NO_PROPERTIES: Mapping[str, bytes] = MappingProxyType({})
+
+
+class LiveValues(NamedTuple):
+    """What a client may set of the live properties: when the resource was modified, and the checksums that it has.
+
+    claimed maps the name of a property to the checksums that it says are those of the body, as `oc:checksums` has them.
+    """
+
+    modified_us: int | None = None
+    claimed: Mapping[str, frozenset[str]] = MappingProxyType({})
+
+
+NO_VALUES = LiveValues()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +187,9 @@ def make_collection(
     *,
     elements: Mapping[str, bytes] = NO_PROPERTIES,
     refused: Mapping[str, DavstoreError] = NOTHING_REFUSED,
+    live: LiveValues = NO_VALUES,
 ) -> Written:
-    """Make an empty collection with dead properties (RFC 5689), or nothing.
+    """Make an empty collection with dead properties (RFC 5689) and live ones, or nothing.
 
     refused holds the properties that cannot be set at all; they are told after everything else was checked.
 
@@ -191,7 +206,8 @@ def make_collection(
         require_unlocked(context, unit, ledger.store_id, conditions, nodes=[parent_id])
         row = empty_collection(now_us=context.now_us)
         resource = _map(unit, ledger, parent_id, path, row)
-        _change_properties(unit, ledger, context, resource.node_id, list(elements.items()), refused)
+        _set_live(unit, ledger, resource, live, refused)
+        _change_properties(unit, ledger, context, resource.node_id, list(elements.items()))
         return Written(resource, created=True)
 
     return context.write(path.store, work)
@@ -204,8 +220,9 @@ def patch_properties(
     conditions: Preconditions = NONE,
     *,
     refused: Mapping[str, DavstoreError] = NOTHING_REFUSED,
+    live: LiveValues = NO_VALUES,
 ) -> Resource:
-    """Set (an element) and remove (None) dead properties in the order given, all of them or none.
+    """Set (an element) and remove (None) dead properties in the order given, and live ones, all of them or none.
 
     Raises:
         NotFound, PreconditionFailed, Locked, PropertiesRefused, QuotaExceeded.
@@ -217,10 +234,29 @@ def patch_properties(
         if resource is None:
             raise NotFound(path.name)
         require_unlocked(context, unit, ledger.store_id, conditions, nodes=[resource.node_id])
-        _change_properties(unit, ledger, context, resource.node_id, changes, refused)
+        _set_live(unit, ledger, resource, live, refused)
+        _change_properties(unit, ledger, context, resource.node_id, changes)
         return resource._replace(changed=bindings.touch(unit, ledger, resource.node_id))
 
     return context.write(path.store, work)
+
+
+def _set_live(
+    unit: Unit, ledger: Ledger, resource: Resource, live: LiveValues, refused: Mapping[str, DavstoreError]
+) -> None:
+    """Set what may be set of the live properties.
+
+    Raises:
+        PropertiesRefused: those refused before, and those that say of the body what is not true or not kept.
+    """
+    false: dict[str, DavstoreError] = {}
+    if live.claimed:
+        kept = nodes.list_checksums(unit, ledger.store_id, [resource.node_id]).get(resource.node_id, "").split(" ")
+        false = {name: ConflictingValue(name) for name, claimed in live.claimed.items() if not claimed.issubset(kept)}
+    if refused or false:
+        raise PropertiesRefused({**refused, **false})
+    if live.modified_us is not None:
+        nodes.set_modified(unit, ledger, resource.node_id, modified_us=live.modified_us)
 
 
 def _change_properties(
@@ -229,10 +265,7 @@ def _change_properties(
     context: Context,
     node_id: int,
     changes: Sequence[tuple[str, bytes | None]],
-    refused: Mapping[str, DavstoreError],
 ) -> None:
-    if refused:
-        raise PropertiesRefused(dict(refused))
     if not changes:
         return
     old = properties.list_properties(unit, ledger.store_id, [node_id]).get(node_id, {})

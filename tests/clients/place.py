@@ -41,7 +41,7 @@ class Place(NamedTuple):
         return answer
 
     def tree(self) -> dict[str, bytes | None]:
-        """Return what is in the store beneath the collection, as `read_tree` does of a folder: None for a collection."""
+        """Return what the store has beneath the collection, as `read_tree` does of a folder: None for a collection."""
         body = b'<D:propfind xmlns:D="DAV:"><D:prop/></D:propfind>'
         answer = self.ask("PROPFIND", headers={"Depth": "infinity"}, data=body)
         hrefs = [str(href.text) for href in etree.fromstring(answer.content).iter("{DAV:}href")]

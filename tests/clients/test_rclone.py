@@ -130,19 +130,19 @@ def test_times_alone(rclone: Rclone, folder: Path, place: Place) -> None:
     rclone("copyto", file, "dav:one")
     assert "2001-09-09" in rclone("lsl", "dav:one")
     rclone("touch", "dav:one")
-    assert "nothing to transfer" in rclone("copyto", "-v", "--update", folder / "odd" / NAMES[3], "dav:one")
+    rclone("copyto", "--update", folder / "odd" / NAMES[3], "dav:one")
     assert place.ask("GET", "one").content == file.read_bytes()
 
 
 @pytest.mark.clients
 def test_single_files(rclone: Rclone, place: Place, tmp_path: Path, vendor: str) -> None:
     """mkdir, rcat without a length, cat in ranges, copyto, moveto, deletefile, rmdir, 200 MB, about"""
-    text = "".join(f"{number} äöü\n" for number in range(200_000))
+    text = "".join(f"{number}\n" for number in range(300_000))
     rclone("mkdir", "dav:a/b c")
     rclone("rcat", "dav:a/b c/streamed", said=text)
     assert place.ask("GET", "a/b c/streamed").content == text.encode()
-    assert rclone("-q", "cat", "--offset", "1000", "--count", "500", "dav:a/b c/streamed").encode() == text.encode()[1000:1500]
-    assert rclone("-q", "cat", "--tail", "60", "dav:a/b c/streamed").encode() == text.encode()[-60:]
+    assert rclone("-q", "cat", "--offset", "1000", "--count", "500", "dav:a/b c/streamed") == text[1000:1500]
+    assert rclone("-q", "cat", "--tail", "60", "dav:a/b c/streamed") == text[-60:]
     rclone("copyto", "dav:a/b c/streamed", "dav:copied")
     rclone("moveto", "dav:copied", "dav:moved %#+ü")
     rclone("moveto", "dav:a", "dav:renamed")
@@ -217,12 +217,22 @@ def test_bisync(rclone: Rclone, place: Place, tmp_path: Path) -> None:
 @pytest.mark.parametrize("vendor", ["owncloud"], indirect=True)
 def test_mount(rclone: Rclone, fuse: None, folder: Path, place: Place, tmp_path: Path) -> None:
     """mount, cp -r, edit in place, mv, rm, umount"""
+
+    def settled() -> bool:
+        """Wait for rclone, which writes back by and by, and leaves what umount finds undone to its next mount."""
+        expected = {"folder": None, **{f"folder/{path}": body for path, body in read_tree(folder).items()}}
+        deadline = time.monotonic() + 60
+        while place.tree() != expected and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return place.tree() == expected
+
     mount = tmp_path / "mount"
     mount.mkdir()
     rclone("mount", "dav:", mount, "--daemon", "--vfs-cache-mode", "writes", "--vfs-write-back", "100ms")
     try:
         shutil.copytree(folder, mount / "folder", copy_function=shutil.copyfile)
         assert read_tree(mount / "folder") == read_tree(folder)
+        assert settled()  # 1.60 loses the names of what moves before it is written back
         for root in (mount / "folder", folder):
             with (root / "odd" / NAMES[3]).open("r+b") as file:
                 file.seek(5)
@@ -230,10 +240,6 @@ def test_mount(rclone: Rclone, fuse: None, folder: Path, place: Place, tmp_path:
             (root / "odd" / "deep").rename(root / "moved")
             (root / "odd" / NAMES[4]).unlink()
             shutil.rmtree(root / "moved")
-        expected = {"folder": None, **{f"folder/{path}": body for path, body in read_tree(folder).items()}}
-        deadline = time.monotonic() + 30
-        while place.tree() != expected and time.monotonic() < deadline:
-            time.sleep(0.1)  # rclone writes back by and by, and leaves what umount finds undone to the next mount
+        assert settled()
     finally:
         subprocess.run(["umount", mount], check=True)
-    assert place.tree() == expected

@@ -88,10 +88,12 @@ def fuse() -> None:
 
 @pytest.fixture(autouse=True)
 def _row(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
-    """Record what the table says of a test."""
+    """Record what the table says of a test: the client, its version, what it did, and in which case."""
     marker = request.node.get_closest_marker("peer")
     if marker is not None:
-        record_property("peer", (*marker.args, _version(*marker.args), request.function.__doc__.partition("\n")[0]))
+        cases = getattr(request.node, "callspec", None)
+        case = next((cases.params[name] for name in ("suite", "vendor") if cases and name in cases.params), "")
+        record_property("peer", (*marker.args, _version(*marker.args), request.function.__doc__, case))
 
 
 def _version(package: str) -> str:
@@ -104,16 +106,16 @@ def _version(package: str) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table, in Markdown."""
-    rows = []
+    """Print the table, in Markdown: a row for each thing done, with all cases that ended alike."""
+    rows: dict[tuple[str, ...], list[str]] = {}
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.getreports(outcome):
-            for peer in (value for name, value in report.user_properties if name == "peer"):
-                reason = report.longrepr[2].removeprefix("Skipped: ") if report.skipped else ""
-                _, _, parameters = report.nodeid.partition("[")
-                rows.append((*peer, parameters.removesuffix("]"), f"not run: {reason}" if reason else outcome))
+            for client, version, did, case in (value for name, value in report.user_properties if name == "peer"):
+                result = f"not run: {report.longrepr[2].removeprefix('Skipped: ')}" if report.skipped else outcome
+                rows.setdefault((client, version, did, result), []).append(case)
     if rows:
         terminalreporter.section("clients")
         terminalreporter.line("| client | version | did | result |\n|---|---|---|---|")
-    for client, version, did, parameters, result in sorted(rows):
-        terminalreporter.line(f"| {client} | {version} | {did}{parameters and f' ({parameters})'} | {result} |")
+    for (client, version, did, result), cases in sorted(rows.items()):
+        which = f" ({', '.join(cases)})" if all(cases) else ""
+        terminalreporter.line(f"| {client} | {version} | {did}{which} | {result} |")

@@ -121,7 +121,7 @@ def test_webdav4(place: Place, tmp_path: Path) -> None:
         now = datetime.now(UTC)
         assert abs((now - client.modified("a/object")).total_seconds()) < 600
         assert abs((now - client.created("a/object")).total_seconds()) < 600
-        assert client.get_property("a/object", "getcontentlength") == "5"
+        assert client.get_property("a/object", "content_length") == 5
         with client.open(f"a/{PLAIN}", "rb") as file:
             file.seek(1000)
             assert file.read(500) == BODY[1000:1500]

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/ready
-TEST_PACKAGES := cadaver curl litmus postgresql rclone strace
+TEST_PACKAGES := cadaver curl litmus nginx-light openssl postgresql rclone strace
 CLIENT_PACKAGES := davfs2 dbus-daemon fuse3 gvfs gvfs-backends libglib2.0-bin sitecopy
 INSTALL = $(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from davstore.errors import BadSettings
+from davstore.model.networks import Networks
 
 
 def _integer(default: int, low: int, high: int | None = None) -> Any:
@@ -36,6 +37,12 @@ class Server:
     body_timeout_seconds: int = _integer(60, 1, 3600)
     max_idle_connections: int = _integer(500, 1, 100_000)
     max_header_bytes: int = _integer(32_768, 1_024, 1_048_576)
+    trusted_proxies: str = ""
+
+    @property
+    def proxies(self) -> Networks:
+        """The networks of trusted_proxies."""
+        return Networks.parse(self.trusted_proxies)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -92,12 +99,6 @@ class Auth:
     realm: str = "davstore"
     failures_before_delay: int = _integer(10, 1, 1_000)
     delay_seconds: int = _integer(30, 1, 86_400)
-    trusted_proxies: str = ""
-
-    @property
-    def proxies(self) -> frozenset[str]:
-        """The addresses of trusted_proxies."""
-        return frozenset(self.trusted_proxies.replace(",", " ").split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,9 +270,8 @@ def _check_form(name: str, value: object) -> None:
         raise ValueError("must be empty or begin with postgresql://")
     elif name == "auth.realm" and not re.fullmatch(r"[ !#-\[\]-~]{1,64}", text):
         raise ValueError("must be 1 to 64 printable ASCII characters without quotes and backslashes")
-    elif name == "auth.trusted_proxies":
-        for word in Auth(trusted_proxies=text).proxies:
-            ipaddress.ip_address(word)
+    elif name == "server.trusted_proxies":
+        Networks.parse(text)
 
 
 def _refuse_remote(server: Server, given: _Given | None) -> None:

@@ -127,14 +127,15 @@ def build_application(settings: Settings) -> WSGIApplication:
     policy = open_policy(settings)
     backend = Backend(database, LocalBlobs(directory / "blobs"), _limits(settings))
     dav = SyncGate(build_dav(backend), Gate(policy.rules, throttle, database))
-    inner = Authentication(dav, Authenticator(database, throttle, Passwords()), proxies=settings.auth.proxies)
+    inner = Authentication(dav, Authenticator(database, throttle, Passwords()))
 
     def check() -> None:
         if not directory.is_dir():
             raise Unavailable(f"no directory {directory}")
         database.read(lambda _unit: None)
 
-    return AccessLog(Boundary(Health(WellKnown(inner), check), realm=settings.auth.realm))
+    health = Health(WellKnown(inner), check)
+    return AccessLog(Boundary(health, realm=settings.auth.realm, proxies=settings.server.proxies))
 
 
 def _limits(settings: Settings) -> Limits:

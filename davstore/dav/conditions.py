@@ -43,14 +43,13 @@ def _read_if(request: Request) -> tuple[IfList, ...] | None:
         return None
     here = request.place if isinstance(request.place, Path) else None
     return tuple(
-        IfList(here if tag is None else _tagged(tag, request.host), conditions)
-        for tag, conditions in if_header.parse(value)
+        IfList(here if tag is None else _tagged(tag, request), conditions) for tag, conditions in if_header.parse(value)
     )
 
 
-def _tagged(tag: str, host: str | None) -> Path | None:
+def _tagged(tag: str, request: Request) -> Path | None:
     """Return the place in a store that a resource tag names; None when it is elsewhere or nowhere."""
     try:
-        return places.to_path(parse_destination(tag, host=host))
+        return places.to_path(parse_destination(tag, host=request.host, prefix=request.prefix))
     except (ForeignDestination, Malformed):
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from davstore.dav import places
 from davstore.dav.answers import send, send_multistatus
 from davstore.dav.conditions import read_conditions
 from davstore.dav.properties import View, discover
@@ -43,7 +42,8 @@ def answer_lock(request: Request) -> Iterable[bytes]:
             seconds=seconds,
             creatable=not request.target.slash,
         )
-    body = lockinfo.render_granted(discover(View(request.principal, now_us=context.now_us), granted.covering))
+    view = View(request.principal, now_us=context.now_us, prefix=request.prefix)
+    body = lockinfo.render_granted(discover(view, granted.covering))
     headers = [("Content-Type", CONTENT_TYPE)]
     if info is not None:  # a refreshed lock has the token it had (RFC 4918 §9.10.2)
         headers.append(("Lock-Token", f"<{granted.lock.token}>"))
@@ -65,7 +65,7 @@ def answer_locked(request: Request, error: Locked) -> Iterable[bytes]:
     Raises:
         Locked, LockConflict: what was asked for is locked itself.
     """
-    store = places.store_root(request.principal)
+    store = request.root
     hrefs = tuple(render_href((*store, *names), slash=slash) for names, slash in error.roots)
     tops = _tops(request)
     if not all(any(len(names) > len(top) and names[: len(top)] == top for top in tops) for names, _ in error.roots):
@@ -88,6 +88,5 @@ def _tops(request: Request) -> list[tuple[str, ...]]:
     if method != "COPY":
         tops.append(request.path.names)
     if method in ("COPY", "MOVE"):
-        destination = request.header("DESTINATION")
-        tops.append(places.locate_destination(destination, request.principal, host=request.host).names)
+        tops.append(request.destination.names)
     return tops

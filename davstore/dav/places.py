@@ -11,7 +11,7 @@ from typing import NamedTuple
 from davstore.errors import ForeignDestination, Malformed, NotFound
 from davstore.model.paths import Path
 from davstore.model.principals import Principal
-from davstore.protocol.hrefs import Target, parse_destination, render_href
+from davstore.protocol.hrefs import Target, parse_destination
 
 STORES = ("dav", "store")
 PRINCIPALS = ("dav", "principals")
@@ -32,11 +32,6 @@ class Fixed(NamedTuple):
     segments: tuple[str, ...]
     members: tuple[str, ...]
     kind: Kind = Kind.FIXED
-
-    @property
-    def href(self) -> str:
-        """The canonical absolute path."""
-        return render_href(self.segments, slash=True)
 
 
 def locate(target: Target, principal: Principal) -> Path | Fixed:
@@ -64,8 +59,8 @@ def to_path(target: Target) -> Path | None:
     return None
 
 
-def locate_destination(value: str | None, principal: Principal, *, host: str | None) -> Path:
-    """Return where COPY and MOVE go to (RFC 4918 §10.3).
+def locate_destination(value: str | None, principal: Principal, *, host: str | None, prefix: tuple[str, ...]) -> Path:
+    """Return where COPY and MOVE go to (RFC 4918 §10.3); host and prefix are those of the client's URLs.
 
     Raises:
         Malformed: no Destination, or one that cannot be read.
@@ -73,9 +68,11 @@ def locate_destination(value: str | None, principal: Principal, *, host: str | N
     """
     if value is None:
         raise Malformed("no Destination")
-    target = parse_destination(value, host=host)
+    target = parse_destination(value, host=host, prefix=prefix)
     path = to_path(target)
-    if path is None or path.store != principal.user.name or target.query:
+    if target.query:
+        raise Malformed("a Destination with a query")
+    if path is None or path.store != principal.user.name:
         raise ForeignDestination("not in this store")
     return path
 
@@ -85,17 +82,17 @@ def store_root(principal: Principal) -> tuple[str, ...]:
     return (*STORES, principal.user.name)
 
 
-def principal_href(principal: Principal) -> str:
-    """Return the URL of who asks: the device when there is one, else the user (DECISIONS 32)."""
+def principal_segments(principal: Principal) -> tuple[str, ...]:
+    """Return the segments of who asks as a principal: the device when there is one, else the user (DECISIONS 32)."""
     user, device = principal.user.name, principal.device
     if device is not None:
-        return render_href((*PRINCIPALS, "devices", user, device.name), slash=True)
-    return user_href(user)
+        return (*PRINCIPALS, "devices", user, device.name)
+    return user_segments(user)
 
 
-def user_href(user: str) -> str:
-    """Return the URL of a user as a principal."""
-    return render_href((*PRINCIPALS, "users", user), slash=True)
+def user_segments(user: str) -> tuple[str, ...]:
+    """Return the segments of a user as a principal."""
+    return (*PRINCIPALS, "users", user)
 
 
 def find_fixed(segments: tuple[str, ...], principal: Principal) -> Fixed:

@@ -37,6 +37,12 @@ class View(NamedTuple):
     locks: Sequence[Lock] = ()
     checksums: Mapping[int, str] = MappingProxyType({})
     now_us: int = 0
+    prefix: tuple[str, ...] = ()
+    """The segments that the client's URLs have before ours."""
+
+    def href(self, segments: tuple[str, ...]) -> bytes:
+        """Return `D:href` of a collection outside of stores."""
+        return href(render_href((*self.prefix, *segments), slash=True))
 
 
 class Live(NamedTuple):
@@ -127,8 +133,8 @@ def _displayname(resource: Resource) -> bytes | None:
     return text_element(names.DISPLAYNAME, resource.name)
 
 
-def _principal_url(resource: Resource) -> bytes | None:
-    return element(names.PRINCIPAL_URL, href(render_href((*resource.parent, resource.name), slash=True)))
+def _principal_url(view: View, _kind: Kind) -> Piece:
+    return lambda resource: element(names.PRINCIPAL_URL, view.href((*resource.parent, resource.name)))
 
 
 def _sync_token(view: View, _kind: Kind) -> Piece:
@@ -147,7 +153,7 @@ def _lockdiscovery(view: View, _kind: Kind) -> Piece:
 
 def discover(view: View, locks: Sequence[Lock]) -> bytes:
     """Return `D:lockdiscovery` of a resource's locks; who holds a lock is told its token, nobody else (§20.7)."""
-    user, store = view.principal.user, places.store_root(view.principal)
+    user, store = view.principal.user, (*view.prefix, *places.store_root(view.principal))
     return element(
         names.LOCKDISCOVERY,
         *(
@@ -173,15 +179,15 @@ def _quota_available(view: View, _kind: Kind) -> bytes | None:
 
 
 def _owner(view: View, _kind: Kind) -> bytes | None:
-    return None if view.facts is None else element(names.OWNER, href(places.user_href(view.facts.owner)))
+    return None if view.facts is None else element(names.OWNER, view.href(places.user_segments(view.facts.owner)))
 
 
 def _current_user_principal(view: View, _kind: Kind) -> bytes:
-    return element(names.CURRENT_USER_PRINCIPAL, href(places.principal_href(view.principal)))
+    return element(names.CURRENT_USER_PRINCIPAL, view.href(places.principal_segments(view.principal)))
 
 
-def _principal_collection_set(_view: View, _kind: Kind) -> bytes:
-    return element(names.PRINCIPAL_COLLECTION_SET, href(render_href(places.PRINCIPALS, slash=True)))
+def _principal_collection_set(view: View, _kind: Kind) -> bytes:
+    return element(names.PRINCIPAL_COLLECTION_SET, view.href(places.PRINCIPALS))
 
 
 def _supported_report_set(_view: View, kind: Kind) -> bytes:
@@ -244,7 +250,7 @@ TABLE: Final = (
     Live(names.SUPPORTED_METHOD_SET, _EVERY, _constant(_supported_method_set)),
     Live(names.SUPPORTED_LIVE_PROPERTY_SET, _EVERY, _constant(_supported_live_property_set)),
     Live(names.DISPLAYNAME, _PRINCIPAL, _each(_displayname)),
-    Live(names.PRINCIPAL_URL, _PRINCIPAL, _each(_principal_url)),
+    Live(names.PRINCIPAL_URL, _PRINCIPAL, _principal_url),
     Live("{DAV:}alternate-URI-set", _PRINCIPAL, _empty("{DAV:}alternate-URI-set")),
     Live("{DAV:}group-membership", _PRINCIPAL, _empty("{DAV:}group-membership")),
 )

@@ -22,6 +22,7 @@ from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.protocol import propfind, reports, sync_token
 from davstore.protocol.headers import parse_depth
+from davstore.protocol.hrefs import render_href
 from davstore.protocol.multistatus import Multistatus
 from davstore.protocol.prefer import Prefer, parse_prefer
 from davstore.protocol.propfind import PropFind
@@ -114,7 +115,7 @@ def _write_tree(
         locks=asks_for_locks(question),
     )
     now_us = request.context.now_us
-    view = View(request.principal, listing.facts, listing.locks, listing.checksums, now_us)
+    view = View(request.principal, listing.facts, listing.locks, listing.checksums, now_us, request.prefix)
     plan = Plan(question, view, listing.properties, minimal=prefer.minimal)
     top = () if prefer.noroot and listing.top.is_collection else (listing.top,)
     write_stored(answer, plan, _hrefs(request), chain(top, listing.members))
@@ -129,12 +130,12 @@ def _write_fixed(
         raise InfiniteDepth("a store lies beneath")
     below = [(*place.segments, name) for name in place.members] if depth else []
     store = places.store_root(request.principal)
-    plan = Plan(question, View(request.principal), {}, minimal=prefer.minimal)
+    plan = Plan(question, View(request.principal, prefix=request.prefix), {}, minimal=prefer.minimal)
     top = [] if prefer.noroot else [place.segments]
     for segments in [*top, *(one for one in below if one != store)]:
         one = places.find_fixed(segments, request.principal)
         found, missing = plan.of(one.kind)(_as_resource(segments))
-        answer.response(one.href.encode(), found, missing)
+        answer.response(render_href((*request.prefix, *segments), slash=True).encode(), found, missing)
     if store in below:
         own, shown = Path(request.principal.user.name), prefer._replace(noroot=False)
         _write_tree(request, own, question, answer, depth=0, prefer=shown)
@@ -166,7 +167,7 @@ def answer_report(request: Request) -> Iterable[bytes]:
         locks=asks_for_locks(question),
     )
     prefer = Prefer(minimal=parse_prefer(request.header("PREFER")).minimal)  # no report tells of the collection itself
-    view = View(request.principal, changes.facts, changes.locks, now_us=request.context.now_us)
+    view = View(request.principal, changes.facts, changes.locks, now_us=request.context.now_us, prefix=request.prefix)
     plan = Plan(question, view, changes.properties, minimal=prefer.minimal)
     given = sync_token.render(changes.token)
 
@@ -189,4 +190,4 @@ def _judge_if(request: Request) -> None:
 
 
 def _hrefs(request: Request) -> Hrefs:
-    return Hrefs(places.store_root(request.principal))
+    return Hrefs(request.root)

@@ -13,6 +13,7 @@ from davstore.errors import MethodNotAllowed, UnsupportedMediaType
 from davstore.metadata.engine import Database
 from davstore.middleware.auth import PRINCIPAL, now_us
 from davstore.middleware.boundary import TARGET
+from davstore.middleware.forwarded import PREFIX
 from davstore.middleware.xml_body import content_length
 from davstore.model.paths import Path
 from davstore.model.principals import Principal
@@ -63,6 +64,23 @@ class Request:
         if isinstance(self.place, Fixed):
             raise MethodNotAllowed(ALLOWED[self.place.kind])
         return self.place
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """The segments that the client's URLs have before ours, behind a proxy."""
+        prefix: tuple[str, ...] = self.environ.get(PREFIX, ())
+        return prefix
+
+    @property
+    def root(self) -> tuple[str, ...]:
+        """The segments of the principal's store as the client knows it: what hrefs begin with."""
+        return (*self.prefix, *places.store_root(self.principal))
+
+    @property
+    def destination(self) -> Path:
+        """Where COPY and MOVE go to. Raises Malformed, ForeignDestination."""
+        value = self.header("DESTINATION")
+        return places.locate_destination(value, self.principal, host=self.host, prefix=self.prefix)
 
     @property
     def host(self) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from davstore.dav import places
 from davstore.dav.answers import Headers, send, send_multistatus, validators
 from davstore.dav.conditions import read_conditions
 from davstore.dav.content import content_type_of
@@ -26,7 +25,6 @@ from davstore.errors import (
 )
 from davstore.middleware.errors import group_by_row
 from davstore.middleware.xml_body import content_length, read_xml
-from davstore.model.paths import Path
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol import mkcol, names, owncloud, proppatch
 from davstore.protocol.elements import empty
@@ -122,7 +120,7 @@ def answer_proppatch(request: Request) -> Iterable[bytes]:
         if prefer.minimal:
             return send(request.environ, HTTPStatus.OK, headers=prefer.applied())
         groups = [PropStat(HTTPStatus.OK, b"".join(map(empty, changed)))]
-    href = Hrefs(places.store_root(request.principal)).of(resource)
+    href = Hrefs(request.root).of(resource)
     return send_multistatus(request.environ, lambda answer: answer.propstats(href, groups), headers=prefer.applied())
 
 
@@ -135,7 +133,7 @@ def answer_copy(request: Request) -> Iterable[bytes]:
     created = moving.copy(
         request.context,
         request.path,
-        _destination(request),
+        request.destination,
         read_conditions(request),
         overwrite=parse_overwrite(request.header("OVERWRITE")),
         recursive=depth is None,
@@ -151,7 +149,7 @@ def answer_move(request: Request) -> Iterable[bytes]:
     created = moving.move(
         request.context,
         request.path,
-        _destination(request),
+        request.destination,
         read_conditions(request),
         overwrite=parse_overwrite(request.header("OVERWRITE")),
         modified_us=_modified_us(request),
@@ -177,10 +175,6 @@ def _require_infinity(request: Request) -> None:
     """Refuse any other depth than the one that DELETE and MOVE have (RFC 4918 §9.6.1, §9.9.2)."""
     if parse_depth(request.header("DEPTH"), default=None) is not None:
         raise Malformed("a Depth other than infinity")
-
-
-def _destination(request: Request) -> Path:
-    return places.locate_destination(request.header("DESTINATION"), request.principal, host=request.host)
 
 
 def _is_xml(content_type: str) -> bool:

@@ -22,22 +22,17 @@ def now_us() -> int:
 
 
 class Authentication:
-    """Stands inside the boundary and before everything that belongs to somebody.
-
-    proxies are the addresses whose X-Forwarded-For is believed.
-    """
+    """Stands inside the boundary, which knows the client's address, and before everything that belongs to somebody."""
 
     def __init__(
         self,
         application: WSGIApplication,
         authenticator: Authenticator,
         *,
-        proxies: frozenset[str] = frozenset(),
         clock: Callable[[], int] = now_us,
     ) -> None:
         self._application = application
         self._authenticator = authenticator
-        self._proxies = proxies
         self._clock = clock
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -49,19 +44,9 @@ class Authentication:
         """
         credentials = parse_authorization(environ.pop("HTTP_AUTHORIZATION", None))
         principal = self._authenticator.authenticate(
-            credentials, address=_client_address(environ, self._proxies), now_us=self._clock()
+            credentials, address=environ.get("REMOTE_ADDR", ""), now_us=self._clock()
         )
         device = principal.device
         environ[PRINCIPAL] = principal
         environ["REMOTE_USER"] = f"{principal.user.name}/{device.name}" if device else principal.user.name
         return self._application(environ, start_response)
-
-
-def _client_address(environ: WSGIEnvironment, proxies: frozenset[str]) -> str:
-    """Return the nearest address that is no proxy of ours: what stands left of it anybody could have written."""
-    address: str = environ.get("REMOTE_ADDR", "")
-    for hop in reversed(environ.get("HTTP_X_FORWARDED_FOR", "").split(",")):
-        if address not in proxies:
-            break
-        address = hop.strip() or address
-    return address

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from davstore.errors import CrossOrigin, DavstoreError, DiskFull, ForeignDestination, Malformed
 from davstore.middleware.access_log import REQUEST_ID
 from davstore.middleware.errors import is_failure, refuse
+from davstore.middleware.forwarded import believe
+from davstore.model.networks import NOBODY, Networks
 from davstore.protocol.hrefs import Target, parse_destination, parse_target
 
 if TYPE_CHECKING:
@@ -32,16 +34,18 @@ log = logging.getLogger("davstore.boundary")
 
 
 class Boundary:
-    """The outermost wrapper but for the access log. realm goes into the challenge of a 401."""
+    """The outermost wrapper but for the access log. realm goes into the challenge of a 401; proxies are believed."""
 
-    def __init__(self, application: WSGIApplication, *, realm: str) -> None:
+    def __init__(self, application: WSGIApplication, *, realm: str, proxies: Networks = NOBODY) -> None:
         self._application = application
         self._realm = realm
+        self._proxies = proxies
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, whatever happens."""
         try:
             environ[START_RESPONSE] = start_response
+            believe(environ, self._proxies)
             target = environ[TARGET] = _parse_target(environ)
             environ["PATH_INFO"] = f"/{'/'.join(target.segments)}{'/' if target.slash and target.segments else ''}"
             _refuse_other_origins(environ)

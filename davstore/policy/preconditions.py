@@ -27,7 +27,7 @@ def judge(conditions: Preconditions, *, exists: bool, etag: str | None, modified
     if conditions.if_match is not None:
         if not _matches(conditions.if_match, exists=exists, etag=etag, weakly=False):
             return Verdict.FAILED
-    elif conditions.if_unmodified_since is not None and (modified or 0) > conditions.if_unmodified_since:
+    elif conditions.if_unmodified_since is not None and not _is_unmodified(modified_us, conditions.if_unmodified_since):
         return Verdict.FAILED
     if conditions.if_none_match is not None:
         if _matches(conditions.if_none_match, exists=exists, etag=etag, weakly=True):
@@ -35,6 +35,12 @@ def judge(conditions: Preconditions, *, exists: bool, etag: str | None, modified
     elif safe and conditions.if_modified_since is not None and modified is not None and _tells_changes(modified_us):
         return Verdict.NOT_MODIFIED if modified <= conditions.if_modified_since else Verdict.PASS
     return Verdict.PASS
+
+
+def _is_unmodified(modified_us: int | None, since: int) -> bool:
+    """Tell whether nothing changed since a time; one that a client set may go back, and has to be the very same."""
+    modified = 0 if modified_us is None else modified_us // SECOND_US
+    return modified == since if modified_us and not _tells_changes(modified_us) else modified <= since
 
 
 def _tells_changes(modified_us: int | None) -> bool:

@@ -50,26 +50,27 @@ def parse_target(raw: str) -> Target:
     return _origin_form(_path_of(match))
 
 
-def parse_destination(value: str, *, host: str | None) -> Target:
+def parse_destination(value: str, *, host: str | None, prefix: tuple[str, ...] = ()) -> Target:
     """Return the place that a Destination header or a resource tag names (RFC 4918 §8.3, §10.3).
 
-    host is the Host header of the request. Schemes are not compared: TLS may end before us.
+    host is the Host header of the request, prefix the segments that the client's URLs have before ours, which a proxy
+    takes off the target. Schemes are not compared: TLS may end before us.
 
     Raises:
-        ForeignDestination: an absolute URI with another authority.
+        ForeignDestination: an absolute URI with another authority, or a path without the prefix.
         Malformed: a relative path, a fragment, or what `parse_target` refuses.
     """
     value = value.strip(" \t")
     _check(value)
     match = _ABSOLUTE.fullmatch(value)
     if match is None:
-        return _origin_form(value)
+        return _without(prefix, _origin_form(value))
     scheme = match[1].lower()
     if scheme not in _DEFAULT_PORTS:
         raise ForeignDestination(f"the scheme {scheme}")
     if host is None or _authority(match[2], scheme) != _authority(host, scheme):
         raise ForeignDestination("another authority")
-    return _origin_form(_path_of(match))
+    return _without(prefix, _origin_form(_path_of(match)))
 
 
 def encode_segment(name: str) -> str:
@@ -101,6 +102,12 @@ def _origin_form(raw: str) -> Target:
         return Target((), slash=True, query=query)
     slash = path.endswith("/")
     return Target(tuple([_decode(segment) for segment in path[1 : -1 if slash else None].split("/")]), slash, query)
+
+
+def _without(prefix: tuple[str, ...], target: Target) -> Target:
+    if target.segments[: len(prefix)] != prefix:
+        raise ForeignDestination("beside the prefix")
+    return target._replace(segments=target.segments[len(prefix) :]) if prefix else target
 
 
 def _path_of(absolute: re.Match[str]) -> str:

@@ -136,8 +136,8 @@ def _plant(
     new_bindings: list[dict[str, object]] = []
 
     def add(old: Member, to_parent: int, to_name: str) -> None:
-        node_id, number = ledger.new_id(), ledger.number()
-        copied[old.node_id] = node_id
+        node_id = copied[old.node_id] = ledger.new_id()
+        number = ledger.number()
         row = NodeRow(bool(old.is_coll), old.body_id, old.etag, old.length, old.content_type, now_us, now_us)
         new_nodes.append((node_id, row))
         new_bindings.append(
@@ -158,9 +158,8 @@ def _plant(
     add(nodes.get_member(unit, ledger.store_id, source.node_id), parent_id, name)
     if recursive and source.is_collection:
         beneath = bindings.list_collections_beneath(unit, ledger.store_id, source.node_id)
-        order = [source.node_id, *(row.node_id for row in beneath)]
-        contents = nodes.list_contents(unit, ledger.store_id, order)
-        for collection in order:
+        contents = nodes.list_contents(unit, ledger.store_id, [source.node_id, *(row.node_id for row in beneath)])
+        for collection in [source.node_id, *(row.node_id for row in beneath)]:
             for member in contents.get(collection, []):
                 add(member, copied[collection], member.name)
     nodes.insert_nodes(unit, ledger.store_id, new_nodes)

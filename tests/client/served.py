@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import requests
@@ -19,11 +20,11 @@ PATIENCE_SECONDS = 30
 class Server:
     """The processes over one data directory. url, user and password are those of the first user's store."""
 
-    def __init__(self, data: Path, log: Path) -> None:
+    def __init__(self, data: Path, log: Path, *, environ: Mapping[str, str] | None = None) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._address = f"127.0.0.1:{probe.getsockname()[1]}"
-        self._data, self._log = data, log
+        self._data, self._log, self._environ = data, log, {**os.environ, **(environ or {})}
         self.url = f"http://{self._address}/dav/store/me/"
         self.start()
         found = re.search(r"password: +(\S+)", log.read_text())
@@ -35,7 +36,11 @@ class Server:
         words = ["serve", "--data", str(self._data), "--bind", self._address, "--workers", "2"]
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "davstore", *words], stdout=log, stderr=log, start_new_session=True
+                [sys.executable, "-m", "davstore", *words],
+                env=self._environ,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._is_ready():

@@ -18,6 +18,7 @@ from davstore.metadata.migrate import migrate
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.well_known import WellKnown
+from davstore.model.networks import Networks
 from davstore.model.principals import Device, DeviceClass, Principal, User
 from davstore.store.context import Limits
 
@@ -86,9 +87,12 @@ class Answer(NamedTuple):
 class Client:
     """Sends requests as a principal. Paths are raw request targets; those without a slash are in alice's store."""
 
-    def __init__(self, directory: Path, *, limits: Limits | None = None, quota_bytes: int | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, limits: Limits | None = None, quota_bytes: int | None = None, proxies: str = ""
+    ) -> None:
         self.now_us = NOW
         self.principal = ALICE
+        self.address = "192.0.2.1"
         self.database: Database = open_database("", directory)
         migrate(self.database)
         for owner, quota in (("alice", quota_bytes), ("bob", None)):
@@ -100,9 +104,11 @@ class Client:
 
         def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             environ[PRINCIPAL] = self.principal
+            self.seen = environ
             return dav(environ, start_response)
 
-        self._application: Any = Boundary(WellKnown(signed_in), realm="davstore")
+        trusted = Networks.parse(proxies)
+        self._application: Any = Boundary(WellKnown(signed_in), realm="davstore", proxies=trusted)
 
     def _create(self, owner: str, quota_bytes: int | None) -> None:
         self.database.write(lambda unit: stores.create(unit, owner, now_us=NOW, quota_bytes=quota_bytes))
@@ -129,6 +135,7 @@ class Client:
             "PATH_INFO": "/",
             "SCRIPT_NAME": "",
             "HTTP_HOST": "dav.example",
+            "REMOTE_ADDR": self.address,
             "wsgi.input": io.BytesIO(body),
             "wsgi.input_terminated": chunked,
             "wsgi.url_scheme": "http",

@@ -215,6 +215,32 @@ def test_protected_properties_fail_with_all_others(dav: Client, name: str) -> No
     assert set(dav.find("a", "{urn:x}p").props(f"{HOME}/a", 404)) == {"{urn:x}p"}
 
 
+@pytest.mark.parametrize("name", ["add-member", "acl", "source", "ishidden", "x"])
+def test_rfc4918_15_names_of_dav_are_for_rfcs_to_come(dav: Client, name: str) -> None:
+    dav.put("a")
+    answer = dav.patch("a", setting(f"<x:p>1</x:p><D:{name}>x</D:{name}>"))
+    assert set(answer.props(f"{HOME}/a", 403)) == {D + name}
+    assert answer.xml.find(f".//{D}error/{D}cannot-modify-protected-property") is not None
+    assert D + name in dav.find("a", D + name).props(f"{HOME}/a", 404)
+    assert D + name in dav.patch("a", removing(f"<D:{name}/>")).props(f"{HOME}/a")  # it is not there: no error
+
+
+def test_rfc4918_15_2_15_3_what_dav_gives_to_clients(dav: Client) -> None:
+    dav.put("a")
+    for name in ("displayname", "getcontentlanguage"):
+        assert D + name in dav.patch("a", setting(f"<D:{name}>de</D:{name}>")).props(f"{HOME}/a")
+        assert dav.find("a", D + name).text(f"{HOME}/a", D + name) == "de"
+        assert D + name in dav.patch("a", removing(f"<D:{name}/>")).props(f"{HOME}/a")
+
+
+@pytest.mark.parametrize("namespace", ["u:ü", "a b", "u:%"])
+def test_a_namespace_is_a_uri(dav: Client, namespace: str) -> None:
+    """XML 1.0 knows no IRIs here (Namespaces in XML §2), and a listing with one could not be read by everybody."""
+    dav.put("a")
+    assert dav.patch("a", setting(f'<y:p xmlns:y="{namespace}">1</y:p>')).status == 400
+    assert "{u:%C3%BC}p" in dav.patch("a", setting('<y:p xmlns:y="u:%C3%BC"/>')).props(f"{HOME}/a")
+
+
 def test_a_refused_change_names_the_collection_as_ever(dav: Client) -> None:
     dav.mkcol("c")
     for path in ("c", "c/"):

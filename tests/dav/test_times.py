@@ -111,6 +111,18 @@ def test_rclone_tells_the_checksum_with_the_time(dav: Client) -> None:
         assert set(answer.props(f"{HOME}/{path}", 424)) == {SECONDS}
 
 
+def test_rfc9110_13_1_4_a_time_that_a_client_set_has_to_be_the_same(dav: Client) -> None:
+    """It may go back: who saw the newer body must not replace the older one that came after."""
+    dav.put("a", b"1", X_OC_Mtime=str(THEN + 1))
+    dav.put("a", b"2", X_OC_Mtime=str(THEN))
+    assert dav("PUT", "a", b"3", If_Unmodified_Since=LATER).status == 412
+    assert dav("GET", "a", If_Unmodified_Since=LATER).status == 412
+    assert dav("PUT", "a", b"3", If_Unmodified_Since=TEXT).status == 204
+    told = dav("HEAD", "a").headers["Last-Modified"]  # the server's own, which only grows
+    assert dav("PUT", "a", b"4", If_Unmodified_Since=TEXT).status == 412
+    assert dav("PUT", "a", b"4", If_Unmodified_Since=told.replace("2027", "2028")).status == 204
+
+
 @pytest.mark.parametrize("method", ["COPY", "MOVE"])
 @pytest.mark.parametrize("name", ["a", "c"])
 def test_a_copy_and_what_is_moved_get_the_time_of_the_client(dav: Client, method: str, name: str) -> None:

@@ -232,7 +232,8 @@ def test_where_copy_and_move_cannot_go(dav: Client, method: str) -> None:
         ("a", "/dav/store/bob/a", 502),
         ("a", "/dav/store/nobody/a", 502),
         ("a", "/dav/principals/x", 502),
-        ("a", f"{HOME}/b?x", 502),
+        ("a", f"{HOME}/b?x", 400),
+        ("a", f"{HOME}/b#x", 400),
         ("a", "b", 400),
         ("a", f"{HOME}/b#f", 400),
         ("a", f"{HOME}/../b", 400),
@@ -324,4 +325,19 @@ def test_quota(tmp_path: Path) -> None:
     assert answer.text(f"{HOME}/", f"{D}quota-used-bytes") == "90"
     assert answer.text(f"{HOME}/", f"{D}quota-available-bytes") == "10"
     assert dav("DELETE", "a").status == 204
+    dav.close()
+
+
+def test_rfc5689_3_properties_over_quota_make_no_collection(tmp_path: Path) -> None:
+    dav = Client(tmp_path, quota_bytes=100)
+    body = (
+        '<D:mkcol xmlns:D="DAV:"><D:set><D:prop><D:resourcetype><D:collection/></D:resourcetype>'
+        f"<D:displayname>{'x' * 100}</D:displayname></D:prop></D:set></D:mkcol>"
+    )
+    answer = dav("MKCOL", "c", body, Content_Type="application/xml")
+    assert (answer.status, answer.xml.tag) == (507, f"{D}mkcol-response")
+    assert answer.xml.findtext(f"{D}propstat/{D}status") == "HTTP/1.1 507 Insufficient Storage"
+    assert answer.xml.find(f"{D}propstat/{D}prop/{D}displayname") is not None
+    assert answer.xml.find(f"{D}propstat/{D}error/{D}quota-not-exceeded") is not None
+    assert dav.names() == []
     dav.close()

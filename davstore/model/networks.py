@@ -1,0 +1,35 @@
+"""Sets of machines by their addresses."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import NamedTuple
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Networks(NamedTuple):
+    """Networks, of which some machine may be part."""
+
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+
+    @staticmethod
+    def parse(text: str) -> Networks:
+        """Read addresses and networks (`10.0.0.0/8`), with commas or spaces between them. Raises ValueError."""
+        return Networks(tuple(ipaddress.ip_network(word) for word in text.replace(",", " ").split()))
+
+    def holds(self, address: Address | None) -> bool:
+        """Tell whether an address is in one of them; what has no address is in none."""
+        return address is not None and any(address in network for network in self.networks)
+
+
+NOBODY = Networks()
+
+
+def find_address(text: str) -> Address | None:
+    """Return the address that a text is; None for anything else. An IPv4 address in IPv6's clothes is itself."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

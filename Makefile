@@ -19,7 +19,7 @@ test: setup packages
 clients: setup packages
 	.ci/packages $(CLIENT_PACKAGES)
 	$(INSTALL) '.[clients]'
-	$(VENV)/bin/pytest tests/clients $(ARGS)
+	$(VENV)/bin/pytest -n auto --dist worksteal tests/clients $(ARGS)
 
 torture: setup packages
 	$(VENV)/bin/pytest -m torture $(ARGS)

@@ -6,6 +6,7 @@ A test tells by its mark `peer` which client it is about, by the client's packag
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ from tests.clients.place import Place
 
 PATIENCE_SECONDS = 120
 QUOTA_BYTES = 4 << 30
+FAILED = re.compile(r" 5\d\d \d+ [\d.]+ \S+$| ERROR |Traceback")
 
 Run = Callable[..., str]
 
@@ -31,10 +33,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(data: Path) -> Iterator[Server]:
-    """Yield a running server with an empty store."""
-    server = Server(data, data.with_name("log"))
+    """Yield a running server with an empty store. Whatever its clients do, it must not fail."""
+    log = data.with_name("log")
+    server = Server(data, log)
     yield server
     server.kill()
+    assert [line for line in log.read_text().splitlines() if FAILED.search(line)] == []
 
 
 @pytest.fixture(scope="session")

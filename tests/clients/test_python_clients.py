@@ -82,13 +82,13 @@ def test_webdavclient3(place: Place, folder: Path, tmp_path: Path) -> None:
     client.clean("whole")
     assert place.tree() == {}
 
-    client.upload_sync("folder", str(folder))
-    assert place.tree() == {"folder": None, **{f"folder/{path}": body for path, body in read_tree(folder).items()}}
-    client.download_sync("folder", str(tmp_path / "tree"))
+    client.upload_sync("corpus", str(folder))  # a name that no member begins with: pull would cut it off
+    assert place.tree() == {"corpus": None, **{f"corpus/{path}": body for path, body in read_tree(folder).items()}}
+    client.download_sync("corpus", str(tmp_path / "tree"))
     assert read_tree(tmp_path / "tree") == read_tree(folder)
     (tmp_path / "tree" / "new").write_bytes(b"new")
-    client.push("folder", str(tmp_path / "tree"))
-    client.pull("folder", str(folder))
+    client.push("corpus", str(tmp_path / "tree"))
+    client.pull("corpus", str(folder))
     assert (folder / "new").read_bytes() == b"new"
 
 

@@ -50,7 +50,10 @@ def program(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=["other", "owncloud", pytest.param("nextcloud", marks=pytest.mark.clients)])
+NEXTCLOUD = pytest.param("nextcloud", marks=pytest.mark.clients)
+
+
+@pytest.fixture(params=["other", "owncloud", NEXTCLOUD])
 def vendor(request: pytest.FixtureRequest) -> str:
     """Return what rclone is told that the server is."""
     return str(request.param)
@@ -97,7 +100,7 @@ def test_folder_in_step(rclone: Rclone, folder: Path, place: Place, tmp_path: Pa
     assert place.tree() == {}
 
 
-@pytest.mark.parametrize("vendor", ["owncloud", "nextcloud"], indirect=True)
+@pytest.mark.parametrize("vendor", ["owncloud", NEXTCLOUD], indirect=True)
 def test_times_and_hashes(rclone: Rclone, folder: Path, tmp_path: Path, vendor: str) -> None:
     """check by hash, hashsum, lsl, sync by checksum, copy back with times"""
     rclone("sync", folder, "dav:times")

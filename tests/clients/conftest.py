@@ -121,5 +121,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("clients")
         terminalreporter.line("| client | version | did | result |\n|---|---|---|---|")
     for (client, version, did, result), cases in sorted(rows.items()):
-        which = f" ({', '.join(cases)})" if all(cases) else ""
+        which = f" ({', '.join(sorted(cases))})" if all(cases) else ""
         terminalreporter.line(f"| {client} | {version} | {did}{which} | {result} |")

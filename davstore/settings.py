@@ -66,9 +66,10 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """How bodies are kept. Up to inline_bytes a body is a row, above it is a file."""
+    """How bodies are kept. Up to inline_bytes a body is a row, above it is a file; finder_litter is keep or drop."""
 
     inline_bytes: int = _integer(65_536, 0, 16_777_216)
+    finder_litter: str = "keep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +271,8 @@ def _check_form(name: str, value: object) -> None:
         raise ValueError("must be empty or begin with postgresql://")
     elif name == "auth.realm" and not re.fullmatch(r"[ !#-\[\]-~]{1,64}", text):
         raise ValueError("must be 1 to 64 printable ASCII characters without quotes and backslashes")
+    elif name == "storage.finder_litter" and text not in ("keep", "drop"):
+        raise ValueError(f"must be keep or drop, not {text!r}")
     elif name == "server.trusted_proxies":
         Networks.parse(text)
 

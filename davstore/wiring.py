@@ -125,7 +125,8 @@ def build_application(settings: Settings) -> WSGIApplication:
         delay_seconds=settings.auth.delay_seconds,
     )
     policy = open_policy(settings)
-    backend = Backend(database, LocalBlobs(directory / "blobs"), _limits(settings))
+    drops_litter = settings.storage.finder_litter == "drop"
+    backend = Backend(database, LocalBlobs(directory / "blobs"), _limits(settings), drops_litter)
     dav = SyncGate(build_dav(backend), Gate(policy.rules, throttle, database))
     inner = Authentication(dav, Authenticator(database, throttle, Passwords()))
 

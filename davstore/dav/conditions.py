@@ -11,8 +11,16 @@ from davstore.protocol import if_header
 from davstore.protocol.dates import parse_http_date
 from davstore.protocol.headers import parse_etags
 from davstore.protocol.hrefs import parse_destination
+from davstore.protocol.lockinfo import parse_lock_token
 
-_HEADERS = ("HTTP_IF", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE")
+_HEADERS = (
+    "HTTP_IF",
+    "HTTP_IF_MATCH",
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_UNMODIFIED_SINCE",
+    "HTTP_LOCK_TOKEN",
+)
 
 
 def read_conditions(request: Request) -> Preconditions:
@@ -39,6 +47,9 @@ def read_if(request: Request) -> Preconditions:
 
 def _read_if(request: Request) -> tuple[IfList, ...] | None:
     value = request.header("IF")
+    if value is None and request.environ["REQUEST_METHOD"] == "PUT" and request.header("LOCK_TOKEN") is not None:
+        # So Word 2016 submits the token of its lock; it is a token, no condition.
+        value = f"(<{parse_lock_token(request.header('LOCK_TOKEN'))}>) (Not <DAV:no-lock>)"
     if value is None:
         return None
     here = request.place if isinstance(request.place, Path) else None

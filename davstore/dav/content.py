@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import quote
 
 from davstore.dav.answers import Headers, send, stream, validators
+from davstore.dav.plan import Hrefs
 from davstore.dav.request import Request
 from davstore.errors import Malformed, PreconditionFailed
 from davstore.model.conditions import Preconditions
@@ -68,6 +69,8 @@ def send_content(request: Request, resource: Resource, body: Body, conditions: P
         headers = _headers(resource, body)
         if wants_digest(request.header("WANT_REPR_DIGEST")):
             headers.append(("Repr-Digest", render_digest(body.sha256)))
+        if wants_digest(request.header("WANT_CONTENT_DIGEST")) and request.header("RANGE") is None:
+            headers.append(("Content-Digest", render_digest(body.sha256)))
         if request.environ["REQUEST_METHOD"] == "HEAD":
             return stream(request.environ, HTTPStatus.OK, headers=headers, length_bytes=body.length, parts=())
         ranges = _ranges(request, resource, body)
@@ -78,6 +81,17 @@ def send_content(request: Request, resource: Resource, body: Body, conditions: P
             return _send_range(request, HTTPStatus.PARTIAL_CONTENT, headers, body, ranges[0], held)
         held.pop_all()
         return _send_ranges(request, headers, body, ranges)
+
+
+def send_representation(
+    request: Request, status: HTTPStatus, resource: Resource, body: Body, headers: Headers
+) -> Iterable[bytes]:
+    """Answer a write with the body that is there now, and let go of it (RFC 8144 §3, RFC 9110 §8.7)."""
+    with contextlib.ExitStack() as held:
+        held.callback(body.close)
+        location = Hrefs(request.root).of(resource).decode("ascii")
+        told = [*_headers(resource, body), ("Content-Location", location), *headers]
+        return _send_range(request, status, told, body, ByteRange(0, body.length), held)
 
 
 def _ranges(request: Request, resource: Resource, body: Body) -> list[ByteRange] | None:

@@ -55,8 +55,19 @@ def answer_unlock(request: Request) -> Iterable[bytes]:
     """End a lock (RFC 4918 §9.11)."""
     request.refuse_body()
     path, token = request.path, lockinfo.parse_lock_token(request.header("LOCK_TOKEN"))
-    locking.unlock(request.context, path, token, read_conditions(request))
+    locking.unlock(request.context, path, token, read_conditions(request), discard=_is_litter(request))
     return send(request.environ, HTTPStatus.NO_CONTENT)
+
+
+def _is_litter(request: Request) -> bool:
+    """Tell whether this is what macOS keeps beside a user's files, and the provider wants none of it.
+
+    Finder writes nothing without a lock, and looks at what it wrote while it holds it: so it is let write, and what is
+    unlocked is gone. Copies that are refused, or cannot be seen, break the copying of the file itself.
+    """
+    if not request.drops_litter or not (request.header("USER_AGENT") or "").startswith("WebDAVFS/"):
+        return False
+    return request.path.name.startswith("._") or request.path.name == ".DS_Store"
 
 
 def answer_locked(request: Request, error: Locked) -> Iterable[bytes]:

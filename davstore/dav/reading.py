@@ -25,12 +25,13 @@ from davstore.protocol.headers import parse_depth
 from davstore.protocol.hrefs import render_href
 from davstore.protocol.multistatus import Multistatus
 from davstore.protocol.prefer import Prefer, parse_prefer
-from davstore.protocol.propfind import PropFind
+from davstore.protocol.propfind import ALL_PROPERTIES, FOR_WINDOWS, PropFind
 from davstore.protocol.reports import SyncQuery
 from davstore.store import reading, syncing
 
 COMPLIANCE = "1, 2, 3, extended-mkcol"
 """The DAV header (RFC 4918 §18)."""
+_WINDOWS = "Microsoft-WebDAV-MiniRedir/"
 
 
 def answer_options(request: Request) -> Iterable[bytes]:
@@ -87,9 +88,12 @@ def answer_propfind(request: Request) -> Iterable[bytes]:
     depth = parse_depth(request.header("DEPTH"), default=None)
     question = propfind.parse(read_xml(request.environ))
     place = request.place
-    prefer = parse_prefer(request.header("PREFER"))
+    prefer = parse_prefer(request.header("PREFER"))._replace(representation=False)
     if depth == 0:
         prefer = prefer._replace(noroot=False)  # nothing would be left
+    headers = prefer.applied()
+    if depth != 0 and question == ALL_PROPERTIES and (request.header("USER_AGENT") or "").startswith(_WINDOWS):
+        question, prefer = FOR_WINDOWS, prefer._replace(minimal=True)
 
     def write(answer: Multistatus) -> None:
         if isinstance(place, Fixed):
@@ -97,7 +101,7 @@ def answer_propfind(request: Request) -> Iterable[bytes]:
         else:
             _write_tree(request, place, question, answer, depth=depth, prefer=prefer)
 
-    parts = send_multistatus(request.environ, write, headers=prefer.applied())
+    parts = send_multistatus(request.environ, write, headers=headers)
     answered(request.environ)
     return parts
 
@@ -164,10 +168,13 @@ def answer_report(request: Request) -> Iterable[bytes]:
         level=query.level,
         limit=query.limit,
         dead=asks_for_dead(question),
+        sums=asks_for_checksums(question),
         locks=asks_for_locks(question),
     )
     prefer = Prefer(minimal=parse_prefer(request.header("PREFER")).minimal)  # no report tells of the collection itself
-    view = View(request.principal, changes.facts, changes.locks, now_us=request.context.now_us, prefix=request.prefix)
+    view = View(
+        request.principal, changes.facts, changes.locks, changes.checksums, request.context.now_us, request.prefix
+    )
     plan = Plan(question, view, changes.properties, minimal=prefer.minimal)
     given = sync_token.render(changes.token)
 

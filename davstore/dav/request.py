@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """What requests are served from. clock tells microseconds since the epoch."""
+    """What requests are served from. clock tells microseconds since the epoch.
+
+    drops_litter: what macOS keeps beside a user's files is not kept.
+    """
 
     database: Database
     blobs: Blobs
     limits: Limits = field(default_factory=Limits)
+    drops_litter: bool = False
     clock: Callable[[], int] = now_us
 
     def context(self, environ: WSGIEnvironment) -> Context:
@@ -46,12 +50,14 @@ class Request:
     context: Context
     target: Target
     place: Path | Fixed
+    drops_litter: bool
 
     @staticmethod
     def of(environ: WSGIEnvironment, backend: Backend) -> Request:
         """Read the environ. Raises NotFound: the target names nothing for this principal."""
         target: Target = environ[TARGET]
-        return Request(environ, backend.context(environ), target, places.locate(target, environ[PRINCIPAL]))
+        place = places.locate(target, environ[PRINCIPAL])
+        return Request(environ, backend.context(environ), target, place, backend.drops_litter)
 
     @property
     def principal(self) -> Principal:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from davstore.dav.answers import Headers, send, send_multistatus, validators
 from davstore.dav.conditions import read_conditions
-from davstore.dav.content import content_type_of
+from davstore.dav.content import content_type_of, send_representation
 from davstore.dav.patches import sort_changes
 from davstore.dav.plan import Hrefs
 from davstore.dav.promises import read_promises
@@ -18,13 +18,16 @@ from davstore.errors import (
     InvalidResourceType,
     Malformed,
     MethodNotAllowed,
+    NotFound,
+    PreconditionFailed,
     PropertiesOverQuota,
     PropertiesRefused,
     QuotaExceeded,
     UnsupportedMediaType,
 )
-from davstore.middleware.errors import group_by_row
+from davstore.middleware.errors import find_row, group_by_row
 from davstore.middleware.xml_body import content_length, read_xml
+from davstore.model.paths import Path
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol import mkcol, names, owncloud, proppatch
 from davstore.protocol.elements import empty
@@ -53,9 +56,14 @@ def answer_put(request: Request) -> Iterable[bytes]:
         read_promises(request),
         _modified_us(request),
     )
-    written = writing.put(request.context, path, content, read_conditions(request))
-    headers = [*validators(written.resource), *_mtime_accepted(request)]
-    return send(request.environ, _made(created=written.created), headers=headers)
+    try:
+        written = writing.put(request.context, path, content, read_conditions(request))
+    except PreconditionFailed as error:  # what is there instead spares who asks a GET (RFC 8144 §3.2)
+        answer = _represent(request, path, find_row(error).status, [])
+        if answer is None:
+            raise
+        return answer
+    return _answer_made(request, path, created=written.created, validated=validators(written.resource))
 
 
 def answer_delete(request: Request) -> Iterable[bytes]:
@@ -89,7 +97,8 @@ def answer_mkcol(request: Request) -> Iterable[bytes]:
         raise PropertiesRefused(_with_dependent(properties, error)) from error
     except QuotaExceeded as error:  # by the properties: a collection itself takes none of it
         raise PropertiesOverQuota(dict.fromkeys(properties, error)) from error
-    return send(request.environ, HTTPStatus.CREATED)
+    prefer = Prefer(minimal=wanted is not None and parse_prefer(request.header("PREFER")).minimal)
+    return send(request.environ, HTTPStatus.CREATED, headers=prefer.applied())
 
 
 def answer_proppatch(request: Request) -> Iterable[bytes]:
@@ -130,31 +139,33 @@ def answer_copy(request: Request) -> Iterable[bytes]:
     depth = parse_depth(request.header("DEPTH"), default=None)
     if depth == 1:
         raise Malformed("COPY with Depth 1")
+    destination = request.destination
     created = moving.copy(
         request.context,
         request.path,
-        request.destination,
+        destination,
         read_conditions(request),
         overwrite=parse_overwrite(request.header("OVERWRITE")),
         recursive=depth is None,
         modified_us=_modified_us(request),
     )
-    return send(request.environ, _made(created=created), headers=_mtime_accepted(request))
+    return _answer_made(request, destination, created=created)
 
 
 def answer_move(request: Request) -> Iterable[bytes]:
     """Give a resource, with all beneath it, another URL (RFC 4918 §9.9)."""
     request.refuse_body()
     _require_infinity(request)
+    destination = request.destination
     created = moving.move(
         request.context,
         request.path,
-        request.destination,
+        destination,
         read_conditions(request),
         overwrite=parse_overwrite(request.header("OVERWRITE")),
         modified_us=_modified_us(request),
     )
-    return send(request.environ, _made(created=created), headers=_mtime_accepted(request))
+    return _answer_made(request, destination, created=created)
 
 
 def _modified_us(request: Request) -> int | None:
@@ -163,12 +174,28 @@ def _modified_us(request: Request) -> int | None:
     return None if seconds is None else seconds * SECOND_US
 
 
-def _mtime_accepted(request: Request) -> Headers:
-    return [] if request.header("X_OC_MTIME") is None else [("X-OC-Mtime", "accepted")]
+def _answer_made(request: Request, path: Path, *, created: bool, validated: Headers | None = None) -> Iterable[bytes]:
+    """Tell that something is at a place now; with what it is, if the client would like that (RFC 8144 §3.1)."""
+    headers = [] if request.header("X_OC_MTIME") is None else [("X-OC-Mtime", "accepted")]
+    answer = _represent(request, path, HTTPStatus.CREATED if created else HTTPStatus.OK, headers)
+    if answer is not None:
+        return answer
+    status = HTTPStatus.CREATED if created else HTTPStatus.NO_CONTENT
+    return send(request.environ, status, headers=[*(validated or ()), *headers])
 
 
-def _made(*, created: bool) -> HTTPStatus:
-    return HTTPStatus.CREATED if created else HTTPStatus.NO_CONTENT
+def _represent(request: Request, path: Path, status: HTTPStatus, headers: Headers) -> Iterable[bytes] | None:
+    """Return the answer that holds what is at a place; None if nobody would like it, or nothing there has a body."""
+    prefer = Prefer(representation=parse_prefer(request.header("PREFER")).representation)
+    if not prefer.representation:
+        return None
+    try:
+        content = reading.open_resource(request.context, path)
+    except NotFound:
+        return None
+    if content.body is None:
+        return None
+    return send_representation(request, status, content.resource, content.body, [*headers, *prefer.applied()])
 
 
 def _require_infinity(request: Request) -> None:

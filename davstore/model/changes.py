@@ -63,8 +63,8 @@ class Removed(NamedTuple):
 class Changes:
     """One page of a report, oldest first: rows, the token that continues after the last of them, and dead properties.
 
-    properties maps a node's id to its dead properties (Clark name to XML), and locks are all that the store holds, both
-    filled when they were asked for; facts is the store's row in the same snapshot.
+    properties maps a node's id to its dead properties (Clark name to XML), checksums to those of its body; locks are
+    all that the store holds; each is filled when it was asked for. facts is the store's row in the same snapshot.
     """
 
     rows: list[Resource | Removed]
@@ -73,3 +73,4 @@ class Changes:
     properties: dict[int, dict[str, bytes]]
     facts: StoreFacts
     locks: list[Lock] = field(default_factory=list)
+    checksums: dict[int, str] = field(default_factory=dict)

@@ -25,6 +25,19 @@ class PropFind(NamedTuple):
     include: tuple[str, ...] = ()
 
 
+ALL_PROPERTIES = PropFind(Kind.ALLPROP)
+FOR_WINDOWS = PropFind(
+    Kind.PROP,
+    names=(
+        names.RESOURCETYPE,
+        names.GETCONTENTLENGTH,
+        names.GETLASTMODIFIED,
+        names.CREATIONDATE,
+        "{urn:schemas-microsoft-com:}Win32FileAttributes",
+    ),
+)
+"""What Windows shows of a listing. It asks for all properties, and shows nothing of an answer above 1,000,000 bytes."""
+
 _KINDS = {names.ALLPROP: Kind.ALLPROP, names.PROPNAME: Kind.PROPNAME, names.PROP: Kind.PROP}
 
 
@@ -36,7 +49,7 @@ def parse(body: bytes) -> PropFind:
     """
     root = xml.parse(body)
     if root is None:
-        return PropFind(Kind.ALLPROP)
+        return ALL_PROPERTIES
     if root.tag != names.PROPFIND:
         raise Malformed("the body is not a propfind")
     questions = [child for child in root if child.tag in _KINDS]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 from typing import NamedTuple
 
-from davstore.errors import LockConflict, LockNotRefreshed, LockTokenMismatch, MethodNotAllowed, NotFound, TooManyLocks
+from davstore.errors import (
+    LockConflict,
+    Locked,
+    LockNotRefreshed,
+    LockTokenMismatch,
+    MethodNotAllowed,
+    NotFound,
+    TooManyLocks,
+)
 from davstore.metadata import bindings, locks, nodes
 from davstore.metadata.nodes import Stored, leaf
 from davstore.metadata.stores import Ledger
@@ -25,7 +34,7 @@ from davstore.store.guarding import (
     roots_of,
     submitted_tokens,
 )
-from davstore.store.writing import make_resource
+from davstore.store.writing import make_resource, unmap
 
 _TOKEN = "urn:davstore:lock:"  # noqa: S105 - what tokens begin with
 """Shorter than a UUID's: neon's suite has room for two entity tags and 37 characters of token in one `If`."""
@@ -143,8 +152,12 @@ def refresh(context: Context, path: Path, conditions: Preconditions, *, seconds:
     return context.write(path.store, work)
 
 
-def unlock(context: Context, path: Path, token: str, conditions: Preconditions = NONE) -> None:
+def unlock(
+    context: Context, path: Path, token: str, conditions: Preconditions = NONE, *, discard: bool = False
+) -> None:
     """End a lock; the URL may be any that it protects (RFC 4918 §9.11).
+
+    With discard, what was locked is thrown away, unless it is a collection or another lock is in the way.
 
     Raises:
         NotFound, PreconditionFailed.
@@ -162,6 +175,9 @@ def unlock(context: Context, path: Path, token: str, conditions: Preconditions =
             raise LockTokenMismatch(path.name)
         locks.remove_locks(unit, ledger.store_id, [found.token])
         locks.sweep_locks(unit, ledger.store_id, now_us=context.now_us)
+        if discard and not place.resource.is_collection:
+            with contextlib.suppress(Locked):
+                unmap(context, unit, ledger, path, require_parent(place, path), place.resource, NONE)
 
     context.write(path.store, work)
 

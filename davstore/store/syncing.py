@@ -6,7 +6,7 @@ import hashlib
 import itertools
 
 from davstore.errors import InvalidSyncToken, NotFound, UnsupportedReport
-from davstore.metadata import properties, stores
+from davstore.metadata import nodes, properties, stores
 from davstore.metadata.locks import list_locks
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, Position, SyncToken
@@ -36,6 +36,7 @@ def changes_since(
     level: Level,
     limit: int | None,
     dead: bool = False,
+    sums: bool = False,
     locks: bool = False,
 ) -> Changes:
     """Return what changed in a collection since a token (None: all of it), at most limit rows, oldest first.
@@ -55,14 +56,15 @@ def changes_since(
         truncated = len(rows) > most
         rows = rows[:most]
         page = [row for _, row in rows]
-        ids = {row.node_id for row in page if isinstance(row, Resource)} if dead else set()
+        ids = list({row.node_id for row in page if isinstance(row, Resource)}) if dead or sums else []
         return Changes(
             page,
             _after(facts, path.names, start, rows[-1][0]) if truncated else current_token(facts, path.names),
             truncated,
-            properties.list_properties(unit, facts.id, ids) if ids else {},
+            properties.list_properties(unit, facts.id, ids) if dead and ids else {},
             facts,
             list_locks(unit, facts.id, now_us=context.now_us) if locks else [],
+            nodes.list_checksums(unit, facts.id, ids) if sums else {},
         )
 
     return context.database.read(work)

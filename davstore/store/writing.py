@@ -292,14 +292,26 @@ def delete(context: Context, path: Path, conditions: Preconditions = NONE) -> No
         require(context, unit, ledger.facts, place.resource, conditions)
         if place.resource is None:
             raise NotFound(path.name)
-        parent_id = require_parent(place, path)
-        trees = [place.resource.node_id]
-        held = require_unlocked(context, unit, ledger.store_id, conditions, nodes=[parent_id], trees=trees)
-        end_locks(unit, ledger.store_id, held, path)
-        number = bindings.close(unit, ledger, parent_id, path.name)
-        end_tree(unit, ledger, place.resource, number)
+        unmap(context, unit, ledger, path, require_parent(place, path), place.resource, conditions)
 
     context.write(path.store, work)
+
+
+def unmap(
+    context: Context,
+    unit: Unit,
+    ledger: Ledger,
+    path: Path,
+    parent_id: int,
+    resource: Resource,
+    conditions: Preconditions,
+) -> None:
+    """Take what is at a place away, with all beneath it. Raises Locked before anything is done."""
+    trees = [resource.node_id]
+    held = require_unlocked(context, unit, ledger.store_id, conditions, nodes=[parent_id], trees=trees)
+    end_locks(unit, ledger.store_id, held, path)
+    number = bindings.close(unit, ledger, parent_id, path.name)
+    end_tree(unit, ledger, resource, number)
 
 
 def end_tree(unit: Unit, ledger: Ledger, resource: Resource, number: int) -> None:

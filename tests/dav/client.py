@@ -88,7 +88,13 @@ class Client:
     """Sends requests as a principal. Paths are raw request targets; those without a slash are in alice's store."""
 
     def __init__(
-        self, directory: Path, *, limits: Limits | None = None, quota_bytes: int | None = None, proxies: str = ""
+        self,
+        directory: Path,
+        *,
+        limits: Limits | None = None,
+        quota_bytes: int | None = None,
+        proxies: str = "",
+        drops: bool = False,
     ) -> None:
         self.now_us = NOW
         self.principal = ALICE
@@ -98,7 +104,7 @@ class Client:
         for owner, quota in (("alice", quota_bytes), ("bob", None)):
             self._create(owner, quota)
         self.backend = Backend(
-            self.database, LocalBlobs(directory / "blobs"), limits or Limits(), clock=lambda: self.now_us
+            self.database, LocalBlobs(directory / "blobs"), limits or Limits(), drops, clock=lambda: self.now_us
         )
         dav = build_dav(self.backend)
 

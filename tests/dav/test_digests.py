@@ -48,3 +48,5 @@ def test_rfc9530_4_a_digest_is_sent_when_it_is_wanted(dav: Client, wanted: str |
     for method, byte_range in (("GET", None), ("HEAD", None), ("GET", "bytes=0-3"), ("GET", "bytes=0-3,7-8")):
         answer = dav(method, "a", Want_Repr_Digest=wanted, Range=byte_range)
         assert answer.headers.get("Repr-Digest") == (RFC_9530_B_1 if sent else None)
+        answer = dav(method, "a", Want_Content_Digest=wanted, Range=byte_range)
+        assert answer.headers.get("Content-Digest") == (RFC_9530_B_1 if sent and byte_range is None else None)

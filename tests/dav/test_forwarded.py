@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from davstore.errors import Malformed
+from davstore.middleware.forwarded import believe
+from davstore.model.networks import Networks, find_address
 from tests.dav.client import ALICE, HOME, Client, D, setting, sync_body, token_of
 from tests.dav.test_locks import info
 
@@ -155,6 +161,19 @@ def test_a_proxy_that_cannot_be_understood(proxied: Client, name: str, value: st
     assert proxied("PROPFIND", "", Depth="0", **{name: value}).status == 400
     proxied.address = "192.0.2.1"
     assert proxied("PROPFIND", "", Depth="0", **{name: value}).status == 207
+
+
+@given(
+    st.sampled_from(["FORWARDED", *(f"X_FORWARDED_{name}" for name in ("FOR", "HOST", "PORT", "PROTO", "PREFIX"))]),
+    st.text(st.characters(max_codepoint=255))
+    | st.from_regex(r'(for|host|proto)="?[\[\]:.0-9a-f,;=" \\]*', fullmatch=True),
+)
+def test_whatever_a_proxy_says_is_understood_or_refused(name: str, value: str) -> None:
+    environ = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "dav.example", f"HTTP_{name}": value}
+    with contextlib.suppress(Malformed):
+        believe(environ, Networks.parse("127.0.0.1"))
+        assert find_address(environ["REMOTE_ADDR"]) is not None
+        assert environ.get("wsgi.url_scheme", "http") in ("http", "https")
 
 
 def test_pages_of_the_public_host_are_ours(proxied: Client) -> None:

@@ -1,10 +1,10 @@
-"""Preferences: RFC 8144, RFC 7240; checklist E.5 106."""
+"""Preferences: RFC 8144, RFC 7240; checklist E.5 102, 106."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.dav.client import HOME, Client, D, prop_body, removing, setting, sync_body, token_of
+from tests.dav.client import HOME, Answer, Client, D, prop_body, removing, setting, sync_body, token_of
 
 MISSING = "{urn:x}p"
 MINIMAL = ["return=minimal", 'foo, Return="minimal"; x=y', "return=minimal, return=representation"]
@@ -78,3 +78,59 @@ def test_rfc4918_9_2_a_patch_with_a_depth_means_the_resource(dav: Client, depth:
     dav.put("c/a")
     assert dav.patch("c", setting("<x:p>1</x:p>"), Depth=depth).props(f"{HOME}/c/").keys() == {MISSING}
     assert MISSING in dav.find("c/a", MISSING).props(f"{HOME}/c/a", 404)
+
+
+def test_rfc8144_2_3_a_collection_that_was_made_needs_no_words(dav: Client) -> None:
+    kind = "<D:resourcetype><D:collection/></D:resourcetype>"
+    body = f"<D:mkcol xmlns:D='DAV:'><D:set><D:prop>{kind}</D:prop></D:set></D:mkcol>"
+    for path, prefer, applied in (("a", "return=minimal", "return=minimal"), ("b", "return=representation", None)):
+        answer = dav("MKCOL", path, body, Content_Type="text/xml", Prefer=prefer)
+        assert (answer.status, answer.body, answer.headers.get("Preference-Applied")) == (201, b"", applied)
+    assert "Preference-Applied" not in dav("MKCOL", "plain", Prefer="return=minimal").headers
+
+
+def represented(answer: Answer, path: str, body: bytes) -> None:
+    """See to it that an answer holds what GET of a path would send."""
+    assert answer.body == body
+    assert answer.headers["Content-Location"] == f"{HOME}/{path}"
+    assert (answer.headers["Preference-Applied"], answer.headers["Vary"]) == ("return=representation", "Prefer")
+    assert answer.headers["Content-Type"] == "text/html"
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("body", [b"hello", b"x" * 600_000])
+def test_rfc8144_3_1_what_is_there_now_comes_with_the_answer(dav: Client, body: bytes) -> None:
+    wish = {"Prefer": "return=representation"}
+    for status in (201, 200):
+        answer = dav("PUT", "a.html", body, X_OC_Mtime="784111777", **wish)
+        assert (answer.status, answer.headers["X-OC-Mtime"]) == (status, "accepted")
+        represented(answer, "a.html", body)
+        assert answer.headers["ETag"] == dav("HEAD", "a.html").headers["ETag"]
+        assert answer.headers["Last-Modified"] == "Sun, 06 Nov 1994 08:49:37 GMT"
+    for method, path, status in (("COPY", "b.html", 201), ("COPY", "b.html", 200), ("MOVE", "c.html", 201)):
+        answer = dav(method, "a.html", Destination=f"{HOME}/{path}", **wish)
+        assert answer.status == status
+        represented(answer, path, body)
+
+
+def test_rfc8144_3_1_a_collection_has_no_representation(dav: Client) -> None:
+    dav.mkcol("c")
+    for method, status in (("COPY", 201), ("COPY", 204), ("MOVE", 204)):
+        answer = dav(method, "c", Destination=f"{HOME}/d", Prefer="return=representation")
+        assert (answer.status, answer.body) == (status, b"")
+        assert "Preference-Applied" not in answer.headers
+
+
+def test_rfc8144_3_2_what_is_there_instead_comes_with_the_refusal(dav: Client) -> None:
+    etag = dav.put("a.html", b"theirs")
+    for condition in ({"If_Match": '"mine"'}, {"If_None_Match": "*"}, {"If": '(["mine"])'}):
+        answer = dav("PUT", "a.html", b"mine", Prefer="return=representation", **condition)
+        assert (answer.status, answer.headers["ETag"]) == (412, etag)
+        represented(answer, "a.html", b"theirs")
+        plain = dav("PUT", "a.html", b"mine", **condition)
+        assert plain.status == 412
+        assert "ETag" not in plain.headers
+    absent = dav("PUT", "new", b"mine", If_Match="*", Prefer="return=representation")
+    assert absent.status == 412
+    assert "Content-Location" not in absent.headers
+    assert dav("PROPFIND", "", Depth="0", Prefer="return=representation").headers.get("Preference-Applied") is None

@@ -143,6 +143,23 @@ def test_who_and_where(dav: Client) -> None:
     assert found[f"{D}current-user-principal"].findtext(f"{D}href") == "/dav/principals/devices/alice/phone/"
 
 
+def test_rfc4331_3_quota_is_told_to_who_asks(tmp_path: Path) -> None:
+    """Checklist E.5 101: on collections, in propname, not in allprop, and of all that lies beneath."""
+    dav = Client(tmp_path, quota_bytes=1000)
+    names = {f"{D}quota-used-bytes", f"{D}quota-available-bytes"}
+    dav.mkcol("c", "c/d")
+    dav.put("c/d/a", b"x" * 300)
+    for path in ("", "c/", "c/d/"):
+        told = dav.find(path, *names)
+        assert told.text(f"{HOME}/{path}", f"{D}quota-used-bytes") == "300"
+        assert told.text(f"{HOME}/{path}", f"{D}quota-available-bytes") == "700"
+        propname = dav("PROPFIND", path, '<propfind xmlns="DAV:"><propname/></propfind>', Depth="0")
+        assert names <= set(propname.props(f"{HOME}/{path}"))
+        assert names.isdisjoint(dav("PROPFIND", path, Depth="0").props(f"{HOME}/{path}"))
+    assert set(dav.find("c/d/a", *names).props(f"{HOME}/c/d/a", 404)) == names
+    dav.close()
+
+
 def test_principals(dav: Client) -> None:
     dav.principal = PHONE
     for href, name in (("/dav/principals/users/alice/", "alice"), ("/dav/principals/devices/alice/phone/", "phone")):

@@ -267,6 +267,7 @@ def test_what_is_others_is_not_there(dav: Client, method: str, path: str) -> Non
 
 @pytest.mark.parametrize("method", ["GET", "PROPFIND", "PUT", "BREW"])
 def test_the_well_known_url_leads_to_the_tree(dav: Client, method: str) -> None:
+    """RFC 6764 §5, checklist E.5 113: for PROPFIND too, and before anybody signs in."""
     answer = dav(method, "/.well-known/davstore")
     assert (answer.status, answer.headers["Location"]) == (307, "/dav/")
 

@@ -27,8 +27,8 @@ class NewDevice(NamedTuple):
 
 
 def new_password() -> str:
-    """Return a random password of 96 bits."""
-    return secrets.token_urlsafe(12)
+    """Return a random password of 96 bits that no command takes for an option, as it would one that begins with `-`."""
+    return secrets.token_hex(12)
 
 
 def add_user(database: Database, name: str, password: str, *, now_us: int, quota_bytes: int | None = None) -> None:

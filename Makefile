@@ -3,19 +3,27 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/ready
 TEST_PACKAGES := cadaver chromium curl litmus nginx-light openssl postgresql rclone strace
+CLIENT_PACKAGES := davfs2 dbus-daemon fuse3 gvfs gvfs-backends libglib2.0-bin sitecopy
+INSTALL = $(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: run test check setup packages bench torture
+.PHONY: run test clients check setup packages bench torture
 
 run: setup
 	$(VENV)/bin/davstore serve $(ARGS)
 
 # ARGS narrows it: make test ARGS="tests/unit -k settings"
 test: setup packages
-	$(VENV)/bin/pytest -n auto --dist worksteal -m "not torture" $(ARGS)
+	$(VENV)/bin/pytest -n auto --dist worksteal -m "not torture and not clients" $(ARGS)
+
+# Real clients' whole sessions, and a table of them
+clients: setup packages
+	.ci/packages $(CLIENT_PACKAGES)
+	$(INSTALL) '.[clients]'
+	$(VENV)/bin/pytest -n auto --dist worksteal tests/clients $(ARGS)
 
 # the figures of docs/reliability.md: make torture ARGS="-k kills"
 torture: setup packages
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	$(INSTALL) '.[fuzz]'
 	$(VENV)/bin/pytest -rP -m torture $(ARGS)
 
 check: setup
@@ -36,5 +44,5 @@ packages:
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' || .ci/packages python3-venv
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(INSTALL) '.[dev]'
 	touch $@

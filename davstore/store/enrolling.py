@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import string
 from typing import NamedTuple
 
 from davstore.errors import AlreadyExists, NotFound, Unprocessable
@@ -16,6 +17,7 @@ from davstore.store.authenticating import digest, new_secret
 from davstore.store.hashing import Passwords
 
 MAX_PASSWORD_BYTES = 1024
+_LETTERS = string.ascii_letters + string.digits
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
 
@@ -27,8 +29,8 @@ class NewDevice(NamedTuple):
 
 
 def new_password() -> str:
-    """Return a random password of 96 bits."""
-    return secrets.token_urlsafe(12)
+    """Return a random password of 95 bits that no command takes for an option, as it would one that begins with `-`."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(16))
 
 
 def add_user(database: Database, name: str, password: str, *, now_us: int, quota_bytes: int | None = None) -> None:

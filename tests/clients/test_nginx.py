@@ -17,7 +17,7 @@ import requests
 
 from tests.client.served import PATIENCE_SECONDS, Server
 from tests.clients.conftest import Run
-from tests.clients.test_file_clients import NAMES
+from tests.clients.test_rclone import NAMES
 
 SAMPLE = Path(__file__).parents[2] / "config" / "nginx.conf"
 NGINX = """

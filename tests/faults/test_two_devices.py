@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import threading
 import time
 from pathlib import Path
@@ -16,21 +15,10 @@ from davstore.wiring import open_house
 from tests.client.devices import Device
 from tests.client.script import Script, describe_difference, read_digests
 from tests.client.served import Server
-from tests.samples import SAMPLES
+from tests.samples import fill
 
 FINAL_STATES = {0, 1, 6}
 """What a run may end with while its server dies: in step, something left for the next run, no network."""
-
-
-def fill(root: Path) -> None:
-    """Put the real corpus into the folder, or a small generated one where there is none."""
-    if SAMPLES.is_dir():
-        shutil.copytree(SAMPLES, root, copy_function=shutil.copyfile)
-        return
-    for number in range(200):
-        path = root / f"folder {number % 7}" / f"{number}.eml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(f"Subject: {number}\n\n".encode() * (number + 1))
 
 
 class Killer:

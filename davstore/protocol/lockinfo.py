@@ -10,8 +10,8 @@ from davstore.model.locks import Lock, LockInfo, LockScope
 from davstore.protocol import names, prop, xml
 from davstore.protocol.elements import DECLARATION, ROOT_NAMESPACES, element, empty, href, text_element
 
-MAX_OWNER_BYTES: Final = 4 * 1024
-"""Enough for a name and a mail address in any form: every listing tells it again."""
+MAX_OWNER_BYTES: Final = 1024
+"""Enough for a name and a mail address in any form: a listing tells those of 20 locks again for each member."""
 
 _SCOPES: Final = {"{DAV:}exclusive": LockScope.EXCLUSIVE, "{DAV:}shared": LockScope.SHARED}
 _SECONDS: Final = re.compile(r"[Ss]econd-([0-9]{1,18})")
@@ -36,7 +36,7 @@ def parse(body: bytes) -> LockInfo | None:
 
     Raises:
         Malformed, ExternalEntities: see `xml.parse`; or not a lockinfo with one scope and the type write.
-        TooLarge: as `xml.parse`; an owner above 4 KiB.
+        TooLarge: as `xml.parse`; an owner above 1 KiB.
     """
     root = xml.parse(body)
     if root is None:

@@ -16,6 +16,8 @@ from davstore.protocol.elements import DECLARATION, ROOT_NAMESPACES, element, em
 
 _BATCH: Final = 256
 """Responses between two writes: about 128 KiB, so that the spool's cost per write vanishes."""
+_LARGE_BYTES: Final = 16 * 1024
+"""A response that long waits for no others: 256 of them would be more than an answer may take of memory."""
 
 _FOUND: Final = (
     b"<D:response><D:href>%b</D:href><D:propstat><D:prop>%b</D:prop>"
@@ -89,7 +91,7 @@ class Multistatus:
     def _add(self, piece: bytes) -> None:
         pieces = self._pieces
         pieces.append(piece)
-        if len(pieces) >= _BATCH:
+        if len(pieces) >= _BATCH or len(piece) > _LARGE_BYTES:
             self._flush()
 
     def _flush(self) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.client.served import Server
 from tests.dav.client import sync_body
-from tests.hardening.bad_requests import PROPFIND, PROPPATCH
+from tests.hardening.bad_requests import LOCKINFO, PROPFIND, PROPPATCH
 from tests.hardening.wire import Wire, forget_peak, memory_of, workers_of
 
 MOST_KIB = 32 * 1024
@@ -21,6 +23,23 @@ def warm(wire: Wire) -> None:
     for _ in range(30):
         assert wire.send("PROPFIND", "", {**XML, "Depth": "1"}, body=PROPFIND).status == 207
         assert wire.send("PUT", "b", body="0123456789").status in (201, 204)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def locked(wire: Wire) -> Iterator[None]:
+    """Hold a collection of 300 members by 20 locks whose owners have much to say."""
+    assert wire.send("MKCOL", "locked/").status == 201
+    for number in range(300):
+        assert wire.send("PUT", f"locked/{number}").status == 201
+    shared = LOCKINFO.replace("exclusive", "shared").replace(
+        "</D:locktype>", f"</D:locktype><D:owner>{'o' * 900}</D:owner>"
+    )
+    tokens = [wire.send("LOCK", "locked/", XML, body=shared).headers["Lock-Token"] for _ in range(20)]
+    assert wire.send("LOCK", "locked/", XML, body=shared.replace("o" * 900, "o" * 1_100)).status == 413
+    yield
+    for token in tokens:
+        assert wire.send("UNLOCK", "locked/", {"Lock-Token": token}).status == 204
+    assert wire.send("DELETE", "locked/").status == 204
 
 
 def named(count: int, length: int) -> str:
@@ -79,6 +98,7 @@ REQUESTS: dict[str, tuple[str, str, dict[str, str], bytes]] = {
         PROPFIND.replace("<D:getetag/>", named(1_000, 32)).encode(),
     ),
     "a report of a thousand names": ("REPORT", "", XML, sync_body(props=named(1_000, 32)).encode()),
+    "locks of every member": ("PROPFIND", "locked/", {"Depth": "1"}, b""),
     "a million If lists": ("GET", "a", {"If": "(<u:x>)" * 1_000_000}, b""),
     "as much If as may be": ("GET", "a", {"If": "(<u:x>)" * 1_170}, b""),
     "a million entity tags": ("GET", "a", {"If-None-Match": '"a",' * 1_000_000}, b""),

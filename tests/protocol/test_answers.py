@@ -232,3 +232,13 @@ def test_any_namespace_in_an_element(namespace: str) -> None:
 @pytest.mark.parametrize("name", ["{DAV:}getetag", "{u{}v}x", "x", "{urn:x}é"])
 def test_clark_names_split_and_join(name: str) -> None:
     assert names.clark(*names.split(name)) == name
+
+
+def test_long_responses_wait_for_no_others() -> None:
+    written: list[bytes] = []
+    answer = Multistatus(written.append)
+    for number in range(100):
+        answer.response(b"/%d" % number, b"<x>%b</x>" % (b"v" * 20_000))
+    assert max(map(len, written)) < 40_000
+    answer.close()
+    assert len(etree.fromstring(b"".join(written))) == 100

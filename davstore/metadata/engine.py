@@ -9,8 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +18,7 @@ from sqlalchemy import Dialect, Engine, NullPool, create_engine, event
 from sqlalchemy.dialects.postgresql.psycopg import dialect as postgresql_dialect
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 
-from davstore.errors import DiskFull, Unavailable
+from davstore.errors import DavstoreError, DiskFull, Unavailable
 from davstore.metadata.group import GroupCommit
 from davstore.metadata.unit import Unit
 
@@ -43,8 +42,9 @@ _FILE = "davstore.sqlite"
 class Database(ABC):
     """A database that holds stores."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, translated: _Translated) -> None:
         self.dialect = dialect
+        self._translated = translated
         self._own = threading.local()
         self._open: list[Any] = []
         self._opening = threading.Lock()
@@ -54,8 +54,25 @@ class Database(ABC):
 
         Raises: what work raises; Unavailable, DiskFull.
         """
-        with self._translated(), self._snapshot(self._connection()) as unit:
-            return work(unit)
+        with self._translated:
+            unit = self._own_unit()
+            try:
+                unit.connection.execute(self._begin_read)
+                return work(unit)
+            finally:
+                self._end(unit.connection)
+
+    def look(self, work: Callable[[Unit], T]) -> T:
+        """Run work, which makes one statement that only reads, and return its value: a snapshot without a transaction.
+
+        Raises: as `read`.
+        """
+        with self._translated:
+            unit = self._own_unit()
+            try:
+                return work(unit)
+            finally:
+                self._end(unit.connection)
 
     @abstractmethod
     def write(self, work: Callable[[Unit], T]) -> T:
@@ -78,21 +95,14 @@ class Database(ABC):
             self._open.clear()
             self._own = threading.local()
 
-    def _connection(self) -> Any:
-        connection = getattr(self._own, "connection", None)
-        if connection is None:
-            connection = self._own.connection = self._connect()
+    def _own_unit(self) -> Unit:
+        """Return this thread's unit, with a connection of its own."""
+        unit: Unit | None = getattr(self._own, "unit", None)
+        if unit is None:
+            unit = self._own.unit = Unit(self._connect(), self.dialect)
             with self._opening:
-                self._open.append(connection)
-        return connection
-
-    @contextmanager
-    def _snapshot(self, connection: Any) -> Iterator[Unit]:
-        connection.execute(self._begin_read)
-        try:
-            yield Unit(connection, self.dialect)
-        finally:
-            self._end(connection)
+                self._open.append(unit.connection)
+        return unit
 
     _begin_read: str
 
@@ -102,8 +112,34 @@ class Database(ABC):
     @abstractmethod
     def _end(self, connection: Any) -> None: ...
 
+
+class _Translated(ABC):
+    """Raises the driver's errors as ours. Made once for a database, and so cheaper than a generator on each read."""
+
+    def __enter__(self) -> _Translated:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        known = None if error is None else self.find(error)
+        if known is not None:
+            raise known from error
+
     @abstractmethod
-    def _translated(self) -> Any: ...
+    def find(self, error: BaseException) -> DavstoreError | None:
+        """Return what an error of the driver is, None when it is not for the caller to know."""
+
+
+class _SQLiteErrors(_Translated):
+    def find(self, error: BaseException) -> DavstoreError | None:
+        if not isinstance(error, sqlite3.OperationalError):
+            return None
+        code = getattr(error, "sqlite_errorcode", 0)
+        primary = code & 0xFF if isinstance(code, int) else 0
+        if primary == sqlite3.SQLITE_FULL:
+            return DiskFull("the database cannot grow")
+        if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+            return Unavailable(f"the database: {error}")
+        return None
 
 
 class SQLite(Database):
@@ -112,7 +148,7 @@ class SQLite(Database):
     _begin_read = "BEGIN"
 
     def __init__(self, file: Path) -> None:
-        super().__init__(sqlite_dialect(paramstyle="named"))
+        super().__init__(sqlite_dialect(paramstyle="named"), _SQLiteErrors())
         self._file = file
         self._group: GroupCommit | None = None
 
@@ -123,7 +159,7 @@ class SQLite(Database):
                 self._group = self._group or GroupCommit(
                     self._connect, lambda connection: Unit(connection, self.dialect), self._file.with_suffix(".lock")
                 )
-        with self._translated():
+        with self._translated:
             value: T = self._group.run(work)
             return value
 
@@ -141,7 +177,7 @@ class SQLite(Database):
             self._group = None
 
     def _connect(self) -> sqlite3.Connection:
-        with self._translated():
+        with self._translated:
             connection = sqlite3.connect(
                 self._file, isolation_level=None, check_same_thread=False, cached_statements=512
             )
@@ -153,18 +189,14 @@ class SQLite(Database):
         if connection.in_transaction:
             connection.execute("ROLLBACK")
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            code = getattr(error, "sqlite_errorcode", 0)
-            primary = code & 0xFF if isinstance(code, int) else 0
-            if primary == sqlite3.SQLITE_FULL:
-                raise DiskFull("the database cannot grow") from error
-            if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
-                raise Unavailable(f"the database: {error}") from error
-            raise
+
+class _PostgreSQLErrors(_Translated):
+    def find(self, error: BaseException) -> DavstoreError | None:
+        if isinstance(error, psycopg.errors.DiskFull):
+            return DiskFull("the database cannot grow")
+        if isinstance(error, psycopg.OperationalError):
+            return Unavailable("the database does not answer")
+        return None
 
 
 class PostgreSQL(Database):
@@ -173,19 +205,19 @@ class PostgreSQL(Database):
     _begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
     def __init__(self, url: str) -> None:
-        super().__init__(postgresql_dialect())  # type: ignore[no-untyped-call]
+        super().__init__(postgresql_dialect(), _PostgreSQLErrors())  # type: ignore[no-untyped-call]
         self._url = url
 
     def write(self, work: Callable[[Unit], T]) -> T:
         """Run work in a transaction of its own; the server groups commits."""
-        with self._translated():
-            connection = self._connection()
-            connection.execute("BEGIN")
+        with self._translated:
+            unit = self._own_unit()
             try:
-                value = work(Unit(connection, self.dialect))
-                connection.execute("COMMIT")
+                unit.connection.execute("BEGIN")
+                value = work(unit)
+                unit.connection.execute("COMMIT")
             finally:
-                self._end(connection)
+                self._end(unit.connection)
             return value
 
     def engine(self) -> Engine:
@@ -193,26 +225,17 @@ class PostgreSQL(Database):
         return create_engine(self._url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
 
     def _connect(self) -> psycopg.Connection[Any]:
-        with self._translated():
+        with self._translated:
             return psycopg.connect(self._url, autocommit=True)
 
     def _end(self, connection: psycopg.Connection[Any]) -> None:
         status = connection.info.transaction_status
         if status == psycopg.pq.TransactionStatus.UNKNOWN:  # the server went away: this thread starts anew
-            self._own.connection = None
+            self._own.unit = None
             with self._opening:
                 self._open.remove(connection)
         elif status != psycopg.pq.TransactionStatus.IDLE:
             connection.execute("ROLLBACK")
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except psycopg.errors.DiskFull as error:
-            raise DiskFull("the database cannot grow") from error
-        except psycopg.OperationalError as error:
-            raise Unavailable("the database does not answer") from error
 
 
 def open_database(url: str, directory: Path) -> Database:

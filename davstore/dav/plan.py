@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from davstore.dav.places import Kind
-from davstore.dav.properties import LIVE_OF, PROTECTED, Piece, View
+from davstore.dav.properties import LIVE_OF, PROTECTED, Piece, Value, View
 from davstore.model.changes import Removed
 from davstore.model.nodes import Resource
 from davstore.protocol import owncloud, propfind
@@ -44,18 +44,19 @@ class Hrefs:
 
     def __init__(self, root: tuple[str, ...]) -> None:
         self._root = root
-        self._above: dict[tuple[str, ...], str] = {}
+        self._parent: tuple[str, ...] | None = None
+        self._above = ""
 
     def of(self, resource: Resource | Removed) -> bytes:
         """Return the absolute path of a resource."""
         name = resource.name
         if not name:
             return self.collection(())
-        above = self._above.get(resource.parent)
-        if above is None:
-            above = self._above[resource.parent] = render_href((*self._root, *resource.parent), slash=True)
+        if resource.parent is not self._parent:  # rows of one listing share the tuple
+            self._parent = resource.parent
+            self._above = render_href((*self._root, *resource.parent), slash=True)
         slash = "/" if resource.is_collection else ""
-        return f"{above}{encode_segment(name)}{slash}".encode("ascii")
+        return f"{self._above}{encode_segment(name)}{slash}".encode("ascii")
 
     def collection(self, names: tuple[str, ...]) -> bytes:
         """Return the absolute path of a collection."""
@@ -79,14 +80,14 @@ class Plan:
             render = self._all(kind, names_only=self._question.kind is propfind.Kind.PROPNAME)
         return (lambda resource: (render(resource)[0], b"")) if self._minimal else render
 
-    def _pieces(self, kind: Kind, names: Iterable[str]) -> dict[str, Piece]:
+    def _pieces(self, kind: Kind, names: Iterable[str]) -> _Pieces:
         live = LIVE_OF[kind]
         return {name: live[name].piece(self._view, kind) if name in live else self._dead_piece(name) for name in names}
 
-    def _dead_piece(self, name: str) -> Piece:
+    def _dead_piece(self, name: str) -> Piece | None:
         dead = self._dead
         if not dead:
-            return lambda _: None
+            return None
         return lambda resource: dead.get(resource.node_id, _NOTHING).get(name)
 
     def _all(self, kind: Kind, *, names_only: bool) -> Callable[[Resource], Rendered]:
@@ -95,11 +96,13 @@ class Plan:
         pieces = self._pieces(kind, live)
         included = self._pieces(kind, [name for name in self._question.include if name not in live])
         asked = _asked(included)
+        same, varying = _parted(pieces)
         dead = self._dead
 
         def render(resource: Resource) -> Rendered:
             found, missing = asked(resource)
-            values = {name: value for name, piece in pieces.items() if (value := piece(resource)) is not None}
+            values = {name: value for name, piece in varying.items() if (value := piece(resource)) is not None}
+            values |= same
             own = dead.get(resource.node_id, _NOTHING)
             values |= {name: value for name, value in own.items() if name not in included}
             parts = map(empty, values) if names_only else values.values()
@@ -108,28 +111,42 @@ class Plan:
         return render
 
 
-def _asked(pieces: Mapping[str, Piece]) -> Callable[[Resource], Rendered]:
-    blanks = [empty(name) for name in pieces]
-    functions = list(pieces.values())
+_Pieces = Mapping[str, Piece | Value]
+
+
+def _parted(pieces: _Pieces) -> tuple[dict[str, bytes], dict[str, Piece]]:
+    """Return what is the same for every resource, and what is not."""
+    same = {name: piece for name, piece in pieces.items() if isinstance(piece, bytes)}
+    varying = {name: piece for name, piece in pieces.items() if not isinstance(piece, bytes) and piece is not None}
+    return same, varying
+
+
+def _asked(pieces: _Pieces) -> Callable[[Resource], Rendered]:
+    same, varying = _parted(pieces)
+    constant = b"".join(same.values())
+    lacking = b"".join(empty(name) for name, piece in pieces.items() if piece is None)
+    functions, blanks = list(varying.values()), list(map(empty, varying))
 
     def render(resource: Resource) -> Rendered:
         values = [piece(resource) for piece in functions]
-        found = [value for value in values if value is not None]
-        if len(found) == len(values):
-            return b"".join(found), b""
+        if None not in values:
+            return constant + b"".join(values), lacking  # type: ignore[arg-type]  # none of them is None
         missing = [blank for value, blank in zip(values, blanks, strict=True) if value is None]
-        return b"".join(found), b"".join(missing)
+        return constant + b"".join(filter(None, values)), lacking + b"".join(missing)
 
     return render
 
 
 def write_stored(answer: Multistatus, plan: Plan, hrefs: Hrefs, rows: Iterable[Resource | Removed]) -> None:
     """Tell the properties of resources of a store, and that others are gone, in the order of rows."""
-    collection, leaf = plan.of(Kind.COLLECTION), plan.of(Kind.RESOURCE)
+    renders: dict[int, Callable[[Resource], Rendered]] = {}
     href, respond = hrefs.of, answer.response
     for row in rows:
         if isinstance(row, Removed):
             answer.removed(href(row))
             continue
-        found, missing = collection(row) if row.is_collection else leaf(row)
+        render = renders.get(row.is_collection)
+        if render is None:
+            render = renders[row.is_collection] = plan.of(Kind.COLLECTION if row.is_collection else Kind.RESOURCE)
+        found, missing = render(row)
         respond(href(row), found, missing)

@@ -304,7 +304,7 @@ def _end(names: tuple[str, ...], row: Row, at: int) -> tuple[Step | None, Resour
 
 def list_members(unit: Unit, store_id: int, parent_id: int, names: tuple[str, ...]) -> list[Resource]:
     """Return the members of a collection in the order of their names."""
-    return [Resource(names, *row) for row in unit.all(_MEMBERS, {"s": store_id, "p": parent_id})]
+    return [Resource._make((names, *row)) for row in unit.all(_MEMBERS, {"s": store_id, "p": parent_id})]
 
 
 def list_collections_beneath(unit: Unit, store_id: int, node_id: int, *, limit: int = NO_LIMIT) -> list[Beneath]:
@@ -325,7 +325,7 @@ def list_members_of(
 ) -> list[Resource]:
     """Return the members of many collections, given by node with their names from the root."""
     rows = unit.all(_MEMBERS_OF, {"s": store_id, "ps": array(parents), "limit": limit})
-    return [Resource(parents[row[0]], *row[1:]) for row in rows]
+    return [Resource._make((parents[row[0]], *row[1:])) for row in rows]
 
 
 def insert_bindings(unit: Unit, rows: Sequence[dict[str, object]]) -> None:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import itertools
+import operator
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -26,9 +28,7 @@ from davstore.model.nodes import Resource, StoreFacts
 
 Key = tuple[int, int, int]
 Keyed = tuple[Key, Resource | Removed]
-
-SCANNED = 256
-"""Rows of the store-wide change index looked at before a small scope is worth walking."""
+_key = operator.itemgetter(0)
 
 
 class Span(NamedTuple):
@@ -173,30 +173,31 @@ class Difference:
     def rows(self, cursor: Key, base: int) -> Iterator[Keyed]:
         """Yield the rows after cursor in the order of their keys; removals are those after base."""
         streams = (self._changed(cursor), self._carried(cursor), iter(self._removed(base)))
-        return (row for row in heapq.merge(*streams, key=lambda row: row[0]) if row[0] > cursor)
+        return itertools.dropwhile(lambda row: row[0] <= cursor, heapq.merge(*streams, key=_key))
 
     # What changed by itself
 
     def _changed(self, cursor: Key) -> Iterator[Keyed]:
+        find, column = self._tree.find, changes.CHANGED_COLUMN
         for row in self._changed_rows(cursor[0] - 1):
-            place = self._tree.find(row[0])
-            if place is not None and place[1] < row[changes.CHANGED_COLUMN]:
-                yield (row[changes.CHANGED_COLUMN], 0, row[changes.CHANGED_COLUMN]), Resource(place[0], *row[1:])
+            place = find(row[0])
+            changed = row[column]
+            if place is not None and place[1] < changed:
+                yield (changed, 0, changed), Resource._make((place[0], *row[1:]))
 
     def _changed_rows(self, after: int) -> Iterator[Row]:
         if self._level is Level.ONE:
             yield from changes.each_changed_in(self._unit, self._store_id, self._scope.node_id, after=after)
             return
-        scanned = 0
-        for batch in _in_batches(changes.each_changed(self._unit, self._store_id, after=after)):
+        batches = changes.each_changed(self._unit, self._store_id, after=after)
+        for number, batch in enumerate(batches):
             self._tree.locate(row[0] for row in batch)
             yield from batch
-            scanned += len(batch)
-            after = batch[-1][changes.CHANGED_COLUMN]
-            if scanned == SCANNED and self._scope.names:  # much happened in the store: is the scope a small part?
+            if number == 0 and len(batch) == changes.BATCH and self._scope.names:
+                # Much happened in the store: is the scope a small part of it?
                 inside = self._tree.walk(self._scope.node_id, limit=changes.AT_ONCE)
                 if inside is not None:
-                    yield from self._members(inside, after=after)
+                    yield from self._members(inside, after=batch[-1][changes.CHANGED_COLUMN])
                     return
 
     def _members(self, collections: list[int], *, after: int, before: int = 2**62) -> Iterator[Row]:
@@ -296,16 +297,3 @@ _Urls = defaultdict[int, defaultdict[tuple[str, ...], _Url]]
 
 def _hash(names: tuple[str, ...]) -> int:
     return int.from_bytes(hashlib.blake2b("/".join(names).encode(), digest_size=7).digest())
-
-
-def _in_batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    """Yield rows in lists, a short one first: most reports end within it."""
-    batch: list[Row] = []
-    size = SCANNED
-    for row in rows:
-        batch.append(row)
-        if len(batch) == size:
-            yield batch
-            batch, size = [], 2048
-    if batch:
-        yield batch

@@ -112,13 +112,8 @@ def cases(inside: Inside, directory: Path) -> Iterator[tuple[str, str, Callable[
     yield "over", "PUT over another", lambda: inside.ask("PUT", f"{HOME}/one.eml", b"%2048d" % next(counter))
     for label, count in (("1,000", 1_000), ("10,000", 10_000)):
         fill(directory, f"f{count}", 1, count)
-        name = f"pf{count // 1000}k"
-        top = f"{HOME}/f{count}/"
-        yield (
-            name,
-            f"PROPFIND of {label} members",
-            lambda top=top: inside.ask("PROPFIND", top, PROPFIND, HTTP_DEPTH="1"),
-        )
+        listing = partial(inside.ask, "PROPFIND", f"{HOME}/f{count}/", PROPFIND, HTTP_DEPTH="1")
+        yield f"pf{count // 1000}k", f"PROPFIND of {label} members", listing
     top = f"{HOME}/f10000/"
     token = inside.token(top)
     yield "poll", "sync poll of 10,000, no change", lambda: inside.token(top, token)

@@ -162,12 +162,14 @@ class _Url:
 class Difference:
     """What a device that is at `cursor` has to be told of a scope, in one snapshot."""
 
-    def __init__(self, unit: Unit, facts: StoreFacts, scope: Scope, level: Level) -> None:
+    def __init__(self, unit: Unit, facts: StoreFacts, scope: Scope, level: Level, *, wanted: int = 2**62) -> None:
+        """Prepare to tell it; the reader wants so many rows and may take more."""
         self._unit = unit
         self._store_id = facts.id
         self._facts = facts
         self._scope = scope
         self._level = level
+        self._wanted = wanted
         self._tree = Tree(unit, facts.id, scope)
 
     def rows(self, cursor: Key, base: int) -> Iterator[Keyed]:
@@ -187,9 +189,9 @@ class Difference:
 
     def _changed_rows(self, after: int) -> Iterator[Row]:
         if self._level is Level.ONE:
-            yield from changes.each_changed_in(self._unit, self._store_id, self._scope.node_id, after=after)
+            yield from self._members([self._scope.node_id], after=after)
             return
-        batches = changes.each_changed(self._unit, self._store_id, after=after)
+        batches = changes.each_changed(self._unit, self._store_id, after=after, wanted=self._wanted)
         for number, batch in enumerate(batches):
             self._tree.locate(row[0] for row in batch)
             yield from batch
@@ -202,10 +204,11 @@ class Difference:
 
     def _members(self, collections: list[int], *, after: int, before: int = 2**62) -> Iterator[Row]:
         """Yield the members of many collections changed between two numbers, in that order."""
+        unit, store_id, wanted = self._unit, self._store_id, self._wanted
         if len(collections) > changes.AT_ONCE:
-            return changes.each_changed_in_many(self._unit, self._store_id, collections, after=after, before=before)
+            return changes.each_changed_in_many(unit, store_id, collections, after=after, before=before, wanted=wanted)
         streams = (
-            changes.each_changed_in(self._unit, self._store_id, node_id, after=after, before=before)
+            changes.each_changed_in(unit, store_id, node_id, after=after, before=before, wanted=wanted)
             for node_id in collections
         )
         return heapq.merge(*streams, key=lambda row: row[changes.CHANGED_COLUMN])

@@ -11,9 +11,9 @@ import argparse
 import base64
 import cProfile
 import io
-import logging
 import pstats
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from davstore.server.worker import LOG_FORMAT
+from davstore.server import worker
 from davstore.settings import load_settings
 from davstore.wiring import build_application, prepare_store
 from tests.bench.filling import fill
@@ -165,7 +165,8 @@ def main() -> None:
     words.add_argument("--profile", action="store_true")
     options = words.parse_args()
     with tempfile.TemporaryDirectory() as directory, Path("/dev/null").open("w") as sink:
-        logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sink)
+        sys.stderr = sink  # where the log goes
+        worker.set_up_process()
         inside = Inside(Path(directory))
         print("| what | CPU, µs | wall, µs |\n|---|---|---|")
         for name, label, call in cases(inside, Path(directory)):

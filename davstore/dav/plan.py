@@ -11,12 +11,13 @@ from davstore.model.nodes import Resource
 from davstore.protocol import owncloud, propfind
 from davstore.protocol.elements import empty
 from davstore.protocol.hrefs import encode_segment, render_href
-from davstore.protocol.multistatus import Multistatus
+from davstore.protocol.multistatus import Multistatus, render_response, render_template
 from davstore.protocol.names import LOCKDISCOVERY
 from davstore.protocol.propfind import PropFind
 
 Rendered = tuple[bytes, bytes]
 """The elements of the properties that are there, and empty ones of those that were asked for and are not."""
+Respond = Callable[[Resource, bytes], bytes]
 DeadProperties = Mapping[int, Mapping[str, bytes]]
 
 _NOTHING: Mapping[str, bytes] = {}
@@ -72,13 +73,31 @@ class Plan:
         self._view = view
         self._dead = dead
 
-    def of(self, kind: Kind) -> Callable[[Resource], Rendered]:
-        """Return the function that renders resources of a kind."""
+    def of(self, kind: Kind) -> Respond:
+        """Return the function that renders the response of a resource of a kind under an href."""
         if self._question.kind is propfind.Kind.PROP:
-            render = _asked(self._pieces(kind, self._question.names))
-        else:
-            render = self._all(kind, names_only=self._question.kind is propfind.Kind.PROPNAME)
-        return (lambda resource: (render(resource)[0], b"")) if self._minimal else render
+            return self._respond(self._pieces(kind, self._question.names))
+        render = self._all(kind, names_only=self._question.kind is propfind.Kind.PROPNAME)
+        return lambda resource, href: self._whole(href, *render(resource))
+
+    def _respond(self, pieces: _Pieces) -> Respond:
+        """Fill one template where a resource has all that varies, as most have."""
+        same, varying = _parted(pieces)
+        lacking = b"" if self._minimal else b"".join(empty(name) for name, piece in pieces.items() if piece is None)
+        template = render_template(b"".join(same.values()), len(varying), lacking)
+        functions = list(varying.values())
+        render = _asked(pieces)
+
+        def respond(resource: Resource, href: bytes) -> bytes:
+            values = [piece(resource) for piece in functions]
+            if None in values:
+                return self._whole(href, *render(resource))
+            return template % (href, *values)
+
+        return respond
+
+    def _whole(self, href: bytes, found: bytes, missing: bytes) -> bytes:
+        return render_response(href, found, b"" if self._minimal else missing)
 
     def _pieces(self, kind: Kind, names: Iterable[str]) -> _Pieces:
         live = LIVE_OF[kind]
@@ -129,8 +148,6 @@ def _asked(pieces: _Pieces) -> Callable[[Resource], Rendered]:
 
     def render(resource: Resource) -> Rendered:
         values = [piece(resource) for piece in functions]
-        if None not in values:
-            return constant + b"".join(values), lacking  # type: ignore[arg-type]  # none of them is None
         missing = [blank for value, blank in zip(values, blanks, strict=True) if value is None]
         return constant + b"".join(filter(None, values)), lacking + b"".join(missing)
 
@@ -139,14 +156,14 @@ def _asked(pieces: _Pieces) -> Callable[[Resource], Rendered]:
 
 def write_stored(answer: Multistatus, plan: Plan, hrefs: Hrefs, rows: Iterable[Resource | Removed]) -> None:
     """Tell the properties of resources of a store, and that others are gone, in the order of rows."""
-    renders: dict[int, Callable[[Resource], Rendered]] = {}
-    href, respond = hrefs.of, answer.response
+    responders: dict[int, Respond] = {}
+    href, add = hrefs.of, answer.add
     for row in rows:
         if isinstance(row, Removed):
             answer.removed(href(row))
             continue
-        render = renders.get(row.is_collection)
-        if render is None:
-            render = renders[row.is_collection] = plan.of(Kind.COLLECTION if row.is_collection else Kind.RESOURCE)
-        found, missing = render(row)
-        respond(href(row), found, missing)
+        respond = responders.get(row.is_collection)
+        if respond is None:
+            kind = Kind.COLLECTION if row.is_collection else Kind.RESOURCE
+            respond = responders[row.is_collection] = plan.of(kind)
+        add(respond(row, href(row)))

@@ -1,4 +1,4 @@
-"""The databases, and the only place that knows which one it is (DECISIONS 9).
+"""The databases, and the only place, with `postgresql`, that knows which one it is (DECISIONS 9).
 
 Connections belong to threads and are made on first use, so after fork. SQLite writes go through the group commit;
 PostgreSQL groups commits by itself.
@@ -13,9 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psycopg
 from sqlalchemy import Dialect, Engine, NullPool, create_engine, event
-from sqlalchemy.dialects.postgresql.psycopg import dialect as postgresql_dialect
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 
 from davstore.errors import DavstoreError, DiskFull, Unavailable
@@ -42,7 +40,7 @@ _FILE = "davstore.sqlite"
 class Database(ABC):
     """A database that holds stores."""
 
-    def __init__(self, dialect: Dialect, translated: _Translated) -> None:
+    def __init__(self, dialect: Dialect, translated: Translated) -> None:
         self.dialect = dialect
         self._translated = translated
         self._own = threading.local()
@@ -113,10 +111,10 @@ class Database(ABC):
     def _end(self, connection: Any) -> None: ...
 
 
-class _Translated(ABC):
+class Translated(ABC):
     """Raises the driver's errors as ours. Made once for a database, and so cheaper than a generator on each read."""
 
-    def __enter__(self) -> _Translated:
+    def __enter__(self) -> Translated:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
@@ -129,7 +127,7 @@ class _Translated(ABC):
         """Return what an error of the driver is, None when it is not for the caller to know."""
 
 
-class _SQLiteErrors(_Translated):
+class _SQLiteErrors(Translated):
     def find(self, error: BaseException) -> DavstoreError | None:
         if not isinstance(error, sqlite3.OperationalError):
             return None
@@ -190,57 +188,11 @@ class SQLite(Database):
             connection.execute("ROLLBACK")
 
 
-class _PostgreSQLErrors(_Translated):
-    def find(self, error: BaseException) -> DavstoreError | None:
-        if isinstance(error, psycopg.errors.DiskFull):
-            return DiskFull("the database cannot grow")
-        if isinstance(error, psycopg.OperationalError):
-            return Unavailable("the database does not answer")
-        return None
-
-
-class PostgreSQL(Database):
-    """A PostgreSQL database; rows lock stores apart."""
-
-    _begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-
-    def __init__(self, url: str) -> None:
-        super().__init__(postgresql_dialect(), _PostgreSQLErrors())  # type: ignore[no-untyped-call]
-        self._url = url
-
-    def write(self, work: Callable[[Unit], T]) -> T:
-        """Run work in a transaction of its own; the server groups commits."""
-        with self._translated:
-            unit = self._own_unit()
-            try:
-                unit.connection.execute("BEGIN")
-                value = work(unit)
-                unit.connection.execute("COMMIT")
-            finally:
-                self._end(unit.connection)
-            return value
-
-    def engine(self) -> Engine:
-        """Return an engine for migrations."""
-        return create_engine(self._url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
-
-    def _connect(self) -> psycopg.Connection[Any]:
-        with self._translated:
-            return psycopg.connect(self._url, autocommit=True)
-
-    def _end(self, connection: psycopg.Connection[Any]) -> None:
-        status = connection.info.transaction_status
-        if status == psycopg.pq.TransactionStatus.UNKNOWN:  # the server went away: this thread starts anew
-            self._own.unit = None
-            with self._opening:
-                self._open.remove(connection)
-        elif status != psycopg.pq.TransactionStatus.IDLE:
-            connection.execute("ROLLBACK")
-
-
 def open_database(url: str, directory: Path) -> Database:
     """Return the database that the settings name: a `postgresql://` URL, or '' for SQLite in the data directory."""
     if url:
+        from davstore.metadata.postgresql import PostgreSQL  # 12 MB and a tenth of a second that SQLite can do without
+
         return PostgreSQL(url)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     return SQLite(directory / _FILE)

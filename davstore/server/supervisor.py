@@ -32,6 +32,9 @@ _RELEASE_SECONDS = 1.0
 _STOP_MARGIN_SECONDS = 5
 """What a worker gets above the shutdown timeout before it is killed."""
 
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", **os.environ}
+"""Of a worker. With a heap for each thread, each keeps the most it ever held: 20 MB more after large reports."""
+
 log = logging.getLogger("davstore.supervisor")
 
 
@@ -121,7 +124,7 @@ class _Worker:
     def _start(self) -> None:
         self._started = time.monotonic()
         command = [sys.executable, "-m", "davstore.server.worker"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603  # a fixed command
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, env=_ENVIRONMENT)  # noqa: S603  # a fixed command
         with contextlib.suppress(BrokenPipeError):
             self._input.write(self._orders)
             self._input.flush()

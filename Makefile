@@ -34,7 +34,7 @@ check: setup
 
 bench: setup packages
 	.ci/packages apache2 dovecot-imapd wrk
-	$(VENV)/bin/python tests/bench/run.py $(ARGS)
+	$(VENV)/bin/python -m tests.bench.run $(ARGS)
 
 setup: $(READY)
 

@@ -12,14 +12,28 @@ from davstore.dav.provider import StoreProvider
 from davstore.dav.request import Backend
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class Application(WsgiDAVApp):  # type: ignore[misc]  # WsgiDAV has no types
+    """WsgiDAV's application with one share, at the root of the server.
+
+    Boundary and dispatch do for each request what its own call would: decode and check the path, find the share, and
+    hold on to start_response (DECISIONS 1, 4).
+    """
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Hand the request to the middleware stack."""
+        answer: Iterable[bytes] = self.application(environ, start_response)
+        return answer
 
 
 def build_dav(backend: Backend) -> WSGIApplication:
     """Build the application. It stands inside boundary, authentication and gate, whose keys it finds in the environ."""
     logging.getLogger("wsgidav").setLevel(logging.ERROR)  # it logs its configuration, and requests of its own handlers
     provider = StoreProvider(backend)
-    app: WSGIApplication = WsgiDAVApp(
+    app: WSGIApplication = Application(
         {
             "provider_mapping": {"/": provider},
             "middleware_stack": [Methods(provider, backend)],

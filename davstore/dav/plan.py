@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from davstore.dav.places import Kind
-from davstore.dav.properties import LIVE_OF, PROTECTED, Piece, View
+from davstore.dav.properties import LIVE_OF, PROTECTED, Piece, Value, View
 from davstore.model.changes import Removed
 from davstore.model.nodes import Resource
 from davstore.protocol import owncloud, propfind
 from davstore.protocol.elements import empty
 from davstore.protocol.hrefs import encode_segment, render_href
-from davstore.protocol.multistatus import Multistatus
+from davstore.protocol.multistatus import Multistatus, render_response, render_template
 from davstore.protocol.names import LOCKDISCOVERY
 from davstore.protocol.propfind import PropFind
 
 Rendered = tuple[bytes, bytes]
 """The elements of the properties that are there, and empty ones of those that were asked for and are not."""
+Respond = Callable[[Resource, bytes], bytes]
 DeadProperties = Mapping[int, Mapping[str, bytes]]
 
 _NOTHING: Mapping[str, bytes] = {}
@@ -44,18 +45,19 @@ class Hrefs:
 
     def __init__(self, root: tuple[str, ...]) -> None:
         self._root = root
-        self._above: dict[tuple[str, ...], str] = {}
+        self._parent: tuple[str, ...] | None = None
+        self._above = ""
 
     def of(self, resource: Resource | Removed) -> bytes:
         """Return the absolute path of a resource."""
         name = resource.name
         if not name:
             return self.collection(())
-        above = self._above.get(resource.parent)
-        if above is None:
-            above = self._above[resource.parent] = render_href((*self._root, *resource.parent), slash=True)
+        if resource.parent is not self._parent:  # rows of one listing share the tuple
+            self._parent = resource.parent
+            self._above = render_href((*self._root, *resource.parent), slash=True)
         slash = "/" if resource.is_collection else ""
-        return f"{above}{encode_segment(name)}{slash}".encode("ascii")
+        return f"{self._above}{encode_segment(name)}{slash}".encode("ascii")
 
     def collection(self, names: tuple[str, ...]) -> bytes:
         """Return the absolute path of a collection."""
@@ -71,22 +73,40 @@ class Plan:
         self._view = view
         self._dead = dead
 
-    def of(self, kind: Kind) -> Callable[[Resource], Rendered]:
-        """Return the function that renders resources of a kind."""
+    def of(self, kind: Kind) -> Respond:
+        """Return the function that renders the response of a resource of a kind under an href."""
         if self._question.kind is propfind.Kind.PROP:
-            render = _asked(self._pieces(kind, self._question.names))
-        else:
-            render = self._all(kind, names_only=self._question.kind is propfind.Kind.PROPNAME)
-        return (lambda resource: (render(resource)[0], b"")) if self._minimal else render
+            return self._respond(self._pieces(kind, self._question.names))
+        render = self._all(kind, names_only=self._question.kind is propfind.Kind.PROPNAME)
+        return lambda resource, href: self._whole(href, *render(resource))
 
-    def _pieces(self, kind: Kind, names: Iterable[str]) -> dict[str, Piece]:
+    def _respond(self, pieces: _Pieces) -> Respond:
+        """Fill one template where a resource has all that varies, as most have."""
+        same, varying = _parted(pieces)
+        lacking = b"" if self._minimal else b"".join(empty(name) for name, piece in pieces.items() if piece is None)
+        template = render_template(b"".join(same.values()), len(varying), lacking)
+        functions = list(varying.values())
+        render = _asked(pieces)
+
+        def respond(resource: Resource, href: bytes) -> bytes:
+            values = [piece(resource) for piece in functions]
+            if None in values:
+                return self._whole(href, *render(resource))
+            return template % (href, *values)
+
+        return respond
+
+    def _whole(self, href: bytes, found: bytes, missing: bytes) -> bytes:
+        return render_response(href, found, b"" if self._minimal else missing)
+
+    def _pieces(self, kind: Kind, names: Iterable[str]) -> _Pieces:
         live = LIVE_OF[kind]
         return {name: live[name].piece(self._view, kind) if name in live else self._dead_piece(name) for name in names}
 
-    def _dead_piece(self, name: str) -> Piece:
+    def _dead_piece(self, name: str) -> Piece | None:
         dead = self._dead
         if not dead:
-            return lambda _: None
+            return None
         return lambda resource: dead.get(resource.node_id, _NOTHING).get(name)
 
     def _all(self, kind: Kind, *, names_only: bool) -> Callable[[Resource], Rendered]:
@@ -95,11 +115,13 @@ class Plan:
         pieces = self._pieces(kind, live)
         included = self._pieces(kind, [name for name in self._question.include if name not in live])
         asked = _asked(included)
+        same, varying = _parted(pieces)
         dead = self._dead
 
         def render(resource: Resource) -> Rendered:
             found, missing = asked(resource)
-            values = {name: value for name, piece in pieces.items() if (value := piece(resource)) is not None}
+            values = {name: value for name, piece in varying.items() if (value := piece(resource)) is not None}
+            values |= same
             own = dead.get(resource.node_id, _NOTHING)
             values |= {name: value for name, value in own.items() if name not in included}
             parts = map(empty, values) if names_only else values.values()
@@ -108,28 +130,40 @@ class Plan:
         return render
 
 
-def _asked(pieces: Mapping[str, Piece]) -> Callable[[Resource], Rendered]:
-    blanks = [empty(name) for name in pieces]
-    functions = list(pieces.values())
+_Pieces = Mapping[str, Piece | Value]
+
+
+def _parted(pieces: _Pieces) -> tuple[dict[str, bytes], dict[str, Piece]]:
+    """Return what is the same for every resource, and what is not."""
+    same = {name: piece for name, piece in pieces.items() if isinstance(piece, bytes)}
+    varying = {name: piece for name, piece in pieces.items() if not isinstance(piece, bytes) and piece is not None}
+    return same, varying
+
+
+def _asked(pieces: _Pieces) -> Callable[[Resource], Rendered]:
+    same, varying = _parted(pieces)
+    constant = b"".join(same.values())
+    lacking = b"".join(empty(name) for name, piece in pieces.items() if piece is None)
+    functions, blanks = list(varying.values()), list(map(empty, varying))
 
     def render(resource: Resource) -> Rendered:
         values = [piece(resource) for piece in functions]
-        found = [value for value in values if value is not None]
-        if len(found) == len(values):
-            return b"".join(found), b""
         missing = [blank for value, blank in zip(values, blanks, strict=True) if value is None]
-        return b"".join(found), b"".join(missing)
+        return constant + b"".join(filter(None, values)), lacking + b"".join(missing)
 
     return render
 
 
 def write_stored(answer: Multistatus, plan: Plan, hrefs: Hrefs, rows: Iterable[Resource | Removed]) -> None:
     """Tell the properties of resources of a store, and that others are gone, in the order of rows."""
-    collection, leaf = plan.of(Kind.COLLECTION), plan.of(Kind.RESOURCE)
-    href, respond = hrefs.of, answer.response
+    responders: dict[int, Respond] = {}
+    href, add = hrefs.of, answer.add
     for row in rows:
         if isinstance(row, Removed):
             answer.removed(href(row))
             continue
-        found, missing = collection(row) if row.is_collection else leaf(row)
-        respond(href(row), found, missing)
+        respond = responders.get(row.is_collection)
+        if respond is None:
+            kind = Kind.COLLECTION if row.is_collection else Kind.RESOURCE
+            respond = responders[row.is_collection] = plan.of(kind)
+        add(respond(row, href(row)))

@@ -2,7 +2,8 @@
 
 Nearly all of them are the server's to set (`patches`). `displayname` is live on principals alone and a dead property
 elsewhere. A piece is a function of one resource that returns the property's element, or None when the resource does not
-have it; constants of a request are rendered before the first resource.
+have it. What is the same for all resources of a kind in one request is no function but that value itself, rendered
+before the first of them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from davstore.protocol.elements import element, empty, href, text_element
 from davstore.protocol.hrefs import render_href
 from davstore.store.syncing import current_token
 
-Piece = Callable[[Resource], bytes | None]
+Value = bytes | None
+Piece = Callable[[Resource], Value]
 
 
 class View(NamedTuple):
@@ -50,18 +52,8 @@ class Live(NamedTuple):
 
     name: str
     kinds: frozenset[Kind]
-    piece: Callable[[View, Kind], Piece]
+    piece: Callable[[View, Kind], Piece | Value]
     in_allprop: bool = False
-
-
-def _constant(make: Callable[[View, Kind], bytes | None]) -> Callable[[View, Kind], Piece]:
-    """Return the piece of a property that is the same for every resource of a kind."""
-
-    def piece(view: View, kind: Kind) -> Piece:
-        value = make(view, kind)
-        return lambda _: value
-
-    return piece
 
 
 def _each(piece: Piece) -> Callable[[View, Kind], Piece]:
@@ -75,15 +67,14 @@ _UNLOCKED: Final = empty(names.LOCKDISCOVERY)
 _RESOURCE_TYPE: Final = empty(names.RESOURCETYPE)
 
 
-def _resourcetype(_view: View, kind: Kind) -> Piece:
+def _resourcetype(_view: View, kind: Kind) -> Piece | Value:
     if kind is Kind.COLLECTION:
         return lambda resource: _COLLECTION_TYPE if resource.name else _ROOT_TYPE
-    value = {Kind.RESOURCE: _RESOURCE_TYPE, Kind.PRINCIPAL: _PRINCIPAL_TYPE}.get(kind, _COLLECTION_TYPE)
-    return lambda _: value
+    return {Kind.RESOURCE: _RESOURCE_TYPE, Kind.PRINCIPAL: _PRINCIPAL_TYPE}.get(kind, _COLLECTION_TYPE)
 
 
 def _getetag(resource: Resource) -> bytes | None:
-    return None if resource.etag is None else b'<D:getetag>"%b"</D:getetag>' % resource.etag.encode()
+    return None if resource.etag is None else f'<D:getetag>"{resource.etag}"</D:getetag>'.encode()
 
 
 def _getcontentlength(resource: Resource) -> bytes | None:
@@ -137,17 +128,17 @@ def _principal_url(view: View, _kind: Kind) -> Piece:
     return lambda resource: element(names.PRINCIPAL_URL, view.href((*resource.parent, resource.name)))
 
 
-def _sync_token(view: View, _kind: Kind) -> Piece:
+def _sync_token(view: View, _kind: Kind) -> Piece | None:
     facts = view.facts
     if facts is None:
-        return lambda _: None
+        return None
     return lambda resource: text_element(names.SYNC_TOKEN, sync_token.render(current_token(facts, resource.names)))
 
 
-def _lockdiscovery(view: View, _kind: Kind) -> Piece:
+def _lockdiscovery(view: View, _kind: Kind) -> Piece | bytes:
     locks = view.locks
     if not locks:
-        return lambda _: _UNLOCKED
+        return _UNLOCKED
     return lambda resource: discover(view, [lock for lock in locks if lock.reaches(resource.node_id, resource.names)])
 
 
@@ -207,8 +198,10 @@ def _supported_live_property_set(_view: View, kind: Kind) -> bytes:
     return element(names.SUPPORTED_LIVE_PROPERTY_SET, *live)
 
 
-def _checksums(view: View, _kind: Kind) -> Piece:
+def _checksums(view: View, _kind: Kind) -> Piece | None:
     checksums = view.checksums
+    if not checksums:
+        return None
 
     def piece(resource: Resource) -> bytes | None:
         found = checksums.get(resource.node_id)
@@ -217,8 +210,8 @@ def _checksums(view: View, _kind: Kind) -> Piece:
     return piece
 
 
-def _empty(name: str) -> Callable[[View, Kind], Piece]:
-    return _constant(lambda _view, _kind: empty(name))
+def _empty(name: str) -> Callable[[View, Kind], bytes]:
+    return lambda _view, _kind: empty(name)
 
 
 _EVERY: Final = frozenset(Kind)
@@ -234,21 +227,21 @@ TABLE: Final = (
     Live(names.GETCONTENTTYPE, _RESOURCE, _each(_getcontenttype), in_allprop=True),
     Live(names.GETLASTMODIFIED, _STORED, _each(_getlastmodified), in_allprop=True),
     Live(names.CREATIONDATE, _STORED, _each(_creationdate), in_allprop=True),
-    Live(names.SUPPORTEDLOCK, _STORED, _each(lambda _: lockinfo.SUPPORTED), in_allprop=True),
+    Live(names.SUPPORTEDLOCK, _STORED, lambda _view, _kind: lockinfo.SUPPORTED, in_allprop=True),
     Live(names.LOCKDISCOVERY, _STORED, _lockdiscovery, in_allprop=True),
     Live(names.LASTMODIFIED, _STORED, _each(_lastmodified)),
     Live(names.RESOURCE_ID, _STORED, _each(_resource_id)),
     Live("{urn:davstore:cpm}modseq", _STORED, _each(_modseq)),
     Live(owncloud.CHECKSUMS, _RESOURCE, _checksums),
     Live(names.SYNC_TOKEN, _COLLECTION, _sync_token),
-    Live(names.QUOTA_AVAILABLE_BYTES, _COLLECTION, _constant(_quota_available)),
-    Live(names.QUOTA_USED_BYTES, _COLLECTION, _constant(_quota_used)),
-    Live(names.OWNER, _STORED, _constant(_owner)),
-    Live(names.CURRENT_USER_PRINCIPAL, _EVERY, _constant(_current_user_principal)),
-    Live(names.PRINCIPAL_COLLECTION_SET, _EVERY, _constant(_principal_collection_set)),
-    Live(names.SUPPORTED_REPORT_SET, _EVERY, _constant(_supported_report_set)),
-    Live(names.SUPPORTED_METHOD_SET, _EVERY, _constant(_supported_method_set)),
-    Live(names.SUPPORTED_LIVE_PROPERTY_SET, _EVERY, _constant(_supported_live_property_set)),
+    Live(names.QUOTA_AVAILABLE_BYTES, _COLLECTION, _quota_available),
+    Live(names.QUOTA_USED_BYTES, _COLLECTION, _quota_used),
+    Live(names.OWNER, _STORED, _owner),
+    Live(names.CURRENT_USER_PRINCIPAL, _EVERY, _current_user_principal),
+    Live(names.PRINCIPAL_COLLECTION_SET, _EVERY, _principal_collection_set),
+    Live(names.SUPPORTED_REPORT_SET, _EVERY, _supported_report_set),
+    Live(names.SUPPORTED_METHOD_SET, _EVERY, _supported_method_set),
+    Live(names.SUPPORTED_LIVE_PROPERTY_SET, _EVERY, _supported_live_property_set),
     Live(names.DISPLAYNAME, _PRINCIPAL, _each(_displayname)),
     Live(names.PRINCIPAL_URL, _PRINCIPAL, _principal_url),
     Live("{DAV:}alternate-URI-set", _PRINCIPAL, _empty("{DAV:}alternate-URI-set")),

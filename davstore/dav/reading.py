@@ -146,8 +146,8 @@ def _write_fixed(
     top = [] if prefer.noroot else [place.segments]
     for segments in [*top, *(one for one in below if one != store)]:
         one = places.find_fixed(segments, request.principal)
-        found, missing = plan.of(one.kind)(_as_resource(segments))
-        answer.response(render_href((*request.prefix, *segments), slash=True).encode(), found, missing)
+        href = render_href((*request.prefix, *segments), slash=True).encode()
+        answer.add(plan.of(one.kind)(_as_resource(segments), href))
     if store in below:
         own, shown = Path(request.principal.user.name), prefer._replace(noroot=False)
         _write_tree(request, own, question, answer, depth=0, prefer=shown)

@@ -24,8 +24,11 @@ from sqlalchemy import (
     update,
 )
 
+from davstore.errors import NotFound
+from davstore.metadata import nodes, stores
+from davstore.metadata.nodes import Stored
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import binding, gone, node
+from davstore.metadata.tables import binding, body, gone, node, store
 from davstore.metadata.unit import Row, Statement, Unit, among, array
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.pages import Mark, Sort
@@ -162,34 +165,103 @@ class Beneath(NamedTuple):
 
 
 COLUMNS = 4
-"""Of each binding in the statement below."""
+"""Of each binding in the statements below."""
+_STORE_FACTS = len(StoreFacts._fields)
 
 
 @lru_cache(maxsize=HOP)
 def _resolving(count: int) -> Statement:
     """Return the statement that follows count names from a collection: a join for each, the facts of the last."""
+    first, *_ = aliases = [binding.alias(f"b{i}") for i in range(count)]
+    return Statement(
+        select(*_columns(aliases), *FACTS[4:])
+        .select_from(_follow(first, aliases, bindparam("s")))
+        .where(first.c.store_id == bindparam("s"), first.c.parent_id == bindparam("p"), first.c.name == bindparam("n0"))
+    )
+
+
+@lru_cache(maxsize=2 * (HOP + 1))
+def _finding(count: int, *, with_body: bool) -> Statement:
+    """Return the statement that follows count names from the store of an owner: its row, then as `_resolving`."""
     aliases = [binding.alias(f"b{i}") for i in range(count)]
-    first, last = aliases[0], aliases[-1]
-    joined: FromClause = first
+    joined: FromClause = store
+    if aliases:
+        start = aliases[0].c
+        joined = store.outerjoin(
+            aliases[0],
+            and_(start.store_id == store.c.id, start.parent_id == store.c.root_id, start.name == bindparam("n0")),
+        )
+    joined = _follow(joined, aliases, store.c.id)
+    columns = [*stores.FACTS, *_columns(aliases), *FACTS[4:]]
+    if with_body:
+        joined = joined.outerjoin(body, and_(body.c.store_id == store.c.id, body.c.id == node.c.body_id))
+        columns += nodes.STORED
+    return Statement(select(*columns).select_from(joined).where(store.c.owner == bindparam("owner")))
+
+
+def _columns(aliases: Sequence[FromClause]) -> list[ColumnElement[Any]]:
+    """Return `COLUMNS` of each binding, then when the last of them changed."""
+    steps = [
+        column for alias in aliases for column in (alias.c.node_id, alias.c.mapped, alias.c.moved, alias.c.is_coll)
+    ]
+    return [*steps, *(alias.c.changed for alias in aliases[-1:])]
+
+
+def _follow(start: FromClause, aliases: Sequence[FromClause], store_id: ColumnElement[Any]) -> FromClause:
+    """Join to the first of the aliases, which start holds, each next one, and the node of the last."""
+    joined = start
     for i, (above, below) in enumerate(itertools.pairwise(aliases), start=1):
         joined = joined.outerjoin(
             below,
             and_(
-                below.c.store_id == bindparam("s"),
+                below.c.store_id == store_id,
                 below.c.parent_id == above.c.node_id,
                 above.c.is_coll == literal_column("1"),
                 below.c.name == bindparam(f"n{i}"),
             ),
         )
-    joined = joined.outerjoin(node, and_(node.c.store_id == bindparam("s"), node.c.id == last.c.node_id))
-    columns = [
-        column for alias in aliases for column in (alias.c.node_id, alias.c.mapped, alias.c.moved, alias.c.is_coll)
-    ]
-    return Statement(
-        select(*columns, last.c.changed, *FACTS[4:])
-        .select_from(joined)
-        .where(first.c.store_id == bindparam("s"), first.c.parent_id == bindparam("p"), first.c.name == bindparam("n0"))
-    )
+    last = aliases[-1].c.node_id if aliases else store.c.root_id
+    return joined.outerjoin(node, and_(node.c.store_id == store_id, node.c.id == last))
+
+
+class Found(NamedTuple):
+    """A store's row and what a path of it meets, in one snapshot; the body is there only where it was asked for."""
+
+    facts: StoreFacts
+    place: Place
+    body: Stored | None
+
+
+def find(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool = False) -> Found:
+    """Follow a path from the root of the owner's store: one statement, for more than eight names some.
+
+    Raises:
+        NotFound: nobody of that name has a store.
+    """
+    if len(names) > HOP:
+        return _find_deep(unit, owner, names, with_body=with_body)
+    values: dict[str, object] = {f"n{i}": name for i, name in enumerate(names)}
+    row = unit.one(_finding(len(names), with_body=with_body), {"owner": owner, **values})
+    if row is None:
+        raise NotFound(owner)
+    facts = StoreFacts._make(row[:_STORE_FACTS])
+    at, end = _STORE_FACTS, len(row)
+    stored = None
+    if with_body:
+        end -= len(nodes.STORED)
+        stored = Stored._make(row[end:]) if row[-2] is not None else None  # its digest
+    steps = [Step(facts.root_id, 0, 0)]
+    if not names:
+        resource_id, _, _, _, created_us, modified_us = row[at:end]
+        return Found(facts, Place([], steps[0], _root(facts, resource_id, created_us, modified_us)), None)
+    return Found(facts, _walk(names, row[at:end], steps, len(names)) or Place(steps, None, None), stored)
+
+
+def _find_deep(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool) -> Found:
+    facts = stores.get(unit, owner)
+    place = resolve(unit, facts, names)
+    stored = nodes.find_body(unit, facts.id, place.resource.node_id) if with_body and place.resource else None
+    return Found(facts, place, stored)
 
 
 @lru_cache(maxsize=2 * len(Sort))
@@ -213,7 +285,10 @@ def _paging(sort: Sort, descending: bool) -> Statement:
 def root(unit: Unit, facts: StoreFacts) -> Resource:
     """Return the root collection of a store."""
     row = unit.one(_ROOT, {"s": facts.id, "n": facts.root_id})
-    resource_id, created_us, modified_us = row or ("", 0, 0)
+    return _root(facts, *(row or ("", 0, 0)))
+
+
+def _root(facts: StoreFacts, resource_id: str, created_us: int, modified_us: int) -> Resource:
     return Resource((), "", facts.root_id, 1, facts.seq, resource_id, None, None, None, created_us, modified_us)
 
 
@@ -226,15 +301,21 @@ def resolve(unit: Unit, facts: StoreFacts, names: tuple[str, ...]) -> Place:
         hop = names[start : start + HOP]
         values: dict[str, object] = {f"n{i}": name for i, name in enumerate(hop)}
         row = unit.one(_resolving(len(hop)), {"s": facts.id, "p": steps[-1].node_id, **values})
-        if row is None:
-            return Place(steps, None, None)
-        for i in range(0, COLUMNS * len(hop), COLUMNS):
-            if len(steps) == len(names):
-                return Place(steps, *_end(names, row, i))
-            if row[i + 3] != 1:
-                return Place(steps, None, None)
-            steps.append(Step(*row[i : i + 3]))
+        place = None if row is None else _walk(names, row, steps, len(hop))
+        if row is None or place is not None:
+            return place or Place(steps, None, None)
     return Place(steps, None, None)
+
+
+def _walk(names: tuple[str, ...], row: Row, steps: list[Step], count: int) -> Place | None:
+    """Go down the count bindings of a row and add them to steps; None when the path goes on below."""
+    for i in range(0, COLUMNS * count, COLUMNS):
+        if len(steps) == len(names):
+            return Place(steps, *_end(names, row, i))
+        if row[i + 3] != 1:
+            return Place(steps, None, None)
+        steps.append(Step(*row[i : i + 3]))
+    return None
 
 
 def _end(names: tuple[str, ...], row: Row, at: int) -> tuple[Step | None, Resource | None]:
@@ -246,7 +327,7 @@ def _end(names: tuple[str, ...], row: Row, at: int) -> tuple[Step | None, Resour
 
 def list_members(unit: Unit, store_id: int, parent_id: int, names: tuple[str, ...]) -> list[Resource]:
     """Return the members of a collection in the order of their names."""
-    return [Resource(names, *row) for row in unit.all(_MEMBERS, {"s": store_id, "p": parent_id})]
+    return [Resource._make((names, *row)) for row in unit.all(_MEMBERS, {"s": store_id, "p": parent_id})]
 
 
 def list_page(
@@ -277,7 +358,7 @@ def list_members_of(
 ) -> list[Resource]:
     """Return the members of many collections, given by node with their names from the root."""
     rows = unit.all(_MEMBERS_OF, {"s": store_id, "ps": array(parents), "limit": limit})
-    return [Resource(parents[row[0]], *row[1:]) for row in rows]
+    return [Resource._make((parents[row[0]], *row[1:])) for row in rows]
 
 
 def insert_bindings(unit: Unit, rows: Sequence[dict[str, object]]) -> None:

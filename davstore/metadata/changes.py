@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, and_, bindparam, literal_column, null, select, union_all
@@ -14,8 +15,8 @@ from davstore.metadata.unit import Row, Statement, Unit, among, array
 CHANGED_COLUMN = 4
 """Where `changed` stands in (parent id, facts)."""
 
-BATCH = 512
-"""Rows fetched at once where the reader may stop at any of them."""
+BATCH = 256
+"""Rows fetched at first where the reader may stop at any of them: most reports end within them."""
 
 _in_store = binding.c.store_id == bindparam("s")
 _window = and_(binding.c.changed > bindparam("after"), binding.c.changed < bindparam("before"))
@@ -123,32 +124,45 @@ class Former(NamedTuple):
     live: int | None = None
 
 
-def each_changed(unit: Unit, store_id: int, *, after: int) -> Iterator[Row]:
-    """Yield (parent id, facts) of every binding of a store changed after a number, in that order."""
-    return _batches(unit, _CHANGED, {"s": store_id, "before": 2**62}, after)
+def each_changed(unit: Unit, store_id: int, *, after: int, wanted: int) -> Iterator[list[Row]]:
+    """Yield (parent id, facts) of every binding of a store changed after a number, in that order and in batches.
+
+    Any number of them may be read; no more than wanted is fetched before the reader has taken so many.
+    """
+    return _batches(unit, _CHANGED, {"s": store_id, "before": 2**62}, after, wanted)
 
 
-def each_changed_in(unit: Unit, store_id: int, parent_id: int, *, after: int, before: int = 2**62) -> Iterator[Row]:
+def each_changed_in(
+    unit: Unit, store_id: int, parent_id: int, *, after: int, before: int = 2**62, wanted: int
+) -> Iterator[Row]:
     """Yield (parent id, facts) of the members of one collection changed between two numbers, both left out."""
-    return _batches(unit, _CHANGED_IN, {"s": store_id, "p": parent_id, "before": before}, after)
+    return _flat(_batches(unit, _CHANGED_IN, {"s": store_id, "p": parent_id, "before": before}, after, wanted))
 
 
 def each_changed_in_many(
-    unit: Unit, store_id: int, parent_ids: Iterable[int], *, after: int, before: int
+    unit: Unit, store_id: int, parent_ids: Iterable[int], *, after: int, before: int, wanted: int
 ) -> Iterator[Row]:
     """Yield as `each_changed_in` for many collections together."""
-    return _batches(unit, _CHANGED_IN_MANY, {"s": store_id, "ps": array(parent_ids), "before": before}, after)
+    values = {"s": store_id, "ps": array(parent_ids), "before": before}
+    return _flat(_batches(unit, _CHANGED_IN_MANY, values, after, wanted))
 
 
-def _batches(unit: Unit, statement: Statement, values: dict[str, object], after: int) -> Iterator[Row]:
+_flat = itertools.chain.from_iterable
+
+
+def _batches(
+    unit: Unit, statement: Statement, values: Mapping[str, object], after: int, wanted: int
+) -> Iterator[list[Row]]:
     size = BATCH
     while True:
         rows = unit.all(statement, {**values, "after": after, "limit": size})
-        yield from rows
+        if rows:
+            yield rows
         if len(rows) < size:
             return
         after = rows[-1][CHANGED_COLUMN]
-        size = min(2 * size, 16 * BATCH)
+        wanted -= size
+        size = min(2 * size, 32 * BATCH, wanted if wanted > 0 else 32 * BATCH)
 
 
 def list_above(unit: Unit, store_id: int, node_ids: Iterable[int]) -> list[Above]:

@@ -1,4 +1,4 @@
-"""The databases, and the only place that knows which one it is (DECISIONS 9).
+"""The databases, and the only place, with `postgresql`, that knows which one it is (DECISIONS 9).
 
 Connections belong to threads and are made on first use, so after fork. SQLite writes go through the group commit;
 PostgreSQL groups commits by itself.
@@ -6,21 +6,17 @@ PostgreSQL groups commits by itself.
 
 from __future__ import annotations
 
-import select
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psycopg
 from sqlalchemy import Dialect, Engine, NullPool, create_engine, event
-from sqlalchemy.dialects.postgresql.psycopg import dialect as postgresql_dialect
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 
-from davstore.errors import DiskFull, Unavailable
+from davstore.errors import DavstoreError, DiskFull, Unavailable
 from davstore.metadata.group import GroupCommit
 from davstore.metadata.unit import Unit
 
@@ -32,8 +28,8 @@ SQLITE_SETTINGS = (
     "PRAGMA secure_delete = 0",  # Debian builds it on: deleting 60 MB then writes 62 MB, and fails on a full disk
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA mmap_size = 268435456",
-    "PRAGMA cache_size = -8192",
+    "PRAGMA mmap_size = 0",  # mapped, a large file fills each worker and is mapped anew after each commit (ADR 4)
+    "PRAGMA cache_size = -2048",  # each thread has one; the pages are in the system's cache too
     "PRAGMA busy_timeout = 10000",  # the last net: writers are held apart by the lock file
 )
 
@@ -44,8 +40,9 @@ _FILE = "davstore.sqlite"
 class Database(ABC):
     """A database that holds stores."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, translated: Translated) -> None:
         self.dialect = dialect
+        self._translated = translated
         self._own = threading.local()
         self._open: list[Any] = []
         self._opening = threading.Lock()
@@ -55,8 +52,25 @@ class Database(ABC):
 
         Raises: what work raises; Unavailable, DiskFull.
         """
-        with self._translated(), self._snapshot(self._connection()) as unit:
-            return work(unit)
+        with self._translated:
+            unit = self._own_unit()
+            try:
+                unit.connection.execute(self._begin_read)
+                return work(unit)
+            finally:
+                self._end(unit.connection)
+
+    def look(self, work: Callable[[Unit], T]) -> T:
+        """Run work, which makes one statement that only reads, and return its value: a snapshot without a transaction.
+
+        Raises: as `read`.
+        """
+        with self._translated:
+            unit = self._own_unit()
+            try:
+                return work(unit)
+            finally:
+                self._end(unit.connection)
 
     @abstractmethod
     def write(self, work: Callable[[Unit], T]) -> T:
@@ -79,21 +93,14 @@ class Database(ABC):
             self._open.clear()
             self._own = threading.local()
 
-    def _connection(self) -> Any:
-        connection = getattr(self._own, "connection", None)
-        if connection is None:
-            connection = self._own.connection = self._connect()
+    def _own_unit(self) -> Unit:
+        """Return this thread's unit, with a connection of its own."""
+        unit: Unit | None = getattr(self._own, "unit", None)
+        if unit is None:
+            unit = self._own.unit = Unit(self._connect(), self.dialect)
             with self._opening:
-                self._open.append(connection)
-        return connection
-
-    @contextmanager
-    def _snapshot(self, connection: Any) -> Iterator[Unit]:
-        connection.execute(self._begin_read)
-        try:
-            yield Unit(connection, self.dialect)
-        finally:
-            self._end(connection)
+                self._open.append(unit.connection)
+        return unit
 
     _begin_read: str
 
@@ -103,8 +110,34 @@ class Database(ABC):
     @abstractmethod
     def _end(self, connection: Any) -> None: ...
 
+
+class Translated(ABC):
+    """Raises the driver's errors as ours. Made once for a database, and so cheaper than a generator on each read."""
+
+    def __enter__(self) -> Translated:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        known = None if error is None else self.find(error)
+        if known is not None:
+            raise known from error
+
     @abstractmethod
-    def _translated(self) -> Any: ...
+    def find(self, error: BaseException) -> DavstoreError | None:
+        """Return what an error of the driver is, None when it is not for the caller to know."""
+
+
+class _SQLiteErrors(Translated):
+    def find(self, error: BaseException) -> DavstoreError | None:
+        if not isinstance(error, sqlite3.OperationalError):
+            return None
+        code = getattr(error, "sqlite_errorcode", 0)
+        primary = code & 0xFF if isinstance(code, int) else 0
+        if primary == sqlite3.SQLITE_FULL:
+            return DiskFull("the database cannot grow")
+        if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+            return Unavailable(f"the database: {error}")
+        return None
 
 
 class SQLite(Database):
@@ -113,7 +146,7 @@ class SQLite(Database):
     _begin_read = "BEGIN"
 
     def __init__(self, file: Path) -> None:
-        super().__init__(sqlite_dialect(paramstyle="named"))
+        super().__init__(sqlite_dialect(paramstyle="named"), _SQLiteErrors())
         self._file = file
         self._group: GroupCommit | None = None
 
@@ -124,7 +157,7 @@ class SQLite(Database):
                 self._group = self._group or GroupCommit(
                     self._connect, lambda connection: Unit(connection, self.dialect), self._file.with_suffix(".lock")
                 )
-        with self._translated():
+        with self._translated:
             value: T = self._group.run(work)
             return value
 
@@ -142,7 +175,7 @@ class SQLite(Database):
             self._group = None
 
     def _connect(self) -> sqlite3.Connection:
-        with self._translated():
+        with self._translated:
             connection = sqlite3.connect(
                 self._file, isolation_level=None, check_same_thread=False, cached_statements=512
             )
@@ -154,90 +187,12 @@ class SQLite(Database):
         if connection.in_transaction:
             connection.execute("ROLLBACK")
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            code = getattr(error, "sqlite_errorcode", 0)
-            primary = code & 0xFF if isinstance(code, int) else 0
-            if primary == sqlite3.SQLITE_FULL:
-                raise DiskFull("the database cannot grow") from error
-            if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
-                raise Unavailable(f"the database: {error}") from error
-            raise
-
-
-class PostgreSQL(Database):
-    """A PostgreSQL database; rows lock stores apart."""
-
-    _begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-
-    def __init__(self, url: str) -> None:
-        super().__init__(postgresql_dialect())  # type: ignore[no-untyped-call]
-        self._url = url
-
-    def write(self, work: Callable[[Unit], T]) -> T:
-        """Run work in a transaction of its own; the server groups commits."""
-        with self._translated():
-            connection = self._connection()
-            connection.execute("BEGIN")
-            try:
-                value = work(Unit(connection, self.dialect))
-                connection.execute("COMMIT")
-            finally:
-                self._end(connection)
-            return value
-
-    def engine(self) -> Engine:
-        """Return an engine for migrations."""
-        return create_engine(self._url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
-
-    def _connection(self) -> Any:
-        connection: psycopg.Connection[Any] | None = getattr(self._own, "connection", None)
-        if connection is not None and _has_ended(connection):
-            self._forget(connection)
-        return super()._connection()
-
-    def _connect(self) -> psycopg.Connection[Any]:
-        with self._translated():
-            return psycopg.connect(self._url, autocommit=True)
-
-    def _end(self, connection: psycopg.Connection[Any]) -> None:
-        status = connection.info.transaction_status
-        if status == psycopg.pq.TransactionStatus.UNKNOWN:  # the server went away: this thread starts anew
-            self._forget(connection)
-        elif status != psycopg.pq.TransactionStatus.IDLE:
-            connection.execute("ROLLBACK")
-
-    def _forget(self, connection: psycopg.Connection[Any]) -> None:
-        connection.close()
-        self._own.connection = None
-        with self._opening:
-            self._open.remove(connection)
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except psycopg.errors.DiskFull as error:
-            raise DiskFull("the database cannot grow") from error
-        except psycopg.OperationalError as error:
-            raise Unavailable("the database does not answer") from error
-
-
-def _has_ended(connection: psycopg.Connection[Any]) -> bool:
-    """Tell whether the server ended an idle connection, as when it is started anew: then there is something to read."""
-    if connection.closed:
-        return True
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
-
 
 def open_database(url: str, directory: Path) -> Database:
     """Return the database that the settings name: a `postgresql://` URL, or '' for SQLite in the data directory."""
     if url:
+        from davstore.metadata.postgresql import PostgreSQL  # 12 MB and a tenth of a second that SQLite can do without
+
         return PostgreSQL(url)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     return SQLite(directory / _FILE)

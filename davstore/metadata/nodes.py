@@ -36,10 +36,10 @@ _SET_MODIFIED = Statement(
 )
 _INSERT_BODY = Statement(insert(body).values({c.name: bindparam(c.name) for c in body.c}))
 _EMBODIED = node.join(body, and_(body.c.store_id == node.c.store_id, body.c.id == node.c.body_id))
+STORED = (body.c.inline, body.c.blob, body.c.length, body.c.sha256, body.c.checksums)
+"""The columns of a `Stored`."""
 _BODY = Statement(
-    select(body.c.inline, body.c.blob, body.c.length, body.c.sha256, body.c.checksums)
-    .select_from(_EMBODIED)
-    .where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
+    select(*STORED).select_from(_EMBODIED).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
 )
 _CHECKSUMS = Statement(
     select(node.c.id, body.c.checksums)

@@ -16,7 +16,7 @@ from davstore.model.nodes import StoreFacts
 SAMPLE_US = 3_600_000_000
 """How often a change number is written down with its time: an hour is fine enough for a history of weeks."""
 
-_FACTS = (
+FACTS = (
     store.c.id,
     store.c.owner,
     store.c.epoch,
@@ -26,9 +26,10 @@ _FACTS = (
     store.c.quota_bytes,
     store.c.root_id,
 )
-_BY_OWNER = Statement(select(*_FACTS).where(store.c.owner == bindparam("owner")))
+"""The columns of `StoreFacts`."""
+_BY_OWNER = Statement(select(*FACTS).where(store.c.owner == bindparam("owner")))
 _LOCK = Statement(
-    select(*_FACTS, store.c.next_id, store.c.sampled_us).where(store.c.owner == bindparam("owner")).with_for_update()
+    select(*FACTS, store.c.next_id, store.c.sampled_us).where(store.c.owner == bindparam("owner")).with_for_update()
 )
 _SETTLE = Statement(
     update(store)

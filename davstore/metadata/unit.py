@@ -53,15 +53,15 @@ class Statement:
 class Unit:
     """One transaction. Whoever opened it ends it; a function that gets one only runs statements."""
 
-    __slots__ = ("_connection", "dialect")
+    __slots__ = ("connection", "dialect")
 
     def __init__(self, connection: Any, dialect: Dialect) -> None:
-        self._connection = connection
+        self.connection = connection
         self.dialect = dialect
 
     def _execute(self, statement: Statement, values: Mapping[str, Any]) -> Cursor:
         text, own = statement.on(self.dialect)
-        cursor: Cursor = self._connection.execute(text, {**own, **values} if own else values)
+        cursor: Cursor = self.connection.execute(text, {**own, **values} if own else values)
         return cursor
 
     def one(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
@@ -85,7 +85,7 @@ class Unit:
         """Run a statement that writes once for each of rows."""
         if rows:
             text, own = statement.on(self.dialect)
-            self._connection.cursor().executemany(text, [{**own, **row} for row in rows] if own else rows)
+            self.connection.cursor().executemany(text, [{**own, **row} for row in rows] if own else rows)
 
 
 class _Numbers(ColumnElement[int]):

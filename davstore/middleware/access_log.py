@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 REQUEST_ID = "davstore.request_id"
 
 _SOUND_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PLAIN = re.compile(r"[!-\[\]-~]+")
 
 log = logging.getLogger("davstore.access")
 
@@ -71,14 +72,18 @@ class _Answer:
             taken_ms = (self._clock() - self._begun) * 1000
             environ = self._environ
             target = environ.get("REQUEST_URI") or environ.get("RAW_URI") or environ.get("PATH_INFO", "")
-            words = (environ["REQUEST_METHOD"], target, self.status, self._sent_bytes, f"{taken_ms:.1f}")
             log.info(
-                "%s %s",
+                "%s %s %s %s %d %.1f %s",
                 environ[REQUEST_ID],
-                " ".join(one_word(word) for word in (*words, environ.get("REMOTE_USER") or "-")),
+                one_word(environ["REQUEST_METHOD"]),
+                one_word(target),
+                self.status,
+                self._sent_bytes,
+                taken_ms,
+                one_word(environ.get("REMOTE_USER") or "-"),
             )
 
 
-def one_word(value: object) -> str:
-    """Write a value so that nobody can forge a second field or a second line with it."""
-    return str(value).encode("unicode_escape").decode("ascii").replace(" ", "\\x20")
+def one_word(text: str) -> str:
+    """Write text so that nobody can forge a second field or a second line with it."""
+    return text if _PLAIN.fullmatch(text) else text.encode("unicode_escape").decode("ascii").replace(" ", "\\x20")

@@ -58,24 +58,26 @@ class Multistatus:
 
     def response(self, href: bytes, found: bytes, missing: bytes = b"") -> None:
         """Tell the properties of one resource: elements with values, and empty elements of those it does not have."""
-        if not missing:
-            self._add(_FOUND % (href, found))
-        elif found:
-            self._add(_FOUND_AND_MISSING % (href, found, missing))
-        else:
-            self._add(_MISSING % (href, missing))
+        self.add(render_response(href, found, missing))
+
+    def add(self, response: bytes) -> None:
+        """Tell the properties of one resource, as `render_response` or a template put them."""
+        pieces = self._pieces
+        pieces.append(response)
+        if len(pieces) >= _BATCH or len(response) > _LARGE_BYTES:
+            self._flush()
 
     def propstats(self, href: bytes, groups: Iterable[PropStat]) -> None:
         """Tell the fate of properties by status, as PROPPATCH answers."""
-        self._add(b"<D:response><D:href>%b</D:href>%b</D:response>\n" % (href, _propstats(groups)))
+        self.add(b"<D:response><D:href>%b</D:href>%b</D:response>\n" % (href, _propstats(groups)))
 
     def removed(self, href: bytes) -> None:
         """Tell that a member is gone (RFC 6578 §3.5.2)."""
-        self._add(_REMOVED % href)
+        self.add(_REMOVED % href)
 
     def status(self, href: bytes, status: int, condition: str | None = None) -> None:
         """Tell the status of a resource as a whole, and the Clark name of the condition that failed, if one did."""
-        self._add(b"<D:response><D:href>%b</D:href>%b%b</D:response>\n" % (href, _status(status), _error(condition)))
+        self.add(b"<D:response><D:href>%b</D:href>%b%b</D:response>\n" % (href, _status(status), _error(condition)))
 
     def truncated(self, href: bytes) -> None:
         """Tell that more members changed than were given; href is the collection's (RFC 6578 §3.6)."""
@@ -88,15 +90,26 @@ class Multistatus:
         self._pieces.append(b"</D:multistatus>\n")
         self._flush()
 
-    def _add(self, piece: bytes) -> None:
-        pieces = self._pieces
-        pieces.append(piece)
-        if len(pieces) >= _BATCH or len(piece) > _LARGE_BYTES:
-            self._flush()
-
     def _flush(self) -> None:
         self._write(b"".join(self._pieces))
         self._pieces.clear()
+
+
+def render_response(href: bytes, found: bytes, missing: bytes = b"") -> bytes:
+    """Return the response of one resource: elements with values, and empty elements of those it does not have."""
+    if not missing:
+        return _FOUND % (href, found)
+    if found:
+        return _FOUND_AND_MISSING % (href, found, missing)
+    return _MISSING % (href, missing)
+
+
+def render_template(constant: bytes, varying: int, missing: bytes = b"") -> bytes:
+    """Return a template for the responses of many resources: `template % (href, *varying elements)`.
+
+    constant holds the elements that all of them have alike, missing the empty ones that none of them has.
+    """
+    return render_response(b"%b", constant.replace(b"%", b"%%") + varying * b"%b", missing.replace(b"%", b"%%"))
 
 
 def mkcol_response(groups: Iterable[PropStat]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from davstore.errors import Malformed
@@ -41,12 +42,20 @@ FOR_WINDOWS = PropFind(
 _KINDS = {names.ALLPROP: Kind.ALLPROP, names.PROPNAME: Kind.PROPNAME, names.PROP: Kind.PROP}
 
 
+USUAL_BYTES = 2_048
+"""Clients ask the same few questions for ever: those up to this length are read once."""
+
+
 def parse(body: bytes) -> PropFind:
     """Return the question; an empty body asks for all properties. Unknown elements are ignored (RFC 4918 §17).
 
     Raises:
         Malformed, ExternalEntities, TooLarge: see `xml.parse`; or not exactly one question.
     """
+    return _usual(body) if len(body) <= USUAL_BYTES else _parse(body)
+
+
+def _parse(body: bytes) -> PropFind:
     root = xml.parse(body)
     if root is None:
         return ALL_PROPERTIES
@@ -64,3 +73,6 @@ def parse(body: bytes) -> PropFind:
         names=prop.names(questions[0]) if kind is Kind.PROP else (),
         include=prop.names(includes[0]) if includes else (),
     )
+
+
+_usual = lru_cache(maxsize=64)(_parse)

@@ -25,6 +25,8 @@ _START_SECONDS = 60.0
 _SETTLED_SECONDS = 30.0
 """A worker that lived so long had started well: when it dies the next comes at once."""
 _PAUSES_SECONDS = (0, 1, 2, 4, 8, 15, 30, 60)
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", **os.environ}
+"""Of a worker. With a heap for each thread, each keeps the most it ever held: 20 MB more after large reports."""
 _STOP_MARGIN_SECONDS = 5
 """What a worker gets above the shutdown timeout before it is killed."""
 
@@ -50,7 +52,11 @@ class Worker:
         self._deadline: float | None = None
         command = [sys.executable, "-m", "davstore.server.worker"]
         self._process = subprocess.Popen(  # noqa: S603  # a fixed command
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[listener.fileno()]
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[listener.fileno()],
+            env=_ENVIRONMENT,
         )
         words = orders._asdict() | {"settings": orders.settings.as_values(), "listener": listener.fileno()}
         with contextlib.suppress(BrokenPipeError):

@@ -74,7 +74,7 @@ class Authenticator:
         return Principal(self._by_password(name, secret, keys=keys, now_us=now_us))
 
     def _by_secret(self, name: str | None, device_id: str, secret: str, *, keys: list[str], now_us: int) -> Principal:
-        found = self._database.read(lambda unit: principals.find_enrolled(unit, device_id))
+        found = self._database.look(lambda unit: principals.find_enrolled(unit, device_id))
         right = hmac.compare_digest(digest(secret), found.secret_sha256 if found else _NO_DIGEST)
         if not found or not right or name not in (None, found.user.name):
             raise self._failure(keys, now_us)
@@ -83,7 +83,7 @@ class Authenticator:
         return Principal(found.user, found.device)
 
     def _by_password(self, name: str, password: str, *, keys: list[str], now_us: int) -> User:
-        found = self._database.read(lambda unit: principals.find_credentials(unit, name))
+        found = self._database.look(lambda unit: principals.find_credentials(unit, name))
         user_id, mark = found.user.id if found else 0, self._mark(found, password)
         if found and hmac.compare_digest(self._proven.get(user_id, b""), mark):
             return found.user
@@ -115,7 +115,7 @@ class Authenticator:
     def _mark(self, found: Credentials | None, password: str) -> bytes:
         """Return what a proven password is remembered by. It fits only this row: hash and version are in it."""
         row = f"{found.user.id} {found.user.version} {found.password_hash}" if found else ""
-        return hmac.digest(self._key, f"{row}\0{password}".encode(), "sha256")
+        return hashlib.blake2b(f"{row}\0{password}".encode(), key=self._key).digest()
 
 
 def _throttle_keys(name: str | None, address: str) -> list[str]:

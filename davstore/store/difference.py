@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import itertools
+import operator
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -26,9 +28,7 @@ from davstore.model.nodes import Resource, StoreFacts
 
 Key = tuple[int, int, int]
 Keyed = tuple[Key, Resource | Removed]
-
-SCANNED = 256
-"""Rows of the store-wide change index looked at before a small scope is worth walking."""
+_key = operator.itemgetter(0)
 
 
 class Span(NamedTuple):
@@ -162,49 +162,53 @@ class _Url:
 class Difference:
     """What a device that is at `cursor` has to be told of a scope, in one snapshot."""
 
-    def __init__(self, unit: Unit, facts: StoreFacts, scope: Scope, level: Level) -> None:
+    def __init__(self, unit: Unit, facts: StoreFacts, scope: Scope, level: Level, *, wanted: int = 2**62) -> None:
+        """Prepare to tell it; the reader wants so many rows and may take more."""
         self._unit = unit
         self._store_id = facts.id
         self._facts = facts
         self._scope = scope
         self._level = level
+        self._wanted = wanted
         self._tree = Tree(unit, facts.id, scope)
 
     def rows(self, cursor: Key, base: int) -> Iterator[Keyed]:
         """Yield the rows after cursor in the order of their keys; removals are those after base."""
         streams = (self._changed(cursor), self._carried(cursor), iter(self._removed(base)))
-        return (row for row in heapq.merge(*streams, key=lambda row: row[0]) if row[0] > cursor)
+        return itertools.dropwhile(lambda row: row[0] <= cursor, heapq.merge(*streams, key=_key))
 
     # What changed by itself
 
     def _changed(self, cursor: Key) -> Iterator[Keyed]:
+        find, column = self._tree.find, changes.CHANGED_COLUMN
         for row in self._changed_rows(cursor[0] - 1):
-            place = self._tree.find(row[0])
-            if place is not None and place[1] < row[changes.CHANGED_COLUMN]:
-                yield (row[changes.CHANGED_COLUMN], 0, row[changes.CHANGED_COLUMN]), Resource(place[0], *row[1:])
+            place = find(row[0])
+            changed = row[column]
+            if place is not None and place[1] < changed:
+                yield (changed, 0, changed), Resource._make((place[0], *row[1:]))
 
     def _changed_rows(self, after: int) -> Iterator[Row]:
         if self._level is Level.ONE:
-            yield from changes.each_changed_in(self._unit, self._store_id, self._scope.node_id, after=after)
+            yield from self._members([self._scope.node_id], after=after)
             return
-        scanned = 0
-        for batch in _in_batches(changes.each_changed(self._unit, self._store_id, after=after)):
+        batches = changes.each_changed(self._unit, self._store_id, after=after, wanted=self._wanted)
+        for number, batch in enumerate(batches):
             self._tree.locate(row[0] for row in batch)
             yield from batch
-            scanned += len(batch)
-            after = batch[-1][changes.CHANGED_COLUMN]
-            if scanned == SCANNED and self._scope.names:  # much happened in the store: is the scope a small part?
+            if number == 0 and len(batch) == changes.BATCH and self._scope.names:
+                # Much happened in the store: is the scope a small part of it?
                 inside = self._tree.walk(self._scope.node_id, limit=changes.AT_ONCE)
                 if inside is not None:
-                    yield from self._members(inside, after=after)
+                    yield from self._members(inside, after=batch[-1][changes.CHANGED_COLUMN])
                     return
 
     def _members(self, collections: list[int], *, after: int, before: int = 2**62) -> Iterator[Row]:
         """Yield the members of many collections changed between two numbers, in that order."""
+        unit, store_id, wanted = self._unit, self._store_id, self._wanted
         if len(collections) > changes.AT_ONCE:
-            return changes.each_changed_in_many(self._unit, self._store_id, collections, after=after, before=before)
+            return changes.each_changed_in_many(unit, store_id, collections, after=after, before=before, wanted=wanted)
         streams = (
-            changes.each_changed_in(self._unit, self._store_id, node_id, after=after, before=before)
+            changes.each_changed_in(unit, store_id, node_id, after=after, before=before, wanted=wanted)
             for node_id in collections
         )
         return heapq.merge(*streams, key=lambda row: row[changes.CHANGED_COLUMN])
@@ -296,16 +300,3 @@ _Urls = defaultdict[int, defaultdict[tuple[str, ...], _Url]]
 
 def _hash(names: tuple[str, ...]) -> int:
     return int.from_bytes(hashlib.blake2b("/".join(names).encode(), digest_size=7).digest())
-
-
-def _in_batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    """Yield rows in lists, a short one first: most reports end within it."""
-    batch: list[Row] = []
-    size = SCANNED
-    for row in rows:
-        batch.append(row)
-        if len(batch) == size:
-            yield batch
-            batch, size = [], 2048
-    if batch:
-        yield batch

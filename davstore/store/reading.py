@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from davstore.blobs import Reader
 from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
-from davstore.metadata import bindings, nodes, properties, stores
+from davstore.metadata import bindings, nodes, properties
 from davstore.metadata.nodes import Stored
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
@@ -95,9 +95,9 @@ def describe(
     """
 
     def work(unit: Unit) -> Listing:
-        facts = stores.get(unit, path.store)
+        facts, place, _ = bindings.find(unit, path.store, path.names)
         require_list(context, unit, facts, conditions)
-        top = bindings.resolve(unit, facts, path.names).resource
+        top = place.resource
         if top is None:
             raise NotFound(path.name)
         members: list[Resource] = []
@@ -138,8 +138,8 @@ def list_page(
     """
 
     def work(unit: Unit) -> Page:
-        facts = stores.get(unit, path.store)
-        top = bindings.resolve(unit, facts, path.names).resource
+        facts, place, _ = bindings.find(unit, path.store, path.names)
+        top = place.resource
         if top is None:
             raise NotFound(path.name)
         if not top.is_collection:
@@ -166,14 +166,13 @@ def open_resource(context: Context, path: Path, conditions: Preconditions = NONE
     """
 
     def work(unit: Unit) -> Content:
-        facts = stores.get(unit, path.store)
+        facts, place, stored = bindings.find(unit, path.store, path.names, with_body=True)
         require_list(context, unit, facts, conditions)
-        resource = bindings.resolve(unit, facts, path.names).resource
+        resource = place.resource
         if resource is None:
             raise NotFound(path.name)
         if resource.is_collection:
             return Content(facts, resource, None)
-        stored = nodes.find_body(unit, facts.id, resource.node_id)
         if stored is None:
             raise CorruptBlob(f"node {resource.node_id} of store {facts.id} has no body")
         reader = None if stored.blob is None else context.blobs.open(facts.id, stored.blob)

@@ -106,7 +106,8 @@ def _page(
     if start.number == facts.seq and start.tie == AFTER_ALL:
         return []
     cursor: Key = (start.number, start.tie, start.changed)
-    return list(itertools.islice(Difference(unit, facts, scope, level).rows(cursor, start.base), limit))
+    difference = Difference(unit, facts, scope, level, wanted=limit + 1)  # the cursor's own row is looked at again
+    return list(itertools.islice(difference.rows(cursor, start.base), limit))
 
 
 def _after(facts: StoreFacts, names: tuple[str, ...], start: Position, last: Key) -> SyncToken:

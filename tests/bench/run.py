@@ -1,104 +1,136 @@
-"""`make bench`: davstore beside its peers in one run, then synchronisation over growing stores. Prints Markdown.
+"""`make bench`: davstore beside its peers in one run, its memory and its start, and synchronisation. Prints Markdown.
+
+    make bench [ARGS="--workers 1"] [ARGS=--curve] [ARGS="--curve --million"]
 
 The peers come from a harness that is no part of this project: DAVSTORE_BENCH names its folder (`../shared/bench`).
-Without it only davstore's own figures are made, and the run says so.
+Without it only davstore's own figures are made, and the run says so. --curve measures one store of 1,000 members,
+then of 10,000 and 100,000, and with --million of 1,000,000.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-import requests
-
-from davstore.metadata import bindings, nodes, stores
-from davstore.metadata.nodes import Stored
-from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import MADE_HOME
-from davstore.metadata.unit import Unit
-from davstore.settings import load_settings
-from davstore.wiring import open_house
+from tests.bench.filling import fill
+from tests.bench.serving import Client, Served
 
 HARNESS = Path(os.environ.get("DAVSTORE_BENCH", "../shared/bench"))
-CASES = "get,get304,pf0,put,pf1k,pf10k"
+CASES = "get,get304,pf0,put,pf1k,pf10k,bigput,bigget"
+PEERS = "apache,dovecot,wsgidav"
 SHAPES = {"1,000 in a folder": (1, 1_000), "100,000 in a folder": (1, 100_000), "100,000 in 5,000 folders": (5_000, 20)}
+SIZES = (1_000, 10_000, 100_000)
 ROUNDS = 25
-BODY = Stored(b"x" * 2048, None, 2048, "0" * 64)
-
-REPORT = """<D:sync-collection xmlns:D="DAV:"><D:sync-token>{token}</D:sync-token><D:sync-level>{level}</D:sync-level>
-<D:prop><D:getetag/><D:getcontentlength/></D:prop></D:sync-collection>"""
+PROPFIND = b"""<D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/><D:getetag/><D:getcontentlength/><D:getlastmodified/>
+</D:prop></D:propfind>"""
 
 
 def main() -> None:
-    """Start a store, measure, print."""
-    workers = sys.argv[1] if len(sys.argv) > 1 else "1"
+    """Measure what the words ask for."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--workers", type=int, help="that many only; else one, then one for each core (0)")
+    words.add_argument("--curve", action="store_true")
+    words.add_argument("--million", action="store_true")
+    options = words.parse_args()
+    if options.curve:
+        _curve((*SIZES, 1_000_000) if options.million else SIZES)
+        return
+    for workers in (1, 0) if options.workers is None else (options.workers,):
+        print(f"\n## Beside the peers, {workers or 'the default number of'} worker(s)\n", flush=True)
+        with tempfile.TemporaryDirectory() as directory, Served(Path(directory), workers=workers) as served:
+            _beside_peers(served)
     with tempfile.TemporaryDirectory() as directory:
-        command = [Path(sys.executable).parent / "davstore", "serve", "--data", directory, "--bind", "127.0.0.1:0"]
-        environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        server = subprocess.Popen(
-            [*command, "--workers", workers], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environ
-        )
-        try:
-            password, url = _read_start(server)
-            base = f"{url}dav/store/me/"
-            if (HARNESS / "bench.py").exists():
-                _beside_peers(base, password, server.pid)
-            else:
-                print(f"\nNo peers: there is no {HARNESS}/bench.py.")
-            _sync(base, password, Path(directory))
-        finally:
-            server.terminate()
-            server.wait()
+        _memory_and_start(Path(directory))
+    with tempfile.TemporaryDirectory() as directory, Served(Path(directory), workers=1) as served:
+        _sync(served)
 
 
-def _read_start(server: subprocess.Popen[str]) -> tuple[str, str]:
-    assert server.stdout is not None
-    password = ""
-    for line in server.stdout:
-        if match := re.match(r"password:\s+(\S+)", line):
-            password = match[1]
-        if match := re.match(r"davstore serves (\S+)", line):
-            return password, match[1]
-    raise SystemExit("the server did not start")
+def _beside_peers(served: Served) -> None:
+    if not (HARNESS / "bench.py").exists():
+        print(f"No peers: there is no {HARNESS}/bench.py.")
+        return
+    words = ["--base-url", f"{served.url}dav/store/me/", "--user", "me", "--password", served.password]
+    words += ["--server-pid", str(served.pid), "--peer", "davstore"]
+    measured = ["--peers", PEERS, "--cases", CASES, "--rounds", "3"]
+    environ = {**os.environ, "BENCH_VENVS": os.environ.get("BENCH_VENVS") or str(_make_peer_venvs())}
+    subprocess.run([sys.executable, HARNESS / "bench.py", *words, *measured], check=True, env=environ)
 
 
-def _beside_peers(base: str, password: str, pid: int) -> None:
-    words = ["--base-url", base, "--user", "me", "--password", password, "--server-pid", str(pid), "--peer", "davstore"]
-    measured = ["--peers", "apache,dovecot", "--cases", CASES, "--rounds", "3"]
-    subprocess.run([sys.executable, HARNESS / "bench.py", *words, *measured], check=True)
+def _make_peer_venvs() -> Path:
+    """Install the peers that are Python packages, each in a virtual environment of its own, once."""
+    directory = Path(sys.prefix) / "bench"
+    if not (directory / "wsgidav" / "bin" / "wsgidav").exists():
+        subprocess.run([sys.executable, "-m", "venv", directory / "wsgidav"], check=True)
+        pip = directory / "wsgidav" / "bin" / "pip"
+        subprocess.run([pip, "install", "--quiet", "wsgidav", "cheroot", "lxml", "PyYAML"], check=True)
+    return directory
 
 
-def _sync(base: str, password: str, directory: Path) -> None:
-    session = requests.Session()
-    session.auth = ("me", password)
+def _memory_and_start(directory: Path) -> None:
+    """Tell what a worker holds, and how long a start takes when 100,000 resources are there."""
+    with Served(directory, workers=1) as served:
+        client = served.client()
+        client.ask("GET", "")
+        rest = served.worker_pss_mb()
+        client.close()
+        fill(directory, "f10000", 1, 10_000)
+        listing = served.peak_pss_mb(lambda: client.ask("PROPFIND", "f10000/", PROPFIND, {"Depth": "1"}))
+        large = served.peak_pss_mb(lambda: client.ask("PUT", "large", b"x" * (100 << 20)))
+        read = served.peak_pss_mb(lambda: client.ask("GET", "large"))
+        supervisor = served.pss_mb(served.pid)
+        client.close()
+        fill(directory, "f100000", 1, 100_000)
+        initial = served.peak_pss_mb(lambda: client.token("f100000/"))
+        password = served.password
+    begun = time.perf_counter()
+    with Served(directory, workers=1, password=password) as served:
+        served.client().ask("GET", "f100000/message-1.eml")
+        start = time.perf_counter() - begun
+    print("\n## Memory (PSS, one worker) and start\n\n| what | figure |\n|---|---|")
+    print(f"| worker at rest | {rest:.0f} MB |")
+    print(f"| the supervisor beside it | {supervisor:.0f} MB |")
+    for what, peak in (
+        ("PROPFIND of 10,000", listing),
+        ("PUT of 100 MiB", large),
+        ("GET of 100 MiB", read),
+        ("initial sync of 100,000", initial),
+    ):
+        print(f"| at most during {what} | {peak:.0f} MB |")
+    print(f"| from start to the first GET, 100,000 resources | {start:.2f} s |", flush=True)
+
+
+def _sync(served: Served) -> None:
+    """Measure reports over several shapes, in turn, so that a slow moment of the machine meets all of them."""
+    client = served.client()
+    client.ask("GET", "")  # the password is verified once
     tokens: dict[tuple[str, str], str] = {}
     folders = {shape: f"sync{number}" for number, shape in enumerate(SHAPES)}
     initial: dict[str, float] = {}
     for shape, name in folders.items():
-        _fill(directory, name, *SHAPES[shape])
+        client.close()
+        fill(served.directory, name, *SHAPES[shape])
         started = time.perf_counter()
-        tokens[shape, "poll"] = _follow(session, f"{base}{name}/")
+        tokens[shape, "poll"] = client.token(f"{name}/")
         initial[shape] = time.perf_counter() - started
     for shape, name in folders.items():  # every change is a change elsewhere for the other folders
-        tokens[shape, "ten"] = _report(session, f"{base}{name}/", tokens[shape, "poll"])[0]
+        tokens[shape, "ten"] = client.token(f"{name}/", tokens[shape, "poll"])
         for number in range(10):
-            inside = f"d{number}/" if SHAPES[shape][0] > 1 else ""
-            session.put(f"{base}{name}/{inside}new{number}", data=b"new").raise_for_status()
+            client.ask("PUT", f"{name}/{f'd{number}/' if SHAPES[shape][0] > 1 else ''}new{number}", b"new")
     for shape, name in folders.items():
-        tokens[shape, "poll"] = _report(session, f"{base}{name}/", tokens[shape, "ten"])[0]
+        tokens[shape, "poll"] = client.token(f"{name}/", tokens[shape, "ten"])
     times: dict[tuple[str, str], list[float]] = {key: [] for key in tokens}
-    for _ in range(ROUNDS):  # in turn, so that a slow moment of the machine meets all of them
+    for _ in range(ROUNDS):
         for (shape, case), token in tokens.items():
-            started = time.perf_counter()
-            _report(session, f"{base}{folders[shape]}/", token)
-            times[shape, case].append((time.perf_counter() - started) * 1000)
-    print("\n| members | no change, ms | 10 changes, ms | against 1,000 | initial sync, ms |\n|---|---|---|---|---|")
+            times[shape, case].append(_ms(client.token, f"{folders[shape]}/", token))
+    print("\n## Synchronisation\n\n| members | no change, ms | 10 changes, ms | against 1,000 | initial sync, ms |")
+    print("|---|---|---|---|---|")
     first = next(iter(SHAPES))
     for shape in SHAPES:
         poll, ten = (statistics.median(times[shape, case]) for case in ("poll", "ten"))
@@ -108,50 +140,43 @@ def _sync(base: str, password: str, directory: Path) -> None:
         print(f"| {shape} | {poll:.2f} | {ten:.2f} | {ratios[0]:.2f}, {ratios[1]:.2f} | {initial[shape] * 1000:.0f} |")
 
 
-def _report(session: requests.Session, url: str, token: str) -> tuple[str, bool]:
-    answer = session.request("REPORT", url, data=REPORT.format(token=token, level="infinite"))
-    answer.raise_for_status()
-    found = re.search(r"<D:sync-token>([^<]*)", answer.text[-400:])
-    assert found
-    return found[1], "number-of-matches-within-limits" in answer.text[-1000:]
+def _curve(sizes: tuple[int, ...]) -> None:
+    """Measure one folder of growing size, one connection, one worker: what should not grow does not."""
+    columns = ("PUT", "GET", "PROPFIND depth 0", "sync poll", "10 changes")
+    print(f"| members | {' | '.join(f'{column}, ms' for column in columns)} | initial sync, ms per 1,000 |")
+    print(f"|{'---|' * (len(columns) + 2)}")
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as name, Served(Path(name), workers=1) as served:
+            fill(served.directory, "f", 1, size)
+            client = served.client()
+            client.ask("GET", "")  # the password is verified once
+            begun = time.perf_counter()
+            before = client.token("f/")
+            initial = (time.perf_counter() - begun) * 1000 / (size / 1000)
+            for number in range(10):
+                client.ask("PUT", f"f/ten{number}", b"new")
+            after = client.token("f/", before)
+            ten = _median(client, 50, lambda client, _, token=before: client.token("f/", token))
+            poll = _median(client, 100, lambda client, _, token=after: client.token("f/", token))
+            put = _median(client, 200, lambda client, number: client.ask("PUT", f"f/new{number}", b"x" * 2048))
+            get = _median(client, 200, lambda client, number: client.ask("GET", f"f/message-{number * 5}.eml"))
+            depth0 = _median(client, 200, _depth0)
+        figures = " | ".join(f"{figure:.2f}" for figure in (put, get, depth0, poll, ten))
+        print(f"| {size:,} | {figures} | {initial:.1f} |", flush=True)
 
 
-def _follow(session: requests.Session, url: str) -> str:
-    token, more = "", True
-    while more:
-        token, more = _report(session, url, token)
-    return token
+def _median(client: Client, count: int, call: Callable[[Client, int], object]) -> float:
+    return statistics.median(_ms(call, client, number) for number in range(count))
 
 
-def _fill(directory: Path, name: str, folders: int, members: int) -> None:
-    """Write a folder's rows straight into the database: what is measured is reading them."""
-    house = open_house(load_settings(flags={"data.path": str(directory)}, environ={}))
-
-    def work(unit: Unit) -> None:
-        ledger = stores.lock(unit, "me")
-        top = _folder(unit, ledger, ledger.facts.root_id, name)
-        for number in range(folders):
-            parent = top if folders == 1 else _folder(unit, ledger, top, f"d{number}")
-            _members(unit, ledger, parent, members)
-        stores.settle(unit, ledger, now_us=0)
-
-    house.database.write(work)
-    house.database.close()
+def _ms(call: Callable[..., object], *words: object) -> float:
+    begun = time.perf_counter()
+    call(*words)
+    return (time.perf_counter() - begun) * 1000
 
 
-def _folder(unit: Unit, ledger: Ledger, parent_id: int, name: str) -> int:
-    node_id, _ = nodes.insert_node(unit, ledger, nodes.empty_collection(now_us=0))
-    bindings.bind(unit, ledger, parent_id, name, node_id=node_id, is_collection=True, made=MADE_HOME)
-    return node_id
-
-
-def _members(unit: Unit, ledger: Ledger, parent_id: int, count: int) -> None:
-    for number in range(count):
-        body_id = nodes.insert_body(unit, ledger, BODY)
-        node_id, _ = nodes.insert_node(unit, ledger, nodes.leaf(body_id, BODY, "message/rfc822", now_us=0))
-        name = f"message-{number}.eml"
-        bindings.bind(unit, ledger, parent_id, name, node_id=node_id, is_collection=False, made=MADE_HOME)
-    ledger.used_bytes += count * BODY.length
+def _depth0(client: Client, number: int) -> None:
+    client.ask("PROPFIND", f"f/message-{number * 5}.eml", PROPFIND, {"Depth": "0"})
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from davstore.metadata.engine import Database, PostgreSQL, SQLite, open_database
+from davstore.metadata.engine import Database, SQLite, open_database
 from davstore.metadata.migrate import migrate
+from davstore.metadata.postgresql import PostgreSQL
 from tests.contract.house import House
 
 BACKENDS = ("sqlite", "postgresql")

@@ -18,9 +18,10 @@ import pytest
 
 from davstore.errors import DiskFull, NotFound
 from davstore.metadata import bindings, nodes
-from davstore.metadata.engine import PostgreSQL, SQLite, open_database
+from davstore.metadata.engine import SQLite, open_database
 from davstore.metadata.group import GroupCommit
 from davstore.metadata.migrate import migrate
+from davstore.metadata.postgresql import PostgreSQL
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_CLIENT
 from davstore.metadata.unit import Unit

@@ -14,8 +14,9 @@ from sqlalchemy import Engine
 
 import davstore.metadata.migrate as migrating
 from davstore.errors import Unavailable
-from davstore.metadata.engine import Database, PostgreSQL, open_database
+from davstore.metadata.engine import Database, open_database
 from davstore.metadata.migrate import migrate
+from davstore.metadata.postgresql import PostgreSQL
 from davstore.metadata.tables import metadata
 from tests.contract.conftest import create_database, drop_database
 

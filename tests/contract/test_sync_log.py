@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from davstore.metadata import changes
 from davstore.model.changes import Level, SyncToken
 from davstore.model.nodes import StoreFacts
-from davstore.store import difference, sweeping, syncing
+from davstore.store import sweeping, syncing
 from davstore.store.difference import Difference, Key, Keyed
 from tests.contract.house import House
 from tests.contract.sync_model import Device, Disagreement, Pair, Url
@@ -187,7 +187,6 @@ def test_replayed_reports_equal_a_fresh_listing(house: House) -> None:
 
 
 def test_the_thresholds_of_large_stores_change_nothing(sqlite_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(difference, "SCANNED", 4)
     monkeypatch.setattr(changes, "AT_ONCE", 3)
     monkeypatch.setattr(changes, "BATCH", 2)
     walk(sqlite_house, seed=SEED + 1, steps=STEPS)

@@ -15,11 +15,9 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    func,
     insert,
     literal,
     literal_column,
-    or_,
     select,
     update,
 )
@@ -31,7 +29,6 @@ from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import binding, body, gone, node, store
 from davstore.metadata.unit import Row, Statement, Unit, among, array
 from davstore.model.nodes import Resource, StoreFacts
-from davstore.model.pages import Mark, Sort
 
 HOP = 8
 """Segments resolved by one statement: deeper paths take another."""
@@ -132,8 +129,6 @@ _MEMBERS_OF = Statement(
 )
 
 NO_LIMIT = 2**62
-ABOVE_ALL = 2
-"""More than `is_coll` ever is: where the first page begins."""
 
 
 class Step(NamedTuple):
@@ -264,24 +259,6 @@ def _find_deep(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: boo
     return Found(facts, place, stored)
 
 
-@lru_cache(maxsize=2 * len(Sort))
-def _paging(sort: Sort, descending: bool) -> Statement:
-    """Return the statement of a page: the database keeps no more rows than it returns, however many there are."""
-    name, is_coll = binding.c.name, binding.c.is_coll
-    length = func.coalesce(node.c.length, literal_column("0"))
-    key: ColumnElement[Any] = {Sort.NAME: name, Sort.SIZE: length, Sort.TIME: node.c.modified_us}[sort]
-    at = bindparam("name_") if sort is Sort.NAME else bindparam("v", type_=BigInteger)
-    behind = or_(key < at if descending else key > at, and_(key == at, name > bindparam("name_")))
-    kind = bindparam("c", type_=SmallInteger)
-    return Statement(
-        select(*FACTS)
-        .select_from(BOUND)
-        .where(_in_store, binding.c.parent_id == bindparam("p"), or_(is_coll < kind, and_(is_coll == kind, behind)))
-        .order_by(is_coll.desc(), key.desc() if descending else key, name)
-        .limit(bindparam("limit"))
-    )
-
-
 def root(unit: Unit, facts: StoreFacts) -> Resource:
     """Return the root collection of a store."""
     row = unit.one(_ROOT, {"s": facts.id, "n": facts.root_id})
@@ -328,16 +305,6 @@ def _end(names: tuple[str, ...], row: Row, at: int) -> tuple[Step | None, Resour
 def list_members(unit: Unit, store_id: int, parent_id: int, names: tuple[str, ...]) -> list[Resource]:
     """Return the members of a collection in the order of their names."""
     return [Resource._make((names, *row)) for row in unit.all(_MEMBERS, {"s": store_id, "p": parent_id})]
-
-
-def list_page(
-    unit: Unit, store_id: int, top: Resource, sort: Sort, *, descending: bool, after: Mark | None, limit: int
-) -> list[Resource]:
-    """Return at most limit members of a collection behind a mark, collections first, names in byte order."""
-    mark = after or Mark(ABOVE_ALL, 0, "")
-    values = {"c": mark.is_collection, "v": mark.value, "name_": mark.name}
-    rows = unit.all(_paging(sort, descending), {"s": store_id, "p": top.node_id, "limit": limit, **values})
-    return [Resource(top.names, *row) for row in rows]
 
 
 def list_collections_beneath(unit: Unit, store_id: int, node_id: int, *, limit: int = NO_LIMIT) -> list[Beneath]:

@@ -115,7 +115,7 @@ class Authenticator:
     def _mark(self, found: Credentials | None, password: str) -> bytes:
         """Return what a proven password is remembered by. It fits only this row: hash and version are in it."""
         row = f"{found.user.id} {found.user.version} {found.password_hash}" if found else ""
-        return hashlib.blake2b(f"{row}\0{password}".encode(), key=self._key).digest()
+        return hashlib.blake2b(f"{row}\0{password}".encode(), digest_size=32, key=self._key).digest()
 
 
 def _throttle_keys(name: str | None, address: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from davstore.blobs import Reader
 from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
-from davstore.metadata import bindings, nodes, properties
+from davstore.metadata import bindings, nodes, pages, properties
 from davstore.metadata.nodes import Stored
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
@@ -144,7 +144,7 @@ def list_page(
             raise NotFound(path.name)
         if not top.is_collection:
             return Page(facts, top, [], None)
-        found = bindings.list_page(unit, facts.id, top, sort, descending=descending, after=after, limit=limit + 1)
+        found = pages.list_page(unit, facts.id, top, sort, descending=descending, after=after, limit=limit + 1)
         return Page(facts, top, found[:limit], _mark(found[limit - 1], sort) if len(found) > limit else None)
 
     return context.database.read(work)

@@ -304,11 +304,11 @@ def test_a_burst_of_guesses_cannot_run_past_the_throttle(entrance: Entrance) -> 
 
 
 class Work:
-    """What authentication does that takes time, in order: reads, hashes with their parameters, digests, failures."""
+    """What authentication does that takes time, in order: looks, hashes with their parameters, digests, failures."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
         self.done: list[str] = []
-        self._watch(monkeypatch, type(database), "read", lambda *_: "read")
+        self._watch(monkeypatch, type(database), "look", lambda *_: "look")
         self._watch(monkeypatch, Passwords, "verify", lambda _, hashed, __: hashed.rsplit("$", 2)[0])
         self._watch(monkeypatch, hmac, "compare_digest", lambda a, b: f"compare {len(a)} {len(b)}")
         self._watch(monkeypatch, Throttle, "find_proof", lambda *_: "proof")
@@ -336,7 +336,7 @@ def test_every_wrong_password_costs_the_same_work(entrance: Entrance, monkeypatc
         enrolling.add_user(entrance.database, name, "correct horse", now_us=NOW)
     enrolling.set_disabled(entrance.database, "carol", disabled=True)
     work = Work(monkeypatch, entrance.database)
-    expected = ["read", "proof", "ask of 2", "$argon2id$v=19$m=19456,t=2,p=1", "ask of 2", "count 2"]
+    expected = ["look", "proof", "ask of 2", "$argon2id$v=19$m=19456,t=2,p=1", "ask of 2", "count 2"]
     for name, password in (("bob", "wrong"), ("nobody", "wrong"), ("carol", "wrong"), ("carol", "correct horse")):
         assert work.of(entrance, Basic(name, password)) == expected
 
@@ -353,7 +353,7 @@ def test_every_wrong_secret_costs_the_same_work(entrance: Entrance, monkeypatch:
         Basic("alice", unknown),
         Basic("nobody", unknown),
     ):
-        assert work.of(entrance, credentials) == ["read", "compare 64 64", "ask of 2", "count 2"]
+        assert work.of(entrance, credentials) == ["look", "compare 64 64", "ask of 2", "count 2"]
 
 
 def test_a_disabled_users_password_is_guessed_no_oftener_than_others(entrance: Entrance) -> None:

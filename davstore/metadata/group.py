@@ -61,7 +61,10 @@ class GroupCommit:
         if not job.done:
             self._lead()
         if job.error is not None:
-            raise job.error
+            try:
+                raise job.error
+            finally:
+                job.error = None  # its frames hold the job: all they know would wait for the collector of cycles
         return job.value
 
     def close(self) -> None:

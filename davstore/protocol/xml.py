@@ -6,6 +6,7 @@ becomes a tree larger than the caps allow: 8 MB of `<b/>` would take 240 MB.
 
 from __future__ import annotations
 
+import collections
 import re
 from typing import Any, Final
 
@@ -68,6 +69,8 @@ def parse(body: bytes) -> etree._Element | None:
         root: etree._Element = parser.close()
     except etree.XMLSyntaxError as cause:
         raise Malformed("not well-formed XML") from cause
+    finally:
+        collections.deque(parser.read_events(), maxlen=0)  # unread events hold the parser and the tree in a cycle
     _refuse_doctype(root)
     return root
 

@@ -26,7 +26,7 @@ class Body(io.RawIOBase):
     begin is called once, before the first read (it sends `100 Continue`).
     """
 
-    def __init__(self, source: Reader, begin: Callable[[], None]) -> None:
+    def __init__(self, source: Reader, begin: Callable[[], object] | None) -> None:
         super().__init__()
         self._source = source
         self._begin = begin
@@ -58,7 +58,8 @@ class Body(io.RawIOBase):
     def _read(self, wanted: int | None) -> bytes:
         if not self.begun and not self.whole:
             self.begun = True
-            self._begin()
+            if self._begin is not None:
+                self._begin()
         pieces: list[bytes] = []
         while not self.whole and wanted != 0:
             pieces.append(self._take(_BLOCK_BYTES if wanted is None else wanted))
@@ -79,7 +80,7 @@ class Body(io.RawIOBase):
 class CountedBody(Body):
     """A body of a declared length; 0 is no body."""
 
-    def __init__(self, source: Reader, begin: Callable[[], None], length: int) -> None:
+    def __init__(self, source: Reader, begin: Callable[[], object] | None, length: int) -> None:
         super().__init__(source, begin)
         self.left_bytes = length
         self.whole = length == 0
@@ -94,7 +95,7 @@ class CountedBody(Body):
 class ChunkedBody(Body):
     """A body in the chunked coding. Extensions and trailers are read and dropped."""
 
-    def __init__(self, source: Reader, begin: Callable[[], None]) -> None:
+    def __init__(self, source: Reader, begin: Callable[[], object] | None) -> None:
         super().__init__(source, begin)
         self._left_bytes = 0
 

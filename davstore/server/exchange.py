@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from cheroot import server, wsgi
@@ -15,6 +15,7 @@ from cheroot import server, wsgi
 from davstore.errors import Malformed
 from davstore.server.bodies import Body, ChunkedBody, CountedBody
 from davstore.server.heads import Head
+from davstore.server.wire import Wire
 
 if TYPE_CHECKING:
     from davstore.server.connection import Connection
@@ -41,18 +42,14 @@ class Exchange(server.HTTPRequest):
         self.head = head
         self.close_connection = not head.keeps_alive
         self._reader = connection.wire.reader()
-        self.rfile = self.body = self._open_body()
-        self._invited = False
+        self.rfile = self.body = self._open_body(connection.wire)
 
-    def _open_body(self) -> Body:
+    def _open_body(self, wire: Wire) -> Body:
+        # What the client holds back is asked for when somebody reads it (RFC 9110 §10.1.1).
+        begin = partial(wire.send, b"HTTP/1.1 100 Continue\r\n\r\n") if self.head.expects_100 else None
         if self.head.chunked:
-            return ChunkedBody(self._reader, self._invite)
-        return CountedBody(self._reader, self._invite, self.head.length_bytes)
-
-    def _invite(self) -> None:
-        """Ask for the body that the client holds back, when somebody reads it (RFC 9110 §10.1.1)."""
-        if self.head.expects_100 and not self.sent_headers:
-            self.conn.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return ChunkedBody(self._reader, begin)
+        return CountedBody(self._reader, begin, self.head.length_bytes)
 
     def answer(self) -> Iterator[bytes]:
         """Let the application answer; yield what goes out. Sets `close_connection` by its end."""
@@ -75,6 +72,8 @@ class Exchange(server.HTTPRequest):
         finally:
             if hasattr(parts, "close"):
                 parts.close()
+            # It leads to the gateway and back: what a request held would wait for the collector of cycles.
+            gateway.env.clear()
 
     def _framed(self, part: bytes) -> Iterator[bytes]:
         """Frame a part; the first small one leaves together with the head: one packet, one waking."""
@@ -105,6 +104,7 @@ class Exchange(server.HTTPRequest):
                 self.close_connection = True
         if self.server.stopping or not (self.body.whole or self._drained()):
             self.close_connection = True
+        self.body.begun = True  # too late for an invitation
         if self.close_connection:
             fields.append((b"Connection", b"close"))
         elif self.head.protocol == "HTTP/1.0":

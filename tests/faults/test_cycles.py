@@ -43,6 +43,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[http.
         ("PUT", "a", "0123456"),
         ("PUT", "large", ""),
         ("PUT", "b", ""),
+        ("PUT", "shared", ""),
         ("LOCK", "locked", LOCK),
     ):
         client.request(method, STORE + name, body, {"Authorization": f"Basic {password}"})

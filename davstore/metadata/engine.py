@@ -28,7 +28,7 @@ SQLITE_SETTINGS = (
     "PRAGMA secure_delete = 0",  # Debian builds it on: deleting 60 MB then writes 62 MB, and fails on a full disk
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA mmap_size = 0",  # mapped, a large file fills each worker and is mapped anew after each commit (ADR 4)
+    "PRAGMA mmap_size = 0",  # mapped, a large file fills each worker and is mapped anew after each commit (ADR 5)
     "PRAGMA cache_size = -2048",  # each thread has one; the pages are in the system's cache too
     "PRAGMA busy_timeout = 10000",  # the last net: writers are held apart by the lock file
 )

@@ -101,7 +101,7 @@ class Connection:
         try:
             self._head = self._head or self._take_head()
         except BadHead as error:
-            self._refuse(error.status, str(error))
+            self._parts = iter([self._render_refusal(error.status, str(error))])
             return None
         if self._head is None:
             return self._lack_head()
@@ -119,8 +119,9 @@ class Connection:
             del held[:2]
         end = held.find(END)
         if end >= 0:
-            block = self.wire.take(end + len(END))
-            return parse_head(block[:end], max_bytes)
+            head = parse_head(bytes(held[:end]), max_bytes)
+            del held[: end + len(END)]
+            return head
         if hopeless := is_hopeless(bytes(held), max_bytes):
             raise hopeless
         if held and self.wire.ended:
@@ -168,9 +169,10 @@ class Connection:
             return self._enter(Phase.HEAD, Wait.ROOM, anew=True)
         return self._enter(Phase.IDLE, Wait.INPUT, anew=True)
 
-    def _refuse(self, status: HTTPStatus, text: str) -> None:
-        """Answer what never reached the application, and close."""
-        self._parts = iter([render_refusal(status, text)])
+    def _render_refusal(self, status: HTTPStatus, text: str) -> bytes:
+        """Render the answer to what has not reached the application; to HEAD it is a head (RFC 9110 §9.3.2)."""
+        is_head = self.wire.held.startswith(b"HEAD ") or (self._head is not None and self._head.method == "HEAD")
+        return render_refusal(status, text, bodiless=is_head)
 
     def _linger(self) -> Wait:
         self.wire.socket.shutdown(socket.SHUT_WR)
@@ -216,9 +218,9 @@ class Connection:
     def cut(self) -> None:
         """End a connection whose client is not waited for any longer, with a word where one is expected."""
         if self.phase is Phase.QUEUED or (self.phase in (Phase.IDLE, Phase.HEAD) and self._has_arrived()):
-            self._say(render_refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too much to do"))
+            self._say(self._render_refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too much to do"))
         elif self.phase is Phase.BODY or (self.phase is Phase.HEAD and self.wire.held):
-            self._say(render_refusal(HTTPStatus.REQUEST_TIMEOUT, "The request came too slowly"))
+            self._say(self._render_refusal(HTTPStatus.REQUEST_TIMEOUT, "The request came too slowly"))
         self.close()
 
     def _has_arrived(self) -> bool:
@@ -231,7 +233,7 @@ class Connection:
     def fail(self) -> None:
         """End a connection whose application broke: with a 500 when nothing of an answer has left."""
         if self._exchange is not None and not self._exchange.sent_headers:
-            self._say(render_refusal(HTTPStatus.INTERNAL_SERVER_ERROR, ""))
+            self._say(self._render_refusal(HTTPStatus.INTERNAL_SERVER_ERROR, ""))
         self.close()
 
     def close(self) -> None:
@@ -273,10 +275,12 @@ class Connection:
                 return self.server.body_timeout_seconds
 
 
-def render_refusal(status: HTTPStatus, text: str) -> bytes:
+def render_refusal(status: HTTPStatus, text: str, *, bodiless: bool = False) -> bytes:
     """Render the whole answer to what does not reach the application; the connection ends with it."""
     retry = f"Retry-After: {RETRY_AFTER_SECONDS}\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else ""
-    return (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: text/plain\r\nContent-Length: {len(text) + 1}\r\n"
-        f"{retry}Connection: close\r\n\r\n{text}\n"
-    ).encode()
+    body = f"{text}\n"
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
+        f"{retry}Connection: close\r\n\r\n"
+    )
+    return (head if bodiless else head + body).encode()

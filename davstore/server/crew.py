@@ -34,12 +34,13 @@ log = logging.getLogger("davstore.supervisor")
 
 
 class Orders(NamedTuple):
-    """What a worker is told. key is all workers'; core None: any; sweeps: whether it clears away what is over."""
+    """What a worker is told. key is all workers'; core None: any; sweeps: it clears away what is over."""
 
     settings: Settings
     key: str
     core: int | None
     sweeps: bool
+    has_siblings: bool
 
 
 class Worker:
@@ -236,4 +237,6 @@ def _orders(settings: Settings, key: str) -> list[Orders]:
     cores = sorted(os.sched_getaffinity(0))
     count = settings.server.workers or len(cores)
     pinned = cores[:count] if count <= len(cores) else [None] * count
-    return [Orders(settings, key, core, sweeps=number == 0) for number, core in enumerate(pinned)]
+    return [
+        Orders(settings, key, core, sweeps=number == 0, has_siblings=count > 1) for number, core in enumerate(pinned)
+    ]

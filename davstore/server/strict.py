@@ -30,6 +30,9 @@ UNSENT_BYTES: Final = 131_072
 """What the kernel takes of an answer in advance of the network: it is memory too."""
 _TICK_SECONDS: Final = 0.5
 _BREAK_SECONDS: Final = 1.0
+_CROWD: Final = 20
+_LATER_SECONDS: Final = 0.0001
+"""For each connection up to a crowd. Without it one of two workers often got all eight of a client that uses eight."""
 _EVENTS: Final = {Wait.INPUT: select.EPOLLIN | select.EPOLLONESHOT, Wait.ROOM: select.EPOLLOUT | select.EPOLLONESHOT}
 
 log = logging.getLogger("davstore.server")
@@ -38,8 +41,8 @@ log = logging.getLogger("davstore.server")
 class StrictServer(wsgi.Server):
     """Serves a WSGI application. The bounds are attributes, to be set before `prepare`.
 
-    listener is a socket that listens already and that others take connections from too; without it the address is
-    bound. is_proxy tells the addresses behind which many clients are.
+    listener is a socket that listens already; without it the address is bound. has_siblings: others accept from it
+    too. is_proxy tells the addresses behind which many clients are.
     """
 
     version = software = "davstore"
@@ -54,6 +57,7 @@ class StrictServer(wsgi.Server):
         application: Any,
         *,
         listener: socket.socket | None = None,
+        has_siblings: bool = False,
         is_proxy: Callable[[str], bool] = lambda _address: False,
         **rest: Any,
     ) -> None:
@@ -61,7 +65,8 @@ class StrictServer(wsgi.Server):
         self.gateway = Gateway
         self.stopping = False
         self.socket = listener
-        self._shares = listener is not None
+        self._is_own = listener is None
+        self._has_siblings = has_siblings
         self._is_proxy = is_proxy
         self._stopped = threading.Event()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.numthreads)]
@@ -95,7 +100,7 @@ class StrictServer(wsgi.Server):
         tick = 0.0
         while not self.stopping:
             if arrivals.poll(_TICK_SECONDS * 1000):
-                self._accept()  # one at a time: the others want some too
+                self._accept_some()
             if time.monotonic() >= tick:
                 tick = time.monotonic() + _TICK_SECONDS
                 self._cut_overdue()
@@ -113,7 +118,7 @@ class StrictServer(wsgi.Server):
         if self.stopping:
             return
         self.stopping = True
-        while not self._shares and self._accept():
+        while self._is_own and self._accept():
             pass  # what the kernel has accepted would be reset
         self.socket.close()
         self._settle(self.shutdown_timeout)
@@ -197,6 +202,14 @@ class StrictServer(wsgi.Server):
     def _wake(self, connection: Connection) -> None:
         """Have a thread take a waiting connection: there is always room to send."""
         self._epoll.modify(connection.number, _EVENTS[Wait.ROOM])
+
+    def _accept_some(self) -> None:
+        """Accept what has arrived, later the more connections are here: a worker with fewer is to have it."""
+        crowd = min(len(self._open), _CROWD) if self._has_siblings else 0
+        time.sleep(crowd * _LATER_SECONDS)
+        for _ in range(4 if crowd == _CROWD else 1):
+            if not self._accept():
+                return
 
     def _accept(self) -> bool:
         """Take a connection that has arrived; False when there is none."""

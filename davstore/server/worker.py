@@ -35,8 +35,10 @@ BACKLOG = 1024
 """Connections that wait for a worker while all are busy or one is being started."""
 
 
-def build_server(settings: Settings, listener: socket.socket, *, key: bytes | None = None) -> StrictServer:
-    """Build the server of one worker; it takes its connections from a socket that all workers share.
+def build_server(
+    settings: Settings, listener: socket.socket, *, has_siblings: bool = False, key: bytes | None = None
+) -> StrictServer:
+    """Build the server of one worker; it takes its connections from a socket that it shares with its siblings.
 
     key is that of `wiring.build_application`.
     """
@@ -45,6 +47,7 @@ def build_server(settings: Settings, listener: socket.socket, *, key: bytes | No
         listener.getsockname()[:2],
         wiring.build_application(settings, key=key),
         listener=listener,
+        has_siblings=has_siblings,
         is_proxy=lambda address: limits.proxies.holds(find_address(address)),
         numthreads=limits.threads,
         timeout=limits.idle_timeout_seconds,
@@ -77,7 +80,8 @@ def main() -> None:
         os.sched_setaffinity(0, {orders["core"]})
     settings = load_settings(flags=orders["settings"], environ={})
     _allow_files()
-    server = build_server(settings, socket.socket(fileno=orders["listener"]), key=bytes.fromhex(orders["key"]))
+    listener, key = socket.socket(fileno=orders["listener"]), bytes.fromhex(orders["key"])
+    server = build_server(settings, listener, has_siblings=orders["has_siblings"], key=key)
     if orders["sweeps"]:
         threading.Thread(target=_sweep_now_and_then, args=[settings], daemon=True).start()
 

@@ -217,5 +217,11 @@ def test_a_large_refused_body_is_answered_without_being_kept(port: int):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
 
 
+def test_a_refused_head_request_has_no_body(port: int):
+    answer = exchange(port, b"HEAD / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n")
+    assert statuses(answer) == [400]
+    assert answer.endswith(b"\r\n\r\n")
+
+
 def test_no_version_is_told(port: int):
     assert b"Server: davstore\r\n" in exchange(port, LAST)

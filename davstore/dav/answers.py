@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[str, str]]
 
-SPOOL_BYTES = 8 << 20
+SPOOL_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 18
 
 _LINES = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}

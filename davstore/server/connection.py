@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from davstore.server.exchange import Exchange
 from davstore.server.heads import END, BadHead, Head, is_hopeless, parse_head
-from davstore.server.wire import PACE_BYTES_PER_SECOND, Wire
+from davstore.server.wire import PACE_BYTES_PER_SECOND, Broken, Wire
 
 if TYPE_CHECKING:
     from davstore.server.strict import StrictServer
@@ -62,13 +63,17 @@ class Wait(enum.Enum):
 
 
 class Connection:
-    """The state of one client. A thread that has it alone calls `proceed`; who waits for it looks at `deadline`."""
+    """The state of one client. Who has it alone calls `proceed`, `cut`, `fail` and `close`; the rest only looks.
+
+    lock is held while it changes hands.
+    """
 
     ssl_env = None  # cheroot's gateway asks
 
     def __init__(self, server: StrictServer, connected: socket.socket, address: tuple[str, int]) -> None:
         self.server = server
         self.wire = Wire(connected, window_seconds=server.body_timeout_seconds)
+        self.lock = threading.Lock()
         self.number = connected.fileno()
         self.remote_addr, self.remote_port = address[0], str(address[1])
         self.holds_turn = False
@@ -88,12 +93,14 @@ class Connection:
             if self.phase is Phase.LINGER:
                 return self._read_away()
             if self._parts is None:
-                self.wire.receive()
+                # Of requests that a client sends in advance no more is taken than one of them may need.
+                if len(self.wire.held) <= max(HELD_BYTES, self.server.max_request_header_size):
+                    self.wire.receive()
                 wait = self._begin()
                 if wait is not None:
                     return wait
             return self._send()
-        except OSError:
+        except Broken:
             return Wait.OVER
 
     def _begin(self) -> Wait | None:
@@ -175,7 +182,10 @@ class Connection:
         return render_refusal(status, text, bodiless=is_head)
 
     def _linger(self) -> Wait:
-        self.wire.socket.shutdown(socket.SHUT_WR)
+        try:
+            self.wire.socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            raise Broken(str(error)) from error
         self._enter(Phase.LINGER, Wait.INPUT)
         return self._read_away()
 
@@ -202,6 +212,10 @@ class Connection:
         self.deadline = now + self.server.body_timeout_seconds
         return False
 
+    def precedence(self) -> int:
+        """Return how soon it has to go when there is no room: first those whose end costs nobody anything."""
+        return [Phase.LINGER, Phase.IDLE, Phase.HEAD, Phase.BODY, Phase.QUEUED, Phase.ANSWER].index(self.phase)
+
     def owes(self) -> bool:
         """Tell whether the client owes the rest of a request that it has begun, or its first."""
         return self.phase in (Phase.HEAD, Phase.BODY)
@@ -215,18 +229,28 @@ class Connection:
         """Return for how long the phase lasts."""
         return time.monotonic() - self.since
 
-    def cut(self) -> None:
-        """End a connection whose client is not waited for any longer, with a word where one is expected."""
-        if self.phase is Phase.QUEUED or (self.phase in (Phase.IDLE, Phase.HEAD) and self._has_arrived()):
+    def cut(self) -> Wait:
+        """Wait no longer for the client: tell it where a word is expected, and return what is left to be done."""
+        held = self.wire.held
+        if (
+            self.phase is Phase.QUEUED
+            or END in held
+            or (self.phase in (Phase.IDLE, Phase.HEAD) and self._has_arrived())
+        ):
             self._say(self._render_refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too much to do"))
-        elif self.phase is Phase.BODY or (self.phase is Phase.HEAD and self.wire.held):
+        elif self.phase is Phase.BODY or (self.phase is Phase.HEAD and held):
             self._say(self._render_refusal(HTTPStatus.REQUEST_TIMEOUT, "The request came too slowly"))
-        self.close()
+        else:
+            return Wait.OVER
+        try:
+            return self._linger()
+        except Broken:
+            return Wait.OVER
 
     def _has_arrived(self) -> bool:
-        """Take what has arrived without a thread that saw it: unread it would turn the end into a reset."""
+        """Take what has arrived and no thread has seen."""
         before = self.wire.received_bytes
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(Broken):
             self.wire.receive()
         return self.wire.received_bytes > before
 
@@ -238,10 +262,14 @@ class Connection:
 
     def close(self) -> None:
         """Close the socket and let go of what an answer held."""
-        self._let_others_upload()
+        exchange, parts = self._exchange, self._parts
+        self._exchange = self._parts = None
+        self._out = b""
+        self.wire.held.clear()
         self.wire.socket.close()
-        if self._exchange is not None and self._parts is not None:
-            self._parts.close()  # type: ignore[attr-defined]  # a generator
+        self._let_others_upload()
+        if exchange is not None and parts is not None:
+            parts.close()  # type: ignore[attr-defined]  # a generator
 
     def break_off(self) -> None:
         """Tell the thread that has the connection that no more of a request comes; it ends it then."""
@@ -249,7 +277,7 @@ class Connection:
             self.wire.socket.shutdown(socket.SHUT_RD)
 
     def _say(self, answer: bytes) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(Broken):
             self.wire.send(answer)
 
     def _enter(self, phase: Phase, wait: Wait, *, anew: bool = False) -> Wait:

@@ -129,8 +129,13 @@ class Slot:
             log.error("worker %d ended with %d; another starts in %d s", self.worker.id, status, pause)
             self._due = now + pause
         if now >= self._due:
-            self._due = None
-            self.worker = Worker(self.worker.orders, listener)
+            try:
+                self.worker = Worker(self.worker.orders, listener)
+            except OSError as error:  # no process, no memory: a machine in need is no reason to end the other workers
+                log.warning("no worker can be started: %s", error.strerror)
+                self._due = now + _PAUSES_SECONDS[-1]
+            else:
+                self._due = None
 
 
 def next_pause(early_deaths: int) -> int:
@@ -152,9 +157,13 @@ class Crew:
     def start(self) -> bool:
         """Start all workers and wait until they serve; False: one did not, and nobody said stop."""
         workers = [Worker(orders, self._listener) for orders in _orders(self._settings, self._key)]
-        self._slots = [Slot(worker) for worker in workers if self._comes_up(worker)]
-        self._leaving = workers[len(self._slots) :]
-        return len(self._slots) == len(workers)
+        for worker in workers:
+            if not self._comes_up(worker):
+                worker.kill()
+                self._leaving.append(worker)
+            else:
+                self._slots.append(Slot(worker))
+        return not self._leaving
 
     def tend(self) -> None:
         """Revive who died, and forget who has left."""
@@ -174,7 +183,11 @@ class Crew:
             log.error("not reloaded: %s", error)  # noqa: TRY400  # it names the line; a trace would say nothing more
             return
         for number, orders in enumerate(_orders(settings, self._key)):
-            worker = Worker(orders, self._listener)
+            try:
+                worker = Worker(orders, self._listener)
+            except OSError as error:
+                log.error("not reloaded: %s", error.strerror)  # noqa: TRY400  # the machine's fault, not ours
+                return
             if not self._comes_up(worker):
                 log.error("not reloaded: worker %d did not come up", worker.id)
                 worker.kill()

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 DRAIN_BYTES: Final = 65_536
 """An unread body up to this size costs less to read and drop than a new connection."""
-DRAIN_SECONDS: Final = 2.0
+DRAIN_SECONDS: Final = 0.1
+"""What is on its way may arrive; longer, and those who are refused would hold the threads of those who are not."""
 JOINED_BYTES: Final = 65_536
 """A larger part is sent by itself: copying it costs more than a packet."""
 
@@ -58,6 +59,8 @@ class Exchange(server.HTTPRequest):
         sent_bytes = 0
         try:
             for part in filter(None, parts):
+                if not self._has_body:
+                    continue
                 if gateway.remaining_bytes_out is not None and sent_bytes + len(part) > gateway.remaining_bytes_out:
                     break
                 sent_bytes += len(part)

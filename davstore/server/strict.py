@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import errno
 import logging
 import os
 import select
@@ -30,6 +31,7 @@ UNSENT_BYTES: Final = 131_072
 """What the kernel takes of an answer in advance of the network: it is memory too."""
 _TICK_SECONDS: Final = 0.5
 _BREAK_SECONDS: Final = 1.0
+_SHORT_OF: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _CROWD: Final = 20
 _LATER_SECONDS: Final = 0.0001
 """For each connection up to a crowd. Without it one of two workers often got all eight of a client that uses eight."""
@@ -72,7 +74,8 @@ class StrictServer(wsgi.Server):
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.numthreads)]
         self._open: dict[int, Connection] = {}
         self._waiting: dict[int, Connection] = {}
-        """Those that no thread has, the oldest first. Whoever pops one has it alone."""
+        """Those that nobody has. Whoever takes one out, by `_claim`, has it alone."""
+        self._accepting = threading.Lock()
         self._turns = threading.Lock()
         self._free_turns = max(1, self.numthreads // 2)
         self._queue: collections.deque[Connection] = collections.deque()
@@ -117,13 +120,14 @@ class StrictServer(wsgi.Server):
         """Accept no more, let what has begun come to its end until the shutdown timeout, and break the rest."""
         if self.stopping:
             return
-        self.stopping = True
-        while self._is_own and self._accept():
-            pass  # what the kernel has accepted would be reset
-        self.socket.close()
+        with self._accepting:
+            self.stopping = True
+            while self._is_own and self._accept():
+                pass  # what the kernel has accepted would be reset
+            self.socket.close()
         self._settle(self.shutdown_timeout)
         for connection in list(self._open.values()):
-            if not self._cut(connection):
+            if not self._cut(connection, at_once=True):
                 connection.break_off()
         self._settle(_BREAK_SECONDS)
         os.eventfd_write(self._end, 1)
@@ -135,7 +139,7 @@ class StrictServer(wsgi.Server):
         while self._open and time.monotonic() < deadline:
             for connection in list(self._waiting.values()):
                 if connection.is_idle():
-                    self._cut(connection)
+                    self._cut(connection, at_once=True)
             time.sleep(0.02)
 
     def _work(self) -> None:
@@ -143,7 +147,8 @@ class StrictServer(wsgi.Server):
             ((number, _),) = self._epoll.poll(maxevents=1)
             if number == self._end:
                 return
-            if (connection := self._waiting.pop(number, None)) is not None:
+            connection = self._waiting.get(number)
+            if connection is not None and self._claim(connection):
                 self._go_on(connection)
                 if len(self._open) > len(self._waiting):
                     # Another thread wants the interpreter. On one core it would get it, again and again for each system
@@ -160,12 +165,8 @@ class StrictServer(wsgi.Server):
             return
         if wait is Wait.OVER:
             self._finish(connection, connection.close)
-            return
-        self._waiting[connection.number] = connection
-        if wait is not Wait.TURN:
-            self._epoll.modify(connection.number, _EVENTS[wait])
-        elif self.take_turn(connection, queue=True):
-            self._wake(connection)
+        else:
+            self._hand_back(connection, wait)
 
     def _finish(self, connection: Connection, end: Callable[[], None]) -> None:
         del self._open[connection.number]
@@ -174,30 +175,52 @@ class StrictServer(wsgi.Server):
         except Exception:
             log.exception("an answer could not be closed")
 
-    def take_turn(self, connection: Connection, *, queue: bool = False) -> bool:
-        """Let a connection read a long body in a thread, if not too many do; queue: later, when one of them ends."""
+    def _hand_back(self, connection: Connection, wait: Wait) -> None:
+        """Let a connection be anybody's, once what it waits for has happened."""
+        with connection.lock:
+            self._waiting[connection.number] = connection
+            if wait is not Wait.TURN:
+                self._epoll.modify(connection.number, _EVENTS[wait])
+                return
+            with self._turns:
+                if self._free_turns:
+                    self._give_turn(connection)
+                else:
+                    self._queue.append(connection)
+
+    def _claim(self, connection: Connection) -> bool:
+        """Take a waiting connection; False when somebody else has it, or it is gone."""
+        with connection.lock:
+            if self._waiting.get(connection.number) is not connection:
+                return False
+            del self._waiting[connection.number]
+            return True
+
+    def take_turn(self, connection: Connection) -> bool:
+        """Let a connection that a thread has read a long body in it, if not too many do."""
         with self._turns:
-            if self._free_turns:
-                self._free_turns -= 1
-                connection.holds_turn = True
-                return True
-            if queue:
-                self._queue.append(connection)
-            return False
+            connection.holds_turn = self._free_turns > 0
+            self._free_turns -= connection.holds_turn
+            return connection.holds_turn
 
     def pass_turn(self) -> None:
-        """Give the turn that a connection had to the one that waits for the longest time."""
+        """Give back the turn that a connection had: to the one that waits for the longest time."""
         while True:
             with self._turns:
                 if not self._queue:
                     self._free_turns += 1
                     return
                 connection = self._queue.popleft()
-            if self._claim(connection):
-                connection.holds_turn = True
-                self._waiting[connection.number] = connection
-                self._wake(connection)
-                return
+            with connection.lock:
+                if self._waiting.get(connection.number) is connection:
+                    connection.holds_turn = True
+                    self._wake(connection)
+                    return
+
+    def _give_turn(self, connection: Connection) -> None:
+        self._free_turns -= 1
+        connection.holds_turn = True
+        self._wake(connection)
 
     def _wake(self, connection: Connection) -> None:
         """Have a thread take a waiting connection: there is always room to send."""
@@ -208,8 +231,9 @@ class StrictServer(wsgi.Server):
         crowd = min(len(self._open), _CROWD) if self._has_siblings else 0
         time.sleep(crowd * _LATER_SECONDS)
         for _ in range(4 if crowd == _CROWD else 1):
-            if not self._accept():
-                return
+            with self._accepting:
+                if self.stopping or not self._accept():
+                    return
 
     def _accept(self) -> bool:
         """Take a connection that has arrived; False when there is none."""
@@ -218,9 +242,9 @@ class StrictServer(wsgi.Server):
         except BlockingIOError:
             return False
         except OSError as error:
-            if not self.stopping:
+            if error.errno in _SHORT_OF and not self._make_room():
                 log.warning("cannot accept a connection: %s", error.strerror)
-                self._make_room()
+                time.sleep(_TICK_SECONDS)
             return False
         self._welcome(connected, address)
         return True
@@ -234,8 +258,10 @@ class StrictServer(wsgi.Server):
             connected.close()
             return
         connection = Connection(self, connected, address)
-        self._open[connection.number] = self._waiting[connection.number] = connection
-        self._epoll.register(connection.number, _EVENTS[Wait.INPUT])
+        self._open[connection.number] = connection
+        with connection.lock:
+            self._waiting[connection.number] = connection
+            self._epoll.register(connection.number, _EVENTS[Wait.INPUT])
 
     def _bound_owing(self, address: str) -> None:
         """Cut the oldest of an address whose connections keep us waiting."""
@@ -243,29 +269,36 @@ class StrictServer(wsgi.Server):
             return
         owing = [one for one in list(self._waiting.values()) if one.remote_addr == address and one.owes()]
         if len(owing) >= MAX_OWING:
-            self._cut_if_late(owing[0])
+            oldest = min(owing, key=lambda one: one.since)
+            waits_for_us = not oldest.wire.received_bytes and oldest.wire.has_more()
+            if _is_late(oldest) and not waits_for_us:
+                self._cut(oldest)
 
     def _make_room(self) -> bool:
-        """Cut a connection for a new one: idle for the longest time, or owing a request."""
+        """Cut a connection for a new one: what is over, then the longest idle, then who owes us most time."""
         waiting = list(self._waiting.values())
-        idle = next((one for one in waiting if one.phase is Phase.IDLE), None)
-        if idle is not None:
-            return self._cut(idle)
-        owing = next((one for one in waiting if one.owes()), None)
-        return owing is not None and self._cut_if_late(owing)
+        first = min(waiting, key=lambda one: (one.precedence(), one.since), default=None)
+        if first is None:
+            return False
+        if first.phase is Phase.ANSWER:  # of those whose address has most of the house
+            crowds = collections.Counter(one.remote_addr for one in list(self._open.values()))
+            first = min(waiting, key=lambda one: (-crowds[one.remote_addr], one.since))
+        return (first.phase in (Phase.LINGER, Phase.IDLE) or _is_late(first)) and self._cut(first, at_once=True)
 
-    def _cut_if_late(self, connection: Connection) -> bool:
-        return connection.age_seconds() > GRACE_SECONDS and self._cut(connection)
-
-    def _cut(self, connection: Connection) -> bool:
-        """End a connection that no thread has; False when one took it meanwhile."""
+    def _cut(self, connection: Connection, *, at_once: bool = False) -> bool:
+        """End a connection that nobody has; False when one took it meanwhile. at_once: without lingering."""
         if not self._claim(connection):
             return False
-        self._finish(connection, connection.cut)
+        if connection.phase is Phase.QUEUED:
+            with self._turns, contextlib.suppress(ValueError):
+                self._queue.remove(connection)
+        wait = connection.cut()
+        if at_once or wait is Wait.OVER:
+            self._finish(connection, connection.close)
+        else:
+            self._hand_back(connection, wait)
         return True
 
-    def _claim(self, connection: Connection) -> bool:
-        """Take a waiting connection; False when somebody else has it, or it is gone."""
-        return self._waiting.get(connection.number) is connection and (
-            self._waiting.pop(connection.number, None) is connection
-        )
+
+def _is_late(connection: Connection) -> bool:
+    return connection.age_seconds() > GRACE_SECONDS

@@ -41,6 +41,10 @@ class Pace:
         return enough
 
 
+class Broken(OSError):
+    """The connection is gone, and there is nobody to tell."""
+
+
 class Wire:
     """One connected socket."""
 
@@ -56,11 +60,13 @@ class Wire:
         self.sent_bytes = 0
 
     def receive(self) -> None:
-        """Take in what has arrived, without waiting. Raises OSError when the connection is broken."""
+        """Take in what has arrived, without waiting. Raises Broken."""
         try:
             data = self.socket.recv(RECEIVE_BYTES)
         except BlockingIOError:
             return
+        except OSError as error:
+            raise Broken(str(error)) from error
         self.held += data
         self.received_bytes += len(data)
         self.ended = not data
@@ -79,11 +85,13 @@ class Wire:
         return data
 
     def send(self, data: bytes | memoryview) -> int:
-        """Send what fits without waiting and return how much that was; 0 is nothing now."""
+        """Send what fits without waiting and return how much that was; 0 is nothing now. Raises Broken."""
         try:
             sent = self.socket.send(data)
         except BlockingIOError:
             return 0
+        except OSError as error:
+            raise Broken(str(error)) from error
         self.sent_bytes += sent
         return sent
 

@@ -28,6 +28,9 @@ class Application:
         self.gate = threading.Event()
 
     def __call__(self, environ, start_response):
+        if environ["PATH_INFO"] == "/unread":
+            start_response("401 Unauthorized", [("Content-Length", "0")])
+            return []
         try:
             length = sum(map(len, iter(lambda: environ["wsgi.input"].read(8192), b"")))
         except Malformed as error:
@@ -368,3 +371,69 @@ def test_stopping_lets_requests_finish_and_breaks_what_stalls(build):
     assert b"Connection: close" in answer
     assert statuses(rest(stalled)) == [400]
     stopping.join()
+
+
+def test_of_requests_sent_in_advance_little_is_held(build):
+    house = build(body_timeout_seconds=60)
+    client = house.connect()
+    client.settimeout(0.5)
+    requests = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n" * 1_000_000
+    with pytest.raises(TimeoutError):  # nothing is read, so that both sides fill up
+        client.sendall(requests)
+    assert max(len(one.wire.held) for one in house.server._open.values()) < 200_000
+
+
+def test_what_is_over_gives_way_to_a_new_connection(build):
+    house = build(max_connections=4)
+    for _ in range(4):
+        house.connect(b"BAD\r\n\r\n")  # told 400, and left open by the client
+    until(lambda: [one.phase for one in house.server._open.values()] == [Phase.LINGER] * 4)
+    assert statuses(house.ask()) == [200]
+
+
+def test_who_takes_no_answer_gives_way_to_a_new_connection(build):
+    house = build(max_connections=4)
+    for _ in range(4):
+        house.connect(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
+    until(lambda: [one.phase for one in house.server._waiting.values()] == [Phase.ANSWER] * 4)
+    until(lambda: min(one.age_seconds() for one in house.server._open.values()) > GRACE_SECONDS)
+    assert statuses(house.ask()) == [200]
+
+
+def test_an_answer_to_head_is_a_head(build):
+    answer = build().ask(b"HEAD /short HTTP/1.1\r\nHost: h\r\n\r\n" + LAST)
+    assert statuses(answer) == [200, 200]
+    assert b"abc" not in answer
+
+
+def test_a_refused_upload_in_chunks_holds_up_no_other(build):
+    house = build()
+    for _ in range(4):
+        house.connect(b"PUT /unread HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+    started = time.monotonic()
+    assert b"/a 100000 " in house.ask(UPLOAD + b"x" * 100_000)
+    assert time.monotonic() - started < 2
+
+
+def test_threads_survive_a_storm_of_cuts(build):
+    house = build(max_connections=3, timeout=0.2)
+    deadline = time.monotonic() + 1
+
+    def ask() -> None:
+        while time.monotonic() < deadline:
+            try:
+                with socket.create_connection(("127.0.0.1", house.server.bind_addr[1]), timeout=5) as client:
+                    for _ in range(3):
+                        client.sendall(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
+                        if not client.recv(1000):
+                            break
+            except OSError:
+                pass
+
+    clients = [threading.Thread(target=ask) for _ in range(8)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    assert all(thread.is_alive() for thread in house.server._threads)
+    assert statuses(house.ask()) == [200]

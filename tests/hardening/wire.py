@@ -105,7 +105,7 @@ def parse_answer(received: bytes, *, method: str) -> Answer:
     assert received[position : position + 2] == b"\r\n", f"a broken head: {received[position:][:200]!r}"
     body = received[position + 2 :]
     answer = Answer(status, headers, body)
-    if (method == "HEAD" and not answer.is_from_connection) or status in NO_BODY:
+    if method == "HEAD" or status in NO_BODY:
         assert not body, f"a body where none may be: {body[:200]!r}"
         return answer
     assert "Transfer-Encoding" not in headers

@@ -38,7 +38,7 @@ def list_unfinished(database: Database, blobs: Blobs) -> list[Finding]:
     return [
         Finding(owner, "unfinished upload", name)
         for owner in database.read(stores.list_owners)
-        for name in sorted(list_leftovers(database, blobs, owner))
+        for name in sorted(set().union(*list_leftovers(database, blobs, owner)))
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.metadata import history, stores, uploads
@@ -29,34 +30,44 @@ def sweep_uploads(database: Database, blobs: Blobs) -> None:
     """Take away what uploads left whose process died: reservations, staged files, blobs without a row; at once."""
     blobs.sweep_staged()
     for owner in database.read(stores.list_owners):
-        if left := list_leftovers(database, blobs, owner):
+        left = list_leftovers(database, blobs, owner)
+        if left.published or left.reserved:
             store_id, nameless = database.write(partial(_end_uploads, owner=owner, left=left))
             for name in nameless:
                 blobs.delete(store_id, name)
 
 
-def list_leftovers(database: Database, blobs: Blobs, owner: str) -> set[str]:
-    """Return the blobs that were reserved or published, that no row names, and that no upload holds any more.
+class Leftovers(NamedTuple):
+    """Blobs that no row names and no upload holds: those that lie there, and those that were only reserved."""
 
-    A process that is killed leaves them: in the middle of an upload, or before the deletion of what it had replaced.
-    Uploads that begin or end meanwhile are not among them.
+    published: set[str]
+    reserved: set[str]
+
+
+def list_leftovers(database: Database, blobs: Blobs, owner: str) -> Leftovers:
+    """Return what processes left that were killed: in the middle of an upload, or before a deletion.
+
+    What is published and not held stays so for ever: it is held from its first byte to its row. What is reserved may
+    belong to an upload that was admitted just now, and has no file yet that it could hold.
     """
     store_id = database.read(partial(stores.get, owner=owner)).id
-    lying = {name for name, _ in blobs.list_blobs(store_id)}
-    lying |= database.read(partial(uploads.list_reserved_blobs, store_id=store_id))
-    lying -= database.read(partial(uploads.list_named_blobs, store_id=store_id))
-    if left := {name for name in lying if not blobs.is_held(store_id, name)}:
-        left -= database.read(partial(uploads.list_named_blobs, store_id=store_id))  # an upload may have ended well
-    return left
+    published = {name for name, _ in blobs.list_blobs(store_id)}
+    reserved = database.read(partial(uploads.list_reserved_blobs, store_id=store_id)) - published
+    named = database.read(partial(uploads.list_named_blobs, store_id=store_id))
+    free = {name for name in (published | reserved) - named if not blobs.is_held(store_id, name)}
+    if free:
+        free -= database.read(partial(uploads.list_named_blobs, store_id=store_id))  # an upload may have ended well
+    return Leftovers(published & free, reserved & free)
 
 
-def _end_uploads(unit: Unit, *, owner: str, left: set[str]) -> tuple[int, set[str]]:
-    """Give back what was reserved, and return which blobs are still without a name.
+def _end_uploads(unit: Unit, *, owner: str, left: Leftovers) -> tuple[int, set[str]]:
+    """Give back what was reserved, and return which of the published blobs are still without a name.
 
     Whoever died without an answer to its COMMIT had the store locked; with the lock here, that commit is decided. An
-    upload that was admitted just now loses its reservation, and nothing else: its last unit looks for room again.
+    upload that was admitted just now loses its reservation, and nothing else: its last unit looks for room again, and
+    its blob is not to be deleted.
     """
     store_id = stores.lock(unit, owner).store_id
-    for name in left:
+    for name in left.published | left.reserved:
         uploads.release(unit, store_id, name)
-    return store_id, left - uploads.list_named_blobs(unit, store_id)
+    return store_id, left.published - uploads.list_named_blobs(unit, store_id)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
+from typing import Any, cast
 
 import pytest
 
+from davstore.blobs import Blobs, Staged
 from davstore.errors import InvalidSyncToken
 from davstore.metadata import uploads
+from davstore.metadata.engine import Database
 from davstore.store import writing
 from davstore.store.checking import list_unfinished
 from davstore.store.sweeping import sweep_history, sweep_uploads
@@ -97,3 +103,40 @@ def test_an_upload_under_way_survives_a_sweep(house: House) -> None:
     writing.put(house.context, house.at("large"), NewContent(Sweeping(LARGE), len(LARGE), None))
     sweep_uploads(house.database, house.blobs)
     assert house.get("large") == LARGE
+
+
+def test_a_sweep_that_is_slow_takes_no_upload_that_was_admitted_when_it_looked(house: House) -> None:
+    """Looked for when it had no file, made known before the sweeper deletes what nobody held (promise 1)."""
+    admitted, decided = threading.Event(), threading.Event()
+
+    class Late:
+        """Blobs whose uploads wait between their admission and their first byte."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(house.blobs, name)
+
+        def stage(self, store_id: int, name: str) -> Staged:
+            admitted.set()
+            assert decided.wait(30)
+            return house.blobs.stage(store_id, name)
+
+    class Slow:
+        """A database in which an upload comes to its end between the sweeper's decision and its deletions."""
+
+        read = staticmethod(house.database.read)
+
+        def write(self, work: Any) -> Any:
+            value = house.database.write(work)
+            decided.set()
+            upload.result(30)
+            return value
+
+    context = replace(house.context, blobs=cast("Blobs", Late()))
+    with ThreadPoolExecutor() as pool:
+        content = NewContent(io.BytesIO(LARGE), len(LARGE), None)
+        upload = pool.submit(writing.put, context, house.at("large"), content)
+        assert admitted.wait(30)
+        sweep_uploads(cast("Database", Slow()), house.blobs)
+    assert decided.is_set()
+    assert house.get("large") == LARGE
+    assert house.check() == []

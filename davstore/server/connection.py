@@ -221,9 +221,9 @@ class Connection:
         return self.phase in (Phase.HEAD, Phase.BODY)
 
     def is_idle(self) -> bool:
-        """Tell whether the client has no request under way: between two, or silent from the start."""
-        is_silent = self.phase is Phase.HEAD and not self.wire.received_bytes and self.age_seconds() > GRACE_SECONDS
-        return (self.phase is Phase.IDLE or is_silent) and not self.wire.has_more()
+        """Tell whether the client has sent nothing for a while: the next request of a busy one is on its way."""
+        is_silent = self.phase in (Phase.IDLE, Phase.HEAD) and not self.wire.held
+        return is_silent and self.age_seconds() > GRACE_SECONDS and not self.wire.has_more()
 
     def age_seconds(self) -> float:
         """Return for how long the phase lasts."""

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from davstore.model.networks import network_of
 from davstore.server.exchange import Exchange
 from davstore.server.heads import END, BadHead, Head, is_hopeless, parse_head
 from davstore.server.wire import PACE_BYTES_PER_SECOND, Broken, Wire
@@ -76,6 +77,8 @@ class Connection:
         self.lock = threading.Lock()
         self.number = connected.fileno()
         self.remote_addr, self.remote_port = address[0], str(address[1])
+        self.client = network_of(address[0], ipv4_bits=32)
+        """Whose connections are counted together."""
         self.holds_turn = False
         self.phase = Phase.HEAD
         self.since = time.monotonic()

@@ -22,6 +22,8 @@ _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH: Final = re.compile(r"[0-9]{1,15}")
 _HOST: Final = re.compile(r"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Za-z:.]+\])(?::[0-9]*)?", re.ASCII)
 _ONCE: Final = frozenset({"CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_HOST"})
+_BEGUN: Final = re.compile(rb"\r|[!#$%&'*+.^_`|~0-9A-Z-]{0,64}(?: |\Z)")
+"""What a request may begin with. TLS, say, is none, and would else wait for the end of a head."""
 _BARE_LINE_END: Final = re.compile(rb"(?<!\r)\n")
 
 
@@ -54,6 +56,8 @@ def is_hopeless(part: bytes, max_bytes: int) -> BadHead | None:
         return BadHead(HTTPStatus.REQUEST_URI_TOO_LONG, "The request line is too long")
     if len(part) > max_bytes:
         return BadHead(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The header fields are too long")
+    if not _BEGUN.match(part):
+        return _malformed("Malformed request line")
     if _BARE_LINE_END.search(part):
         return _malformed("A line does not end with CR LF")
     return None

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import re
 import secrets
-from functools import lru_cache
 
 from davstore.errors import Throttled, Unauthenticated
 from davstore.metadata import principals
 from davstore.metadata.engine import Database
 from davstore.metadata.principals import Credentials
 from davstore.metadata.throttle import Throttle
+from davstore.model.networks import network_of
 from davstore.model.principals import Principal, User
 from davstore.protocol.authorization import Basic, Bearer
 from davstore.store.hashing import DUMMY, Passwords
@@ -120,19 +119,6 @@ class Authenticator:
 
 def _throttle_keys(name: str | None, address: str) -> list[str]:
     """Return what failures are counted by: the account, whether it exists or not, and the network of the client."""
-    network = _network(address)
+    network = network_of(address)
     keys = [] if network is None else [f"network {network}"]
     return keys if name is None else [f"account {hashlib.sha256(name.encode()).hexdigest()}", *keys]
-
-
-@lru_cache(maxsize=4096)
-def _network(address: str) -> str | None:
-    """Return the /24 or /64 of an address; None for a local socket, which has none. The cache holds no names."""
-    try:
-        client = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(client, ipaddress.IPv6Address) and client.ipv4_mapped:
-        client = client.ipv4_mapped
-    bits = 24 if client.version == 4 else 64
-    return str(ipaddress.ip_network((client, bits), strict=False))

@@ -130,6 +130,11 @@ def test_a_request_line_that_breaks_the_grammar_is_400(port: int, line: bytes):
     assert statuses(exchange(port, line + b"\r\nHost: h\r\n\r\n", end=True)) == [400]
 
 
+def test_what_is_no_http_is_told_at_once(port: int):
+    """A browser that was sent to `https:` by mistake: the head of a TLS record has no line to wait for."""
+    assert statuses(exchange(port, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")) == [400]
+
+
 @pytest.mark.parametrize(
     ("head", "status"),
     [

@@ -35,7 +35,7 @@ class StoreProvider(DAVProvider):  # type: ignore[misc]  # WsgiDAV has no types
             place = places.locate(to_target(path), context.principal)
             if isinstance(place, Fixed):
                 return FixedCollection(path, environ, place)
-            top = reading.describe(context, place, depth=0).top
+            top = reading.find(context, place)
         except NotFound:
             return None
         kind = Collection if top.is_collection else Leaf

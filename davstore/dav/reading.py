@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from itertools import chain
 
 from davstore.dav import places
 from davstore.dav.answers import send, send_multistatus, stream
@@ -29,6 +28,7 @@ from davstore.protocol.prefer import Prefer, parse_prefer
 from davstore.protocol.propfind import ALL_PROPERTIES, FOR_WINDOWS, PropFind
 from davstore.protocol.reports import SyncQuery
 from davstore.store import reading, syncing
+from davstore.store.reading import Listing
 
 COMPLIANCE = "1, 2, 3, extended-mkcol"
 """The DAV header (RFC 4918 §18)."""
@@ -55,7 +55,7 @@ def _allowed(request: Request) -> tuple[str, ...]:
         _judge_if(request)
         return ALLOWED[place.kind]
     try:
-        top = reading.describe(request.context, place, read_if(request), depth=0).top
+        top = reading.find(request.context, place, read_if(request))
     except NotFound:
         return ALLOWED_UNMAPPED
     if not place.names:
@@ -79,8 +79,14 @@ def answer_get(request: Request) -> Iterable[bytes]:
             f"./{encode_segment(request.target.segments[-1])}/"  # relative: a proxy may have put the tree anywhere
         )
         return send(request.environ, HTTPStatus.TEMPORARY_REDIRECT, headers=[("Location", location), *_BY_ACCEPT])
-    members = reading.describe(request.context, place, depth=1).members
-    return _send_names(request, [f"{member.name}/" if member.is_collection else member.name for member in members])
+    names: list[str] = []
+
+    def tell(some: Listing) -> None:
+        members = (one for one in some.resources if one is not some.top)
+        names.extend(f"{member.name}/" if member.is_collection else member.name for member in members)
+
+    reading.describe(request.context, place, depth=1, tell=tell)
+    return _send_names(request, names)
 
 
 def _send_names(request: Request, names: list[str]) -> Iterable[bytes]:
@@ -117,20 +123,26 @@ def answer_propfind(request: Request) -> Iterable[bytes]:
 def _write_tree(
     request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None, prefer: Prefer
 ) -> None:
-    listing = reading.describe(
+    hrefs, now_us = _hrefs(request), request.context.now_us
+
+    def tell(some: Listing) -> None:
+        view = View(request.principal, some.facts, some.locks, some.checksums, now_us, request.prefix)
+        plan = Plan(question, view, some.properties, minimal=prefer.minimal)
+        resources = some.resources
+        if prefer.noroot and some.top.is_collection:
+            resources = [one for one in resources if one is not some.top]
+        write_stored(answer, plan, hrefs, resources)
+
+    reading.describe(
         request.context,
         path,
         read_if(request),
+        tell=tell,
         depth=depth,
         dead=asks_for_dead(question),
         sums=asks_for_checksums(question),
         locks=asks_for_locks(question),
     )
-    now_us = request.context.now_us
-    view = View(request.principal, listing.facts, listing.locks, listing.checksums, now_us, request.prefix)
-    plan = Plan(question, view, listing.properties, minimal=prefer.minimal)
-    top = () if prefer.noroot and listing.top.is_collection else (listing.top,)
-    write_stored(answer, plan, _hrefs(request), chain(top, listing.members))
 
 
 def _write_fixed(
@@ -201,7 +213,7 @@ def _judge_if(request: Request) -> None:
     """Raise PreconditionFailed unless an `If` list holds, for answers that no store call with conditions makes."""
     conditions = read_if(request)
     if conditions is not NONE:
-        reading.describe(request.context, Path(request.principal.user.name), conditions, depth=0)
+        reading.find(request.context, Path(request.principal.user.name), conditions)
 
 
 def _hrefs(request: Request) -> Hrefs:

@@ -139,8 +139,15 @@ class Collection(_Stored, DAVCollection):  # type: ignore[misc]  # WsgiDAV has n
     """A collection of a store."""
 
     def get_member_names(self) -> list[str]:
+        names: list[str] = []
         with _translated():
-            return [member.name for member in reading.describe(self._context, self._place, depth=1).members]
+            reading.describe(
+                self._context,
+                self._place,
+                depth=1,
+                tell=lambda some: names.extend(one.name for one in some.resources if one is not some.top),
+            )
+        return names
 
     def get_member(self, name: str) -> Any:
         return self.provider.get_resource_inst(f"{self.path.rstrip('/')}/{name}", self.environ)

@@ -120,7 +120,7 @@ def answer_proppatch(request: Request) -> Iterable[bytes]:
             live=patch.live,
         )
     except (PropertiesRefused, QuotaExceeded) as error:
-        resource = reading.describe(request.context, request.path, depth=0).top  # for its href
+        resource = reading.find(request.context, request.path)  # for its href
         if isinstance(error, QuotaExceeded):  # by what is set; removals depend on it (RFC 4918 §9.2.1)
             error = PropertiesRefused({name: error for name, element in changes if element is not None})
         groups = group_by_row(_with_dependent(changed, error))

@@ -56,7 +56,11 @@ _ROOT = Statement(
     )
 )
 _MEMBERS = Statement(
-    select(*FACTS).select_from(BOUND).where(_in_store, binding.c.parent_id == bindparam("p")).order_by(binding.c.name)
+    select(*FACTS)
+    .select_from(BOUND)
+    .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name > bindparam("after"))
+    .order_by(binding.c.name)
+    .limit(bindparam("limit"))
 )
 _INSERT = Statement(insert(binding).values({c.name: bindparam(c.name) for c in binding.c}))
 _TOUCH = Statement(
@@ -302,9 +306,10 @@ def _end(names: tuple[str, ...], row: Row, at: int) -> tuple[Step | None, Resour
     return step, Resource(names[:-1], names[-1], step.node_id, is_coll, *row[at + COLUMNS :])
 
 
-def list_members(unit: Unit, store_id: int, parent_id: int, names: tuple[str, ...]) -> list[Resource]:
-    """Return the members of a collection in the order of their names."""
-    return [Resource._make((names, *row)) for row in unit.all(_MEMBERS, {"s": store_id, "p": parent_id})]
+def list_members(unit: Unit, store_id: int, top: Resource, *, after: str = "", limit: int) -> list[Resource]:
+    """Return the members of a collection in the order of their names, at most limit of those behind a name."""
+    values, names = {"s": store_id, "p": top.node_id, "after": after, "limit": limit}, top.names
+    return [Resource._make((names, *row)) for row in unit.all(_MEMBERS, values)]
 
 
 def list_collections_beneath(unit: Unit, store_id: int, node_id: int, *, limit: int = NO_LIMIT) -> list[Beneath]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from davstore.blobs import Reader
 from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
@@ -20,16 +20,20 @@ from davstore.store.guarding import list_held, require_list
 
 T = TypeVar("T")
 
+MEMBERS: Final = 1_000
+"""Members that are told of at a time: a folder of a million takes no more memory than one of a thousand."""
+
 
 class Listing(NamedTuple):
-    """A resource and what is asked of its members.
+    """A resource and some of what lies beneath it, with what else is asked of those.
 
-    `properties` and `checksums` are by node id, `locks` are all that the store holds: each only if asked for.
+    The first listing of a resource begins with itself. `properties` and `checksums` are by node id, `locks` are all
+    that the store holds: each only if asked for.
     """
 
     facts: StoreFacts
     top: Resource
-    members: list[Resource]
+    resources: list[Resource]
     properties: dict[int, dict[str, bytes]]
     checksums: dict[int, str]
     locks: list[Lock]
@@ -77,53 +81,77 @@ class Content(NamedTuple):
     body: Body | None
 
 
+def find(context: Context, path: Path, conditions: Preconditions = NONE) -> Resource:
+    """Return a resource. Of the conditions only the `If` lists are judged.
+
+    Raises:
+        NotFound: nothing is there. PreconditionFailed: no `If` list holds.
+    """
+    return _reader(context, path, conditions)(lambda unit: _find(context, unit, path, conditions)[1])
+
+
+def _find(context: Context, unit: Unit, path: Path, conditions: Preconditions) -> tuple[StoreFacts, Resource]:
+    facts, place, _ = bindings.find(unit, path.store, path.names)
+    require_list(context, unit, facts, conditions)
+    if place.resource is None:
+        raise NotFound(path.name)
+    return facts, place.resource
+
+
 def describe(
     context: Context,
     path: Path,
     conditions: Preconditions = NONE,
     *,
+    tell: Callable[[Listing], object],
     depth: int | None,
     dead: bool = False,
     sums: bool = False,
     locks: bool = False,
-) -> Listing:
-    """Return a resource, its members (depth 1) or all that lies beneath (None), with what else is asked for.
+) -> None:
+    """Tell a resource, its members (depth 1) or all that lies beneath (None), with what else is asked for.
 
-    Of the conditions only the `If` lists are judged.
+    However many they are, some are told at a time, all in one snapshot.
 
     Raises:
-        NotFound: nothing is there. PreconditionFailed: no `If` list holds.
+        NotFound, PreconditionFailed: as `find`.
         InfiniteDepth: more lies beneath than may be listed at once. LimitNotSupported: so with dead properties.
     """
 
-    def work(unit: Unit) -> Listing:
-        facts, place, _ = bindings.find(unit, path.store, path.names)
-        require_list(context, unit, facts, conditions)
-        top = place.resource
-        if top is None:
-            raise NotFound(path.name)
-        members: list[Resource] = []
-        if top.is_collection and depth == 1:
-            members = bindings.list_members(unit, facts.id, top.node_id, path.names)
-        elif top.is_collection and depth is None:
-            members = _everything_beneath(unit, facts.id, top, limit=context.limits.propfind_members)
-        ids = [top.node_id, *(member.node_id for member in members)] if dead or sums else []
-        return Listing(
-            facts,
-            top,
-            members,
-            properties.list_properties(unit, facts.id, ids) if dead else {},
-            nodes.list_checksums(unit, facts.id, ids) if sums else {},
-            list_held(context, unit, facts.id) if locks else [],
-        )
+    def work(unit: Unit) -> None:
+        facts, top = _find(context, unit, path, conditions)
+        held = list_held(context, unit, facts.id) if locks else []
+        for resources in _each_some(context, unit, facts.id, top, depth=depth):
+            ids = [resource.node_id for resource in resources] if dead or sums else []
+            tell(
+                Listing(
+                    facts,
+                    top,
+                    resources,
+                    properties.list_properties(unit, facts.id, ids) if dead else {},
+                    nodes.list_checksums(unit, facts.id, ids) if sums else {},
+                    held,
+                )
+            )
 
-    return (context.database.read if depth != 0 or dead or sums or locks else _reader(context, path, conditions))(work)
+    read = context.database.read if depth != 0 or dead or sums or locks else _reader(context, path, conditions)
+    read(work)
 
 
-def _reader(context: Context, path: Path, conditions: Preconditions) -> Callable[[Callable[[Unit], T]], T]:
-    """Return what reads a resource: it is found by one statement, which is a snapshot itself, and no `If` asks more."""
-    is_one = len(path.names) <= bindings.HOP and conditions.if_lists is None
-    return context.database.look if is_one else context.database.read
+def _each_some(
+    context: Context, unit: Unit, store_id: int, top: Resource, *, depth: int | None
+) -> Iterator[list[Resource]]:
+    """Yield a resource and what is asked for with it, some at a time."""
+    if depth == 0 or not top.is_collection:
+        yield [top]
+    elif depth is None:
+        yield [top, *_everything_beneath(unit, store_id, top, limit=context.limits.propfind_members)]
+    else:
+        members = bindings.list_members(unit, store_id, top, limit=MEMBERS)
+        yield [top, *members]
+        while len(members) == MEMBERS:
+            members = bindings.list_members(unit, store_id, top, after=members[-1].name, limit=MEMBERS)
+            yield members
 
 
 def _everything_beneath(unit: Unit, store_id: int, top: Resource, *, limit: int) -> list[Resource]:
@@ -134,6 +162,12 @@ def _everything_beneath(unit: Unit, store_id: int, top: Resource, *, limit: int)
     if len(names) > limit + 1 or len(members) > limit:  # names holds the top too
         raise InfiniteDepth(f"more than {limit} members")
     return members
+
+
+def _reader(context: Context, path: Path, conditions: Preconditions) -> Callable[[Callable[[Unit], T]], T]:
+    """Return what reads a resource: it is found by one statement, which is a snapshot itself, and no `If` asks more."""
+    is_one = len(path.names) <= bindings.HOP and conditions.if_lists is None
+    return context.database.look if is_one else context.database.read
 
 
 def list_page(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path as FilePath
+from typing import Any
 
 from davstore.blobs.local import LocalBlobs
 from davstore.metadata import stores
@@ -17,6 +18,7 @@ from davstore.model.principals import Principal, User
 from davstore.store import moving, reading, syncing, writing
 from davstore.store.checking import Finding, check
 from davstore.store.context import Context, Limits
+from davstore.store.reading import Listing
 from davstore.store.writing import NewContent, Written
 
 INLINE_BYTES = 100
@@ -108,20 +110,33 @@ class House:
 
     def find(self, text: str = "") -> Resource:
         """PROPFIND, depth 0."""
-        return reading.describe(self.context, self.at(text), depth=0).top
+        return reading.find(self.context, self.at(text))
+
+    def listing(self, text: str = "", conditions: Preconditions = NONE, **asked: Any) -> Listing:
+        """PROPFIND, whole."""
+        some: list[Listing] = []
+        reading.describe(self.context, self.at(text), conditions, tell=some.append, **asked)
+        return some[0]._replace(
+            resources=[one for part in some for one in part.resources],
+            properties={key: value for part in some for key, value in part.properties.items()},
+            checksums={key: value for part in some for key, value in part.checksums.items()},
+        )
+
+    def members(self, text: str = "", *, depth: int | None = 1) -> list[Resource]:
+        """PROPFIND: what lies beneath."""
+        return self.listing(text, depth=depth).resources[1:]
 
     def names(self, text: str = "") -> list[str]:
         """PROPFIND, depth 1: the names of the members."""
-        return [member.name for member in reading.describe(self.context, self.at(text), depth=1).members]
+        return [member.name for member in self.members(text)]
 
     def tree(self, text: str = "") -> dict[str, str | None]:
         """PROPFIND, depth infinity: each place beneath with its etag (None: a collection)."""
-        members = reading.describe(self.context, self.at(text), depth=None).members
-        return {"/".join(member.names): member.etag for member in members}
+        return {"/".join(member.names): member.etag for member in self.members(text, depth=None)}
 
     def properties(self, text: str) -> dict[str, bytes]:
         """Return the dead properties of a resource."""
-        listing = reading.describe(self.context, self.at(text), depth=0, dead=True)
+        listing = self.listing(text, depth=0, dead=True)
         return listing.properties.get(listing.top.node_id, {})
 
     def report(

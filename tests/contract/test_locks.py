@@ -67,7 +67,7 @@ def having(house: House, *granted: Granted, at: str = "", negated: bool = False)
 
 def held(house: House) -> list[Lock]:
     """Return the locks of the store."""
-    return reading.describe(house.context, house.at(""), depth=0, locks=True).locks
+    return house.listing(depth=0, locks=True).locks
 
 
 WRITES: dict[str, Callable[[House, Preconditions], object]] = {
@@ -415,9 +415,7 @@ def test_conditions_hold_on_states(tree: House) -> None:
 
     def holds(text: str, *conditions: IfCondition) -> bool:
         try:
-            reading.describe(
-                tree.context, tree.at(""), Preconditions(if_lists=(IfList(tree.at(text), conditions),)), depth=0
-            )
+            reading.find(tree.context, tree.at(""), Preconditions(if_lists=(IfList(tree.at(text), conditions),)))
         except PreconditionFailed:
             return False
         return True

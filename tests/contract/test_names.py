@@ -7,6 +7,7 @@ import unicodedata
 import pytest
 
 from davstore.errors import NameNotAllowed, NotFound
+from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.store import moving, reading, writing
 from tests.contract.house import House
@@ -43,7 +44,9 @@ def test_a_name_survives(house: House, name: str) -> None:
     writing.make_collection(house.context, place)
     inner = place.child(name)
     house_put(house, inner)
-    assert [member.name for member in reading.describe(house.context, place, depth=1).members] == [name]
+    told: list[Resource] = []
+    reading.describe(house.context, place, depth=1, tell=lambda some: told.extend(some.resources))
+    assert [one.names for one in told] == [(name,), (name, name)]
     assert {row.names for row in house.report().rows} == {(name,), (name, name)}
     moving.move(
         house.context, inner, Path("me", (name + "2",)) if len(name) < 200 else Path("me", ("2",)), overwrite=False

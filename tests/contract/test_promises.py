@@ -8,7 +8,7 @@ import io
 import pytest
 
 from davstore.errors import Malformed
-from davstore.store import reading, writing
+from davstore.store import writing
 from davstore.store.digesting import Promises
 from davstore.store.writing import NewContent, Written
 from tests.contract.house import INLINE_BYTES, START_US, House, count_rows
@@ -23,8 +23,8 @@ def put(house: House, body: bytes, promises: Promises, modified_us: int | None =
 
 
 def checksums(house: House, text: str) -> list[str]:
-    listing = reading.describe(house.context, house.at(text), depth=1, sums=True)
-    told = (listing.checksums.get(one.node_id) for one in (listing.top, *listing.members))
+    listing = house.listing(text, depth=1, sums=True)
+    told = (listing.checksums.get(one.node_id) for one in listing.resources)
     return [checksum for checksum in told if checksum is not None]
 
 

@@ -250,11 +250,11 @@ def test_a_listing_tells_so_many_properties(house: House) -> None:
     for number in range(16):
         house.put(f"f{number}")
         house.proppatch(f"f{number}", *large)
-    reading.describe(house.context, house.at(""), depth=1, dead=True)
+    house.listing(depth=1, dead=True)
     house.put("one more")
     house.proppatch("one more", *large[:15])
     with pytest.raises(LimitNotSupported):
-        reading.describe(house.context, house.at(""), depth=1, dead=True)
+        house.listing(depth=1, dead=True)
     with pytest.raises(LimitNotSupported):
         syncing.changes_since(house.context, house.at(""), None, level=Level.ONE, limit=None, dead=True)
     for number in range(16):

@@ -56,8 +56,8 @@ def rebuild(house: House) -> None:
 
 USE_CASES: dict[str, Callable[[House], object]] = {
     "get": lambda house: house.get("t/0"),
-    "describe the members": lambda house: reading.describe(house.context, house.at("t"), depth=1, dead=True),
-    "describe all": lambda house: reading.describe(house.context, house.at(""), depth=None, dead=True),
+    "describe the members": lambda house: house.listing("t", depth=1, dead=True),
+    "describe all": lambda house: house.listing(depth=None, dead=True),
     "a page": lambda house: reading.list_page(house.context, house.at("t"), Sort.SIZE, limit=10),
     "put a new one": lambda house: house.put("t/new"),
     "put over one": lambda house: house.put("t/0"),
@@ -99,6 +99,29 @@ def test_a_use_case_takes_as_many_statements(house: House, monkeypatch: pytest.M
             USE_CASES[use_case](house)
         taken.append(counter.count)
     assert 0 < taken[0] == taken[1]
+
+
+@pytest.mark.parametrize("members", [1, 2, 3, 4, 5, 6, 7])
+def test_a_large_collection_is_told_some_members_at_a_time(
+    house: House, monkeypatch: pytest.MonkeyPatch, members: int
+) -> None:
+    """However many there are, few are in memory, and each three cost three statements."""
+    monkeypatch.setattr(reading, "MEMBERS", 3)
+    house.mkcol("t")
+    fill(house, "t/u", members)
+    sizes: list[int] = []
+    house.mkcol("e")
+    reading.describe(
+        house.context, house.at("t/u"), depth=1, dead=True, tell=lambda some: sizes.append(len(some.resources))
+    )
+    assert sum(sizes) == members + 2  # itself and `sub`
+    assert max(sizes) <= 4
+    counter = Counter(monkeypatch)
+    with counter.counting():
+        found = house.listing("t/u", depth=1, dead=True)
+    assert counter.count <= 1 + 3 * len(sizes)
+    assert [one.name for one in found.resources] == ["u", *map(str, range(members)), "sub"]
+    assert len(found.properties) == members
 
 
 @pytest.mark.parametrize("told", TOLD)

@@ -208,6 +208,20 @@ def test_9_6_1_a_locked_member_is_told_in_a_multistatus(dav: Client, method: str
     assert dav(method, "container/", If=tagged, **headers).status in (201, 204)
 
 
+def test_14_24_an_href_comes_once(dav: Client) -> None:
+    dav.mkcol("container")
+    dav.put("container/resource3")
+    dav.put("resource")
+    for path in ("container/resource3", "resource"):
+        lock(dav, path, "shared")
+        lock(dav, path, "shared")
+    for method, headers in (("DELETE", {}), ("MOVE", {"Destination": f"{HOME}/moved/"})):
+        answer = dav(method, "container/", **headers)
+        assert answer.status == 207
+        assert answer.hrefs() == [f"{HOME}/container/resource3"]
+    assert culprits(dav("DELETE", "resource"), "lock-token-submitted") == [f"{HOME}/resource"]
+
+
 def test_9_8_4_a_locked_member_of_the_destination(dav: Client) -> None:
     dav.mkcol("from", "over")
     dav.put("over/a")

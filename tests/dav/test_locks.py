@@ -145,6 +145,9 @@ def test_7_3_an_unmapped_url_becomes_an_empty_resource(dav: Client) -> None:
     assert (got.status, got.body) == (200, b"")
     assert dav.sync(token=before).hrefs() == [f"{HOME}/new"]
     assert dav("MKCOL", "new").status == 405
+    other = lock(dav, "unwritten")
+    assert dav("UNLOCK", "unwritten", Lock_Token=f"<{other}>").status == 204
+    assert (dav("GET", "unwritten").status, dav("DELETE", "unwritten").status) == (200, 204)
     assert dav("PUT", "new", b"x").status == 423
     assert dav("PUT", "new", b"x", If=f"(<{token}>)").status == 204
     assert dav("UNLOCK", "new", Lock_Token=f"<{token}>").status == 204

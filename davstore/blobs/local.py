@@ -82,10 +82,12 @@ class LocalBlobs:
 
     def require_room(self, needed_bytes: int = 0) -> None:
         """Raise DiskFull unless more fits beside the reserve."""
-        if not self._directory.exists():
+        try:
+            disk = os.statvfs(self._directory)
+        except FileNotFoundError:
             with _room():
                 self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        disk = os.statvfs(self._directory)
+            disk = os.statvfs(self._directory)
         reserve_bytes = min(RESERVE_BYTES, disk.f_blocks * disk.f_frsize // 4)
         if disk.f_bavail * disk.f_frsize < needed_bytes + reserve_bytes:
             raise DiskFull("what is left of the disk is kept to make room")

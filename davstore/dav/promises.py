@@ -5,7 +5,7 @@ from __future__ import annotations
 from davstore.dav.request import Request
 from davstore.errors import Malformed
 from davstore.protocol import owncloud
-from davstore.protocol.digests import parse_digest
+from davstore.protocol.digests import parse_digests
 from davstore.protocol.headers import parse_content_length
 from davstore.store.digesting import NO_PROMISES, VERIFIED, Promises
 
@@ -27,9 +27,9 @@ def read_promises(request: Request) -> Promises:
     if checksum is not None and checksum[0] in VERIFIED:
         digests[checksum[0]] = checksum[1]
     for header in _DIGESTS:
-        digest = parse_digest(request.header(header))
-        if digest is not None and digests.setdefault("sha256", digest) != digest:
-            raise Malformed("two digests that differ")
+        for algorithm, digest in parse_digests(request.header(header)).items():
+            if digests.setdefault(algorithm, digest) != digest:
+                raise Malformed("two digests that differ")
     return Promises(
         digests,
         length=parse_content_length(request.header("X_EXPECTED_ENTITY_LENGTH")),

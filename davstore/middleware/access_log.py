@@ -8,8 +8,8 @@ The user is what authentication left in the environ as `REMOTE_USER`.
 from __future__ import annotations
 
 import logging
+import random
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,7 @@ class AccessLog:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Give the request an id, pass it on, and log it when the server closes the answer."""
         given = environ.get("HTTP_X_REQUEST_ID", "")
-        identity = given if _SOUND_ID.fullmatch(given) else secrets.token_hex(8)
+        identity = given if _SOUND_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
         environ[REQUEST_ID] = identity
         answer = _Answer(environ, self._clock)
 

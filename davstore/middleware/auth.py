@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PRINCIPAL = "davstore.principal"
 """The key of the `Principal` in the environ."""
 
+_LOGGED = 64
+"""Characters of a user's name in the log: whoever guesses does not fill the disk."""
+
 log = logging.getLogger("davstore.auth")
 
 
@@ -50,13 +53,17 @@ class Authentication:
             Unauthenticated: no credentials, or not valid ones.
             Throttled: too many failures before.
         """
-        credentials = parse_authorization(environ.pop("HTTP_AUTHORIZATION", None))
-        address = environ.get("REMOTE_ADDR", "")
+        sent, address, user = environ.pop("HTTP_AUTHORIZATION", None), environ.get("REMOTE_ADDR", ""), ""
         try:
+            credentials = parse_authorization(sent)
+            user = credentials.user[:_LOGGED] if isinstance(credentials, Basic) else ""
             principal = self._authenticator.authenticate(credentials, address=address, now_us=self._clock())
         except (Unauthenticated, Throttled) as error:
-            words = environ.get(REQUEST_ID), address, credentials.user if isinstance(credentials, Basic) else ""
-            log.warning("%s sign-in refused: address=%s user=%s: %s", *(one_word(word or "-") for word in words), error)
+            words = environ.get(REQUEST_ID), address, user
+            if sent is not None:  # a browser asks without any first
+                log.warning(
+                    "%s sign-in refused: address=%s user=%s: %s", *(one_word(word or "-") for word in words), error
+                )
             raise
         device = principal.device
         environ[PRINCIPAL] = principal

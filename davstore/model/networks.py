@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import NamedTuple
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -33,3 +34,16 @@ def find_address(text: str) -> Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+@lru_cache(maxsize=4096)
+def network_of(address: str, *, ipv4_bits: int = 24) -> str | None:
+    """Return the network whose machines count as one client; None for a local socket, which has no address.
+
+    Of IPv6 that is the /64, which any household has for itself.
+    """
+    client = find_address(address.partition("%")[0])
+    if client is None:
+        return None
+    bits = ipv4_bits if client.version == 4 else 64
+    return str(ipaddress.ip_network((client, bits), strict=False))

@@ -1,4 +1,4 @@
-"""Repr-Digest, Content-Digest and Want-Repr-Digest (RFC 9530), as far as sha-256 goes."""
+"""Repr-Digest, Content-Digest and Want-Repr-Digest (RFC 9530): sha-256 and sha-512 are taken, sha-256 is given."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from typing import Final
 
 from davstore.errors import Malformed
 
-_DIGEST: Final = re.compile(r"(?:\A|,)[ \t]*sha-256[ \t]*=[ \t]*([^,;]*)")
+_DIGEST: Final = re.compile(r"(?:\A|,)[ \t]*sha-(256|512)[ \t]*=[ \t]*([^,;]*)")
 _WANTED: Final = re.compile(r"(?:\A|,)[ \t]*sha-256(?:=([0-9]{1,15}))?[ \t]*(?:;[^,]*)?(?:,|\Z)")
 
 
-def parse_digest(value: str | None) -> str | None:
-    """Return the sha-256 of a Repr-Digest or Content-Digest in hex, None when it has none: others are ignored (§2).
+def parse_digests(value: str | None) -> dict[str, str]:
+    """Return what a Repr-Digest or Content-Digest promises, in hex by `sha256` and `sha512`; others are ignored (§2).
 
     Raises:
-        Malformed: it is no byte sequence (RFC 9651 §3.3.5) of 32 bytes.
+        Malformed: it is no byte sequence (RFC 9651 §3.3.5) as long as the algorithm's.
     """
-    match = None if value is None else _DIGEST.search(value)
-    if match is None:
-        return None
-    text = match[1].strip(" \t")
+    return {f"sha{bits}": _parse_bytes(text, int(bits) // 8) for bits, text in _DIGEST.findall(value or "")}
+
+
+def _parse_bytes(text: str, length: int) -> str:
+    word = text.strip(" \t")
     try:
-        digest = base64.b64decode(text[1:-1], validate=True) if re.fullmatch(":.*:", text) else b""
+        digest = base64.b64decode(word[1:-1], validate=True) if re.fullmatch(":.*:", word) else b""
     except (binascii.Error, ValueError) as cause:
         raise Malformed("a digest that is not base64") from cause
-    if len(digest) != 32:
-        raise Malformed("a digest that is no sha-256")
+    if len(digest) != length:
+        raise Malformed("a digest of another length than its algorithm's")
     return digest.hex()
 
 

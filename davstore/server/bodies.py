@@ -13,7 +13,11 @@ from collections.abc import Callable
 from davstore.errors import Malformed
 from davstore.server.wire import Reader
 
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n\0]*)?\r\n")
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
+_EXTENSION = rb"[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|%b))?" % (_TOKEN, _TOKEN, _QUOTED)
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:%b)*\r\n" % _EXTENSION)
+_TRAILER = re.compile(rb"%b:[\t -~\x80-\xff]*\r\n" % _TOKEN)
 _LINE_BYTES = 1_024
 """No chunk line or trailer that a client sends comes near it."""
 _TRAILERS = 32
@@ -124,6 +128,6 @@ class ChunkedBody(Body):
             line = self._source.readline(_LINE_BYTES)
             if line == b"\r\n":
                 return
-            if not line.endswith(b"\r\n"):
-                break
+            if not _TRAILER.fullmatch(line):
+                raise Malformed("not a trailer")
         raise Malformed("the trailers of the body do not end")

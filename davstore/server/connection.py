@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from davstore.model.networks import network_of
 from davstore.server.exchange import Exchange
 from davstore.server.heads import END, BadHead, Head, is_hopeless, parse_head
 from davstore.server.wire import PACE_BYTES_PER_SECOND, Broken, Wire
@@ -76,6 +77,8 @@ class Connection:
         self.lock = threading.Lock()
         self.number = connected.fileno()
         self.remote_addr, self.remote_port = address[0], str(address[1])
+        self.client = network_of(address[0], ipv4_bits=32)
+        """Whose connections are counted together."""
         self.holds_turn = False
         self.phase = Phase.HEAD
         self.since = time.monotonic()
@@ -221,9 +224,9 @@ class Connection:
         return self.phase in (Phase.HEAD, Phase.BODY)
 
     def is_idle(self) -> bool:
-        """Tell whether the client has no request under way: between two, or silent from the start."""
-        is_silent = self.phase is Phase.HEAD and not self.wire.received_bytes and self.age_seconds() > GRACE_SECONDS
-        return (self.phase is Phase.IDLE or is_silent) and not self.wire.has_more()
+        """Tell whether the client has sent nothing for a while: the next request of a busy one is on its way."""
+        is_silent = self.phase in (Phase.IDLE, Phase.HEAD) and not self.wire.held
+        return is_silent and self.age_seconds() > GRACE_SECONDS and not self.wire.has_more()
 
     def age_seconds(self) -> float:
         """Return for how long the phase lasts."""

@@ -186,10 +186,11 @@ class Crew:
             try:
                 worker = Worker(orders, self._listener)
             except OSError as error:
-                log.error("not reloaded: %s", error.strerror)  # noqa: TRY400  # the machine's fault, not ours
+                # The machine's fault, not ours
+                log.error("only %d workers reloaded: %s", number, error.strerror)  # noqa: TRY400
                 return
             if not self._comes_up(worker):
-                log.error("not reloaded: worker %d did not come up", worker.id)
+                log.error("only %d workers reloaded: worker %d did not come up", number, worker.id)
                 worker.kill()
                 return
             self._leave(self._slots[number : number + 1])

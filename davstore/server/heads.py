@@ -16,13 +16,14 @@ LINE_BYTES: Final = 16_384
 """No request line that a client has reason to send is longer."""
 
 _REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Z-]{1,64}) ([!-~]+) HTTP/([0-9])\.([0-9])")
-_TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 _ABSOLUTE: Final = re.compile(r"https?://([^/?#@]+)((?:[/?].*)?)", re.IGNORECASE)
-_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROLS: Final = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\r\n")
 _LENGTH: Final = re.compile(r"[0-9]{1,15}")
 _HOST: Final = re.compile(r"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Za-z:.]+\])(?::[0-9]*)?", re.ASCII)
 _ONCE: Final = frozenset({"CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_HOST"})
-_BARE_LINE_END: Final = re.compile(rb"(?<!\r)\n")
+_BEGUN: Final = re.compile(rb"\r|[!#$%&'*+.^_`|~0-9A-Z-]{0,64}(?: |\Z)")
+"""What a request may begin with. TLS, say, is none, and would else wait for the end of a head."""
 
 
 class BadHead(Exception):
@@ -49,13 +50,21 @@ class Head(NamedTuple):
 
 def is_hopeless(part: bytes, max_bytes: int) -> BadHead | None:
     """Tell why a head that is not complete never will be: too long, or its lines do not end as they must."""
+    if too_long := _is_too_long(part, max_bytes):
+        return too_long
+    if not _BEGUN.match(part):
+        return _malformed("Malformed request line")
+    if part.count(b"\n") != part.count(b"\r\n"):
+        return _malformed("A line does not end with CR LF")
+    return None
+
+
+def _is_too_long(part: bytes, max_bytes: int) -> BadHead | None:
     line_end = part.find(b"\r\n")
-    if len(part if line_end < 0 else part[:line_end]) > min(LINE_BYTES, max_bytes):
+    if (len(part) if line_end < 0 else line_end) > min(LINE_BYTES, max_bytes):
         return BadHead(HTTPStatus.REQUEST_URI_TOO_LONG, "The request line is too long")
     if len(part) > max_bytes:
         return BadHead(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The header fields are too long")
-    if _BARE_LINE_END.search(part):
-        return _malformed("A line does not end with CR LF")
     return None
 
 
@@ -65,7 +74,7 @@ def parse_head(block: bytes, max_bytes: int) -> Head:
     Raises:
         BadHead: 400, 414, 431, 501 or 505.
     """
-    if too_long := is_hopeless(block, max_bytes):
+    if too_long := _is_too_long(block, max_bytes):
         raise too_long
     line, _, rest = block.partition(b"\r\n")
     method, target, minor = _parse_request_line(line)
@@ -109,14 +118,18 @@ def _parse_request_line(line: bytes) -> tuple[str, str, int]:
 
 def _parse_fields(block: bytes) -> dict[str, str]:
     fields: dict[str, str] = {}
-    for line in block.split(b"\r\n") if block else ():
-        raw_name, colon, raw_value = line.partition(b":")
+    if len(block.translate(None, _CONTROLS)) != len(block) or not (
+        block.count(b"\r") == block.count(b"\n") == block.count(b"\r\n")
+    ):
+        raise _malformed("A control character in a header field")
+    for line in block.decode("latin-1").split("\r\n") if block else ():
+        raw_name, colon, value = line.partition(":")
         name = _environ_name(raw_name)
-        if not colon or name is None or _CONTROL.search(raw_value):
+        if not colon or name is None:
             raise _malformed("Malformed header field")
         if not name:
             continue
-        value = raw_value.strip(b" \t").decode("latin-1")
+        value = value.strip(" \t")
         if name in fields:
             if name in _ONCE:
                 raise _malformed("A header field came twice that must come once")
@@ -126,16 +139,16 @@ def _parse_fields(block: bytes) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1024)
-def _environ_name(name: bytes) -> str | None:
+def _environ_name(name: str) -> str | None:
     """Name a field as WSGI does; None when it is no token, empty when it must not be seen.
 
     `Content_Length` would pass for Content-Length there.
     """
     if not _TOKEN.fullmatch(name):
         return None
-    if b"_" in name:
+    if "_" in name:
         return ""
-    text = name.decode("ascii").upper().replace("-", "_")
+    text = name.upper().replace("-", "_")
     return text if text in ("CONTENT_LENGTH", "CONTENT_TYPE") else f"HTTP_{text}"
 
 

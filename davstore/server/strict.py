@@ -26,7 +26,7 @@ from davstore.server.connection import GRACE_SECONDS, Connection, Phase, Wait, r
 from davstore.server.exchange import Gateway
 
 MAX_OWING: Final = 20
-"""Connections of one address that may owe us a request at a time, the newest; a proxy has no such bound."""
+"""Connections of one client that may owe us a request at a time, the newest; a proxy has no such bound."""
 UNSENT_BYTES: Final = 131_072
 """What the kernel takes of an answer in advance of the network: it is memory too."""
 _TICK_SECONDS: Final = 0.5
@@ -250,24 +250,23 @@ class StrictServer(wsgi.Server):
         return True
 
     def _welcome(self, connected: socket.socket, address: tuple[str, int]) -> None:
-        self._bound_owing(address[0])
+        connection = Connection(self, connected, address)
+        self._bound_owing(connection)
         if len(self._open) >= self.max_connections and not self._make_room():
             with contextlib.suppress(OSError):
-                connected.settimeout(0)
                 connected.send(render_refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections"))
             connected.close()
             return
-        connection = Connection(self, connected, address)
         self._open[connection.number] = connection
         with connection.lock:
             self._waiting[connection.number] = connection
             self._epoll.register(connection.number, _EVENTS[Wait.INPUT])
 
-    def _bound_owing(self, address: str) -> None:
-        """Cut the oldest of an address whose connections keep us waiting."""
-        if len(self._waiting) < MAX_OWING or self._is_proxy(address):
+    def _bound_owing(self, newest: Connection) -> None:
+        """Cut the oldest of a client whose connections keep us waiting."""
+        if len(self._waiting) < MAX_OWING or self._is_proxy(newest.remote_addr):
             return
-        owing = [one for one in list(self._waiting.values()) if one.remote_addr == address and one.owes()]
+        owing = [one for one in list(self._waiting.values()) if one.client == newest.client and one.owes()]
         if len(owing) >= MAX_OWING:
             oldest = min(owing, key=lambda one: one.since)
             waits_for_us = not oldest.wire.received_bytes and oldest.wire.has_more()
@@ -280,9 +279,9 @@ class StrictServer(wsgi.Server):
         first = min(waiting, key=lambda one: (one.precedence(), one.since), default=None)
         if first is None:
             return False
-        if first.phase is Phase.ANSWER:  # of those whose address has most of the house
-            crowds = collections.Counter(one.remote_addr for one in list(self._open.values()))
-            first = min(waiting, key=lambda one: (-crowds[one.remote_addr], one.since))
+        if first.phase is Phase.ANSWER:  # of those whose client has most of the house
+            crowds = collections.Counter(one.client for one in list(self._open.values()))
+            first = min(waiting, key=lambda one: (-crowds[one.client], one.since))
         return (first.phase in (Phase.LINGER, Phase.IDLE) or _is_late(first)) and self._cut(first, at_once=True)
 
     def _cut(self, connection: Connection, *, at_once: bool = False) -> bool:

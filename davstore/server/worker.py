@@ -16,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+from functools import lru_cache
 
 from davstore import wiring
 from davstore.errors import DavstoreError
@@ -59,12 +60,27 @@ def build_server(
     return server
 
 
+class _Lines(logging.Formatter):
+    """Formats the lines of the log as its parent does, the time of day once a second."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  the parent's
+        """Return the time with milliseconds."""
+        return f"{_time_of_day(int(record.created), datefmt or self.default_time_format)},{int(record.msecs):03d}"
+
+
+@lru_cache(maxsize=2)
+def _time_of_day(second: int, form: str) -> str:
+    return time.strftime(form, time.localtime(second))
+
+
 def set_up_process() -> None:
     """Log to standard error, and do not spend a tenth of the processor on what nobody asks for.
 
     The collector never looks again at what is there by now, and a line of the log is not told who wrote it.
     """
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Lines(LOG_FORMAT))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging._srcfile = None  # this and the next as the manual of logging has it
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     gc.freeze()

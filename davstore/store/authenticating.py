@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import re
 import secrets
-from functools import lru_cache
+from typing import NamedTuple
 
 from davstore.errors import Throttled, Unauthenticated
 from davstore.metadata import principals
 from davstore.metadata.engine import Database
 from davstore.metadata.principals import Credentials
 from davstore.metadata.throttle import Throttle
+from davstore.model.networks import network_of
 from davstore.model.principals import Principal, User
 from davstore.protocol.authorization import Basic, Bearer
 from davstore.store.hashing import DUMMY, Passwords
@@ -37,6 +37,21 @@ def new_secret() -> tuple[str, str]:
 def digest(secret: str) -> str:
     """Return what is stored of a device secret: 256 random bits need no slow hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class _Guess(NamedTuple):
+    """Who tries to sign in, as whom, and when."""
+
+    name: str | None
+    address: str
+    now_us: int
+
+    @property
+    def keys(self) -> list[str]:
+        """What failures are counted by: the account, whether it exists or not, and the network of the client."""
+        network = network_of(self.address[:_ADDRESS_LENGTH])
+        keys = [] if network is None else [f"network {network}"]
+        return keys if self.name is None else [f"account {hashlib.sha256(self.name.encode()).hexdigest()}", *keys]
 
 
 class Authenticator:
@@ -65,24 +80,24 @@ class Authenticator:
         """
         secret = credentials.token if isinstance(credentials, Bearer) else credentials.password
         name = credentials.user if isinstance(credentials, Basic) else None
-        keys = _throttle_keys(name, address[:_ADDRESS_LENGTH])
+        guess = _Guess(name, address, now_us)
         match = _SECRET.fullmatch(secret)
         if match:
-            return self._by_secret(name, match[1], secret, keys=keys, now_us=now_us)
+            return self._by_secret(match[1], secret, guess)
         if name is None:
-            raise self._failure(keys, now_us)
-        return Principal(self._by_password(name, secret, keys=keys, now_us=now_us))
+            raise self._failure(guess)
+        return Principal(self._by_password(name, secret, guess))
 
-    def _by_secret(self, name: str | None, device_id: str, secret: str, *, keys: list[str], now_us: int) -> Principal:
+    def _by_secret(self, device_id: str, secret: str, guess: _Guess) -> Principal:
         found = self._database.look(lambda unit: principals.find_enrolled(unit, device_id))
         right = hmac.compare_digest(digest(secret), found.secret_sha256 if found else _NO_DIGEST)
-        if not found or not right or name not in (None, found.user.name):
-            raise self._failure(keys, now_us)
+        if not found or not right or guess.name not in (None, found.user.name):
+            raise self._failure(guess)
         if found.device.revoked or found.user.disabled:  # no guess: it does not count as one
             raise Unauthenticated("the device is revoked or its user disabled")
         return Principal(found.user, found.device)
 
-    def _by_password(self, name: str, password: str, *, keys: list[str], now_us: int) -> User:
+    def _by_password(self, name: str, password: str, guess: _Guess) -> User:
         found = self._database.look(lambda unit: principals.find_credentials(unit, name))
         user_id, mark = found.user.id if found else 0, self._mark(found, password)
         if found and hmac.compare_digest(self._proven.get(user_id, b""), mark):
@@ -90,49 +105,29 @@ class Authenticator:
         with self._passwords.place():
             # Another request, here or in another worker, may have proven it.
             if not hmac.compare_digest(self._throttle.find_proof(user_id), mark):
-                self._verify(found, password, keys=keys, now_us=now_us)
+                self._verify(found, password, guess)
         if found is None or found.user.disabled:  # told and counted like a wrong guess: nobody learns that it was right
-            raise self._failure(keys, now_us)
+            raise self._failure(guess)
         self._proven[user_id] = mark
         self._throttle.record_proof(user_id, mark)
         return found.user
 
-    def _verify(self, found: Credentials | None, password: str, *, keys: list[str], now_us: int) -> None:
+    def _verify(self, found: Credentials | None, password: str, guess: _Guess) -> None:
         """Raise unless the password is right. Throttled is judged in the place: no burst of guesses runs past it."""
-        if wait_seconds := self._throttle.wait_seconds(keys, now_us=now_us):
+        if wait_seconds := self._throttle.wait_seconds(guess.keys, now_us=guess.now_us):
             raise Throttled(wait_seconds)
         right = self._passwords.verify(found.password_hash if found else DUMMY, password)
         if not right or not found:
-            raise self._failure(keys, now_us)
+            raise self._failure(guess)
 
-    def _failure(self, keys: list[str], now_us: int) -> Unauthenticated | Throttled:
+    def _failure(self, guess: _Guess) -> Unauthenticated | Throttled:
         """Count a failed guess and return the error to raise."""
-        if wait_seconds := self._throttle.wait_seconds(keys, now_us=now_us):
+        if wait_seconds := self._throttle.wait_seconds(guess.keys, now_us=guess.now_us):
             return Throttled(wait_seconds)
-        self._throttle.record_failure(keys, now_us=now_us)
+        self._throttle.record_failure(guess.keys, now_us=guess.now_us)
         return Unauthenticated("no such user or device, or the wrong secret")
 
     def _mark(self, found: Credentials | None, password: str) -> bytes:
         """Return what a proven password is remembered by. It fits only this row: hash and version are in it."""
         row = f"{found.user.id} {found.user.version} {found.password_hash}" if found else ""
         return hashlib.blake2b(f"{row}\0{password}".encode(), digest_size=32, key=self._key).digest()
-
-
-def _throttle_keys(name: str | None, address: str) -> list[str]:
-    """Return what failures are counted by: the account, whether it exists or not, and the network of the client."""
-    network = _network(address)
-    keys = [] if network is None else [f"network {network}"]
-    return keys if name is None else [f"account {hashlib.sha256(name.encode()).hexdigest()}", *keys]
-
-
-@lru_cache(maxsize=4096)
-def _network(address: str) -> str | None:
-    """Return the /24 or /64 of an address; None for a local socket, which has none. The cache holds no names."""
-    try:
-        client = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(client, ipaddress.IPv6Address) and client.ipv4_mapped:
-        client = client.ipv4_mapped
-    bits = 24 if client.version == 4 else 64
-    return str(ipaddress.ip_network((client, bits), strict=False))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
 
 from davstore.blobs import Reader
 from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
@@ -17,6 +17,8 @@ from davstore.model.pages import Mark, Sort
 from davstore.model.paths import Path
 from davstore.store.context import Context
 from davstore.store.guarding import list_held, require_list
+
+T = TypeVar("T")
 
 
 class Listing(NamedTuple):
@@ -115,7 +117,13 @@ def describe(
             list_held(context, unit, facts.id) if locks else [],
         )
 
-    return context.database.read(work)
+    return (context.database.read if depth != 0 or dead or sums or locks else _reader(context, path, conditions))(work)
+
+
+def _reader(context: Context, path: Path, conditions: Preconditions) -> Callable[[Callable[[Unit], T]], T]:
+    """Return what reads a resource: it is found by one statement, which is a snapshot itself, and no `If` asks more."""
+    is_one = len(path.names) <= bindings.HOP and conditions.if_lists is None
+    return context.database.look if is_one else context.database.read
 
 
 def _everything_beneath(unit: Unit, store_id: int, top: Resource, *, limit: int) -> list[Resource]:
@@ -178,10 +186,10 @@ def open_resource(context: Context, path: Path, conditions: Preconditions = NONE
         reader = None if stored.blob is None else context.blobs.open(facts.id, stored.blob)
         return Content(facts, resource, Body(stored, reader))
 
-    lost = ""
+    read, lost = _reader(context, path, conditions), ""
     while True:
         try:
-            return context.database.read(work)
+            return read(work)
         except CorruptBlob as error:
             if str(error) == lost:  # else it was replaced since the snapshot: the blob of the new body is there
                 raise

@@ -80,12 +80,14 @@ class Inside:
     def ask(self, method: str, target: str, body: bytes = b"", **headers: str) -> tuple[str, dict[str, str], bytes]:
         """Return status, headers and body of an answer."""
         told: list[Any] = []
+        environ = self.environ(method, target, body, **headers)
         answer: Any = self.application(
-            self.environ(method, target, body, **headers),
+            environ,
             lambda *words: told.append(words),  # type: ignore[arg-type,return-value]
         )
         content = b"".join(answer)
         answer.close()
+        environ.clear()  # as our server does: what it holds leads back to it
         return told[-1][0], dict(told[-1][1]), content
 
     def token(self, target: str, last: str = "") -> str:

@@ -381,7 +381,7 @@ def test_what_is_remembered_is_small_and_no_secret(entrance: Entrance) -> None:
     assert caches
     for cache in caches:
         assert cache.cache_parameters()["maxsize"] <= 4096
-        assert [*inspect.signature(cache).parameters] == ["address"]
+        assert [*inspect.signature(cache).parameters] == ["address", "ipv4_bits"]
 
 
 def test_what_was_seen_of_a_device_is_listed(database: Database) -> None:

@@ -11,13 +11,21 @@ from tests.dav.client import Client
 
 BODY = b'{"hello": "world"}\n'
 RFC_9530_B_1 = "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:"
+RFC_9530_B_1_512 = "sha-512=:YMAam51Jz/jOATT6/zvHrLVgOYTGFy1d6GJiOHTohq4yP+pgk4vf2aCsyRZOtw8MjkM7iw7yZ/WkppmM44T3qg==:"
 """What the RFC gives for this body."""
 
 
 @pytest.mark.parametrize("header", ["Repr_Digest", "Content_Digest"])
 def test_rfc9530_2_a_body_is_held_against_its_digest(dav: Client, header: str) -> None:
     etag = dav.put("a", BODY, **{header: f"md5=:AAAA:, {RFC_9530_B_1}"})
-    for wrong in (f"sha-256=:{b64encode(hashlib.sha256(b'').digest()).decode()}:", "sha-256=:AAAA:", "sha-256=x"):
+    assert dav("PUT", "a", BODY, **{header: RFC_9530_B_1_512}).status == 204
+    for wrong in (
+        f"sha-256=:{b64encode(hashlib.sha256(b'').digest()).decode()}:",
+        f"{RFC_9530_B_1}, sha-512=:{b64encode(hashlib.sha512(b'').digest()).decode()}:",
+        "sha-256=:AAAA:",
+        "sha-512=:AAAA:",
+        "sha-256=x",
+    ):
         assert dav("PUT", "a", BODY, **{header: wrong}).status == 400
         assert dav("PUT", "b", BODY, chunked=True, **{header: wrong}).status == 400
     assert dav("GET", "a").headers["ETag"] == etag

@@ -63,8 +63,16 @@ def test_who_is_throttled_is_seen_too(house: House, lines) -> None:
 def test_nobody_is_banned_for_anything_else(house: House, lines) -> None:
     for who in (None, "Basic !", house.alice, house.alices_phone, house.lost, house.disabled):
         house("GET", "/dav/store/alice/", who, REMOTE_ADDR="192.0.2.7")
-    assert len(lines()) == 8  # six requests; two of them warnings, of the device that is revoked and the user disabled
-    assert [banned(line) for line in lines()] == [None] * 8
+    # Six requests and three warnings: what cannot be read, the device that is revoked, and the user disabled.
+    assert sum(" davstore.auth WARNING " in line for line in lines()) == 3
+    assert len(lines()) == 9
+    assert [banned(line) for line in lines()] == [None] * 9
+
+
+def test_a_name_does_not_fill_the_disk(house: House, lines) -> None:
+    house("GET", "/", basic("x" * 3_000, "x"), REMOTE_ADDR="192.0.2.7")
+    assert [banned(line) for line in lines()] == ["192.0.2.7", None]
+    assert all(len(line) < 300 for line in lines())
 
 
 @pytest.mark.parametrize(

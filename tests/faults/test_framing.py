@@ -65,10 +65,13 @@ LAST = b"GET /last HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
         (b"PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", b"3:abc/a"),
         (b"PUT /a HTTP/1.1\r\nHost: h\r\n\r\n", b"0:/a"),
         (
-            b"PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:Chunked\r\n\r\n3\r\nabc\r\nA;\r\n0123456789\r\n0\r\n\r\n",
+            (
+                b"PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:Chunked\r\n\r\n3\r\nabc\r\n"
+                b'A ; a; b=c ;d = "e;\\"f"\r\n0123456789\r\n0;last\r\n\r\n'
+            ),
             b"13:abc0123456789/a",
         ),
-        (b"PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-T: 1\r\n\r\n", b"0:/a"),
+        (b"PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-T: 1\r\nE:\r\n\r\n", b"0:/a"),
         (b"PUT /a%2Fb/%252F?p=%20 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", b"0:/a%2Fb/%252F?p=%20"),
         (b"PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent_Length: 1\r\n\r\nabc", b"3:abc/a"),
     ],
@@ -127,6 +130,11 @@ def test_a_request_line_that_breaks_the_grammar_is_400(port: int, line: bytes):
     assert statuses(exchange(port, line + b"\r\nHost: h\r\n\r\n", end=True)) == [400]
 
 
+def test_what_is_no_http_is_told_at_once(port: int):
+    """A browser that was sent to `https:` by mistake: the head of a TLS record has no line to wait for."""
+    assert statuses(exchange(port, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")) == [400]
+
+
 @pytest.mark.parametrize(
     ("head", "status"),
     [
@@ -154,7 +162,20 @@ def test_other_heads_that_cannot_be_served(port: int, head: bytes, status: int):
         b"3\nabc\n0\n\n",
         b"3\r\nabcd\r\n0\r\n\r\n",
         b"123456789\r\n",
-        b"3 " + b" " * 2000 + b"\r\nabc\r\n0\r\n\r\n",
+        b"3 \r\nabc\r\n0\r\n\r\n",
+        b"3\t\r\nabc\r\n0\r\n\r\n",
+        b"3;\r\nabc\r\n0\r\n\r\n",
+        b"3;a=\r\nabc\r\n0\r\n\r\n",
+        b"3;a=b c\r\nabc\r\n0\r\n\r\n",
+        b'3;a="b\r\nabc\r\n0\r\n\r\n',
+        b"3;a\x01\r\nabc\r\n0\r\n\r\n",
+        b"3;" + b"a" * 2000 + b"\r\nabc\r\n0\r\n\r\n",
+        b"0\r\nno colon\r\n\r\n",
+        b"0\r\n: no name\r\n\r\n",
+        b"0\r\nA : b\r\n\r\n",
+        b"0\r\n folded: b\r\n\r\n",
+        b"0\r\nA: b\x01\r\n\r\n",
+        b"0\r\nA: b\n\r\n",
         b"0\r\n" + b"A: b\r\n" * 50 + b"\r\n",
     ],
 )

@@ -16,17 +16,21 @@ import requests
 from tests.faults.served import PATIENCE_SECONDS, Served, until
 
 
-class Newcomers:
-    """Clients that open a connection for each request, and what became of them."""
+class Clients:
+    """Clients that make one request after the other, and what became of them.
 
-    def __init__(self, url: str, threads: int) -> None:
+    Newcomers open a connection for each; the others keep theirs until an answer says that it ends.
+    """
+
+    def __init__(self, url: str, threads: int, *, newcomers: bool) -> None:
         host, port = url.removeprefix("http://").rstrip("/").split(":")
         self._address = host, int(port)
+        self._option = b"close" if newcomers else b"keep-alive"
         self._ending = threading.Event()
         self.outcomes: Counter[str] = Counter()
         self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
 
-    def __enter__(self) -> Newcomers:
+    def __enter__(self) -> Clients:
         for thread in self._threads:
             thread.start()
         return self
@@ -45,10 +49,17 @@ class Newcomers:
                 continue
             with client:
                 try:
-                    client.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-                    self.outcomes[client.recv(100).decode()[9:12]] += 1
+                    while self._ask(client) and not self._ending.is_set():
+                        pass
                 except OSError as error:
                     self.outcomes[repr(error)] += 1
+
+    def _ask(self, client: socket.socket) -> bool:
+        """Make a request, and return whether the connection stays."""
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: %b\r\n\r\n" % self._option)
+        answer = client.recv(1000).decode()
+        self.outcomes[answer[9:12]] += 1
+        return "Connection: close" not in answer
 
 
 def reload(served: Served) -> None:
@@ -59,17 +70,18 @@ def reload(served: Served) -> None:
 
 
 @pytest.mark.parametrize("reloads", [2, pytest.param(20, marks=pytest.mark.torture)])
-def test_no_connection_is_lost_by_reloads_nor_by_the_end(serve, reloads: int) -> None:
+@pytest.mark.parametrize("newcomers", [True, False])
+def test_no_connection_is_lost_by_reloads_nor_by_the_end(serve, reloads: int, newcomers: bool) -> None:
     served = serve("--workers", "2")
-    with Newcomers(served.ready(), threads=2) as newcomers:
+    with Clients(served.ready(), threads=2, newcomers=newcomers) as clients:
         for _ in range(reloads):
             reload(served)
-        assert newcomers.outcomes.keys() == {"200"}
+        assert clients.outcomes.keys() == {"200"}
         served.process.terminate()
         served.end()
-        until(lambda: newcomers.outcomes["refused"])
-    assert newcomers.outcomes.keys() == {"200", "refused"}
-    sys.stdout.write(f"{reloads} reloads and a stop: {dict(newcomers.outcomes)}\n")
+        until(lambda: clients.outcomes["refused"])
+    assert clients.outcomes.keys() == {"200", "refused"}
+    sys.stdout.write(f"{reloads} reloads and a stop, {newcomers=}: {dict(clients.outcomes)}\n")
 
 
 def test_workers_come_up_with_what_the_file_says_now(serve, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ import pytest
 from davstore.store.context import Limits
 from tests.client.served import Server
 from tests.dav.client import Client
-from tests.hardening.bad_requests import LOCKINFO, PROPPATCH, XML_TYPE, Case
+from tests.hardening.bad_requests import LOCKINFO, MOVING, PROPPATCH, XML_TYPE, Case
 from tests.hardening.wire import PATIENCE_SECONDS, Answer, Wire
 from tests.torture.wire import workers_that_served
 
@@ -167,16 +167,18 @@ def test_w8_a_condition_has_one_winner(wire: Wire, logged: Callable[[], str], si
     assert len(workers_that_served(logged())) == 2
 
 
-def test_w9_a_move_that_fails_leaves_both_ends(wire: Wire) -> None:
-    assert wire.send("PUT", "w9-from", body="from").status == 201
-    assert wire.send("PUT", "w9-to", body="to").status == 201
+@pytest.mark.parametrize("method", MOVING)
+def test_w9_a_move_that_fails_leaves_both_ends(wire: Wire, method: str) -> None:
+    assert wire.send("PUT", "w9-from", body="from").status in (201, 204)
+    assert wire.send("PUT", "w9-to", body="to").status in (201, 204)
     ends = {"Destination": f"{wire.store}w9-to"}
-    for fields in ({"If-Match": '"no"'}, {"If": '(["no"])'}, {"Overwrite": "F"}, {"Depth": "0"}):
-        assert wire.send("MOVE", "w9-from", {**ends, **fields}).status in (400, 412)
+    for fields in ({"If-Match": '"no"'}, {"If": '(["no"])'}, {"Overwrite": "F"}, {"Depth": "1"}):
+        assert wire.send(method, "w9-from", {**ends, **fields}).status in (400, 412)
         assert (body_of(wire, "w9-from"), body_of(wire, "w9-to")) == (b"from", b"to")
 
 
-def test_w9_a_move_is_seen_whole_or_not_at_all(wire: Wire) -> None:
+@pytest.mark.parametrize("method", MOVING)
+def test_w9_a_move_is_seen_whole_or_not_at_all(wire: Wire, method: str) -> None:
     """Whoever looks while it happens finds one name for the content, and never an empty destination."""
     wire.send("PUT", "w9-a", body="one")
     wire.send("PUT", "w9-b", body="two")
@@ -191,8 +193,8 @@ def test_w9_a_move_is_seen_whole_or_not_at_all(wire: Wire) -> None:
     with ThreadPoolExecutor(2) as pool:
         looking = [pool.submit(look) for _ in range(2)]
         for _ in range(30):
-            assert wire.send("MOVE", "w9-a", {"Destination": f"{wire.store}w9-b"}).status == 204
-            assert wire.send("PUT", "w9-a", body="one").status == 201
+            assert wire.send(method, "w9-a", {"Destination": f"{wire.store}w9-b"}).status == 204
+            assert wire.send("PUT", "w9-a", body="one").status == (201 if method == "MOVE" else 204)
         done.set()
         for one in looking:
             one.result()

@@ -12,6 +12,7 @@ from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
+from davstore.policy.preconditions import SECOND_US
 from davstore.store.context import Context
 from davstore.store.guarding import end_locks, require, require_parent, require_unlocked
 from davstore.store.writing import end_tree
@@ -28,7 +29,7 @@ def move(
 ) -> bool:
     """Bind a resource, with all that lies beneath it, to another place; True when that place was unmapped.
 
-    It keeps its modification time unless the client says when it was modified.
+    It keeps its modification time, to the second, unless the client says when it was modified.
 
     Raises:
         NotFound, ParentMissing, NameNotAllowed, PreconditionFailed.
@@ -57,8 +58,11 @@ def move(
             made=MADE_HOME,
             moved=True,
         )
-        if modified_us is not None:
-            nodes.set_modified(unit, ledger, resource.node_id, modified_us=modified_us)
+        time_us = modified_us
+        if time_us is None and not resource.is_collection:  # it may be older than what was here: as one set by a client
+            time_us = resource.modified_us // SECOND_US * SECOND_US
+        if time_us is not None:
+            nodes.set_modified(unit, ledger, resource.node_id, modified_us=time_us)
         if old is not None and closed is not None:  # after mapping: source and target may be one node
             end_tree(unit, ledger, old, closed)
         return old is None

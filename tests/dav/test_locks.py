@@ -145,6 +145,9 @@ def test_7_3_an_unmapped_url_becomes_an_empty_resource(dav: Client) -> None:
     assert (got.status, got.body) == (200, b"")
     assert dav.sync(token=before).hrefs() == [f"{HOME}/new"]
     assert dav("MKCOL", "new").status == 405
+    other = lock(dav, "unwritten")
+    assert dav("UNLOCK", "unwritten", Lock_Token=f"<{other}>").status == 204
+    assert (dav("GET", "unwritten").status, dav("DELETE", "unwritten").status) == (200, 204)
     assert dav("PUT", "new", b"x").status == 423
     assert dav("PUT", "new", b"x", If=f"(<{token}>)").status == 204
     assert dav("UNLOCK", "new", Lock_Token=f"<{token}>").status == 204
@@ -206,6 +209,20 @@ def test_9_6_1_a_locked_member_is_told_in_a_multistatus(dav: Client, method: str
     assert dav.names("container") == ["free", "resource3"]
     tagged = f"<{HOME}/container/resource3> (<{token}>)"
     assert dav(method, "container/", If=tagged, **headers).status in (201, 204)
+
+
+def test_14_24_an_href_comes_once(dav: Client) -> None:
+    dav.mkcol("container")
+    dav.put("container/resource3")
+    dav.put("resource")
+    for path in ("container/resource3", "resource"):
+        lock(dav, path, "shared")
+        lock(dav, path, "shared")
+    for method, headers in (("DELETE", {}), ("MOVE", {"Destination": f"{HOME}/moved/"})):
+        answer = dav(method, "container/", **headers)
+        assert answer.status == 207
+        assert answer.hrefs() == [f"{HOME}/container/resource3"]
+    assert culprits(dav("DELETE", "resource"), "lock-token-submitted") == [f"{HOME}/resource"]
 
 
 def test_9_8_4_a_locked_member_of_the_destination(dav: Client) -> None:

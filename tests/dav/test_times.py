@@ -123,6 +123,20 @@ def test_rfc9110_13_1_4_a_time_that_a_client_set_has_to_be_the_same(dav: Client)
     assert dav("PUT", "a", b"4", If_Unmodified_Since=told.replace("2027", "2028")).status == 204
 
 
+def test_rfc4918_8_8_a_time_that_a_move_brings_says_nothing_of_changes(dav: Client) -> None:
+    """Checklist E.4 94: what was here before may have been younger (DECISIONS 21)."""
+    dav.put("older", b"older")
+    was = dav("HEAD", "older").headers["Last-Modified"]
+    dav.now_us += 10_000_000
+    dav.put("a", b"younger")
+    told = dav("HEAD", "a").headers["Last-Modified"]
+    assert dav("MOVE", "older", Destination=f"{HOME}/a").status == 204
+    assert dav("HEAD", "a").headers["Last-Modified"] == was
+    assert dav("GET", "a", If_Modified_Since=told).body == b"older"
+    assert dav("PUT", "a", b"new", If_Unmodified_Since=told).status == 412
+    assert dav("PUT", "a", b"new", If_Unmodified_Since=was).status == 204
+
+
 @pytest.mark.parametrize("method", ["COPY", "MOVE"])
 @pytest.mark.parametrize("name", ["a", "c"])
 def test_a_copy_and_what_is_moved_get_the_time_of_the_client(dav: Client, method: str, name: str) -> None:

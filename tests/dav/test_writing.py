@@ -279,6 +279,8 @@ def test_copy_depth(dav: Client) -> None:
     assert dav.find("shallow", "{urn:x}p").text(f"{HOME}/shallow/", "{urn:x}p") == "1"
     assert dav("COPY", "c", Destination=f"{HOME}/deep").status == 201
     assert dav.names("deep/") == ["a"]
+    assert dav("COPY", "c", Destination=f"{HOME}/c/inside", Depth="0").status == 201
+    assert (dav.names("c/"), dav.names("c/inside/")) == (["a", "inside/"], [])
 
 
 def test_what_a_copy_and_a_move_keep(dav: Client) -> None:

@@ -49,6 +49,12 @@ def named(count: int, length: int) -> str:
 
 REQUESTS: dict[str, tuple[str, str, dict[str, str], bytes]] = {
     "a PROPPATCH of 100 MB": ("PROPPATCH", "a", XML, b"x" * 100_000_000),
+    "a PROPPATCH of 100 MB in chunks": (
+        "PROPPATCH",
+        "a",
+        {**XML, "Transfer-Encoding": "chunked"},
+        b"%x\r\n%b\r\n0\r\n\r\n" % (100_000_000, b"x" * 100_000_000),
+    ),
     "8 MB of elements": ("PROPPATCH", "a", XML, b"<x>" + b"<b/>" * 2 * MIB + b"</x>"),
     "1 MiB of elements": ("PROPPATCH", "a", XML, b"<x>" + b"<b/>" * (MIB // 4 - 2) + b"</x>"),
     "elements in chunks": (
@@ -98,6 +104,12 @@ REQUESTS: dict[str, tuple[str, str, dict[str, str], bytes]] = {
         PROPFIND.replace("<D:getetag/>", named(1_000, 32)).encode(),
     ),
     "a report of a thousand names": ("REPORT", "", XML, sync_body(props=named(1_000, 32)).encode()),
+    "150 names that grow in the answer, to 50 MB": (
+        "PROPFIND",
+        "locked/",
+        {**XML, "Depth": "1"},
+        PROPFIND.replace("<D:getetag/>", named(150, 8).replace("/>", f' xmlns="u:?{"&amp;" * 200}"/>')).encode(),
+    ),
     "locks of every member": ("PROPFIND", "locked/", {"Depth": "1"}, b""),
     "a million If lists": ("GET", "a", {"If": "(<u:x>)" * 1_000_000}, b""),
     "as much If as may be": ("GET", "a", {"If": "(<u:x>)" * 1_170}, b""),

@@ -1,9 +1,13 @@
-"""Slow clients harm nobody (RELIABILITY promise 7; C5 to C7 of cheroot), on a real server of two workers."""
+"""Slow clients harm nobody (RELIABILITY promise 7; C5 to C7 of cheroot), on a real server of two workers.
+
+The bounds behind it, of threads, places and connections of one address, are in `tests/faults/test_connections.py`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import re
+import select
 import selectors
 import socket
 import threading
@@ -188,6 +192,30 @@ def test_c6_more_work_than_there_is_room_for_is_503_and_never_a_hang(wire: Wire)
         stored = wire.send("GET", f"much-{number}").status
         assert stored == (200 if answer.startswith(b"HTTP/1.1 201 ") else 404)
     assert any(answer.startswith(b"HTTP/1.1 201 ") for answer in answers)
+
+
+def test_c6_what_has_no_place_is_told_so_at_once(tmp_path: Path) -> None:
+    """Of 20 uploads that all pause, a server of 8 places holds 8, long before any of them comes too slowly."""
+    places = {"SERVER__WORKERS": "1", "SERVER__THREADS": "2", "SERVER__MAX_CONNECTIONS": "8"}
+    server = Server(tmp_path / "data", tmp_path / "log", SERVER__BODY_TIMEOUT_SECONDS="60", **places)
+    wire = Wire(server)
+    try:
+        with contextlib.ExitStack() as held:
+            uploads = [held.enter_context(socket.create_connection(wire.address, timeout=5)) for _ in range(20)]
+            for upload in uploads:
+                with contextlib.suppress(OSError):  # it was told already
+                    upload.sendall(wire.head("PUT", "paused", {"Content-Length": "100000"}) + b"x" * 70_000)
+            deadline = time.monotonic() + 5
+            told: list[socket.socket] = []
+            while len(told) < 12:
+                assert time.monotonic() < deadline, f"{len(told)} of 12"
+                told = select.select(uploads, [], [], 0.1)[0]
+            for upload in told:
+                answer = upload.recv(65_536)
+                assert answer.startswith(b"HTTP/1.1 503 "), answer
+                assert re.search(rb"\r\nRetry-After: [1-9][0-9]*\r\n", answer)
+    finally:
+        server.kill()
 
 
 def test_c7_many_devices_stay_connected(wire: Wire) -> None:

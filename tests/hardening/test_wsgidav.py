@@ -23,8 +23,9 @@ import pytest
 from davstore.store.context import Limits
 from tests.client.served import Server
 from tests.dav.client import Client
-from tests.hardening.bad_requests import LOCKINFO, PROPPATCH, XML_TYPE, Case
+from tests.hardening.bad_requests import LOCKINFO, MOVING, PROPPATCH, XML_TYPE, Case
 from tests.hardening.wire import PATIENCE_SECONDS, Answer, Wire
+from tests.torture.wire import workers_that_served
 
 XML = dict([XML_TYPE])
 LARGE = 300_000
@@ -148,30 +149,36 @@ def at_once(works: list[Callable[[], Answer]]) -> list[int]:
         return list(pool.map(run, works))
 
 
-def test_w8_a_condition_has_one_winner(wire: Wire) -> None:
-    """Over both workers."""
+@pytest.mark.parametrize("size", [10, LARGE])
+def test_w8_a_condition_has_one_winner(wire: Wire, logged: Callable[[], str], size: int) -> None:
+    """Over both workers, and when the bodies have come."""
     for number in range(10):
-        made = at_once([lambda: wire.send("PUT", f"w8-{number}", {"If-None-Match": "*"}, body="0")] * 8)  # noqa: B023
+        new = {"If-None-Match": "*"}
+        made = at_once([lambda: wire.send("PUT", f"w8-{size}-{number}", new, body=b"0" * size)] * 8)  # noqa: B023
         assert sorted(made) == [201, *[412] * 7]
+    path = f"w8-{size}-0"
     for _ in range(10):
-        tag = wire.send("GET", "w8-0").headers["Etag"]
+        tag = wire.send("GET", path).headers["Etag"]
         writes = [
-            lambda text=text: wire.send("PUT", "w8-0", {"If-Match": tag}, body=f"{tag}{text}")  # noqa: B023
+            lambda text=text: wire.send("PUT", path, {"If-Match": tag}, body=(tag + text).ljust(size))  # noqa: B023
             for text in "abcdefgh"
         ]
         assert sorted(at_once(writes)) == [204, *[412] * 7]
+    assert len(workers_that_served(logged())) == 2
 
 
-def test_w9_a_move_that_fails_leaves_both_ends(wire: Wire) -> None:
-    assert wire.send("PUT", "w9-from", body="from").status == 201
-    assert wire.send("PUT", "w9-to", body="to").status == 201
+@pytest.mark.parametrize("method", MOVING)
+def test_w9_a_move_that_fails_leaves_both_ends(wire: Wire, method: str) -> None:
+    assert wire.send("PUT", "w9-from", body="from").status in (201, 204)
+    assert wire.send("PUT", "w9-to", body="to").status in (201, 204)
     ends = {"Destination": f"{wire.store}w9-to"}
-    for fields in ({"If-Match": '"no"'}, {"If": '(["no"])'}, {"Overwrite": "F"}, {"Depth": "0"}):
-        assert wire.send("MOVE", "w9-from", {**ends, **fields}).status in (400, 412)
+    for fields in ({"If-Match": '"no"'}, {"If": '(["no"])'}, {"Overwrite": "F"}, {"Depth": "1"}):
+        assert wire.send(method, "w9-from", {**ends, **fields}).status in (400, 412)
         assert (body_of(wire, "w9-from"), body_of(wire, "w9-to")) == (b"from", b"to")
 
 
-def test_w9_a_move_is_seen_whole_or_not_at_all(wire: Wire) -> None:
+@pytest.mark.parametrize("method", MOVING)
+def test_w9_a_move_is_seen_whole_or_not_at_all(wire: Wire, method: str) -> None:
     """Whoever looks while it happens finds one name for the content, and never an empty destination."""
     wire.send("PUT", "w9-a", body="one")
     wire.send("PUT", "w9-b", body="two")
@@ -186,8 +193,8 @@ def test_w9_a_move_is_seen_whole_or_not_at_all(wire: Wire) -> None:
     with ThreadPoolExecutor(2) as pool:
         looking = [pool.submit(look) for _ in range(2)]
         for _ in range(30):
-            assert wire.send("MOVE", "w9-a", {"Destination": f"{wire.store}w9-b"}).status == 204
-            assert wire.send("PUT", "w9-a", body="one").status == 201
+            assert wire.send(method, "w9-a", {"Destination": f"{wire.store}w9-b"}).status == 204
+            assert wire.send("PUT", "w9-a", body="one").status == (201 if method == "MOVE" else 204)
         done.set()
         for one in looking:
             one.result()
@@ -215,7 +222,16 @@ def test_w11_properties_live_and_die_with_their_resource(wire: Wire) -> None:
     assert b"<w11" not in wire.send("PROPFIND", "w11", {"Depth": "0"}).body
 
 
-def test_w12_all_workers_know_a_lock(wire: Wire) -> None:
+def ask_both(wire: Wire, head: bytes) -> set[bytes]:
+    """Send a request on many connections that stay: so both workers get some. Return the statuses."""
+    with contextlib.ExitStack() as held:
+        clients = [held.enter_context(socket.create_connection(wire.address, timeout=5)) for _ in range(20)]
+        for client in clients:
+            client.sendall(head)
+        return {client.recv(len(b"HTTP/1.1 200")).rpartition(b" ")[2] for client in clients}
+
+
+def test_w12_all_workers_know_a_lock(wire: Wire, logged: Callable[[], str]) -> None:
     assert wire.send("PUT", "w12", body="x").status == 201
     granted = wire.send("LOCK", "w12", {**XML, "Timeout": "Second-4100000000"}, body=LOCKINFO)
     assert granted.status == 200
@@ -223,12 +239,15 @@ def test_w12_all_workers_know_a_lock(wire: Wire) -> None:
     assert seconds
     assert 0 < int(seconds[1]) <= 3_600
     token = granted.headers["Lock-Token"]
-    for _ in range(20):  # a new connection each time: the kernel deals them out to the workers
-        assert wire.send("PUT", "w12", body="y").status == 423
-        assert wire.send("LOCK", "w12", XML, body=LOCKINFO).status == 423
-        assert wire.send("PUT", "w12", {"If": f"({token})"}, body="z").status == 204
+    empty = {"Content-Length": "0"}
+    assert ask_both(wire, wire.head("PUT", "w12", empty)) == {b"423"}
+    assert ask_both(
+        wire, wire.head("LOCK", "w12", [*XML.items(), ("Content-Length", str(len(LOCKINFO)))]) + LOCKINFO.encode()
+    ) == {b"423"}
+    assert ask_both(wire, wire.head("PUT", "w12", {**empty, "If": f"({token})"})) == {b"204"}
     assert wire.send("UNLOCK", "w12", {"Lock-Token": token}).status == 204
-    assert [wire.send("PUT", "w12", body="y").status for _ in range(10)] == [204] * 10
+    assert ask_both(wire, wire.head("PUT", "w12", empty)) == {b"204"}
+    assert len(workers_that_served(logged())) == 2
 
 
 def test_w12_a_user_has_so_many_locks(tmp_path: Path) -> None:
@@ -278,6 +297,7 @@ def test_w15_passwords_are_hashed_and_guessing_is_slowed_down(lone: tuple[Server
         ("MOVE", {"Destination": "http://x:99999999/b"}, 502),
         ("GET", {"If-Modified-Since": "Fri, 31 Dec 99999 23:59:59 GMT"}, 200),
         ("GET", {"If-Modified-Since": "Thu, 99 Foo 0000 99:99:99 GMT"}, 200),
+        ("GET", {"If-Modified-Since": "Sat, 31 Feb 2026 00:00:00 GMT"}, 200),
         ("GET", {"Range": f"bytes={'9' * 5_000}-{'9' * 5_000}"}, 416),
         ("PUT", {"Content-Range": f"bytes 0-{'9' * 5_000}/*"}, 400),
         ("PUT", {"X-OC-Mtime": "9" * 5_000}, 400),

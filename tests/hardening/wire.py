@@ -100,7 +100,8 @@ def parse_answer(received: bytes, *, method: str) -> Answer:
     status, position = int(line[1]), line.end()
     headers: dict[str, str] = {}
     while field := _FIELD.match(received, position):
-        headers[field[1].decode("latin-1").title()] = field[2].decode("latin-1")
+        name, value = field[1].decode("latin-1").title(), field[2].decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
         position = field.end()
     assert received[position : position + 2] == b"\r\n", f"a broken head: {received[position:][:200]!r}"
     body = received[position + 2 :]

@@ -9,13 +9,15 @@ from typing import Any
 
 import click
 
-from davstore.errors import AlreadyRunning, BadSettings, DavstoreError, Unprocessable
+from davstore.errors import AlreadyRunning, BadSettings, DavstoreError, Unavailable, Unprocessable
 from davstore.settings import Settings, load_settings
 
 USAGE = 2
 """The exit status for a wrong call, a wrong setting, or a store that is in use."""
 FAILED = 1
 """The exit status for what was asked rightly and could not be done."""
+UNAVAILABLE = 6
+"""The exit status when the database does not answer, as that of `sync` when the server does not."""
 
 
 def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,8 +35,8 @@ def with_loader(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `-c` and `--data` and call it with what reads the settings, now and again, as its first argument.
 
     Parameters of the command whose names hold two underscores are settings too: `server__bind` is `server.bind`.
-    `BadSettings`, `AlreadyRunning` and `Unprocessable` end it with status 2 and one line on standard error, any other
-    error that davstore raises on purpose with status 1.
+    `BadSettings`, `AlreadyRunning` and `Unprocessable` end it with status 2 and one line on standard error,
+    `Unavailable` with 6, any other error that davstore raises on purpose with 1.
     """
 
     @click.option("-c", "config", metavar="FILE", type=click.Path(path_type=Path), help="Settings (TOML).")
@@ -46,7 +48,8 @@ def with_loader(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(functools.partial(load_settings, config, flags=flags), *args, **words)
         except DavstoreError as error:
             click.echo(f"davstore: {error}", err=True)
-            wrong_call = isinstance(error, BadSettings | AlreadyRunning | Unprocessable)
-            raise SystemExit(USAGE if wrong_call else FAILED) from error
+            if isinstance(error, BadSettings | AlreadyRunning | Unprocessable):
+                raise SystemExit(USAGE) from error
+            raise SystemExit(UNAVAILABLE if isinstance(error, Unavailable) else FAILED) from error
 
     return run

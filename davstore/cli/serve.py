@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Callable
 
 import click
@@ -23,6 +24,7 @@ def serve(load: Callable[[], Settings]) -> None:
 
     SIGTERM stops it when the requests in flight are done, a second one at once. SIGHUP reads the settings again.
     """
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])  # one that comes while we start is answered then
     settings = load()
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plugins

@@ -85,6 +85,10 @@ class Database(ABC):
     def engine(self) -> Engine:
         """Return a SQLAlchemy engine on the same database, for migrations."""
 
+    def translate(self, error: BaseException) -> DavstoreError | None:
+        """Return what an error of the driver is, None when it is not for the caller to know."""
+        return self._translated.find(error)
+
     def close(self) -> None:
         """Close every connection of this process."""
         with self._opening:

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from davstore.errors import Unavailable
 from davstore.metadata.engine import Database
@@ -18,8 +19,15 @@ def migrate(database: Database) -> None:
     """Make or upgrade the tables.
 
     Raises:
-        Unavailable: the tables are newer than this davstore.
+        Unavailable: the tables are newer than this davstore, or the database does not answer.
     """
+    try:
+        _migrate(database)
+    except DBAPIError as error:  # SQLAlchemy's wrapping of what the driver raised
+        raise (error.orig and database.translate(error.orig)) or error from error
+
+
+def _migrate(database: Database) -> None:
     found = _revision(database)
     if found == HEAD:
         return

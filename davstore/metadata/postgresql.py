@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 
@@ -16,6 +17,9 @@ from davstore.metadata.unit import Unit
 
 T = TypeVar("T")
 
+_WAITS: Final = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
+"""Seconds, and milliseconds, for which a machine that does not answer is waited for where the URL does not say."""
+
 
 class _PostgreSQLErrors(Translated):
     def find(self, error: BaseException) -> DavstoreError | None:
@@ -23,6 +27,8 @@ class _PostgreSQLErrors(Translated):
             return DiskFull("the database cannot grow")
         if isinstance(error, psycopg.OperationalError):
             return Unavailable("the database does not answer")
+        if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):  # a standby, until it takes over
+            return Unavailable("the database is read only")
         return None
 
 
@@ -33,7 +39,9 @@ class PostgreSQL(Database):
 
     def __init__(self, url: str) -> None:
         super().__init__(dialect(), _PostgreSQLErrors())  # type: ignore[no-untyped-call]
+        given = conninfo_to_dict(url)
         self._url = url
+        self._waits = {name: wait for name, wait in _WAITS.items() if name not in given}
 
     def write(self, work: Callable[[Unit], T]) -> T:
         """Run work in a transaction of its own; the server groups commits."""
@@ -49,7 +57,8 @@ class PostgreSQL(Database):
 
     def engine(self) -> Engine:
         """Return an engine for migrations."""
-        return create_engine(self._url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+        url = self._url.replace("postgresql://", "postgresql+psycopg://", 1)
+        return create_engine(url, poolclass=NullPool, connect_args=self._waits)
 
     def _own_unit(self) -> Unit:
         unit: Unit | None = getattr(self._own, "unit", None)
@@ -59,7 +68,7 @@ class PostgreSQL(Database):
 
     def _connect(self) -> psycopg.Connection[Any]:
         with self._translated:
-            return psycopg.connect(self._url, autocommit=True)
+            return psycopg.connect(make_conninfo(self._url, **self._waits), autocommit=True)
 
     def _end(self, connection: psycopg.Connection[Any]) -> None:
         status = connection.info.transaction_status

@@ -47,7 +47,7 @@ class Body(io.RawIOBase):
 
         Raises:
             Malformed: the body ended early or broke its framing.
-            TooSlow: the client does not keep the pace.
+            TooSlow: the client does not keep the pace. Unavailable: the server stops.
         """
         if self.broken:
             raise Malformed("the body is broken")

@@ -276,6 +276,7 @@ class Connection:
 
     def break_off(self) -> None:
         """Tell the thread that has the connection that no more of a request comes; it ends it then."""
+        self.wire.stopped = True
         with contextlib.suppress(OSError):
             self.wire.socket.shutdown(socket.SHUT_RD)
 

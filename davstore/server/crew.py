@@ -51,7 +51,8 @@ class Worker:
         self.started = time.monotonic()
         self._ready = False
         self._deadline: float | None = None
-        command = [sys.executable, "-m", "davstore.server.worker"]
+        # -P: nothing is imported from the directory that somebody happened to start us in.
+        command = [sys.executable, "-P", "-m", "davstore.server.worker"]
         self._process = subprocess.Popen(  # noqa: S603  # a fixed command
             command,
             stdin=subprocess.PIPE,
@@ -60,9 +61,7 @@ class Worker:
             env=_ENVIRONMENT,
         )
         words = orders._asdict() | {"settings": orders.settings.as_values(), "listener": listener.fileno()}
-        with contextlib.suppress(BrokenPipeError):
-            self._input.write(json.dumps(words).encode() + b"\n")
-            self._input.flush()
+        self._say(json.dumps(words).encode())
 
     @property
     def id(self) -> int:
@@ -91,12 +90,18 @@ class Worker:
         """Tell it to finish what it has begun."""
         seconds = self.orders.settings.server.shutdown_timeout_seconds + _STOP_MARGIN_SECONDS
         self._deadline = time.monotonic() + seconds
-        self._process.terminate()
+        self._say(b"leave")
 
     def kill(self) -> None:
         """End it now."""
         self._process.kill()
         self._process.wait()
+
+    def _say(self, line: bytes) -> None:
+        if self._process.poll() is None:
+            with contextlib.suppress(BrokenPipeError):
+                self._input.write(line + b"\n")
+                self._input.flush()
 
     @property
     def _input(self) -> IO[bytes]:
@@ -130,7 +135,7 @@ class Slot:
             self._due = now + pause
         if now >= self._due:
             try:
-                self.worker = Worker(self.worker.orders, listener)
+                self.worker = Worker(self.worker.orders._replace(sweeps=True), listener)  # after the dead one
             except OSError as error:  # no process, no memory: a machine in need is no reason to end the other workers
                 log.warning("no worker can be started: %s", error.strerror)
                 self._due = now + _PAUSES_SECONDS[-1]
@@ -140,7 +145,7 @@ class Slot:
 
 def next_pause(early_deaths: int) -> int:
     """Return the seconds until a slot is filled again, after so many workers in a row that died young."""
-    return _PAUSES_SECONDS[min(early_deaths, len(_PAUSES_SECONDS) - 1)]
+    return _PAUSES_SECONDS[min(max(early_deaths - 1, 0), len(_PAUSES_SECONDS) - 1)]
 
 
 class Crew:
@@ -190,7 +195,8 @@ class Crew:
                 log.error("only %d workers reloaded: %s", number, error.strerror)  # noqa: TRY400
                 return
             if not self._comes_up(worker):
-                log.error("only %d workers reloaded: worker %d did not come up", number, worker.id)
+                if not self._told_to_stop():
+                    log.error("only %d workers reloaded: worker %d did not come up", number, worker.id)
                 worker.kill()
                 return
             self._leave(self._slots[number : number + 1])

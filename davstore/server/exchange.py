@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cheroot import server, wsgi
 
-from davstore.errors import Malformed
+from davstore.errors import Malformed, Unavailable
 from davstore.server.bodies import Body, ChunkedBody, CountedBody
 from davstore.server.heads import Head
 from davstore.server.wire import Wire
@@ -126,7 +126,7 @@ class Exchange(server.HTTPRequest):
             self.body.begun = True
             self.body.read(DRAIN_BYTES)
             return self.body.read(1) == b""
-        except Malformed:
+        except (Malformed, Unavailable):
             return False
 
 

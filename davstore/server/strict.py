@@ -90,6 +90,8 @@ class StrictServer(wsgi.Server):
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         self.socket.settimeout(0)  # another worker may be first to accept
+        self._arrivals = select.poll()
+        self._arrivals.register(self.socket, select.POLLIN)
         self._end = os.eventfd(0)
         self._epoll = select.epoll()
         self._epoll.register(self._end, select.EPOLLIN)
@@ -98,11 +100,9 @@ class StrictServer(wsgi.Server):
 
     def serve(self) -> None:
         """Accept connections and look after slow clients until `stop`."""
-        arrivals = select.poll()
-        arrivals.register(self.socket, select.POLLIN)
         tick = 0.0
         while not self.stopping:
-            if arrivals.poll(_TICK_SECONDS * 1000):
+            if self._arrivals.poll(_TICK_SECONDS * 1000):
                 self._accept_some()
             if time.monotonic() >= tick:
                 tick = time.monotonic() + _TICK_SECONDS

@@ -10,7 +10,7 @@ import termios
 import time
 from typing import Final
 
-from davstore.errors import TooSlow
+from davstore.errors import TooSlow, Unavailable
 
 RECEIVE_BYTES: Final = 65_536
 _LONG_RECEIVE_BYTES: Final = 1 << 20
@@ -55,6 +55,8 @@ class Wire:
         """Received, and not read yet."""
         self.ended = False
         """The peer will send no more."""
+        self.stopped = False
+        """We will read no more: the server stops."""
         self._window_seconds = window_seconds
         self.received_bytes = 0
         self.sent_bytes = 0
@@ -122,6 +124,7 @@ class Reader:
 
         Raises:
             TooSlow: the peer does not keep the pace.
+            Unavailable: the server stops.
             OSError: the connection is broken.
         """
         data = self._wire.take(size)
@@ -151,6 +154,8 @@ class Reader:
             except BlockingIOError:
                 self._wait()
                 continue
+            if wire.stopped and not data:
+                raise Unavailable("the server stops")
             wire.received_bytes += len(data)
             wire.ended = not data
             return data

@@ -1,7 +1,7 @@
 """One serving process: reads its orders from standard input and serves until it is told to stop.
 
-It is started by the supervisor and ends with it. SIGTERM stops it gracefully: no new requests, those in flight get the
-shutdown timeout. What a terminal sends to all processes (SIGINT, SIGHUP) the supervisor answers for.
+It is started by the supervisor, ends with it, and leaves when it says so: no new requests then, those in flight get the
+shutdown timeout. Signals are the supervisor's, also those that a terminal or a service manager sends to all processes.
 """
 
 from __future__ import annotations
@@ -90,8 +90,10 @@ def set_up_process() -> None:
 def main() -> None:
     """Serve as ordered."""
     set_up_process()
-    orders = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_supervisor, daemon=True).start()
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as told:  # it takes no byte of what comes later
+        orders = json.loads(told.readline())
+    leaving = threading.Event()
+    threading.Thread(target=_obey, args=[leaving], daemon=True).start()
     if orders["core"] is not None:
         os.sched_setaffinity(0, {orders["core"]})
     settings = load_settings(flags=orders["settings"], environ={})
@@ -101,16 +103,15 @@ def main() -> None:
     if orders["sweeps"]:
         threading.Thread(target=_sweep_now_and_then, args=[settings], daemon=True).start()
 
-    def stop(_signal: int, _frame: object) -> None:
-        # stop() waits for the loop that this handler interrupts, so it needs a thread of its own.
-        threading.Thread(target=server.stop).start()
+    def stop() -> None:
+        leaving.wait()
+        server.stop()
 
     server.prepare()
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # The supervisor blocks these while it starts us, so none is lost before the handlers are there.
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    threading.Thread(target=stop, daemon=True).start()
+    for word in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(word, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the supervisor has blocked these while it started us
     os.write(1, b"ready\n")  # to the supervisor, which reads no more after that
     os.dup2(2, 1)
     server.serve()
@@ -132,9 +133,13 @@ def _sweep_now_and_then(settings: Settings) -> None:
         time.sleep(SWEEP_SECONDS)
 
 
-def _end_with_supervisor() -> None:
-    """End at once when the supervisor is gone: its successor needs the address, and what was acknowledged is safe."""
-    os.read(sys.stdin.fileno(), 1)
+def _obey(leaving: threading.Event) -> None:
+    """Leave when the supervisor says so, and end at once when it is gone.
+
+    Its successor needs the address then, and what was acknowledged is safe.
+    """
+    while os.read(sys.stdin.fileno(), 64):
+        leaving.set()
     os._exit(1)
 
 

@@ -44,12 +44,22 @@ class Context:
     def write(self, owner: str, work: Callable[[Unit, Ledger], T]) -> T:
         """Run work with the owner's store locked, and write its counters back; nothing stays of a failure.
 
+        It may run twice: where there is no room, what uploads had reserved that died is given back first.
+
         Raises:
             NotFound: nobody of that name has a store.
             QuotaExceeded: work added more than the quota has room for.
             DiskFull: work added something, and the disk has room only for what makes room.
         """
 
+        try:
+            return self._write(owner, work)
+        except QuotaExceeded:
+            if not self._release_dead(owner):
+                raise
+        return self._write(owner, work)
+
+    def _write(self, owner: str, work: Callable[[Unit, Ledger], T]) -> T:
         def locked(unit: Unit) -> tuple[T, Ledger]:
             ledger = stores.lock(unit, owner)
             first_id = ledger.next_id
@@ -67,6 +77,19 @@ class Context:
             self.blobs.delete(ledger.store_id, blob)
         return value
 
+    def _release_dead(self, owner: str) -> bool:
+        """Give back what is reserved and held by no upload; whoever was admitted just now looks for room again."""
+
+        def work(unit: Unit) -> bool:
+            store_id = stores.lock(unit, owner).store_id
+            dead = [name for name in names if not self.blobs.is_held(store_id, name)]
+            for name in dead:
+                uploads.release(unit, store_id, name)
+            return bool(dead)
+
+        names = self.database.read(lambda unit: uploads.list_reserved_blobs(unit, stores.get(unit, owner).id))
+        return bool(names) and self.database.write(work)
+
 
 def find_room(unit: Unit, ledger: Ledger, *, now_us: int) -> int | None:
     """Return the bytes that the quota leaves, beside what is reserved for uploads under way; None without a quota."""
@@ -81,7 +104,7 @@ def require_room(unit: Unit, ledger: Ledger, needed_bytes: int, *, now_us: int) 
     grown = ledger.used_bytes - ledger.facts.used_bytes
     if room is not None and needed_bytes > room and needed_bytes + grown > 0:
         raise QuotaExceeded(
-            used_bytes=ledger.facts.used_bytes,
+            used_bytes=ledger.facts.used_bytes + uploads.sum_reserved(unit, ledger.store_id, now_us=now_us),
             limit_bytes=ledger.facts.quota_bytes or 0,
             needed_bytes=needed_bytes + grown,
         )

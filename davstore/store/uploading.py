@@ -50,14 +50,16 @@ class Upload:
             Malformed: the body is cut short, or not what was promised. QuotaExceeded, DiskFull: no room for it.
         """
         staged: Staged | None = None
+        published = False
         try:
             staged = context.blobs.stage(self.store_id, self.blob)
             stored = self._write(context, staged, stream, first, digesting)
             staged.publish()
+            published = True
             yield stored
-        except Unavailable:  # the commit may have happened: the sweeper judges the blob by its row
-            raise
-        except BaseException:
+        except BaseException as error:
+            if published and isinstance(error, Unavailable):  # its row may be there: the sweeper will know
+                raise
             if staged is not None:
                 staged.discard()
             with contextlib.suppress(DavstoreError):  # else the reservation expires

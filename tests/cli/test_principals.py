@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +32,15 @@ def run(tmp_path: Path) -> Run:
         return done
 
     return call
+
+
+@pytest.mark.parametrize("command", [["user", "list"], ["check"], ["serve", "--bind", "127.0.0.1:0"]])
+def test_a_database_that_does_not_answer_ends_a_command_with_6(tmp_path: Path, command: list[str]) -> None:
+    words = [sys.executable, "-m", "davstore", *command, "--data", str(tmp_path)]
+    environ = {**os.environ, "DAVSTORE_DATABASE__URL": "postgresql://me:geheim@127.0.0.1:1/none"}
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (6, "")
+    assert done.stderr == "davstore: the database does not answer\n"
 
 
 @pytest.fixture

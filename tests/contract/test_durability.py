@@ -16,8 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from davstore.errors import DiskFull, NotFound
-from davstore.metadata import bindings, nodes
+from davstore.errors import DiskFull, NotFound, Unavailable
+from davstore.metadata import bindings, nodes, stores
 from davstore.metadata.engine import SQLite, open_database
 from davstore.metadata.group import GroupCommit
 from davstore.metadata.migrate import migrate
@@ -247,6 +247,21 @@ def test_kill_in_a_storm_of_writes(house: House, tmp_path: Path, round_: int) ->
     assert list_unfinished(database, house.blobs) == []
     assert not list((house.blob_directory / "staged").glob("*"))
     house.put("after", b"x" * 300)
+
+
+def test_a_database_that_is_read_only_is_unavailable(postgresql_house: House) -> None:
+    """A standby, until it takes over."""
+    house = postgresql_house
+    house.put("a", b"before")
+    store_id = house.facts.id
+
+    def write(unit: Unit) -> None:
+        unit.connection.execute("SET TRANSACTION READ ONLY")
+        stores.set_floor(unit, store_id, 1)
+
+    with pytest.raises(Unavailable):
+        house.database.write(write)
+    assert house.get("a") == b"before"
 
 
 def test_connections_that_postgresql_ended_are_made_anew(postgresql_house: House) -> None:

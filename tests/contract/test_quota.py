@@ -48,6 +48,29 @@ def test_at_nothing_left_a_body_of_equal_size_is_replaced(full: House) -> None:
     full.put("small", b"t" * 200)
 
 
+def test_what_a_dead_upload_had_reserved_is_given_back_when_it_is_needed(full: House) -> None:
+    """What lives keeps it, and an answer of 507 counts it as used."""
+
+    def reserve(name: str) -> None:
+        full.database.write(
+            lambda unit: uploads.reserve(unit, full.facts.id, name, reserved_bytes=600, expires_us=2**60, now_us=0)
+        )
+
+    full.delete("large")
+    reserve("alive")
+    staged = full.blobs.stage(full.facts.id, "alive")
+    for content, chunked in ((b"x" * 301, False), (b"x" * 301, True), (b"x" * 301, False)):
+        with pytest.raises(QuotaExceeded) as refused:
+            full.put("new", content, chunked=chunked)
+        assert refused.value.used_bytes >= 700
+    reserve("dead")
+    full.put("new", b"x" * 300)
+    assert (full.facts.used_bytes, count_rows(full, ["upload"])) == (400, {"upload": 1})
+    staged.close()
+    full.put("other", b"x" * 600)
+    assert (full.facts.used_bytes, count_rows(full, ["upload"])) == (1_000, {"upload": 0})
+
+
 def test_properties_and_copies_count(full: House) -> None:
     with pytest.raises(QuotaExceeded):
         full.proppatch("small", ("{urn:x}p", b'<p xmlns="urn:x"/>'))
@@ -86,12 +109,14 @@ def test_an_upload_under_way_holds_its_room(house: House) -> None:
             unit, store_id, "blob", reserved_bytes=600, expires_us=expires_us, now_us=house.now_us
         )
     )
+    staged = house.blobs.stage(store_id, "blob")
     with pytest.raises(QuotaExceeded):
         house.put("x", b"x" * 401)
     house.put("x", b"x" * 400)
     house.now_us = expires_us
     house.put("y", b"y" * 600)
     assert count_rows(house, ["upload"]) == {"upload": 0}
+    staged.close()
 
 
 class Watched(io.BytesIO):

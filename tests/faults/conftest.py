@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Yield what starts `davstore serve`, with words of the command line and a directory's name for its data."""
     running: list[Served] = []
 
-    def start(*words: str, data: str = "data", bind: str = "127.0.0.1:0") -> Served:
-        running.append(Served(tmp_path / data, tmp_path / f"{len(running)}.log", *words, bind=bind))
+    def start(*words: str, data: str = "data", **more: Any) -> Served:
+        running.append(Served(tmp_path / data, tmp_path / f"{len(running)}.log", *words, **more))
         return running[-1]
 
     yield start

@@ -45,13 +45,22 @@ def healthy(url: str) -> bool:
 class Served:
     """One running `davstore serve` on a port of its own. What it says on standard error goes to a file."""
 
-    def __init__(self, data: Path, log: Path, *words: str, bind: str = "127.0.0.1:0") -> None:
-        command = [sys.executable, "-m", "davstore", "serve", "--data", str(data), "--bind", bind, *words]
+    def __init__(
+        self, data: Path, log: Path, *words: str, bind: str = "127.0.0.1:0", directory: Path | None = None
+    ) -> None:
+        command = [sys.executable, "-P", "-m", "davstore", "serve", "--data", str(data), "--bind", bind, *words]
         environ = {name: value for name, value in os.environ.items() if not name.startswith("DAVSTORE_")}
+        self.data = data
         self._log = log
         with log.open("w") as said:
             self.process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=said, text=True, start_new_session=True, env=environ
+                command,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+                start_new_session=True,
+                env=environ,
+                cwd=directory,
             )
         self.said = ""
         self.url = ""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from davstore.errors import Malformed
+from davstore.errors import Malformed, Unavailable
 from davstore.server.connection import GRACE_SECONDS, QUEUE_SECONDS, Phase
 from davstore.server.strict import MAX_OWING, StrictServer
 
@@ -35,6 +35,9 @@ class Application:
             length = sum(map(len, iter(lambda: environ["wsgi.input"].read(8192), b"")))
         except Malformed as error:
             start_response("400 Bad Request", [("Content-Length", "0"), ("X-Error", type(error).__name__)])
+            return []
+        except Unavailable:
+            start_response("503 Service Unavailable", [("Content-Length", "0")])
             return []
         path = environ["PATH_INFO"]
         if path == "/wait":
@@ -369,7 +372,7 @@ def test_stopping_lets_requests_finish_and_breaks_what_stalls(build):
     answer = rest(working)
     assert statuses(answer) == [200]
     assert b"Connection: close" in answer
-    assert statuses(rest(stalled)) == [400]
+    assert statuses(rest(stalled)) == [503]
     stopping.join()
 
 

@@ -52,14 +52,14 @@ def test_two_workers_share_the_address_and_stop_on_a_signal(serve, received):
 def test_a_worker_that_dies_is_replaced_after_pauses_that_grow(serve):
     served = serve("--workers", "2")
     url = served.ready()
-    for pause_seconds in (1, 2):
+    for pause_seconds in (0, 1, 2):
         victim = max(served.workers())
         os.kill(victim, signal.SIGKILL)
         said = f"worker {victim} ended with -9; another starts in {pause_seconds} s"
         until(lambda said=said: said in served.log())
         assert healthy(url)  # the other one goes on
         until(lambda: len(served.workers()) == 2)
-    assert [next_pause(deaths) for deaths in (0, 1, 2, 3, 7, 10_000)] == [0, 1, 2, 4, 60, 60]
+    assert [next_pause(deaths) for deaths in (0, 1, 2, 3, 4, 8, 10_000)] == [0, 0, 1, 2, 4, 60, 60]
 
 
 def test_a_connection_waits_for_the_worker_that_replaces_a_dead_one(serve):
@@ -68,6 +68,57 @@ def test_a_connection_waits_for_the_worker_that_replaces_a_dead_one(serve):
     [victim] = served.workers()
     os.kill(victim, signal.SIGKILL)
     assert requests.get(f"{url}healthz", timeout=PATIENCE_SECONDS).status_code == 200
+
+
+def test_nothing_is_run_from_the_directory_it_is_started_in(serve, tmp_path):
+    directory = tmp_path / "downloads"
+    directory.mkdir()
+    for name in ("http", "socket", "json", "davstore"):
+        (directory / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nraise SystemExit(3)\n")
+    assert healthy(serve("--workers", "1", directory=directory).ready())
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_signal_to_all_processes_is_for_the_supervisor(serve):
+    """As a terminal and service managers send it: the workers go on until the supervisor tells them."""
+    served = serve("--workers", "2")
+    url = served.ready()
+    workers = served.workers()
+    for word in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for worker in workers:
+            os.kill(worker, word)
+    with served.begin_upload(url, 2) as client:
+        client.sendall(b"x")
+        os.killpg(served.process.pid, signal.SIGTERM)
+        until(lambda: not healthy(url))
+        client.sendall(b"y")
+        assert client.recv(100).startswith(b"HTTP/1.1 201 Created\r\n")
+    assert served.end()[0] == 0
+    assert not any(alive(worker) for worker in workers)
+    assert "ended with" not in served.log()
+
+
+def test_a_reload_while_it_starts_is_no_end(serve, tmp_path):
+    served = serve("--workers", "1")
+    until((tmp_path / "data" / "serve.lock").exists)
+    served.process.send_signal(signal.SIGHUP)
+    assert healthy(served.ready())
+    until(lambda: "reloaded" in served.log())
+
+
+def test_what_a_dead_worker_had_reserved_is_given_back(serve):
+    served = serve("--workers", "2")
+    url = served.ready()
+    me = ("me", served.password())
+    assert requests.put(f"{url}dav/store/me/b", data=b"x" * 100_000, auth=me, timeout=PATIENCE_SECONDS).ok
+    blobs = served.data / "blobs"
+    with served.begin_upload(url, 100_000) as client:
+        client.sendall(b"x" * 90_000)
+        until(lambda: list((blobs / "staged").iterdir()))
+        for worker in served.workers():
+            os.kill(worker, signal.SIGKILL)
+    until(lambda: not list((blobs / "staged").iterdir()))
+    assert len(list(blobs.glob("*/*/*"))) == 1
 
 
 def test_a_second_serve_on_the_same_data_is_refused(serve):
@@ -166,7 +217,9 @@ def test_an_upload_that_stalls_is_cut_when_the_shutdown_timeout_is_over(serve, t
     with served.begin_upload(url, 9) as client:
         client.sendall(b"new")
         served.process.terminate()
-        assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+        answer = client.recv(1000)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: " in answer
     assert served.end()[0] == 0
     again = serve("--workers", "1")
     assert requests.get(f"{again.ready()}dav/store/me/a", auth=me, timeout=PATIENCE_SECONDS).content == b"old"

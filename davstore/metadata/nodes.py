@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, exists, func, insert, null, select, update
@@ -77,10 +76,20 @@ _CLEAR_BODIES = Statement(
 _CONTENT = (node.c.id, node.c.kind, node.c.body_id, node.c.etag, node.c.length, node.c.type)
 _MEMBER = Statement(select(*_CONTENT).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n")))
 _CONTENTS = Statement(
-    select(binding.c.parent_id, binding.c.name, *_CONTENT)
+    select(binding.c.name, *_CONTENT)
     .select_from(binding.join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id)))
-    .where(binding.c.store_id == bindparam("s"), among(binding.c.parent_id, bindparam("ps")))
+    .where(
+        binding.c.store_id == bindparam("s"),
+        binding.c.parent_id == bindparam("p"),
+        binding.c.name > bindparam("after"),
+    )
+    .order_by(binding.c.name)
+    .limit(bindparam("limit"))
 )
+
+
+MEMBERS = 1_000
+"""Of a collection, at a time: however many there are, few are in memory."""
 
 
 class Member(NamedTuple):
@@ -217,12 +226,15 @@ def get_member(unit: Unit, store_id: int, node_id: int) -> Member:
     return _member("", row)
 
 
-def list_contents(unit: Unit, store_id: int, parent_ids: list[int]) -> dict[int, list[Member]]:
-    """Return the members of many collections by the node of the collection."""
-    found: defaultdict[int, list[Member]] = defaultdict(list)
-    for parent_id, name, *row in unit.each(_CONTENTS, {"s": store_id, "ps": array(parent_ids)}):
-        found[parent_id].append(_member(name, row))
-    return found
+def each_contents(unit: Unit, store_id: int, parent_id: int) -> Iterator[list[Member]]:
+    """Yield the members of a collection in the order of their names, some at a time; more may be written between."""
+    members, after = None, ""
+    while members is None or len(members) == MEMBERS:
+        values = {"s": store_id, "p": parent_id, "after": after, "limit": MEMBERS}
+        members = [_member(name, row) for name, *row in unit.all(_CONTENTS, values)]
+        if members:
+            yield members
+            after = members[-1].name
 
 
 def _member(name: str, row: Sequence[Any]) -> Member:

@@ -135,11 +135,23 @@ def _plant(
     unit: Unit, ledger: Ledger, source: Resource, parent_id: int, name: str, *, recursive: bool, now_us: int
 ) -> int:
     """Make the copies, parents before children, each mapping under a number of its own; return the first's node."""
+    top = nodes.get_member(unit, ledger.store_id, source.node_id)._replace(name=name)
+    copied = _plant_some(unit, ledger, [top], parent_id, now_us=now_us)
+    if recursive and source.is_collection:
+        beneath = bindings.list_collections_beneath(unit, ledger.store_id, source.node_id)
+        for collection in [source.node_id, *(row.node_id for row in beneath)]:
+            for members in nodes.each_contents(unit, ledger.store_id, collection):
+                some = _plant_some(unit, ledger, members, copied[collection], now_us=now_us)
+                copied |= {old.node_id: some[old.node_id] for old in members if old.is_coll}
+    return copied[source.node_id]
+
+
+def _plant_some(unit: Unit, ledger: Ledger, members: list[Member], parent_id: int, *, now_us: int) -> dict[int, int]:
+    """Copy members into a collection; return which new node stands for each of them."""
     copied: dict[int, int] = {}
     new_nodes: list[tuple[int, NodeRow]] = []
     new_bindings: list[dict[str, object]] = []
-
-    def add(old: Member, to_parent: int, to_name: str) -> None:
+    for old in members:
         node_id = copied[old.node_id] = ledger.new_id()
         number = ledger.number()
         row = NodeRow(bool(old.is_coll), old.body_id, old.etag, old.length, old.content_type, now_us, now_us)
@@ -147,8 +159,8 @@ def _plant(
         new_bindings.append(
             {
                 "store_id": ledger.store_id,
-                "parent_id": to_parent,
-                "name": to_name,
+                "parent_id": parent_id,
+                "name": old.name,
                 "node_id": node_id,
                 "is_coll": old.is_coll,
                 "moved": 0,
@@ -158,15 +170,7 @@ def _plant(
             }
         )
         ledger.used_bytes += old.length or 0
-
-    add(nodes.get_member(unit, ledger.store_id, source.node_id), parent_id, name)
-    if recursive and source.is_collection:
-        beneath = bindings.list_collections_beneath(unit, ledger.store_id, source.node_id)
-        contents = nodes.list_contents(unit, ledger.store_id, [source.node_id, *(row.node_id for row in beneath)])
-        for collection in [source.node_id, *(row.node_id for row in beneath)]:
-            for member in contents.get(collection, []):
-                add(member, copied[collection], member.name)
     nodes.insert_nodes(unit, ledger.store_id, new_nodes)
     bindings.insert_bindings(unit, new_bindings)
     ledger.used_bytes += properties.copy_properties(unit, ledger.store_id, copied)
-    return copied[source.node_id]
+    return copied

@@ -67,19 +67,20 @@ class Wire:
         fields: dict[str, str] | list[tuple[str, str]] | None = None,
         *,
         body: bytes | str = b"",
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> Answer:
         """Send one request; the length of a body is added unless fields say how it is framed."""
         body = body.encode() if isinstance(body, str) else body
         given = list(fields.items() if isinstance(fields, dict) else fields or ())
         if body and not {"content-length", "transfer-encoding"} & {name.lower() for name, _ in given}:
             given.append(("Content-Length", str(len(body))))
-        return self.exchange(self.head(method, path, given) + body, method=method)
+        return self.exchange(self.head(method, path, given) + body, method=method, patience_seconds=patience_seconds)
 
-    def exchange(self, request: bytes, *, method: str = "GET") -> Answer:
+    def exchange(self, request: bytes, *, method: str = "GET", patience_seconds: float = PATIENCE_SECONDS) -> Answer:
         """Send bytes, and that nothing follows; return the only answer to them."""
         begun = time.monotonic()
         received = bytearray()
-        with socket.create_connection(self.address, timeout=PATIENCE_SECONDS) as connection:
+        with socket.create_connection(self.address, timeout=patience_seconds) as connection:
             try:
                 connection.sendall(request)
                 connection.shutdown(socket.SHUT_WR)  # what is announced and not there is missing
@@ -87,7 +88,7 @@ class Wire:
                 pass  # refused while we were sending: the answer is there
             while block := connection.recv(1 << 16):
                 received += block
-        assert time.monotonic() - begun < PATIENCE_SECONDS, request[:200]
+        assert time.monotonic() - begun < patience_seconds, request[:200]
         return parse_answer(bytes(received), method=method)
 
 

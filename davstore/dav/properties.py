@@ -96,7 +96,7 @@ def _getlastmodified(resource: Resource) -> bytes | None:
 
 @lru_cache(maxsize=16_384)
 def _last_modified(seconds: int) -> bytes:
-    return text_element(names.GETLASTMODIFIED, render_http_date(seconds))
+    return f"<D:getlastmodified>{render_http_date(seconds)}</D:getlastmodified>".encode()
 
 
 def _lastmodified(resource: Resource) -> bytes | None:
@@ -109,7 +109,7 @@ def _creationdate(resource: Resource) -> bytes | None:
 
 @lru_cache(maxsize=16_384)
 def _creation(seconds: int) -> bytes:
-    return text_element(names.CREATIONDATE, render_iso_date(seconds))
+    return f"<D:creationdate>{render_iso_date(seconds)}</D:creationdate>".encode()
 
 
 def _resource_id(resource: Resource) -> bytes | None:

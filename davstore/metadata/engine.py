@@ -29,7 +29,7 @@ SQLITE_SETTINGS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA mmap_size = 0",  # mapped, a large file fills each worker and is mapped anew after each commit (ADR 5)
-    "PRAGMA cache_size = -2048",  # each thread has one; the pages are in the system's cache too
+    "PRAGMA cache_size = -512",  # KiB; each thread has one, and the pages are in the system's cache too
     "PRAGMA busy_timeout = 10000",  # the last net: writers are held apart by the lock file
 )
 
@@ -159,7 +159,9 @@ class SQLite(Database):
         if self._group is None:
             with self._opening:
                 self._group = self._group or GroupCommit(
-                    self._connect, lambda connection: Unit(connection, self.dialect), self._file.with_suffix(".lock")
+                    self._connect_writer,
+                    lambda connection: Unit(connection, self.dialect),
+                    self._file.with_suffix(".lock"),
                 )
         with self._translated:
             value: T = self._group.run(work)
@@ -185,6 +187,11 @@ class SQLite(Database):
             )
             for setting in SQLITE_SETTINGS:
                 connection.execute(setting)
+        return connection
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.execute("PRAGMA cache_size = -2048")  # what a large transaction changes waits here
         return connection
 
     def _end(self, connection: sqlite3.Connection) -> None:

@@ -40,6 +40,7 @@ from davstore.protocol import (
 )
 from davstore.protocol.elements import empty, escape
 from davstore.server.bodies import ChunkedBody
+from davstore.server.heads import BadHead, is_hopeless, parse_head
 from tests.dav.client import HOME, Client
 
 HOST: Final = "dav.example"
@@ -227,6 +228,21 @@ def chunked_body(data: bytes) -> None:
     assert len(read) + 5 <= source.tell()  # the last chunk is five bytes or more, and was read
 
 
+def request_head(data: bytes) -> None:
+    """What is complete is read or refused, never after its beginning was called hopeless; and its framing is one."""
+    block, _, _ = data.partition(b"\r\n\r\n")
+    try:
+        head = parse_head(block, 32_768)
+    except BadHead:
+        return
+    assert all(is_hopeless(block[:size], 32_768) is None for size in range(0, len(block), 7))
+    assert head.target.startswith("/") or (head.method, head.target) == ("OPTIONS", "*")
+    assert not {*"\r\n\0"} & set("".join((head.method, head.target, *head.fields, *head.fields.values())))
+    assert not (head.chunked and ("CONTENT_LENGTH" in head.fields or head.length_bytes))
+    assert head.length_bytes == int(head.fields.get("CONTENT_LENGTH", "0"))
+    assert "HTTP_CONTENT_LENGTH" not in head.fields
+
+
 @cache
 def application() -> Client:
     """Return a store with a resource and a collection, served in this process."""
@@ -336,6 +352,28 @@ TARGETS: Final[dict[str, Target]] = {
             b"/./a",
         ),
         (b"%", b"%2e", b"%2F", b"%00", b"%ff", b"%ed%a0%80", b"..", b"//", b"#", b"?", b"https://[::1]:1/"),
+    ),
+    "request_head": Target(
+        request_head,
+        (
+            b"GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+            b"PUT http://h:1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc",
+            b"PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nA: b\r\nA: c\r\n\r\n",
+            b"OPTIONS * HTTP/1.0\r\nContent_Length: 1\r\n\r\n",
+        ),
+        (
+            b"\r\n",
+            b"\n",
+            b"\r",
+            b":",
+            b" ",
+            b"\t",
+            b"\0",
+            b"Content-Length",
+            b"Transfer-Encoding",
+            b"chunked",
+            b"HTTP/1.1",
+        ),
     ),
     "destination": Target(
         destination,

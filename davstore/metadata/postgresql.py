@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 
-from davstore.errors import DavstoreError, DiskFull, Unavailable
+from davstore.errors import BadSettings, DavstoreError, DiskFull, Unavailable
 from davstore.metadata.engine import Database, Translated
 from davstore.metadata.unit import Unit
 
@@ -26,7 +26,8 @@ class _PostgreSQLErrors(Translated):
         if isinstance(error, psycopg.errors.DiskFull):
             return DiskFull("the database cannot grow")
         if isinstance(error, psycopg.OperationalError):
-            return Unavailable("the database does not answer")
+            told = str(error).partition("\n")[0]
+            return Unavailable(f"the database: {told or 'it does not answer'}")
         if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):  # a standby, until it takes over
             return Unavailable("the database is read only")
         return None
@@ -39,7 +40,10 @@ class PostgreSQL(Database):
 
     def __init__(self, url: str) -> None:
         super().__init__(dialect(), _PostgreSQLErrors())  # type: ignore[no-untyped-call]
-        given = conninfo_to_dict(url)
+        try:
+            given = conninfo_to_dict(url)
+        except psycopg.ProgrammingError as error:
+            raise BadSettings("database.url: libpq cannot read it") from error  # the error may hold the password
         self._url = url
         self._waits = {name: wait for name, wait in _WAITS.items() if name not in given}
 
@@ -51,6 +55,9 @@ class PostgreSQL(Database):
                 unit.connection.execute("BEGIN")
                 value = work(unit)
                 unit.connection.execute("COMMIT")
+            except psycopg.errors.ReadOnlySqlTransaction:
+                unit.connection.close()  # a session that began so stays so, whatever the database becomes
+                raise
             finally:
                 self._end(unit.connection)
             return value

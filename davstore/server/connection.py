@@ -235,13 +235,15 @@ class Connection:
     def cut(self) -> Wait:
         """Wait no longer for the client: tell it where a word is expected, and return what is left to be done."""
         held = self.wire.held
+        is_begun = self.phase is Phase.BODY or (self.phase is Phase.HEAD and bool(held))
         if (
             self.phase is Phase.QUEUED
+            or (is_begun and self.server.stopping)
             or END in held
             or (self.phase in (Phase.IDLE, Phase.HEAD) and self._has_arrived())
         ):
             self._say(self._render_refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too much to do"))
-        elif self.phase is Phase.BODY or (self.phase is Phase.HEAD and held):
+        elif is_begun:
             self._say(self._render_refusal(HTTPStatus.REQUEST_TIMEOUT, "The request came too slowly"))
         else:
             return Wait.OVER

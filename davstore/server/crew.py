@@ -57,6 +57,7 @@ class Worker:
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            bufsize=0,  # what a dead worker did not take would be written again, and fail, when its pipe is closed
             pass_fds=[listener.fileno()],
             env=_ENVIRONMENT,
         )

@@ -149,13 +149,15 @@ class Reader:
     def _receive(self, size: int) -> bytes:
         wire = self._wire
         while not wire.ended:
+            if wire.stopped:
+                raise Unavailable("the server stops")
             try:
                 data = wire.socket.recv(min(size, _LONG_RECEIVE_BYTES))
             except BlockingIOError:
                 self._wait()
                 continue
-            if wire.stopped and not data:
-                raise Unavailable("the server stops")
+            if not data and wire.stopped:
+                continue
             wire.received_bytes += len(data)
             wire.ended = not data
             return data

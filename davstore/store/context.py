@@ -80,15 +80,18 @@ class Context:
     def _release_dead(self, owner: str) -> bool:
         """Give back what is reserved and held by no upload; whoever was admitted just now looks for room again."""
 
-        def work(unit: Unit) -> bool:
-            store_id = stores.lock(unit, owner).store_id
-            dead = [name for name in names if not self.blobs.is_held(store_id, name)]
+        store_id = self.database.read(lambda unit: stores.get(unit, owner)).id
+        names = self.database.read(lambda unit: uploads.list_reserved_blobs(unit, store_id))
+        dead = [name for name in names if not self.blobs.is_held(store_id, name)]
+
+        def work(unit: Unit) -> None:
+            stores.lock(unit, owner)
             for name in dead:
                 uploads.release(unit, store_id, name)
-            return bool(dead)
 
-        names = self.database.read(lambda unit: uploads.list_reserved_blobs(unit, stores.get(unit, owner).id))
-        return bool(names) and self.database.write(work)
+        if dead:
+            self.database.write(work)
+        return bool(dead)
 
 
 def find_room(unit: Unit, ledger: Ledger, *, now_us: int) -> int | None:

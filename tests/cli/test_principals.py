@@ -40,7 +40,13 @@ def test_a_database_that_does_not_answer_ends_a_command_with_6(tmp_path: Path, c
     environ = {**os.environ, "DAVSTORE_DATABASE__URL": "postgresql://me:geheim@127.0.0.1:1/none"}
     done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (6, "")
-    assert done.stderr == "davstore: the database does not answer\n"
+    assert re.fullmatch(r"davstore: the database: connection failed: .* Connection refused\n", done.stderr)
+    assert "geheim" not in done.stderr
+
+
+def test_a_database_url_that_cannot_be_read_ends_a_command_with_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAVSTORE_DATABASE__URL", "postgresql://me:geheim@h/d?nonsense=1")
+    assert run("user", "list", status=2).output == "davstore: database.url: libpq cannot read it\n"
 
 
 @pytest.fixture

@@ -377,6 +377,19 @@ def test_stopping_lets_requests_finish_and_breaks_what_stalls(build):
     stopping.join()
 
 
+@pytest.mark.parametrize("begun", [b"PUT /a HT", b"PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx"])
+def test_stopping_does_not_call_slow_what_it_cuts(build, begun: bytes):
+    house = build()
+    client = house.connect(begun)
+    until(lambda: any(one.wire.received_bytes for one in house.server._waiting.values()))
+    stopping = threading.Thread(target=house.server.stop)
+    stopping.start()
+    answer = rest(client)
+    assert statuses(answer) == [503]
+    assert b"Retry-After: " in answer
+    stopping.join()
+
+
 def test_of_requests_sent_in_advance_little_is_held(build):
     house = build(body_timeout_seconds=60)
     client = house.connect()

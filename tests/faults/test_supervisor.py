@@ -5,11 +5,14 @@ import re
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
 import requests
 
-from davstore.server.crew import next_pause
+from davstore.server.crew import Orders, Worker, next_pause
+from davstore.settings import load_settings
+from davstore.wiring import prepare_store
 from tests.faults.served import PATIENCE_SECONDS, alive, healthy, until
 
 
@@ -60,6 +63,22 @@ def test_a_worker_that_dies_is_replaced_after_pauses_that_grow(serve):
         assert healthy(url)  # the other one goes on
         until(lambda: len(served.workers()) == 2)
     assert [next_pause(deaths) for deaths in (0, 1, 2, 3, 4, 8, 10_000)] == [0, 0, 1, 2, 4, 60, 60]
+
+
+def test_a_worker_that_dies_as_it_is_told_to_leave_has_left(tmp_path, monkeypatch):
+    settings = load_settings(flags={"data.path": str(tmp_path / "data")}, environ={})
+    prepare_store(settings)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        worker = Worker(Orders(settings, "00", None, sweeps=False, has_siblings=False), listener)
+        until(lambda: worker.is_ready)
+        os.kill(worker.id, signal.SIGKILL)
+        until(lambda: Path(f"/proc/{worker.id}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z")
+        with monkeypatch.context() as patch:
+            patch.setattr(worker._process, "poll", lambda: None)  # nobody has noticed yet
+            worker.leave()
+        assert worker.status == -signal.SIGKILL
 
 
 def test_a_connection_waits_for_the_worker_that_replaces_a_dead_one(serve):

@@ -40,5 +40,9 @@ def traced(process: int, log: Path, calls: str, fault: str = "") -> Iterator[Tra
         yield trace
     finally:
         strace.terminate()
-        strace.communicate(timeout=PATIENCE_SECONDS)
+        try:
+            strace.communicate(timeout=5)
+        except subprocess.TimeoutExpired:  # now and then it waits for a thread of a process that is dead
+            strace.kill()
+            strace.communicate(timeout=PATIENCE_SECONDS)
         trace.lines += log.read_text().splitlines()

@@ -5,6 +5,7 @@ After each: an honest answer, the old tree or the new one, a server that goes on
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -78,11 +79,10 @@ class Bench:
         """Send a request while a fault is due; return the answer, None when the worker died, and if it came to it."""
         [worker] = self.server.workers
         answer = None
-        with traced(worker, self.log, calls, fault) as trace:
-            try:
-                answer = case.ask(self.client)
-            except Lost:
-                until(lambda: worker not in self.server.workers)
+        with traced(worker, self.log, calls, fault) as trace, contextlib.suppress(Lost):
+            answer = case.ask(self.client)
+        if answer is None:
+            until(lambda: worker not in self.server.workers)
         if worker not in self.server.workers:  # another would come, after pauses that grow with each death
             self.client.close()
             self.server.kill()

@@ -82,8 +82,7 @@ def answer_get(request: Request) -> Iterable[bytes]:
     names: list[str] = []
 
     def tell(some: Listing) -> None:
-        members = (one for one in some.resources if one is not some.top)
-        names.extend(f"{member.name}/" if member.is_collection else member.name for member in members)
+        names.extend(f"{member.name}/" if member.is_collection else member.name for member in some.members)
 
     reading.describe(request.context, place, depth=1, tell=tell)
     return _send_names(request, names)
@@ -128,10 +127,8 @@ def _write_tree(
     def tell(some: Listing) -> None:
         view = View(request.principal, some.facts, some.locks, some.checksums, now_us, request.prefix)
         plan = Plan(question, view, some.properties, minimal=prefer.minimal)
-        resources = some.resources
-        if prefer.noroot and some.top.is_collection:
-            resources = [one for one in resources if one is not some.top]
-        write_stored(answer, plan, hrefs, resources)
+        without_top = prefer.noroot and some.top.is_collection
+        write_stored(answer, plan, hrefs, some.members if without_top else some.resources)
 
     reading.describe(
         request.context,

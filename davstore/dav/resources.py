@@ -145,7 +145,7 @@ class Collection(_Stored, DAVCollection):  # type: ignore[misc]  # WsgiDAV has n
                 self._context,
                 self._place,
                 depth=1,
-                tell=lambda some: names.extend(one.name for one in some.resources if one is not some.top),
+                tell=lambda some: names.extend(one.name for one in some.members),
             )
         return names
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -306,10 +306,11 @@ def _end(names: tuple[str, ...], row: Row, at: int) -> tuple[Step | None, Resour
     return step, Resource(names[:-1], names[-1], step.node_id, is_coll, *row[at + COLUMNS :])
 
 
-def list_members(unit: Unit, store_id: int, top: Resource, *, after: str = "", limit: int) -> list[Resource]:
-    """Return the members of a collection in the order of their names, at most limit of those behind a name."""
-    values, names = {"s": store_id, "p": top.node_id, "after": after, "limit": limit}, top.names
-    return [Resource._make((names, *row)) for row in unit.all(_MEMBERS, values)]
+def each_members(unit: Unit, store_id: int, top: Resource) -> Iterator[list[Resource]]:
+    """Yield the members of a collection in the order of their names, some at a time."""
+    names = top.names
+    for rows in unit.pages(_MEMBERS, {"s": store_id, "p": top.node_id}):
+        yield [Resource._make((names, *row)) for row in rows]
 
 
 def list_collections_beneath(unit: Unit, store_id: int, node_id: int, *, limit: int = NO_LIMIT) -> list[Beneath]:

@@ -24,7 +24,10 @@ def migrate(database: Database) -> None:
     try:
         _migrate(database)
     except DBAPIError as error:  # SQLAlchemy's wrapping of what the driver raised
-        raise (error.orig and database.translate(error.orig)) or error from error
+        known = error.orig and database.translate(error.orig)
+        if known is None:
+            raise
+        raise known from error
 
 
 def _migrate(database: Database) -> None:

@@ -88,10 +88,6 @@ _CONTENTS = Statement(
 )
 
 
-MEMBERS = 1_000
-"""Of a collection, at a time: however many there are, few are in memory."""
-
-
 class Member(NamedTuple):
     """A node as a copy needs it, and the name it is bound under."""
 
@@ -228,13 +224,8 @@ def get_member(unit: Unit, store_id: int, node_id: int) -> Member:
 
 def each_contents(unit: Unit, store_id: int, parent_id: int) -> Iterator[list[Member]]:
     """Yield the members of a collection in the order of their names, some at a time; more may be written between."""
-    members, after = None, ""
-    while members is None or len(members) == MEMBERS:
-        values = {"s": store_id, "p": parent_id, "after": after, "limit": MEMBERS}
-        members = [_member(name, row) for name, *row in unit.all(_CONTENTS, values)]
-        if members:
-            yield members
-            after = members[-1].name
+    for rows in unit.pages(_CONTENTS, {"s": store_id, "p": parent_id}):
+        yield [_member(name, row) for name, *row in rows]
 
 
 def _member(name: str, row: Sequence[Any]) -> Member:

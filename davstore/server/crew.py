@@ -102,7 +102,6 @@ class Worker:
         if self._process.poll() is None:
             with contextlib.suppress(BrokenPipeError):
                 self._input.write(line + b"\n")
-                self._input.flush()
 
     @property
     def _input(self) -> IO[bytes]:

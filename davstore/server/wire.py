@@ -149,15 +149,13 @@ class Reader:
     def _receive(self, size: int) -> bytes:
         wire = self._wire
         while not wire.ended:
-            if wire.stopped:
-                raise Unavailable("the server stops")
             try:
                 data = wire.socket.recv(min(size, _LONG_RECEIVE_BYTES))
             except BlockingIOError:
                 self._wait()
                 continue
-            if not data and wire.stopped:
-                continue
+            if wire.stopped:
+                raise Unavailable("the server stops")
             wire.received_bytes += len(data)
             wire.ended = not data
             return data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from davstore.blobs import Reader
 from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
@@ -20,9 +20,6 @@ from davstore.store.guarding import list_held, require_list
 
 T = TypeVar("T")
 
-MEMBERS: Final = 1_000
-"""Members that are told of at a time: a folder of a million takes no more memory than one of a thousand."""
-
 
 class Listing(NamedTuple):
     """A resource and some of what lies beneath it, with what else is asked of those.
@@ -37,6 +34,11 @@ class Listing(NamedTuple):
     properties: dict[int, dict[str, bytes]]
     checksums: dict[int, str]
     locks: list[Lock]
+
+    @property
+    def members(self) -> list[Resource]:
+        """The resources without the one that is listed."""
+        return [one for one in self.resources if one is not self.top]
 
 
 class Page(NamedTuple):
@@ -147,11 +149,9 @@ def _each_some(
     elif depth is None:
         yield [top, *_everything_beneath(unit, store_id, top, limit=context.limits.propfind_members)]
     else:
-        members = bindings.list_members(unit, store_id, top, limit=MEMBERS)
-        yield [top, *members]
-        while len(members) == MEMBERS:
-            members = bindings.list_members(unit, store_id, top, after=members[-1].name, limit=MEMBERS)
-            yield members
+        pages = bindings.each_members(unit, store_id, top)
+        yield [top, *next(pages, [])]
+        yield from pages
 
 
 def _everything_beneath(unit: Unit, store_id: int, top: Resource, *, limit: int) -> list[Resource]:

@@ -124,7 +124,7 @@ class House:
 
     def members(self, text: str = "", *, depth: int | None = 1) -> list[Resource]:
         """PROPFIND: what lies beneath."""
-        return self.listing(text, depth=depth).resources[1:]
+        return self.listing(text, depth=depth).members
 
     def names(self, text: str = "") -> list[str]:
         """PROPFIND, depth 1: the names of the members."""

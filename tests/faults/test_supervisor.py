@@ -5,7 +5,6 @@ import re
 import signal
 import socket
 import time
-from pathlib import Path
 
 import pytest
 import requests
@@ -74,9 +73,9 @@ def test_a_worker_that_dies_as_it_is_told_to_leave_has_left(tmp_path, monkeypatc
         worker = Worker(Orders(settings, "00", None, sweeps=False, has_siblings=False), listener)
         until(lambda: worker.is_ready)
         os.kill(worker.id, signal.SIGKILL)
-        until(lambda: Path(f"/proc/{worker.id}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z")
+        os.waitid(os.P_PID, worker.id, os.WEXITED | os.WNOWAIT)  # it is dead, and still to be noticed
         with monkeypatch.context() as patch:
-            patch.setattr(worker._process, "poll", lambda: None)  # nobody has noticed yet
+            patch.setattr(worker._process, "poll", lambda: None)
             worker.leave()
         assert worker.status == -signal.SIGKILL
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,8 +11,10 @@ from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
 from davstore.dav.app import build_dav
 from davstore.dav.request import Backend
+from davstore.directory import identity
+from davstore.directory.numbers import Numbers
 from davstore.errors import BadSettings, Unavailable
-from davstore.metadata.engine import Database, is_missing, open_database
+from davstore.metadata.engine import Database, open_database
 from davstore.metadata.migrate import migrate
 from davstore.metadata.throttle import Throttle
 from davstore.middleware.access_log import AccessLog
@@ -22,7 +25,7 @@ from davstore.middleware.policy_file import PolicyFile
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.settings import Policy, Settings
-from davstore.store import enrolling
+from davstore.store import enrolling, recognising
 from davstore.store.admitting import Gate
 from davstore.store.authenticating import Authenticator
 from davstore.store.context import Limits
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 FIRST_USER = "me"
 WEEK_SECONDS = 7 * 86_400
 
+log = logging.getLogger("davstore.directory")
+
 
 class House(NamedTuple):
     """Where everything is kept."""
@@ -45,23 +50,60 @@ class House(NamedTuple):
     blobs: Blobs
 
 
-def open_house(settings: Settings) -> House:
-    """Open the database and the blobs, with the tables up to date."""
+def open_house(settings: Settings, *, adopts: bool = False) -> House:
+    """Open the store, with the tables up to date; make it where there is none.
+
+    What was put back from a copy gets new epochs. adopts: `recognising.recognise`.
+
+    Raises:
+        BadSettings: the data directory and the database belong to different stores, or one of them is not there.
+    """
     directory = settings.data.path
-    database = open_database(settings.database.url, directory)
-    migrate(database)
-    return House(database, LocalBlobs(directory / "blobs"))
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    house = _build_house(settings)
+    recognising.set_stale_log_aside(house.database, directory)
+    recognising.is_made(house.database, directory, house.blobs, adopts=adopts)
+    return _enter(house, directory, adopts=adopts)
+
+
+def enter_house(settings: Settings) -> House:
+    """Open the store as `open_house` does, where there is one. Raises BadSettings."""
+    return _enter(_find_made(settings), settings.data.path, adopts=False)
 
 
 def find_house(settings: Settings) -> House:
-    """Open what a first start has made: a wrong path is not an empty store that is well.
+    """Open the store for a command that looks, or changes rows: a directory is neither made nor joined to a database.
 
     Raises:
-        BadSettings: there is no database in the data directory.
+        BadSettings: there is no store, or the data directory and the database belong to different ones.
     """
-    if is_missing(settings.database.url, settings.data.path):
-        raise BadSettings(f"data.path: {settings.data.path}: no store here")
-    return open_house(settings)
+    house = _find_made(settings)
+    migrate(house.database)
+    recognising.require_match(house.database, settings.data.path, house.blobs)
+    return house
+
+
+def _build_house(settings: Settings) -> House:
+    directory = settings.data.path
+    return House(open_database(settings.database.url, directory), LocalBlobs(directory / "blobs"))
+
+
+def _find_made(settings: Settings) -> House:
+    house, directory = _build_house(settings), settings.data.path
+    recognising.set_stale_log_aside(house.database, directory)
+    if not directory.is_dir() or not recognising.is_made(house.database, directory, house.blobs):
+        raise BadSettings(f"data.path: {directory}: no store here; `davstore init` makes one, and so does `serve`")
+    return house
+
+
+def _enter(house: House, directory: Path, *, adopts: bool) -> House:
+    migrate(house.database)
+    numbers = Numbers(directory)
+    try:
+        recognising.recognise(house.database, directory, numbers, house.blobs, adopts=adopts)
+    finally:
+        numbers.close()
+    return house
 
 
 def open_policy(settings: Settings) -> PolicyFile:
@@ -82,15 +124,16 @@ class FirstUser(NamedTuple):
     password: str
 
 
-def prepare_store(settings: Settings) -> FirstUser | None:
-    """Bring the tables up to date; in an empty store make the first user. Leaves no handle open.
+def prepare_store(settings: Settings, *, adopts: bool = False) -> FirstUser | None:
+    """Open the store as `open_house` does; in an empty one make the first user. Leaves no handle open.
 
     Raises:
-        BadSettings: the policy file is wrong, which no worker could say as well.
+        BadSettings: also when the policy file is wrong, which no worker could say as well.
     """
     open_policy(settings)
-    database = open_house(settings).database
+    database = open_house(settings, adopts=adopts).database
     try:
+        renew_identity(settings)
         if enrolling.list_users(database):
             return None
         first = FirstUser(FIRST_USER, enrolling.new_password())
@@ -100,20 +143,40 @@ def prepare_store(settings: Settings) -> FirstUser | None:
         database.close()
 
 
+def renew_identity(settings: Settings) -> None:
+    """Write the identity of the data directory anew: a copy that was made before is told from it then.
+
+    Where that is not possible, as on a full disk, the old one stays.
+    """
+    file = open_database(settings.database.url, settings.data.path).file
+    try:
+        identity.renew_identity(settings.data.path, file)
+    except (OSError, BadSettings) as error:
+        log.warning("the identity of %s was not renewed: %s", settings.data.path, error)
+
+
 def sweep(settings: Settings) -> None:
-    """Take away the history that no device may ask for any more, and what crashed uploads left."""
-    house = open_house(settings)
+    """Take away the history that no device may ask for any more, and what crashed uploads left.
+
+    Raises:
+        BadSettings: the data directory and the database do not belong together any more; nothing is taken away.
+    """
+    house = find_house(settings)
     now_us = time.time_ns() // 1000
     try:
+        renew_identity(settings)
         sweep_history(
             house.database,
             now_us=now_us,
             keep_seconds=settings.sync.history_weeks * WEEK_SECONDS,
             keep_changes=settings.sync.history_changes,
         )
-        sweep_uploads(house.database, house.blobs)
+        swept = sweep_uploads(house.database, house.blobs, now_us=now_us)
     finally:
         house.database.close()
+    if swept.blobs:
+        lost = settings.data.path / "lost+found"
+        log.warning("%d bodies that no resource has, %d bytes, were moved to %s", swept.blobs, swept.size_bytes, lost)
 
 
 def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIApplication:
@@ -130,7 +193,8 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
     )
     policy = open_policy(settings)
     drops_litter = settings.storage.finder_litter == "drop"
-    backend = Backend(database, LocalBlobs(directory / "blobs"), _limits(settings), drops_litter)
+    blobs, numbers = LocalBlobs(directory / "blobs"), Numbers(directory)
+    backend = Backend(database, blobs, _limits(settings), drops_litter, note=numbers.note)
     faces = Pages(build_dav(backend), backend.context)
     gated = SyncGate(faces, Gate(policy.rules, throttle, database))
     inner = Authentication(gated, Authenticator(database, throttle, Passwords(), key=key))

@@ -1,6 +1,6 @@
 """`app` for another WSGI server: `DAVSTORE_CONFIG=davstore.toml gunicorn -k gthread davstore.wsgi:app`.
 
-The store must be there: `davstore serve` has run on the data directory once. `davstore serve` frames requests more
+The store must be there: `davstore init` makes one. `davstore serve` frames requests more
 strictly than other servers do.
 """
 
@@ -13,12 +13,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from davstore.errors import Malformed
+from davstore.errors import DavstoreError, Malformed
 from davstore.settings import load_settings
-from davstore.wiring import build_application
+from davstore.wiring import build_application, enter_house
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 try:
@@ -46,8 +46,19 @@ class _Body:
         return data
 
 
-_file = os.environ.get("DAVSTORE_CONFIG")
-_application = build_application(load_settings(Path(_file) if _file else None))
+def _build() -> WSGIApplication:
+    """Build the application; what keeps it from serving is one line, as for a command."""
+    os.umask(0o077)
+    file = os.environ.get("DAVSTORE_CONFIG")
+    try:
+        settings = load_settings(Path(file) if file else None)
+        enter_house(settings).database.close()
+        return build_application(settings)
+    except (DavstoreError, OSError) as error:
+        raise SystemExit(f"davstore: {error}") from error
+
+
+_application = _build()
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

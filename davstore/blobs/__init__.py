@@ -5,7 +5,8 @@ The promises every backend keeps (tests/contract/test_blobs.py):
 - a blob is there whole or not at all, under `store/uuid`, and what `publish` acknowledged survives loss of power;
 - nobody but its own upload sees a staged blob, and a crash leaves at most a staged file or a blob that nobody names;
 - an upload holds its blob from `stage` to `close`, and the end of its process lets go of it;
-- blobs of two stores are never one file.
+- blobs of two stores are never one file;
+- nothing is deleted, moved or listed that davstore did not write, whatever its name.
 """
 
 from __future__ import annotations
@@ -58,8 +59,20 @@ class Blobs(Protocol):
     def list_blobs(self, store_id: int) -> Iterator[tuple[str, int]]:
         """Yield name and length of each blob of a store."""
 
+    def is_empty(self) -> bool:
+        """Tell whether no store has a blob."""
+
     def is_held(self, store_id: int, name: str) -> bool:
         """Tell whether an upload that lives, in whatever process, is making a blob."""
 
     def sweep_staged(self) -> None:
         """Delete what is staged and held by nobody."""
+
+    def set_aside(self, store_id: int, names: set[str], *, now_us: int) -> tuple[int, int]:
+        """Take away the blobs of a store that were without a row a day ago too, and return how many, and their bytes.
+
+        names are all that are without one now: the others are noted. What is taken can be had back for 30 days.
+        """
+
+    def forget_lost(self, *, now_us: int) -> None:
+        """Delete what was set aside 30 days ago."""

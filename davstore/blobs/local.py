@@ -6,10 +6,13 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
+import stat
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from davstore.blobs.unnamed import BLOB, forget_lost, set_aside
 from davstore.errors import CorruptBlob, DiskFull
 
 BLOCK_BYTES = 1 << 18
@@ -17,6 +20,13 @@ BLOCK_BYTES = 1 << 18
 
 RESERVE_BYTES = 1 << 26
 """What stays free of a disk, or a quarter of a small one: a DELETE has to be written to the journal of the database."""
+
+_BLOB = re.compile(BLOB, re.ASCII)
+_STAGED = re.compile(rf"[1-9][0-9]*\.{BLOB}", re.ASCII)
+"""The names that davstore gives; files of other names are another's, and are not looked at."""
+
+_NO_FILE = (errno.ENOENT, errno.ELOOP, errno.ENXIO)
+"""Nothing is there, or a link or a socket, which davstore makes none of."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -44,10 +54,14 @@ def _create_held(file: Path) -> int:
 def _is_held(file: Path, *, then_delete: bool = False) -> bool:
     """Tell whether a living process holds a file; else it may be deleted before anybody can."""
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return False
+        raise
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return False
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if then_delete:
             file.unlink(missing_ok=True)
@@ -79,6 +93,7 @@ class LocalBlobs:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._staging = directory / "staged"
+        self._lost = directory.parent / "lost+found"
 
     def require_room(self, needed_bytes: int = 0) -> None:
         """Raise DiskFull unless more fits beside the reserve."""
@@ -111,10 +126,16 @@ class LocalBlobs:
             self._file(store_id, name).unlink(missing_ok=True)
 
     def list_blobs(self, store_id: int) -> Iterator[tuple[str, int]]:
-        """Yield what lies in the store's directory."""
-        for file in (self._directory / str(store_id)).glob("*/*"):
-            with contextlib.suppress(FileNotFoundError):
-                yield file.name, file.stat().st_size
+        """Yield what lies in the store's directory where a blob of that name would."""
+        for file in (self._directory / str(store_id)).glob("??/*"):
+            if _BLOB.fullmatch(file.name) and file.parent.name == file.name[:2]:
+                with contextlib.suppress(FileNotFoundError):
+                    yield file.name, file.stat().st_size
+
+    def is_empty(self) -> bool:
+        """Tell whether no store has a blob."""
+        stores = (int(place.name) for place in self._directory.glob("[1-9]*") if place.name.isdecimal())
+        return not any(True for store_id in stores for _ in self.list_blobs(store_id))
 
     def is_held(self, store_id: int, name: str) -> bool:
         """Look at the staged file first: publishing moves it, and the lock with it."""
@@ -123,7 +144,17 @@ class LocalBlobs:
     def sweep_staged(self) -> None:
         """Delete the staged files of processes that died."""
         for file in self._staging.glob("*"):
-            _is_held(file, then_delete=True)
+            if _STAGED.fullmatch(file.name):
+                _is_held(file, then_delete=True)
+
+    def set_aside(self, store_id: int, names: set[str], *, now_us: int) -> tuple[int, int]:
+        """Move blobs to `lost+found`, into a directory for each day."""
+        files = {name: self._file(store_id, name) for name in names}
+        return set_aside(files, self._directory / str(store_id), self._lost, store_id=store_id, now_us=now_us)
+
+    def forget_lost(self, *, now_us: int) -> None:
+        """Delete what has been in `lost+found` for a month."""
+        forget_lost(self._lost, now_us=now_us)
 
     def _staged(self, store_id: int, name: str) -> Path:
         return self._staging / f"{store_id}.{name}"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
+
 import click
 
 from davstore.cli.check import check
 from davstore.cli.devices import device
+from davstore.cli.init import init
 from davstore.cli.policy import policy
 from davstore.cli.serve import serve
 from davstore.cli.sync import sync
@@ -14,12 +19,26 @@ from davstore.cli.users import user
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="davstore")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Network message and media storage that a person's devices share."""
+    if context.invoked_subcommand != sync.name:  # the files of a person's folder are as open as that person's others
+        context.with_resource(_for_the_owner_only())
+
+
+@contextlib.contextmanager
+def _for_the_owner_only() -> Iterator[None]:
+    """Let the files that a store is made of be read by no other user of the machine."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 main.add_command(check)
 main.add_command(device)
+main.add_command(init)
 main.add_command(policy)
 main.add_command(serve)
 main.add_command(sync)

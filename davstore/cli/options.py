@@ -36,7 +36,8 @@ def with_loader(command: Callable[..., Any]) -> Callable[..., Any]:
 
     Parameters of the command whose names hold two underscores are settings too: `server__bind` is `server.bind`.
     `BadSettings`, `AlreadyRunning` and `Unprocessable` end it with status 2 and one line on standard error,
-    `Unavailable` with 6, any other error that davstore raises on purpose with 1.
+    `Unavailable` with 6, any other error that davstore raises on purpose with 1, and a file that cannot be read or
+    written with 2.
     """
 
     @click.option("-c", "config", metavar="FILE", type=click.Path(path_type=Path), help="Settings (TOML).")
@@ -51,5 +52,8 @@ def with_loader(command: Callable[..., Any]) -> Callable[..., Any]:
             if isinstance(error, BadSettings | AlreadyRunning | Unprocessable):
                 raise SystemExit(USAGE) from error
             raise SystemExit(UNAVAILABLE if isinstance(error, Unavailable) else FAILED) from error
+        except OSError as error:  # a data directory that cannot be read or written
+            click.echo(f"davstore: {error.filename or 'the system'}: {error.strerror or error}", err=True)
+            raise SystemExit(USAGE) from error
 
     return run

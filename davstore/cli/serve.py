@@ -9,10 +9,14 @@ from collections.abc import Callable
 import click
 
 from davstore import wiring
+from davstore.cli.init import show_first_user
 from davstore.cli.options import with_loader
+from davstore.directory.openness import describe_openness
 from davstore.server.supervisor import hold_address, hold_data_directory, supervise
 from davstore.server.worker import LOG_FORMAT
 from davstore.settings import Settings
+
+log = logging.getLogger("davstore.directory")
 
 
 @click.command()
@@ -29,9 +33,9 @@ def serve(load: Callable[[], Settings]) -> None:
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plugins
     with hold_data_directory(settings.data.path), hold_address(*settings.server.address) as listener:
-        first = wiring.prepare_store(settings)
-        if first:
-            click.echo(f"first user: {first.name}\npassword:   {first.password}  (shown this once)")
-        raise SystemExit(
-            supervise(settings, listener, load=load, announce=lambda url: click.echo(f"davstore serves {url}"))
-        )
+        show_first_user(wiring.prepare_store(settings))
+        if warning := describe_openness(settings.data.path):
+            log.warning(warning)
+        status = supervise(settings, listener, load=load, announce=lambda url: click.echo(f"davstore serves {url}"))
+        wiring.renew_identity(settings)
+        raise SystemExit(status)

@@ -18,7 +18,7 @@ from davstore.middleware.xml_body import content_length
 from davstore.model.paths import Path
 from davstore.model.principals import Principal
 from davstore.protocol.hrefs import Target
-from davstore.store.context import Context, Limits
+from davstore.store.context import Context, Limits, Note
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -36,10 +36,11 @@ class Backend:
     limits: Limits = field(default_factory=Limits)
     drops_litter: bool = False
     clock: Callable[[], int] = now_us
+    note: Note = lambda _store_id, _epoch, _seq: None
 
     def context(self, environ: WSGIEnvironment) -> Context:
         """Return the context of the store calls of one request."""
-        return Context(self.database, self.blobs, environ[PRINCIPAL], self.clock(), self.limits)
+        return Context(self.database, self.blobs, environ[PRINCIPAL], self.clock(), self.limits, self.note)
 
 
 @dataclass(frozen=True, slots=True)

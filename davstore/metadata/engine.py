@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,9 @@ _FILE = "davstore.sqlite"
 
 class Database(ABC):
     """A database that holds stores."""
+
+    file: Path | None = None
+    """The file that holds it, where it is one in the data directory."""
 
     def __init__(self, dialect: Dialect, translated: Translated) -> None:
         self.dialect = dialect
@@ -79,6 +83,25 @@ class Database(ABC):
         work may run twice, and must touch nothing but the database.
 
         Raises: what work raises, then nothing is written; Unavailable, DiskFull.
+        """
+
+    @property
+    def kind(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.dialect.name
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a database, with tables or without."""
+        return True
+
+    def create(self) -> None:  # noqa: B027  a database of a server is made there
+        """Make an empty database where there is none, if that can be made from here. Raises OSError."""
+
+    def set_stale_log_aside(self, put_back_ns: int) -> Path | None:  # noqa: B027  a server looks after its own log
+        """Rename the log of a database whose file was put back without it, and return its new name. Raises OSError.
+
+        put_back_ns: when something beside it was put back.
         """
 
     @abstractmethod
@@ -131,15 +154,27 @@ class Translated(ABC):
         """Return what an error of the driver is, None when it is not for the caller to know."""
 
 
+_SQLITE_AWAY = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+)
+_SQLITE_BROKEN = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
+
 class _SQLiteErrors(Translated):
     def find(self, error: BaseException) -> DavstoreError | None:
-        if not isinstance(error, sqlite3.OperationalError):
+        if not isinstance(error, sqlite3.DatabaseError):
             return None
         code = getattr(error, "sqlite_errorcode", 0)
         primary = code & 0xFF if isinstance(code, int) else 0
         if primary == sqlite3.SQLITE_FULL:
             return DiskFull("the database cannot grow")
-        if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+        if primary in _SQLITE_BROKEN or str(error).startswith("no such table"):
+            return Unavailable(f"the database is damaged: {error}; restore a backup")
+        if primary in _SQLITE_AWAY:
             return Unavailable(f"the database: {error}")
         return None
 
@@ -151,7 +186,7 @@ class SQLite(Database):
 
     def __init__(self, file: Path) -> None:
         super().__init__(sqlite_dialect(paramstyle="named"), _SQLiteErrors())
-        self._file = file
+        self.file: Path = file
         self._group: GroupCommit | None = None
 
     def write(self, work: Callable[[Unit], T]) -> T:
@@ -161,11 +196,37 @@ class SQLite(Database):
                 self._group = self._group or GroupCommit(
                     self._connect_writer,
                     lambda connection: Unit(connection, self.dialect),
-                    self._file.with_suffix(".lock"),
+                    self.file.with_suffix(".lock"),
                 )
         with self._translated:
             value: T = self._group.run(work)
             return value
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the file is there; an empty one is a database without tables."""
+        return self.file.exists()
+
+    def create(self) -> None:
+        """Make the file, for its owner only."""
+        if not self.is_there:
+            self.file.touch(mode=0o600)
+
+    def set_stale_log_aside(self, put_back_ns: int) -> Path | None:
+        """Rename the WAL that a killed server left: SQLite would write its newer pages over those of the copy.
+
+        One that was put back too has changed since (its ctime), and mostly bears an older time of writing.
+        """
+        log = Path(f"{self.file}-wal")
+        try:
+            facts, changed_ns = log.stat(), self.file.stat().st_ctime_ns
+        except FileNotFoundError:
+            return None
+        if facts.st_mtime_ns != facts.st_ctime_ns or facts.st_ctime_ns >= min(put_back_ns, changed_ns):
+            return None
+        aside = Path(f"{log}.{time.time_ns()}")
+        log.rename(aside)
+        return aside
 
     def engine(self) -> Engine:
         """Return an engine whose transactions begin when we say so, DDL included."""
@@ -181,12 +242,18 @@ class SQLite(Database):
             self._group = None
 
     def _connect(self) -> sqlite3.Connection:
+        """Connect to a file that is there: one that was taken away while the server runs is not made anew, empty."""
+        name = f"{self.file.absolute().as_uri()}?mode=rw"
         with self._translated:
             connection = sqlite3.connect(
-                self._file, isolation_level=None, check_same_thread=False, cached_statements=512
+                name, uri=True, isolation_level=None, check_same_thread=False, cached_statements=512
             )
-            for setting in SQLITE_SETTINGS:
-                connection.execute(setting)
+            try:
+                for setting in SQLITE_SETTINGS:
+                    connection.execute(setting)
+            except sqlite3.Error:
+                connection.close()
+                raise
         return connection
 
     def _connect_writer(self) -> sqlite3.Connection:
@@ -200,15 +267,12 @@ class SQLite(Database):
 
 
 def open_database(url: str, directory: Path) -> Database:
-    """Return the database that the settings name: a `postgresql://` URL, or '' for SQLite in the data directory."""
+    """Return the database that the settings name: a `postgresql://` URL, or '' for SQLite in the data directory.
+
+    Nothing is made and nothing opened yet.
+    """
     if url:
         from davstore.metadata.postgresql import PostgreSQL  # 12 MB and a tenth of a second that SQLite can do without
 
         return PostgreSQL(url)
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     return SQLite(directory / _FILE)
-
-
-def is_missing(url: str, directory: Path) -> bool:
-    """Tell whether `open_database` would make a new database in the data directory."""
-    return not url and not (directory / _FILE).exists()

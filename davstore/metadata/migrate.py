@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import text
@@ -11,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from davstore.errors import Unavailable
 from davstore.metadata.engine import Database
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision. A database that is there already costs one query, not an import of alembic (0.65 s)."""
 
 
@@ -19,11 +21,30 @@ def migrate(database: Database) -> None:
     """Make or upgrade the tables.
 
     Raises:
-        Unavailable: the tables are newer than this davstore, or the database does not answer.
+        Unavailable: the tables are newer than this davstore, or the database is damaged or does not answer.
     """
-    try:
+    with _translated(database):
         _migrate(database)
-    except DBAPIError as error:  # SQLAlchemy's wrapping of what the driver raised
+
+
+def find_revision(database: Database) -> str | None:
+    """Return the revision of the tables; None: there are none, or no database.
+
+    Raises:
+        Unavailable: the database is damaged or does not answer.
+    """
+    if not database.is_there:
+        return None
+    with _translated(database):
+        return _revision(database)
+
+
+@contextlib.contextmanager
+def _translated(database: Database) -> Iterator[None]:
+    """Take the driver's error out of SQLAlchemy's wrapping."""
+    try:
+        yield
+    except DBAPIError as error:
         known = error.orig and database.translate(error.orig)
         if known is None:
             raise
@@ -31,6 +52,7 @@ def migrate(database: Database) -> None:
 
 
 def _migrate(database: Database) -> None:
+    database.create()
     found = _revision(database)
     if found == HEAD:
         return

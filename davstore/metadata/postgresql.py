@@ -21,6 +21,15 @@ _WAITS: Final = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
 """Seconds, and milliseconds, for which a machine that does not answer is waited for where the URL does not say."""
 
 
+_NOT_OURS: Final = (
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.DataCorrupted,
+    psycopg.errors.IndexCorrupted,
+)
+"""What no request can be the reason of: tables that are another's, dropped, or damaged."""
+
+
 class _PostgreSQLErrors(Translated):
     def find(self, error: BaseException) -> DavstoreError | None:
         if isinstance(error, psycopg.errors.DiskFull):
@@ -30,6 +39,8 @@ class _PostgreSQLErrors(Translated):
             return Unavailable(f"the database: {told or 'it does not answer'}")
         if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):  # a standby, until it takes over
             return Unavailable("the database is read only")
+        if isinstance(error, _NOT_OURS):
+            return Unavailable(f"the database: {str(error).partition(chr(10))[0]}")
         return None
 
 

@@ -66,6 +66,8 @@ _ROOT = Statement(
 )
 _SET_QUOTA = Statement(update(store).where(store.c.id == bindparam("id_")).values(quota_bytes=bindparam("quota_bytes")))
 _OWNERS = Statement(select(store.c.owner).order_by(store.c.id))
+_NUMBERS = Statement(select(store.c.id, store.c.epoch, store.c.seq).order_by(store.c.id))
+_RENEW = Statement(update(store).where(store.c.id == bindparam("id_")).values(epoch=bindparam("epoch")))
 _OLD_ENOUGH = Statement(
     select(func.max(instant.c.seq)).where(
         instant.c.store_id == bindparam("store_id"), instant.c.at_us <= bindparam("at_us")
@@ -161,6 +163,18 @@ def set_quota(unit: Unit, store_id: int, quota_bytes: int | None) -> None:
 def list_owners(unit: Unit) -> list[str]:
     """Return the owner of every store."""
     return [row[0] for row in unit.all(_OWNERS, {})]
+
+
+def list_numbers(unit: Unit) -> list[tuple[int, int, int]]:
+    """Return id, epoch and newest change number of every store."""
+    return [(row[0], row[1], row[2]) for row in unit.all(_NUMBERS, {})]
+
+
+def renew_epochs(unit: Unit) -> int:
+    """Give every store another epoch, so that no sync token of before fits, and return how many stores there are."""
+    stores = list_numbers(unit)
+    unit.many(_RENEW, [{"id_": store_id, "epoch": secrets.randbits(48)} for store_id, _, _ in stores])
+    return len(stores)
 
 
 def number_at(unit: Unit, store_id: int, at_us: int) -> int:

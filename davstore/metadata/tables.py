@@ -44,6 +44,14 @@ def _number(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False)
 
 
+instance = _table(
+    "instance",
+    Column("id", Text, nullable=False),  # empty: no data directory has claimed the database
+    _number("incarnation"),
+    PrimaryKeyConstraint("id"),
+    keyed=True,
+)
+
 store = _table(
     "store",
     Column("id", ID, Identity(), primary_key=True),

@@ -3,16 +3,18 @@ the rounds of devices.
 
 A small SQLite file of its own without fsync (DECISIONS 23, 35): an anonymous client must not fill the queue of the real
 database's writer. It is never in the way of a request: what cannot be read counts as not there, what cannot be written
-is lost, and a broken file is made anew. Failed guesses that cannot be written each worker counts for itself: a full
-disk is no licence to guess.
+is lost, and a broken file is put aside and made anew. Failed guesses that cannot be written each worker counts for
+itself: a full disk is no licence to guess.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -170,9 +172,11 @@ class Throttle:
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise
-            log.warning("the throttle's file is broken and is made anew: %s", error)
+            aside = f"{self._file}.broken-{time.time_ns()}"  # it may be another's file
+            log.warning("the throttle's file is broken, is put aside as %s and made anew: %s", aside, error)
             for suffix in ("", "-wal", "-shm"):
-                Path(f"{self._file}{suffix}").unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    Path(f"{self._file}{suffix}").rename(f"{aside}{suffix}")
             return self._connect()
 
     def _connect(self) -> sqlite3.Connection:

@@ -89,6 +89,7 @@ def set_up_process() -> None:
 
 def main() -> None:
     """Serve as ordered."""
+    os.umask(0o077)
     set_up_process()
     with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as told:  # it takes no byte of what comes later
         orders = json.loads(told.readline())
@@ -128,8 +129,8 @@ def _sweep_now_and_then(settings: Settings) -> None:
     while True:
         try:
             wiring.sweep(settings)
-        except (DavstoreError, OSError):
-            log.exception("the sweep failed")
+        except (DavstoreError, OSError) as error:
+            log.error("the sweep failed: %s", error)  # noqa: TRY400  the line says what to do, a trace would not
         time.sleep(SWEEP_SECONDS)
 
 

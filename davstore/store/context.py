@@ -15,6 +15,8 @@ from davstore.metadata.unit import Unit
 from davstore.model.principals import Principal
 
 T = TypeVar("T")
+Note = Callable[[int, int, int], None]
+"""Notes store, epoch and change number outside the database (`Numbers.note`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Context:
     principal: Principal
     now_us: int
     limits: Limits = field(default_factory=Limits)
+    note: Note = lambda _store_id, _epoch, _seq: None
 
     def write(self, owner: str, work: Callable[[Unit, Ledger], T]) -> T:
         """Run work with the owner's store locked, and write its counters back; nothing stays of a failure.
@@ -73,6 +76,8 @@ class Context:
             return value, ledger
 
         value, ledger = self.database.write(locked)
+        if ledger.seq != ledger.facts.seq:
+            self.note(ledger.store_id, ledger.facts.epoch, ledger.seq)
         for blob in ledger.dropped:
             self.blobs.delete(ledger.store_id, blob)
         return value

@@ -26,15 +26,30 @@ def _sweep_store(unit: Unit, *, owner: str, before_us: int, keep_changes: int) -
         history.forget(unit, ledger.store_id, floor)
 
 
-def sweep_uploads(database: Database, blobs: Blobs) -> None:
-    """Take away what uploads left whose process died: reservations, staged files, blobs without a row; at once."""
+class Swept(NamedTuple):
+    """How many blobs a sweep set aside, and how many bytes."""
+
+    blobs: int
+    size_bytes: int
+
+
+def sweep_uploads(database: Database, blobs: Blobs, *, now_us: int) -> Swept:
+    """Take away what uploads left whose process died.
+
+    Reservations and staged files go at once. Blobs without a row are set aside a day after they were first seen so:
+    a database that is the wrong one, or was put back from a copy, names none of them either.
+    """
     blobs.sweep_staged()
+    blobs.forget_lost(now_us=now_us)
+    count = size_bytes = 0
     for owner in database.read(stores.list_owners):
-        left = list_leftovers(database, blobs, owner)
+        store_id = database.read(partial(stores.get, owner=owner)).id
+        left, nameless = list_leftovers(database, blobs, owner), set[str]()
         if left.published or left.reserved:
-            store_id, nameless = database.write(partial(_end_uploads, owner=owner, left=left))
-            for name in nameless:
-                blobs.delete(store_id, name)
+            nameless = database.write(partial(_end_uploads, owner=owner, left=left))
+        taken = blobs.set_aside(store_id, nameless, now_us=now_us)
+        count, size_bytes = count + taken[0], size_bytes + taken[1]
+    return Swept(count, size_bytes)
 
 
 class Leftovers(NamedTuple):
@@ -60,14 +75,14 @@ def list_leftovers(database: Database, blobs: Blobs, owner: str) -> Leftovers:
     return Leftovers(published & free, reserved & free)
 
 
-def _end_uploads(unit: Unit, *, owner: str, left: Leftovers) -> tuple[int, set[str]]:
+def _end_uploads(unit: Unit, *, owner: str, left: Leftovers) -> set[str]:
     """Give back what was reserved, and return which of the published blobs are still without a name.
 
     Whoever died without an answer to its COMMIT had the store locked; with the lock here, that commit is decided. An
     upload that was admitted just now loses its reservation, and nothing else: its last unit looks for room again, and
-    its blob is not to be deleted.
+    its blob is not to be taken.
     """
     store_id = stores.lock(unit, owner).store_id
     for name in left.published | left.reserved:
         uploads.release(unit, store_id, name)
-    return store_id, left.published - uploads.list_named_blobs(unit, store_id)
+    return left.published - uploads.list_named_blobs(unit, store_id)

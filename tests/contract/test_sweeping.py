@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,7 @@ from tests.contract.house import House, count_rows, told
 
 WEEK = 7 * 86_400
 LARGE = b"x" * 1000
+EMPTY = "00000000-0000-4000-8000-000000000000"
 
 
 def _sweep(house: House, *, weeks_later: int, keep_changes: int = 0) -> None:
@@ -61,35 +63,141 @@ def test_young_or_near_tombstones_stay(house: House, weeks_later: int, keep_chan
     assert told(house.report(token=token)) == ["-a", "+b"]
 
 
-def test_what_dead_uploads_left_goes_at_once(house: House) -> None:
+def run(house: House, statement: str) -> None:
+    """Change rows as no request can."""
+    with house.database.engine().begin() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def _upload(house: House, *, publishes: bool) -> tuple[str, Staged]:
+    """Begin an upload, which lives until it is closed; return the name of its blob, too."""
+    name = str(uuid.uuid4())
+    house.database.write(
+        partial(uploads.reserve, store_id=house.facts.id, blob=name, reserved_bytes=9, expires_us=2**60, now_us=0)
+    )
+    staged = house.blobs.stage(house.facts.id, name)
+    staged.write(b"lost")
+    if publishes:
+        staged.publish()
+    return name, staged
+
+
+def _sweep_uploads(house: House, *, hours_later: int = 0) -> tuple[int, int]:
+    return sweep_uploads(house.database, house.blobs, now_us=house.now_us + hours_later * 3_600_000_000)
+
+
+def _files(house: House) -> set[str]:
+    """Return every file of the data directory's blobs and lost ones, relative to it."""
+    top = house.blob_directory.parent
+    return {
+        file.relative_to(top).as_posix()
+        for place in (house.blob_directory, top / "lost+found")
+        for file in place.rglob("*")
+        if file.is_file()
+    }
+
+
+def test_what_dead_uploads_had_staged_and_reserved_goes_at_once(house: House) -> None:
     """A blob that a row names stays, and so does what an upload that lives has staged or published."""
     house.put("large", LARGE)
-    held = []
-    for name in ("dead, staged", "dead, published", "staged", "published"):
-        house.database.write(
-            partial(uploads.reserve, store_id=house.facts.id, blob=name, reserved_bytes=9, expires_us=2**60, now_us=0)
-        )
-        staged = house.blobs.stage(house.facts.id, name)
-        staged.write(b"lost")
-        if name.endswith("published"):
-            staged.publish()
-        if name.startswith("dead"):
-            staged.close()
-        else:
-            held.append(staged)
-    assert [found.what for found in list_unfinished(house.database, house.blobs)] == ["dead, published", "dead, staged"]
+    uploading = [_upload(house, publishes=publishes) for publishes in (False, True, False, True)]
+    names = [name for name, _ in uploading]
+    for _, staged in uploading[:2]:
+        staged.close()
+    assert {found.what for found in list_unfinished(house.database, house.blobs)} == set(names[:2])
     assert house.check() == []
     for _ in range(2):
-        sweep_uploads(house.database, house.blobs)
+        assert _sweep_uploads(house) == (0, 0)
         assert house.get("large") == LARGE
-        assert len(house.blob_files) == 3
         assert count_rows(house, ["upload"]) == {"upload": 2}
-        assert list_unfinished(house.database, house.blobs) == []
-    for staged in held:
+        assert [found.what for found in list_unfinished(house.database, house.blobs)] == [names[1]]
+        assert [file.name for file in (house.blob_directory / "staged").iterdir()] == [f"1.{names[2]}"]
+    for _, staged in uploading[2:]:
         staged.close()
-    sweep_uploads(house.database, house.blobs)
-    assert len(house.blob_files) == 1
+    _sweep_uploads(house)
+    assert not list((house.blob_directory / "staged").iterdir())
     assert count_rows(house, ["upload"]) == {"upload": 0}
+    assert {found.what for found in list_unfinished(house.database, house.blobs)} == {names[1], names[3]}
+
+
+def test_a_blob_without_a_row_goes_to_lost_and_found_a_day_after_it_was_seen(house: House) -> None:
+    """There it is whole, under a name that tells where it belongs, for a month."""
+    house.put("large", LARGE)
+    name, staged = _upload(house, publishes=True)
+    staged.close()
+    assert [_sweep_uploads(house, hours_later=hours) for hours in (0, 1, 23)] == [(0, 0)] * 3
+    assert _sweep_uploads(house, hours_later=24) == (1, 4)
+    assert list_unfinished(house.database, house.blobs) == []
+    [lost] = (house.blob_directory.parent / "lost+found").glob(f"2023-11-*/1.{name}")
+    assert lost.read_bytes() == b"lost"
+    _sweep_uploads(house, hours_later=24 * 31)
+    assert lost.exists()
+    _sweep_uploads(house, hours_later=24 * 32)
+    assert not lost.parent.exists()
+    assert house.get("large") == LARGE
+
+
+def test_a_blob_that_gets_its_row_back_is_seen_anew(house: House) -> None:
+    """As when the right database is there again: what was noted under the wrong one counts no more."""
+    house.put("large", LARGE)
+    [file] = house.blob_files
+    hide, show = (
+        f"UPDATE body SET blob = '{new}' WHERE blob = '{old}'" for new, old in ((EMPTY, file.name), (file.name, EMPTY))
+    )
+    for statement, hours in ((hide, 0), (show, 20), (hide, 30), (hide, 53)):
+        run(house, statement)
+        assert _sweep_uploads(house, hours_later=hours) == (0, 0)
+    run(house, show)
+    assert house.get("large") == LARGE
+
+
+def test_what_davstore_did_not_write_is_never_touched(house: House) -> None:
+    """Whatever its name, wherever it lies, and however old it is."""
+    name, staged = _upload(house, publishes=True)
+    staged.close()
+    _sweep_uploads(house)
+    blobs, lost, some = (
+        house.blob_directory,
+        house.blob_directory.parent / "lost+found",
+        "0d7f3ab4-0000-4000-8000-000000000000",
+    )
+    foreign = [
+        blobs / "staged" / "photo.jpg",
+        blobs / "staged" / some,
+        blobs / "staged" / f"1.{some}.jpg",
+        blobs / "1" / "0d" / "photo.jpg",
+        blobs / "1" / "0d" / f"{some}~",
+        blobs / "1" / "ff" / some,
+        blobs / "1" / some,
+        blobs / "photos" / "0d" / some,
+        lost / "#1234",
+        lost / "2001-01-01" / "photo.jpg",
+        lost / "2001-01-01" / some,
+        lost / "old" / f"1.{some}",
+    ]
+    for file in foreign:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"mine")
+    (blobs / "staged" / f"2.{some}").symlink_to(blobs / "staged" / "photo.jpg")
+    (lost / "2001-01-02").symlink_to(lost / "old")
+    for days in (0, 2, 40, 80):
+        _sweep_uploads(house, hours_later=24 * days)
+    assert [file for file in foreign if file.read_bytes() != b"mine"] == []
+    assert not list(lost.glob(f"*/1.{name}"))
+    assert house.check() == []
+
+
+def test_where_blobs_cannot_be_set_aside_they_stay(house: House) -> None:
+    """A file in the way of `lost+found`, or of the notes of what was seen."""
+    for place in (house.blob_directory.parent / "lost+found", house.blob_directory / "1" / "unnamed.json"):
+        _, staged = _upload(house, publishes=True)
+        staged.close()
+        place.write_text("mine")
+        before = _files(house)
+        assert [_sweep_uploads(house, hours_later=hours) for hours in (0, 30)] == [(0, 0)] * 2
+        assert _files(house) - {"blobs/1/unnamed.json"} == before - {"blobs/1/unnamed.json"}
+        assert place.read_text() == "mine"
+        place.unlink()
 
 
 def test_an_upload_under_way_survives_a_sweep(house: House) -> None:
@@ -97,11 +205,11 @@ def test_an_upload_under_way_survives_a_sweep(house: House) -> None:
 
     class Sweeping(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
-            sweep_uploads(house.database, house.blobs)
+            _sweep_uploads(house)
             return super().read(size)
 
     writing.put(house.context, house.at("large"), NewContent(Sweeping(LARGE), len(LARGE), None))
-    sweep_uploads(house.database, house.blobs)
+    _sweep_uploads(house)
     assert house.get("large") == LARGE
 
 
@@ -136,7 +244,7 @@ def test_a_sweep_that_is_slow_takes_no_upload_that_was_admitted_when_it_looked(h
         content = NewContent(io.BytesIO(LARGE), len(LARGE), None)
         upload = pool.submit(writing.put, context, house.at("large"), content)
         assert admitted.wait(30)
-        sweep_uploads(cast("Database", Slow()), house.blobs)
+        sweep_uploads(cast("Database", Slow()), house.blobs, now_us=house.now_us)
     assert decided.is_set()
     assert house.get("large") == LARGE
     assert house.check() == []

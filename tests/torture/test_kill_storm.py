@@ -14,8 +14,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from davstore.blobs.unnamed import SEEN_FOR_US
 from davstore.settings import load_settings
 from davstore.store.checking import check, list_unfinished
+from davstore.store.sweeping import sweep_uploads
 from davstore.wiring import open_house
 from tests.client.served import PATIENCE_SECONDS, Server
 from tests.torture.conftest import Serve
@@ -196,10 +198,15 @@ class Storm:
         self.server.kill()
         until(self.settled)
         self.server.start()
-        house = open_house(load_settings(flags={"data.path": str(self.data), "database.url": self.url}, environ={}))
-        until(lambda: list_unfinished(house.database, house.blobs) == [])
-        house.database.close()
+        until(lambda: not list((self.data / "blobs" / "staged").glob("*")))
         self.server.kill()
+        until(self.settled)
+        house = open_house(load_settings(flags={"data.path": str(self.data), "database.url": self.url}, environ={}))
+        for days_later in (0, 1):
+            now_us = time.time_ns() // 1000 + days_later * SEEN_FOR_US
+            sweep_uploads(house.database, house.blobs, now_us=now_us)
+        assert list_unfinished(house.database, house.blobs) == []
+        house.database.close()
         self.check()
 
 

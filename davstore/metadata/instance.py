@@ -1,0 +1,38 @@
+"""The one row that names a database: a random id, which its data directory knows too, and how often it was put back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, select, update
+
+from davstore.metadata.tables import instance
+from davstore.metadata.unit import Statement, Unit
+
+_GET = Statement(select(instance.c.id, instance.c.incarnation))
+_CLAIM = Statement(update(instance).where(instance.c.id == "").values(id=bindparam("id_")))
+_PUT = Statement(update(instance).values(id=bindparam("id_"), incarnation=bindparam("incarnation")))
+
+
+class Instance(NamedTuple):
+    """id is empty until a data directory has claimed the database."""
+
+    id: str
+    incarnation: int
+
+
+def get(unit: Unit) -> Instance:
+    """Return the row."""
+    row = unit.one(_GET, {})
+    return Instance._make(row) if row else Instance("", 0)
+
+
+def claim(unit: Unit, id_: str) -> Instance:
+    """Give a database that belongs to no directory an id, and return the row: another may have been first."""
+    unit.run(_CLAIM, {"id_": id_})
+    return get(unit)
+
+
+def put(unit: Unit, instance_: Instance) -> None:
+    """Write the row."""
+    unit.run(_PUT, {"id_": instance_.id, "incarnation": instance_.incarnation})

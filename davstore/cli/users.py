@@ -32,8 +32,8 @@ def add(settings: Settings, *, name: str, password_stdin: bool, quota: int | Non
 
     The password is asked for on a terminal; without one and without --password-stdin it is made up and printed.
     """
+    database = wiring.find_house(settings).database
     password, made_up = _obtain_password(password_stdin=password_stdin)
-    database = wiring.open_house(settings).database
     enrolling.add_user(database, name, password, now_us=time.time_ns() // 1000, quota_bytes=quota)
     _show(password, made_up=made_up)
 
@@ -44,8 +44,9 @@ def add(settings: Settings, *, name: str, password_stdin: bool, quota: int | Non
 @_password_stdin
 def passwd(settings: Settings, *, name: str, password_stdin: bool) -> None:
     """Give the user NAME another password. Devices keep their secrets."""
+    database = wiring.find_house(settings).database
     password, made_up = _obtain_password(password_stdin=password_stdin)
-    enrolling.set_password(wiring.find_house(settings).database, name, password)
+    enrolling.set_password(database, name, password)
     _show(password, made_up=made_up)
 
 

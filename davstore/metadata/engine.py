@@ -92,7 +92,7 @@ class Database(ABC):
 
     @property
     def is_there(self) -> bool:
-        """Whether there is a database, with tables or without."""
+        """Whether there is a database that may have tables."""
         return True
 
     def create(self) -> None:  # noqa: B027  a database of a server is made there
@@ -204,12 +204,12 @@ class SQLite(Database):
 
     @property
     def is_there(self) -> bool:
-        """Whether the file is there; an empty one is a database without tables."""
-        return self.file.exists()
+        """Whether there is a file that is not empty, which a mere look would make a database of."""
+        return self.file.exists() and self.file.stat().st_size > 0
 
     def create(self) -> None:
         """Make the file, for its owner only."""
-        if not self.is_there:
+        if not self.file.exists():
             self.file.touch(mode=0o600)
 
     def set_stale_log_aside(self, put_back_ns: int) -> Path | None:

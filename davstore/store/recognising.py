@@ -56,7 +56,7 @@ def is_made(database: Database, directory: Path, blobs: Blobs, *, adopts: bool =
         return True
     if known or not blobs.is_empty():
         raise BadSettings(
-            f"data.path: {directory} has a store, and its database is {'empty' if database.is_there else 'not there'}:"
+            f"data.path: {directory} has a store, and its database is not there, or empty:"
             f" {_NAME_IT}, put it back, or restore a backup"
         )
     return False

@@ -26,12 +26,20 @@ SECRET = re.compile(r"dvs_[0-9a-f]{16}_[0-9a-f]{64}\n")
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
+    """Return what runs a command on a data directory, which is not there."""
+
     def call(*words: str, status: int = 0, stdin: str = "") -> Result:
         done = CliRunner().invoke(main, [*words, "--data", str(tmp_path / "data")], input=stdin)
         assert done.exit_code == status, done.output
         return done
 
     return call
+
+
+@pytest.fixture
+def store(run: Run) -> None:
+    """Make a store with the user `me`."""
+    run("init")
 
 
 @pytest.mark.parametrize("command", [["user", "list"], ["check"], ["serve", "--bind", "127.0.0.1:0"]])
@@ -59,6 +67,7 @@ def enter(tmp_path: Path):
     database.close()
 
 
+@pytest.mark.usefixtures("store")
 def test_a_user_from_standard_input(run: Run, enter: Callable[..., object]) -> None:
     assert run("user", "add", "alice", "--password-stdin", "--quota", "1000", stdin="geheim ü\n").output == ""
     enter(Basic("alice", "geheim ü"))
@@ -67,6 +76,7 @@ def test_a_user_from_standard_input(run: Run, enter: Callable[..., object]) -> N
     assert re.search(r"^alice +active +0 +1000 +20\d\d-", run("user", "list").output, re.MULTILINE)
 
 
+@pytest.mark.usefixtures("store")
 def test_a_password_is_made_up_without_a_terminal(run: Run, enter: Callable[..., object]) -> None:
     for words in (("user", "add", "bob"), ("user", "passwd", "bob")):
         made_up = re.fullmatch(r"password: (\S{16})\n", run(*words).output)
@@ -74,6 +84,7 @@ def test_a_password_is_made_up_without_a_terminal(run: Run, enter: Callable[...,
         enter(Basic("bob", made_up[1]))
 
 
+@pytest.mark.usefixtures("store")
 def test_users_are_disabled_and_enabled(run: Run) -> None:
     run("user", "add", "alice")
     run("user", "disable", "alice")
@@ -82,6 +93,7 @@ def test_users_are_disabled_and_enabled(run: Run) -> None:
     assert re.search(r"^alice +active ", run("user", "list").output, re.MULTILINE)
 
 
+@pytest.mark.usefixtures("store")
 def test_a_device_comes_and_goes(run: Run, enter: Callable[..., object]) -> None:
     run("user", "add", "alice")
     shown = run("device", "add", "alice", "phone", "--class", "phone").stdout
@@ -110,6 +122,7 @@ def test_a_device_comes_and_goes(run: Run, enter: Callable[..., object]) -> None
         (("policy", "explain", "alice", "phone"), 1, "no device phone"),
     ],
 )
+@pytest.mark.usefixtures("store")
 def test_what_cannot_be_done_is_said(run: Run, words: tuple[str, ...], status: int, said: str) -> None:
     run("user", "add", "alice")
     assert said in run(*words, status=status).stderr
@@ -124,7 +137,7 @@ def commands(group: click.Group = main, *above: str) -> Iterator[tuple[tuple[str
             yield (*above, name), command
 
 
-WITHOUT_A_STORE = {("serve",), ("user", "add"), ("sync",), ("policy", "check")}
+WITHOUT_A_STORE = {("serve",), ("init",), ("sync",), ("policy", "check")}
 """The first two make one, the others need none."""
 
 
@@ -171,6 +184,7 @@ def settings(tmp_path: Path) -> Path:
     return settings
 
 
+@pytest.mark.usefixtures("store")
 def test_a_policy_is_explained(run: Run, settings: Path) -> None:
     run("user", "add", "alice")
     run("device", "add", "alice", "phone", "--class", "phone")

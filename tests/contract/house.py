@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from davstore.blobs.local import LocalBlobs
+from davstore.directory.numbers import Numbers
 from davstore.metadata import stores
 from davstore.metadata.engine import Database
 from davstore.model.changes import Changes, Level, Removed, SyncToken
@@ -41,6 +42,7 @@ class House:
         self.blob_directory = directory / "blobs"
         self.limits = Limits(**{"inline_bytes": INLINE_BYTES, **limits})
         self.now_us = START_US
+        self.numbers = Numbers(directory)
         self.owner = "me"
         self.is_clean = True  # what every test leaves behind is checked; those that damage it say so
         if not exists:
@@ -56,7 +58,7 @@ class House:
         """Return a request's view, a second later than the one before."""
         self.now_us += 1_000_000
         principal = Principal(User(1, self.owner, 1, 1, disabled=False))
-        return Context(self.database, self.blobs, principal, self.now_us, self.limits)
+        return Context(self.database, self.blobs, principal, self.now_us, self.limits, self.numbers.note)
 
     def at(self, text: str) -> Path:
         """Return a place in the store."""

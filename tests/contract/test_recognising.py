@@ -1,0 +1,320 @@
+"""A data directory and a database that belong together, that do not, and that were put back from a copy."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from davstore.directory.identity import find_birth, find_identity, renew_identity
+from davstore.directory.numbers import Numbers
+from davstore.errors import BadSettings, InvalidSyncToken
+from davstore.metadata import instance, stores
+from davstore.metadata.engine import Database, SQLite
+from davstore.store.recognising import is_made, recognise, set_stale_log_aside
+from tests.contract.conftest import Build
+from tests.contract.house import House
+
+
+def top(house: House) -> Path:
+    """Return the data directory."""
+    return house.blob_directory.parent
+
+
+def start(house: House, *, adopts: bool = False) -> bool:
+    """Do what a start of the server does, and tell whether there are new epochs."""
+    before = epochs(house.database) if house.database.is_there else []
+    directory = top(house)
+    directory.mkdir(exist_ok=True)
+    house.database.close()
+    set_stale_log_aside(house.database, directory)
+    assert is_made(house.database, directory, house.blobs, adopts=adopts)
+    recognise(house.database, directory, Numbers(directory), house.blobs, adopts=adopts)
+    renew_identity(directory, house.database.file)
+    changed = [old != new for old, new in zip(before, epochs(house.database), strict=True)]
+    assert len(set(changed)) <= 1
+    return any(changed)
+
+
+def stop(house: House) -> None:
+    """Do what a clean stop does."""
+    house.database.close()
+    renew_identity(top(house), house.database.file)
+
+
+def epochs(database: Database) -> list[int]:
+    return [epoch for _, epoch, _ in database.read(stores.list_numbers)]
+
+
+def run(house: House, statement: str) -> None:
+    """Change rows as no request can."""
+    with house.database.engine().begin() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def test_a_start_joins_the_two_and_leaves_the_epochs(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.put("a")
+    token = house.report().token
+    assert not start(house)
+    known = find_identity(top(house))
+    assert known
+    assert known.id == house.database.read(instance.get).id
+    assert len(known.id) == 32
+    assert (top(house) / "identity.json").stat().st_mode & 0o777 == 0o600
+    for _ in range(2):
+        assert not start(house)
+        house.put("b")
+        stop(house)
+    assert house.report(token=token).token
+    assert caplog.records == []
+
+
+def test_what_an_operator_does_to_the_directory_is_no_new_epoch(house: House, tmp_path: Path) -> None:
+    """A server that is killed neither, a full disk neither, and not a hint that is lost or cannot be written."""
+    start(house)
+    house.put("a")
+    directory = top(house)
+    for file in (directory, *directory.rglob("*")):
+        file.chmod(file.stat().st_mode | 0o055)
+        os.chown(file, os.getuid(), os.getgid())
+        os.utime(file)
+    assert not start(house)
+    house.database.close()
+    directory.rename(tmp_path / "moved")
+    (tmp_path / "moved").rename(directory)
+    assert not start(house)
+    (directory / "newest-numbers").unlink()
+    (directory / "newest-numbers").mkdir()
+    house.numbers.close()
+    house.put("b")
+    assert not start(house)
+
+
+def test_the_numbers_tell_that_the_database_alone_was_put_back(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    start(house)
+    house.add_store("other")
+    for owner in ("me", "other"):
+        house.owner = owner
+        for name in "abc":
+            house.put(name)
+    house.owner = "me"
+    token = house.report().token
+    run(house, "UPDATE store SET seq = seq - 1 WHERE owner = 'other'")
+    assert start(house)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "devices will compare everything once" in caplog.text
+    with pytest.raises(InvalidSyncToken):
+        house.report(token=token)
+    assert not start(house)
+    house.is_clean = False
+
+
+def test_a_database_that_is_put_back_again_is_known_again(house: House) -> None:
+    """With the numbers that were noted after the first time, which are of other epochs."""
+    start(house)
+    house.put("a")
+    copied = house.database.read(instance.get), house.facts.epoch
+    house.put("b")
+    for _ in range(2):
+        run(house, f"UPDATE store SET seq = 1, epoch = {copied[1]}")
+        run(house, f"UPDATE instance SET incarnation = {copied[0].incarnation}")
+        assert start(house)
+        assert not start(house)
+    house.is_clean = False
+
+
+def test_a_store_in_the_place_of_a_removed_one_begins_at_nothing(house: House) -> None:
+    start(house)
+    house.put("a")
+    run(house, "UPDATE store SET seq = 0, epoch = epoch + 1")
+    assert not start(house)
+    house.is_clean = False
+
+
+def _anew(data: Path, copy: Path) -> None:
+    shutil.rmtree(data)
+    shutil.copytree(copy, data)
+
+
+def _anew_without_times(data: Path, copy: Path) -> None:
+    data.rename(data.with_name("old"))
+    shutil.copytree(copy, data, copy_function=shutil.copy)
+
+
+def _over(data: Path, copy: Path) -> None:
+    shutil.copytree(copy, data, dirs_exist_ok=True)
+
+
+def _over_without_times(data: Path, copy: Path) -> None:
+    shutil.copytree(copy, data, dirs_exist_ok=True, copy_function=shutil.copyfile)
+
+
+def _as_rsync(data: Path, copy: Path) -> None:
+    """Each file that differs is written beside the old one and renamed; what is in no copy goes."""
+    for file in [file for file in data.rglob("*") if file.is_file() and not (copy / file.relative_to(data)).exists()]:
+        file.unlink()
+    for file in [file for file in copy.rglob("*") if file.is_file()]:
+        old = data / file.relative_to(copy)
+        facts = [(item.stat().st_size, item.stat().st_mtime_ns) for item in (file, old) if item.exists()]
+        if facts[0] != facts[-1]:
+            shutil.copy2(file, old.with_name(".part"))
+            old.with_name(".part").rename(old)
+
+
+def _database_alone(data: Path, copy: Path) -> None:
+    shutil.copy2(copy / "davstore.sqlite", data / "davstore.sqlite")
+
+
+def _database_alone_as_a_new_file(data: Path, copy: Path) -> None:
+    (data / "davstore.sqlite").unlink()
+    shutil.copy2(copy / "davstore.sqlite", data / "davstore.sqlite")
+
+
+PUTS_BACK: list[Callable[[Path, Path], None]] = [
+    _anew,
+    _anew_without_times,
+    _over,
+    _over_without_times,
+    _as_rsync,
+    _database_alone,
+    _database_alone_as_a_new_file,
+]
+
+
+@pytest.mark.parametrize("put_back", PUTS_BACK)
+def test_a_directory_that_was_put_back_is_known(
+    house: House, tmp_path: Path, put_back: Callable[[Path, Path], None]
+) -> None:
+    """Also one whose database is elsewhere and went on."""
+    start(house)
+    house.put("a", b"a" * 1000)
+    stop(house)
+    shutil.copytree(top(house), tmp_path / "copy")
+    start(house)
+    house.put("b", b"b" * 1000)
+    token = house.report().token
+    stop(house)
+    if isinstance(house.database, SQLite):
+        house.numbers.close()
+    elif "database_alone" in put_back.__name__:
+        return  # there is no file of it
+    put_back(top(house), tmp_path / "copy")
+    assert start(house)
+    with pytest.raises(InvalidSyncToken):
+        house.report(token=token)
+    assert not start(house)
+    house.is_clean = isinstance(house.database, SQLite)
+
+
+def pass_a_tick(file: Path) -> None:
+    """Wait until the clock of the file system is past the last change of a file: it ticks every few milliseconds."""
+    probe = file.with_name("probe")
+    probe.touch()
+    while probe.stat().st_ctime_ns <= file.stat().st_ctime_ns:
+        probe.touch()
+    probe.unlink()
+
+
+def test_a_log_that_a_killed_server_left_is_not_written_over_a_copy(sqlite_house: House, tmp_path: Path) -> None:
+    house = sqlite_house
+    start(house)
+    house.put("a")
+    stop(house)
+    shutil.copytree(top(house), tmp_path / "copy")
+    start(house)
+    for name in "bcd":
+        house.put(name)
+    killed = tmp_path / "killed"
+    shutil.copytree(top(house), killed)  # with the log, as the kernel would leave it
+    stop(house)
+    log = top(house) / "davstore.sqlite-wal"
+    log.write_bytes((killed / log.name).read_bytes())
+    pass_a_tick(log)
+    shutil.copytree(tmp_path / "copy", top(house), dirs_exist_ok=True)
+    assert start(house)
+    assert house.names() == ["a"]
+    assert len(list(top(house).glob("davstore.sqlite-wal.*"))) == 1
+
+
+def test_a_log_that_belongs_to_a_copy_is_kept(sqlite_house: House, tmp_path: Path) -> None:
+    house = sqlite_house
+    start(house)
+    house.put("a")
+    shutil.copytree(top(house), tmp_path / "copy")
+    stop(house)
+    for put_back in (_over, _anew):
+        put_back(top(house), tmp_path / "copy")
+        assert start(house)
+        assert house.names() == ["a"]
+        stop(house)
+
+
+def test_a_database_that_belongs_to_another_directory_is_refused(build: Build) -> None:
+    """On both sides; `init --adopt` joins them all the same."""
+    house, other = build(), build()
+    for each in (house, other):
+        start(each)
+    there, here = (top(each) / "identity.json" for each in (other, house))
+    for content in (there.read_text(), None):
+        if content:
+            here.write_text(content)
+        elif house.database.file is None:
+            here.unlink()
+        with pytest.raises(BadSettings, match="belong to different stores"):
+            start(house)
+    assert start(house, adopts=True)
+    assert not start(house)
+    assert house.database.read(instance.get).id != other.database.read(instance.get).id
+
+
+def test_a_directory_of_a_database_of_the_other_kind_is_refused(house: House) -> None:
+    start(house)
+    identity = top(house) / "identity.json"
+    kinds = ["sqlite", "postgresql"]
+    other = kinds[house.database.kind == "sqlite"]
+    identity.write_text(identity.read_text().replace(house.database.kind, other))
+    with pytest.raises(BadSettings, match=r"belongs to a database in .*: name it with -c FILE"):
+        start(house)
+
+
+def test_two_directories_do_not_claim_one_database(build: Build) -> None:
+    """A row without an id is given one once, by whoever comes first."""
+    house = build()
+    first = house.database.write(lambda unit: instance.claim(unit, "a" * 32))
+    assert house.database.write(lambda unit: instance.claim(unit, "b" * 32)) == first
+
+
+def test_a_sqlite_database_whose_directory_says_nothing_is_taken_for_one_put_back(sqlite_house: House) -> None:
+    start(sqlite_house)
+    (top(sqlite_house) / "identity.json").unlink()
+    assert start(sqlite_house)
+    run(sqlite_house, "UPDATE instance SET id = ''")
+    assert start(sqlite_house)
+    assert not start(sqlite_house)
+
+
+def test_a_database_that_names_none_of_the_bodies_is_not_joined(house: House) -> None:
+    """As when an older davstore was started once without its `-c`; what dead uploads left looks the same."""
+    staged = house.blobs.stage(1, "0d7f3ab4-0000-4000-8000-000000000000")
+    staged.publish()
+    staged.close()
+    with pytest.raises(BadSettings, match="the database names none"):
+        start(house)
+    assert not start(house, adopts=True)
+
+
+def test_a_file_system_that_tells_no_births_tells_inodes(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    pass_a_tick(tmp_path / "a")
+    (tmp_path / "b").touch()
+    first, second = (find_birth(tmp_path / name) for name in "ab")
+    assert first.made_ns
+    assert not first.is_same(second)
+    assert first.is_same(first._replace(inode=0))
+    nameless = first._replace(made_ns=0)
+    assert nameless.is_same(first)
+    assert not nameless.is_same(second)

@@ -27,11 +27,11 @@ def top(house: House) -> Path:
 
 def start(house: House, *, adopts: bool = False) -> bool:
     """Do what a start of the server does, and tell whether there are new epochs."""
-    before = epochs(house.database) if house.database.is_there else []
     directory = top(house)
     directory.mkdir(exist_ok=True)
     house.database.close()
     set_stale_log_aside(house.database, directory)
+    before = epochs(house.database)
     assert is_made(house.database, directory, house.blobs, adopts=adopts)
     recognise(house.database, directory, Numbers(directory), house.blobs, adopts=adopts)
     renew_identity(directory, house.database.file)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,10 @@ class _Body:
         return data
 
 
+_NOT_TO_BE_TRIED_AGAIN = 4
+"""gunicorn starts a worker that ended with another status anew, for ever."""
+
+
 def _build() -> WSGIApplication:
     """Build the application; what keeps it from serving is one line, as for a command."""
     os.umask(0o077)
@@ -55,7 +60,8 @@ def _build() -> WSGIApplication:
         enter_house(settings).database.close()
         return build_application(settings)
     except (DavstoreError, OSError) as error:
-        raise SystemExit(f"davstore: {error}") from error
+        sys.stderr.write(f"davstore: {error}\n")
+        raise SystemExit(_NOT_TO_BE_TRIED_AGAIN) from error
 
 
 _application = _build()

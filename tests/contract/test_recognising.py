@@ -12,7 +12,7 @@ import pytest
 
 from davstore.directory.identity import find_birth, find_identity, renew_identity
 from davstore.directory.numbers import Numbers
-from davstore.errors import BadSettings, InvalidSyncToken
+from davstore.errors import BadSettings, InvalidSyncToken, Unavailable
 from davstore.metadata import instance, stores
 from davstore.metadata.engine import Database, SQLite
 from davstore.store.recognising import is_made, recognise, set_stale_log_aside
@@ -318,3 +318,17 @@ def test_a_file_system_that_tells_no_births_tells_inodes(tmp_path: Path) -> None
     nameless = first._replace(made_ns=0)
     assert nameless.is_same(first)
     assert not nameless.is_same(second)
+
+
+def test_a_database_that_is_taken_away_while_it_is_used_is_not_made_anew(sqlite_house: House) -> None:
+    """A thread that connects then finds none, where it would have made an empty one."""
+    start(sqlite_house)
+    sqlite_house.database.close()
+    file = sqlite_house.database.file
+    assert file
+    file.rename(file.with_name("aside"))
+    for ask in (sqlite_house.names, lambda: sqlite_house.put("a")):
+        with pytest.raises(Unavailable):
+            ask()
+    assert not file.exists()
+    file.with_name("aside").rename(file)

@@ -117,3 +117,13 @@ def test_the_path_is_read_as_it_was_sent(url: str) -> None:
     for target in ("a%2Fb", "%2e%2e/x", "../x", "%00", "%ff", "a//b"):
         answer = send(url, f"PUT /dav/store/me/{target} HTTP/1.1\r\nContent-Length: 1", b"x")
         assert answer.startswith(b"HTTP/1.1 400 "), (target, answer)
+
+
+def test_it_does_not_start_without_a_store_and_makes_none(tmp_path) -> None:
+    environ = os.environ | {"DAVSTORE_DATA__PATH": str(tmp_path / "data")}
+    words = [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:0", "--no-control-socket", "davstore.wsgi:app"]
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert done.returncode == 4
+    assert f"davstore: data.path: {tmp_path}/data: no store here" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "data").exists()

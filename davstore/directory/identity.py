@@ -23,7 +23,7 @@ from davstore.errors import BadSettings
 FILE = "identity.json"
 _LOCK = "identity.lock"
 
-_AT_EMPTY_PATH, _STATX_BTIME, _STATX_BYTES = 0x1000, 0x800, 256  # linux/stat.h
+_AT_FDCWD, _STATX_BTIME, _STATX_BYTES = -100, 0x800, 256  # linux/stat.h
 
 
 class Birth(NamedTuple):
@@ -70,26 +70,20 @@ def hold(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def find_birth(file: Path | int) -> Birth:
-    """Return the birth of a file or an open descriptor. Raises OSError."""
-    if not isinstance(file, int):
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            return find_birth(descriptor)
-        finally:
-            os.close(descriptor)
-    return Birth(os.fstat(file).st_ino, _made_ns(file))
+def find_birth(file: Path) -> Birth:
+    """Return the birth of a file. Raises OSError.
 
-
-def _made_ns(descriptor: int) -> int:
+    The file is not opened: to close it would end the locks that SQLite holds on it in this process.
+    """
+    inode = file.stat().st_ino
     statx = getattr(ctypes.CDLL(None), "statx", None)  # Python's os has none
     answer = ctypes.create_string_buffer(_STATX_BYTES)
-    if statx is None or statx(descriptor, b"", _AT_EMPTY_PATH, _STATX_BTIME, answer) != 0:
-        return 0
+    if statx is None or statx(_AT_FDCWD, os.fsencode(file), 0, _STATX_BTIME, answer) != 0:
+        return Birth(inode, 0)
     if not ctypes.c_uint32.from_buffer(answer, 0).value & _STATX_BTIME:
-        return 0
+        return Birth(inode, 0)
     seconds, nanoseconds = ctypes.c_int64.from_buffer(answer, 80), ctypes.c_uint32.from_buffer(answer, 88)
-    return seconds.value * 1_000_000_000 + nanoseconds.value
+    return Birth(inode, seconds.value * 1_000_000_000 + nanoseconds.value)
 
 
 def find_identity(directory: Path) -> Identity | None:
@@ -138,7 +132,7 @@ def write_identity(directory: Path, *, id_: str, incarnation: int, kind: str, da
                 "id": id_,
                 "incarnation": incarnation,
                 "database": kind,
-                "file": find_birth(descriptor),
+                "file": find_birth(new),
                 "database_file": find_birth(database_file) if database_file else None,
             }
             file.write(json.dumps(document) + "\n")

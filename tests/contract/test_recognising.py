@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -332,3 +334,14 @@ def test_a_database_that_is_taken_away_while_it_is_used_is_not_made_anew(sqlite_
             ask()
     assert not file.exists()
     file.with_name("aside").rename(file)
+
+
+def test_looking_at_the_file_of_a_database_ends_none_of_its_locks(sqlite_house: House) -> None:
+    """POSIX ends all locks of a process on a file when the process closes any of its descriptors."""
+    start(sqlite_house)
+    sqlite_house.put("a")
+    file = sqlite_house.database.file
+    renew_identity(top(sqlite_house), file)
+    command = f"import sqlite3; sqlite3.connect({str(file)!r}, timeout=0).execute('PRAGMA journal_mode = DELETE')"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=False)
+    assert "database is locked" in done.stderr

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
+from davstore.directory.numbers import NUMBERS
 from davstore.settings import load_settings
 from davstore.store.checking import check
 from davstore.wiring import open_house
@@ -187,6 +188,8 @@ def test_what_is_acknowledged_was_synced(bench: Bench, name: str) -> None:
         named = re.findall(r'"(/[^"]*)"', call)
         if '"HTTP/1.1 20' in call:
             break
+        if NUMBERS in file:  # a hint: what of it is lost costs nothing
+            continue
         if call.startswith("pwrite64") or (call.startswith("write") and "/blobs/" in file):
             dirty.add(file)
             written += 1

@@ -13,7 +13,7 @@ from davstore.dav.app import build_dav
 from davstore.dav.request import Backend
 from davstore.directory import identity
 from davstore.directory.numbers import Numbers
-from davstore.errors import BadSettings, Unavailable
+from davstore.errors import BadSettings, DavstoreError, Unavailable
 from davstore.metadata.engine import Database, open_database
 from davstore.metadata.migrate import migrate
 from davstore.metadata.throttle import Throttle
@@ -67,8 +67,10 @@ def open_house(settings: Settings, *, adopts: bool = False) -> House:
 
 
 def enter_house(settings: Settings) -> House:
-    """Open the store as `open_house` does, where there is one. Raises BadSettings."""
-    return _enter(_find_made(settings), settings.data.path, adopts=False)
+    """Open the store as `open_house` does, where there is one, for a server that is not ours. Raises BadSettings."""
+    house = _enter(_find_made(settings), settings.data.path, adopts=False)
+    renew_identity(settings)
+    return house
 
 
 def find_house(settings: Settings) -> House:
@@ -78,8 +80,12 @@ def find_house(settings: Settings) -> House:
         BadSettings: there is no store, or the data directory and the database belong to different ones.
     """
     house = _find_made(settings)
-    migrate(house.database)
-    recognising.require_match(house.database, settings.data.path, house.blobs)
+    try:
+        migrate(house.database)
+        recognising.require_match(house.database, settings.data.path, house.blobs)
+    except DavstoreError:
+        house.database.close()
+        raise
     return house
 
 

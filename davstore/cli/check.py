@@ -20,8 +20,8 @@ from davstore.store.checking import list_unfinished
 def check(settings: Settings, *, read_data: bool, as_json: bool) -> None:
     """Look for damage. Ends with 0 when there is none, with 1 when there is some; repairs nothing.
 
-    Unfinished uploads are told, and are no damage: a server that is killed leaves them, and the next one takes them
-    away when it starts.
+    Unfinished uploads are told, and are no damage: a server that is killed leaves them, and a server that runs a day
+    later moves their bodies to `lost+found` in the data directory.
     """
     house = wiring.find_house(settings)
     unfinished = list_unfinished(house.database, house.blobs)

@@ -34,7 +34,7 @@ def check(database: Database, blobs: Blobs, *, read_data: bool = False) -> list[
 
 
 def list_unfinished(database: Database, blobs: Blobs) -> list[Finding]:
-    """Return what the next sweep takes away of uploads that ended with their process."""
+    """Return what a sweep takes away, in time, of uploads that ended with their process."""
     return [
         Finding(owner, "unfinished upload", name)
         for owner in database.read(stores.list_owners)

@@ -101,7 +101,7 @@ def send_representation(
     """Answer a write with the body that is there now, and let go of it (RFC 8144 §3, RFC 9110 §8.7)."""
     with contextlib.ExitStack() as held:
         held.callback(body.close)
-        location = Hrefs(request.root).of(resource).decode("ascii")
+        location = Hrefs(request.spelling, request.root).path(resource)
         told = [*_headers(resource, body), ("Content-Location", location), *headers]
         return _send_range(request, status, told, body, ByteRange(0, body.length), held)
 

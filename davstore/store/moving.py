@@ -14,7 +14,7 @@ from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.policy.preconditions import SECOND_US
 from davstore.store.context import Context
-from davstore.store.guarding import end_locks, require, require_parent, require_unlocked
+from davstore.store.guarding import end_locks, require, require_depth, require_parent, require_unlocked
 from davstore.store.writing import end_tree
 
 
@@ -25,6 +25,7 @@ def move(
     conditions: Preconditions = NONE,
     *,
     overwrite: bool,
+    depth: int | None = None,
     modified_us: int | None = None,
 ) -> bool:
     """Bind a resource, with all that lies beneath it, to another place; True when that place was unmapped.
@@ -37,10 +38,12 @@ def move(
         MethodNotAllowed: source or destination is the root.
         SourceIsDestination: one of the places lies in the other.
         ForeignDestination: the destination is in another store.
+        Malformed: a collection, and a depth that is not infinity (None).
     """
 
     def work(unit: Unit, ledger: Ledger) -> bool:
         resource, from_id, old, to_id = _both_ends(context, unit, ledger, source, destination, conditions, overwrite)
+        require_depth(resource, depth)
         if source.holds(destination) or destination.holds(source):
             raise SourceIsDestination(source.name)
         trees = [resource.node_id] if old is None else [resource.node_id, old.node_id]
@@ -58,16 +61,21 @@ def move(
             made=MADE_HOME,
             moved=True,
         )
-        time_us = modified_us
-        if time_us is None and not resource.is_collection:  # it may be older than what was here: as one set by a client
-            time_us = resource.modified_us // SECOND_US * SECOND_US
-        if time_us is not None:
-            nodes.set_modified(unit, ledger, resource.node_id, modified_us=time_us)
+        _set_time(unit, ledger, resource, modified_us)
         if old is not None and closed is not None:  # after mapping: source and target may be one node
             end_tree(unit, ledger, old, closed)
         return old is None
 
     return context.write(source.store, work)
+
+
+def _set_time(unit: Unit, ledger: Ledger, resource: Resource, modified_us: int | None) -> None:
+    """Tell when what was moved was modified: as the client says, or as before."""
+    time_us = modified_us
+    if time_us is None and not resource.is_collection:  # it may be older than what was here: as one set by a client
+        time_us = resource.modified_us // SECOND_US * SECOND_US
+    if time_us is not None:
+        nodes.set_modified(unit, ledger, resource.node_id, modified_us=time_us)
 
 
 def copy(
@@ -77,20 +85,22 @@ def copy(
     conditions: Preconditions = NONE,
     *,
     overwrite: bool,
-    recursive: bool,
+    depth: int | None = None,
     modified_us: int | None = None,
 ) -> bool:
     """Make new resources with the bodies and dead properties of others; True when the destination was unmapped.
 
-    Bodies are shared, not copied, and charged again (DECISIONS 13, 30). They are modified now; when the client says
-    when, the one at the destination was modified then.
+    Depth 0 copies a collection without its members. Bodies are shared, not copied, and charged again. The copies are
+    modified now; when the client says when, the one at the destination was modified then.
 
     Raises:
-        As move, and QuotaExceeded.
+        As move, and QuotaExceeded. Malformed: a collection, and depth 1.
     """
 
     def work(unit: Unit, ledger: Ledger) -> bool:
         resource, _, old, to_id = _both_ends(context, unit, ledger, source, destination, conditions, overwrite)
+        require_depth(resource, depth, 0)
+        recursive = depth is None
         if source == destination or destination.holds(source) or (recursive and source.holds(destination)):
             raise SourceIsDestination(source.name)
         trees = [] if old is None else [old.node_id]

@@ -27,7 +27,7 @@ from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.store.context import Context
 from davstore.store.digesting import NO_PROMISES, Digesting, Promises
-from davstore.store.guarding import end_locks, require, require_parent, require_unlocked
+from davstore.store.guarding import end_locks, require, require_depth, require_parent, require_unlocked
 from davstore.store.uploading import BLOCK_BYTES, Source, Upload, begin_upload
 
 NOTHING_REFUSED: Mapping[str, DavstoreError] = MappingProxyType({})
@@ -237,6 +237,8 @@ def patch_properties(
             raise NotFound(path.name)
         require_unlocked(context, unit, ledger.store_id, conditions, nodes=[resource.node_id])
         _set_live(unit, ledger, resource, live, refused)
+        if not changes and live == NO_VALUES:
+            return resource  # and nobody has to hear of it
         _change_properties(unit, ledger, context, resource.node_id, changes)
         return resource._replace(changed=bindings.touch(unit, ledger, resource.node_id))
 
@@ -283,11 +285,12 @@ def _change_properties(
     ledger.used_bytes += new_bytes - sum(map(len, old.values()))
 
 
-def delete(context: Context, path: Path, conditions: Preconditions = NONE) -> None:
-    """Delete a resource, or a collection with all that lies beneath it, at once.
+def delete(context: Context, path: Path, conditions: Preconditions = NONE, *, depth: int | None = None) -> None:
+    """Delete a resource, or a collection with all that lies beneath it, at once; depth None is infinity.
 
     Raises:
         NotFound, PreconditionFailed, Locked; MethodNotAllowed: the root of a store stays.
+        Malformed: a collection, and another depth.
     """
 
     def work(unit: Unit, ledger: Ledger) -> None:
@@ -295,6 +298,7 @@ def delete(context: Context, path: Path, conditions: Preconditions = NONE) -> No
         require(context, unit, ledger.facts, place.resource, conditions)
         if place.resource is None:
             raise NotFound(path.name)
+        require_depth(place.resource, depth)
         unmap(context, unit, ledger, path, require_parent(place, path), place.resource, conditions)
 
     context.write(path.store, work)

@@ -93,7 +93,7 @@ def test_a_copy_is_changed_apart(tree: House) -> None:
 
 def test_copy_of_a_collection_alone(tree: House) -> None:
     tree.proppatch("t", (P, ELEMENT))
-    assert tree.copy("t", "alone", recursive=False)
+    assert tree.copy("t", "alone", depth=0)
     assert (tree.names("alone"), tree.properties("alone")) == ([], {P: ELEMENT})
 
 
@@ -134,9 +134,8 @@ def test_what_cannot_be_done(tree: House, method: str) -> None:
         with pytest.raises(error):
             act(source, target)
     call = getattr(moving, method)
-    more = {"recursive": True} if method == "copy" else {}
     with pytest.raises(ForeignDestination):
-        call(tree.context, tree.at("t"), path("x", "you"), overwrite=True, **more)
+        call(tree.context, tree.at("t"), path("x", "you"), overwrite=True)
     assert (tree.tree(), tree.facts.seq) == (before, seq)
 
 

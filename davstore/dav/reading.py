@@ -165,7 +165,7 @@ def _write_fixed(
 
 def _as_resource(segments: tuple[str, ...]) -> Resource:
     """Return a resource that has a name and no facts."""
-    return Resource(segments[:-1], segments[-1] if segments else "", 0, 1, 0, "", None, None, None, 0, 0)
+    return Resource(segments[:-1], segments[-1] if segments else "", 0, 1, 0, "", None, None, None, 0, 0, 0)
 
 
 def answer_report(request: Request) -> Iterable[bytes]:

@@ -40,6 +40,8 @@ def require(
         exists=resource is not None,
         etag=None if resource is None else resource.etag,
         modified_us=None if resource is None else resource.modified_us,
+        modified_by=0 if resource is None else resource.modified_by,
+        now_us=context.now_us,
         safe=False,
     )
     if verdict is not Verdict.PASS:

@@ -74,11 +74,12 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """Pages of a sync report, and how long removals are remembered: as long as either rule asks."""
+    """Sync reports: their pages, what Depth they may have, and how long removals are remembered (the longer rule)."""
 
     rows_per_page: int = _integer(10_000, 1, 1_000_000)
     history_weeks: int = _integer(3, 3)
     history_changes: int = _integer(10_000, 10_000)
+    strict_depth: bool = False
 
 
 @dataclass(frozen=True, slots=True)

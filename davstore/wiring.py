@@ -202,7 +202,7 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
     blobs, numbers = LocalBlobs(directory / "blobs"), Numbers(directory)
     backend = Backend(database, blobs, _limits(settings), drops_litter, note=numbers.note)
     faces = Pages(build_dav(backend), backend.context)
-    gated = SyncGate(faces, Gate(policy.rules, throttle, database))
+    gated = SyncGate(faces, Gate(policy.rules, throttle, database), strict_depth=settings.sync.strict_depth)
     inner = Authentication(gated, Authenticator(database, throttle, Passwords(), key=key))
 
     def check() -> None:

@@ -27,7 +27,7 @@ def read_conditions(request: Request) -> Preconditions:
     """Return all conditions of a request.
 
     Raises:
-        Malformed: an entity tag or an `If` that cannot be read.
+        Malformed: an `If` that cannot be read.
     """
     if not any(header in request.environ for header in _HEADERS):
         return NONE

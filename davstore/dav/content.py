@@ -17,7 +17,7 @@ from davstore.dav.request import Request
 from davstore.errors import Malformed, PreconditionFailed
 from davstore.model.conditions import Preconditions
 from davstore.model.nodes import Resource
-from davstore.policy.preconditions import Verdict, judge
+from davstore.policy.preconditions import SECOND_US, Verdict, is_strong, judge
 from davstore.protocol.digests import render_digest, wants_digest
 from davstore.protocol.ranges import ByteRange, parse_ranges, range_applies
 from davstore.store.reading import Body
@@ -73,7 +73,15 @@ def send_content(request: Request, resource: Resource, body: Body, conditions: P
     """
     with contextlib.ExitStack() as held:
         held.callback(body.close)
-        verdict = judge(conditions, exists=True, etag=resource.etag, modified_us=resource.modified_us, safe=True)
+        verdict = judge(
+            conditions,
+            exists=True,
+            etag=resource.etag,
+            modified_us=resource.modified_us,
+            modified_by=resource.modified_by,
+            now_us=request.context.now_us,
+            safe=True,
+        )
         if verdict is Verdict.FAILED:
             raise PreconditionFailed("the conditions of the request do not hold")
         if verdict is Verdict.NOT_MODIFIED:
@@ -101,14 +109,18 @@ def send_representation(
     """Answer a write with the body that is there now, and let go of it (RFC 8144 §3, RFC 9110 §8.7)."""
     with contextlib.ExitStack() as held:
         held.callback(body.close)
-        location = Hrefs(request.root).of(resource).decode("ascii")
+        location = Hrefs(request.spelling, request.root).path(resource)
         told = [*_headers(resource, body), ("Content-Location", location), *headers]
         return _send_range(request, status, told, body, ByteRange(0, body.length), held)
 
 
 def _ranges(request: Request, resource: Resource, body: Body) -> list[ByteRange] | None:
-    value = request.header("RANGE")
-    if value is None or not range_applies(request.header("IF_RANGE"), etag=resource.etag):
+    value, if_range = request.header("RANGE"), request.header("IF_RANGE")
+    if value is None:
+        return None
+    is_dated = is_strong(resource.modified_us, resource.modified_by, request.context.now_us)
+    modified = resource.modified_us // SECOND_US if is_dated else None
+    if not range_applies(if_range, etag=resource.etag, modified=modified):
         return None
     return parse_ranges(value, length=body.length)
 

@@ -15,7 +15,7 @@ from davstore.middleware.xml_body import read_xml
 from davstore.protocol import lockinfo
 from davstore.protocol.elements import CONTENT_TYPE
 from davstore.protocol.headers import parse_depth
-from davstore.protocol.hrefs import render_href
+from davstore.protocol.hrefs import for_xml
 from davstore.protocol.multistatus import Multistatus
 from davstore.store import locking
 
@@ -42,7 +42,7 @@ def answer_lock(request: Request) -> Iterable[bytes]:
             seconds=seconds,
             creatable=not request.target.slash,
         )
-    view = View(request.principal, now_us=context.now_us, prefix=request.prefix)
+    view = View(request.principal, now_us=context.now_us, spelling=request.spelling)
     body = lockinfo.render_granted(discover(view, granted.covering))
     headers = [("Content-Type", CONTENT_TYPE)]
     if info is not None:  # a refreshed lock has the token it had (RFC 4918 §9.10.2)
@@ -71,33 +71,25 @@ def _is_litter(request: Request) -> bool:
 
 
 def answer_locked(request: Request, error: Locked) -> Iterable[bytes]:
-    """Tell which locks are in the way: those beneath what was asked for in a multistatus (RFC 4918 §9.6.1, §9.10.9).
+    """Tell which locks are in the way.
+
+    Only LOCK tells those beneath in a multistatus (RFC 4918 §9.10.9). A DELETE, COPY or MOVE that a member prevents
+    has changed nothing, and most clients take 207 for done: it is refused as a whole, with the status of the member.
 
     Raises:
-        Locked, LockConflict: what was asked for is locked itself.
+        Locked, LockConflict: with the hrefs of the locks.
     """
-    store = request.root
-    hrefs = tuple(render_href((*store, *names), slash=slash) for names, slash in error.roots)
-    tops = _tops(request)
-    if not all(any(len(names) > len(top) and names[: len(top)] == top for top in tops) for names, _ in error.roots):
+    store, spelling, top = request.root, request.spelling, request.path.names
+    hrefs = tuple(spelling.href((*store, *names), slash=slash) for names, slash in error.roots)
+    is_beneath = all(len(names) > len(top) and names[: len(top)] == top for names, _ in error.roots)
+    if not isinstance(error, LockConflict) or not is_beneath:
         raise type(error)(error.roots, hrefs) from error
     row = find_row(error)
 
     def write(answer: Multistatus) -> None:
         for href in hrefs:
-            answer.status(href.encode("ascii"), row.status, row.condition)
-        if isinstance(error, LockConflict):  # the request itself is told of too (RFC 4918 §9.10.9)
-            top = render_href((*store, *request.path.names), slash=True).encode("ascii")
-            answer.status(top, find_row(FailedDependency()).status)
+            answer.status(for_xml(href), row.status, row.condition)
+        asked = spelling.href((*store, *top), slash=True)  # the request itself is told of too
+        answer.status(for_xml(asked), find_row(FailedDependency()).status)
 
     return send_multistatus(request.environ, write)
-
-
-def _tops(request: Request) -> list[tuple[str, ...]]:
-    """Return the places whose members a request changes with them."""
-    method, tops = request.environ["REQUEST_METHOD"], []
-    if method != "COPY":
-        tops.append(request.path.names)
-    if method in ("COPY", "MOVE"):
-        tops.append(request.destination.names)
-    return tops

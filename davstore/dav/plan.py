@@ -10,7 +10,7 @@ from davstore.model.changes import Removed
 from davstore.model.nodes import Resource
 from davstore.protocol import owncloud, propfind
 from davstore.protocol.elements import empty
-from davstore.protocol.hrefs import encode_segment, render_href
+from davstore.protocol.hrefs import Spelling, encode_segment_for_xml, for_xml
 from davstore.protocol.multistatus import Multistatus, render_response, render_template
 from davstore.protocol.names import LOCKDISCOVERY
 from davstore.protocol.propfind import PropFind
@@ -43,25 +43,31 @@ def asks_for_locks(question: PropFind) -> bool:
 class Hrefs:
     """Makes the hrefs of many resources below one root; the collections among them end in a slash."""
 
-    def __init__(self, root: tuple[str, ...]) -> None:
+    def __init__(self, spelling: Spelling, root: tuple[str, ...]) -> None:
+        self.spelling = spelling
         self._root = root
+        self._depth = spelling.depth - len(root)
         self._parent: tuple[str, ...] | None = None
         self._above = ""
 
     def of(self, resource: Resource | Removed) -> bytes:
         """Return the absolute path of a resource."""
-        name = resource.name
-        if not name:
-            return self.collection(())
-        if resource.parent is not self._parent:  # rows of one listing share the tuple
-            self._parent = resource.parent
-            self._above = render_href((*self._root, *resource.parent), slash=True)
+        parent, name = resource.parent, resource.name
+        if parent is not self._parent:  # rows of one listing share the tuple
+            if not name or len(parent) < self._depth:  # the request-URI names it, or what lies beneath
+                return for_xml(self.path(resource))
+            self._parent = parent
+            self._above = for_xml(self.spelling.href((*self._root, *parent), slash=True)).decode("ascii")
         slash = "/" if resource.is_collection else ""
-        return f"{self._above}{encode_segment(name)}{slash}".encode("ascii")
+        return f"{self._above}{encode_segment_for_xml(name)}{slash}".encode("ascii")
+
+    def path(self, resource: Resource | Removed) -> str:
+        """Return the absolute path of a resource as headers tell it."""
+        return self.spelling.href((*self._root, *resource.names), slash=bool(resource.is_collection))
 
     def collection(self, names: tuple[str, ...]) -> bytes:
         """Return the absolute path of a collection."""
-        return render_href((*self._root, *names), slash=True).encode("ascii")
+        return for_xml(self.spelling.href((*self._root, *names), slash=True))
 
 
 class Plan:

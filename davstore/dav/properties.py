@@ -21,7 +21,7 @@ from davstore.model.principals import Principal
 from davstore.protocol import lockinfo, names, owncloud, sync_token
 from davstore.protocol.dates import render_http_date, render_iso_date
 from davstore.protocol.elements import element, empty, href, text_element
-from davstore.protocol.hrefs import render_href
+from davstore.protocol.hrefs import Spelling
 from davstore.store.syncing import current_token
 
 Value = bytes | None
@@ -39,12 +39,11 @@ class View(NamedTuple):
     locks: Sequence[Lock] = ()
     checksums: Mapping[int, str] = MappingProxyType({})
     now_us: int = 0
-    prefix: tuple[str, ...] = ()
-    """The segments that the client's URLs have before ours."""
+    spelling: Spelling = Spelling()
 
     def href(self, segments: tuple[str, ...]) -> bytes:
         """Return `D:href` of a collection outside of stores."""
-        return href(render_href((*self.prefix, *segments), slash=True))
+        return href(self.spelling.href(segments, slash=True))
 
 
 class Live(NamedTuple):
@@ -113,7 +112,7 @@ def _creation(seconds: int) -> bytes:
 
 
 def _resource_id(resource: Resource) -> bytes | None:
-    return element(names.RESOURCE_ID, href(f"urn:uuid:{resource.resource_id}"))
+    return f"<D:resource-id><D:href>urn:uuid:{resource.resource_id}</D:href></D:resource-id>".encode()
 
 
 def _modseq(resource: Resource) -> bytes | None:
@@ -144,13 +143,13 @@ def _lockdiscovery(view: View, _kind: Kind) -> Piece | bytes:
 
 def discover(view: View, locks: Sequence[Lock]) -> bytes:
     """Return `D:lockdiscovery` of a resource's locks; who holds a lock is told its token, nobody else (§20.7)."""
-    user, store = view.principal.user, (*view.prefix, *places.store_root(view.principal))
+    user, store = view.principal.user, places.store_root(view.principal)
     return element(
         names.LOCKDISCOVERY,
         *(
             lockinfo.render_active(
                 lock,
-                root=render_href((*store, *lock.root), slash=lock.is_collection),
+                root=view.spelling.href((*store, *lock.root), slash=lock.is_collection),
                 seconds=max(lock.expires_us - view.now_us, 0) // 1_000_000,
                 shown=lock.user_id == user.id,
             )

@@ -22,7 +22,7 @@ from davstore.model.paths import Path
 from davstore.protocol import propfind, reports, sync_token
 from davstore.protocol.accept import wants_html
 from davstore.protocol.headers import parse_depth
-from davstore.protocol.hrefs import encode_segment, render_href
+from davstore.protocol.hrefs import encode_segment, for_xml
 from davstore.protocol.multistatus import Multistatus
 from davstore.protocol.prefer import Prefer, parse_prefer
 from davstore.protocol.propfind import ALL_PROPERTIES, FOR_WINDOWS, PropFind
@@ -125,7 +125,7 @@ def _write_tree(
     hrefs, now_us = _hrefs(request), request.context.now_us
 
     def tell(some: Listing) -> None:
-        view = View(request.principal, some.facts, some.locks, some.checksums, now_us, request.prefix)
+        view = View(request.principal, some.facts, some.locks, some.checksums, now_us, hrefs.spelling)
         plan = Plan(question, view, some.properties, minimal=prefer.minimal)
         without_top = prefer.noroot and some.top.is_collection
         write_stored(answer, plan, hrefs, some.members if without_top else some.resources)
@@ -151,11 +151,12 @@ def _write_fixed(
         raise InfiniteDepth("a store lies beneath")
     below = [(*place.segments, name) for name in place.members] if depth else []
     store = places.store_root(request.principal)
-    plan = Plan(question, View(request.principal, prefix=request.prefix), {}, minimal=prefer.minimal)
+    spelling = request.spelling
+    plan = Plan(question, View(request.principal, spelling=spelling), {}, minimal=prefer.minimal)
     top = [] if prefer.noroot else [place.segments]
     for segments in [*top, *(one for one in below if one != store)]:
         one = places.find_fixed(segments, request.principal)
-        href = render_href((*request.prefix, *segments), slash=True).encode()
+        href = for_xml(spelling.href(segments, slash=True))
         answer.add(plan.of(one.kind)(_as_resource(segments), href))
     if store in below:
         own, shown = Path(request.principal.user.name), prefer._replace(noroot=False)
@@ -164,7 +165,7 @@ def _write_fixed(
 
 def _as_resource(segments: tuple[str, ...]) -> Resource:
     """Return a resource that has a name and no facts."""
-    return Resource(segments[:-1], segments[-1] if segments else "", 0, 1, 0, "", None, None, None, 0, 0)
+    return Resource(segments[:-1], segments[-1] if segments else "", 0, 1, 0, "", None, None, None, 0, 0, 0)
 
 
 def answer_report(request: Request) -> Iterable[bytes]:
@@ -189,16 +190,15 @@ def answer_report(request: Request) -> Iterable[bytes]:
         locks=asks_for_locks(question),
     )
     prefer = Prefer(minimal=parse_prefer(request.header("PREFER")).minimal)  # no report tells of the collection itself
-    view = View(
-        request.principal, changes.facts, changes.locks, changes.checksums, request.context.now_us, request.prefix
-    )
+    hrefs, now_us = _hrefs(request), request.context.now_us
+    view = View(request.principal, changes.facts, changes.locks, changes.checksums, now_us, hrefs.spelling)
     plan = Plan(question, view, changes.properties, minimal=prefer.minimal)
     given = sync_token.render(changes.token)
 
     def write(answer: Multistatus) -> str:
-        write_stored(answer, plan, _hrefs(request), changes.rows)
+        write_stored(answer, plan, hrefs, changes.rows)
         if changes.truncated:
-            answer.truncated(_hrefs(request).collection(path.names))
+            answer.truncated(hrefs.collection(path.names))
         return given
 
     parts = send_multistatus(request.environ, write, headers=prefer.applied())
@@ -214,4 +214,4 @@ def _judge_if(request: Request) -> None:
 
 
 def _hrefs(request: Request) -> Hrefs:
-    return Hrefs(request.root)
+    return Hrefs(request.spelling, request.root)

@@ -17,7 +17,7 @@ from davstore.middleware.forwarded import PREFIX
 from davstore.middleware.xml_body import content_length
 from davstore.model.paths import Path
 from davstore.model.principals import Principal
-from davstore.protocol.hrefs import Target
+from davstore.protocol.hrefs import ROOT, Spelling, Target
 from davstore.store.context import Context, Limits, Note
 
 if TYPE_CHECKING:
@@ -75,13 +75,18 @@ class Request:
     @property
     def prefix(self) -> tuple[str, ...]:
         """The segments that the client's URLs have before ours, behind a proxy."""
-        prefix: tuple[str, ...] = self.environ.get(PREFIX, ())
-        return prefix
+        prefix: Target = self.environ.get(PREFIX, ROOT)
+        return prefix.segments
+
+    @property
+    def spelling(self) -> Spelling:
+        """How hrefs of the answer are spelled."""
+        return Spelling(self.target, self.environ.get(PREFIX, ROOT))
 
     @property
     def root(self) -> tuple[str, ...]:
-        """The segments of the principal's store as the client knows it: what hrefs begin with."""
-        return (*self.prefix, *places.store_root(self.principal))
+        """The segments of the principal's store."""
+        return places.store_root(self.principal)
 
     @property
     def destination(self) -> Path:
@@ -100,7 +105,7 @@ class Request:
         return value
 
     def refuse_body(self) -> None:
-        """Raise UnsupportedMediaType when there is a body: the method defines none (RFC 4918 §8.4)."""
+        """Raise UnsupportedMediaType when there is a body, for which there is no definition (RFC 4918 §8.4)."""
         length = content_length(self.environ)
         if length or (length is None and self.environ["wsgi.input"].read(1)):
             raise UnsupportedMediaType("a body that the method does not define")

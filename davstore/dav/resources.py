@@ -66,7 +66,8 @@ class _Stored:
 
     def handle_copy(self, dest_path: str, *, depth_infinity: bool) -> bool:
         with _translated():
-            moving.copy(self._context, self._place, self._to(dest_path), overwrite=True, recursive=depth_infinity)
+            depth = None if depth_infinity else 0
+            moving.copy(self._context, self._place, self._to(dest_path), overwrite=True, depth=depth)
         return True
 
     def handle_move(self, dest_path: str) -> bool:

@@ -69,16 +69,16 @@ def answer_put(request: Request) -> Iterable[bytes]:
 def answer_delete(request: Request) -> Iterable[bytes]:
     """Delete a resource with all beneath it (RFC 4918 §9.6)."""
     request.refuse_body()
-    _require_infinity(request)
-    writing.delete(request.context, request.path, read_conditions(request))
+    depth = parse_depth(request.header("DEPTH"), default=None)
+    writing.delete(request.context, request.path, read_conditions(request), depth=depth)
     return send(request.environ, HTTPStatus.NO_CONTENT)
 
 
 def answer_mkcol(request: Request) -> Iterable[bytes]:
     """Make a collection, with properties if the body says so (RFC 4918 §9.3, RFC 5689)."""
     path = request.path
-    if content_length(request.environ) != 0 and not _is_xml(request.environ.get("CONTENT_TYPE", "")):
-        raise UnsupportedMediaType("the body of MKCOL")
+    if not _is_xml(request.environ.get("CONTENT_TYPE", "")):
+        request.refuse_body()
     wanted = mkcol.parse(read_xml(request.environ))
     if wanted is not None and wanted.types != {names.COLLECTION}:
         raise InvalidResourceType("a type of collection that is not made here")
@@ -129,16 +129,13 @@ def answer_proppatch(request: Request) -> Iterable[bytes]:
         if prefer.minimal:
             return send(request.environ, HTTPStatus.OK, headers=prefer.applied())
         groups = [PropStat(HTTPStatus.OK, b"".join(map(empty, changed)))]
-    href = Hrefs(request.root).of(resource)
+    href = Hrefs(request.spelling, request.root).of(resource)
     return send_multistatus(request.environ, lambda answer: answer.propstats(href, groups), headers=prefer.applied())
 
 
 def answer_copy(request: Request) -> Iterable[bytes]:
     """Make new resources like others (RFC 4918 §9.8); Depth 0 copies a collection without its members."""
     request.refuse_body()
-    depth = parse_depth(request.header("DEPTH"), default=None)
-    if depth == 1:
-        raise Malformed("COPY with Depth 1")
     destination = request.destination
     created = moving.copy(
         request.context,
@@ -146,7 +143,7 @@ def answer_copy(request: Request) -> Iterable[bytes]:
         destination,
         read_conditions(request),
         overwrite=parse_overwrite(request.header("OVERWRITE")),
-        recursive=depth is None,
+        depth=parse_depth(request.header("DEPTH"), default=None),
         modified_us=_modified_us(request),
     )
     return _answer_made(request, destination, created=created)
@@ -155,7 +152,6 @@ def answer_copy(request: Request) -> Iterable[bytes]:
 def answer_move(request: Request) -> Iterable[bytes]:
     """Give a resource, with all beneath it, another URL (RFC 4918 §9.9)."""
     request.refuse_body()
-    _require_infinity(request)
     destination = request.destination
     created = moving.move(
         request.context,
@@ -163,6 +159,7 @@ def answer_move(request: Request) -> Iterable[bytes]:
         destination,
         read_conditions(request),
         overwrite=parse_overwrite(request.header("OVERWRITE")),
+        depth=parse_depth(request.header("DEPTH"), default=None),
         modified_us=_modified_us(request),
     )
     return _answer_made(request, destination, created=created)
@@ -176,7 +173,7 @@ def _modified_us(request: Request) -> int | None:
 
 def _answer_made(request: Request, path: Path, *, created: bool, validated: Headers | None = None) -> Iterable[bytes]:
     """Tell that something is at a place now; with what it is, if the client would like that (RFC 8144 §3.1)."""
-    headers = [] if request.header("X_OC_MTIME") is None else [("X-OC-Mtime", "accepted")]
+    headers = [] if _modified_us(request) is None else [("X-OC-Mtime", "accepted")]
     answer = _represent(request, path, HTTPStatus.CREATED if created else HTTPStatus.OK, headers)
     if answer is not None:
         return answer
@@ -196,12 +193,6 @@ def _represent(request: Request, path: Path, status: HTTPStatus, headers: Header
     if content.body is None:
         return None
     return send_representation(request, status, content.resource, content.body, [*headers, *prefer.applied()])
-
-
-def _require_infinity(request: Request) -> None:
-    """Refuse any other depth than the one that DELETE and MOVE have (RFC 4918 §9.6.1, §9.9.2)."""
-    if parse_depth(request.header("DEPTH"), default=None) is not None:
-        raise Malformed("a Depth other than infinity")
 
 
 def _is_xml(content_type: str) -> bool:

@@ -28,7 +28,7 @@ from davstore.metadata.nodes import Stored
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import binding, body, gone, node, store
 from davstore.metadata.unit import Row, Statement, Unit, among, array
-from davstore.model.nodes import Resource, StoreFacts
+from davstore.model.nodes import AGAIN, BY_CLIENT, Resource, StoreFacts
 
 HOP = 8
 """Segments resolved by one statement: deeper paths take another."""
@@ -44,6 +44,7 @@ FACTS = (
     node.c.type,
     node.c.created_us,
     node.c.modified_us,
+    node.c.modified_by,
 )
 """The columns of a `Resource`, after its parent."""
 
@@ -51,7 +52,7 @@ BOUND = binding.join(node, and_(node.c.store_id == binding.c.store_id, node.c.id
 
 _in_store = binding.c.store_id == bindparam("s")
 _ROOT = Statement(
-    select(node.c.resource_id, node.c.created_us, node.c.modified_us).where(
+    select(node.c.resource_id, node.c.created_us, node.c.modified_us, node.c.modified_by).where(
         node.c.store_id == bindparam("s"), node.c.id == bindparam("n")
     )
 )
@@ -251,8 +252,8 @@ def find(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool = Fa
         stored = Stored._make(row[end:]) if row[-2] is not None else None  # its digest
     steps = [Step(facts.root_id, 0, 0)]
     if not names:
-        resource_id, _, _, _, created_us, modified_us = row[at:end]
-        return Found(facts, Place([], steps[0], _root(facts, resource_id, created_us, modified_us)), None)
+        resource_id, _, _, _, *times = row[at:end]
+        return Found(facts, Place([], steps[0], _root(facts, resource_id, *times)), None)
     return Found(facts, _walk(names, row[at:end], steps, len(names)) or Place(steps, None, None), stored)
 
 
@@ -266,11 +267,13 @@ def _find_deep(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: boo
 def root(unit: Unit, facts: StoreFacts) -> Resource:
     """Return the root collection of a store."""
     row = unit.one(_ROOT, {"s": facts.id, "n": facts.root_id})
-    return _root(facts, *(row or ("", 0, 0)))
+    return _root(facts, *(row or ("", 0, 0, 0)))
 
 
-def _root(facts: StoreFacts, resource_id: str, created_us: int, modified_us: int) -> Resource:
-    return Resource((), "", facts.root_id, 1, facts.seq, resource_id, None, None, None, created_us, modified_us)
+def _root(facts: StoreFacts, resource_id: str, created_us: int, modified_us: int, modified_by: int) -> Resource:
+    return Resource(
+        (), "", facts.root_id, 1, facts.seq, resource_id, *(None,) * 3, created_us, modified_us, modified_by
+    )
 
 
 def resolve(unit: Unit, facts: StoreFacts, names: tuple[str, ...]) -> Place:
@@ -292,18 +295,21 @@ def _walk(names: tuple[str, ...], row: Row, steps: list[Step], count: int) -> Pl
     """Go down the count bindings of a row and add them to steps; None when the path goes on below."""
     for i in range(0, COLUMNS * count, COLUMNS):
         if len(steps) == len(names):
-            return Place(steps, *_end(names, row, i))
+            return Place(steps, *_end(names, row, i, steps))
         if row[i + 3] != 1:
             return Place(steps, None, None)
         steps.append(Step(*row[i : i + 3]))
     return None
 
 
-def _end(names: tuple[str, ...], row: Row, at: int) -> tuple[Step | None, Resource | None]:
+def _end(names: tuple[str, ...], row: Row, at: int, above: list[Step]) -> tuple[Step | None, Resource | None]:
     step, is_coll = Step(*row[at : at + 3]), row[at + 3]
     if step.node_id is None:
         return None, None
-    return step, Resource(names[:-1], names[-1], step.node_id, is_coll, *row[at + COLUMNS :])
+    found = Resource(names[:-1], names[-1], step.node_id, is_coll, *row[at + COLUMNS :])
+    if any(one.moved and one.mapped > found.changed for one in above):  # a MOVE leaves the times beneath as they are
+        found = found._replace(modified_by=BY_CLIENT | AGAIN)
+    return step, found
 
 
 def each_members(unit: Unit, store_id: int, top: Resource) -> Iterator[list[Resource]]:
@@ -379,6 +385,7 @@ def touch(unit: Unit, ledger: Ledger, node_id: int) -> int:
 def close(unit: Unit, ledger: Ledger, parent_id: int, name: str) -> int:
     """Close one binding under a new number and return the number. What lies beneath is not touched."""
     number = ledger.number()
+    ledger.unmaps = True
     values = {"s": ledger.store_id, "p": parent_id, "name_": name, "number": number}
     unit.run(_CLOSE, values)
     unit.run(_UNBIND, values)

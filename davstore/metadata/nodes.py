@@ -12,6 +12,7 @@ from davstore.errors import NotFound
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import KIND_COLLECTION, KIND_RESOURCE, MADE_THREAD, binding, body, gone, node, property_
 from davstore.metadata.unit import Statement, Unit, among, array
+from davstore.model.nodes import BY_CLIENT, Resource
 
 _INSERT = Statement(
     insert(node).values(state=null(), **{c.name: bindparam(c.name) for c in node.c if c.name != "state"})
@@ -25,13 +26,14 @@ _REPLACE = Statement(
         length=bindparam("length"),
         type=bindparam("type"),
         modified_us=bindparam("modified_us"),
+        modified_by=bindparam("modified_by"),
     )
 )
 _BODY_ID = Statement(select(node.c.body_id).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n")))
 _SET_MODIFIED = Statement(
     update(node)
     .where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
-    .values(modified_us=bindparam("modified_us"))
+    .values(modified_us=bindparam("modified_us"), modified_by=bindparam("modified_by"))
 )
 _INSERT_BODY = Statement(insert(body).values({c.name: bindparam(c.name) for c in body.c}))
 _EMBODIED = node.join(body, and_(body.c.store_id == node.c.store_id, body.c.id == node.c.body_id))
@@ -120,6 +122,7 @@ class NodeRow(NamedTuple):
     content_type: str | None
     created_us: int
     modified_us: int
+    modified_by: int = 0
 
 
 def leaf(
@@ -134,6 +137,7 @@ def leaf(
         content_type=content_type,
         created_us=now_us,
         modified_us=now_us if modified_us is None else modified_us,
+        modified_by=0 if modified_us is None else BY_CLIENT,
     )
 
 
@@ -169,6 +173,7 @@ def _values(store_id: int, node_id: int, row: NodeRow) -> dict[str, object]:
         "type": row.content_type,
         "created_us": row.created_us,
         "modified_us": row.modified_us,
+        "modified_by": row.modified_by,
     }
 
 
@@ -185,29 +190,29 @@ def insert_nodes(unit: Unit, store_id: int, rows: list[tuple[int, NodeRow]]) -> 
     unit.many(_INSERT, [_values(store_id, node_id, row) for node_id, row in rows])
 
 
-def replace_body(
-    unit: Unit, ledger: Ledger, node_id: int, *, stored: Stored, content_type: str | None, modified_us: int
-) -> None:
-    """Give a node another body. The old one goes unless another node names it."""
-    old = unit.one(_BODY_ID, {"s": ledger.store_id, "n": node_id})
+def replace_body(unit: Unit, ledger: Ledger, new: Resource, stored: Stored) -> None:
+    """Give a node the body, type and time of new. The old body goes unless another node names it."""
+    key = {"s": ledger.store_id, "n": new.node_id}
+    old = unit.one(_BODY_ID, key)
     unit.run(
         _REPLACE,
         {
-            "s": ledger.store_id,
-            "n": node_id,
+            **key,
             "body_id": insert_body(unit, ledger, stored),
-            "etag": stored.sha256,
-            "length": stored.length,
-            "type": content_type,
-            "modified_us": modified_us,
+            "etag": new.etag,
+            "length": new.length,
+            "type": new.content_type,
+            "modified_us": new.modified_us,
+            "modified_by": new.modified_by,
         },
     )
     _drop_bodies(unit, ledger, [row_id for row_id in old or () if row_id is not None])
 
 
-def set_modified(unit: Unit, ledger: Ledger, node_id: int, *, modified_us: int) -> None:
+def set_modified(unit: Unit, ledger: Ledger, node_id: int, *, modified_us: int, modified_by: int) -> None:
     """Give a node another modification time; that it changed is the caller's to number."""
-    unit.run(_SET_MODIFIED, {"s": ledger.store_id, "n": node_id, "modified_us": modified_us})
+    values = {"s": ledger.store_id, "n": node_id, "modified_us": modified_us, "modified_by": modified_by}
+    unit.run(_SET_MODIFIED, values)
 
 
 def get_member(unit: Unit, store_id: int, node_id: int) -> Member:

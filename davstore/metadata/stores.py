@@ -29,12 +29,19 @@ FACTS = (
 """The columns of `StoreFacts`."""
 _BY_OWNER = Statement(select(*FACTS).where(store.c.owner == bindparam("owner")))
 _LOCK = Statement(
-    select(*FACTS, store.c.next_id, store.c.sampled_us).where(store.c.owner == bindparam("owner")).with_for_update()
+    select(*FACTS, store.c.next_id, store.c.sampled_us, store.c.unmapped_us)
+    .where(store.c.owner == bindparam("owner"))
+    .with_for_update()
 )
 _SETTLE = Statement(
     update(store)
     .where(store.c.id == bindparam("id_"))
-    .values(seq=bindparam("seq"), next_id=bindparam("next_id"), used_bytes=bindparam("used_bytes"))
+    .values(
+        seq=bindparam("seq"),
+        next_id=bindparam("next_id"),
+        used_bytes=bindparam("used_bytes"),
+        unmapped_us=bindparam("unmapped_us"),
+    )
 )
 _SAMPLE = Statement(insert(instant))
 _SAMPLED = Statement(update(store).where(store.c.id == bindparam("id_")).values(sampled_us=bindparam("at_us")))
@@ -88,6 +95,10 @@ class Ledger:
     next_id: int
     used_bytes: int
     sampled_us: int
+    unmapped_us: int
+    """When a name of the store was last unmapped, before this unit."""
+    unmaps: bool = False
+    """This unit unmaps names."""
     dropped: list[str] = field(default_factory=list)
     """Blobs that this unit left without a name: their files go after the commit."""
 
@@ -139,8 +150,9 @@ def lock(unit: Unit, owner: str) -> Ledger:
     row = unit.one(_LOCK, {"owner": owner})
     if row is None:
         raise NotFound(owner)
-    facts = StoreFacts._make(row[:-2])
-    return Ledger(facts, facts.seq, row[-2], facts.used_bytes, row[-1])
+    facts = StoreFacts._make(row[: len(FACTS)])
+    next_id, sampled_us, unmapped_us = row[len(FACTS) :]
+    return Ledger(facts, facts.seq, next_id, facts.used_bytes, sampled_us, unmapped_us)
 
 
 def settle(unit: Unit, ledger: Ledger, *, now_us: int) -> None:
@@ -148,8 +160,9 @@ def settle(unit: Unit, ledger: Ledger, *, now_us: int) -> None:
     facts = ledger.facts
     if ledger.seq == facts.seq and ledger.used_bytes == facts.used_bytes:
         return
-    values = {"id_": facts.id, "seq": ledger.seq, "next_id": ledger.next_id, "used_bytes": ledger.used_bytes}
-    unit.run(_SETTLE, values)
+    unmapped_us = max(ledger.unmapped_us, now_us) if ledger.unmaps else ledger.unmapped_us
+    values = {"seq": ledger.seq, "next_id": ledger.next_id, "used_bytes": ledger.used_bytes}
+    unit.run(_SETTLE, {"id_": facts.id, "unmapped_us": unmapped_us, **values})
     if now_us - ledger.sampled_us >= SAMPLE_US:
         unit.run(_SAMPLE, {"store_id": facts.id, "seq": ledger.seq, "at_us": now_us})
         unit.run(_SAMPLED, {"id_": facts.id, "at_us": now_us})

@@ -65,6 +65,7 @@ store = _table(
     _number("used_bytes"),
     Column("quota_bytes", BigInteger),
     _number("sampled_us"),  # when `instant` was last written
+    Column("unmapped_us", BigInteger, nullable=False, server_default=text("0")),  # when a name was last unmapped
 )
 
 node = _table(
@@ -80,6 +81,7 @@ node = _table(
     _number("created_us"),
     _number("modified_us"),
     Column("state", Text),
+    Column("modified_by", SmallInteger, nullable=False, server_default=text("0")),  # who set `modified_us`
     PrimaryKeyConstraint("store_id", "id"),
     keyed=True,
 )

@@ -21,6 +21,8 @@ REQUEST_ID = "davstore.request_id"
 
 _SOUND_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PLAIN = re.compile(r"[!-\[\]-~]+")
+_USERINFO = re.compile(r"(?<=://)[^/?#]*@")
+"""The name and the secret in a target of the absolute form, which another server hands over as it came."""
 
 log = logging.getLogger("davstore.access")
 
@@ -76,7 +78,7 @@ class _Answer:
                 "%s %s %s %s %d %.1f %s",
                 environ[REQUEST_ID],
                 one_word(environ["REQUEST_METHOD"]),
-                one_word(target),
+                one_word(target if target.startswith("/") else _USERINFO.sub("", target)),
                 self.status,
                 self._sent_bytes,
                 taken_ms,

@@ -17,7 +17,7 @@ from davstore.middleware.access_log import REQUEST_ID
 from davstore.middleware.errors import is_failure, refuse
 from davstore.middleware.forwarded import believe
 from davstore.model.networks import NOBODY, Networks
-from davstore.protocol.hrefs import Target, parse_destination, parse_target
+from davstore.protocol.hrefs import ROOT, Target, parse_destination, parse_target
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -102,7 +102,7 @@ class _Answer:
 def _parse_target(environ: WSGIEnvironment) -> Target:
     raw = environ.get("REQUEST_URI") or environ.get("RAW_URI", "")
     if raw == "*" and environ["REQUEST_METHOD"] == "OPTIONS":
-        return Target((), slash=True, query="")
+        return ROOT
     return parse_target(raw)
 
 

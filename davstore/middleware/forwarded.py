@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from davstore.errors import Malformed
 from davstore.model.networks import Networks, find_address
-from davstore.protocol.hrefs import parse_target
+from davstore.protocol.hrefs import ROOT, Target, parse_target
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
 PREFIX: Final = "davstore.prefix"
-"""The key of the segments that the client's URLs have before ours; a proxy has taken them off the target."""
+"""The key of the `Target` that the client's URLs have before ours; a proxy has taken it off."""
 
 _OWN: Final = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO")
 _PAIR: Final = re.compile(r"""\s*([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*))\s*(?:([;,])|\Z)""", re.ASCII)
@@ -41,7 +41,7 @@ def believe(environ: WSGIEnvironment, proxies: Networks) -> None:
     Raises:
         Malformed: a trusted proxy says what cannot be read.
     """
-    environ[PREFIX] = ()
+    environ[PREFIX] = ROOT
     if not proxies.networks:
         return
     address = find_address(environ.get("REMOTE_ADDR", ""))
@@ -63,11 +63,11 @@ def believe(environ: WSGIEnvironment, proxies: Networks) -> None:
     environ[PREFIX] = _parse_prefix(environ.get("HTTP_X_FORWARDED_PREFIX", ""))
 
 
-def _parse_prefix(text: str) -> tuple[str, ...]:
+def _parse_prefix(text: str) -> Target:
     target = parse_target(text.strip(" \t") or "/")
     if target.query:
         raise Malformed("a prefix with a query")
-    return target.segments
+    return target
 
 
 def _hops(environ: WSGIEnvironment) -> Iterator[_Hop]:

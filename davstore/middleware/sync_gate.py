@@ -35,8 +35,16 @@ TURN = "davstore.turn"
 class SyncGate:
     """Asks the gate at gate points and passes everything else on."""
 
-    def __init__(self, application: WSGIApplication, gate: Gate, *, clock: Callable[[], int] = now_us) -> None:
+    def __init__(
+        self,
+        application: WSGIApplication,
+        gate: Gate,
+        *,
+        strict_depth: bool = False,
+        clock: Callable[[], int] = now_us,
+    ) -> None:
         self._application = application
+        self._strict_depth = strict_depth
         self._gate = gate
         self._clock = clock
 
@@ -59,7 +67,7 @@ class SyncGate:
         if environ["REQUEST_METHOD"] != "REPORT":
             return None
         depth = parse_depth(environ.get("HTTP_DEPTH"), default=0)
-        query = environ[QUERY] = reports.parse(read_xml(environ), depth)
+        query = environ[QUERY] = reports.parse(read_xml(environ), depth, strict_depth=self._strict_depth)
         return query
 
     def _admit(self, environ: WSGIEnvironment, user: User, device: Device, query: SyncQuery | None) -> Turn:

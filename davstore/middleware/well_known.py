@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from davstore.middleware.forwarded import PREFIX
-from davstore.protocol.hrefs import render_href
+from davstore.protocol.hrefs import Spelling
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -25,6 +25,6 @@ class WellKnown:
         """Redirect; 307 keeps the method, as PROPFIND needs."""
         if environ["PATH_INFO"].rstrip("/") != "/.well-known/davstore":
             return self._application(environ, start_response)
-        root = render_href((*environ[PREFIX], "dav"), slash=True)
+        root = Spelling(prefix=environ[PREFIX]).href(("dav",), slash=True)
         start_response("307 Temporary Redirect", [("Location", root), ("Content-Length", "0")])
         return []

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+BY_CLIENT: Final = 1
+"""Of `modified_by`: a client set the time, or brought it along by MOVE. It tells no order: it may have gone back."""
+AGAIN: Final = 2
+"""Of `modified_by`: the URL may have shown something else that was modified in the same second."""
 
 
 class Resource(NamedTuple):
     """One URL of a store and the facts of the node it names. Times are microseconds since the epoch, UTC.
 
     `parent` holds the names from the store's root to the collection that binds `name`; rows of one listing share the
-    tuple. A collection has no etag, no length and no content type.
+    tuple. A collection has no etag, no length and no content type. `modified_by` says whose the time of modification
+    is: 0 is the server's, of which each is later than those before; else the sum of `BY_CLIENT` and `AGAIN`.
     """
 
     parent: tuple[str, ...]
@@ -23,6 +29,7 @@ class Resource(NamedTuple):
     content_type: str | None
     created_us: int
     modified_us: int
+    modified_by: int
 
     @property
     def names(self) -> tuple[str, ...]:

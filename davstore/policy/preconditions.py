@@ -6,6 +6,7 @@ import enum
 from typing import Final
 
 from davstore.model.conditions import ETagList, Preconditions
+from davstore.model.nodes import AGAIN, BY_CLIENT, Resource
 
 SECOND_US: Final = 1_000_000
 
@@ -18,37 +19,68 @@ class Verdict(enum.Enum):
     NOT_MODIFIED = "not modified"
 
 
-def judge(conditions: Preconditions, *, exists: bool, etag: str | None, modified_us: int | None, safe: bool) -> Verdict:
+def judge(
+    conditions: Preconditions,
+    *,
+    exists: bool,
+    etag: str | None,
+    modified_us: int | None,
+    modified_by: int = BY_CLIENT | AGAIN,
+    now_us: int = 0,
+    safe: bool,
+) -> Verdict:
     """Judge the conditions in the order of RFC 9110 §13.2.2; `safe` is GET or HEAD.
 
-    A resource without an etag (a collection) matches only `*`. Times count in whole seconds, as in the headers.
+    A resource without an etag (a collection) matches only `*`. Dates say nothing of what has no time of modification.
     """
-    modified = None if modified_us is None else modified_us // 1_000_000
+    whose = modified_by if modified_us is not None else BY_CLIENT
     if conditions.if_match is not None:
         if not _matches(conditions.if_match, exists=exists, etag=etag, weakly=False):
             return Verdict.FAILED
-    elif conditions.if_unmodified_since is not None and not _is_unmodified(modified_us, conditions.if_unmodified_since):
+    elif not _is_unchanged(conditions.if_unmodified_since, modified_us, whose, now_us):
         return Verdict.FAILED
     if conditions.if_none_match is not None:
         if _matches(conditions.if_none_match, exists=exists, etag=etag, weakly=True):
             return Verdict.NOT_MODIFIED if safe else Verdict.FAILED
-    elif safe and conditions.if_modified_since is not None and modified is not None and _tells_changes(modified_us):
-        return Verdict.NOT_MODIFIED if modified <= conditions.if_modified_since else Verdict.PASS
+    elif safe and conditions.if_modified_since is not None and not whose & BY_CLIENT:
+        is_unchanged = _is_unchanged(conditions.if_modified_since, modified_us, whose, now_us)
+        return Verdict.NOT_MODIFIED if is_unchanged else Verdict.PASS
     return Verdict.PASS
 
 
-def _is_unmodified(modified_us: int | None, since: int) -> bool:
-    """Tell whether nothing changed since a time; one that a client set may go back, and has to be the very same."""
-    modified = 0 if modified_us is None else modified_us // SECOND_US
-    return modified == since if modified_us and not _tells_changes(modified_us) else modified <= since
+def _is_unchanged(since: int | None, modified_us: int | None, modified_by: int, now_us: int) -> bool:
+    """Tell whether nothing changed since a second; without one of the two there is nothing to tell (§13.1.4).
 
-
-def _tells_changes(modified_us: int | None) -> bool:
-    """Tell whether the time grows with each change: the server's does, one that a client set need not (DECISIONS 21).
-
-    Those are of whole seconds. So is one in a million of the server's own: it is sent again instead of a 304.
+    A time that a client set may have gone back, so that it has to be the very same.
     """
-    return modified_us is not None and modified_us % SECOND_US != 0
+    if since is None or modified_us is None:
+        return True
+    second = modified_us // SECOND_US
+    if second == since:
+        return not modified_by & AGAIN and second < now_us // SECOND_US
+    return second < since and not modified_by & BY_CLIENT
+
+
+def is_strong(modified_us: int, modified_by: int, now_us: int) -> bool:
+    """Tell whether the Last-Modified of a representation is a strong validator (RFC 9110 §8.8.2.2).
+
+    That is: the server set it, the URL showed nothing else in that second, and the second is over.
+    """
+    return modified_by == 0 and modified_us // SECOND_US < now_us // SECOND_US
+
+
+def find_modified_by(time_us: int, *, client: bool, old: Resource | None, unmapped_us: int) -> int:
+    """Return whose a time of modification is when a representation takes its place at a URL.
+
+    client says that a client set it, old is what the URL shows now, and unmapped_us is when a name of the store was
+    last unmapped: nobody remembers which, so that it may have been this one.
+    """
+    second = time_us // SECOND_US
+    was = None if old is None else old.modified_us // SECOND_US
+    is_known = old is not None and not client and not old.modified_by & AGAIN
+    again = was == second or (not is_known and unmapped_us // SECOND_US >= second)
+    goes_back = client or (was is not None and was > second)
+    return BY_CLIENT * goes_back | AGAIN * again
 
 
 def _matches(tags: ETagList, *, exists: bool, etag: str | None, weakly: bool) -> bool:

@@ -41,10 +41,15 @@ def parse_authorization(value: str | None) -> Basic | Bearer:
 
 
 def _basic(encoded: str) -> Basic:
+    """Read them as UTF-8, as the challenge asks for; else as Latin-1, which older clients send (RFC 7617 §2)."""
     try:
-        text = base64.b64decode(encoded, validate=True).decode()
+        sent = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as cause:
-        raise Unauthenticated("Basic credentials that are not base64 of UTF-8") from cause
+        raise Unauthenticated("Basic credentials that are not base64") from cause
+    try:
+        text = sent.decode()
+    except UnicodeDecodeError:
+        text = sent.decode("latin-1")
     user, colon, password = text.partition(":")
     if not colon or _CONTROL.search(text):
         raise Unauthenticated("Basic credentials without a colon, or with control characters")

@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from davstore.protocol.hrefs import for_xml
 from davstore.protocol.names import CPM, DAV, XML, split
 
 DECLARATION: Final = b'<?xml version="1.0" encoding="utf-8"?>\n'
@@ -62,4 +63,4 @@ def text_element(name: str, text: str) -> bytes:
 
 def href(path: str) -> bytes:
     """Return `D:href` around a path that `hrefs` rendered."""
-    return b"<D:href>%b</D:href>" % path.encode("ascii")
+    return b"<D:href>%b</D:href>" % for_xml(path)

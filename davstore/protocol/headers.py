@@ -11,8 +11,8 @@ from typing import Final
 from davstore.errors import Malformed, TooLarge
 from davstore.model.conditions import ETagList
 
-_ETAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
-_LIST_END: Final = re.compile(r"[ \t]*(?:,[ \t,]*|\Z)")
+_MEMBER: Final = re.compile(r'[ \t]*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?:,|\Z)|[^,]*(?:,|\Z))')
+"""An entity tag, or what stands in the place of one."""
 _DIGITS: Final = re.compile(r"[0-9]+")
 _MAX_NUMBER: Final = 2**63 - 1
 
@@ -60,26 +60,18 @@ def parse_content_length(value: str | None) -> int | None:
 def parse_etags(value: str | None) -> ETagList | None:
     """Return the value of If-Match or If-None-Match, None without the header (RFC 9110 §8.8.3, §13.1.1, §13.1.2).
 
-    Raises:
-        Malformed: not `*` and not a list of quoted entity tags.
+    A member of the list that is no entity tag equals none, and so does a header without any: there
+    are clients that send a name of their own without quotes, and were refused each write.
     """
     if value is None:
         return None
     text = value.strip(" \t")
     if text == "*":
         return ETagList(any=True)
-    text = text.lstrip(" \t,")
     tags: tuple[set[str], set[str]] = (set(), set())
-    position = 0
-    while position < len(text):
-        tag = _ETAG.match(text, position)
-        end = _LIST_END.match(text, tag.end()) if tag else None
-        if tag is None or end is None:
-            raise Malformed("not a list of entity tags")
-        tags[tag[1] is not None].add(tag[2])
-        position = end.end()
-    if not position:
-        raise Malformed("an empty list of entity tags")
+    for member in _MEMBER.finditer(text):
+        if member[2] is not None:
+            tags[member[1] is not None].add(member[2])
     return ETagList(any=False, strong=frozenset(tags[0]), weak=frozenset(tags[1]))
 
 

@@ -15,6 +15,9 @@ from davstore.errors import ForeignDestination, Malformed
 MAX_TARGET_CHARACTERS: Final = 16 * 1024
 
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]+")
+_ALLOWED: Final = "!$&'()*+,;=:@"
+"""What a segment may hold beside unreserved characters and escapes (RFC 3986 §3.3)."""
+_LEGAL: Final = re.compile(rf"[A-Za-z0-9._~%{_ALLOWED}-]+")
 _TARGET: Final = re.compile(r"[\x21\x22\x24-\x7e\x80-\xff]+")
 """No controls, no space, no fragment. Latin-1 stands for raw octets, as WSGI has it."""
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -25,11 +28,46 @@ _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
 
 class Target(NamedTuple):
-    """A place on this server: decoded segments, whether the path ended in a slash, and the query as sent."""
+    """A place on this server: decoded segments, whether the path ended in a slash, the query, the segments as sent."""
 
     segments: tuple[str, ...]
     slash: bool
     query: str
+    spelled: tuple[str, ...] = ()
+
+
+ROOT: Final = Target((), slash=True, query="")
+
+
+class Spelling:
+    """Writes hrefs that begin as the request-URI does (RFC 4918 §8.3), as far as they go the same way.
+
+    Clients compare hrefs with what they asked for as text. So the segments of the request-URI stay as they were sent,
+    and only what no URI may hold is escaped; what follows has our own spelling. Empty segments are left out: a path
+    that begins with two slashes would name another host (RFC 3986 §4.2).
+    """
+
+    __slots__ = ("_prefix", "_segments", "_spelled")
+
+    def __init__(self, target: Target = ROOT, prefix: Target = ROOT) -> None:
+        """Take the target of the request, and what the client's URLs have before it."""
+        self._prefix = "".join([f"/{_escape_illegal(segment)}" for segment in prefix.spelled])
+        self._segments = target.segments
+        self._spelled = [_escape_illegal(segment) for segment in target.spelled]
+
+    @property
+    def depth(self) -> int:
+        """How many segments the request-URI has."""
+        return len(self._spelled)
+
+    def href(self, segments: tuple[str, ...], *, slash: bool) -> str:
+        """Return the absolute path of a place; a collection's ends in a slash (RFC 4918 §5.2)."""
+        same = 0
+        while same < min(len(segments), self.depth) and segments[same] == self._segments[same]:
+            same += 1
+        spelled = [*self._spelled[:same], *map(encode_segment, segments[same:])]
+        path = "".join([self._prefix, *(f"/{segment}" for segment in spelled)])
+        return f"{path}/" if slash or not path else path
 
 
 def parse_target(raw: str) -> Target:
@@ -38,14 +76,14 @@ def parse_target(raw: str) -> Target:
     The authority of an absolute-form is not looked at. `*` is not a target of a resource: the caller sees to it.
 
     Raises:
-        Malformed: longer than 16 KiB, not UTF-8, a broken escape, an empty or dot segment, a control character or a
-            slash in a segment, a fragment.
+        Malformed: longer than 16 KiB, not UTF-8, a broken escape, a dot segment, a control character or a slash in a
+            segment, a fragment.
     """
     _check(raw)
     match = _ABSOLUTE.fullmatch(raw)
     if match is None:
         return _origin_form(raw)
-    if match[1].lower() not in _DEFAULT_PORTS or _AUTHORITY.fullmatch(match[2]) is None:
+    if match[1].lower() not in _DEFAULT_PORTS or _AUTHORITY.fullmatch(_without_userinfo(match[2])) is None:
         raise Malformed("the target is not an http URI")
     return _origin_form(_path_of(match))
 
@@ -54,7 +92,8 @@ def parse_destination(value: str, *, host: str | None, prefix: tuple[str, ...] =
     """Return the place that a Destination header or a resource tag names (RFC 4918 §8.3, §10.3).
 
     host is the Host header of the request, prefix the segments that the client's URLs have before ours, which a proxy
-    takes off the target. Schemes are not compared: TLS may end before us.
+    takes off the target. Schemes are not compared: TLS may end before us. Nor is userinfo, which file managers send
+    (`http://alice:secret@HOST/…`): it says how to sign in, not where.
 
     Raises:
         ForeignDestination: an absolute URI with another authority, or a path without the prefix.
@@ -68,19 +107,24 @@ def parse_destination(value: str, *, host: str | None, prefix: tuple[str, ...] =
     scheme = match[1].lower()
     if scheme not in _DEFAULT_PORTS:
         raise ForeignDestination(f"the scheme {scheme}")
-    if host is None or _authority(match[2], scheme) != _authority(host, scheme):
+    if host is None or _authority(_without_userinfo(match[2]), scheme) != _authority(host, scheme):
         raise ForeignDestination("another authority")
     return _without(prefix, _origin_form(_path_of(match)))
 
 
 def encode_segment(name: str) -> str:
-    """Return name as one path segment.
+    """Return name as one path segment: what RFC 3986 §3.3 allows there stays, all else is escaped."""
+    return name if _UNRESERVED.fullmatch(name) else quote(name, safe=_ALLOWED)
 
-    Everything but unreserved characters is escaped: only those are the same escaped or not (RFC 3986 §6.2.2.2), so a
-    client that compares hrefs as text, as neon does, finds what it would have written itself; and the result needs
-    no escaping in XML or HTML.
-    """
-    return name if _UNRESERVED.fullmatch(name) else quote(name, safe="")
+
+def encode_segment_for_xml(name: str) -> str:
+    """Return name as one path segment of an href in XML."""
+    return name if _UNRESERVED.fullmatch(name) else quote(name, safe=_ALLOWED).replace("&", "&amp;")
+
+
+def for_xml(href: str) -> bytes:
+    """Return a path that was rendered here as the content of `D:href`: of what a path holds only `&` is special."""
+    return href.replace("&", "&amp;").encode("ascii")
 
 
 def render_href(segments: Iterable[str], slash: bool) -> str:
@@ -95,19 +139,20 @@ def _check(raw: str) -> None:
 
 
 def _origin_form(raw: str) -> Target:
+    """Several slashes are as one: clients join paths that end and begin in one."""
     path, _, query = raw.partition("?")
     if not path.startswith("/"):
         raise Malformed("the path is not absolute")
-    if path == "/":
-        return Target((), slash=True, query=query)
-    slash = path.endswith("/")
-    return Target(tuple([_decode(segment) for segment in path[1 : -1 if slash else None].split("/")]), slash, query)
+    spelled = tuple([segment for segment in path.split("/") if segment])
+    return Target(tuple([_decode(segment) for segment in spelled]), path.endswith("/"), query, spelled)
 
 
 def _without(prefix: tuple[str, ...], target: Target) -> Target:
     if target.segments[: len(prefix)] != prefix:
         raise ForeignDestination("beside the prefix")
-    return target._replace(segments=target.segments[len(prefix) :]) if prefix else target
+    if not prefix:
+        return target
+    return target._replace(segments=target.segments[len(prefix) :], spelled=target.spelled[len(prefix) :])
 
 
 def _path_of(absolute: re.Match[str]) -> str:
@@ -127,9 +172,19 @@ def _decode(segment: str) -> str:
             name = unquote_to_bytes(segment.encode("latin-1")).decode()
         except UnicodeDecodeError as cause:
             raise Malformed("a segment is not UTF-8") from cause
-    if name in ("", ".", "..") or "/" in name or _CONTROL.search(name):
-        raise Malformed("an empty or dot segment, a slash or a control character in a segment")
+    if name in (".", "..") or "/" in name or _CONTROL.search(name):
+        raise Malformed("a dot segment, a slash or a control character in a segment")
     return name
+
+
+def _escape_illegal(segment: str) -> str:
+    """Return a raw segment with what no URI may hold escaped; the rest stays as it was sent."""
+    return segment if _LEGAL.fullmatch(segment) else quote(segment.encode("latin-1"), safe=f"%{_ALLOWED}")
+
+
+def _without_userinfo(authority: str) -> str:
+    """Return host and port of an authority (RFC 3986 §3.2): a name or a secret with a bare `@` ends at the last one."""
+    return authority.rpartition("@")[2]
 
 
 def _authority(text: str, scheme: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Write `D:multistatus` piece by piece (RFC 4918 §13, §14.16; RFC 6578 §3.6), and `D:mkcol-response` (RFC 5689 §5.2).
 
-Bytes templates, no tree. hrefs come from `hrefs.render_href` (escaped for URL and thereby for XML), properties from
-`elements` or, dead ones, from `xml.standalone`; neither is escaped again here.
+Bytes templates, no tree. hrefs come from `hrefs` (`for_xml`), properties from `elements` or, dead ones, from
+`xml.standalone`; neither is escaped again here.
 """
 
 from __future__ import annotations

@@ -10,28 +10,29 @@ from davstore.protocol.elements import element, text_element
 
 CHECKSUMS: Final = "{http://owncloud.org/ns}checksums"
 _CHECKSUM: Final = "{http://owncloud.org/ns}checksum"
-_SECONDS: Final = re.compile(r"([0-9]{1,12})(?:\.[0-9]*)?")
+_SECONDS: Final = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]*))?")
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799
+"""The years 1 to 9999: what an HTTP-date can tell."""
 _SUM: Final = re.compile(r"([A-Za-z0-9]{1,16}):([0-9A-Fa-f]{1,128})")
 
 
 def parse_mtime(value: str | None) -> int | None:
-    """Return the modification time of `X-OC-Mtime` in whole seconds since the epoch; None without the header.
+    """Return the modification time of `X-OC-Mtime` in whole seconds since the epoch.
 
-    Raises:
-        Malformed: not a number of seconds, or a time that no HTTP-date can tell.
+    None without the header, and for what is no time that can be told: no reason to refuse the file.
     """
-    if value is None:
-        return None
-    seconds = find_seconds(value.strip(" \t"))
-    if seconds is None:
-        raise Malformed("X-OC-Mtime is no time")
-    return seconds
+    return None if value is None else find_seconds(value.strip(" \t"))
 
 
 def find_seconds(text: str) -> int | None:
-    """Return whole seconds since the epoch; None for what is no number of them, and from the year 10000 on."""
+    """Return whole seconds since the epoch, or before it; None for what is no time of the years 1 to 9999."""
     match = _SECONDS.fullmatch(text)
-    return None if match is None or int(match[1]) >= 253_402_300_800 else int(match[1])
+    if match is None:
+        return None
+    seconds = int(match[2])
+    if match[1]:
+        seconds = -seconds - bool((match[3] or "").strip("0"))
+    return seconds if _FIRST <= seconds <= _LAST else None
 
 
 def parse_checksum(value: str | None) -> tuple[str, str] | None:

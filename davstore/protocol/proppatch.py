@@ -9,10 +9,10 @@ from davstore.protocol import names, prop, xml
 def parse(body: bytes) -> list[tuple[str, bytes | None]]:
     """Return the changes in document order: Clark name and the property element, or None to remove it.
 
-    The element is standalone XML (`xml.standalone`). A name may come more than once.
+    The element is standalone XML (`xml.standalone`). A name may come more than once, and there may be no change at all.
 
     Raises:
-        Malformed, ExternalEntities: see `xml.parse`; or not a propertyupdate, or one without any property.
+        Malformed, ExternalEntities: see `xml.parse`; or not a propertyupdate.
         TooLarge: as `xml.parse`; a value above 64 KiB, values above 1 MiB together, or more than 1,000 changes.
     """
     root = xml.parse(body)
@@ -28,6 +28,4 @@ def parse(body: bytes) -> list[tuple[str, bytes | None]]:
             if len(changes) == prop.MAX_PROPERTIES:
                 raise TooLarge("more than 1,000 properties in one request")
             changes.append((prop.name_of(element), values.of(element) if setting else None))
-    if not changes:
-        raise Malformed("a propertyupdate without properties")
     return changes

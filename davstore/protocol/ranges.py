@@ -6,6 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 from davstore.errors import RangeNotSatisfiable
+from davstore.protocol.dates import parse_http_date
 from davstore.protocol.headers import number
 
 MAX_RANGES: Final = 16
@@ -70,11 +71,15 @@ def _merged(asked: list[ByteRange]) -> list[ByteRange]:
     return [one for _, one in sorted(merged)]
 
 
-def range_applies(if_range: str | None, *, etag: str | None) -> bool:
-    """Tell whether the Range header counts, by If-Range: its tag must be etag, strongly (RFC 9110 §13.1.5).
+def range_applies(if_range: str | None, *, etag: str | None, modified: int | None = None) -> bool:
+    """Tell whether the Range header counts, by If-Range: its tag or its date must be the resource's (RFC 9110 §13.1.5).
 
-    A date never counts, not even that of Last-Modified: it must be a strong validator, and this server does not know
-    that a resource changed only once in that second (§8.8.2.2), nor may it date a change into the future to be sure
-    (§8.8.2.1). Nobody loses by it but one who has no ETag, and every answer with a body carries one.
+    Only strong validators count. So modified, in whole seconds, is None where that second may be another
+    representation's too.
     """
-    return if_range is None or (etag is not None and if_range.strip(" \t") == f'"{etag}"')
+    if if_range is None:
+        return True
+    wanted = if_range.strip(" \t")
+    if etag is not None and wanted == f'"{etag}"':
+        return True
+    return modified is not None and parse_http_date(wanted) == modified

@@ -30,12 +30,15 @@ class SyncQuery(NamedTuple):
     context: SyncContext | None = None
 
 
-def parse(body: bytes, depth: int | None) -> SyncQuery:
+def parse(body: bytes, depth: int | None, *, strict_depth: bool = False) -> SyncQuery:
     """Return the query of a report. depth is the Depth header's, 0 if missing, None for infinity.
+
+    RFC 6578 §3.2 asks for Depth 0. A well-known library sends 1, which was how drafts of it told the sync-level: that
+    is as 0 unless strict_depth.
 
     Raises:
         UnsupportedReport: a report that this server does not know.
-        Malformed, ExternalEntities, TooLarge: see `xml.parse`; a depth other than 0; not exactly one sync-token,
+        Malformed, ExternalEntities, TooLarge: see `xml.parse`; a depth that may not be; not exactly one sync-token,
             sync-level and prop; a level or limit that is none.
     """
     root = xml.parse(body)
@@ -43,7 +46,7 @@ def parse(body: bytes, depth: int | None) -> SyncQuery:
         raise Malformed("a REPORT without a body")
     if root.tag != names.SYNC_COLLECTION:
         raise UnsupportedReport(f"report {root.tag}")
-    if depth != 0:
+    if depth != 0 and (strict_depth or depth != 1):
         raise Malformed("sync-collection with a Depth other than 0")
     return SyncQuery(
         token=_text(prop.only_child(root, names.SYNC_TOKEN)),

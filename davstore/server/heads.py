@@ -17,7 +17,7 @@ LINE_BYTES: Final = 16_384
 
 _REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Z-]{1,64}) ([!-~]+) HTTP/([0-9])\.([0-9])")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
-_ABSOLUTE: Final = re.compile(r"https?://([^/?#@]+)((?:[/?].*)?)", re.IGNORECASE)
+_ABSOLUTE: Final = re.compile(r"https?://(?:[^/?#]*@)?([^/?#@]+)((?:[/?].*)?)", re.IGNORECASE)
 _CONTROLS: Final = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\r\n")
 _LENGTH: Final = re.compile(r"[0-9]{1,15}")
 _HOST: Final = re.compile(r"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Za-z:.]+\])(?::[0-9]*)?", re.ASCII)
@@ -153,7 +153,7 @@ def _environ_name(name: str) -> str | None:
 
 
 def _from_absolute(target: str, fields: dict[str, str]) -> str:
-    """Turn the absolute form into the origin form; its authority takes the place of Host (RFC 9112 §3.2.2)."""
+    """Turn the absolute form into the origin form; its host and port take the place of Host (RFC 9112 §3.2.2)."""
     match = _ABSOLUTE.fullmatch(target)
     if match is None:
         raise _malformed("Malformed request target")

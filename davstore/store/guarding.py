@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from davstore.errors import (
     InvalidSyncToken,
     Locked,
+    Malformed,
     MethodNotAllowed,
     NameNotAllowed,
     ParentMissing,
@@ -39,6 +40,8 @@ def require(
         exists=resource is not None,
         etag=None if resource is None else resource.etag,
         modified_us=None if resource is None else resource.modified_us,
+        modified_by=0 if resource is None else resource.modified_by,
+        now_us=context.now_us,
         safe=False,
     )
     if verdict is not Verdict.PASS:
@@ -153,6 +156,16 @@ def end_locks(unit: Unit, store_id: int, held: list[Lock], *unmapped: Path) -> N
     """End the locks that were taken at places that are unmapped now, or beneath them (RFC 4918 §7.6, §9.6)."""
     gone = [lock.token for lock in held if any(lock.lies_beneath(path.names) for path in unmapped)]
     locks.remove_locks(unit, store_id, gone)
+
+
+def require_depth(resource: Resource, depth: int | None, *allowed: int) -> None:
+    """Raise Malformed when a collection is not to be taken whole (depth None), nor to another depth that is allowed.
+
+    Of anything else the depth says nothing (RFC 4918 §9.6.1, §9.8.3, §9.9.2): programs that list with Depth 0 send it
+    with every method.
+    """
+    if resource.is_collection and depth is not None and depth not in allowed:
+        raise Malformed(f"Depth {depth} for a collection")
 
 
 def require_parent(place: Place, path: Path) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from davstore.errors import ForeignDestination, NotFound, PreconditionFailed, SourceIsDestination
 from davstore.metadata import bindings, nodes, properties
 from davstore.metadata.bindings import Place
@@ -10,12 +12,12 @@ from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
-from davstore.model.nodes import Resource
+from davstore.model.nodes import AGAIN, Resource
 from davstore.model.paths import Path
-from davstore.policy.preconditions import SECOND_US
+from davstore.policy.preconditions import find_modified_by
 from davstore.store.context import Context
-from davstore.store.guarding import end_locks, require, require_parent, require_unlocked
-from davstore.store.writing import end_tree
+from davstore.store.guarding import end_locks, require, require_depth, require_parent, require_unlocked
+from davstore.store.writing import end_tree, set_time
 
 
 def move(
@@ -25,11 +27,12 @@ def move(
     conditions: Preconditions = NONE,
     *,
     overwrite: bool,
+    depth: int | None = None,
     modified_us: int | None = None,
 ) -> bool:
     """Bind a resource, with all that lies beneath it, to another place; True when that place was unmapped.
 
-    It keeps its modification time, to the second, unless the client says when it was modified.
+    It keeps its modification time unless the client says when it was modified.
 
     Raises:
         NotFound, ParentMissing, NameNotAllowed, PreconditionFailed.
@@ -37,10 +40,12 @@ def move(
         MethodNotAllowed: source or destination is the root.
         SourceIsDestination: one of the places lies in the other.
         ForeignDestination: the destination is in another store.
+        Malformed: a collection, and a depth that is not infinity (None).
     """
 
     def work(unit: Unit, ledger: Ledger) -> bool:
         resource, from_id, old, to_id = _both_ends(context, unit, ledger, source, destination, conditions, overwrite)
+        require_depth(resource, depth)
         if source.holds(destination) or destination.holds(source):
             raise SourceIsDestination(source.name)
         trees = [resource.node_id] if old is None else [resource.node_id, old.node_id]
@@ -58,11 +63,10 @@ def move(
             made=MADE_HOME,
             moved=True,
         )
-        time_us = modified_us
-        if time_us is None and not resource.is_collection:  # it may be older than what was here: as one set by a client
-            time_us = resource.modified_us // SECOND_US * SECOND_US
-        if time_us is not None:
-            nodes.set_modified(unit, ledger, resource.node_id, modified_us=time_us)
+        if modified_us is not None or not resource.is_collection:  # the time may be older than that of what was here
+            set_time(
+                unit, ledger, resource.node_id, resource.modified_us if modified_us is None else modified_us, old=old
+            )
         if old is not None and closed is not None:  # after mapping: source and target may be one node
             end_tree(unit, ledger, old, closed)
         return old is None
@@ -77,34 +81,52 @@ def copy(
     conditions: Preconditions = NONE,
     *,
     overwrite: bool,
-    recursive: bool,
+    depth: int | None = None,
     modified_us: int | None = None,
 ) -> bool:
     """Make new resources with the bodies and dead properties of others; True when the destination was unmapped.
 
-    Bodies are shared, not copied, and charged again (DECISIONS 13, 30). They are modified now; when the client says
-    when, the one at the destination was modified then.
+    Depth 0 copies a collection without its members. Bodies are shared, not copied, and charged again. The copies are
+    modified now; when the client says when, the one at the destination was modified then.
 
     Raises:
-        As move, and QuotaExceeded.
+        As move, and QuotaExceeded. Malformed: a collection, and depth 1.
     """
 
     def work(unit: Unit, ledger: Ledger) -> bool:
         resource, _, old, to_id = _both_ends(context, unit, ledger, source, destination, conditions, overwrite)
+        require_depth(resource, depth, 0)
+        recursive = depth is None
         if source == destination or destination.holds(source) or (recursive and source.holds(destination)):
             raise SourceIsDestination(source.name)
         trees = [] if old is None else [old.node_id]
         held = require_unlocked(context, unit, ledger.store_id, conditions, nodes=[to_id], trees=trees)
         end_locks(unit, ledger.store_id, held, destination)
         closed = None if old is None else bindings.close(unit, ledger, to_id, destination.name)
-        copy_id = _plant(unit, ledger, resource, to_id, destination.name, recursive=recursive, now_us=context.now_us)
+        times = _times_of_copies(ledger, resource, old, now_us=context.now_us)
+        copy_id = _plant(unit, ledger, resource, to_id, destination.name, recursive=recursive, times=times)
         if modified_us is not None:
-            nodes.set_modified(unit, ledger, copy_id, modified_us=modified_us)
+            set_time(unit, ledger, copy_id, modified_us, old=old)
         if old is not None and closed is not None:
             end_tree(unit, ledger, old, closed)
         return old is None
 
     return context.write(source.store, work)
+
+
+class _Times(NamedTuple):
+    """The times of copies, as `NodeRow` has them."""
+
+    created_us: int
+    modified_us: int
+    modified_by: int
+
+
+def _times_of_copies(ledger: Ledger, source: Resource, old: Resource | None, *, now_us: int) -> _Times:
+    whose = find_modified_by(now_us, client=False, old=old, unmapped_us=ledger.unmapped_us)
+    if old is not None and source.is_collection:  # what lay beneath is not looked at
+        whose |= AGAIN
+    return _Times(now_us, now_us, whose)
 
 
 def _both_ends(
@@ -132,21 +154,21 @@ def _both_ends(
 
 
 def _plant(
-    unit: Unit, ledger: Ledger, source: Resource, parent_id: int, name: str, *, recursive: bool, now_us: int
+    unit: Unit, ledger: Ledger, source: Resource, parent_id: int, name: str, *, recursive: bool, times: _Times
 ) -> int:
     """Make the copies, parents before children, each mapping under a number of its own; return the first's node."""
     top = nodes.get_member(unit, ledger.store_id, source.node_id)._replace(name=name)
-    copied = _plant_some(unit, ledger, [top], parent_id, now_us=now_us)
+    copied = _plant_some(unit, ledger, [top], parent_id, times)
     if recursive and source.is_collection:
         beneath = bindings.list_collections_beneath(unit, ledger.store_id, source.node_id)
         for collection in [source.node_id, *(row.node_id for row in beneath)]:
             for members in nodes.each_contents(unit, ledger.store_id, collection):
-                some = _plant_some(unit, ledger, members, copied[collection], now_us=now_us)
+                some = _plant_some(unit, ledger, members, copied[collection], times)
                 copied |= {old.node_id: some[old.node_id] for old in members if old.is_coll}
     return copied[source.node_id]
 
 
-def _plant_some(unit: Unit, ledger: Ledger, members: list[Member], parent_id: int, *, now_us: int) -> dict[int, int]:
+def _plant_some(unit: Unit, ledger: Ledger, members: list[Member], parent_id: int, times: _Times) -> dict[int, int]:
     """Copy members into a collection; return which new node stands for each of them."""
     copied: dict[int, int] = {}
     new_nodes: list[tuple[int, NodeRow]] = []
@@ -154,7 +176,7 @@ def _plant_some(unit: Unit, ledger: Ledger, members: list[Member], parent_id: in
     for old in members:
         node_id = copied[old.node_id] = ledger.new_id()
         number = ledger.number()
-        row = NodeRow(bool(old.is_coll), old.body_id, old.etag, old.length, old.content_type, now_us, now_us)
+        row = NodeRow(bool(old.is_coll), old.body_id, old.etag, old.length, old.content_type, *times)
         new_nodes.append((node_id, row))
         new_bindings.append(
             {

@@ -23,11 +23,12 @@ from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
-from davstore.model.nodes import Resource
+from davstore.model.nodes import AGAIN, Resource
 from davstore.model.paths import Path
+from davstore.policy.preconditions import find_modified_by
 from davstore.store.context import Context
 from davstore.store.digesting import NO_PROMISES, Digesting, Promises
-from davstore.store.guarding import end_locks, require, require_parent, require_unlocked
+from davstore.store.guarding import end_locks, require, require_depth, require_parent, require_unlocked
 from davstore.store.uploading import BLOCK_BYTES, Source, Upload, begin_upload
 
 NOTHING_REFUSED: Mapping[str, DavstoreError] = MappingProxyType({})
@@ -129,7 +130,6 @@ def _check_put(
 def _put_stored(
     context: Context, path: Path, stored: Stored, content: NewContent, conditions: Preconditions
 ) -> Written:
-    content_type = content.content_type
 
     def work(unit: Unit, ledger: Ledger) -> Written:
         old, parent_id = _check_put(context, unit, ledger, path, conditions)
@@ -137,24 +137,22 @@ def _put_stored(
             uploads.release(unit, ledger.store_id, stored.blob)
         if old is None:
             body_id = nodes.insert_body(unit, ledger, stored)
-            row = leaf(body_id, stored, content_type, now_us=context.now_us, modified_us=content.modified_us)
-            new = make_resource(unit, ledger, parent_id, path, row)
-            return Written(new, created=True)
+            row = leaf(body_id, stored, content.content_type, now_us=context.now_us, modified_us=content.modified_us)
+            return Written(make_resource(unit, ledger, parent_id, path, row), created=True)
         modified_us = content.modified_us
         if modified_us is None:
             modified_us = max(context.now_us, old.modified_us + 1)
-        nodes.replace_body(unit, ledger, old.node_id, stored=stored, content_type=content_type, modified_us=modified_us)
-        ledger.used_bytes += stored.length - (old.length or 0)
-        return Written(
-            old._replace(
-                etag=stored.sha256,
-                length=stored.length,
-                content_type=content_type,
-                modified_us=modified_us,
-                changed=bindings.touch(unit, ledger, old.node_id),
-            ),
-            created=False,
+        is_clients = content.modified_us is not None
+        new = old._replace(
+            etag=stored.sha256,
+            length=stored.length,
+            content_type=content.content_type,
+            modified_us=modified_us,
+            modified_by=find_modified_by(modified_us, client=is_clients, old=old, unmapped_us=ledger.unmapped_us),
         )
+        nodes.replace_body(unit, ledger, new, stored)
+        ledger.used_bytes += stored.length - (old.length or 0)
+        return Written(new._replace(changed=bindings.touch(unit, ledger, new.node_id)), created=False)
 
     return context.write(path.store, work)
 
@@ -172,13 +170,16 @@ def make_resource(
 
 
 def _map(unit: Unit, ledger: Ledger, parent_id: int, path: Path, row: NodeRow) -> Resource:
-    """Make a node and bind it to path."""
+    """Make a node and bind it to path, where nothing is now and something may have been."""
+    is_clients = row.modified_by != 0
+    whose = find_modified_by(row.modified_us, client=is_clients, old=None, unmapped_us=ledger.unmapped_us)
+    row = row._replace(modified_by=whose)
     node_id, resource_id = nodes.insert_node(unit, ledger, row)
     number = bindings.bind(
         unit, ledger, parent_id, path.name, node_id=node_id, is_collection=row.is_collection, made=MADE_HOME
     )
     names, coll = path.parent.names, int(row.is_collection)
-    facts = (resource_id, row.etag, row.length, row.content_type, row.created_us, row.modified_us)
+    facts = (resource_id, row.etag, row.length, row.content_type, row.created_us, row.modified_us, whose)
     return Resource(names, path.name, node_id, coll, number, *facts)
 
 
@@ -237,6 +238,12 @@ def patch_properties(
             raise NotFound(path.name)
         require_unlocked(context, unit, ledger.store_id, conditions, nodes=[resource.node_id])
         _set_live(unit, ledger, resource, live, refused)
+        if not changes and live == NO_VALUES:
+            return resource  # and nobody has to hear of it
+        if (
+            resource.modified_by & AGAIN and live.modified_us is None
+        ):  # its way tells so, and no more when it is touched
+            _keep_time(unit, ledger, resource)
         _change_properties(unit, ledger, context, resource.node_id, changes)
         return resource._replace(changed=bindings.touch(unit, ledger, resource.node_id))
 
@@ -258,7 +265,18 @@ def _set_live(
     if refused or false:
         raise PropertiesRefused({**refused, **false})
     if live.modified_us is not None:
-        nodes.set_modified(unit, ledger, resource.node_id, modified_us=live.modified_us)
+        set_time(unit, ledger, resource.node_id, live.modified_us, old=resource)
+
+
+def set_time(unit: Unit, ledger: Ledger, node_id: int, time_us: int, *, old: Resource | None) -> None:
+    """Give a node the time of modification that a client wants; old is what its URL showed."""
+    whose = find_modified_by(time_us, client=True, old=old, unmapped_us=ledger.unmapped_us)
+    nodes.set_modified(unit, ledger, node_id, modified_us=time_us, modified_by=whose)
+
+
+def _keep_time(unit: Unit, ledger: Ledger, resource: Resource) -> None:
+    times = {"modified_us": resource.modified_us, "modified_by": resource.modified_by}
+    nodes.set_modified(unit, ledger, resource.node_id, **times)
 
 
 def _change_properties(
@@ -283,11 +301,12 @@ def _change_properties(
     ledger.used_bytes += new_bytes - sum(map(len, old.values()))
 
 
-def delete(context: Context, path: Path, conditions: Preconditions = NONE) -> None:
-    """Delete a resource, or a collection with all that lies beneath it, at once.
+def delete(context: Context, path: Path, conditions: Preconditions = NONE, *, depth: int | None = None) -> None:
+    """Delete a resource, or a collection with all that lies beneath it, at once; depth None is infinity.
 
     Raises:
         NotFound, PreconditionFailed, Locked; MethodNotAllowed: the root of a store stays.
+        Malformed: a collection, and another depth.
     """
 
     def work(unit: Unit, ledger: Ledger) -> None:
@@ -295,6 +314,7 @@ def delete(context: Context, path: Path, conditions: Preconditions = NONE) -> No
         require(context, unit, ledger.facts, place.resource, conditions)
         if place.resource is None:
             raise NotFound(path.name)
+        require_depth(place.resource, depth)
         unmap(context, unit, ledger, path, require_parent(place, path), place.resource, conditions)
 
     context.write(path.store, work)

@@ -48,7 +48,7 @@ class Pages:
         """Answer with a page, lead to the own store, or pass on.
 
         Raises:
-            NotFound: nothing is there. Malformed: a query or an entity tag that cannot be read.
+            NotFound: nothing is there. Malformed: a query that cannot be read.
             PreconditionFailed: the page is not the one that is meant.
         """
         if not _is_from_browser(environ):

@@ -94,11 +94,11 @@ class House:
         conditions: Preconditions = NONE,
         *,
         overwrite: bool = True,
-        recursive: bool = True,
+        depth: int | None = None,
     ) -> bool:
         """COPY."""
         return moving.copy(
-            self.context, self.at(source), self.at(destination), conditions, overwrite=overwrite, recursive=recursive
+            self.context, self.at(source), self.at(destination), conditions, overwrite=overwrite, depth=depth
         )
 
     def get(self, text: str) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from alembic import autogenerate, command
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 import davstore.metadata.migrate as migrating
 from davstore.errors import Unavailable
@@ -87,6 +87,35 @@ def test_migrating_is_repeatable_and_reversible(empty: Database) -> None:
     command.downgrade(config(empty), "base")
     migrate(empty)
     assert schema(empty.engine()) == migrated
+
+
+def test_times_of_before_are_the_clients_when_they_are_of_whole_seconds(empty: Database) -> None:
+    command.upgrade(config(empty), "0001")
+    times = {1: 5_000_000, 2: 5_000_001, 3: -5_000_000, 4: -1}
+    with empty.engine().begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO store (owner, epoch, seq, floor, next_id, root_id, threads_id, used_bytes, sampled_us)"
+                " VALUES ('me', 1, 0, 0, 5, 1, 2, 0, 77)"
+            )
+        )
+        for node_id, time_us in times.items():
+            connection.execute(
+                text(
+                    "INSERT INTO node (store_id, id, resource_id, kind, created_us, modified_us)"
+                    " VALUES (1, :id, 'x', 1, 0, :time_us)"
+                ),
+                {"id": node_id, "time_us": time_us},
+            )
+    migrate(empty)
+    with empty.engine().connect() as connection:
+        rows = connection.execute(text("SELECT id, modified_us, modified_by FROM node ORDER BY id")).all()
+        assert connection.execute(text("SELECT unmapped_us FROM store")).scalar() == 77
+    assert [tuple(row) for row in rows] == [(1, 5_000_000, 1), (2, 5_000_001, 0), (3, -5_000_000, 1), (4, -1, 0)]
+    command.downgrade(config(empty), "0001")
+    with empty.engine().connect() as connection:
+        rows = connection.execute(text("SELECT id, modified_us FROM node ORDER BY id")).all()
+    assert dict(tuple(row) for row in rows) == times
 
 
 def test_tables_of_a_newer_davstore_are_left_alone(empty: Database) -> None:

@@ -84,6 +84,18 @@ def test_the_principal_is_known_inside_and_the_secret_is_not(call: Any, inner: I
     assert "HTTP_AUTHORIZATION" not in inner.environ
 
 
+def test_a_password_in_latin1_is_the_same_password_and_one_guess(call: Any, inner: Inner) -> None:
+    def latin1(password: str) -> str:
+        return "Basic " + base64.b64encode(f"alice:{password}".encode("latin-1")).decode()
+
+    assert call(latin1("pässword")) == b"inside"
+    for _ in range(10):
+        with pytest.raises(Unauthenticated):
+            call(latin1("wröng"))
+    with pytest.raises(Throttled):
+        call(basic("alice", "wrong"))
+
+
 def test_a_device_is_known_by_its_secret(house: Any, call: Any, inner: Inner) -> None:
     device, secret = enrolling.add_device(house[0], "alice", "phone", now_us=NOW)
     for authorization in (f"Bearer {secret}", f"bearer {secret}", basic("alice", secret)):

@@ -77,11 +77,33 @@ def test_an_if_that_cannot_be_read(dav: Client, value: str) -> None:
         assert dav(method, "a", If=value).status == 400, method
 
 
-@pytest.mark.parametrize("name", ["If_Match", "If_None_Match"])
-@pytest.mark.parametrize("value", ["", "x", '"a', '"a" "b"', "**", "w/x"])
-def test_entity_tags_that_cannot_be_read(dav: Client, name: str, value: str) -> None:
-    assert dav("PUT", "a", b"x", **{name: value}).status == 400
-    assert dav.names() == []
+@pytest.mark.parametrize("value", ["", "NoteApp-48213", '"a', '"a" "b"', "**", "w/x"])
+def test_rfc9110_13_1_what_is_no_entity_tag_equals_none(dav: Client, value: str) -> None:
+    assert dav("PUT", "a", b"x", If_None_Match=value).status == 201
+    assert dav("PUT", "a", b"y", If_Match=value).status == 412
+    patch = f'<D:propertyupdate xmlns:D="DAV:" xmlns:x="urn:x">{setting("<x:p/>")}</D:propertyupdate>'
+    for method, body, status in (
+        ("GET", "", 200),
+        ("HEAD", "", 200),
+        ("PUT", "y", 204),
+        ("PROPPATCH", patch, 207),
+        ("COPY", "", 201),
+        ("MOVE", "", 201),
+        ("DELETE", "", 204),
+        ("MKCOL", "", 201),
+    ):
+        dav("PUT", "a", b"x") if method != "MKCOL" else None
+        dav("DELETE", "b")
+        for name in ("If_Match", "If_None_Match"):
+            answer = dav(method, "a", body, Destination=f"{HOME}/b", **{name: value})
+            assert answer.status == (412 if name == "If_Match" else status), (method, name)
+
+
+def test_rfc9110_13_1_of_a_mixed_list_the_entity_tags_count(dav: Client) -> None:
+    etag = dav.put("a")
+    assert dav("GET", "a", If_None_Match=f"NoteApp, {etag}").status == 304
+    assert dav("PUT", "a", b"x", If_None_Match=f"NoteApp, {etag}").status == 412
+    assert dav("PUT", "a", b"x", If_Match=f"NoteApp, {etag}").status == 204
 
 
 def test_a_sync_token_guards_every_method(dav: Client) -> None:

@@ -336,9 +336,20 @@ def test_bad_reports_are_refused_before_any_work(store: Store) -> None:
         for chunked in (False, True):
             with pytest.raises(error):
                 store.ask("REPORT", body=body, chunked=chunked)
+    for depth in ("infinity", "2"):
+        with pytest.raises(Malformed):
+            store.ask("REPORT", body=sync_body(), depth=depth)
+    assert store.reached == 0
+
+
+def test_a_report_with_depth_1_is_answered_unless_the_depth_is_strict(store: Store) -> None:
+    store.ask("REPORT", body=sync_body("T1"), depth="1")
+    assert store.environ[QUERY].token == "T1"
+    gate = Gate(store.policy.rules, store.throttle, store.database)
+    store.application = SyncGate(store._inside, gate, strict_depth=True, clock=lambda: store.now_us)
+    store.ask("REPORT", body=sync_body(), depth="0")
     with pytest.raises(Malformed):
         store.ask("REPORT", body=sync_body(), depth="1")
-    assert store.reached == 0
 
 
 def test_a_refusal_on_the_wire(store: Store) -> None:

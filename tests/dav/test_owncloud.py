@@ -48,10 +48,36 @@ def test_the_time_of_the_client_says_nothing_of_changes(dav: Client) -> None:
     assert dav("GET", "a", If_None_Match=etag).status == 304
 
 
-@pytest.mark.parametrize("value", ["", "x", "-1", "1e9", "9" * 13, "253402300800", "NaN"])
-def test_what_is_no_time_is_refused(dav: Client, value: str) -> None:
-    assert dav("PUT", "a", b"x", X_OC_Mtime=value).status == 400
-    assert dav("GET", "a").status == 404
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ("-1", "Wed, 31 Dec 1969 23:59:59 GMT"),
+        ("-0.5", "Wed, 31 Dec 1969 23:59:59 GMT"),
+        ("-1.0", "Wed, 31 Dec 1969 23:59:59 GMT"),
+        ("0", "Thu, 01 Jan 1970 00:00:00 GMT"),
+        ("-2208988800", "Mon, 01 Jan 1900 00:00:00 GMT"),
+        ("-62135596800", "Mon, 01 Jan 0001 00:00:00 GMT"),
+        ("253402300799.9", "Fri, 31 Dec 9999 23:59:59 GMT"),
+    ],
+)
+def test_old_photographs_keep_their_time(dav: Client, sent: str, told: str) -> None:
+    answer = dav("PUT", "a", b"x", X_OC_Mtime=sent)
+    assert (answer.status, answer.headers["X-OC-Mtime"], answer.headers["Last-Modified"]) == (201, "accepted", told)
+    assert dav("HEAD", "a").headers["Last-Modified"] == told
+    assert dav.find("a", "{DAV:}getlastmodified").text(f"{HOME}/a", "{DAV:}getlastmodified") == told
+    assert dav("COPY", "a", Destination=f"{HOME}/b", X_OC_Mtime=sent).headers["X-OC-Mtime"] == "accepted"
+    assert dav("HEAD", "b").headers["Last-Modified"] == told
+    assert dav("GET", "", Accept="text/html").status == 200  # and the page shows it
+
+
+@pytest.mark.parametrize("value", ["", "x", "--1", "1e9", "9" * 5_000, "253402300800", "-62135596801", "NaN", "-inf"])
+def test_a_time_that_cannot_be_kept_is_no_reason_to_refuse_a_file(dav: Client, value: str) -> None:
+    answer = dav("PUT", "a", b"x", X_OC_Mtime=value)
+    assert answer.status == 201
+    assert "X-OC-Mtime" not in answer.headers
+    assert dav("GET", "a").headers["Last-Modified"].startswith("Fri, 15 Jan 2027")
+    for method in ("COPY", "MOVE"):
+        assert "X-OC-Mtime" not in dav(method, "a", Destination=f"{HOME}/{method}", X_OC_Mtime=value).headers
 
 
 @pytest.mark.parametrize("body", BODIES)

@@ -11,7 +11,8 @@ from davstore.dav.places import Kind
 from davstore.dav.properties import LIVE_OF, PROTECTED
 from davstore.protocol.owncloud import CHECKSUMS
 from davstore.store.context import Limits
-from tests.dav.client import ALICE, HOME, PHONE, Client, D, prop_body, removing, setting, token_of
+from tests.dav.client import ALICE, HOME, PHONE, Client, D, prop_body, removing, setting, sync_body, token_of
+from tests.dav.test_locks import info
 
 C = "{urn:davstore:cpm}"
 ALLPROP = {"resourcetype", "getlastmodified", "creationdate", "supportedlock", "lockdiscovery"}
@@ -295,15 +296,59 @@ def test_proppatch_of_nothing(dav: Client) -> None:
     for body in (
         "",
         "<x/>",
-        '<D:propertyupdate xmlns:D="DAV:"/>',
         '<D:propertyupdate xmlns:D="DAV:"><D:set/></D:propertyupdate>',
     ):
         assert dav("PROPPATCH", "a", body).status == 400
 
 
-def test_hrefs_have_one_form(dav: Client) -> None:
-    dav.mkcol("%63")
+@pytest.mark.parametrize("instructions", [(), (setting(""),), (removing(""), setting(""))])
+def test_rfc4918_9_2_a_proppatch_without_changes_changes_nothing(dav: Client, instructions: tuple[str, ...]) -> None:
+    dav.put("a")
+    token = token_of(dav.sync())
+    answer = dav.patch("a", *instructions)
+    assert (answer.status, answer.hrefs()) == (207, [f"{HOME}/a"])
+    assert answer.xml.findtext(f".//{D}status") == "HTTP/1.1 200 OK"
+    assert dav.patch("a", *instructions, Prefer="return=minimal").status == 200
+    assert token_of(dav.sync()) == token
+    assert dav.patch("missing", *instructions).status == 404
+    assert dav.patch("a", *instructions, If_Match='"other"').status == 412
+
+
+@pytest.mark.parametrize(
+    ("path", "begin"),
+    [
+        (HOME, HOME),
+        (f"{HOME}/", HOME),
+        ("http://dav.example/dav/store/alice/", HOME),
+        ("//dav/store//alice//", HOME),
+        ("/dav/store/%61lice/", "/dav/store/%61lice"),
+    ],
+)
+def test_rfc4918_8_3_hrefs_begin_as_the_request_uri(dav: Client, path: str, begin: str) -> None:
+    """And all of an answer have one form: what follows is spelled as RFC 3986 §3.3 allows."""
+    dav.mkcol("%63", "R%26D")
     dav.put("c/%41 b".replace(" ", "%20"))
-    for path in (HOME, f"{HOME}/", "http://dav.example/dav/store/alice/", "/dav/store/%61lice/"):
-        answer = dav("PROPFIND", path, prop_body(f"{D}getetag"), Depth="infinity")
-        assert answer.hrefs() == [f"{HOME}/", f"{HOME}/c/", f"{HOME}/c/A%20b"]
+    dav.put("R&D/a%40b")
+    wanted = [f"{begin}/", f"{begin}/R&D/", f"{begin}/c/", f"{begin}/R&D/a@b", f"{begin}/c/A%20b"]
+    answer = dav("PROPFIND", path, prop_body(f"{D}getetag"), Depth="infinity")
+    assert sorted(answer.hrefs()) == sorted(wanted)
+    assert sorted(dav("REPORT", path, sync_body()).hrefs()) == sorted(wanted[1:])
+
+
+def test_rfc4918_8_3_every_href_of_an_answer_begins_alike(dav: Client) -> None:
+    at = f"{HOME}/R%26D/a%40b"
+    dav.mkcol("R&D", "R&D/a@b")
+    granted = dav("LOCK", at, info())
+    assert granted.xml.findtext(f".//{D}lockroot/{D}href") == f"{at}/"
+    answer = dav("PROPFIND", f"{at}/", prop_body(f"{D}lockdiscovery", f"{D}owner"), Depth="0")
+    assert answer.hrefs() == [f"{at}/"]
+    assert answer.xml.findtext(f".//{D}lockroot/{D}href") == f"{at}/"
+    assert answer.xml.findtext(f".//{D}owner/{D}href") == "/dav/principals/users/alice/"
+    assert [one.text for one in dav("PUT", f"{at}/new", "x").xml.iter(f"{D}href")] == [f"{at}/"]
+    above = dav("PROPFIND", f"{HOME}/R%26D", prop_body(f"{D}lockdiscovery"), Depth="1")
+    assert above.hrefs() == [f"{HOME}/R%26D/", f"{HOME}/R%26D/a@b/"]
+    assert above.xml.findtext(f".//{D}lockroot/{D}href") == f"{HOME}/R%26D/a@b/"
+    dav.put("R&D/c@d")
+    told = dav("PUT", f"{HOME}/R%26D/c%40d", "y", Prefer="return=representation")
+    assert told.headers["Content-Location"] == f"{HOME}/R%26D/c%40d"
+    assert dav.patch(f"{HOME}/R%26D/c%40d", setting("<x:p/>")).hrefs() == [f"{HOME}/R%26D/c%40d"]

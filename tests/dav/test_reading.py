@@ -15,6 +15,9 @@ HTTP_DATE = "Fri, 15 Jan 2027 08:00:00 GMT"
 EARLIER, LATER = "Fri, 15 Jan 2027 07:59:59 GMT", "Fri, 15 Jan 2027 08:00:01 GMT"
 
 
+SECOND_US = 1_000_000
+
+
 def test_options_tells_class_and_methods(dav: Client) -> None:
     dav.put("a.txt")
     dav.mkcol("c")
@@ -188,10 +191,41 @@ def test_a_range_of_another_version_is_not_given(dav: Client) -> None:
     assert dav("GET", "a", Range="bytes=0-1", If_Range=f"W/{etag}").status == 200
 
 
-def test_rfc9110_13_1_5_a_date_in_if_range_is_no_strong_validator(dav: Client) -> None:
+def test_rfc9110_13_1_5_a_date_in_if_range_counts_when_it_is_strong(dav: Client) -> None:
     dav.put("a", b"0123456789")
-    date = dav("GET", "a").headers["Last-Modified"]
-    assert dav("GET", "a", Range="bytes=0-1", If_Range=date).status == 200
+    assert dav("GET", "a", Range="bytes=0-1", If_Range=HTTP_DATE).status == 200  # the second is not over
+    dav.now_us += SECOND_US
+    for date, status in ((HTTP_DATE, 206), (EARLIER, 200), (LATER, 200), ("yesterday", 200), ("", 200), ("a", 200)):
+        assert dav("GET", "a", Range="bytes=0-1", If_Range=date).status == status, date
+    dav.put("b", b"0", X_OC_Mtime="784111777")
+    assert dav("GET", "b", Range="bytes=0-0", If_Range="Sun, 06 Nov 1994 08:49:37 GMT").status == 200
+
+
+@pytest.mark.parametrize("change", ["PUT", "DELETE", "MOVE", "COPY"])
+def test_rfc9110_8_8_2_2_two_bodies_of_one_second(dav: Client, change: str) -> None:
+    """A date tells neither of them: no 304, no part, no lost update; and an entity tag does."""
+    to = {"Destination": f"{HOME}/a"}
+    old = dav.put("a", b"0123456789")
+    dav.put("b", b"9876543210")
+    if change == "DELETE":
+        dav("DELETE", "a")
+    new = {"MOVE": "b", "COPY": "b"}.get(change)
+    assert (dav(change, new, **to) if new else dav("PUT", "a", b"9876543210")).status in (201, 204)
+    dav.now_us += 60 * SECOND_US
+    assert dav("HEAD", "a").headers["Last-Modified"] == HTTP_DATE
+    etag = dav("HEAD", "a").headers["ETag"]
+    assert dav("GET", "a", If_Modified_Since=HTTP_DATE).body == b"9876543210"
+    assert dav("GET", "a", Range="bytes=0-1", If_Range=HTTP_DATE).status == 200
+    for method in ("PUT", "DELETE", "MOVE", "COPY", "GET"):
+        answer = dav(
+            method, "a", b"lost" if method == "PUT" else b"", If_Unmodified_Since=HTTP_DATE, Destination=f"{HOME}/x"
+        )
+        assert answer.status == 412, method
+    assert dav("GET", "a", If_None_Match=etag, If_Modified_Since=HTTP_DATE).status == 304
+    assert dav("PUT", "a", b"2", If_Match=old, If_Unmodified_Since=HTTP_DATE).status == 412
+    assert dav("PUT", "a", b"2", If_Match=etag, If_Unmodified_Since=HTTP_DATE).status == 204
+    dav.now_us += SECOND_US
+    assert dav("GET", "a", If_Modified_Since=dav("HEAD", "a").headers["Last-Modified"]).status == 304
 
 
 def test_head_knows_no_range(dav: Client) -> None:
@@ -203,6 +237,7 @@ def test_head_knows_no_range(dav: Client) -> None:
 
 def test_not_modified(dav: Client) -> None:
     etag = dav.put("a", b"0123456789")
+    dav.now_us += SECOND_US
     for headers in (
         {"If_None_Match": etag},
         {"If_None_Match": f'"x", W/{etag}'},
@@ -218,6 +253,7 @@ def test_not_modified(dav: Client) -> None:
 
 def test_get_whose_conditions_hold(dav: Client) -> None:
     etag = dav.put("a")
+    dav.now_us += SECOND_US
     for headers in (
         {"If_Match": etag},
         {"If_Match": "*"},

@@ -164,10 +164,15 @@ def test_what_has_no_such_report(dav: Client) -> None:
     assert dav.sync("missing").status == 404
 
 
-@pytest.mark.parametrize("depth", ["1", "infinity", "x"])
-def test_a_report_has_depth_0(dav: Client, depth: str) -> None:
-    assert dav("REPORT", "", sync_body(), Depth=depth).status == 400
-    assert dav("REPORT", "", sync_body(), Depth="0").status == 207
+def test_rfc6578_3_2_a_report_has_depth_0_and_1_is_taken_for_it(dav: Client) -> None:
+    dav.mkcol("c")
+    dav.put("c/a")
+    for depth in ("infinity", "x", "2"):
+        assert dav("REPORT", "", sync_body(), Depth=depth).status == 400
+    for level in ("1", "infinite"):
+        wanted = dav("REPORT", "", sync_body(level=level), Depth="0")
+        assert wanted.status == 207
+        assert dav("REPORT", "", sync_body(level=level), Depth="1").body == wanted.body
 
 
 @pytest.mark.parametrize(

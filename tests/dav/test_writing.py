@@ -8,6 +8,7 @@ import pytest
 
 from davstore.store.context import Limits
 from tests.dav.client import HOME, Client, D, prop_body, setting
+from tests.dav.test_locks import info
 
 NASTY = [
     "a%252Fb",
@@ -121,12 +122,23 @@ def test_delete_takes_the_whole_tree(dav: Client) -> None:
 
 
 @pytest.mark.parametrize("depth", ["0", "1", "2", "x"])
-def test_delete_and_move_know_one_depth(dav: Client, depth: str) -> None:
+def test_rfc4918_9_6_1_of_a_collection_delete_and_move_know_one_depth(dav: Client, depth: str) -> None:
     dav.mkcol("c")
     assert dav("DELETE", "c", Depth=depth).status == 400
     assert dav("MOVE", "c", Depth=depth, Destination=f"{HOME}/d").status == 400
     assert dav.names() == ["c/"]
     assert dav("DELETE", "c", Depth="infinity").status == 204
+
+
+@pytest.mark.parametrize("depth", ["0", "1", "infinity"])
+def test_rfc4918_9_6_1_of_a_file_a_depth_says_nothing(dav: Client, depth: str) -> None:
+    dav.put("a")
+    assert dav("COPY", "a", Depth=depth, Destination=f"{HOME}/b").status == 201
+    assert dav("MOVE", "a", Depth=depth, Destination=f"{HOME}/c").status == 201
+    assert dav("DELETE", "b", Depth=depth).status == 204
+    assert dav("DELETE", "missing", Depth=depth).status == 404
+    assert dav("DELETE", "c", Depth="2").status == 400
+    assert dav.names() == ["c"]
 
 
 def test_the_root_stays(dav: Client) -> None:
@@ -156,9 +168,28 @@ def test_mkcol(dav: Client) -> None:
     assert dav("MKCOL", "a").status == 405
     assert dav("MKCOL", "x/y").status == 409
     assert dav("MKCOL", "b", b"junk", Content_Type="text/plain").status == 415
+    assert dav("MKCOL", "b", b"junk", Content_Type="text/plain", chunked=True).status == 415
+    assert dav("MKCOL", "b", b"junk").status == 415
     assert dav("MKCOL", "b", b"<junk", Content_Type="text/xml").status == 400
     assert dav("MKCOL", "b", b"<junk/>", Content_Type="text/xml").status == 400
     assert dav.names() == ["a", "c/"]
+
+
+@pytest.mark.parametrize("media_type", [None, "text/plain", "application/xml", "httpd/unix-directory"])
+def test_no_bytes_are_no_body(dav: Client, media_type: str | None) -> None:
+    """Some programs announce a body in chunks, or a type of it, and send none."""
+    typed = {} if media_type is None else {"Content_Type": media_type}
+    assert dav("MKCOL", "chunked", chunked=True, **typed).status == 201
+    assert dav("MKCOL", "sized", Content_Length="0", **typed).status == 201
+    dav.put("a", chunked=True)
+    to = {"Destination": f"{HOME}/b"}
+    for method, status in (("GET", 200), ("HEAD", 200), ("OPTIONS", 200), ("COPY", 201), ("DELETE", 204)):
+        assert dav(method, "a", chunked=True, **to, **typed).status == status, method
+    assert dav("MOVE", "b", chunked=True, Destination=f"{HOME}/c", **typed).status == 201
+    assert dav("PROPFIND", "c", chunked=True, Depth="0", **typed).prop(f"{HOME}/c", f"{D}getetag") is not None
+    token = dav("LOCK", "c", info()).headers["Lock-Token"]
+    assert dav("LOCK", "c", chunked=True, If=f"({token})", **typed).status == 200
+    assert dav("UNLOCK", "c", chunked=True, Lock_Token=token, **typed).status == 204
 
 
 def mkcol_body(properties: str, types: str = "<D:collection/>") -> str:
@@ -247,6 +278,30 @@ def test_where_copy_and_move_cannot_go(dav: Client, method: str) -> None:
         assert answer.status == status, (source, destination, answer)
     assert dav.names() == ["a", "c/"]
     assert dav.names("c/") == ["d/"]
+
+
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+@pytest.mark.parametrize(
+    "destination",
+    [
+        f"http://alice:secret@dav.example{HOME}/c/b",
+        f"http://alice@dav.example:80{HOME}/c/b",
+        f"https://al%40ice:s%3Acr:et@DAV.example{HOME}/c/b",
+        f"{HOME}//c///b",
+        f"http://dav.example/{HOME}/c/b",
+        "/dav//store/alice/c/b",
+    ],
+)
+def test_destinations_as_file_managers_spell_them(dav: Client, method: str, destination: str) -> None:
+    """Userinfo says how to sign in, not where (RFC 3986 §3.2.1); several slashes are as one."""
+    dav.mkcol("c")
+    dav.put("a")
+    assert dav(method, "a", Destination=destination).status == 201
+    assert dav.names("c/") == ["b"]
+    there = f"http://alice:secret@dav.example{HOME}//c/b"
+    assert dav("DELETE", "c//b", If=f'<{there}> (["no such tag"])').status == 412
+    etag = dav("HEAD", there).headers["ETag"]
+    assert dav("DELETE", "c//b", If=f"<{there}> ([{etag}])").status == 204
 
 
 @pytest.mark.parametrize("method", ["COPY", "MOVE"])

@@ -79,12 +79,12 @@ WITH_XML: Final = ("PROPFIND", "REPORT", "MKCOL", "PROPPATCH", "LOCK")
 MOVING: Final = ("COPY", "MOVE")
 
 TARGETS: Final = [
-    *(f"/dav/store/me/{end}" for end in ("../me/a", "%2e%2e/a", ".%2E/a", "./a", "/a", "a//", "a%2Fb", "a%2fb")),
+    *(f"/dav/store/me/{end}" for end in ("../me/a", "%2e%2e/a", ".%2E/a", "./a", "a%2Fb", "a%2fb")),
     *(f"/dav/store/me/{end}" for end in ("%00", "%0a", "%0d%0aX:y", "%7f", "%1b", "%", "%f", "%fg", "%%41", "a%u0041")),
     *(f"/dav/store/me/{end}" for end in ("%ff%fe", "%c0%ae%c0%ae/", "%ed%a0%80", "%f4%90%80%80", "%e4", "a#b")),
     *(f"/dav/store/me/{end}" for end in ("x" * 20_000, "x/" * 4_000, "%41" * 6_000, "a?part=1", "a/b/c", MARK)),
     *("/dav/store/root/a", "/dav/store/ME/a", "/DAV/store/me/a", "/..%5c..%5cetc/passwd", "/", "/dav/store/me/?x"),
-    *("/dav", "/dav/principals/users/me/x", "/dav/store/me%00/a", "/dav/store/%2e%2e/principals/", "//dav/store/me/a"),
+    *("/dav", "/dav/principals/users/me/x", "/dav/store/me%00/a", "/dav/store/%2e%2e/principals/"),
     *(
         "!a",
         "!http://",
@@ -128,10 +128,6 @@ FIELDS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ),
     ),
     "If-Match": (CONDITIONAL, NO_TAGS),
-    "If-None-Match": (
-        CONDITIONAL,
-        tuple(tags for tags in NO_TAGS if tags.strip('"') and not tags.endswith(('g"', 'xx"'))),
-    ),
     "If-Unmodified-Since": (("GET", "HEAD", "DELETE", "PROPPATCH"), NO_DATE),
     "Range": (("GET",), ("bytes=99-", "bytes=-0", "bytes=" + "9" * 5_000 + "-")),
     "Lock-Token": (
@@ -146,7 +142,6 @@ FIELDS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "Content-Range": (("PUT",), ("bytes 0-1/2", "", "x")),
     "Content-Encoding": (("PUT",), ("gzip", "br", "x", "identity, gzip")),
     "Content-Type": (("PUT",), ("x" * 256, "\xff", "text/\xe4")),
-    "X-OC-Mtime": (("PUT",), ("", "-1", "x", "1e9", "1,2", "9" * 15, "9" * 5_000, "253402300800", "0x1", "\xb2")),
     "OC-Checksum": (
         ("PUT",),
         ("", "x", "SHA1:", "SHA1:zz", ":00", "SHA1:" + "0" * 40, "MD5:" + "0" * 200, "sha256 :0"),
@@ -241,7 +236,6 @@ ASKED: Final = [  # well-formed XML with the right root, and nothing that can be
     case("PROPPATCH", "a", body=PROPPATCH.format(f"<x>{'v' * 70_000}</x>")),
     case("PROPPATCH", "a", body=PROPPATCH.format(f"<{'n' * 300}/>")),
     case("PROPPATCH", "a", body=PROPPATCH.format("".join(f"<p{number}/>" for number in range(1_100)))),
-    case("PROPPATCH", "a", body=PROPPATCH.format("")),
     case(
         "PROPPATCH",
         "a",
@@ -306,7 +300,7 @@ OTHERS: Final = [
     *(case(method, "missing", {"Destination": "/dav/store/me/new"}) for method in MOVING),
     *(case(method, "a") for method in MOVING),
     *(case(method, "a", {"Destination": "/dav/store/me/c", "Overwrite": "F"}) for method in MOVING),
-    *(case(method, "a", {"Destination": "/dav/store/me/new", "Depth": "1"}) for method in MOVING),
+    *(case(method, "c", {"Destination": "/dav/store/me/new", "Depth": "1"}) for method in MOVING),
     *(case("LOCK", "a", {"Depth": "1"}, LOCKINFO) for _ in "1"),
     case("PROPFIND", "/", {"Depth": "infinity"}),
     case("PUT", "new", {"Content-Length": "100"}, "x"),

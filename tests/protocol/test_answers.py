@@ -217,7 +217,7 @@ def test_xml_2_2_any_text_is_escaped_once(name: str, text: str) -> None:
 @given(st.text(st.characters(exclude_categories=("Cs",)), min_size=1))
 def test_rfc4918_8_3_any_name_in_an_href(name: str) -> None:
     answer = Answer()
-    answer.response(hrefs.render_href(("dav", name), slash=False).encode(), b"")
+    answer.response(hrefs.for_xml(hrefs.render_href(("dav", name), slash=False)), b"")
     answer.close()
     (href,) = answer.tree().iter("{DAV:}href")
     assert href.text == f"/dav/{hrefs.encode_segment(name)}"

@@ -28,6 +28,16 @@ def test_rfc7617_2_1_utf8() -> None:
     assert parse_authorization("Basic dGVzdDoxMjPCow==") == Basic("test", "123£")
 
 
+def test_rfc7617_2_what_is_not_utf8_is_latin1() -> None:
+    def sent(text: str, charset: str) -> str:
+        return "Basic " + base64.b64encode(text.encode(charset)).decode()
+
+    assert parse_authorization(sent("jürgen:pässword", "latin-1")) == Basic("jürgen", "pässword")
+    assert parse_authorization(sent("jürgen:pässword", "utf-8")) == Basic("jürgen", "pässword")
+    assert parse_authorization(sent("a:Ã¤", "latin-1")) == Basic("a", "ä")  # valid UTF-8, and read as nothing else
+    assert parse_authorization(sent("a:\xff", "latin-1")) == Basic("a", "\xff")
+
+
 def test_rfc6750_2_1_bearer() -> None:
     assert parse_authorization("Bearer mF_9.B5f-4.1JqM") == Bearer("mF_9.B5f-4.1JqM")
 

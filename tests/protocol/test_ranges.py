@@ -101,4 +101,9 @@ def test_rfc9110_13_1_5_if_range() -> None:
     assert not range_applies('"b"', etag="a")
     assert not range_applies("a", etag="a")
     assert not range_applies('"a"', etag=None)
-    assert not range_applies("Sun, 06 Nov 1994 08:49:37 GMT", etag="a")
+    date = "Sun, 06 Nov 1994 08:49:37 GMT"
+    assert not range_applies(date, etag="a")  # no strong validator
+    assert range_applies(f" {date}", etag="a", modified=784_111_777)
+    for other in (date.replace("37", "38"), date.replace("37", "36"), "", "784111777", f'"{date}"', "a, b"):
+        assert not range_applies(other, etag="a", modified=784_111_777)
+    assert not range_applies('"b"', etag="a", modified=784_111_777)

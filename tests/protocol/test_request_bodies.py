@@ -117,14 +117,16 @@ def test_rfc4918_4_3_language_of_the_update_is_kept() -> None:
     assert etree.fromstring(value).get("{http://www.w3.org/XML/1998/namespace}lang") == "en"
 
 
+@pytest.mark.parametrize("content", [b"", b"<D:set><D:prop/></D:set>", b"<D:remove><D:prop/></D:remove>", b"<R:new/>"])
+def test_rfc4918_14_19_an_update_may_change_nothing(content: bytes) -> None:
+    assert proppatch.parse(body(b"propertyupdate", content)) == []
+
+
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
         b"<D:set/>",
-        b"<D:set><D:prop/></D:set>",
         b"<D:set><R:author/></D:set>",
-        b"<D:prop><R:author/></D:prop>",
         b"<D:set><D:prop><R:a/></D:prop><D:prop><R:b/></D:prop></D:set>",
         b"<D:set><D:prop><R:" + b"x" * 256 + b"/></D:prop></D:set>",
     ],
@@ -213,7 +215,15 @@ def test_rfc6578_3_4_empty_tokens(empty: bytes) -> None:
     assert sync(empty + LEVEL + PROP).token == ""
 
 
-@pytest.mark.parametrize("depth", [1, None])
+def test_rfc6578_3_2_depth_1_is_taken_for_0_unless_that_is_strict() -> None:
+    content = body(b"sync-collection", TOKEN + LEVEL + PROP)
+    assert reports.parse(content, 1) == reports.parse(content, 0) == reports.parse(content, 0, strict_depth=True)
+    for depth in (1, None):
+        with pytest.raises(Malformed):
+            reports.parse(content, depth, strict_depth=True)
+
+
+@pytest.mark.parametrize("depth", [None])
 def test_rfc6578_3_2_depth_is_zero(depth: int | None) -> None:
     with pytest.raises(Malformed):
         sync(TOKEN + LEVEL + PROP, depth)

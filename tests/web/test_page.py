@@ -266,7 +266,7 @@ def test_a_page_is_never_stale(dav: Client) -> None:
         assert answer.status == 200
         assert browse(dav, "c/", If_Match=etag).status == 412
         etag = answer.headers["ETag"]
-    assert browse(dav, "c/", If_None_Match="x").status == 400
+    assert browse(dav, "c/", If_None_Match="x").status == 200
 
 
 def test_head_is_the_page_without_its_body(dav: Client) -> None:
@@ -310,7 +310,7 @@ def test_a_collection_without_its_slash_leads_to_it(dav: Client, name: str) -> N
     dav.mkcol(name)
     answer = browse(dav, f"{HOME}/{name}")
     assert answer.status == 307
-    assert urljoin(f"{HOME}/{name}", answer.headers["Location"]) == f"{HOME}/{name}/"
+    assert unquote(urljoin(f"{HOME}/{name}", answer.headers["Location"])) == unquote(f"{HOME}/{name}/")
     assert urljoin(HOME, browse(dav, HOME).headers["Location"]) == f"{HOME}/"
 
 

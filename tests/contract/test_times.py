@@ -1,0 +1,173 @@
+"""What a Last-Modified is worth: a second in which a URL may have shown two things never holds (RFC 9110 §8.8.2.2)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from davstore.errors import PreconditionFailed
+from davstore.model.conditions import Preconditions
+from davstore.model.nodes import AGAIN, BY_CLIENT
+from davstore.store import moving, writing
+from davstore.store.writing import LiveValues, NewContent
+from tests.contract.house import House
+
+SECOND = 1_700_000_100
+SECOND_US = 1_000_000
+Step = Callable[[House], object]
+
+
+def put(path: str, content: bytes = b"1", *, modified: int | None = None) -> Step:
+    def step(house: House) -> None:
+        modified_us = None if modified is None else modified * SECOND_US
+        new = NewContent(io.BytesIO(content), len(content), None, modified_us=modified_us)
+        writing.put(house.context, house.at(path), new)
+
+    return step
+
+
+def delete(path: str) -> Step:
+    return lambda house: house.delete(path)
+
+
+def move(source: str, target: str) -> Step:
+    return lambda house: house.move(source, target)
+
+
+def copy(source: str, target: str, *, modified: int | None = None) -> Step:
+    modified_us = None if modified is None else modified * SECOND_US
+    return lambda house: moving.copy(
+        house.context, house.at(source), house.at(target), overwrite=True, modified_us=modified_us
+    )
+
+
+def mkcol(path: str) -> Step:
+    return lambda house: house.mkcol(path)
+
+
+def set_time(path: str, modified: int) -> Step:
+    live = LiveValues(modified * SECOND_US)
+    return lambda house: writing.patch_properties(house.context, house.at(path), [], live=live)
+
+
+def property_of(path: str) -> Step:
+    return lambda house: house.proppatch(path, ("{urn:x}p", b"<p xmlns='urn:x'/>"))
+
+
+def play(house: House, steps: Sequence[Step | int]) -> None:
+    """Do all in one second, each a little later than the one before; a number goes on so many seconds."""
+    now_us = SECOND * SECOND_US
+    for step in steps:
+        if isinstance(step, int):
+            now_us += step * SECOND_US
+        else:
+            now_us += 1_000
+            house.now_us = now_us - SECOND_US  # the next context is a second later
+            step(house)
+    house.now_us = now_us + 60 * SECOND_US
+
+
+def holds(house: House, path: str, since: int) -> bool:
+    """Tell whether a PUT on condition of If-Unmodified-Since is let in."""
+    try:
+        house.put(path, b"on condition", Preconditions(if_unmodified_since=since))
+    except PreconditionFailed:
+        return False
+    return True
+
+
+AMBIGUOUS: dict[str, list[Step | int]] = {
+    "written twice": [put("a"), put("a", b"2")],
+    "written twice, the first time before": [put("a"), 5, put("a", b"2"), put("a", b"3")],
+    "deleted and made again": [put("a"), delete("a"), put("a", b"2")],
+    "moved away and made again": [put("a"), move("a", "b"), put("a", b"2")],
+    "moved over": [put("b"), put("a"), move("b", "a")],
+    "moved over later": [put("b"), put("a"), 5, move("b", "a")],
+    "moved to where something was": [put("b"), put("a"), 5, delete("a"), 5, move("b", "a")],
+    "copied over": [put("b"), put("a"), copy("b", "a")],
+    "copied to where something was": [put("b"), put("a"), delete("a"), copy("b", "a")],
+    "beneath a collection made again": [mkcol("a"), put("a/x"), delete("a"), mkcol("a"), put("a/x", b"2")],
+    "beneath a collection moved over": [mkcol("a"), put("a/x"), mkcol("b"), put("b/x", b"2"), move("b", "a")],
+    "beneath one moved over later": [mkcol("a"), put("a/x"), mkcol("b"), put("b/x", b"2"), 5, move("b", "a")],
+    "beneath one moved, and touched": [
+        *(mkcol("a"), put("a/x"), mkcol("b"), put("b/x", b"2"), 5, move("b", "a")),
+        property_of("a/x"),
+    ],
+    "beneath a collection copied over": [mkcol("a"), put("a/x"), mkcol("b"), put("b/x", b"2"), copy("b", "a")],
+    "given the time of before": [put("a", modified=SECOND), put("a", b"2", modified=SECOND)],
+    "given the time of what was moved away": [
+        *(put("a", modified=SECOND), 5, move("a", "b"), 5),
+        put("a", b"2", modified=SECOND),
+    ],
+    "given the time of before by PROPPATCH": [put("a"), 5, put("a", b"2"), set_time("a", SECOND + 5)],
+    "copied with the time of before": [put("b"), put("a", modified=SECOND), copy("b", "a", modified=SECOND)],
+}
+
+
+@pytest.mark.parametrize("steps", AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_an_ambiguous_second_never_holds(house: House, steps: list[Step | int]) -> None:
+    play(house, steps)
+    path = "a/x" if any("a/x" in one for one in house.tree()) else "a"
+    found = house.find(path)
+    assert found.modified_by & AGAIN
+    second = found.modified_us // SECOND_US
+    assert not holds(house, path, second)
+    assert holds(house, path, second + 1) is not bool(found.modified_by & BY_CLIENT)
+
+
+SURE: dict[str, list[Step | int]] = {
+    "written once": [put("b"), put("a")],
+    "written again later": [put("a"), 1, put("a", b"2")],
+    "written while others go": [put("a"), put("b"), 5, delete("b"), put("a", b"2")],
+    "deleted and made again later": [put("a"), delete("a"), 1, put("a", b"2")],
+    "copied": [put("b"), 1, copy("b", "a")],
+    "copied over later": [put("b"), put("a"), 1, copy("b", "a")],
+    "touched": [put("a"), 1, property_of("a")],
+    "after it was ambiguous": [put("a"), put("a"), 1, put("a", b"3")],
+    "beneath a new collection": [mkcol("a"), put("a/x")],
+}
+
+
+@pytest.mark.parametrize("steps", SURE.values(), ids=SURE)
+def test_a_second_of_its_own_holds(house: House, steps: list[Step | int]) -> None:
+    play(house, steps)
+    path = "a/x" if "a/x" in house.tree() else "a"
+    found = house.find(path)
+    assert found.modified_by == 0
+    second = found.modified_us // SECOND_US
+    assert not holds(house, path, second - 1)
+    assert holds(house, path, second)
+
+
+CLIENTS: dict[str, list[Step | int]] = {
+    "put": [put("a", modified=SECOND - 500)],
+    "replaced": [put("a"), put("a", b"2", modified=SECOND - 500)],
+    "PROPPATCH": [put("a"), set_time("a", SECOND - 500)],
+    "moved": [put("b"), 5, move("b", "a")],
+    "moved over what is older": [put("a"), 1, put("b"), 5, move("b", "a")],
+    "copied": [put("b"), copy("b", "a", modified=SECOND - 500)],
+}
+
+
+@pytest.mark.parametrize("steps", CLIENTS.values(), ids=CLIENTS)
+def test_a_time_that_a_client_set_holds_when_it_is_the_same(house: House, steps: list[Step | int]) -> None:
+    play(house, steps)
+    found = house.find("a")
+    assert found.modified_by == BY_CLIENT
+    second = found.modified_us // SECOND_US
+    assert not holds(house, "a", second + 1)
+    assert holds(house, "a", second)
+    assert house.find("a").modified_by == 0  # which the server wrote now
+    assert {one.modified_by for one in house.members() if one.name == "a"} == {0}
+
+
+def test_twenty_writers_on_one_date_lose_nothing(house: House) -> None:
+    play(house, [put("a", b"0")])
+    since = house.find("a").modified_us // SECOND_US
+    let_in = []
+    for number in range(20):
+        house.now_us = (SECOND + 100) * SECOND_US + number - SECOND_US
+        let_in.append(holds(house, "a", since))
+    assert let_in == [True, *[False] * 19]

@@ -11,6 +11,7 @@ from davstore import wiring
 from davstore.cli.options import with_settings
 from davstore.cli.tables import render_table, render_time
 from davstore.errors import Unprocessable
+from davstore.policy.quota import charged_bytes
 from davstore.settings import Settings
 from davstore.store import enrolling
 
@@ -57,7 +58,7 @@ def list_(settings: Settings) -> None:
         (
             account.user.name,
             "disabled" if account.user.disabled else "active",
-            str(account.used_bytes),
+            str(charged_bytes(account.used_bytes, account.entries)),
             "-" if account.quota_bytes is None else str(account.quota_bytes),
             render_time(account.created_us),
         )

@@ -21,7 +21,7 @@ _ENROLLED = Statement(
     .where(device.c.id == bindparam("device_id"))
 )
 _ACCOUNTS = Statement(
-    select(*_USER, user.c.created_us, store.c.used_bytes, store.c.quota_bytes)
+    select(*_USER, user.c.created_us, store.c.used_bytes, store.c.entries, store.c.quota_bytes)
     .select_from(user.join(store, store.c.id == user.c.store_id))
     .order_by(user.c.name)
 )
@@ -95,6 +95,7 @@ class Account(NamedTuple):
     user: User
     created_us: int
     used_bytes: int
+    entries: int
     quota_bytes: int | None
 
 

@@ -25,6 +25,7 @@ FACTS = (
     store.c.used_bytes,
     store.c.quota_bytes,
     store.c.root_id,
+    store.c.entries,
 )
 """The columns of `StoreFacts`."""
 _BY_OWNER = Statement(select(*FACTS).where(store.c.owner == bindparam("owner")))
@@ -34,7 +35,7 @@ _LOCK = Statement(
 _SETTLE = Statement(
     update(store)
     .where(store.c.id == bindparam("id_"))
-    .values(seq=bindparam("seq"), next_id=bindparam("next_id"), used_bytes=bindparam("used_bytes"))
+    .values({name: bindparam(name) for name in ("seq", "next_id", "used_bytes", "entries")})
 )
 _SAMPLE = Statement(insert(instant))
 _SAMPLED = Statement(update(store).where(store.c.id == bindparam("id_")).values(sampled_us=bindparam("at_us")))
@@ -49,6 +50,7 @@ _CREATE = Statement(
         root_id=1,
         threads_id=2,
         used_bytes=0,
+        entries=0,
         quota_bytes=bindparam("quota_bytes"),
         sampled_us=0,
     )
@@ -85,9 +87,15 @@ class Ledger:
     seq: int
     next_id: int
     used_bytes: int
+    entries: int
     sampled_us: int
     dropped: list[str] = field(default_factory=list)
     """Blobs that this unit left without a name: their files go after the commit."""
+    _locked: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember what the row holds."""
+        self._locked = self._counters()
 
     @property
     def store_id(self) -> int:
@@ -103,6 +111,19 @@ class Ledger:
         """Take an id for a node or a body."""
         self.next_id += 1
         return self.next_id - 1
+
+    def take(self, count: int) -> None:
+        """Take so many ids and so many change numbers, behind the last of either."""
+        self.next_id += count
+        self.seq += count
+
+    def find_changes(self) -> dict[str, int]:
+        """Return all counters when something was taken from one of them, else none."""
+        counters = self._counters()
+        return {} if counters == self._locked else counters
+
+    def _counters(self) -> dict[str, int]:
+        return {"seq": self.seq, "next_id": self.next_id, "used_bytes": self.used_bytes, "entries": self.entries}
 
 
 def create(unit: Unit, owner: str, *, now_us: int, quota_bytes: int | None = None) -> int:
@@ -138,17 +159,16 @@ def lock(unit: Unit, owner: str) -> Ledger:
     if row is None:
         raise NotFound(owner)
     facts = StoreFacts._make(row[:-2])
-    return Ledger(facts, facts.seq, row[-2], facts.used_bytes, row[-1])
+    return Ledger(facts, facts.seq, row[-2], facts.used_bytes, facts.entries, row[-1])
 
 
 def settle(unit: Unit, ledger: Ledger, *, now_us: int) -> None:
     """Write the counters back, when something was taken from them."""
-    facts = ledger.facts
-    if ledger.seq == facts.seq and ledger.used_bytes == facts.used_bytes:
+    facts, changes = ledger.facts, ledger.find_changes()
+    if not changes:
         return
-    values = {"id_": facts.id, "seq": ledger.seq, "next_id": ledger.next_id, "used_bytes": ledger.used_bytes}
-    unit.run(_SETTLE, values)
-    if now_us - ledger.sampled_us >= SAMPLE_US:
+    unit.run(_SETTLE, {"id_": facts.id, **changes})
+    if ledger.seq > facts.seq and now_us - ledger.sampled_us >= SAMPLE_US:
         unit.run(_SAMPLE, {"store_id": facts.id, "seq": ledger.seq, "at_us": now_us})
         unit.run(_SAMPLED, {"id_": facts.id, "at_us": now_us})
 

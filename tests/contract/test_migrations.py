@@ -46,8 +46,15 @@ def config(database: Database) -> Config:
 
 
 SCHEMA = {
-    "sqlite": "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
-    " AND name <> 'alembic_version'",
+    # a column that a migration added stands elsewhere in the text of the table
+    "sqlite": 'SELECT t.name, t.wr, c.name, c.type, c."notnull", c.pk'
+    " FROM pragma_table_list t, pragma_table_info(t.name) c"
+    " WHERE t.name NOT LIKE 'sqlite_%' AND t.name <> 'alembic_version'"
+    " UNION ALL SELECT t.name, i.origin, i.\"unique\", c.name, c.seqno, '' FROM pragma_table_list t,"
+    " pragma_index_list(t.name) i, pragma_index_info(i.name) c WHERE t.name <> 'alembic_version'"
+    ' UNION ALL SELECT t.name, f."from", f."table", f."to", \'\', \'\' FROM pragma_table_list t,'
+    " pragma_foreign_key_list(t.name) f"
+    " UNION ALL SELECT name, sql, '', '', '', '' FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
     "postgresql": "SELECT table_name, column_name, concat_ws(' ', data_type, is_nullable, collation_name, is_identity,"
     " character_maximum_length) FROM information_schema.columns WHERE table_schema = 'public'"
     " AND table_name <> 'alembic_version'"

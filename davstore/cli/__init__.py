@@ -6,6 +6,7 @@ import click
 
 from davstore.cli.check import check
 from davstore.cli.devices import device
+from davstore.cli.locks import lock
 from davstore.cli.policy import policy
 from davstore.cli.serve import serve
 from davstore.cli.sync import sync
@@ -20,6 +21,7 @@ def main() -> None:
 
 main.add_command(check)
 main.add_command(device)
+main.add_command(lock)
 main.add_command(policy)
 main.add_command(serve)
 main.add_command(sync)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from davstore.errors import NotFound
-from davstore.metadata.tables import KIND_COLLECTION, instant, node, store
+from davstore.metadata.tables import KIND_COLLECTION, instant, metadata, node, store
 from davstore.metadata.unit import Statement, Unit
 from davstore.model.nodes import StoreFacts
 
@@ -77,6 +77,14 @@ _SET_FLOOR = Statement(update(store).where(store.c.id == bindparam("id_")).value
 _FORGET_INSTANTS = Statement(
     delete(instant).where(instant.c.store_id == bindparam("store_id"), instant.c.seq < bindparam("floor"))
 )
+
+
+_REMOVE_CONTENT = [
+    Statement(delete(table).where(table.c.store_id == bindparam("s")))
+    for table in metadata.sorted_tables
+    if table.primary_key.columns.keys()[0] == "store_id"
+]
+_REMOVE = Statement(delete(store).where(store.c.id == bindparam("s")))
 
 
 @dataclass(slots=True)
@@ -176,6 +184,13 @@ def settle(unit: Unit, ledger: Ledger, *, now_us: int) -> None:
 def set_quota(unit: Unit, store_id: int, quota_bytes: int | None) -> None:
     """Set how many bytes the store may hold; None: as many as the disk."""
     unit.run(_SET_QUOTA, {"id_": store_id, "quota_bytes": quota_bytes})
+
+
+def remove(unit: Unit, store_id: int) -> None:
+    """Delete a store with every row of it. Its user must be gone, and the files of its blobs are the caller's."""
+    for statement in _REMOVE_CONTENT:
+        unit.run(statement, {"s": store_id})
+    unit.run(_REMOVE, {"s": store_id})
 
 
 def list_owners(unit: Unit) -> list[str]:

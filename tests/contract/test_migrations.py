@@ -19,6 +19,7 @@ from davstore.metadata.migrate import migrate
 from davstore.metadata.postgresql import PostgreSQL
 from davstore.metadata.tables import metadata
 from tests.contract.conftest import create_database, drop_database
+from tests.contract.house import House
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -108,3 +109,15 @@ def test_head_is_the_newest_revision(empty: Database) -> None:
     migrate(empty)
     with empty.engine().connect() as connection:
         assert MigrationContext.configure(connection).get_current_revision() == migrating.HEAD
+
+
+def test_an_upgrade_counts_the_names_that_are_there(house: House) -> None:
+    house.mkcol("a")
+    house.put("a/b")
+    house.move("a/b", "c")
+    house.add_store("you")
+    command.downgrade(config(house.database), "0001")
+    migrate(house.database)
+    assert house.facts.entries == 0
+    house.owner = "me"
+    assert house.facts.entries == 3

@@ -1,19 +1,24 @@
 """`app` for another WSGI server: `DAVSTORE_CONFIG=davstore.toml gunicorn -k gthread davstore.wsgi:app`.
 
 The store must be there: `davstore serve` has run on the data directory once. `davstore serve` frames requests more
-strictly than other servers do.
+strictly than other servers do. The log goes to standard error, as that of `davstore serve` does, unless the server has
+set up logging; of all processes that serve a data directory one sweeps.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import logging
 import os
 import socket
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from davstore.errors import Malformed
+from davstore.server.worker import sweep_now_and_then
 from davstore.settings import load_settings
 from davstore.wiring import build_application
 
@@ -47,10 +52,24 @@ class _Body:
 
 
 _file = os.environ.get("DAVSTORE_CONFIG")
-_application = build_application(load_settings(Path(_file) if _file else None))
+_settings = load_settings(Path(_file) if _file else None)
+_application = build_application(_settings)
+_sweeping: set[int] = set()
+"""The process whose sweeper was started: a server may fork after it has loaded us, and threads stay behind then."""
+logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s")
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Answer one request."""
+    if os.getpid() not in _sweeping:
+        _sweeping.add(os.getpid())
+        threading.Thread(target=_sweep_alone, daemon=True).start()
     environ["wsgi.input"] = _Body(environ)
     return _application(environ, start_response)
+
+
+def _sweep_alone() -> None:
+    """Sweep while no other process does; when that one ends, the next takes its place."""
+    with (_settings.data.path / "sweep.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        sweep_now_and_then(_settings)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Dialect, Engine, NullPool, create_engine, event
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 
-from davstore.errors import DavstoreError, DiskFull, Unavailable
+from davstore.errors import BadSettings, DavstoreError, DiskFull, Unavailable
 from davstore.metadata.group import GroupCommit
 from davstore.metadata.unit import Unit
 
@@ -200,10 +200,16 @@ class SQLite(Database):
 
 
 def open_database(url: str, directory: Path) -> Database:
-    """Return the database that the settings name: a `postgresql://` URL, or '' for SQLite in the data directory."""
-    if url:
-        from davstore.metadata.postgresql import PostgreSQL  # 12 MB and a tenth of a second that SQLite can do without
+    """Return the database that the settings name: a `postgresql://` URL, or '' for SQLite in the data directory.
 
+    Raises:
+        BadSettings: the driver of PostgreSQL, an extra of the package, is not installed.
+    """
+    if url:
+        try:  # 12 MB and a tenth of a second that SQLite can do without
+            from davstore.metadata.postgresql import PostgreSQL
+        except ImportError as error:
+            raise BadSettings(f"database.url: PostgreSQL needs `pip install '.[postgresql]'` ({error})") from error
         return PostgreSQL(url)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     return SQLite(directory / _FILE)

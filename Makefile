@@ -1,6 +1,7 @@
 # `make run` and `make test` are all that a fresh machine needs; the others are for work on the code.
 PYTHON ?= python3
 VENV := .venv
+RUNS := $(VENV)/runs
 READY := $(VENV)/ready
 TEST_PACKAGES := cadaver chromium curl litmus nginx-light openssl postgresql rclone strace
 CLIENT_PACKAGES := davfs2 dbus-daemon fuse3 gvfs gvfs-backends libglib2.0-bin sitecopy
@@ -8,7 +9,7 @@ INSTALL = $(VENV)/bin/pip install --quiet --disable-pip-version-check --constrai
 
 .PHONY: run test clients check setup packages bench torture
 
-run: setup
+run: $(RUNS)
 	$(VENV)/bin/davstore serve $(ARGS)
 
 # ARGS narrows it: make test ARGS="tests/unit -k settings"
@@ -41,8 +42,14 @@ setup: $(READY)
 packages:
 	.ci/packages $(TEST_PACKAGES)
 
-$(READY): pyproject.toml constraints.txt
+$(RUNS): pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(INSTALL) .
+	touch $@
+
+$(READY): pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(INSTALL) '.[dev]'
+	touch $(RUNS) $@
+
+$(VENV)/bin/pip:
 	$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' || .ci/packages python3-venv
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) '.[dev]'
-	touch $@

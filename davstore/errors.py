@@ -104,6 +104,10 @@ class TooManyLocks(DavstoreError):
     """The user, or the resource, has as many locks as may be."""
 
 
+class TreeTooLarge(DavstoreError):
+    """COPY, MOVE or DELETE would touch more nodes than one request may: others wait meanwhile."""
+
+
 class ConflictingValue(DavstoreError):
     """The value means nothing for this property, or is not true of this resource (RFC 4918 §9.2.1)."""
 

@@ -92,6 +92,7 @@ class Limits:
     locks_per_user: int = _integer(200, 1, 10_000)
     locks_per_resource: int = _integer(20, 1, 1_000)
     lock_seconds: int = _integer(3_600, 1, 3_600)
+    tree_nodes: int = _integer(100_000, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,4 +224,5 @@ def _limits(settings: Settings) -> Limits:
         locks_per_user=settings.limits.locks_per_user,
         locks_per_resource=settings.limits.locks_per_resource,
         lock_seconds=settings.limits.lock_seconds,
+        tree_nodes=settings.limits.tree_nodes,
     )

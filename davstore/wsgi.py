@@ -1,21 +1,26 @@
 """`app` for another WSGI server: `DAVSTORE_CONFIG=davstore.toml gunicorn -k gthread davstore.wsgi:app`.
 
-The store must be there: `davstore init` makes one. `davstore serve` frames requests more
-strictly than other servers do.
+The store must be there: `davstore init` makes one. `davstore serve` frames requests more strictly than other servers
+do. The log goes to standard error, as that of `davstore serve` does, unless the server has set up logging; of all
+processes that serve a data directory one sweeps.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import logging
 import os
 import socket
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from davstore.errors import DavstoreError, Malformed
-from davstore.settings import load_settings
+from davstore.server.worker import sweep_now_and_then
+from davstore.settings import Settings, load_settings
 from davstore.wiring import build_application, enter_house
 
 if TYPE_CHECKING:
@@ -51,23 +56,36 @@ _NOT_TO_BE_TRIED_AGAIN = 4
 """gunicorn starts a worker that ended with another status anew, for ever."""
 
 
-def _build() -> WSGIApplication:
+def _build() -> tuple[Settings, WSGIApplication]:
     """Build the application; what keeps it from serving is one line, as for a command."""
     os.umask(0o077)
     file = os.environ.get("DAVSTORE_CONFIG")
     try:
         settings = load_settings(Path(file) if file else None)
         enter_house(settings).database.close()
-        return build_application(settings)
+        return settings, build_application(settings)
     except (DavstoreError, OSError) as error:
         sys.stderr.write(f"davstore: {error}\n")
         raise SystemExit(_NOT_TO_BE_TRIED_AGAIN) from error
 
 
-_application = _build()
+_settings, _application = _build()
+_sweeping: set[int] = set()
+"""The process whose sweeper was started: a server may fork after it has loaded us, and threads stay behind then."""
+logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s")
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Answer one request."""
+    if os.getpid() not in _sweeping:
+        _sweeping.add(os.getpid())
+        threading.Thread(target=_sweep_alone, daemon=True).start()
     environ["wsgi.input"] = _Body(environ)
     return _application(environ, start_response)
+
+
+def _sweep_alone() -> None:
+    """Sweep while no other process does; when that one ends, the next takes its place."""
+    with (_settings.data.path / "sweep.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        sweep_now_and_then(_settings)

@@ -11,6 +11,7 @@ import click
 from davstore.cli.check import check
 from davstore.cli.devices import device
 from davstore.cli.init import init
+from davstore.cli.locks import lock
 from davstore.cli.policy import policy
 from davstore.cli.serve import serve
 from davstore.cli.sync import sync
@@ -39,6 +40,7 @@ def _for_the_owner_only() -> Iterator[None]:
 main.add_command(check)
 main.add_command(device)
 main.add_command(init)
+main.add_command(lock)
 main.add_command(policy)
 main.add_command(serve)
 main.add_command(sync)

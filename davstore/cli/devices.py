@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import click
 
 from davstore import wiring
 from davstore.cli.options import with_settings
 from davstore.cli.tables import render_table, render_time
+from davstore.errors import Unprocessable
 from davstore.model.principals import DeviceClass
 from davstore.settings import Settings
 from davstore.store import enrolling
@@ -16,7 +20,7 @@ from davstore.store import enrolling
 
 @click.group()
 def device() -> None:
-    """Add, list and revoke devices."""
+    """Add, list, rename and revoke devices."""
 
 
 @device.command()
@@ -31,19 +35,50 @@ def device() -> None:
     show_default=True,
     help="What policy rules may know it by.",
 )
-def add(settings: Settings, *, user: str, name: str, device_class: str) -> None:
-    """Add the device NAME of USER and print its secret, which nobody can show again.
+@click.option(
+    "--secret-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the secret to this new file, mode 0600.",
+)
+def add(settings: Settings, *, user: str, name: str, device_class: str, secret_file: Path | None) -> None:
+    """Add the device NAME of USER and print its secret, or write it to a file; nobody can show it again.
 
     The device signs in as USER with the secret for a password, or with the secret as a bearer token.
     """
-    added = enrolling.add_device(
-        wiring.find_house(settings).database,
-        user,
-        name,
-        device_class=DeviceClass(device_class),
-        now_us=time.time_ns() // 1000,
-    )
-    click.echo(added.secret)
+    database = wiring.find_house(settings).database
+    now_us, kind = time.time_ns() // 1000, DeviceClass(device_class)
+
+    def enrol() -> str:
+        return enrolling.add_device(database, user, name, device_class=kind, now_us=now_us).secret
+
+    if secret_file is None:
+        click.echo(enrol())
+    else:
+        _write_secret(secret_file, enrol)
+
+
+def _write_secret(file: Path, make: Callable[[], str]) -> None:
+    """Write the secret that make returns to a new file for its owner alone; without the file nothing is made."""
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as written:
+            try:
+                written.write(f"{make()}\n")
+            except BaseException:
+                file.unlink()
+                raise
+    except OSError as error:
+        raise Unprocessable(f"--secret-file: {file}: {error.strerror}") from error
+
+
+@device.command()
+@with_settings
+@click.argument("user")
+@click.argument("old")
+@click.argument("new")
+def rename(settings: Settings, *, user: str, old: str, new: str) -> None:
+    """Give the device OLD of USER the name NEW. Its secret stays, and so does what it has synchronised."""
+    enrolling.rename_device(wiring.find_house(settings).database, user, old, new)
 
 
 @device.command("list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 
@@ -11,22 +12,42 @@ from davstore import wiring
 from davstore.cli.options import with_settings
 from davstore.cli.tables import render_table, render_time
 from davstore.errors import Unprocessable
+from davstore.policy.quota import charged_bytes
 from davstore.settings import Settings
 from davstore.store import enrolling
+
+_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+_MOST_BYTES = (1 << 63) - 1
+"""What a column of the database holds."""
+
+
+class _Size(click.ParamType[int]):
+    """A number of bytes, with K, M, G or T behind it times 1024, 1024 K and so on."""
+
+    name = "bytes"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the bytes."""
+        match = re.fullmatch(r"([0-9]{1,19})([KMGT]?)", str(value), re.ASCII)
+        size = int(match[1]) << _UNITS[match[2]] if match else -1
+        if not 0 <= size <= _MOST_BYTES:
+            self.fail(f"a quota is a number of bytes, or of K, M, G or T, not {value!r}", param, ctx)
+        return size
+
 
 _password_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 
 
 @click.group()
 def user() -> None:
-    """Add, change, list and disable users."""
+    """Add, change, list, disable and remove users."""
 
 
 @user.command()
 @with_settings
 @click.argument("name")
 @_password_stdin
-@click.option("--quota", metavar="BYTES", type=click.IntRange(min=0), help="How much the store may hold (no limit).")
+@click.option("--quota", metavar="BYTES", type=_Size(), help="How much the store may hold (no limit).")
 def add(settings: Settings, *, name: str, password_stdin: bool, quota: int | None) -> None:
     """Add the user NAME with an empty store.
 
@@ -50,6 +71,38 @@ def passwd(settings: Settings, *, name: str, password_stdin: bool) -> None:
     _show(password, made_up=made_up)
 
 
+@user.command()
+@with_settings
+@click.argument("name")
+@click.argument("size", metavar="BYTES|none")
+@click.pass_context
+def quota(ctx: click.Context, settings: Settings, *, name: str, size: str) -> None:
+    """Set how much the store of NAME may hold: 500000, 20G, or none for as much as the disk.
+
+    A store that holds more keeps it, and takes nothing new until it holds less.
+    """
+    database = wiring.find_house(settings).database
+    enrolling.set_quota(database, name, None if size == "none" else _Size().convert(size, None, ctx))
+
+
+@user.command()
+@with_settings
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(settings: Settings, *, name: str, yes: bool) -> None:
+    """Remove the user NAME with all devices, locks and files, for ever.
+
+    On SQLite all writes wait meanwhile, about a second for each 100,000 files.
+    """
+    house = wiring.find_house(settings)
+    enrolling.get_user(house.database, name)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise Unprocessable(f"say --yes to remove {name} with everything that it has")
+        click.confirm(f"Remove {name} with all devices and files?", abort=True)
+    enrolling.remove_user(house.database, house.blobs, name)
+
+
 @user.command("list")
 @with_settings
 def list_(settings: Settings) -> None:
@@ -58,7 +111,7 @@ def list_(settings: Settings) -> None:
         (
             account.user.name,
             "disabled" if account.user.disabled else "active",
-            str(account.used_bytes),
+            str(charged_bytes(account.used_bytes, account.entries)),
             "-" if account.quota_bytes is None else str(account.quota_bytes),
             render_time(account.created_us),
         )

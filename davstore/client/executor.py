@@ -17,11 +17,12 @@ from davstore.client.conflicts import conflict_path
 from davstore.client.folder import Folder, Staged
 from davstore.client.plan import Action, Verb, names_digest
 from davstore.client.rehearsal import move_subtree
-from davstore.client.remote import Remote
+from davstore.client.remote import Failed, Remote
 from davstore.client.state import State
 from davstore.client.stops import NOT_TRANSFERRED, Changed, NotDone, Stop
 from davstore.client.tree import REMOTE_FOLDER, Agreed, Local, View
 from davstore.client.tree import Remote as RemoteEntry
+from davstore.protocol import names
 
 TRANSFERS_AT_ONCE = 4
 
@@ -247,7 +248,12 @@ class Executor:
         if not entry.folder:
             self._remote.delete(action.path, folder=False, etag=entry.etag)
         elif action.path in self._guards:
-            self._remote.delete(action.path, folder=True, token=self._guards[action.path])
+            try:
+                self._remote.delete(action.path, folder=True, token=self._guards[action.path])
+            except Failed as error:
+                if names.TREE_WITHIN_LIMITS not in error.conditions:
+                    raise
+                self._delete_remote_piecemeal(action.path)
         else:
             self._delete_remote_piecemeal(action.path)
 
@@ -262,7 +268,7 @@ class Executor:
         return record
 
     def _delete_remote_piecemeal(self, top: str) -> None:
-        """Remove a tree from a server that cannot guard it: file by file, and folders that are then empty."""
+        """Remove a tree that the server cannot guard, or not at once: file by file, and folders that are then empty."""
         for path in reversed(list(self._view.remote.walk(top))):
             entry = self._view.remote.rows[path]
             if not entry.folder:

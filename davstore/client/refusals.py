@@ -13,8 +13,8 @@ from davstore.protocol import names, xml
 
 MAX_BYTES: Final = 64 * 1024
 _CPM: Final = f"{{{names.CPM}}}"
-_OTHER: Final = frozenset({"quota", "out-of-view"})
-"""Elements of our namespace that stand in errors and are no refusals."""
+_OTHER: Final = frozenset({"quota", "out-of-view", "locks-within-limits", "tree-within-limits"})
+"""Elements of our namespace that stand in errors and are no refusals by a policy."""
 
 
 class Refusal(NamedTuple):

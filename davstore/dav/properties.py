@@ -18,6 +18,7 @@ from davstore.dav.places import ALLOWED, Kind
 from davstore.model.locks import Lock
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
+from davstore.policy.quota import charged_bytes
 from davstore.protocol import lockinfo, names, owncloud, sync_token
 from davstore.protocol.dates import render_http_date, render_iso_date
 from davstore.protocol.elements import element, empty, href, text_element
@@ -159,13 +160,17 @@ def discover(view: View, locks: Sequence[Lock]) -> bytes:
 
 
 def _quota_used(view: View, _kind: Kind) -> bytes | None:
-    return None if view.facts is None else text_element(names.QUOTA_USED_BYTES, str(view.facts.used_bytes))
+    return None if view.facts is None else text_element(names.QUOTA_USED_BYTES, str(_charged(view.facts)))
 
 
 def _quota_available(view: View, _kind: Kind) -> bytes | None:
     if view.facts is None or view.facts.quota_bytes is None:
         return None
-    return text_element(names.QUOTA_AVAILABLE_BYTES, str(max(view.facts.quota_bytes - view.facts.used_bytes, 0)))
+    return text_element(names.QUOTA_AVAILABLE_BYTES, str(max(view.facts.quota_bytes - _charged(view.facts), 0)))
+
+
+def _charged(facts: StoreFacts) -> int:
+    return charged_bytes(facts.used_bytes, facts.entries)
 
 
 def _owner(view: View, _kind: Kind) -> bytes | None:

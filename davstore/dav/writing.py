@@ -95,7 +95,9 @@ def answer_mkcol(request: Request) -> Iterable[bytes]:
         )
     except PropertiesRefused as error:
         raise PropertiesRefused(_with_dependent(properties, error)) from error
-    except QuotaExceeded as error:  # by the properties: a collection itself takes none of it
+    except QuotaExceeded as error:
+        if not properties:
+            raise
         raise PropertiesOverQuota(dict.fromkeys(properties, error)) from error
     prefer = Prefer(minimal=wanted is not None and parse_prefer(request.header("PREFER")).minimal)
     return send(request.environ, HTTPStatus.CREATED, headers=prefer.applied())

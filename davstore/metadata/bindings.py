@@ -340,11 +340,6 @@ def list_members_of(
     return [Resource._make((parents[row[0]], *row[1:])) for row in rows]
 
 
-def insert_bindings(unit: Unit, rows: Sequence[dict[str, object]]) -> None:
-    """Map many names at once; each row has every column of the table."""
-    unit.many(_INSERT, rows)
-
-
 def bind(
     unit: Unit,
     ledger: Ledger,
@@ -358,6 +353,7 @@ def bind(
 ) -> int:
     """Map a name to a node under a new number and return the number."""
     number = ledger.number()
+    ledger.entries += 1
     unit.run(
         _INSERT,
         {

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Dialect, Engine, NullPool, create_engine, event
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 
-from davstore.errors import DavstoreError, DiskFull, Unavailable
+from davstore.errors import BadSettings, DavstoreError, DiskFull, Unavailable
 from davstore.metadata.group import GroupCommit
 from davstore.metadata.unit import Unit
 
@@ -270,9 +270,14 @@ def open_database(url: str, directory: Path) -> Database:
     """Return the database that the settings name: a `postgresql://` URL, or '' for SQLite in the data directory.
 
     Nothing is made and nothing opened yet.
+
+    Raises:
+        BadSettings: the driver of PostgreSQL, an extra of the package, is not installed.
     """
     if url:
-        from davstore.metadata.postgresql import PostgreSQL  # 12 MB and a tenth of a second that SQLite can do without
-
+        try:  # 12 MB and a tenth of a second that SQLite can do without
+            from davstore.metadata.postgresql import PostgreSQL
+        except ImportError as error:
+            raise BadSettings(f"database.url: PostgreSQL needs `pip install '.[postgresql]'` ({error})") from error
         return PostgreSQL(url)
     return SQLite(directory / _FILE)

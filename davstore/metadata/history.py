@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, exists, or_, select
+from sqlalchemy import bindparam, delete, exists, or_, select, tuple_
 
+from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import binding, gone, lock, node, property_, store
 from davstore.metadata.unit import Statement, Unit, among, array
 
+_oldest = (
+    select(gone.c.parent_id, gone.c.name, gone.c.unmapped)
+    .where(gone.c.store_id == bindparam("s"), gone.c.unmapped <= bindparam("floor"))
+    .order_by(gone.c.unmapped)
+    .limit(bindparam("limit"))
+)
 _SWEEP = Statement(
     delete(gone)
-    .where(gone.c.store_id == bindparam("s"), gone.c.unmapped <= bindparam("floor"))
+    .where(gone.c.store_id == bindparam("s"), tuple_(gone.c.parent_id, gone.c.name, gone.c.unmapped).in_(_oldest))
     .returning(gone.c.node_id)
 )
 _PURGEABLE = Statement(
@@ -35,12 +42,19 @@ _LOCKS = Statement(delete(lock).where(lock.c.store_id == bindparam("s"), among(l
 _NODES = Statement(delete(node).where(node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids"))))
 
 
-def forget(unit: Unit, store_id: int, floor: int) -> None:
-    """Delete the tombstones up to floor, then, round by round, the nodes that nothing names any more."""
-    named = {row[0] for row in unit.all(_SWEEP, {"s": store_id, "floor": floor})}
-    while named:
-        dead = array(row[0] for row in unit.all(_PURGEABLE, {"s": store_id, "ids": array(named)}))
+def forget(unit: Unit, ledger: Ledger, floor: int, *, limit: int) -> bool:
+    """Delete the oldest tombstones up to floor, at most limit of them; False when none is left.
+
+    With them go, round by round, the nodes that nothing names any more, and the tombstones in those.
+    """
+    store_id = ledger.store_id
+    rows = unit.all(_SWEEP, {"s": store_id, "floor": floor, "limit": limit})
+    is_full = len(rows) == limit
+    while rows:
+        ledger.entries -= len(rows)
+        dead = array(row[0] for row in unit.all(_PURGEABLE, {"s": store_id, "ids": array({row[0] for row in rows})}))
         values = {"s": store_id, "ids": dead}
-        named = {row[0] for row in unit.all(_TOMBSTONES_IN, values)}
+        rows = unit.all(_TOMBSTONES_IN, values)
         for statement in (_PROPERTIES, _LOCKS, _NODES):
             unit.run(statement, values)
+    return is_full

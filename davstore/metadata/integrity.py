@@ -9,7 +9,9 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     FromClause,
+    ScalarSelect,
     Select,
+    Table,
     and_,
     bindparam,
     exists,
@@ -147,6 +149,12 @@ _elements: Select[Any] = (
         or_(_bound, exists().where(store.c.id == node.c.store_id, store.c.root_id == node.c.id)),
     )
 )
+
+
+def _names(table: Table) -> ScalarSelect[int]:
+    return select(func.count()).select_from(table).where(table.c.store_id == _s).scalar_subquery()
+
+
 _COUNTERS = Statement(
     select(
         store.c.used_bytes,
@@ -157,6 +165,8 @@ _COUNTERS = Statement(
         select(func.coalesce(func.max(body.c.id), 0)).where(body.c.store_id == _s).scalar_subquery(),
         store.c.seq,
         store.c.floor,
+        store.c.entries,
+        _names(binding) + _names(gone),
     ).where(store.c.id == _s)
 )
 _BODIES = Statement(
@@ -185,9 +195,11 @@ def each_damage(unit: Unit, store_id: int) -> Iterator[tuple[str, str]]:
             yield kind, str(row[0])
     counters = unit.one(_COUNTERS, {"s": store_id})
     if counters is not None:
-        used, lengths, elements, next_id, last_node, last_body, seq, floor = counters
+        used, lengths, elements, next_id, last_node, last_body, seq, floor, entries, names = counters
         if used != lengths + elements:
             yield "counter does not add up", f"{used} bytes used, {lengths + elements} counted"
+        if entries != names:
+            yield "counter does not add up", f"{entries} names charged, {names} counted"
         if next_id <= max(last_node, last_body):
             yield "counter does not add up", f"the next id is {next_id}, {max(last_node, last_body)} is given"
         if floor > seq:

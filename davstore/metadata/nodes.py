@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, exists, func, insert, null, select, update
 
-from davstore.errors import NotFound
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import KIND_COLLECTION, KIND_RESOURCE, MADE_THREAD, binding, body, gone, node, property_
 from davstore.metadata.unit import Statement, Unit, among, array
@@ -74,32 +72,6 @@ _PROPERTY_BYTES = Statement(
 _CLEAR_BODIES = Statement(
     update(node).where(node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids"))).values(body_id=null())
 )
-
-_CONTENT = (node.c.id, node.c.kind, node.c.body_id, node.c.etag, node.c.length, node.c.type)
-_MEMBER = Statement(select(*_CONTENT).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n")))
-_CONTENTS = Statement(
-    select(binding.c.name, *_CONTENT)
-    .select_from(binding.join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id)))
-    .where(
-        binding.c.store_id == bindparam("s"),
-        binding.c.parent_id == bindparam("p"),
-        binding.c.name > bindparam("after"),
-    )
-    .order_by(binding.c.name)
-    .limit(bindparam("limit"))
-)
-
-
-class Member(NamedTuple):
-    """A node as a copy needs it, and the name it is bound under."""
-
-    name: str
-    node_id: int
-    is_coll: int
-    body_id: int | None
-    etag: str | None
-    length: int | None
-    content_type: str | None
 
 
 class Stored(NamedTuple):
@@ -185,15 +157,16 @@ def insert_node(unit: Unit, ledger: Ledger, row: NodeRow) -> tuple[int, str]:
     return node_id, str(values["resource_id"])
 
 
-def insert_nodes(unit: Unit, store_id: int, rows: list[tuple[int, NodeRow]]) -> None:
-    """Write many new nodes under ids already taken."""
-    unit.many(_INSERT, [_values(store_id, node_id, row) for node_id, row in rows])
+def find_body_id(unit: Unit, store_id: int, node_id: int) -> int | None:
+    """Return the id of a node's body; None for a collection."""
+    row = unit.one(_BODY_ID, {"s": store_id, "n": node_id})
+    return row[0] if row else None
 
 
 def replace_body(unit: Unit, ledger: Ledger, new: Resource, stored: Stored) -> None:
     """Give a node the body, type and time of new. The old body goes unless another node names it."""
     key = {"s": ledger.store_id, "n": new.node_id}
-    old = unit.one(_BODY_ID, key)
+    old_id = find_body_id(unit, ledger.store_id, new.node_id)
     unit.run(
         _REPLACE,
         {
@@ -206,35 +179,13 @@ def replace_body(unit: Unit, ledger: Ledger, new: Resource, stored: Stored) -> N
             "modified_by": new.modified_by,
         },
     )
-    _drop_bodies(unit, ledger, [row_id for row_id in old or () if row_id is not None])
+    _drop_bodies(unit, ledger, [] if old_id is None else [old_id])
 
 
 def set_modified(unit: Unit, ledger: Ledger, node_id: int, *, modified_us: int, modified_by: int) -> None:
     """Give a node another modification time; that it changed is the caller's to number."""
     values = {"s": ledger.store_id, "n": node_id, "modified_us": modified_us, "modified_by": modified_by}
     unit.run(_SET_MODIFIED, values)
-
-
-def get_member(unit: Unit, store_id: int, node_id: int) -> Member:
-    """Return one node, without a name.
-
-    Raises:
-        NotFound: there is no such node.
-    """
-    row = unit.one(_MEMBER, {"s": store_id, "n": node_id})
-    if row is None:
-        raise NotFound(str(node_id))
-    return _member("", row)
-
-
-def each_contents(unit: Unit, store_id: int, parent_id: int) -> Iterator[list[Member]]:
-    """Yield the members of a collection in the order of their names, some at a time; more may be written between."""
-    for rows in unit.pages(_CONTENTS, {"s": store_id, "p": parent_id}):
-        yield [_member(name, row) for name, *row in rows]
-
-
-def _member(name: str, row: Sequence[Any]) -> Member:
-    return Member(name, row[0], int(row[1] == KIND_COLLECTION), *row[2:])
 
 
 def find_body(unit: Unit, store_id: int, node_id: int) -> Stored | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, insert, null, select, update
+from sqlalchemy import bindparam, delete, insert, null, select, update
 
 from davstore.metadata.tables import device, store, user
 from davstore.metadata.unit import Statement, Unit
@@ -21,7 +21,7 @@ _ENROLLED = Statement(
     .where(device.c.id == bindparam("device_id"))
 )
 _ACCOUNTS = Statement(
-    select(*_USER, user.c.created_us, store.c.used_bytes, store.c.quota_bytes)
+    select(*_USER, user.c.created_us, store.c.used_bytes, store.c.entries, store.c.quota_bytes)
     .select_from(user.join(store, store.c.id == user.c.store_id))
     .order_by(user.c.name)
 )
@@ -67,6 +67,9 @@ _ADD_DEVICE = Statement(
     )
 )
 _REVOKE = Statement(update(device).where(device.c.id == bindparam("of")).values(revoked=1))
+_RENAME = Statement(update(device).where(device.c.id == bindparam("of")).values(name=bindparam("new_name")))
+_REMOVE_DEVICES = Statement(delete(device).where(device.c.user_id == bindparam("user_id")))
+_REMOVE_USER = Statement(delete(user).where(user.c.id == bindparam("user_id")))
 _SEEN = Statement(
     update(device)
     .where(device.c.id == bindparam("of"))
@@ -95,6 +98,7 @@ class Account(NamedTuple):
     user: User
     created_us: int
     used_bytes: int
+    entries: int
     quota_bytes: int | None
 
 
@@ -163,6 +167,17 @@ def add_device(unit: Unit, added: Device, *, secret_sha256: str, now_us: int) ->
 def revoke_device(unit: Unit, device_id: str) -> None:
     """Refuse a device from now on."""
     unit.run(_REVOKE, {"of": device_id})
+
+
+def rename_device(unit: Unit, device_id: str, name: str) -> None:
+    """Give a device another name. That it is free is the caller's to see."""
+    unit.run(_RENAME, {"of": device_id, "new_name": name})
+
+
+def remove_user(unit: Unit, user_id: int) -> None:
+    """Delete a user with all its devices."""
+    unit.run(_REMOVE_DEVICES, {"user_id": user_id})
+    unit.run(_REMOVE_USER, {"user_id": user_id})
 
 
 def record_seen(unit: Unit, device_id: str, *, seen_us: int, round_us: int, token: str) -> None:

@@ -61,11 +61,10 @@ def list_lengths(unit: Unit, store_id: int, node_ids: Iterable[int]) -> dict[int
     return {node_id: int(total) for node_id, total in unit.each(_LENGTHS, {"s": store_id, "ids": array(node_ids)})}
 
 
-def copy_properties(unit: Unit, store_id: int, copied: Mapping[int, int]) -> int:
-    """Give new nodes the properties of old ones (old id to new id); return how many bytes that added."""
-    lengths = list_lengths(unit, store_id, copied)
-    unit.many(_COPY, [{"s": store_id, "n": old_id, "new": copied[old_id]} for old_id in lengths])
-    return sum(lengths.values())
+def copy_properties(unit: Unit, store_id: int, old_id: int, new_id: int) -> int:
+    """Give a new node the properties of an old one; return how many bytes that added."""
+    unit.run(_COPY, {"s": store_id, "n": old_id, "new": new_id})
+    return list_lengths(unit, store_id, [new_id]).get(new_id, 0)
 
 
 def set_properties(unit: Unit, store_id: int, elements: Mapping[int, Mapping[str, bytes]]) -> None:

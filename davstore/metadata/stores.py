@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from davstore.errors import NotFound
-from davstore.metadata.tables import KIND_COLLECTION, instant, node, store
+from davstore.metadata.tables import KIND_COLLECTION, instant, metadata, node, store
 from davstore.metadata.unit import Statement, Unit
 from davstore.model.nodes import StoreFacts
 
@@ -25,6 +25,7 @@ FACTS = (
     store.c.used_bytes,
     store.c.quota_bytes,
     store.c.root_id,
+    store.c.entries,
 )
 """The columns of `StoreFacts`."""
 _BY_OWNER = Statement(select(*FACTS).where(store.c.owner == bindparam("owner")))
@@ -36,12 +37,7 @@ _LOCK = Statement(
 _SETTLE = Statement(
     update(store)
     .where(store.c.id == bindparam("id_"))
-    .values(
-        seq=bindparam("seq"),
-        next_id=bindparam("next_id"),
-        used_bytes=bindparam("used_bytes"),
-        unmapped_us=bindparam("unmapped_us"),
-    )
+    .values({name: bindparam(name) for name in ("seq", "next_id", "used_bytes", "entries", "unmapped_us")})
 )
 _SAMPLE = Statement(insert(instant))
 _SAMPLED = Statement(update(store).where(store.c.id == bindparam("id_")).values(sampled_us=bindparam("at_us")))
@@ -56,6 +52,7 @@ _CREATE = Statement(
         root_id=1,
         threads_id=2,
         used_bytes=0,
+        entries=0,
         quota_bytes=bindparam("quota_bytes"),
         sampled_us=0,
     )
@@ -86,6 +83,14 @@ _FORGET_INSTANTS = Statement(
 )
 
 
+_REMOVE_CONTENT = [
+    Statement(delete(table).where(table.c.store_id == bindparam("s")))
+    for table in metadata.sorted_tables
+    if table.primary_key.columns.keys()[0] == "store_id"
+]
+_REMOVE = Statement(delete(store).where(store.c.id == bindparam("s")))
+
+
 @dataclass(slots=True)
 class Ledger:
     """The row of a locked store: numbers, ids and bytes are taken here and written back by `settle`."""
@@ -94,6 +99,7 @@ class Ledger:
     seq: int
     next_id: int
     used_bytes: int
+    entries: int
     sampled_us: int
     unmapped_us: int
     """When a name of the store was last unmapped, before this unit."""
@@ -101,6 +107,11 @@ class Ledger:
     """This unit unmaps names."""
     dropped: list[str] = field(default_factory=list)
     """Blobs that this unit left without a name: their files go after the commit."""
+    _locked: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember what the row holds."""
+        self._locked = self._counters()
 
     @property
     def store_id(self) -> int:
@@ -116,6 +127,19 @@ class Ledger:
         """Take an id for a node or a body."""
         self.next_id += 1
         return self.next_id - 1
+
+    def take(self, count: int) -> None:
+        """Take so many ids and so many change numbers, behind the last of either."""
+        self.next_id += count
+        self.seq += count
+
+    def find_changes(self) -> dict[str, int]:
+        """Return all counters when something was taken from one of them, else none."""
+        counters = self._counters()
+        return {} if counters == self._locked else counters
+
+    def _counters(self) -> dict[str, int]:
+        return {"seq": self.seq, "next_id": self.next_id, "used_bytes": self.used_bytes, "entries": self.entries}
 
 
 def create(unit: Unit, owner: str, *, now_us: int, quota_bytes: int | None = None) -> int:
@@ -152,18 +176,17 @@ def lock(unit: Unit, owner: str) -> Ledger:
         raise NotFound(owner)
     facts = StoreFacts._make(row[: len(FACTS)])
     next_id, sampled_us, unmapped_us = row[len(FACTS) :]
-    return Ledger(facts, facts.seq, next_id, facts.used_bytes, sampled_us, unmapped_us)
+    return Ledger(facts, facts.seq, next_id, facts.used_bytes, facts.entries, sampled_us, unmapped_us)
 
 
 def settle(unit: Unit, ledger: Ledger, *, now_us: int) -> None:
     """Write the counters back, when something was taken from them."""
-    facts = ledger.facts
-    if ledger.seq == facts.seq and ledger.used_bytes == facts.used_bytes:
+    facts, changes = ledger.facts, ledger.find_changes()
+    if not changes:
         return
     unmapped_us = max(ledger.unmapped_us, now_us) if ledger.unmaps else ledger.unmapped_us
-    values = {"seq": ledger.seq, "next_id": ledger.next_id, "used_bytes": ledger.used_bytes}
-    unit.run(_SETTLE, {"id_": facts.id, "unmapped_us": unmapped_us, **values})
-    if now_us - ledger.sampled_us >= SAMPLE_US:
+    unit.run(_SETTLE, {"id_": facts.id, "unmapped_us": unmapped_us, **changes})
+    if ledger.seq > facts.seq and now_us - ledger.sampled_us >= SAMPLE_US:
         unit.run(_SAMPLE, {"store_id": facts.id, "seq": ledger.seq, "at_us": now_us})
         unit.run(_SAMPLED, {"id_": facts.id, "at_us": now_us})
 
@@ -171,6 +194,13 @@ def settle(unit: Unit, ledger: Ledger, *, now_us: int) -> None:
 def set_quota(unit: Unit, store_id: int, quota_bytes: int | None) -> None:
     """Set how many bytes the store may hold; None: as many as the disk."""
     unit.run(_SET_QUOTA, {"id_": store_id, "quota_bytes": quota_bytes})
+
+
+def remove(unit: Unit, store_id: int) -> None:
+    """Delete a store with every row of it. Its user must be gone, and the files of its blobs are the caller's."""
+    for statement in _REMOVE_CONTENT:
+        unit.run(statement, {"s": store_id})
+    unit.run(_REMOVE, {"s": store_id})
 
 
 def list_owners(unit: Unit) -> list[str]:

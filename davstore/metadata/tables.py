@@ -63,6 +63,7 @@ store = _table(
     _number("root_id"),
     _number("threads_id"),
     _number("used_bytes"),
+    _number("entries"),  # rows of binding and gone: what a name costs, bound or remembered as gone
     Column("quota_bytes", BigInteger),
     _number("sampled_us"),  # when `instant` was last written
     Column("unmapped_us", BigInteger, nullable=False, server_default=text("0")),  # when a name was last unmapped

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Dialect
+from sqlalchemy import BigInteger, ColumnElement, Dialect, Subquery, TableValuedAlias, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ClauseElement
+from sqlalchemy.sql.functions import FunctionElement
 
 Row = tuple[Any, ...]
 
@@ -132,6 +133,50 @@ def among(column: ColumnElement[Any], parameter: ColumnElement[Any]) -> ColumnEl
 def array(numbers: Iterable[int]) -> str:
     """Return the value that `among` takes for its parameter."""
     return f"[{','.join(map(str, numbers))}]"
+
+
+class _Lists(FunctionElement[Any]):
+    """The arrays of a JSON array given as one parameter: a table of any length in a prebuilt statement."""
+
+    inherit_cache = True
+
+
+@compiles(_Lists, "sqlite")
+def _lists_on_sqlite(element: _Lists, compiler: Any, **kw: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(_Lists, "postgresql")
+def _lists_on_postgresql(element: _Lists, compiler: Any, **kw: Any) -> str:
+    return f"json_array_elements(CAST({compiler.process(element.clauses, **kw)} AS json))"
+
+
+class _Item(ColumnElement[int]):
+    """An integer of a row of `_Lists`."""
+
+    inherit_cache = True
+    type = BigInteger()
+
+    def __init__(self, lists: TableValuedAlias, index: int) -> None:
+        self.value = lists.c.value
+        self.index = index
+
+
+@compiles(_Item, "sqlite")
+def _item_on_sqlite(element: _Item, compiler: Any, **kw: Any) -> str:
+    return f"json_extract({compiler.process(element.value, **kw)}, '$[{element.index}]')"
+
+
+@compiles(_Item, "postgresql")
+def _item_on_postgresql(element: _Item, compiler: Any, **kw: Any) -> str:
+    return f"CAST({compiler.process(element.value, **kw)} ->> {element.index} AS bigint)"
+
+
+def table(parameter: ColumnElement[Any], *columns: str) -> Subquery:
+    """Return the integers of a JSON array of arrays (see `json.dumps`) as a table of so many columns."""
+    lists = _Lists(parameter).table_valued("value")
+    items = [_Item(lists, index).label(name) for index, name in enumerate(columns)]
+    return select(*items).select_from(lists).subquery()
 
 
 Work = Callable[[Unit], Any]

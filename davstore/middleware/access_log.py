@@ -1,8 +1,9 @@
 """One line for each request, and the id that ties it to the other lines of the log. It never holds a secret.
 
-The line: id, method, target, status, bytes of the answer, milliseconds until its last byte, user. The id comes from
-`X-Request-Id` when a proxy gave a sound one, is in the environ as `davstore.request_id`, and goes back in the answer.
-The user is what authentication left in the environ as `REMOTE_USER`.
+The line: id, method, target, status, bytes of the answer, milliseconds until its last byte, user, address. The id
+comes from `X-Request-Id` when a proxy gave a sound one, is in the environ as `davstore.request_id`, and goes back in
+the answer. The user is what authentication left in the environ as `REMOTE_USER`; the address is the client's, also
+when it comes through a trusted proxy.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class _Answer:
             environ = self._environ
             target = environ.get("REQUEST_URI") or environ.get("RAW_URI") or environ.get("PATH_INFO", "")
             log.info(
-                "%s %s %s %s %d %.1f %s",
+                "%s %s %s %s %d %.1f %s %s",
                 environ[REQUEST_ID],
                 one_word(environ["REQUEST_METHOD"]),
                 one_word(target if target.startswith("/") else _USERINFO.sub("", target)),
@@ -83,6 +84,7 @@ class _Answer:
                 self._sent_bytes,
                 taken_ms,
                 one_word(environ.get("REMOTE_USER") or "-"),
+                one_word(environ.get("REMOTE_ADDR") or "-"),
             )
 
 

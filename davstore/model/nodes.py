@@ -38,7 +38,7 @@ class Resource(NamedTuple):
 
 
 class StoreFacts(NamedTuple):
-    """The row of a store as one snapshot saw it."""
+    """The row of a store as one snapshot saw it. entries counts the names that are bound or remembered as gone."""
 
     id: int
     owner: str
@@ -48,3 +48,4 @@ class StoreFacts(NamedTuple):
     used_bytes: int
     quota_bytes: int | None
     root_id: int
+    entries: int

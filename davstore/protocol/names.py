@@ -70,6 +70,7 @@ COLLECTION: Final = "{DAV:}collection"
 
 # Preconditions and postconditions (RFC 4918 §16 and the RFCs that add to it)
 CANNOT_MODIFY_PROTECTED_PROPERTY: Final = "{DAV:}cannot-modify-protected-property"
+TREE_WITHIN_LIMITS: Final = clark(CPM, "tree-within-limits")
 LOCK_TOKEN_SUBMITTED: Final = "{DAV:}lock-token-submitted"  # noqa: S105 - the name of an element
 LOCK_TOKEN_MATCHES_REQUEST_URI: Final = "{DAV:}lock-token-matches-request-uri"  # noqa: S105 - as above
 NO_CONFLICTING_LOCK: Final = "{DAV:}no-conflicting-lock"

@@ -102,7 +102,7 @@ def main() -> None:
     listener, key = socket.socket(fileno=orders["listener"]), bytes.fromhex(orders["key"])
     server = build_server(settings, listener, has_siblings=orders["has_siblings"], key=key)
     if orders["sweeps"]:
-        threading.Thread(target=_sweep_now_and_then, args=[settings], daemon=True).start()
+        threading.Thread(target=sweep_now_and_then, args=[settings], daemon=True).start()
 
     def stop() -> None:
         leaving.wait()
@@ -124,7 +124,7 @@ def _allow_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _sweep_now_and_then(settings: Settings) -> None:
+def sweep_now_and_then(settings: Settings) -> None:
     """Sweep at the start and every hour after; one that fails is tried again with the next."""
     while True:
         try:

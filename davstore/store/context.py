@@ -13,6 +13,7 @@ from davstore.metadata.engine import Database
 from davstore.metadata.stores import Ledger
 from davstore.metadata.unit import Unit
 from davstore.model.principals import Principal
+from davstore.policy.quota import charged_bytes
 
 T = TypeVar("T")
 Note = Callable[[int, int, int], None]
@@ -31,6 +32,7 @@ class Limits:
     locks_per_user: int = 200
     locks_per_resource: int = 20
     lock_seconds: int = 3_600
+    tree_nodes: int = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Context:
             ledger = stores.lock(unit, owner)
             first_id = ledger.next_id
             value = work(unit, ledger)
-            grown = ledger.used_bytes > ledger.facts.used_bytes
+            grown = _grown_bytes(ledger) > 0
             if grown:
                 require_room(unit, ledger, 0, now_us=self.now_us)
             if grown or ledger.next_id > first_id:
@@ -103,16 +105,25 @@ def find_room(unit: Unit, ledger: Ledger, *, now_us: int) -> int | None:
     """Return the bytes that the quota leaves, beside what is reserved for uploads under way; None without a quota."""
     if ledger.facts.quota_bytes is None:
         return None
-    return ledger.facts.quota_bytes - ledger.used_bytes - uploads.sum_reserved(unit, ledger.store_id, now_us=now_us)
+    charged = charged_bytes(ledger.used_bytes, ledger.entries)
+    return ledger.facts.quota_bytes - charged - uploads.sum_reserved(unit, ledger.store_id, now_us=now_us)
 
 
 def require_room(unit: Unit, ledger: Ledger, needed_bytes: int, *, now_us: int) -> None:
     """Raise QuotaExceeded unless the store has room for more. What adds nothing always passes (RFC 4331 §3)."""
     room = find_room(unit, ledger, now_us=now_us)
-    grown = ledger.used_bytes - ledger.facts.used_bytes
+    grown = _grown_bytes(ledger)
     if room is not None and needed_bytes > room and needed_bytes + grown > 0:
         raise QuotaExceeded(
-            used_bytes=ledger.facts.used_bytes + uploads.sum_reserved(unit, ledger.store_id, now_us=now_us),
+            used_bytes=_charged_before(ledger) + uploads.sum_reserved(unit, ledger.store_id, now_us=now_us),
             limit_bytes=ledger.facts.quota_bytes or 0,
             needed_bytes=needed_bytes + grown,
         )
+
+
+def _charged_before(ledger: Ledger) -> int:
+    return charged_bytes(ledger.facts.used_bytes, ledger.facts.entries)
+
+
+def _grown_bytes(ledger: Ledger) -> int:
+    return charged_bytes(ledger.used_bytes, ledger.entries) - _charged_before(ledger)

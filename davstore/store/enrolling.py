@@ -7,6 +7,7 @@ import secrets
 import string
 from typing import NamedTuple
 
+from davstore.blobs import Blobs
 from davstore.errors import AlreadyExists, NotFound, Unprocessable
 from davstore.metadata import principals, stores
 from davstore.metadata.engine import Database
@@ -74,6 +75,36 @@ def set_disabled(database: Database, name: str, *, disabled: bool) -> None:
         raise NotFound(f"there is no user {name}")
 
 
+def set_quota(database: Database, name: str, quota_bytes: int | None) -> None:
+    """Set how much a user's store may hold; None: as much as the disk. What is there already stays. Raises NotFound."""
+    database.write(lambda unit: stores.set_quota(unit, _get_user(unit, name).store_id, quota_bytes))
+
+
+def get_user(database: Database, name: str) -> User:
+    """Return the user of a name. Raises NotFound."""
+    return database.read(lambda unit: _get_user(unit, name))
+
+
+def remove_user(database: Database, blobs: Blobs, name: str) -> None:
+    """Remove a user with devices, locks and store; the files of large bodies go after the commit. Raises NotFound.
+
+    One that is being uploaded now goes with its upload, which finds no store to name it in.
+    """
+
+    def remove(unit: Unit) -> tuple[int, list[str]]:
+        found = _get_user(unit, name)
+        store_id = stores.lock(unit, name).store_id
+        names = [blob for blob, _ in blobs.list_blobs(store_id)]  # before another store may get the number
+        principals.remove_user(unit, found.id)
+        stores.remove(unit, store_id)
+        return store_id, names
+
+    store_id, names = database.write(remove)
+    for blob in names:
+        if not blobs.is_held(store_id, blob):
+            blobs.delete(store_id, blob)
+
+
 def list_users(database: Database) -> list[Account]:
     """Return all users by name."""
     return database.read(principals.list_accounts)
@@ -116,6 +147,23 @@ def get_device(database: Database, user: str, name: str) -> DeviceFacts:
 def revoke_device(database: Database, user: str, name: str) -> None:
     """Refuse a device from its next request on. Raises NotFound."""
     database.write(lambda unit: principals.revoke_device(unit, _get_device(unit, user, name).device.id))
+
+
+def rename_device(database: Database, user: str, name: str, new_name: str) -> None:
+    """Give a device another name. Its secret, and what is known of its rounds, stay.
+
+    Raises:
+        Unprocessable: not a name. NotFound: no such user or device. AlreadyExists: the user has one of the new name.
+    """
+    _check_name(new_name)
+
+    def rename(unit: Unit) -> None:
+        found = _get_device(unit, user, name)
+        if new_name != name and _find_device(unit, _get_user(unit, user), new_name):
+            raise AlreadyExists(f"{user} has a device {new_name}")
+        principals.rename_device(unit, found.device.id, new_name)
+
+    database.write(rename)
 
 
 def _get_user(unit: Unit, name: str) -> User:

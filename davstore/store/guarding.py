@@ -15,8 +15,9 @@ from davstore.errors import (
     NameNotAllowed,
     ParentMissing,
     PreconditionFailed,
+    TreeTooLarge,
 )
-from davstore.metadata import bindings, locks
+from davstore.metadata import bindings, locks, trees
 from davstore.metadata.bindings import Place
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, IfCondition, IfList, Preconditions
@@ -145,6 +146,18 @@ def require_unlocked(
     if blocking:
         raise Locked(roots_of(blocking))
     return held
+
+
+def require_within(context: Context, unit: Unit, store_id: int, *tops: Resource | None) -> None:
+    """Raise TreeTooLarge unless a request may touch all of these trees together (None: nothing is there)."""
+    left = context.limits.tree_nodes
+    for top in tops:
+        if top is not None:
+            left -= 1
+        if top is not None and top.is_collection:
+            left -= trees.count_beneath(unit, store_id, top.node_id, limit=max(left, 0) + 1)
+    if left < 0:
+        raise TreeTooLarge(f"more than {context.limits.tree_nodes} nodes")
 
 
 def roots_of(found: Iterable[Lock]) -> tuple[tuple[tuple[str, ...], bool], ...]:

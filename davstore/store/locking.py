@@ -16,7 +16,8 @@ from davstore.errors import (
     NotFound,
     TooManyLocks,
 )
-from davstore.metadata import bindings, locks, nodes
+from davstore.metadata import bindings, locks, nodes, stores
+from davstore.metadata.engine import Database
 from davstore.metadata.nodes import Stored, leaf
 from davstore.metadata.stores import Ledger
 from davstore.metadata.unit import Unit
@@ -180,6 +181,30 @@ def unlock(
                 unmap(context, unit, ledger, path, require_parent(place, path), place.resource, NONE)
 
     context.write(path.store, work)
+
+
+def list_all(database: Database, owner: str | None, *, now_us: int) -> list[tuple[str, Lock]]:
+    """Return the locks that are held, in all stores or in one, each with the owner of its store. Raises NotFound."""
+
+    def work(unit: Unit) -> list[tuple[str, Lock]]:
+        owners = stores.list_owners(unit) if owner is None else [owner]
+        return [
+            (one, held) for one in owners for held in locks.list_locks(unit, stores.get(unit, one).id, now_us=now_us)
+        ]
+
+    return database.read(work)
+
+
+def end(database: Database, owner: str, token: str, *, now_us: int) -> None:
+    """End a lock for the operator, whoever holds it. Raises NotFound: no such store, or no such lock in it."""
+
+    def work(unit: Unit) -> None:
+        store_id = stores.lock(unit, owner).store_id
+        if token not in {held.token for held in locks.list_locks(unit, store_id, now_us=now_us)}:
+            raise NotFound(f"{owner} has no lock {token}")
+        locks.remove_locks(unit, store_id, [token])
+
+    database.write(work)
 
 
 def _find_own(context: Context, covering: list[Lock], tokens: set[str]) -> Lock | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from davstore.errors import ForeignDestination, NotFound, PreconditionFailed, SourceIsDestination
-from davstore.metadata import bindings, nodes, properties
+from davstore.metadata import bindings, nodes, properties, trees
 from davstore.metadata.bindings import Place
-from davstore.metadata.nodes import Member, NodeRow
+from davstore.metadata.nodes import NodeRow
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
@@ -16,7 +16,7 @@ from davstore.model.nodes import AGAIN, Resource
 from davstore.model.paths import Path
 from davstore.policy.preconditions import find_modified_by
 from davstore.store.context import Context
-from davstore.store.guarding import end_locks, require, require_depth, require_parent, require_unlocked
+from davstore.store.guarding import end_locks, require, require_depth, require_parent, require_unlocked, require_within
 from davstore.store.writing import end_tree, set_time
 
 
@@ -41,6 +41,7 @@ def move(
         SourceIsDestination: one of the places lies in the other.
         ForeignDestination: the destination is in another store.
         Malformed: a collection, and a depth that is not infinity (None).
+        TreeTooLarge: at the destination lies more than one request may take away. What is moved has no bound.
     """
 
     def work(unit: Unit, ledger: Ledger) -> bool:
@@ -50,6 +51,7 @@ def move(
             raise SourceIsDestination(source.name)
         trees = [resource.node_id] if old is None else [resource.node_id, old.node_id]
         held = require_unlocked(context, unit, ledger.store_id, conditions, nodes=[from_id, to_id], trees=trees)
+        require_within(context, unit, ledger.store_id, old)
         end_locks(unit, ledger.store_id, held, source, destination)
         bindings.close(unit, ledger, from_id, source.name)
         closed = None if old is None else bindings.close(unit, ledger, to_id, destination.name)
@@ -101,6 +103,7 @@ def copy(
             raise SourceIsDestination(source.name)
         trees = [] if old is None else [old.node_id]
         held = require_unlocked(context, unit, ledger.store_id, conditions, nodes=[to_id], trees=trees)
+        require_within(context, unit, ledger.store_id, resource if recursive else None, old)
         end_locks(unit, ledger.store_id, held, destination)
         closed = None if old is None else bindings.close(unit, ledger, to_id, destination.name)
         times = _times_of_copies(ledger, resource, old, now_us=context.now_us)
@@ -156,43 +159,16 @@ def _both_ends(
 def _plant(
     unit: Unit, ledger: Ledger, source: Resource, parent_id: int, name: str, *, recursive: bool, times: _Times
 ) -> int:
-    """Make the copies, parents before children, each mapping under a number of its own; return the first's node."""
-    top = nodes.get_member(unit, ledger.store_id, source.node_id)._replace(name=name)
-    copied = _plant_some(unit, ledger, [top], parent_id, times)
-    if recursive and source.is_collection:
-        beneath = bindings.list_collections_beneath(unit, ledger.store_id, source.node_id)
-        for collection in [source.node_id, *(row.node_id for row in beneath)]:
-            for members in nodes.each_contents(unit, ledger.store_id, collection):
-                some = _plant_some(unit, ledger, members, copied[collection], times)
-                copied |= {old.node_id: some[old.node_id] for old in members if old.is_coll}
-    return copied[source.node_id]
-
-
-def _plant_some(unit: Unit, ledger: Ledger, members: list[Member], parent_id: int, times: _Times) -> dict[int, int]:
-    """Copy members into a collection; return which new node stands for each of them."""
-    copied: dict[int, int] = {}
-    new_nodes: list[tuple[int, NodeRow]] = []
-    new_bindings: list[dict[str, object]] = []
-    for old in members:
-        node_id = copied[old.node_id] = ledger.new_id()
-        number = ledger.number()
-        row = NodeRow(bool(old.is_coll), old.body_id, old.etag, old.length, old.content_type, *times)
-        new_nodes.append((node_id, row))
-        new_bindings.append(
-            {
-                "store_id": ledger.store_id,
-                "parent_id": parent_id,
-                "name": old.name,
-                "node_id": node_id,
-                "is_coll": old.is_coll,
-                "moved": 0,
-                "made": MADE_HOME,
-                "mapped": number,
-                "changed": number,
-            }
+    """Make the copies and return the node of the first."""
+    body_id = nodes.find_body_id(unit, ledger.store_id, source.node_id)
+    is_collection = bool(source.is_collection)
+    row = NodeRow(is_collection, body_id, source.etag, source.length, source.content_type, *times)
+    copy_id, _ = nodes.insert_node(unit, ledger, row)
+    bindings.bind(unit, ledger, parent_id, name, node_id=copy_id, is_collection=is_collection, made=MADE_HOME)
+    ledger.used_bytes += source.length or 0
+    ledger.used_bytes += properties.copy_properties(unit, ledger.store_id, source.node_id, copy_id)
+    if recursive and is_collection:
+        trees.copy_beneath(
+            unit, ledger, source.node_id, copy_id, modified_us=times.modified_us, modified_by=times.modified_by
         )
-        ledger.used_bytes += old.length or 0
-    nodes.insert_nodes(unit, ledger.store_id, new_nodes)
-    bindings.insert_bindings(unit, new_bindings)
-    ledger.used_bytes += properties.copy_properties(unit, ledger.store_id, copied)
-    return copied
+    return copy_id

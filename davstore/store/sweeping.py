@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import NamedTuple
 
 from davstore.blobs import Blobs
+from davstore.errors import NotFound
 from davstore.metadata import history, stores, uploads
 from davstore.metadata.engine import Database
 from davstore.metadata.unit import Unit
 
+SWEPT_ROWS = 10_000
+"""Tombstones of one unit: a tenth of a second, for which all who write wait."""
+
 
 def sweep_history(database: Database, *, now_us: int, keep_seconds: int, keep_changes: int) -> None:
     """Forget the tombstones that are both old and far behind; older tokens are refused from then on."""
-    before_us = now_us - keep_seconds * 1_000_000
     for owner in database.read(stores.list_owners):
-        database.write(partial(_sweep_store, owner=owner, before_us=before_us, keep_changes=keep_changes))
+        sweep = partial(
+            _sweep_store,
+            owner=owner,
+            now_us=now_us,
+            before_us=now_us - keep_seconds * 1_000_000,
+            keep_changes=keep_changes,
+        )
+        with contextlib.suppress(NotFound):  # the user was removed meanwhile
+            while database.write(sweep):
+                pass
 
 
-def _sweep_store(unit: Unit, *, owner: str, before_us: int, keep_changes: int) -> None:
+def _sweep_store(unit: Unit, *, owner: str, now_us: int, before_us: int, keep_changes: int) -> bool:
+    """Forget some tombstones and give back what they cost; True when there may be more."""
     ledger = stores.lock(unit, owner)
     floor = min(stores.number_at(unit, ledger.store_id, before_us), ledger.seq - keep_changes)
     if floor > ledger.facts.floor:
         stores.set_floor(unit, ledger.store_id, floor)
-        history.forget(unit, ledger.store_id, floor)
+    more = history.forget(unit, ledger, max(floor, ledger.facts.floor), limit=SWEPT_ROWS)
+    stores.settle(unit, ledger, now_us=now_us)
+    return more
 
 
 class Swept(NamedTuple):

@@ -28,7 +28,7 @@ from davstore.model.paths import Path
 from davstore.policy.preconditions import find_modified_by
 from davstore.store.context import Context
 from davstore.store.digesting import NO_PROMISES, Digesting, Promises
-from davstore.store.guarding import end_locks, require, require_depth, require_parent, require_unlocked
+from davstore.store.guarding import end_locks, require, require_depth, require_parent, require_unlocked, require_within
 from davstore.store.uploading import BLOCK_BYTES, Source, Upload, begin_upload
 
 NOTHING_REFUSED: Mapping[str, DavstoreError] = MappingProxyType({})
@@ -305,7 +305,7 @@ def delete(context: Context, path: Path, conditions: Preconditions = NONE, *, de
     """Delete a resource, or a collection with all that lies beneath it, at once; depth None is infinity.
 
     Raises:
-        NotFound, PreconditionFailed, Locked; MethodNotAllowed: the root of a store stays.
+        NotFound, PreconditionFailed, Locked, TreeTooLarge; MethodNotAllowed: the root of a store stays.
         Malformed: a collection, and another depth.
     """
 
@@ -329,9 +329,10 @@ def unmap(
     resource: Resource,
     conditions: Preconditions,
 ) -> None:
-    """Take what is at a place away, with all beneath it. Raises Locked before anything is done."""
+    """Take what is at a place away, with all beneath it. Raises Locked or TreeTooLarge before anything is done."""
     trees = [resource.node_id]
     held = require_unlocked(context, unit, ledger.store_id, conditions, nodes=[parent_id], trees=trees)
+    require_within(context, unit, ledger.store_id, resource)
     end_locks(unit, ledger.store_id, held, path)
     number = bindings.close(unit, ledger, parent_id, path.name)
     end_tree(unit, ledger, resource, number)

@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.pages import Sort
+from davstore.policy.quota import charged_bytes
 from davstore.protocol.dates import render_iso_date
 from davstore.protocol.hrefs import encode_segment
 from davstore.store.reading import Page
@@ -116,5 +117,5 @@ def _count(number: int, word: str) -> list[str]:
 
 
 def _room(facts: StoreFacts) -> str:
-    used = render_size(facts.used_bytes)
+    used = render_size(charged_bytes(facts.used_bytes, facts.entries))
     return f"{used} used" if facts.quota_bytes is None else f"{used} of {render_size(facts.quota_bytes)} used"

@@ -119,13 +119,84 @@ def test_a_device_comes_and_goes(run: Run, enter: Callable[..., object]) -> None
         (("device", "add", "alice", "phone", "--class", "fridge"), 2, "fridge"),
         (("device", "list", "nobody"), 1, "no user nobody"),
         (("device", "revoke", "alice", "phone"), 1, "no device phone"),
+        (("device", "rename", "alice", "phone", "x"), 1, "no device phone"),
+        (("device", "rename", "alice", "old", "a/b"), 2, "name"),
+        (("device", "rename", "alice", "old", "tablet"), 1, "has a device tablet"),
+        (("device", "add", "alice", "new", "--secret-file", "/dev/null/x"), 2, "--secret-file: /dev/null/x: "),
+        (("user", "quota", "nobody", "1"), 1, "no user nobody"),
+        (("user", "quota", "alice", "much"), 2, "a number of bytes"),
+        (("user", "quota", "alice", "1.5G"), 2, "a number of bytes"),
+        (("user", "quota", "alice", "9" * 19), 2, "a number of bytes"),
+        (("user", "quota", "alice", "9" * 40), 2, "a number of bytes"),
+        (("user", "add", "bob", "--quota", "9" * 19), 2, "a number of bytes"),
+        (("user", "remove", "nobody", "--yes"), 1, "no user nobody"),
+        (("user", "remove", "alice"), 2, "say --yes"),
+        (("lock", "list", "nobody"), 1, "no user nobody"),
+        (("lock", "end", "nobody", "t"), 1, "no user nobody"),
+        (("lock", "end", "alice", "t"), 1, "alice has no lock t"),
         (("policy", "explain", "alice", "phone"), 1, "no device phone"),
     ],
 )
 @pytest.mark.usefixtures("store")
 def test_what_cannot_be_done_is_said(run: Run, words: tuple[str, ...], status: int, said: str) -> None:
     run("user", "add", "alice")
+    for name in ("old", "tablet"):
+        run("device", "add", "alice", name)
+    before = [run(*listed).output for listed in (("user", "list"), ("device", "list", "alice"))]
     assert said in run(*words, status=status).stderr
+    assert before == [run(*listed).output for listed in (("user", "list"), ("device", "list", "alice"))]
+
+
+def test_a_quota_is_set_and_taken_away(run: Run) -> None:
+    run("user", "add", "alice", "--quota", "2K")
+    for given, shown in (("500", "500"), ("3G", "3221225472"), ("none", "-"), ("0", "0")):
+        assert run("user", "quota", "alice", given).output == ""
+        assert re.search(rf"^alice +active +0 +{shown} ", run("user", "list").output, re.MULTILINE)
+
+
+def test_a_device_is_renamed_and_keeps_its_secret(run: Run, enter: Callable[..., object]) -> None:
+    run("user", "add", "alice")
+    secret = run("device", "add", "alice", "phone").stdout.strip()
+    _, before = run("device", "list", "alice").output.splitlines()
+    run("device", "rename", "alice", "phone", "mobile")
+    enter(Bearer(secret))
+    _, after = run("device", "list", "alice").output.splitlines()
+    assert after.split() == ["mobile", *before.split()[1:]]
+
+
+def test_a_secret_goes_to_a_file_that_nobody_else_reads(run: Run, enter: Callable[..., object], tmp_path: Path) -> None:
+    file = tmp_path / "phone.secret"
+    run("user", "add", "alice")
+    assert run("device", "add", "alice", "phone", "--secret-file", str(file)).output == ""
+    assert SECRET.fullmatch(file.read_text())
+    assert file.stat().st_mode & 0o777 == 0o600
+    enter(Bearer(file.read_text().strip()))
+
+
+def test_a_secret_overwrites_no_file_and_a_refused_device_leaves_none(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    run("user", "add", "alice")
+    run("device", "add", "alice", "phone")
+    run("device", "add", "alice", "phone", "--secret-file", str(file), status=1)
+    assert not file.exists()
+    file.write_text("old")
+    said = run("device", "add", "alice", "tablet", "--secret-file", str(file), status=2).stderr
+    assert said == f"davstore: --secret-file: {file}: File exists\n"
+    assert file.read_text() == "old"
+    assert "tablet" not in run("device", "list", "alice").output
+
+
+def test_a_user_is_removed_with_everything(run: Run) -> None:
+    for name in ("alice", "bob"):
+        run("user", "add", name)
+        run("device", "add", name, "phone")
+    run("user", "remove", "alice", "--yes")
+    assert re.findall(r"^\w+", run("user", "list").output, re.MULTILINE) == ["NAME", "bob"]
+    run("device", "list", "alice", status=1)
+    assert "phone" in run("device", "list", "bob").output
+    assert run("check").output == "0 findings, 0 unfinished uploads\n"
+    run("user", "add", "alice")
+    assert run("device", "list", "alice").output.splitlines()[1:] == []
 
 
 def commands(group: click.Group = main, *above: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:

@@ -20,7 +20,7 @@ from tests.clients.place import Place
 
 PATIENCE_SECONDS = 120
 QUOTA_BYTES = 4 << 30
-FAILED = re.compile(r" 5\d\d \d+ [\d.]+ \S+$| ERROR |Traceback")
+FAILED = re.compile(r" 5\d\d \d+ [\d.]+ \S+ \S+$| ERROR |Traceback")
 
 Run = Callable[..., str]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from davstore.metadata import bindings, changes, history, locks, nodes, properties, stores, uploads
+from davstore.metadata import bindings, changes, history, locks, nodes, properties, stores, trees, uploads
 from davstore.metadata.unit import Statement
 from tests.contract.house import House
 
-MODULES = (bindings, changes, history, locks, nodes, properties, stores, uploads)
+MODULES = (bindings, changes, history, locks, nodes, properties, stores, trees, uploads)
 WHOLE_BY_INTENT = {
     "_OWNERS",
     "_BLOBS",
@@ -43,7 +43,7 @@ def _plan(house: House, statement: Statement) -> list[str]:
 
 class _Any(dict[str, object]):
     def __missing__(self, name: str) -> object:
-        return "[1]" if name in ("ids", "ps") else 1
+        return {"ids": "[1]", "ps": "[1]", "rows": "[[1, 2, 3, 4]]", "beneath": "[[1, 2]]"}.get(name, 1)
 
 
 @pytest.mark.parametrize("name", STATEMENTS)

@@ -10,6 +10,8 @@ from davstore.store.context import Limits
 from tests.dav.client import HOME, Client, D, prop_body, setting
 from tests.dav.test_locks import info
 
+EXCLUSIVE = b"""<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope>
+<D:locktype><D:write/></D:locktype></D:lockinfo>"""
 NASTY = [
     "a%252Fb",
     "100%25%20%231.txt",
@@ -397,4 +399,47 @@ def test_rfc5689_3_properties_over_quota_make_no_collection(tmp_path: Path) -> N
     assert answer.xml.find(f"{D}propstat/{D}prop/{D}displayname") is not None
     assert answer.xml.find(f"{D}propstat/{D}error/{D}quota-not-exceeded") is not None
     assert dav.names() == []
+    dav.close()
+
+
+def test_a_tree_beyond_the_limit_is_refused_whole(tmp_path: Path) -> None:
+    dav = Client(tmp_path, limits=Limits(tree_nodes=3))
+    for name in ("t", "u"):
+        dav("MKCOL", name)
+    for name in ("t/a", "t/b", "t/c", "u/a", "x"):
+        dav.put(name, b"")
+    for method, place, destination in (
+        ("DELETE", "t", ""),
+        ("COPY", "t", "new"),
+        ("MOVE", "x", "t"),
+        ("COPY", "x", "t"),
+    ):
+        answer = dav(method, place, Destination=f"{HOME}/{destination}")
+        assert (answer.status, answer.condition) == (403, "{urn:davstore:cpm}tree-within-limits"), method
+    assert dav("MOVE", "t", Destination=f"{HOME}/new").status == 201
+    assert dav("DELETE", "u").status == 204
+    assert dav.names() == ["new/", "x"]
+    dav.close()
+
+
+def test_names_beyond_the_free_ones_are_in_the_figure_that_refuses(tmp_path: Path) -> None:
+    """RFC 4331 §3, §4: 1,002 names and a byte are charged as 513 bytes, and what is told is what there is room for."""
+    dav = Client(tmp_path, quota_bytes=600)
+    dav("MKCOL", "t")
+    for number in range(24):
+        dav.put(f"t/{number}", b"")
+    for number in range(39):
+        assert dav("COPY", "t", Destination=f"{HOME}/{number}").status == 201
+    dav("MKCOL", "c")
+    dav.put("one", b"1")
+    told = dav("PROPFIND", "", prop_body(f"{D}quota-used-bytes", f"{D}quota-available-bytes"), Depth="0")
+    figures = [told.text(f"{HOME}/", f"{D}quota-{name}-bytes") for name in ("used", "available")]
+    assert figures == ["513", "87"]
+    for method, place, body in (("PUT", "new", b""), ("MKCOL", "new", b""), ("LOCK", "new", EXCLUSIVE)):
+        answer = dav(method, place, body)
+        assert (answer.status, answer.condition) == (507, f"{D}quota-not-exceeded"), method
+        assert dict(answer.xml[1].attrib) == {"used": "513", "limit": "600", "needed": "256"}
+    assert dav("PUT", "one", b"1" * 88).status == 204
+    assert dav("PUT", "one", b"1" * 89).status == 507
+    assert dav("DELETE", "t").status == 204
     dav.close()

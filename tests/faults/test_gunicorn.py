@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
 
 import pytest
 import requests
@@ -16,6 +19,7 @@ import requests
 from davstore import wiring
 from davstore.settings import load_settings
 from davstore.store import enrolling
+from tests.dav.test_fail2ban import banned
 from tests.faults.served import PATIENCE_SECONDS, until
 
 ME = ("me", "geheim")
@@ -23,9 +27,14 @@ AUTHORIZATION = f"Authorization: Basic {base64.b64encode(b'me:geheim').decode()}
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the data and the log are."""
+    return tmp_path_factory.mktemp("gunicorn")
+
+
+@pytest.fixture(scope="module")
+def url(directory: Path) -> Iterator[str]:
     """Yield the URL of the first user's store, on a gunicorn of two workers."""
-    directory = tmp_path_factory.mktemp("gunicorn")
     database = wiring.open_house(load_settings(flags={"data.path": directory / "data"}, environ={})).database
     enrolling.add_user(database, *ME, now_us=1)
     database.close()
@@ -127,3 +136,29 @@ def test_it_does_not_start_without_a_store_and_makes_none(tmp_path) -> None:
     assert f"davstore: data.path: {tmp_path}/data: no store here" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_the_log_is_that_of_davstore(url: str, directory: Path) -> None:
+    """A line for each request with the client's address, and one that fail2ban reads for each guess."""
+    log = directory / "log"
+    assert requests.get(url, auth=("me", "guess"), timeout=PATIENCE_SECONDS).status_code == 401
+    line = re.compile(r"^\S+ \S+ \d+ davstore\.access INFO \S+ GET /dav/store/me/ 401 .* 127\.0\.0\.1$", re.MULTILINE)
+    until(lambda: line.search(log.read_text()))
+    assert "127.0.0.1" in [banned(line) for line in log.read_text().splitlines()]
+
+
+def test_one_process_sweeps(url: str, directory: Path) -> None:
+    """It holds a lock, so that the others wait to take its place."""
+    assert requests.get(url, auth=ME, timeout=PATIENCE_SECONDS).status_code == 200
+    with (directory / "data/sweep.lock").open("a") as lock:
+        until(lambda: is_held(lock))
+
+
+def is_held(lock: IO[str]) -> bool:
+    """Tell whether another process has locked a file."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    fcntl.flock(lock, fcntl.LOCK_UN)
+    return False

@@ -25,7 +25,7 @@ def test_it_answers_when_it_says_so_and_logs_with_an_id(serve):
     served.process.terminate()
     status, said = served.end()
     assert status == 0
-    assert re.search(r"tea\.1 GET /healthz 200 3 [\d.]+ -\n", said)
+    assert re.search(r"tea\.1 GET /healthz 200 3 [\d.]+ - 127\.0\.0\.1\n", said)
 
 
 def test_the_first_start_makes_a_user_and_tells_the_password_once(serve):

@@ -39,8 +39,10 @@ def logged(caplog: pytest.LogCaptureFixture, **environ) -> str:
 
 
 def test_a_request_is_one_line(caplog):
-    line = logged(caplog, HTTP_X_REQUEST_ID="tea-1", REQUEST_METHOD="PUT", REQUEST_URI="/dav/store/me/a%20b?x")
-    assert line == "tea-1 PUT /dav/store/me/a%20b?x 200 5 12.3 me/phone"
+    line = logged(
+        caplog, HTTP_X_REQUEST_ID="tea-1", REQUEST_METHOD="PUT", REQUEST_URI="/dav/a%20b?x", REMOTE_ADDR="::1"
+    )
+    assert line == "tea-1 PUT /dav/a%20b?x 200 5 12.3 me/phone ::1"
 
 
 @pytest.mark.parametrize("given", ["", "a b", "a\nb", "x" * 65, "é"])
@@ -52,7 +54,7 @@ def test_an_id_that_could_forge_a_line_is_replaced(caplog, given):
 
 def test_a_target_cannot_forge_a_field_or_a_line(caplog):
     line = logged(caplog, HTTP_X_REQUEST_ID="i", REQUEST_METHOD="GET", REQUEST_URI="/a 200\n\x1b[31m\xe9")
-    assert line == r"i GET /a\x20200\n\x1b[31m\xe9 200 5 12.3 me/phone"
+    assert line == r"i GET /a\x20200\n\x1b[31m\xe9 200 5 12.3 me/phone -"
 
 
 @pytest.mark.parametrize("userinfo", ["me:secret@", "me:sec@ret@", "secret@"])

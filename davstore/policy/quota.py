@@ -1,0 +1,19 @@
+"""What a store is charged for: the bytes of its bodies and dead properties, and the names beyond an allowance.
+
+A name that nobody has room for costs a row and its indexes, bound or remembered as gone, so that without a price a
+quota of one byte would hold empty files until the disk is full.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FREE_ENTRIES: Final = 1_000
+"""Names that cost nothing, so that what a small store uses is the sum of its bodies to the byte."""
+ENTRY_BYTES: Final = 256
+"""For each further name: less than the rows and indexes take (400 to 600), so that nobody is charged for overhead."""
+
+
+def charged_bytes(used_bytes: int, entries: int) -> int:
+    """Return what counts against the quota (RFC 4331 §4), of so many bytes under so many names."""
+    return used_bytes + max(0, entries - FREE_ENTRIES) * ENTRY_BYTES

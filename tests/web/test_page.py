@@ -172,9 +172,16 @@ def test_a_large_collection_comes_in_pages(dav: Client, monkeypatch: pytest.Monk
         ("after=0.0.%ff", 400),
         ("after=0.0.%ED%A0%80", 400),
         ("after=0.\u0661.x".encode().decode("latin-1"), 400),
-        ("&", 400),
+        ("sort=%ff", 400),
+        ("&", 200),
+        ("=", 200),
+        ("%ff=%zz", 200),
+        ("_=169", 200),
+        ("v=2&sort=size", 200),
+        ("v=2&sort=kind", 400),
         ("part=2", 404),
         ("sort=size&part=2", 404),
+        ("v=2&add", 404),
     ],
 )
 def test_every_query_has_an_answer(dav: Client, query: str, status: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from http import HTTPStatus
 
 from davstore.dav import places
@@ -123,9 +124,10 @@ def _write_tree(
     request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None, prefer: Prefer
 ) -> None:
     hrefs, now_us = _hrefs(request), request.context.now_us
+    free_bytes = cache(request.context.blobs.free_bytes)
 
     def tell(some: Listing) -> None:
-        view = View(request.principal, some.facts, some.locks, some.checksums, now_us, request.prefix)
+        view = View(request.principal, some.facts, some.locks, some.checksums, now_us, request.prefix, free_bytes)
         plan = Plan(question, view, some.properties, minimal=prefer.minimal)
         without_top = prefer.noroot and some.top.is_collection
         write_stored(answer, plan, hrefs, some.members if without_top else some.resources)
@@ -190,7 +192,13 @@ def answer_report(request: Request) -> Iterable[bytes]:
     )
     prefer = Prefer(minimal=parse_prefer(request.header("PREFER")).minimal)  # no report tells of the collection itself
     view = View(
-        request.principal, changes.facts, changes.locks, changes.checksums, request.context.now_us, request.prefix
+        request.principal,
+        changes.facts,
+        changes.locks,
+        changes.checksums,
+        request.context.now_us,
+        request.prefix,
+        request.context.blobs.free_bytes,
     )
     plan = Plan(question, view, changes.properties, minimal=prefer.minimal)
     given = sync_token.render(changes.token)

@@ -53,6 +53,8 @@ def send_multistatus(
 ) -> Iterable[bytes]:
     """Answer 207 with what write tells; it returns the sync token of a report, None for any other answer.
 
+    headers leave after write, which may add to them.
+
     The answer waits in memory, then in a temporary file, until its length is known.
     """
     with contextlib.ExitStack() as held:

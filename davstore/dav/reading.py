@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterable
 from functools import cache
 from http import HTTPStatus
+from urllib.parse import quote
 
 from davstore.dav import places
 from davstore.dav.answers import send, send_multistatus, stream
@@ -21,9 +23,8 @@ from davstore.model.conditions import NONE
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.protocol import propfind, reports, sync_token
-from davstore.protocol.accept import wants_html
 from davstore.protocol.headers import parse_depth
-from davstore.protocol.hrefs import encode_segment, render_href
+from davstore.protocol.hrefs import render_href
 from davstore.protocol.multistatus import Multistatus
 from davstore.protocol.prefer import Prefer, parse_prefer
 from davstore.protocol.propfind import ALL_PROPERTIES, FOR_WINDOWS, PropFind
@@ -34,52 +35,57 @@ from davstore.store.reading import Listing
 COMPLIANCE = "1, 2, 3, extended-mkcol"
 """The DAV header (RFC 4918 §18)."""
 _WINDOWS = "Microsoft-WebDAV-MiniRedir/"
-_BY_ACCEPT = [("Cache-Control", "no-cache"), ("Vary", "Accept")]
+_FRESH = ("Cache-Control", "no-cache")
+_BY_ACCEPT = [_FRESH, ("Vary", "Accept")]
 """Under the same URL a browser gets a page (DECISIONS 7)."""
 
 
 def answer_options(request: Request) -> Iterable[bytes]:
     """Tell what can be done with a URL (RFC 4918 §10.1). An unmapped URL of the own store can be made."""
     request.refuse_body()
+    kind, allowed = _allowed(request)
     headers = [
         ("DAV", COMPLIANCE),
-        ("Allow", ", ".join(_allowed(request))),
+        ("Allow", ", ".join(allowed)),
         ("MS-Author-Via", "DAV"),
         ("Accept-Ranges", "bytes"),
+        *request.located(is_collection=kind not in (None, Kind.RESOURCE)),
     ]
     return send(request.environ, HTTPStatus.OK, headers=headers)
 
 
-def _allowed(request: Request) -> tuple[str, ...]:
+def _allowed(request: Request) -> tuple[Kind | None, tuple[str, ...]]:
+    """Return what the URL names, None for nothing, and the methods that it has."""
     place = request.place
     if isinstance(place, Fixed):
         _judge_if(request)
-        return ALLOWED[place.kind]
+        return place.kind, ALLOWED[place.kind]
     try:
         top = reading.find(request.context, place, read_if(request))
     except NotFound:
-        return ALLOWED_UNMAPPED
-    if not place.names:
-        return ALLOWED_ROOT
-    return ALLOWED[Kind.COLLECTION if top.is_collection else Kind.RESOURCE]
+        return None, ALLOWED_UNMAPPED
+    kind = Kind.COLLECTION if top.is_collection else Kind.RESOURCE
+    return kind, ALLOWED[kind] if place.names else ALLOWED_ROOT
 
 
 def answer_get(request: Request) -> Iterable[bytes]:
-    """Send a body, or the names in a collection (RFC 9110 §9.3.1, RFC 4918 §9.4); HEAD the same without it."""
+    """Send a body, or the names in a collection (RFC 9110 §9.3.1, RFC 4918 §9.4); HEAD the same without it.
+
+    A collection is led to by its slash: relative links would start from its parent, and so would what a client writes.
+    """
     request.refuse_body()
     place = request.place
     if isinstance(place, Fixed):
         _judge_if(request)
+        if not request.target.slash:
+            return _lead_to_slash(request)
         return _send_names(request, [f"{name}/" for name in place.members])
     conditions = read_conditions(request)
     content = reading.open_resource(request.context, place, conditions)
     if content.body is not None:
         return send_content(request, content.resource, content.body, conditions)
-    if not request.target.slash and wants_html(request.header("ACCEPT")):
-        location = (
-            f"./{encode_segment(request.target.segments[-1])}/"  # relative: a proxy may have put the tree anywhere
-        )
-        return send(request.environ, HTTPStatus.TEMPORARY_REDIRECT, headers=[("Location", location), *_BY_ACCEPT])
+    if not request.target.slash:
+        return _lead_to_slash(request)
     names: list[str] = []
 
     def tell(some: Listing) -> None:
@@ -87,6 +93,13 @@ def answer_get(request: Request) -> Iterable[bytes]:
 
     reading.describe(request.context, place, depth=1, tell=tell)
     return _send_names(request, names)
+
+
+def _lead_to_slash(request: Request) -> Iterable[bytes]:
+    """Redirect, with the query. Conditions and ranges are for what is there, not for a redirect (RFC 9110 §13.2.1)."""
+    query = quote(request.target.query, safe=string.punctuation, encoding="latin-1")
+    location = f"{request.with_slash}?{query}" if query else request.with_slash
+    return send(request.environ, HTTPStatus.TEMPORARY_REDIRECT, headers=[("Location", location), _FRESH])
 
 
 def _send_names(request: Request, names: list[str]) -> Iterable[bytes]:
@@ -112,8 +125,10 @@ def answer_propfind(request: Request) -> Iterable[bytes]:
     def write(answer: Multistatus) -> None:
         if isinstance(place, Fixed):
             _write_fixed(request, place, question, answer, depth=depth, prefer=prefer)
+            is_collection = True
         else:
-            _write_tree(request, place, question, answer, depth=depth, prefer=prefer)
+            is_collection = _write_tree(request, place, question, answer, depth=depth, prefer=prefer)
+        headers.extend(request.located(is_collection=is_collection))
 
     parts = send_multistatus(request.environ, write, headers=headers)
     answered(request.environ)
@@ -122,13 +137,16 @@ def answer_propfind(request: Request) -> Iterable[bytes]:
 
 def _write_tree(
     request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None, prefer: Prefer
-) -> None:
+) -> bool:
+    """Tell of a resource of the store and what lies beneath it; return whether it is a collection."""
+    tops: list[Resource] = []
     hrefs, now_us = _hrefs(request), request.context.now_us
     free_bytes = cache(request.context.blobs.free_bytes)
 
     def tell(some: Listing) -> None:
         view = View(request.principal, some.facts, some.locks, some.checksums, now_us, request.prefix, free_bytes)
         plan = Plan(question, view, some.properties, minimal=prefer.minimal)
+        tops.append(some.top)
         without_top = prefer.noroot and some.top.is_collection
         write_stored(answer, plan, hrefs, some.members if without_top else some.resources)
 
@@ -142,6 +160,7 @@ def _write_tree(
         sums=asks_for_checksums(question),
         locks=asks_for_locks(question),
     )
+    return bool(tops[0].is_collection)
 
 
 def _write_fixed(
@@ -209,7 +228,8 @@ def answer_report(request: Request) -> Iterable[bytes]:
             answer.truncated(_hrefs(request).collection(path.names))
         return given
 
-    parts = send_multistatus(request.environ, write, headers=prefer.applied())
+    headers = [*request.located(is_collection=True), *prefer.applied()]
+    parts = send_multistatus(request.environ, write, headers=headers)
     answered(request.environ, given, truncated=changes.truncated)
     return parts
 

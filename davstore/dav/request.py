@@ -17,7 +17,7 @@ from davstore.middleware.forwarded import PREFIX
 from davstore.middleware.xml_body import content_length
 from davstore.model.paths import Path
 from davstore.model.principals import Principal
-from davstore.protocol.hrefs import Target
+from davstore.protocol.hrefs import Target, render_href
 from davstore.store.context import Context, Limits
 
 if TYPE_CHECKING:
@@ -81,6 +81,15 @@ class Request:
     def root(self) -> tuple[str, ...]:
         """The segments of the principal's store as the client knows it: what hrefs begin with."""
         return (*self.prefix, *places.store_root(self.principal))
+
+    @property
+    def with_slash(self) -> str:
+        """The URL that a collection has, whichever way it was asked for (RFC 4918 §5.2)."""
+        return render_href((*self.prefix, *self.target.segments), slash=True)
+
+    def located(self, *, is_collection: bool | int) -> list[tuple[str, str]]:
+        """Return the headers that tell who asked for a collection without its slash where it is (RFC 4918 §5.2)."""
+        return [("Content-Location", self.with_slash)] if is_collection and not self.target.slash else []
 
     @property
     def destination(self) -> Path:

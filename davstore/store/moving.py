@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from davstore.errors import ForeignDestination, NotFound, PreconditionFailed, SourceIsDestination
 from davstore.metadata import bindings, nodes, properties
 from davstore.metadata.bindings import Place
@@ -18,6 +20,13 @@ from davstore.store.guarding import end_locks, require, require_parent, require_
 from davstore.store.writing import end_tree
 
 
+class Placed(NamedTuple):
+    """Whether the destination was unmapped, and whether what came there is a collection."""
+
+    created: bool
+    is_collection: bool
+
+
 def move(
     context: Context,
     source: Path,
@@ -26,8 +35,8 @@ def move(
     *,
     overwrite: bool,
     modified_us: int | None = None,
-) -> bool:
-    """Bind a resource, with all that lies beneath it, to another place; True when that place was unmapped.
+) -> Placed:
+    """Bind a resource, with all that lies beneath it, to another place.
 
     It keeps its modification time, to the second, unless the client says when it was modified.
 
@@ -39,7 +48,7 @@ def move(
         ForeignDestination: the destination is in another store.
     """
 
-    def work(unit: Unit, ledger: Ledger) -> bool:
+    def work(unit: Unit, ledger: Ledger) -> Placed:
         resource, from_id, old, to_id = _both_ends(context, unit, ledger, source, destination, conditions, overwrite)
         if source.holds(destination) or destination.holds(source):
             raise SourceIsDestination(source.name)
@@ -65,7 +74,7 @@ def move(
             nodes.set_modified(unit, ledger, resource.node_id, modified_us=time_us)
         if old is not None and closed is not None:  # after mapping: source and target may be one node
             end_tree(unit, ledger, old, closed)
-        return old is None
+        return Placed(old is None, bool(resource.is_collection))
 
     return context.write(source.store, work)
 
@@ -79,8 +88,8 @@ def copy(
     overwrite: bool,
     recursive: bool,
     modified_us: int | None = None,
-) -> bool:
-    """Make new resources with the bodies and dead properties of others; True when the destination was unmapped.
+) -> Placed:
+    """Make new resources with the bodies and dead properties of others.
 
     Bodies are shared, not copied, and charged again (DECISIONS 13, 30). They are modified now; when the client says
     when, the one at the destination was modified then.
@@ -89,7 +98,7 @@ def copy(
         As move, and QuotaExceeded.
     """
 
-    def work(unit: Unit, ledger: Ledger) -> bool:
+    def work(unit: Unit, ledger: Ledger) -> Placed:
         resource, _, old, to_id = _both_ends(context, unit, ledger, source, destination, conditions, overwrite)
         if source == destination or destination.holds(source) or (recursive and source.holds(destination)):
             raise SourceIsDestination(source.name)
@@ -102,7 +111,7 @@ def copy(
             nodes.set_modified(unit, ledger, copy_id, modified_us=modified_us)
         if old is not None and closed is not None:
             end_tree(unit, ledger, old, closed)
-        return old is None
+        return Placed(old is None, bool(resource.is_collection))
 
     return context.write(source.store, work)
 

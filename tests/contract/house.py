@@ -83,7 +83,8 @@ class House:
 
     def move(self, source: str, destination: str, conditions: Preconditions = NONE, *, overwrite: bool = True) -> bool:
         """MOVE."""
-        return moving.move(self.context, self.at(source), self.at(destination), conditions, overwrite=overwrite)
+        placed = moving.move(self.context, self.at(source), self.at(destination), conditions, overwrite=overwrite)
+        return placed.created
 
     def copy(
         self,
@@ -95,9 +96,8 @@ class House:
         recursive: bool = True,
     ) -> bool:
         """COPY."""
-        return moving.copy(
-            self.context, self.at(source), self.at(destination), conditions, overwrite=overwrite, recursive=recursive
-        )
+        places = self.at(source), self.at(destination)
+        return moving.copy(self.context, *places, conditions, overwrite=overwrite, recursive=recursive).created
 
     def get(self, text: str) -> bytes:
         """GET."""

@@ -190,7 +190,8 @@ class Client:
 
     def names(self, path: str = "") -> list[str]:
         """Return what GET of a collection lists."""
-        answer = self("GET", path)
+        slash = "" if path.endswith("/") or not path else "/"
+        answer = self("GET", path + slash, Accept="text/plain")
         assert answer.status == 200
         return answer.body.decode().splitlines()
 

@@ -188,8 +188,8 @@ def test_very_long_names_and_passwords_are_wrong_like_others(house: House) -> No
 OWN = {
     # method: status on the own file, folder, and where nothing is
     "OPTIONS": (200, 200, 200),
-    "GET": (200, 200, 404),
-    "HEAD": (200, 200, 404),
+    "GET": (200, 307, 404),
+    "HEAD": (200, 307, 404),
     "PROPFIND": (207, 207, 404),
     "REPORT": (403, 207, 404),
     "PUT": (204, 405, 201),

@@ -9,9 +9,10 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from davstore.dav import places
-from davstore.dav.answers import send, send_multistatus, stream
+from davstore.dav.answers import send, send_multistatus
 from davstore.dav.conditions import read_conditions, read_if
 from davstore.dav.content import send_content
+from davstore.dav.listing import Tell, send_listing
 from davstore.dav.places import ALLOWED, ALLOWED_ROOT, ALLOWED_UNMAPPED, Fixed, Kind
 from davstore.dav.plan import Hrefs, Plan, asks_for_checksums, asks_for_dead, asks_for_locks, write_stored
 from davstore.dav.properties import View
@@ -19,6 +20,7 @@ from davstore.dav.request import Request
 from davstore.errors import InfiniteDepth, NotFound, UnsupportedReport
 from davstore.middleware.sync_gate import QUERY, answered
 from davstore.middleware.xml_body import read_xml
+from davstore.model.changes import Changes
 from davstore.model.conditions import NONE
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
@@ -36,8 +38,6 @@ COMPLIANCE = "1, 2, 3, extended-mkcol"
 """The DAV header (RFC 4918 §18)."""
 _WINDOWS = "Microsoft-WebDAV-MiniRedir/"
 _FRESH = ("Cache-Control", "no-cache")
-_BY_ACCEPT = [_FRESH, ("Vary", "Accept")]
-"""Under the same URL a browser gets a page (DECISIONS 7)."""
 
 
 def answer_options(request: Request) -> Iterable[bytes]:
@@ -69,7 +69,7 @@ def _allowed(request: Request) -> tuple[Kind | None, tuple[str, ...]]:
 
 
 def answer_get(request: Request) -> Iterable[bytes]:
-    """Send a body, or the names in a collection (RFC 9110 §9.3.1, RFC 4918 §9.4); HEAD the same without it.
+    """Send a body, or what a collection holds (RFC 9110 §9.3.1, RFC 4918 §9.4); HEAD the same without it.
 
     A collection is led to by its slash: relative links would start from its parent, and so would what a client writes.
     """
@@ -79,20 +79,24 @@ def answer_get(request: Request) -> Iterable[bytes]:
         _judge_if(request)
         if not request.target.slash:
             return _lead_to_slash(request)
-        return _send_names(request, [f"{name}/" for name in place.members])
+        return send_listing(request, lambda tell: tell([f"{name}/" for name in place.members]))
     conditions = read_conditions(request)
     content = reading.open_resource(request.context, place, conditions)
     if content.body is not None:
         return send_content(request, content.resource, content.body, conditions)
     if not request.target.slash:
         return _lead_to_slash(request)
-    names: list[str] = []
 
-    def tell(some: Listing) -> None:
-        names.extend(f"{member.name}/" if member.is_collection else member.name for member in some.members)
+    def tell_all(tell: Tell) -> None:
+        reading.describe(request.context, place, depth=1, tell=lambda some: tell(map(_listed, some.members)))
 
-    reading.describe(request.context, place, depth=1, tell=tell)
-    return _send_names(request, names)
+    parts = send_listing(request, tell_all)
+    answered(request.environ)
+    return parts
+
+
+def _listed(member: Resource) -> str:
+    return f"{member.name}/" if member.is_collection else member.name
 
 
 def _lead_to_slash(request: Request) -> Iterable[bytes]:
@@ -100,14 +104,6 @@ def _lead_to_slash(request: Request) -> Iterable[bytes]:
     query = quote(request.target.query, safe=string.punctuation, encoding="latin-1")
     location = f"{request.with_slash}?{query}" if query else request.with_slash
     return send(request.environ, HTTPStatus.TEMPORARY_REDIRECT, headers=[("Location", location), _FRESH])
-
-
-def _send_names(request: Request, names: list[str]) -> Iterable[bytes]:
-    headers = [("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"), *_BY_ACCEPT]
-    body = "".join(f"{name}\n" for name in names).encode()
-    if request.environ["REQUEST_METHOD"] == "HEAD":
-        return stream(request.environ, HTTPStatus.OK, headers=headers, length_bytes=len(body), parts=())
-    return send(request.environ, HTTPStatus.OK, headers=headers, body=body)
 
 
 def answer_propfind(request: Request) -> Iterable[bytes]:
@@ -140,11 +136,10 @@ def _write_tree(
 ) -> bool:
     """Tell of a resource of the store and what lies beneath it; return whether it is a collection."""
     tops: list[Resource] = []
-    hrefs, now_us = _hrefs(request), request.context.now_us
-    free_bytes = cache(request.context.blobs.free_bytes)
+    hrefs, free_bytes = _hrefs(request), cache(request.context.blobs.free_bytes)
 
     def tell(some: Listing) -> None:
-        view = View(request.principal, some.facts, some.locks, some.checksums, now_us, request.prefix, free_bytes)
+        view = _view(request, some)._replace(free_bytes=free_bytes)
         plan = Plan(question, view, some.properties, minimal=prefer.minimal)
         tops.append(some.top)
         without_top = prefer.noroot and some.top.is_collection
@@ -210,15 +205,7 @@ def answer_report(request: Request) -> Iterable[bytes]:
         locks=asks_for_locks(question),
     )
     prefer = Prefer(minimal=parse_prefer(request.header("PREFER")).minimal)  # no report tells of the collection itself
-    view = View(
-        request.principal,
-        changes.facts,
-        changes.locks,
-        changes.checksums,
-        request.context.now_us,
-        request.prefix,
-        request.context.blobs.free_bytes,
-    )
+    view = _view(request, changes)
     plan = Plan(question, view, changes.properties, minimal=prefer.minimal)
     given = sync_token.render(changes.token)
 
@@ -239,6 +226,11 @@ def _judge_if(request: Request) -> None:
     conditions = read_if(request)
     if conditions is not NONE:
         reading.find(request.context, Path(request.principal.user.name), conditions)
+
+
+def _view(request: Request, told: Listing | Changes) -> View:
+    context, free_bytes = request.context, request.context.blobs.free_bytes
+    return View(request.principal, told.facts, told.locks, told.checksums, context.now_us, request.prefix, free_bytes)
 
 
 def _hrefs(request: Request) -> Hrefs:

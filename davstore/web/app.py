@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from davstore.errors import PreconditionFailed
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
+from davstore.middleware.sync_gate import answered
 from davstore.middleware.xml_body import content_length
 from davstore.model.conditions import Preconditions
 from davstore.model.paths import Path
@@ -69,6 +70,7 @@ class Pages:
                 limit=MEMBERS,
             )
             if page.top.is_collection:
+                answered(environ)
                 return _send(environ, start_response, render_page(page, view))
         return self._application(environ, start_response)
 

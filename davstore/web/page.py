@@ -66,8 +66,13 @@ class Crumb(NamedTuple):
 
 
 def render_page(page: Page, view: View) -> bytes:
-    """Return the HTML of a page of a collection. All references in it are relative: it does not know its prefix."""
-    members = arrange(page.members, view.sort, descending=view.descending)
+    """Return the HTML of a page of a collection. All references in it are relative: it does not know its prefix.
+
+    What one page holds is arranged for people; of several pages each goes on where the one before ended.
+    """
+    members = page.members
+    if view.after is None and page.more is None:
+        members = arrange(members, view.sort, descending=view.descending)
     folders = sum(1 for member in members if member.is_collection)
     more = page.more and view._replace(after=page.more)
     html = _TEMPLATE.render(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
 from davstore.dav.app import build_dav
+from davstore.dav.methods import HANDLERS
 from davstore.dav.request import Backend
 from davstore.errors import BadSettings, Unavailable
 from davstore.metadata.engine import Database, is_missing, open_database
@@ -18,6 +19,7 @@ from davstore.middleware.access_log import AccessLog
 from davstore.middleware.auth import Authentication
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.health import Health
+from davstore.middleware.origins import OtherOrigins
 from davstore.middleware.policy_file import PolicyFile
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
@@ -141,7 +143,8 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
         database.read(lambda _unit: None)
 
     health = Health(WellKnown(inner), check)
-    return AccessLog(Boundary(health, realm=settings.auth.realm, proxies=settings.server.proxies))
+    boundary = Boundary(health, realm=settings.auth.realm, proxies=settings.server.proxies)
+    return AccessLog(OtherOrigins(boundary, settings.web.origins, HANDLERS))
 
 
 def _limits(settings: Settings) -> Limits:

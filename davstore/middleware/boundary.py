@@ -12,12 +12,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from davstore.errors import CrossOrigin, DavstoreError, DiskFull, ForeignDestination, Malformed
+from davstore.errors import DavstoreError, DiskFull
 from davstore.middleware.access_log import REQUEST_ID
 from davstore.middleware.errors import is_failure, refuse
 from davstore.middleware.forwarded import believe
+from davstore.middleware.origins import refuse_other_origins
 from davstore.model.networks import NOBODY, Networks
-from davstore.protocol.hrefs import Target, parse_destination, parse_target
+from davstore.protocol.hrefs import Target, parse_target
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -27,14 +28,16 @@ TARGET = "davstore.target"
 START_RESPONSE = "davstore.start_response"
 """The key of the server's own start_response (DECISIONS 4)."""
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 log = logging.getLogger("davstore.boundary")
 
 
 class Boundary:
-    """The outermost wrapper but for the access log. realm goes into the challenge of a 401; proxies are believed."""
+    """Around it are the access log and what is for other origins alone.
+
+    realm goes into the challenge of a 401; proxies are believed.
+    """
 
     def __init__(self, application: WSGIApplication, *, realm: str, proxies: Networks = NOBODY) -> None:
         self._application = application
@@ -48,7 +51,7 @@ class Boundary:
             believe(environ, self._proxies)
             target = environ[TARGET] = _parse_target(environ)
             environ["PATH_INFO"] = f"/{'/'.join(target.segments)}{'/' if target.slash and target.segments else ''}"
-            _refuse_other_origins(environ)
+            refuse_other_origins(environ)
             parts = iter(self._application(environ, start_response))
             return _Answer(next(parts, b""), parts, environ)  # a generator does all its work before its first part
         except DavstoreError as error:
@@ -104,21 +107,3 @@ def _parse_target(environ: WSGIEnvironment) -> Target:
     if raw == "*" and environ["REQUEST_METHOD"] == "OPTIONS":
         return Target((), slash=True, query="")
     return parse_target(raw)
-
-
-def _refuse_other_origins(environ: WSGIEnvironment) -> None:
-    """Let no page of another origin change anything with the credentials that a browser remembers.
-
-    Raises:
-        CrossOrigin: an unsafe method, and Sec-Fetch-Site or Origin name another place.
-    """
-    if environ["REQUEST_METHOD"] in _SAFE:
-        return
-    if environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none"):
-        raise CrossOrigin("Sec-Fetch-Site")
-    origin = environ.get("HTTP_ORIGIN")
-    if origin is not None:
-        try:
-            parse_destination(origin, host=environ.get("HTTP_HOST"))
-        except (ForeignDestination, Malformed) as cause:
-            raise CrossOrigin("Origin") from cause

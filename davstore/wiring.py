@@ -31,6 +31,7 @@ from davstore.store.context import Limits
 from davstore.store.hashing import Passwords
 from davstore.store.sweeping import sweep_history, sweep_uploads
 from davstore.web.app import Pages
+from davstore.web.refusals import render_refusal
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -143,7 +144,7 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
         database.read(lambda _unit: None)
 
     health = Health(WellKnown(inner), check)
-    boundary = Boundary(health, realm=settings.auth.realm, proxies=settings.server.proxies)
+    boundary = Boundary(health, realm=settings.auth.realm, proxies=settings.server.proxies, pages=render_refusal)
     return AccessLog(OtherOrigins(boundary, settings.web.origins, HANDLERS))
 
 

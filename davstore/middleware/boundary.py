@@ -9,16 +9,18 @@ from __future__ import annotations
 import errno
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from davstore.errors import DavstoreError, DiskFull
 from davstore.middleware.access_log import REQUEST_ID
-from davstore.middleware.errors import is_failure, refuse
-from davstore.middleware.forwarded import believe
+from davstore.middleware.errors import Headers, Page, is_failure, refuse
+from davstore.middleware.forwarded import PREFIX, believe
 from davstore.middleware.origins import refuse_other_origins
 from davstore.model.networks import NOBODY, Networks
-from davstore.protocol.hrefs import Target, parse_target
+from davstore.protocol.accept import wants_html
+from davstore.protocol.hrefs import Target, parse_target, render_href
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -28,6 +30,9 @@ TARGET = "davstore.target"
 START_RESPONSE = "davstore.start_response"
 """The key of the server's own start_response (DECISIONS 4)."""
 
+Pages = Callable[[HTTPStatus, str, int | None], tuple[Headers, bytes]]
+"""Makes headers and body of an error for a person: from the status, the path to the files, seconds to wait."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 log = logging.getLogger("davstore.boundary")
@@ -36,13 +41,16 @@ log = logging.getLogger("davstore.boundary")
 class Boundary:
     """Around it are the access log and what is for other origins alone.
 
-    realm goes into the challenge of a 401; proxies are believed.
+    realm goes into the challenge of a 401; proxies are believed; pages makes of an error what people in a browser read.
     """
 
-    def __init__(self, application: WSGIApplication, *, realm: str, proxies: Networks = NOBODY) -> None:
+    def __init__(
+        self, application: WSGIApplication, *, realm: str, proxies: Networks = NOBODY, pages: Pages | None = None
+    ) -> None:
         self._application = application
         self._realm = realm
         self._proxies = proxies
+        self._pages = pages
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, whatever happens."""
@@ -74,9 +82,18 @@ class Boundary:
         return self._answer(DavstoreError(), environ, start_response)
 
     def _answer(self, error: DavstoreError, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        refusal = refuse(error, realm=self._realm)
+        refusal = refuse(error, realm=self._realm, page=self._page(environ))
         start_response(refusal.status, refusal.headers, sys.exc_info())
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [refusal.body]
+
+    def _page(self, environ: WSGIEnvironment) -> Page | None:
+        """Return what makes the page of an error, when a browser shows the answer."""
+        if self._pages is None or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return None
+        if not wants_html(environ.get("HTTP_ACCEPT")):
+            return None
+        pages, home = self._pages, render_href((*environ.get(PREFIX, ()), "dav"), slash=True)
+        return lambda status, retry_after_seconds: pages(status, home, retry_after_seconds)
 
 
 class _Answer:

@@ -19,7 +19,7 @@ from davstore.protocol.headers import parse_etags
 from davstore.protocol.hrefs import Target, encode_segment
 from davstore.store import reading
 from davstore.store.context import Context
-from davstore.web.page import POLICY, render_page
+from davstore.web.page import PROTECTION, render_page
 from davstore.web.view import parse_view
 
 if TYPE_CHECKING:
@@ -29,13 +29,6 @@ MEMBERS: Final = 1_000
 """On one page: half a megabyte of HTML, and more than anybody reads."""
 _STORES: Final = ("dav", "store")
 _CACHING: Final = [("Cache-Control", "private, no-cache"), ("Vary", "Accept, Authorization")]
-_PROTECTION: Final = [
-    ("Content-Security-Policy", POLICY),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "same-origin"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-]
 
 
 class Pages:
@@ -94,7 +87,7 @@ def _lead(start_response: StartResponse, names: tuple[str, ...]) -> Iterable[byt
 def _send(environ: WSGIEnvironment, start_response: StartResponse, body: bytes) -> Iterable[bytes]:
     """Answer with a page, or that it is still the same: its entity tag is that of these very bytes."""
     etag = hashlib.sha256(body).hexdigest()[:32]
-    headers = [*_PROTECTION, *_CACHING, ("ETag", f'"{etag}"')]
+    headers = [*PROTECTION, *_CACHING, ("ETag", f'"{etag}"')]
     conditions = Preconditions(
         if_match=parse_etags(environ.get("HTTP_IF_MATCH")), if_none_match=parse_etags(environ.get("HTTP_IF_NONE_MATCH"))
     )

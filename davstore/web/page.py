@@ -7,7 +7,7 @@ import hashlib
 from importlib.resources import files
 from typing import Final, NamedTuple
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.pages import Sort
@@ -30,11 +30,25 @@ POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The page has no script; its one style sheet stands in it and is known by its hash."""
+"""A page has no script; its one style sheet stands in it and is known by its hash."""
+PROTECTION: Final = [
+    ("Content-Security-Policy", POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+]
+"""The headers of every page."""
 
-_TEMPLATE: Final = Environment(
-    autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-).from_string(_HERE.joinpath("page.html").read_text())
+_ENVIRONMENT: Final = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+def load_template(name: str) -> Template:
+    """Return a template of this package."""
+    return _ENVIRONMENT.from_string(_HERE.joinpath(name).read_text())
+
+
+_TEMPLATE: Final = load_template("page.html")
 
 
 class Column(NamedTuple):

@@ -25,6 +25,7 @@ from davstore.model.origins import Origins
 from davstore.model.principals import Device, DeviceClass, Principal, User
 from davstore.store.context import Limits
 from davstore.web.app import Pages
+from davstore.web.refusals import render_refusal
 
 ALICE = Principal(User(1, "alice", 1, 1, disabled=False))
 BOB = Principal(User(2, "bob", 2, 1, disabled=False))
@@ -119,7 +120,7 @@ class Client:
             return dav(environ, start_response)
 
         trusted = Networks.parse(proxies)
-        boundary = Boundary(WellKnown(signed_in), realm="davstore", proxies=trusted)
+        boundary = Boundary(WellKnown(signed_in), realm="davstore", proxies=trusted, pages=render_refusal)
         self._application: Any = OtherOrigins(boundary, Origins.parse(origins), HANDLERS)
 
     def _create(self, owner: str, quota_bytes: int | None) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import click
 
 from davstore import wiring
+from davstore.cli.first_steps import render_first_steps
 from davstore.cli.options import with_loader
 from davstore.server.supervisor import hold_address, hold_data_directory, supervise
 from davstore.server.worker import LOG_FORMAT
@@ -20,7 +21,7 @@ from davstore.settings import Settings
 @click.option("--bind", "server__bind", metavar="HOST:PORT", help="Where to listen (127.0.0.1:8080); port 0: any.")
 @click.option("--workers", "server__workers", metavar="N", type=int, help="Processes (0: one for each core).")
 def serve(load: Callable[[], Settings]) -> None:
-    """Serve the store. The first start makes the user `me` and prints its password, once.
+    """Serve the store. The first start makes the user `me`, prints its password, once, and what to do next.
 
     SIGTERM stops it when the requests in flight are done, a second one at once. SIGHUP reads the settings again.
     """
@@ -32,6 +33,10 @@ def serve(load: Callable[[], Settings]) -> None:
         first = wiring.prepare_store(settings)
         if first:
             click.echo(f"first user: {first.name}\npassword:   {first.password}  (shown this once)")
-        raise SystemExit(
-            supervise(settings, listener, load=load, announce=lambda url: click.echo(f"davstore serves {url}"))
-        )
+
+        def announce(url: str) -> None:
+            click.echo(f"davstore serves {url}")
+            if first:
+                click.echo(render_first_steps(url, first.name))
+
+        raise SystemExit(supervise(settings, listener, load=load, announce=announce))

@@ -4,7 +4,7 @@ VENV := .venv
 RUNS := $(VENV)/runs
 READY := $(VENV)/ready
 TEST_PACKAGES := cadaver chromium curl litmus nginx-light openssl postgresql rclone strace
-CLIENT_PACKAGES := davfs2 dbus-daemon fuse3 gvfs gvfs-backends libglib2.0-bin sitecopy
+CLIENT_PACKAGES := davfs2 dbus-daemon fuse3 gvfs gvfs-backends lftp libglib2.0-bin sitecopy wget
 INSTALL = $(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .PHONY: run test clients check setup packages bench torture

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from davstore.errors import BadSettings
 from davstore.model.networks import Networks
+from davstore.model.origins import Origins
 
 
 def _integer(default: int, low: int, high: int | None = None) -> Any:
@@ -112,6 +113,18 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Web:
+    """What is for browsers: the origins of pages that may use the store from elsewhere."""
+
+    allowed_origins: str = ""
+
+    @property
+    def origins(self) -> Origins:
+        """The origins of allowed_origins."""
+        return Origins.parse(self.allowed_origins)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by section."""
 
@@ -123,6 +136,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     auth: Auth = field(default_factory=Auth)
     policy: Policy = field(default_factory=Policy)
+    web: Web = field(default_factory=Web)
 
     def as_values(self) -> dict[str, Any]:
         """Return what `load_settings(flags=…)` takes back: how a worker process gets the settings."""
@@ -277,6 +291,8 @@ def _check_form(name: str, value: object) -> None:
         raise ValueError(f"must be keep or drop, not {text!r}")
     elif name == "server.trusted_proxies":
         Networks.parse(text)
+    elif name == "web.allowed_origins":
+        Origins.parse(text)
 
 
 def _refuse_remote(server: Server, given: _Given | None) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
 from davstore.dav.app import build_dav
+from davstore.dav.methods import HANDLERS
 from davstore.dav.request import Backend
 from davstore.directory import identity
 from davstore.directory.numbers import Numbers
@@ -21,6 +22,7 @@ from davstore.middleware.access_log import AccessLog
 from davstore.middleware.auth import Authentication
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.health import Health
+from davstore.middleware.origins import OtherOrigins
 from davstore.middleware.policy_file import PolicyFile
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
@@ -32,6 +34,7 @@ from davstore.store.context import Limits
 from davstore.store.hashing import Passwords
 from davstore.store.sweeping import sweep_history, sweep_uploads
 from davstore.web.app import Pages
+from davstore.web.refusals import render_refusal
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -211,7 +214,8 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
         database.read(lambda _unit: None)
 
     health = Health(WellKnown(inner), check)
-    return AccessLog(Boundary(health, realm=settings.auth.realm, proxies=settings.server.proxies))
+    boundary = Boundary(health, realm=settings.auth.realm, proxies=settings.server.proxies, pages=render_refusal)
+    return AccessLog(OtherOrigins(boundary, settings.web.origins, HANDLERS))
 
 
 def _limits(settings: Settings) -> Limits:

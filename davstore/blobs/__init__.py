@@ -44,6 +44,9 @@ class Staged(Protocol):
 class Blobs(Protocol):
     """Where blobs live."""
 
+    def free_bytes(self) -> int:
+        """Return how many bytes fit beside the reserve."""
+
     def require_room(self, needed_bytes: int = 0) -> None:
         """Raise DiskFull unless more fits beside the reserve, which is kept so that a full disk can be emptied."""
 

@@ -95,8 +95,17 @@ class LocalBlobs:
         self._staging = directory / "staged"
         self._lost = directory.parent / "lost+found"
 
+    def free_bytes(self) -> int:
+        """Return what is left of the disk beside the reserve."""
+        return max(self._room_bytes(), 0)
+
     def require_room(self, needed_bytes: int = 0) -> None:
         """Raise DiskFull unless more fits beside the reserve."""
+        if self._room_bytes() < needed_bytes:
+            raise DiskFull("what is left of the disk is kept to make room")
+
+    def _room_bytes(self) -> int:
+        """Return what is left of the disk without the reserve, less than nothing when that is begun."""
         try:
             disk = os.statvfs(self._directory)
         except FileNotFoundError:
@@ -104,8 +113,7 @@ class LocalBlobs:
                 self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             disk = os.statvfs(self._directory)
         reserve_bytes = min(RESERVE_BYTES, disk.f_blocks * disk.f_frsize // 4)
-        if disk.f_bavail * disk.f_frsize < needed_bytes + reserve_bytes:
-            raise DiskFull("what is left of the disk is kept to make room")
+        return disk.f_bavail * disk.f_frsize - reserve_bytes
 
     def stage(self, store_id: int, name: str) -> LocalStaged:
         """Begin a blob in a file of its own."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import click
 
 from davstore import wiring
+from davstore.cli.first_steps import render_first_steps
 from davstore.cli.init import show_first_user
 from davstore.cli.options import with_loader
 from davstore.directory.openness import describe_openness
@@ -24,7 +25,7 @@ log = logging.getLogger("davstore.directory")
 @click.option("--bind", "server__bind", metavar="HOST:PORT", help="Where to listen (127.0.0.1:8080); port 0: any.")
 @click.option("--workers", "server__workers", metavar="N", type=int, help="Processes (0: one for each core).")
 def serve(load: Callable[[], Settings]) -> None:
-    """Serve the store. The first start makes the user `me` and prints its password, once.
+    """Serve the store. The first start makes the user `me`, prints its password, once, and what to do next.
 
     SIGTERM stops it when the requests in flight are done, a second one at once. SIGHUP reads the settings again.
     """
@@ -33,9 +34,16 @@ def serve(load: Callable[[], Settings]) -> None:
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plugins
     with hold_data_directory(settings.data.path), hold_address(*settings.server.address) as listener:
-        show_first_user(wiring.prepare_store(settings))
+        first = wiring.prepare_store(settings)
+        show_first_user(first)
         if warning := describe_openness(settings.data.path):
             log.warning(warning)
-        status = supervise(settings, listener, load=load, announce=lambda url: click.echo(f"davstore serves {url}"))
+
+        def announce(url: str) -> None:
+            click.echo(f"davstore serves {url}")
+            if first:
+                click.echo(render_first_steps(url, first.name))
+
+        status = supervise(settings, listener, load=load, announce=announce)
         wiring.renew_identity(settings)
         raise SystemExit(status)

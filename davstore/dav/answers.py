@@ -53,22 +53,33 @@ def send_multistatus(
 ) -> Iterable[bytes]:
     """Answer 207 with what write tells; it returns the sync token of a report, None for any other answer.
 
+    headers leave after write, which may add to them.
+    """
+
+    def tell(out: Callable[[bytes], object]) -> Headers:
+        answer = Multistatus(out)
+        answer.close(sync_token=write(answer))
+        return [("Content-Type", CONTENT_TYPE), *(headers or ())]
+
+    return send_spooled(environ, HTTPStatus.MULTI_STATUS, tell)
+
+
+def send_spooled(
+    environ: WSGIEnvironment, status: HTTPStatus, write: Callable[[Callable[[bytes], object]], Headers]
+) -> Iterable[bytes]:
+    """Answer with what write gives to its argument, and with the headers that it returns; HEAD with those alone.
+
     The answer waits in memory, then in a temporary file, until its length is known.
     """
     with contextlib.ExitStack() as held:
         spool: Any = held.enter_context(tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
-        answer = Multistatus(spool.write)
-        answer.close(sync_token=write(answer))
+        headers = write(spool.write)
         length_bytes = spool.tell()
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return stream(environ, status, headers=headers, length_bytes=length_bytes, parts=())
         spool.seek(0)
         held.pop_all()
-        return stream(
-            environ,
-            HTTPStatus.MULTI_STATUS,
-            headers=[("Content-Type", CONTENT_TYPE), *(headers or ())],
-            length_bytes=length_bytes,
-            parts=_parts(spool),
-        )
+        return stream(environ, status, headers=headers, length_bytes=length_bytes, parts=_parts(spool))
 
 
 def _parts(spool: Any) -> Iterator[bytes]:

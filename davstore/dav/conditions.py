@@ -12,6 +12,7 @@ from davstore.protocol.dates import parse_http_date
 from davstore.protocol.headers import parse_etags
 from davstore.protocol.hrefs import parse_destination
 from davstore.protocol.lockinfo import parse_lock_token
+from davstore.protocol.queries import names_sub_resource
 
 _HEADERS = (
     "HTTP_IF",
@@ -61,6 +62,7 @@ def _read_if(request: Request) -> tuple[IfList, ...] | None:
 def _tagged(tag: str, request: Request) -> Path | None:
     """Return the place in a store that a resource tag names; None when it is elsewhere or nowhere."""
     try:
-        return places.to_path(parse_destination(tag, host=request.host, prefix=request.prefix))
+        target = parse_destination(tag, host=request.host, prefix=request.prefix)
     except (ForeignDestination, Malformed):
         return None
+    return None if names_sub_resource(target.query) else places.to_path(target)

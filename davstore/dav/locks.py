@@ -44,7 +44,7 @@ def answer_lock(request: Request) -> Iterable[bytes]:
         )
     view = View(request.principal, now_us=context.now_us, spelling=request.spelling)
     body = lockinfo.render_granted(discover(view, granted.covering))
-    headers = [("Content-Type", CONTENT_TYPE)]
+    headers = [("Content-Type", CONTENT_TYPE), *request.located(is_collection=granted.is_collection)]
     if info is not None:  # a refreshed lock has the token it had (RFC 4918 §9.10.2)
         headers.append(("Lock-Token", f"<{granted.lock.token}>"))
     status = HTTPStatus.CREATED if granted.created else HTTPStatus.OK
@@ -55,8 +55,8 @@ def answer_unlock(request: Request) -> Iterable[bytes]:
     """End a lock (RFC 4918 §9.11)."""
     request.refuse_body()
     path, token = request.path, lockinfo.parse_lock_token(request.header("LOCK_TOKEN"))
-    locking.unlock(request.context, path, token, read_conditions(request), discard=_is_litter(request))
-    return send(request.environ, HTTPStatus.NO_CONTENT)
+    there = locking.unlock(request.context, path, token, read_conditions(request), discard=_is_litter(request))
+    return send(request.environ, HTTPStatus.NO_CONTENT, headers=request.located(is_collection=there.is_collection))
 
 
 def _is_litter(request: Request) -> bool:

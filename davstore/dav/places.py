@@ -12,6 +12,7 @@ from davstore.errors import ForeignDestination, Malformed, NotFound
 from davstore.model.paths import Path
 from davstore.model.principals import Principal
 from davstore.protocol.hrefs import Target, parse_destination
+from davstore.protocol.queries import names_sub_resource
 
 STORES = ("dav", "store")
 PRINCIPALS = ("dav", "principals")
@@ -38,10 +39,9 @@ def locate(target: Target, principal: Principal) -> Path | Fixed:
     """Return what a request target names.
 
     Raises:
-        NotFound: nothing, or nothing that this principal may know of. A query names a sub-resource (DECISIONS 3), of
-            which there are none yet.
+        NotFound: nothing, or nothing that this principal may know of; a sub-resource, of which there are none yet.
     """
-    if target.query:
+    if target.query and names_sub_resource(target.query):
         raise NotFound("a sub-resource")
     path = to_path(target)
     if path is not None:
@@ -52,7 +52,7 @@ def locate(target: Target, principal: Principal) -> Path | Fixed:
 
 
 def to_path(target: Target) -> Path | None:
-    """Return the place in a store, anybody's, that a target names; None when it names something else."""
+    """Return the place in a store, anybody's, that the path of a target names; None when it names something else."""
     names = target.segments
     if len(names) > len(STORES) and names[: len(STORES)] == STORES:
         return Path(names[len(STORES)], names[len(STORES) + 1 :])
@@ -63,15 +63,15 @@ def locate_destination(value: str | None, principal: Principal, *, host: str | N
     """Return where COPY and MOVE go to (RFC 4918 §10.3); host and prefix are those of the client's URLs.
 
     Raises:
-        Malformed: no Destination, or one that cannot be read.
+        Malformed: no Destination, one that cannot be read, or a sub-resource, to which nothing can be copied.
         ForeignDestination: not in the principal's store; whether it exists is not told (DECISIONS 33).
     """
     if value is None:
         raise Malformed("no Destination")
     target = parse_destination(value, host=host, prefix=prefix)
     path = to_path(target)
-    if target.query:
-        raise Malformed("a Destination with a query")
+    if target.query and names_sub_resource(target.query):
+        raise Malformed("a Destination that is a sub-resource")
     if path is None or path.store != principal.user.name:
         raise ForeignDestination("not in this store")
     return path

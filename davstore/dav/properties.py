@@ -41,6 +41,8 @@ class View(NamedTuple):
     checksums: Mapping[int, str] = MappingProxyType({})
     now_us: int = 0
     spelling: Spelling = Spelling()
+    free_bytes: Callable[[], int] = lambda: 0
+    """What is left of the disk; asked where there are facts, and for all resources of a request the same."""
 
     def href(self, segments: tuple[str, ...]) -> bytes:
         """Return `D:href` of a collection outside of stores."""
@@ -61,16 +63,18 @@ def _each(piece: Piece) -> Callable[[View, Kind], Piece]:
 
 
 _COLLECTION_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION))
-_ROOT_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION), empty("{urn:davstore:cpm}root"))
 _PRINCIPAL_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION), empty("{DAV:}principal"))
 _UNLOCKED: Final = empty(names.LOCKDISCOVERY)
 _RESOURCE_TYPE: Final = empty(names.RESOURCETYPE)
+_ROOT: Final = text_element(names.ROOT, "T")
 
 
-def _resourcetype(_view: View, kind: Kind) -> Piece | Value:
-    if kind is Kind.COLLECTION:
-        return lambda resource: _COLLECTION_TYPE if resource.name else _ROOT_TYPE
+def _resourcetype(_view: View, kind: Kind) -> bytes:
     return {Kind.RESOURCE: _RESOURCE_TYPE, Kind.PRINCIPAL: _PRINCIPAL_TYPE}.get(kind, _COLLECTION_TYPE)
+
+
+def _root(resource: Resource) -> bytes | None:
+    return None if resource.name else _ROOT
 
 
 def _getetag(resource: Resource) -> bytes | None:
@@ -164,9 +168,14 @@ def _quota_used(view: View, _kind: Kind) -> bytes | None:
 
 
 def _quota_available(view: View, _kind: Kind) -> bytes | None:
-    if view.facts is None or view.facts.quota_bytes is None:
+    """Tell how much more fits: the least of what the quota and the disk leave (RFC 4331 §3)."""
+    facts = view.facts
+    if facts is None:
         return None
-    return text_element(names.QUOTA_AVAILABLE_BYTES, str(max(view.facts.quota_bytes - _charged(view.facts), 0)))
+    room = view.free_bytes()
+    if facts.quota_bytes is not None:
+        room = min(room, max(facts.quota_bytes - _charged(facts), 0))
+    return text_element(names.QUOTA_AVAILABLE_BYTES, str(room))
 
 
 def _charged(facts: StoreFacts) -> int:
@@ -237,6 +246,7 @@ TABLE: Final = (
     Live(names.RESOURCE_ID, _STORED, _each(_resource_id)),
     Live("{urn:davstore:cpm}modseq", _STORED, _each(_modseq)),
     Live(owncloud.CHECKSUMS, _RESOURCE, _checksums),
+    Live(names.ROOT, _COLLECTION, _each(_root)),
     Live(names.SYNC_TOKEN, _COLLECTION, _sync_token),
     Live(names.QUOTA_AVAILABLE_BYTES, _COLLECTION, _quota_available),
     Live(names.QUOTA_USED_BYTES, _COLLECTION, _quota_used),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterable
+from functools import cache
 from http import HTTPStatus
+from urllib.parse import quote
 
 from davstore.dav import places
-from davstore.dav.answers import send, send_multistatus, stream
+from davstore.dav.answers import send, send_multistatus
 from davstore.dav.conditions import read_conditions, read_if
 from davstore.dav.content import send_content
+from davstore.dav.listing import Tell, send_listing
 from davstore.dav.places import ALLOWED, ALLOWED_ROOT, ALLOWED_UNMAPPED, Fixed, Kind
 from davstore.dav.plan import Hrefs, Plan, asks_for_checksums, asks_for_dead, asks_for_locks, write_stored
 from davstore.dav.properties import View
@@ -16,13 +20,13 @@ from davstore.dav.request import Request
 from davstore.errors import InfiniteDepth, NotFound, UnsupportedReport
 from davstore.middleware.sync_gate import QUERY, answered
 from davstore.middleware.xml_body import read_xml
+from davstore.model.changes import Changes
 from davstore.model.conditions import NONE
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.protocol import propfind, reports, sync_token
-from davstore.protocol.accept import wants_html
 from davstore.protocol.headers import parse_depth
-from davstore.protocol.hrefs import encode_segment, for_xml
+from davstore.protocol.hrefs import for_xml
 from davstore.protocol.multistatus import Multistatus
 from davstore.protocol.prefer import Prefer, parse_prefer
 from davstore.protocol.propfind import ALL_PROPERTIES, FOR_WINDOWS, PropFind
@@ -33,67 +37,73 @@ from davstore.store.reading import Listing
 COMPLIANCE = "1, 2, 3, extended-mkcol"
 """The DAV header (RFC 4918 §18)."""
 _WINDOWS = "Microsoft-WebDAV-MiniRedir/"
-_BY_ACCEPT = [("Cache-Control", "no-cache"), ("Vary", "Accept")]
-"""Under the same URL a browser gets a page (DECISIONS 7)."""
+_FRESH = ("Cache-Control", "no-cache")
 
 
 def answer_options(request: Request) -> Iterable[bytes]:
     """Tell what can be done with a URL (RFC 4918 §10.1). An unmapped URL of the own store can be made."""
     request.refuse_body()
+    kind, allowed = _allowed(request)
     headers = [
         ("DAV", COMPLIANCE),
-        ("Allow", ", ".join(_allowed(request))),
+        ("Allow", ", ".join(allowed)),
         ("MS-Author-Via", "DAV"),
         ("Accept-Ranges", "bytes"),
+        *request.located(is_collection=kind not in (None, Kind.RESOURCE)),
     ]
     return send(request.environ, HTTPStatus.OK, headers=headers)
 
 
-def _allowed(request: Request) -> tuple[str, ...]:
+def _allowed(request: Request) -> tuple[Kind | None, tuple[str, ...]]:
+    """Return what the URL names, None for nothing, and the methods that it has."""
     place = request.place
     if isinstance(place, Fixed):
         _judge_if(request)
-        return ALLOWED[place.kind]
+        return place.kind, ALLOWED[place.kind]
     try:
         top = reading.find(request.context, place, read_if(request))
     except NotFound:
-        return ALLOWED_UNMAPPED
-    if not place.names:
-        return ALLOWED_ROOT
-    return ALLOWED[Kind.COLLECTION if top.is_collection else Kind.RESOURCE]
+        return None, ALLOWED_UNMAPPED
+    kind = Kind.COLLECTION if top.is_collection else Kind.RESOURCE
+    return kind, ALLOWED[kind] if place.names else ALLOWED_ROOT
 
 
 def answer_get(request: Request) -> Iterable[bytes]:
-    """Send a body, or the names in a collection (RFC 9110 §9.3.1, RFC 4918 §9.4); HEAD the same without it."""
+    """Send a body, or what a collection holds (RFC 9110 §9.3.1, RFC 4918 §9.4); HEAD the same without it.
+
+    A collection is led to by its slash: relative links would start from its parent, and so would what a client writes.
+    """
     request.refuse_body()
     place = request.place
     if isinstance(place, Fixed):
         _judge_if(request)
-        return _send_names(request, [f"{name}/" for name in place.members])
+        if not request.target.slash:
+            return _lead_to_slash(request)
+        return send_listing(request, lambda tell: tell([f"{name}/" for name in place.members]))
     conditions = read_conditions(request)
     content = reading.open_resource(request.context, place, conditions)
     if content.body is not None:
         return send_content(request, content.resource, content.body, conditions)
-    if not request.target.slash and wants_html(request.header("ACCEPT")):
-        location = (
-            f"./{encode_segment(request.target.segments[-1])}/"  # relative: a proxy may have put the tree anywhere
-        )
-        return send(request.environ, HTTPStatus.TEMPORARY_REDIRECT, headers=[("Location", location), *_BY_ACCEPT])
-    names: list[str] = []
+    if not request.target.slash:
+        return _lead_to_slash(request)
 
-    def tell(some: Listing) -> None:
-        names.extend(f"{member.name}/" if member.is_collection else member.name for member in some.members)
+    def tell_all(tell: Tell) -> None:
+        reading.describe(request.context, place, depth=1, tell=lambda some: tell(map(_listed, some.members)))
 
-    reading.describe(request.context, place, depth=1, tell=tell)
-    return _send_names(request, names)
+    parts = send_listing(request, tell_all)
+    answered(request.environ)
+    return parts
 
 
-def _send_names(request: Request, names: list[str]) -> Iterable[bytes]:
-    headers = [("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"), *_BY_ACCEPT]
-    body = "".join(f"{name}\n" for name in names).encode()
-    if request.environ["REQUEST_METHOD"] == "HEAD":
-        return stream(request.environ, HTTPStatus.OK, headers=headers, length_bytes=len(body), parts=())
-    return send(request.environ, HTTPStatus.OK, headers=headers, body=body)
+def _listed(member: Resource) -> str:
+    return f"{member.name}/" if member.is_collection else member.name
+
+
+def _lead_to_slash(request: Request) -> Iterable[bytes]:
+    """Redirect, with the query. Conditions and ranges are for what is there, not for a redirect (RFC 9110 §13.2.1)."""
+    query = quote(request.target.query, safe=string.punctuation, encoding="latin-1")
+    location = f"{request.with_slash}?{query}" if query else request.with_slash
+    return send(request.environ, HTTPStatus.TEMPORARY_REDIRECT, headers=[("Location", location), _FRESH])
 
 
 def answer_propfind(request: Request) -> Iterable[bytes]:
@@ -111,8 +121,10 @@ def answer_propfind(request: Request) -> Iterable[bytes]:
     def write(answer: Multistatus) -> None:
         if isinstance(place, Fixed):
             _write_fixed(request, place, question, answer, depth=depth, prefer=prefer)
+            is_collection = True
         else:
-            _write_tree(request, place, question, answer, depth=depth, prefer=prefer)
+            is_collection = _write_tree(request, place, question, answer, depth=depth, prefer=prefer)
+        headers.extend(request.located(is_collection=is_collection))
 
     parts = send_multistatus(request.environ, write, headers=headers)
     answered(request.environ)
@@ -121,12 +133,15 @@ def answer_propfind(request: Request) -> Iterable[bytes]:
 
 def _write_tree(
     request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None, prefer: Prefer
-) -> None:
-    hrefs, now_us = _hrefs(request), request.context.now_us
+) -> bool:
+    """Tell of a resource of the store and what lies beneath it; return whether it is a collection."""
+    tops: list[Resource] = []
+    hrefs, free_bytes = _hrefs(request), cache(request.context.blobs.free_bytes)
 
     def tell(some: Listing) -> None:
-        view = View(request.principal, some.facts, some.locks, some.checksums, now_us, hrefs.spelling)
+        view = _view(request, some)._replace(free_bytes=free_bytes)
         plan = Plan(question, view, some.properties, minimal=prefer.minimal)
+        tops.append(some.top)
         without_top = prefer.noroot and some.top.is_collection
         write_stored(answer, plan, hrefs, some.members if without_top else some.resources)
 
@@ -140,6 +155,7 @@ def _write_tree(
         sums=asks_for_checksums(question),
         locks=asks_for_locks(question),
     )
+    return bool(tops[0].is_collection)
 
 
 def _write_fixed(
@@ -190,8 +206,7 @@ def answer_report(request: Request) -> Iterable[bytes]:
         locks=asks_for_locks(question),
     )
     prefer = Prefer(minimal=parse_prefer(request.header("PREFER")).minimal)  # no report tells of the collection itself
-    hrefs, now_us = _hrefs(request), request.context.now_us
-    view = View(request.principal, changes.facts, changes.locks, changes.checksums, now_us, hrefs.spelling)
+    hrefs, view = _hrefs(request), _view(request, changes)
     plan = Plan(question, view, changes.properties, minimal=prefer.minimal)
     given = sync_token.render(changes.token)
 
@@ -201,7 +216,8 @@ def answer_report(request: Request) -> Iterable[bytes]:
             answer.truncated(hrefs.collection(path.names))
         return given
 
-    parts = send_multistatus(request.environ, write, headers=prefer.applied())
+    headers = [*request.located(is_collection=True), *prefer.applied()]
+    parts = send_multistatus(request.environ, write, headers=headers)
     answered(request.environ, given, truncated=changes.truncated)
     return parts
 
@@ -211,6 +227,11 @@ def _judge_if(request: Request) -> None:
     conditions = read_if(request)
     if conditions is not NONE:
         reading.find(request.context, Path(request.principal.user.name), conditions)
+
+
+def _view(request: Request, told: Listing | Changes) -> View:
+    context, free_bytes = request.context, request.context.blobs.free_bytes
+    return View(request.principal, told.facts, told.locks, told.checksums, context.now_us, request.spelling, free_bytes)
 
 
 def _hrefs(request: Request) -> Hrefs:

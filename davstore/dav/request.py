@@ -89,6 +89,15 @@ class Request:
         return places.store_root(self.principal)
 
     @property
+    def with_slash(self) -> str:
+        """The URL that a collection has, whichever way it was asked for (RFC 4918 §5.2)."""
+        return self.spelling.href(self.target.segments, slash=True)
+
+    def located(self, *, is_collection: bool | int) -> list[tuple[str, str]]:
+        """Return the headers that tell who asked for a collection without its slash where it is (RFC 4918 §5.2)."""
+        return [("Content-Location", self.with_slash)] if is_collection and not self.target.slash else []
+
+    @property
     def destination(self) -> Path:
         """Where COPY and MOVE go to. Raises Malformed, ForeignDestination."""
         value = self.header("DESTINATION")

@@ -63,15 +63,15 @@ def answer_put(request: Request) -> Iterable[bytes]:
         if answer is None:
             raise
         return answer
-    return _answer_made(request, path, created=written.created, validated=validators(written.resource))
+    return _answer_made(request, path, created=written.created, headers=validators(written.resource))
 
 
 def answer_delete(request: Request) -> Iterable[bytes]:
     """Delete a resource with all beneath it (RFC 4918 §9.6)."""
     request.refuse_body()
     depth = parse_depth(request.header("DEPTH"), default=None)
-    writing.delete(request.context, request.path, read_conditions(request), depth=depth)
-    return send(request.environ, HTTPStatus.NO_CONTENT)
+    gone = writing.delete(request.context, request.path, read_conditions(request), depth=depth)
+    return send(request.environ, HTTPStatus.NO_CONTENT, headers=request.located(is_collection=gone.is_collection))
 
 
 def answer_mkcol(request: Request) -> Iterable[bytes]:
@@ -100,7 +100,8 @@ def answer_mkcol(request: Request) -> Iterable[bytes]:
             raise
         raise PropertiesOverQuota(dict.fromkeys(properties, error)) from error
     prefer = Prefer(minimal=wanted is not None and parse_prefer(request.header("PREFER")).minimal)
-    return send(request.environ, HTTPStatus.CREATED, headers=prefer.applied())
+    headers = [*request.located(is_collection=True), *prefer.applied()]
+    return send(request.environ, HTTPStatus.CREATED, headers=headers)
 
 
 def answer_proppatch(request: Request) -> Iterable[bytes]:
@@ -128,18 +129,19 @@ def answer_proppatch(request: Request) -> Iterable[bytes]:
         groups = group_by_row(_with_dependent(changed, error))
         prefer = Prefer()
     else:
-        if prefer.minimal:
-            return send(request.environ, HTTPStatus.OK, headers=prefer.applied())
         groups = [PropStat(HTTPStatus.OK, b"".join(map(empty, changed)))]
+    headers = [*request.located(is_collection=resource.is_collection), *prefer.applied()]
+    if prefer.minimal and groups[0].status == HTTPStatus.OK:
+        return send(request.environ, HTTPStatus.OK, headers=headers)
     href = Hrefs(request.spelling, request.root).of(resource)
-    return send_multistatus(request.environ, lambda answer: answer.propstats(href, groups), headers=prefer.applied())
+    return send_multistatus(request.environ, lambda answer: answer.propstats(href, groups), headers=headers)
 
 
 def answer_copy(request: Request) -> Iterable[bytes]:
     """Make new resources like others (RFC 4918 §9.8); Depth 0 copies a collection without its members."""
     request.refuse_body()
     destination = request.destination
-    created = moving.copy(
+    placed = moving.copy(
         request.context,
         request.path,
         destination,
@@ -148,14 +150,15 @@ def answer_copy(request: Request) -> Iterable[bytes]:
         depth=parse_depth(request.header("DEPTH"), default=None),
         modified_us=_modified_us(request),
     )
-    return _answer_made(request, destination, created=created)
+    located = request.located(is_collection=placed.is_collection)
+    return _answer_made(request, destination, created=placed.created, headers=located)
 
 
 def answer_move(request: Request) -> Iterable[bytes]:
     """Give a resource, with all beneath it, another URL (RFC 4918 §9.9)."""
     request.refuse_body()
     destination = request.destination
-    created = moving.move(
+    placed = moving.move(
         request.context,
         request.path,
         destination,
@@ -164,7 +167,8 @@ def answer_move(request: Request) -> Iterable[bytes]:
         depth=parse_depth(request.header("DEPTH"), default=None),
         modified_us=_modified_us(request),
     )
-    return _answer_made(request, destination, created=created)
+    located = request.located(is_collection=placed.is_collection)
+    return _answer_made(request, destination, created=placed.created, headers=located)
 
 
 def _modified_us(request: Request) -> int | None:
@@ -173,14 +177,14 @@ def _modified_us(request: Request) -> int | None:
     return None if seconds is None else seconds * SECOND_US
 
 
-def _answer_made(request: Request, path: Path, *, created: bool, validated: Headers | None = None) -> Iterable[bytes]:
-    """Tell that something is at a place now; with what it is, if the client would like that (RFC 8144 §3.1)."""
-    headers = [] if _modified_us(request) is None else [("X-OC-Mtime", "accepted")]
-    answer = _represent(request, path, HTTPStatus.CREATED if created else HTTPStatus.OK, headers)
+def _answer_made(request: Request, path: Path, *, created: bool, headers: Headers) -> Iterable[bytes]:
+    """Tell with headers that something is at a place now; or what it is, if the client prefers that (RFC 8144 §3.1)."""
+    accepted = [] if _modified_us(request) is None else [("X-OC-Mtime", "accepted")]
+    answer = _represent(request, path, HTTPStatus.CREATED if created else HTTPStatus.OK, accepted)
     if answer is not None:
         return answer
     status = HTTPStatus.CREATED if created else HTTPStatus.NO_CONTENT
-    return send(request.environ, status, headers=[*(validated or ()), *headers])
+    return send(request.environ, status, headers=[*headers, *accepted])
 
 
 def _represent(request: Request, path: Path, status: HTTPStatus, headers: Headers) -> Iterable[bytes] | None:

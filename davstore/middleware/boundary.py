@@ -9,15 +9,18 @@ from __future__ import annotations
 import errno
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from davstore.errors import CrossOrigin, DavstoreError, DiskFull, ForeignDestination, Malformed
+from davstore.errors import DavstoreError, DiskFull
 from davstore.middleware.access_log import REQUEST_ID
-from davstore.middleware.errors import is_failure, refuse
-from davstore.middleware.forwarded import believe
+from davstore.middleware.errors import Headers, Page, is_failure, refuse
+from davstore.middleware.forwarded import PREFIX, believe
+from davstore.middleware.origins import refuse_other_origins
 from davstore.model.networks import NOBODY, Networks
-from davstore.protocol.hrefs import ROOT, Target, parse_destination, parse_target
+from davstore.protocol.accept import wants_html
+from davstore.protocol.hrefs import ROOT, Spelling, Target, parse_target
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -27,19 +30,27 @@ TARGET = "davstore.target"
 START_RESPONSE = "davstore.start_response"
 """The key of the server's own start_response (DECISIONS 4)."""
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
+Pages = Callable[[HTTPStatus, str, int | None], tuple[Headers, bytes]]
+"""Makes headers and body of an error for a person: from the status, the path to the files, seconds to wait."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 log = logging.getLogger("davstore.boundary")
 
 
 class Boundary:
-    """The outermost wrapper but for the access log. realm goes into the challenge of a 401; proxies are believed."""
+    """Around it are the access log and what is for other origins alone.
 
-    def __init__(self, application: WSGIApplication, *, realm: str, proxies: Networks = NOBODY) -> None:
+    realm goes into the challenge of a 401; proxies are believed; pages makes of an error what people in a browser read.
+    """
+
+    def __init__(
+        self, application: WSGIApplication, *, realm: str, proxies: Networks = NOBODY, pages: Pages | None = None
+    ) -> None:
         self._application = application
         self._realm = realm
         self._proxies = proxies
+        self._pages = pages
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, whatever happens."""
@@ -48,7 +59,7 @@ class Boundary:
             believe(environ, self._proxies)
             target = environ[TARGET] = _parse_target(environ)
             environ["PATH_INFO"] = f"/{'/'.join(target.segments)}{'/' if target.slash and target.segments else ''}"
-            _refuse_other_origins(environ)
+            refuse_other_origins(environ)
             parts = iter(self._application(environ, start_response))
             return _Answer(next(parts, b""), parts, environ)  # a generator does all its work before its first part
         except DavstoreError as error:
@@ -71,9 +82,18 @@ class Boundary:
         return self._answer(DavstoreError(), environ, start_response)
 
     def _answer(self, error: DavstoreError, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        refusal = refuse(error, realm=self._realm)
+        refusal = refuse(error, realm=self._realm, page=self._page(environ))
         start_response(refusal.status, refusal.headers, sys.exc_info())
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [refusal.body]
+
+    def _page(self, environ: WSGIEnvironment) -> Page | None:
+        """Return what makes the page of an error, when a browser shows the answer."""
+        if self._pages is None or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return None
+        if not wants_html(environ.get("HTTP_ACCEPT")):
+            return None
+        pages, home = self._pages, Spelling(prefix=environ.get(PREFIX, ROOT)).href(("dav",), slash=True)
+        return lambda status, retry_after_seconds: pages(status, home, retry_after_seconds)
 
 
 class _Answer:
@@ -104,21 +124,3 @@ def _parse_target(environ: WSGIEnvironment) -> Target:
     if raw == "*" and environ["REQUEST_METHOD"] == "OPTIONS":
         return ROOT
     return parse_target(raw)
-
-
-def _refuse_other_origins(environ: WSGIEnvironment) -> None:
-    """Let no page of another origin change anything with the credentials that a browser remembers.
-
-    Raises:
-        CrossOrigin: an unsafe method, and Sec-Fetch-Site or Origin name another place.
-    """
-    if environ["REQUEST_METHOD"] in _SAFE:
-        return
-    if environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none"):
-        raise CrossOrigin("Sec-Fetch-Site")
-    origin = environ.get("HTTP_ORIGIN")
-    if origin is not None:
-        try:
-            parse_destination(origin, host=environ.get("HTTP_HOST"))
-        except (ForeignDestination, Malformed) as cause:
-            raise CrossOrigin("Origin") from cause

@@ -36,22 +36,37 @@ class Refusal(NamedTuple):
     body: bytes
 
 
-def refuse(error: DavstoreError, *, realm: str = "davstore") -> Refusal:
-    """Return the answer that an error is. realm is what a browser shows when it asks for the password."""
+Page = Callable[[HTTPStatus, int | None], tuple[Headers, bytes]]
+"""Makes headers and body for a person from a status, and from the seconds after which to try again."""
+
+
+def refuse(error: DavstoreError, *, realm: str = "davstore", page: Page | None = None) -> Refusal:
+    """Return the answer that an error is. realm is what a browser shows when it asks for the password.
+
+    page is there when a person gets the answer: they read no XML.
+    """
     row = find_row(error)
-    if row.render is not None:
-        body, content_type = row.render(error), CONTENT_TYPE
-    elif row.condition is not None:
-        body, content_type = error_body.render(empty(row.condition)), CONTENT_TYPE
+    if page is not None:
+        headers, body = page(row.status, getattr(error, "retry_after_seconds", None))
     else:
-        body, content_type = f"{row.status.phrase}\n".encode(), "text/plain; charset=utf-8"
-    headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
+        body, content_type = _render(error, row)
+        headers = [("Content-Type", content_type)]
+    headers.append(("Content-Length", str(len(body))))
     if row.status is HTTPStatus.UNAUTHORIZED:
         headers.append(("WWW-Authenticate", f'Basic realm="{realm}", charset="UTF-8"'))
         headers.append(("WWW-Authenticate", f'Bearer realm="{realm}"'))
     if row.headers is not None:
         headers += row.headers(error)
     return Refusal(f"{row.status.value} {row.status.phrase}", headers, body)
+
+
+def _render(error: DavstoreError, row: Row) -> tuple[bytes, str]:
+    """Return the body for programs, and its type."""
+    if row.render is not None:
+        return row.render(error), CONTENT_TYPE
+    if row.condition is not None:
+        return error_body.render(empty(row.condition)), CONTENT_TYPE
+    return f"{row.status.phrase}\n".encode(), "text/plain; charset=utf-8"
 
 
 def find_row(error: DavstoreError) -> Row:

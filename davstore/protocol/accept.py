@@ -1,17 +1,39 @@
-"""The Accept header, as far as it tells a browser from a WebDAV client (RFC 9110 §12.5.1)."""
+"""The Accept header, as far as it tells people, who get pages, from programs (RFC 9110 §12.5.1)."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-_NEVER: Final = re.compile(r"q=0(?:\.0{0,3})?")
+_QUALITY: Final = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
+_HTML: Final = ("text/html", "text/*", "*/*")
+"""Media ranges that HTML is in, the most specific first: it alone counts."""
 
 
 def wants_html(value: str | None) -> bool:
-    """Tell whether HTML is asked for by its name: `*/*` is what every client sends."""
-    for item in (value or "").lower().split(","):
+    """Tell whether HTML is asked for by its name, and plain text no more than it: `*/*` is what every program sends."""
+    if value is None or "html" not in value.lower():
+        return False
+    qualities = _qualities(value)
+    html = qualities.get("text/html", 0.0)
+    return html > 0 and html >= qualities.get("text/plain", 0.0)
+
+
+def wants_text(value: str | None) -> bool:
+    """Tell whether plain text is asked for by its name, and HTML by its own less than it."""
+    if value is None or "plain" not in value.lower():
+        return False
+    qualities = _qualities(value)
+    text = qualities.get("text/plain", 0.0)
+    html = next((qualities[kind] for kind in _HTML if kind in qualities), 0.0)
+    return text > 0 and (text > html or (text == html and "text/html" not in qualities))
+
+
+def _qualities(value: str) -> dict[str, float]:
+    """Return the quality of each media range that is named, 1 where it cannot be read; the first of two counts."""
+    found: dict[str, float] = {}
+    for item in value.lower().split(","):
         kind, *parameters = [word.strip(" \t") for word in item.split(";")]
-        if kind == "text/html":
-            return not any(_NEVER.fullmatch(parameter) for parameter in parameters)
-    return False
+        matches = (_QUALITY.fullmatch(parameter) for parameter in parameters)
+        found.setdefault(kind, next((float(match[1]) for match in matches if match), 1.0))
+    return found

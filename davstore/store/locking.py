@@ -43,11 +43,12 @@ _EMPTY = Stored(b"", None, 0, hashlib.sha256(b"").hexdigest())
 
 
 class Granted(NamedTuple):
-    """A lock, all locks that protect the resource now, and whether LOCK made the resource."""
+    """A lock, all locks that protect the resource now, whether LOCK made it, and whether it is a collection."""
 
     lock: Lock
     covering: list[Lock]
     created: bool
+    is_collection: bool
 
 
 def lock(
@@ -92,7 +93,7 @@ def lock(
             is_collection=bool(resource.is_collection),
         )
         locks.insert_lock(unit, ledger.store_id, new)
-        return Granted(new, [*covering, new], created)
+        return Granted(new, [*covering, new], created, bool(resource.is_collection))
 
     return context.write(path.store, work)
 
@@ -148,15 +149,18 @@ def refresh(context: Context, path: Path, conditions: Preconditions, *, seconds:
         fresh = found._replace(expires_us=_expiry(context, seconds))
         locks.refresh_lock(unit, ledger.store_id, fresh.token, expires_us=fresh.expires_us)
         locks.sweep_locks(unit, ledger.store_id, now_us=context.now_us)
-        return Granted(fresh, [fresh if one is found else one for one in covering], created=False)
+        is_collection = place.resource is not None and bool(place.resource.is_collection)
+        return Granted(
+            fresh, [fresh if one is found else one for one in covering], created=False, is_collection=is_collection
+        )
 
     return context.write(path.store, work)
 
 
 def unlock(
     context: Context, path: Path, token: str, conditions: Preconditions = NONE, *, discard: bool = False
-) -> None:
-    """End a lock; the URL may be any that it protects (RFC 4918 §9.11).
+) -> Resource:
+    """End a lock; the URL may be any that it protects (RFC 4918 §9.11). Return what the URL names.
 
     With discard, what was locked is thrown away, unless it is a collection or another lock is in the way.
 
@@ -165,7 +169,7 @@ def unlock(
         LockTokenMismatch: no such lock, or not this user's, or it does not protect what the URL names.
     """
 
-    def work(unit: Unit, ledger: Ledger) -> None:
+    def work(unit: Unit, ledger: Ledger) -> Resource:
         place = bindings.resolve(unit, ledger.facts, path.names)
         require(context, unit, ledger.facts, place.resource, conditions)
         if place.resource is None:
@@ -179,8 +183,9 @@ def unlock(
         if discard and not place.resource.is_collection:
             with contextlib.suppress(Locked):
                 unmap(context, unit, ledger, path, require_parent(place, path), place.resource, NONE)
+        return place.resource
 
-    context.write(path.store, work)
+    return context.write(path.store, work)
 
 
 def list_all(database: Database, owner: str | None, *, now_us: int) -> list[tuple[str, Lock]]:

@@ -20,6 +20,13 @@ from davstore.store.guarding import end_locks, require, require_depth, require_p
 from davstore.store.writing import end_tree, set_time
 
 
+class Placed(NamedTuple):
+    """Whether the destination was unmapped, and whether what came there is a collection."""
+
+    created: bool
+    is_collection: bool
+
+
 def move(
     context: Context,
     source: Path,
@@ -29,8 +36,8 @@ def move(
     overwrite: bool,
     depth: int | None = None,
     modified_us: int | None = None,
-) -> bool:
-    """Bind a resource, with all that lies beneath it, to another place; True when that place was unmapped.
+) -> Placed:
+    """Bind a resource, with all that lies beneath it, to another place.
 
     It keeps its modification time unless the client says when it was modified.
 
@@ -44,7 +51,7 @@ def move(
         TreeTooLarge: at the destination lies more than one request may take away. What is moved has no bound.
     """
 
-    def work(unit: Unit, ledger: Ledger) -> bool:
+    def work(unit: Unit, ledger: Ledger) -> Placed:
         resource, from_id, old, to_id = _both_ends(context, unit, ledger, source, destination, conditions, overwrite)
         require_depth(resource, depth)
         if source.holds(destination) or destination.holds(source):
@@ -71,7 +78,7 @@ def move(
             )
         if old is not None and closed is not None:  # after mapping: source and target may be one node
             end_tree(unit, ledger, old, closed)
-        return old is None
+        return Placed(old is None, bool(resource.is_collection))
 
     return context.write(source.store, work)
 
@@ -85,8 +92,8 @@ def copy(
     overwrite: bool,
     depth: int | None = None,
     modified_us: int | None = None,
-) -> bool:
-    """Make new resources with the bodies and dead properties of others; True when the destination was unmapped.
+) -> Placed:
+    """Make new resources with the bodies and dead properties of others.
 
     Depth 0 copies a collection without its members. Bodies are shared, not copied, and charged again. The copies are
     modified now; when the client says when, the one at the destination was modified then.
@@ -95,7 +102,7 @@ def copy(
         As move, and QuotaExceeded. Malformed: a collection, and depth 1.
     """
 
-    def work(unit: Unit, ledger: Ledger) -> bool:
+    def work(unit: Unit, ledger: Ledger) -> Placed:
         resource, _, old, to_id = _both_ends(context, unit, ledger, source, destination, conditions, overwrite)
         require_depth(resource, depth, 0)
         recursive = depth is None
@@ -112,7 +119,7 @@ def copy(
             set_time(unit, ledger, copy_id, modified_us, old=old)
         if old is not None and closed is not None:
             end_tree(unit, ledger, old, closed)
-        return old is None
+        return Placed(old is None, bool(resource.is_collection))
 
     return context.write(source.store, work)
 

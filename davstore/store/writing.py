@@ -301,23 +301,26 @@ def _change_properties(
     ledger.used_bytes += new_bytes - sum(map(len, old.values()))
 
 
-def delete(context: Context, path: Path, conditions: Preconditions = NONE, *, depth: int | None = None) -> None:
-    """Delete a resource, or a collection with all that lies beneath it, at once; depth None is infinity.
+def delete(context: Context, path: Path, conditions: Preconditions = NONE, *, depth: int | None = None) -> Resource:
+    """Delete a resource, or a collection with all that lies beneath it, at once; return what was there.
+
+    depth None is infinity.
 
     Raises:
         NotFound, PreconditionFailed, Locked, TreeTooLarge; MethodNotAllowed: the root of a store stays.
         Malformed: a collection, and another depth.
     """
 
-    def work(unit: Unit, ledger: Ledger) -> None:
+    def work(unit: Unit, ledger: Ledger) -> Resource:
         place = bindings.resolve(unit, ledger.facts, path.names)
         require(context, unit, ledger.facts, place.resource, conditions)
         if place.resource is None:
             raise NotFound(path.name)
         require_depth(place.resource, depth)
         unmap(context, unit, ledger, path, require_parent(place, path), place.resource, conditions)
+        return place.resource
 
-    context.write(path.store, work)
+    return context.write(path.store, work)
 
 
 def unmap(

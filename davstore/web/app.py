@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from davstore.errors import PreconditionFailed
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
+from davstore.middleware.sync_gate import answered
 from davstore.middleware.xml_body import content_length
 from davstore.model.conditions import Preconditions
 from davstore.model.paths import Path
@@ -18,7 +19,7 @@ from davstore.protocol.headers import parse_etags
 from davstore.protocol.hrefs import Target, encode_segment
 from davstore.store import reading
 from davstore.store.context import Context
-from davstore.web.page import POLICY, render_page
+from davstore.web.page import PROTECTION, render_page
 from davstore.web.view import parse_view
 
 if TYPE_CHECKING:
@@ -28,13 +29,6 @@ MEMBERS: Final = 1_000
 """On one page: half a megabyte of HTML, and more than anybody reads."""
 _STORES: Final = ("dav", "store")
 _CACHING: Final = [("Cache-Control", "private, no-cache"), ("Vary", "Accept, Authorization")]
-_PROTECTION: Final = [
-    ("Content-Security-Policy", POLICY),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "same-origin"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-]
 
 
 class Pages:
@@ -69,6 +63,7 @@ class Pages:
                 limit=MEMBERS,
             )
             if page.top.is_collection:
+                answered(environ)
                 return _send(environ, start_response, render_page(page, view))
         return self._application(environ, start_response)
 
@@ -92,7 +87,7 @@ def _lead(start_response: StartResponse, names: tuple[str, ...]) -> Iterable[byt
 def _send(environ: WSGIEnvironment, start_response: StartResponse, body: bytes) -> Iterable[bytes]:
     """Answer with a page, or that it is still the same: its entity tag is that of these very bytes."""
     etag = hashlib.sha256(body).hexdigest()[:32]
-    headers = [*_PROTECTION, *_CACHING, ("ETag", f'"{etag}"')]
+    headers = [*PROTECTION, *_CACHING, ("ETag", f'"{etag}"')]
     conditions = Preconditions(
         if_match=parse_etags(environ.get("HTTP_IF_MATCH")), if_none_match=parse_etags(environ.get("HTTP_IF_NONE_MATCH"))
     )

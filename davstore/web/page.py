@@ -7,7 +7,7 @@ import hashlib
 from importlib.resources import files
 from typing import Final, NamedTuple
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.pages import Sort
@@ -31,11 +31,25 @@ POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The page has no script; its one style sheet stands in it and is known by its hash."""
+"""A page has no script; its one style sheet stands in it and is known by its hash."""
+PROTECTION: Final = [
+    ("Content-Security-Policy", POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+]
+"""The headers of every page."""
 
-_TEMPLATE: Final = Environment(
-    autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-).from_string(_HERE.joinpath("page.html").read_text())
+_ENVIRONMENT: Final = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+def load_template(name: str) -> Template:
+    """Return a template of this package."""
+    return _ENVIRONMENT.from_string(_HERE.joinpath(name).read_text())
+
+
+_TEMPLATE: Final = load_template("page.html")
 
 
 class Column(NamedTuple):
@@ -67,8 +81,13 @@ class Crumb(NamedTuple):
 
 
 def render_page(page: Page, view: View) -> bytes:
-    """Return the HTML of a page of a collection. All references in it are relative: it does not know its prefix."""
-    members = arrange(page.members, view.sort, descending=view.descending)
+    """Return the HTML of a page of a collection. All references in it are relative: it does not know its prefix.
+
+    What one page holds is arranged for people; of several pages each goes on where the one before ended.
+    """
+    members = page.members
+    if view.after is None and page.more is None:
+        members = arrange(members, view.sort, descending=view.descending)
     folders = sum(1 for member in members if member.is_collection)
     more = page.more and view._replace(after=page.more)
     html = _TEMPLATE.render(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import Final, NamedTuple
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from davstore.errors import Malformed, NotFound
 from davstore.model.pages import Mark, Sort
+from davstore.protocol.queries import names_sub_resource, parse_query
 
-_MARK: Final = re.compile(r"([01])\.(-?[0-9]{1,18})\.([^\x00-\x1f\x7f/]+)")
+_MARK: Final = re.compile(r"([01])\.(-?[0-9]{1,18})\.([^\x00-\x1f\x7f/\ud800-\udfff]+)")
 _ORDERS: Final = {"asc": False, "desc": True}
 _KEYS: Final = frozenset({"sort", "order", "after"})
 _DESCENDING_FIRST: Final = frozenset({Sort.SIZE, Sort.TIME})
@@ -36,19 +37,16 @@ class View(NamedTuple):
 
 
 def parse_view(query: str) -> View:
-    """Return the view that a query asks for.
+    """Return the view that a query asks for. Names that no page has are ignored.
 
     Raises:
-        NotFound: a key that no page has: it names a sub-resource (DECISIONS 3).
-        Malformed: a key twice, or a value that it does not have.
+        NotFound: it names a sub-resource.
+        Malformed: a name of a page's twice, or a value that it does not have.
     """
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True, errors="strict") if query else []
-    except ValueError as cause:
-        raise Malformed("not a query") from cause
-    words = dict(pairs)
-    if not words.keys() <= _KEYS:
+    if names_sub_resource(query):
         raise NotFound("a sub-resource")
+    pairs = [(name, value) for name, value in parse_query(query) if name in _KEYS]
+    words = dict(pairs)
     try:
         sort = Sort(words.get("sort", "name"))
         descending = _ORDERS[words.get("order", "asc")]

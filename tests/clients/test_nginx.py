@@ -97,7 +97,17 @@ def _listens(port: int) -> bool:
 
 
 def names_in(site: Site, path: str) -> list[str]:
-    return requests.get(f"{site.plain}{path}", auth=site.credentials, timeout=10).text.splitlines()
+    answer = requests.get(
+        f"{site.plain}{path}", auth=site.credentials, headers={"Accept": "text/plain"}, timeout=PATIENCE_SECONDS
+    )
+    return answer.text.splitlines()
+
+
+def test_a_folder_without_its_slash_is_found(site: Site) -> None:
+    base = site.plain
+    requests.request("MKCOL", f"{base}a%20b/", auth=site.credentials, timeout=PATIENCE_SECONDS).raise_for_status()
+    answer = requests.get(f"{base}a%20b", auth=site.credentials, timeout=PATIENCE_SECONDS)
+    assert (answer.status_code, answer.url) == (200, f"{base}a%20b/")
 
 
 def test_curl_copies_and_moves(site: Site, run: Run, tmp_path: Path) -> None:

@@ -85,7 +85,8 @@ class House:
 
     def move(self, source: str, destination: str, conditions: Preconditions = NONE, *, overwrite: bool = True) -> bool:
         """MOVE."""
-        return moving.move(self.context, self.at(source), self.at(destination), conditions, overwrite=overwrite)
+        placed = moving.move(self.context, self.at(source), self.at(destination), conditions, overwrite=overwrite)
+        return placed.created
 
     def copy(
         self,
@@ -97,9 +98,8 @@ class House:
         depth: int | None = None,
     ) -> bool:
         """COPY."""
-        return moving.copy(
-            self.context, self.at(source), self.at(destination), conditions, overwrite=overwrite, depth=depth
-        )
+        places = self.at(source), self.at(destination)
+        return moving.copy(self.context, *places, conditions, overwrite=overwrite, depth=depth).created
 
     def get(self, text: str) -> bytes:
         """GET."""

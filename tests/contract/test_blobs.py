@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import uuid
 from collections.abc import Callable
@@ -47,6 +48,20 @@ def read(blobs: Blobs, name: str, start: int = 0, stop: int = len(WHOLE), *, sto
         return b"".join(reader.read(start, stop))
     finally:
         reader.close()
+
+
+def test_what_is_free_fits(make: Make, small_disk: Path) -> None:
+    blobs = make(small_disk / "blobs")
+    free_bytes = blobs.free_bytes()
+    assert free_bytes > 0
+    blobs.require_room(free_bytes)
+    with pytest.raises(DiskFull):
+        blobs.require_room(free_bytes + 1)
+    write(blobs, str(uuid.uuid4()))
+    assert blobs.free_bytes() <= free_bytes - len(WHOLE)
+    if os.geteuid() == 0:  # else it is the disk of the tests
+        (small_disk / "full").write_bytes(bytes(blobs.free_bytes() + (1 << 20)))
+        assert blobs.free_bytes() == 0
 
 
 @pytest.fixture

@@ -469,7 +469,7 @@ def test_a_write_among_locks_takes_as_many_statements(
         fill(house, "t", members)
         for i in range(members):
             lock(house, f"t/sub/{i}")
-        conditions = having(house, *(Granted(one, [], created=False) for one in held(house)))
+        conditions = having(house, *(Granted(one, [], created=False, is_collection=False) for one in held(house)))
         with counter.counting():
             AMONG_LOCKS[write](house, conditions)
         taken.append(counter.count)

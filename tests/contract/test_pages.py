@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+
 import pytest
 
 from davstore.errors import NotFound
+from davstore.metadata import bindings, nodes
+from davstore.metadata.nodes import NodeRow, Stored
+from davstore.metadata.stores import Ledger
+from davstore.metadata.tables import MADE_HOME, binding
+from davstore.metadata.unit import Unit
 from davstore.model.nodes import Resource
 from davstore.model.pages import Mark, Sort
 from davstore.store import reading
-from tests.contract.house import House
+from tests.contract.house import START_US, House
+from tests.contract.test_statements import Counter
 
 BODIES = {"b": 30, "a": 30, "B": 7, "é": 0, "10": 500, "2": 30, "a b": 1, "😀": 2, "\ufffd": 3}
 """Sizes by name. The last two are in one order as UTF-16 and in the other as bytes."""
@@ -33,15 +42,20 @@ def page_of(
     return reading.list_page(house.context, house.at("c"), sort, descending=descending, after=after, limit=limit)
 
 
-def key_of(sort: Sort, member: Resource) -> int | bytes:
-    return {Sort.NAME: member.name.encode(), Sort.SIZE: member.length or 0, Sort.TIME: member.modified_us}[sort]
+def key_of(sort: Sort, member: Resource) -> int | tuple[bytes, bytes]:
+    return {Sort.NAME: by_name(member), Sort.SIZE: member.length or 0, Sort.TIME: member.modified_us}[sort]
+
+
+def by_name(member: Resource) -> tuple[bytes, bytes]:
+    """Return the bytes of a name, those of ASCII letters first as small ones."""
+    return member.name.encode().lower(), member.name.encode()
 
 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("sort", Sort)
 def test_pages_make_up_the_collection(filled: House, sort: Sort, descending: bool) -> None:
     expected = filled.members("c")
-    expected.sort(key=lambda one: one.name.encode())
+    expected.sort(key=by_name)
     expected.sort(key=lambda one: key_of(sort, one), reverse=descending)
     expected.sort(key=lambda one: -one.is_collection)
     for limit in (1, 2, 3, 5, 12, 13):
@@ -53,6 +67,53 @@ def test_pages_make_up_the_collection(filled: House, sort: Sort, descending: boo
             mark, pages = found.more, pages + 1
         assert members == expected
         assert pages == -(-len(expected) // limit)
+
+
+MANY = 2_600
+
+
+def fill(house: House) -> None:
+    """Put many files and a few folders into `c`: as many of a size, and of a time, as fit on no page."""
+
+    def work(unit: Unit, ledger: Ledger) -> None:
+        top = bindings.resolve(unit, ledger.facts, ("c",)).resource
+        assert top is not None
+        stored = [Stored(body, None, len(body), hashlib.sha256(body).hexdigest()) for body in (b"", b"x")]
+        bodies = [nodes.insert_body(unit, ledger, one) for one in stored]
+        new: list[tuple[int, NodeRow]] = []
+        mapped: list[dict[str, object]] = []
+        for i in range(MANY):
+            size, time_us, name = i * 7 % 2, START_US + i * 11 % 3, f"{'aBCd'[i % 4]}{i * 1_009 % MANY}"
+            row = nodes.leaf(bodies[size], stored[size], "text/plain", now_us=START_US, modified_us=time_us)
+            node_id, number = ledger.new_id(), ledger.number()
+            new.append((node_id, row))
+            values = (ledger.store_id, top.node_id, name, node_id, 0, 0, MADE_HOME, number, number)
+            mapped.append(dict(zip((column.name for column in binding.c), values, strict=True)))
+            ledger.used_bytes += size
+        nodes.insert_nodes(unit, ledger.store_id, new)
+        bindings.insert_bindings(unit, mapped)
+
+    house.mkcol("c")
+    house.context.write(house.owner, work)
+    for name in FOLDERS:
+        house.mkcol(f"c/{name}")
+
+
+def test_a_large_collection_is_sorted_as_a_whole(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(house)
+    counter, everything = Counter(monkeypatch), sorted(house.members("c"), key=by_name)
+    for sort, descending in itertools.product(Sort, (False, True)):
+        expected = sorted(everything, key=lambda one: key_of(sort, one), reverse=descending)
+        expected.sort(key=lambda one: -one.is_collection)
+        members: list[Resource] = []
+        mark = None
+        for pages in range(3):
+            with counter.counting():
+                found = page_of(house, sort, descending=descending, after=mark, limit=1_000)
+            assert counter.count == 2
+            members, mark = members + found.members, found.more
+            assert (mark is None) is (pages == 2)
+        assert [one.name for one in members] == [one.name for one in expected], (sort, descending)
 
 
 def test_a_page_goes_on_behind_what_is_gone(filled: House) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from davstore.metadata import bindings, changes, history, locks, nodes, properties, stores, trees, uploads
+from davstore.metadata import bindings, changes, history, locks, nodes, pages, properties, stores, trees, uploads
 from davstore.metadata.unit import Statement
+from davstore.model.pages import Sort
 from tests.contract.house import House
 
 MODULES = (bindings, changes, history, locks, nodes, properties, stores, trees, uploads)
@@ -50,6 +51,12 @@ class _Any(dict[str, object]):
 def test_an_index_is_searched_by_more_than_the_store(sqlite_house: House, name: str) -> None:
     plan = _plan(sqlite_house, STATEMENTS[name])
     assert not [step for step in plan for bad in FIRST_COLUMN_ONLY if bad in step or "BLOOM" in step]
+
+
+@pytest.mark.parametrize("sort", Sort)
+def test_a_page_looks_at_its_collection_alone(sqlite_house: House, sort: Sort) -> None:
+    plan = _plan(sqlite_house, pages._paging(sort, descending=True))
+    assert not [step for step in plan for bad in FIRST_COLUMN_ONLY if bad in step]
 
 
 def test_a_long_path_too(sqlite_house: House) -> None:

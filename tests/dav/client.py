@@ -11,17 +11,21 @@ from lxml import etree
 
 from davstore.blobs.local import LocalBlobs
 from davstore.dav.app import build_dav
+from davstore.dav.methods import HANDLERS
 from davstore.dav.request import Backend
 from davstore.metadata import stores
 from davstore.metadata.engine import Database, open_database
 from davstore.metadata.migrate import migrate
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import Boundary
+from davstore.middleware.origins import OtherOrigins
 from davstore.middleware.well_known import WellKnown
 from davstore.model.networks import Networks
+from davstore.model.origins import Origins
 from davstore.model.principals import Device, DeviceClass, Principal, User
 from davstore.store.context import Limits
 from davstore.web.app import Pages
+from davstore.web.refusals import render_refusal
 
 ALICE = Principal(User(1, "alice", 1, 1, disabled=False))
 BOB = Principal(User(2, "bob", 2, 1, disabled=False))
@@ -96,6 +100,7 @@ class Client:
         quota_bytes: int | None = None,
         proxies: str = "",
         drops: bool = False,
+        origins: str = "",
     ) -> None:
         self.now_us = NOW
         self.principal = ALICE
@@ -115,7 +120,8 @@ class Client:
             return dav(environ, start_response)
 
         trusted = Networks.parse(proxies)
-        self._application: Any = Boundary(WellKnown(signed_in), realm="davstore", proxies=trusted)
+        boundary = Boundary(WellKnown(signed_in), realm="davstore", proxies=trusted, pages=render_refusal)
+        self._application: Any = OtherOrigins(boundary, Origins.parse(origins), HANDLERS)
 
     def _create(self, owner: str, quota_bytes: int | None) -> None:
         self.database.write(lambda unit: stores.create(unit, owner, now_us=NOW, quota_bytes=quota_bytes))
@@ -190,7 +196,8 @@ class Client:
 
     def names(self, path: str = "") -> list[str]:
         """Return what GET of a collection lists."""
-        answer = self("GET", path)
+        slash = "" if path.endswith("/") or not path else "/"
+        answer = self("GET", path + slash, Accept="text/plain")
         assert answer.status == 200
         return answer.body.decode().splitlines()
 

@@ -104,7 +104,8 @@ def test_a_destination_has_the_prefix(proxied: Client) -> None:
     for destination, status in (
         (f"{PUBLIC}{HOME}/b", 201),
         (f"/my%20files{HOME}/c", 201),
-        (f"/my%20files{HOME}/c?x", 400),
+        (f"/my%20files{HOME}/c?x", 204),
+        (f"/my%20files{HOME}/c?part=2", 400),
         (f"{HOME}/d", 502),
         ("/my%20files", 502),
         (f"https://cloud.example:8443/yours{HOME}/d", 502),

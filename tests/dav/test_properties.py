@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from davstore.dav.patches import SETTABLE
 from davstore.dav.places import Kind
 from davstore.dav.properties import LIVE_OF, PROTECTED
+from davstore.metadata import unit
 from davstore.protocol.owncloud import CHECKSUMS
 from davstore.store.context import Limits
 from tests.dav.client import ALICE, HOME, PHONE, Client, D, prop_body, removing, setting, sync_body, token_of
@@ -52,8 +54,7 @@ def test_propname(dav: Client) -> None:
     assert set(found) == set(LIVE_OF[Kind.RESOURCE]) - {CHECKSUMS} | {"{urn:x}p"}  # kept for clients that send one
     assert all(element.text is None and len(element) == 0 for element in found.values())
     root = dav("PROPFIND", "", '<propfind xmlns="DAV:"><propname/></propfind>', Depth="0").props(f"{HOME}/")
-    assert f"{D}quota-used-bytes" in root
-    assert f"{D}quota-available-bytes" not in root  # without a limit there is no such number (RFC 4331 §3)
+    assert {f"{D}quota-used-bytes", f"{D}quota-available-bytes", f"{C}root"} <= root.keys()
 
 
 def test_include(dav: Client) -> None:
@@ -159,6 +160,54 @@ def test_rfc4331_3_quota_is_told_to_who_asks(tmp_path: Path) -> None:
         assert names.isdisjoint(dav("PROPFIND", path, Depth="0").props(f"{HOME}/{path}"))
     assert set(dav.find("c/d/a", *names).props(f"{HOME}/c/d/a", 404)) == names
     dav.close()
+
+
+@pytest.mark.parametrize("quota_bytes", [None, 2**62])
+def test_rfc4331_3_without_a_limit_the_disk_is_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota_bytes: int | None
+) -> None:
+    """One look at the disk for a request, so that all of an answer's collections tell the same."""
+    dav = Client(tmp_path, quota_bytes=quota_bytes)
+    dav.mkcol(*map(str, range(7)))
+    looks: list[os.statvfs_result] = []
+    statvfs = os.statvfs
+
+    def look(path: Path) -> os.statvfs_result:
+        looks.append(statvfs(path))
+        return looks[-1]
+
+    monkeypatch.setattr(unit, "PAGE_ROWS", 3)
+    monkeypatch.setattr(os, "statvfs", look)
+    for ask in (lambda name: dav.find("", name, depth="1"), lambda name: dav("REPORT", "", report_of(name))):
+        looks.clear()
+        answer = ask(f"{D}quota-available-bytes")
+        told = {int(element.text) for element in answer.xml.iter(f"{D}quota-available-bytes")}
+        assert len(looks) == len(told) == 1
+        reserve_bytes = min(64 << 20, looks[0].f_blocks * looks[0].f_frsize // 4)
+        assert told == {looks[0].f_bavail * looks[0].f_frsize - reserve_bytes}
+        looks.clear()
+        ask(f"{D}getlastmodified")
+        assert looks == []
+    dav.close()
+
+
+def report_of(name: str) -> str:
+    """Return the body of a report that asks for a property of `DAV:`."""
+    return sync_body(props=f"<D:{name.removeprefix(D)}/>")
+
+
+def test_the_root_of_a_store_is_told_by_a_property(dav: Client) -> None:
+    """Some clients take a resourcetype of two for no collection."""
+    dav.mkcol("c")
+    found = dav.find("", f"{D}resourcetype", f"{C}root", depth="1")
+    for href in (f"{HOME}/", f"{HOME}/c/"):
+        assert [child.tag for child in found.prop(href, f"{D}resourcetype")] == [f"{D}collection"]
+    assert found.text(f"{HOME}/", f"{C}root") == "T"
+    assert f"{C}root" in found.props(f"{HOME}/c/", 404)
+    assert f"{C}root" not in dav("PROPFIND", "", Depth="0").props(f"{HOME}/")
+    for path in ("", "c"):
+        refused = dav.patch(path, setting('<C:root xmlns:C="urn:davstore:cpm">T</C:root>'))
+        assert f"{C}root" in refused.props(f"{HOME}/{path}{'/' if path else ''}", 403)
 
 
 def test_principals(dav: Client) -> None:

@@ -281,7 +281,7 @@ def test_get_whose_conditions_fail(dav: Client) -> None:
 def test_a_collection_lists_its_members_as_text(dav: Client) -> None:
     dav.mkcol("c")
     dav.put("%3Cscript%3E.html")
-    answer = dav("GET", "")
+    answer = dav("GET", "", Accept="text/plain")
     assert answer.body.decode() == "<script>.html\nc/\n"
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from davstore.protocol.accept import wants_html
+from davstore.protocol.accept import wants_html, wants_text
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,36 @@ from davstore.protocol.accept import wants_html
         ("text/htmlx", False),
         ("x=text/html", False),
         (",;,;q=,", False),
+        ("text/html, text/plain", True),
+        ("text/html;q=0.8, text/plain;q=0.9", False),
+        ("text/html;q=0.9, text/plain;q=0.8", True),
+        ("text/html;q=x", True),
     ],
 )
 def test_html_is_asked_for_by_its_name(value: str | None, wanted: bool) -> None:
     assert wants_html(value) is wanted
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("text/plain", True),
+        ("TEXT/PLAIN; charset=utf-8", True),
+        ("text/plain;q=0.1", True),
+        ("application/json, text/plain, */*", True),  # the name counts more than what holds all (RFC 9110 §12.5.1)
+        ("text/plain, text/html;q=0.9", True),
+        ("text/plain;q=0.9, */*;q=0.1", True),
+        ("text/plain;q=0.5, */*", False),
+        ("text/plain;q=0.5, text/*;q=0.2, */*", True),
+        ("text/html, text/plain", False),
+        ("text/html,*/*", False),
+        ("text/plain;q=0", False),
+        ("text/*", False),
+        ("*/*", False),
+        ("", False),
+        (None, False),
+        ("text/plainer", False),
+    ],
+)
+def test_text_is_asked_for_by_its_name(value: str | None, wanted: bool) -> None:
+    assert wants_text(value) is wanted

@@ -70,6 +70,12 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path):
         ("[server]\ntrusted_proxies = '10.0.0.0/8, proxy'\n", "my.toml:2: server.trusted_proxies", "proxy"),
         ("[server]\ntrusted_proxies = '10.0.0.1/8'\n", "my.toml:2: server.trusted_proxies", "host bits"),
         ("[storage]\nfinder_litter = 'hide'\n", "my.toml:2: storage.finder_litter", "must be keep or drop, not 'hide'"),
+        ("[web]\nallowed_origins = '*'\n", "my.toml:2: web.allowed_origins", "not '*'"),
+        (
+            "[web]\nallowed_origins = 'https://a.example/'\n",
+            "my.toml:2: web.allowed_origins",
+            "not 'https://a.example/'",
+        ),
         ("[sync]\nhistory_weeks = 2\n", "my.toml:2: sync.history_weeks", "must be at least 3, not 2"),
         ("[server]\nworkers = \n", "my.toml:2: ", "Invalid value"),
         ("[server", "my.toml:1: ", "Expected"),

@@ -12,11 +12,10 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Route, expect
 
 from tests.client.served import Server
 
-CHROMIUM = "/usr/bin/chromium"
 PATIENCE_MS = 30_000
 SCRIPT = "<script>fetch('/dav/store/me/ran', {method: 'PUT', body: 'x'})</script>"
 """What a page that runs scripts does on the origin of the store: it writes, with the credentials of who looks at it."""
@@ -55,14 +54,6 @@ def sound(seconds: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Yield a server whose store has a folder, a picture, a sound and all that is evil."""
     directory = tmp_path_factory.mktemp("server")
@@ -94,7 +85,8 @@ def visitor(browser: Browser, server: Server, **options: Any) -> BrowserContext:
 
 def listing(server: Server) -> list[str]:
     """Return the names in the store."""
-    return requests.get(server.url, auth=server.credentials, timeout=30).text.splitlines()
+    answer = requests.get(server.url, auth=server.credentials, headers={"Accept": "text/plain"}, timeout=30)
+    return answer.text.splitlines()
 
 
 class Complaints:

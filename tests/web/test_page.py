@@ -149,7 +149,7 @@ def test_a_large_collection_comes_in_pages(dav: Client, monkeypatch: pytest.Monk
             assert [urljoin(path, one) for one in first] == [f"{HOME}/?sort={sort}&order=desc"] * (pages > 1)
             following = document.xpath("//main/nav/a[@rel='next']/@href")
             path = urljoin(path, following[0]) if following else ""
-        assert (len(found), set(found), pages) == (9, wanted, 3)
+        assert (found, pages) == (sorted(wanted, reverse=sort == "name"), 3)  # all are of one size and one time
 
 
 @pytest.mark.parametrize(
@@ -172,9 +172,16 @@ def test_a_large_collection_comes_in_pages(dav: Client, monkeypatch: pytest.Monk
         ("after=0.0.%ff", 400),
         ("after=0.0.%ED%A0%80", 400),
         ("after=0.\u0661.x".encode().decode("latin-1"), 400),
-        ("&", 400),
+        ("sort=%ff", 400),
+        ("&", 200),
+        ("=", 200),
+        ("%ff=%zz", 200),
+        ("_=169", 200),
+        ("v=2&sort=size", 200),
+        ("v=2&sort=kind", 400),
         ("part=2", 404),
         ("sort=size&part=2", 404),
+        ("v=2&add", 404),
     ],
 )
 def test_every_query_has_an_answer(dav: Client, query: str, status: int) -> None:
@@ -276,15 +283,6 @@ def test_head_is_the_page_without_its_body(dav: Client) -> None:
     assert browse(dav, f"{HOME}/", Range="bytes=0-1").body == got.body
 
 
-@pytest.mark.parametrize("accept", [None, "*/*", "text/plain", "application/xml"])
-def test_webdav_clients_do_not_see_the_page(dav: Client, accept: str | None) -> None:
-    dav.put("a")
-    for path in ("/dav/", f"{HOME}/", HOME):
-        answer = dav("GET", path, Accept=accept)
-        assert (answer.status, answer.headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
-        assert answer.headers["Vary"] == "Accept"
-
-
 def test_only_get_and_head_are_for_the_page(dav: Client) -> None:
     dav.put("a")
     assert browse(dav, f"{HOME}/", method="PROPFIND", Depth="0").status == 207
@@ -305,15 +303,6 @@ def test_a_person_finds_the_own_store(dav: Client, path: str) -> None:
         assert answer.headers["Cache-Control"] == "private, no-cache"
 
 
-@pytest.mark.parametrize("name", ["c", "a%20b", "x%3Ay", "%22"])
-def test_a_collection_without_its_slash_leads_to_it(dav: Client, name: str) -> None:
-    dav.mkcol(name)
-    answer = browse(dav, f"{HOME}/{name}")
-    assert answer.status == 307
-    assert unquote(urljoin(f"{HOME}/{name}", answer.headers["Location"])) == unquote(f"{HOME}/{name}/")
-    assert urljoin(HOME, browse(dav, HOME).headers["Location"]) == f"{HOME}/"
-
-
 def test_a_file_is_no_page(dav: Client) -> None:
     dav.put("a.txt", b"text")
     for path in ("a.txt", "a.txt/"):
@@ -326,7 +315,7 @@ def test_a_file_is_no_page(dav: Client) -> None:
 def test_what_is_others_is_no_page(dav: Client) -> None:
     for path in ("/dav/store/bob/", "/dav/store/nobody/", "/elsewhere/", "/dav/principals/users/bob/"):
         assert browse(dav, path).status == 404
-    assert browse(dav, "/dav/principals/").headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert b"<table>" not in browse(dav, "/dav/principals/").body
 
 
 def test_the_page_says_how_full_the_store_is(tmp_path: Any) -> None:

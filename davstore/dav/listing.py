@@ -1,0 +1,60 @@
+"""GET of a collection for programs: an HTML list with relative links, which mirrors follow, or the names as text.
+
+The list is whole, however long: the programs that read such lists do not follow links with a query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from html import escape
+from http import HTTPStatus
+from typing import Final
+
+from davstore.dav.answers import Headers, send_spooled
+from davstore.dav.request import Request
+from davstore.protocol.accept import wants_text
+from davstore.protocol.hrefs import encode_segment
+
+Names = Iterable[str]
+"""Names of members; those of collections end in a slash."""
+Tell = Callable[[Names], object]
+
+_HEADERS: Final[Headers] = [
+    ("Cache-Control", "private, no-cache"),
+    ("Vary", "Accept, Authorization"),
+    ("Content-Security-Policy", "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+]
+_HEAD: Final = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{title}</title></head>
+<body>
+<ul>
+"""
+_FOOT: Final = b"</ul>\n</body>\n</html>\n"
+
+
+def send_listing(request: Request, tell_all: Callable[[Tell], object]) -> Iterable[bytes]:
+    """Answer GET or HEAD of a collection with the names that tell_all gives to its argument, some at a time."""
+    write = _text if wants_text(request.header("ACCEPT")) else _html
+    return send_spooled(request.environ, HTTPStatus.OK, lambda out: write(request, tell_all, out))
+
+
+def _text(_request: Request, tell_all: Callable[[Tell], object], out: Callable[[bytes], object]) -> Headers:
+    tell_all(lambda names: out("".join([f"{name}\n" for name in names]).encode()))
+    return [("Content-Type", "text/plain; charset=utf-8"), *_HEADERS]
+
+
+def _html(request: Request, tell_all: Callable[[Tell], object], out: Callable[[bytes], object]) -> Headers:
+    out(_HEAD.format(title=escape("/".join(request.target.segments))).encode())
+    tell_all(lambda names: out("".join(map(_item, names)).encode()))
+    out(_FOOT)
+    return [("Content-Type", "text/html; charset=utf-8"), *_HEADERS]
+
+
+def _item(name: str) -> str:
+    """Return a member's link. It begins with `./`, or else `a:b` would be of the scheme `a` (RFC 3986 §4.2)."""
+    slash = "/" if name.endswith("/") else ""
+    href = f"./{encode_segment(name.removesuffix('/'))}{slash}"
+    return f'<li><a href="{escape(href)}">{escape(name)}</a></li>\n'

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from davstore.errors import BadSettings
+from davstore.model.paths import MAX_NAME_BYTES
 from davstore.model.principals import DeviceClass
 from davstore.policy.sync_rules import BOTH, Mode, Rule
 
 MAX_INTERVAL_SECONDS = 366 * 86_400
 """More is a slip of the pen: to forbid synchronising there is `allowed`."""
+MAX_PATTERN_NAMES = 100
+"""Of one path of `exclude`; each is held against every name of a request's path."""
 
 _MODES = {"automatic": frozenset({Mode.AUTOMATIC}), "manual": frozenset({Mode.MANUAL}), "both": BOTH}
 _KEYS = frozenset({"name", "user", "device", "class", "allowed", "modes", "min_interval_seconds", "exclude"})
@@ -108,6 +111,8 @@ def _patterns(value: Any) -> tuple[tuple[str, ...], ...]:
         names = tuple(item.strip("/").split("/")) if isinstance(item, str) else ("",)
         if any(name in ("", ".", "..") for name in names):
             raise _Wrong("exclude", f"must hold paths below the user's store like 'Media/raw', not {item!r}")
+        if len(names) > MAX_PATTERN_NAMES or any(len(name.encode()) > MAX_NAME_BYTES for name in names):
+            raise _Wrong("exclude", f"a path has at most {MAX_PATTERN_NAMES} names of at most {MAX_NAME_BYTES} bytes")
         patterns.append(names)
     return tuple(patterns)
 

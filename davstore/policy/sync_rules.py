@@ -149,12 +149,29 @@ def next_round(last: Round | None, *, asked: str, given: str, truncated: bool, n
 
 
 def covers(pattern: Sequence[str], names: Sequence[str]) -> bool:
-    """Tell whether a pattern of names matches names or a collection above them."""
-    if not pattern:
-        return True
-    if pattern[0] == "**":
-        return any(covers(pattern[1:], names[skip:]) for skip in range(len(names) + 1))
-    return bool(names) and fnmatchcase(names[0], pattern[0]) and covers(pattern[1:], names[1:])
+    """Tell whether a pattern of names matches names or a collection above them.
+
+    It takes time in proportion to the length of either: all places of the pattern that the names so far lead to are
+    followed at once.
+    """
+    reached = _skip(pattern, {0})
+    for name in names:
+        if len(pattern) in reached:
+            return True
+        stays = {place for place in reached if pattern[place] == "**"}
+        goes_on = {place + 1 for place in reached - stays if fnmatchcase(name, pattern[place])}
+        reached = _skip(pattern, stays | goes_on)
+        if not reached:
+            return False
+    return len(pattern) in reached
+
+
+def _skip(pattern: Sequence[str], reached: set[int]) -> set[int]:
+    """Return the places with those behind each `**`, which stands for no name too."""
+    for place, name in enumerate(pattern):
+        if name == "**" and place in reached:
+            reached.add(place + 1)
+    return reached
 
 
 def _timely(fitting: list[Rule], attempt: Attempt) -> Decision:

@@ -76,6 +76,8 @@ def test_a_rule_with_everything() -> None:
         ("[[rule]]\nname = 'a'\nexclude = ['a//b']\n", 3, "rule.exclude"),
         ("[[rule]]\nname = 'a'\nexclude = ['../b']\n", 3, "rule.exclude"),
         ("[[rule]]\nname = 'a'\nexclude = [7]\n", 3, "rule.exclude"),
+        (f"[[rule]]\nname = 'a'\nexclude = ['{'/'.join(['**', 'a'] * 51)}']\n", 3, "rule.exclude"),
+        (f"[[rule]]\nname = 'a'\nexclude = ['{'*a' * 128}']\n", 3, "rule.exclude"),
     ],
 )
 def test_a_bad_file_is_refused_with_file_line_and_key(text: str, line: int, key: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import pytest
 from hypothesis import given
@@ -96,6 +97,34 @@ def test_patterns_cover_what_they_match_and_all_beneath(pattern: str, path: str,
     assert covers(tuple(pattern.split("/")), names) is covered
     rule = Rule("no-archives", exclude=(tuple(pattern.split("/")),))
     assert decide((rule,), _attempt(names=names)) == (Reject("sync-scope-allowed", rule) if covered else Accept())
+
+
+@pytest.mark.parametrize(
+    "pattern", [("**", "a") * 49 + ("**", "b"), ("*a" * 127,) * 99 + ("b",), ("**",) * 99 + ("*a*a*b",)]
+)
+def test_the_longest_pattern_on_the_longest_path_takes_a_moment(pattern: tuple[str, ...]) -> None:
+    """A pattern of 100 names on a path of 1,000: cubic time would be hours."""
+    begun = time.process_time()
+    assert not covers(pattern, ("a" * 255,) * 1_000)
+    assert not covers(pattern, ("a",) * 1_000)
+    assert time.process_time() - begun < 2
+
+
+def covers_by_trying(pattern: list[str], names: list[str]) -> bool:
+    """Say what a pattern means, in no time that anybody could wait for."""
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return any(covers_by_trying(pattern[1:], names[skip:]) for skip in range(len(names) + 1))
+    return bool(names) and pattern[0] in ("*", names[0]) and covers_by_trying(pattern[1:], names[1:])
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "*", "**"]), min_size=1, max_size=6),
+    st.lists(st.sampled_from("abc"), max_size=6),
+)
+def test_a_pattern_covers_what_trying_finds(pattern: list[str], path: list[str]) -> None:
+    assert covers(pattern, path) is covers_by_trying(pattern, path)
 
 
 def test_an_interval_defers_until_it_has_passed() -> None:

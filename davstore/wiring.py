@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +23,9 @@ from davstore.middleware.health import Health
 from davstore.middleware.policy_file import PolicyFile
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
-from davstore.settings import Policy, Settings
+from davstore.policy.provider import list_unknown
+from davstore.policy.sync_rules import Rule
+from davstore.settings import Settings
 from davstore.store import enrolling
 from davstore.store.admitting import Gate
 from davstore.store.authenticating import Authenticator
@@ -33,6 +37,8 @@ from davstore.web.app import Pages
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
+
+log = logging.getLogger("davstore.policy")
 
 FIRST_USER = "me"
 WEEK_SECONDS = 7 * 86_400
@@ -65,14 +71,33 @@ def find_house(settings: Settings) -> House:
 
 
 def open_policy(settings: Settings) -> PolicyFile:
-    """Read the provider's policy; only the default file may be missing.
-
-    Raises:
-        BadSettings: it is not there or wrong.
-    """
+    """Read the provider's policy. Raises BadSettings: it is not there or wrong."""
     name = settings.policy.file
-    is_left_out = name == Policy().file and not Path(name).exists()
-    return PolicyFile(Path(name) if name and not is_left_out else None)
+    return PolicyFile(Path(name) if name else None)
+
+
+def find_strangers(settings: Settings, rules: Sequence[Rule]) -> list[str]:
+    """Return what rules say of users and devices that are not there; nothing where there is no store to look at."""
+    if not rules or is_missing(settings.database.url, settings.data.path):
+        return []
+    database = open_database(settings.database.url, settings.data.path)
+    try:
+        return list_unknown(rules, enrolling.list_names(database))
+    except Unavailable as error:
+        return [f"users and devices were not looked up: {error}"]
+    finally:
+        database.close()
+
+
+def tell_policy(settings: Settings) -> None:
+    """Say in the log which policy is in force. Raises BadSettings: it is not there or wrong."""
+    rules = open_policy(settings).rules()
+    if not settings.policy.file:
+        log.warning("no policy file: every device may synchronise everything at any time")
+        return
+    log.info("%s: %d rules in force", settings.policy.file, len(rules))
+    for line in find_strangers(settings, rules):
+        log.warning("%s: %s", settings.policy.file, line)
 
 
 class FirstUser(NamedTuple):
@@ -86,7 +111,7 @@ def prepare_store(settings: Settings) -> FirstUser | None:
     """Bring the tables up to date; in an empty store make the first user. Leaves no handle open.
 
     Raises:
-        BadSettings: the policy file is wrong, which no worker could say as well.
+        BadSettings: the policy file is not there or wrong, which no worker could say as well.
     """
     open_policy(settings)
     database = open_house(settings).database
@@ -139,6 +164,7 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
         if not directory.is_dir():
             raise Unavailable(f"no directory {directory}")
         database.read(lambda _unit: None)
+        policy.check()
 
     health = Health(WellKnown(inner), check)
     return AccessLog(Boundary(health, realm=settings.auth.realm, proxies=settings.server.proxies))

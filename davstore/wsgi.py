@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from davstore.errors import Malformed
 from davstore.settings import load_settings
-from davstore.wiring import build_application
+from davstore.wiring import build_application, tell_policy
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -47,7 +47,9 @@ class _Body:
 
 
 _file = os.environ.get("DAVSTORE_CONFIG")
-_application = build_application(load_settings(Path(_file) if _file else None))
+_settings = load_settings(Path(_file) if _file else None)
+tell_policy(_settings)
+_application = build_application(_settings)
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

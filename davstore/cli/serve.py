@@ -30,6 +30,7 @@ def serve(load: Callable[[], Settings]) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plugins
     with hold_data_directory(settings.data.path), hold_address(*settings.server.address) as listener:
         first = wiring.prepare_store(settings)
+        wiring.tell_policy(settings)
         if first:
             click.echo(f"first user: {first.name}\npassword:   {first.password}  (shown this once)")
         raise SystemExit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from davstore.errors import BadSettings
@@ -53,6 +53,20 @@ def parse_rules(text: str, *, source: str) -> tuple[Rule, ...]:
         except _Wrong as wrong:
             raise BadSettings(f"{source}:{_line_of(text, number, wrong.key)}: rule.{wrong.key}: {wrong}") from wrong
     return tuple(rules)
+
+
+def list_unknown(rules: Iterable[Rule], names: Mapping[str, Collection[str]]) -> list[str]:
+    """Return a line for each rule that selects a user or a device that is not there; names are devices by user."""
+    found = []
+    for rule in rules:
+        if rule.user is not None and rule.user not in names:
+            found.append(f"rule {rule.name}: there is no user {rule.user}")
+        elif rule.device is not None:
+            owners = names if rule.user is None else (rule.user,)
+            if not any(rule.device in names[owner] for owner in owners):
+                has_none = "nobody has a" if rule.user is None else f"{rule.user} has no"
+                found.append(f"rule {rule.name}: {has_none} device {rule.device}")
+    return found
 
 
 def _parse_rule(table: Mapping[str, Any], taken: set[str]) -> Rule:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from davstore.errors import BadSettings, Malformed, SyncDeferred, SyncRefused, TooLarge, UnsupportedReport
+from davstore.errors import BadSettings, Malformed, SyncDeferred, SyncRefused, TooLarge, Unavailable, UnsupportedReport
 from davstore.metadata.engine import open_database
 from davstore.metadata.migrate import migrate
 from davstore.metadata.throttle import Throttle
@@ -302,11 +302,29 @@ def test_a_changed_file_counts_at_once_and_a_wrong_one_not_at_all(
     with pytest.raises(SyncRefused):
         store.report()
     assert f"{store.file}:2: rule.name" in caplog.text
+    with pytest.raises(Unavailable):
+        store.policy.check()
     store.file.unlink()
     with pytest.raises(SyncRefused):
         store.report()
+    assert "No such file or directory; the last good rules stay in force" in caplog.text
+    with pytest.raises(Unavailable):
+        store.policy.check()
     store.rules("")
     store.report()
+    store.policy.check()
+
+
+def test_a_file_that_breaks_and_comes_back_as_it_was(store: Store) -> None:
+    store.rules(NEVER)
+    store.policy.check()
+    aside = store.file.rename(store.file.with_name("aside"))
+    with pytest.raises(Unavailable):
+        store.policy.check()
+    aside.rename(store.file)
+    store.policy.check()
+    with pytest.raises(SyncRefused):
+        store.report()
 
 
 def test_a_file_that_is_wrong_at_the_start_is_refused(store: Store) -> None:

@@ -157,7 +157,8 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
     drops_litter = settings.storage.finder_litter == "drop"
     backend = Backend(database, LocalBlobs(directory / "blobs"), _limits(settings), drops_litter)
     faces = Pages(build_dav(backend), backend.context)
-    gated = SyncGate(faces, Gate(policy.rules, throttle, database))
+    gate = Gate(policy.rules, throttle, database)
+    gated = SyncGate(faces, gate, requires_device=settings.policy.require_device)
     inner = Authentication(gated, Authenticator(database, throttle, Passwords(), key=key))
 
     def check() -> None:

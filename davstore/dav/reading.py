@@ -14,7 +14,7 @@ from davstore.dav.plan import Hrefs, Plan, asks_for_checksums, asks_for_dead, as
 from davstore.dav.properties import View
 from davstore.dav.request import Request
 from davstore.errors import InfiniteDepth, NotFound, UnsupportedReport
-from davstore.middleware.sync_gate import QUERY, answered
+from davstore.middleware.sync_gate import QUERY, answered, ask
 from davstore.middleware.xml_body import read_xml
 from davstore.model.conditions import NONE
 from davstore.model.nodes import Resource
@@ -79,12 +79,14 @@ def answer_get(request: Request) -> Iterable[bytes]:
             f"./{encode_segment(request.target.segments[-1])}/"  # relative: a proxy may have put the tree anywhere
         )
         return send(request.environ, HTTPStatus.TEMPORARY_REDIRECT, headers=[("Location", location), *_BY_ACCEPT])
+    ask(request.environ)
     names: list[str] = []
 
     def tell(some: Listing) -> None:
         names.extend(f"{member.name}/" if member.is_collection else member.name for member in some.members)
 
     reading.describe(request.context, place, depth=1, tell=tell)
+    answered(request.environ)
     return _send_names(request, names)
 
 

@@ -31,11 +31,12 @@ WRITE_US = 60_000_000
 _SCHEMA = f"""
 {guesses.SCHEMA}
 CREATE TABLE IF NOT EXISTS proof (user INTEGER PRIMARY KEY, mark BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS round (
-    device TEXT NOT NULL, scope TEXT NOT NULL, started_us INTEGER NOT NULL, tokens TEXT NOT NULL,
+DROP TABLE IF EXISTS round;
+CREATE TABLE IF NOT EXISTS sync_round (
+    device TEXT NOT NULL, scope TEXT NOT NULL, started_us INTEGER NOT NULL, free TEXT NOT NULL,
     PRIMARY KEY (device, scope)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS round_started ON round (started_us);
+CREATE INDEX IF NOT EXISTS sync_round_started ON sync_round (started_us);
 CREATE TABLE IF NOT EXISTS written (device TEXT PRIMARY KEY, at_us INTEGER NOT NULL) WITHOUT ROWID;
 """
 _DUE = """
@@ -121,9 +122,9 @@ class Throttle:
 
         def find(connection: sqlite3.Connection) -> Round | None:
             row = connection.execute(
-                "SELECT started_us, tokens FROM round WHERE device = ? AND scope = ?", (device_id, scope)
+                "SELECT started_us, free FROM sync_round WHERE device = ? AND scope = ?", (device_id, scope)
             ).fetchone()
-            return Round(row[0], tuple(json.loads(row[1]))) if row else None
+            return Round(row[0], tuple((token, left) for token, left in json.loads(row[1]))) if row else None
 
         return self._run(find, otherwise=None)
 
@@ -131,9 +132,9 @@ class Throttle:
         """Remember the last accepted round of a device in a scope."""
 
         def record(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM round WHERE started_us <= ?", (accepted.started_us - KEEP_ROUNDS_US,))
-            values = (device_id, scope, accepted.started_us, json.dumps(accepted.tokens))
-            connection.execute("INSERT OR REPLACE INTO round VALUES (?, ?, ?, ?)", values)
+            connection.execute("DELETE FROM sync_round WHERE started_us <= ?", (accepted.started_us - KEEP_ROUNDS_US,))
+            values = (device_id, scope, accepted.started_us, json.dumps(accepted.free))
+            connection.execute("INSERT OR REPLACE INTO sync_round VALUES (?, ?, ?, ?)", values)
 
         self._run(record, otherwise=None)
 

@@ -34,7 +34,7 @@ def workers(file: Path):
 def test_rounds_are_known_to_all_workers(workers: list[Throttle]) -> None:
     here, there = workers
     assert here.find_round("d1", "REPORT /") is None
-    first = Round(NOW, ("", "urn:x:1"))
+    first = Round(NOW, (("", 2), ("urn:x:1", None)))
     here.record_round("d1", "REPORT /", first)
     here.record_round("d1", "REPORT /a", Round(NOW + 1))
     here.record_round("d2", "REPORT /", Round(NOW + 2))

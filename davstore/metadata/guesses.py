@@ -10,6 +10,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Final, NamedTuple
 
+from davstore.model.networks import site_of
+
 MANY: Final = 10
 """Accounts that failed from one network without signing in afterwards, or networks that failed at one account, within a
 day. It is what one network can try before it is taken for a guesser: one password each at nine accounts, or ninety."""
@@ -38,7 +40,7 @@ CREATE TABLE IF NOT EXISTS wrong (
 CREATE INDEX IF NOT EXISTS wrong_pair ON wrong (account, network);
 CREATE INDEX IF NOT EXISTS wrong_last ON wrong (last_us);
 CREATE TABLE IF NOT EXISTS ticket (
-    account TEXT, network TEXT, asked_us INTEGER NOT NULL, PRIMARY KEY (account, network)
+    account TEXT, site TEXT, asked_us INTEGER NOT NULL, is_used INTEGER NOT NULL, PRIMARY KEY (account, site)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS ticket_asked ON ticket (asked_us);
 CREATE TABLE IF NOT EXISTS known (
@@ -107,8 +109,9 @@ def find_wait_us(connection: sqlite3.Connection, guess: Guess, pace: Pace, *, is
         if number >= MANY:
             wait_us = pace.wait_us(together)
             free_us.append(last_us + wait_us)
-            if not failures and free_us[-1] > guess.now_us:
-                free_us[-1] = min(free_us[-1], _take_ticket(connection, guess) + wait_us)
+            asked_us = _take_ticket(connection, guess) if not failures and free_us[-1] > guess.now_us else None
+            if asked_us is not None:
+                free_us[-1] = min(free_us[-1], asked_us + wait_us)
     return max(free_us) - guess.now_us
 
 
@@ -123,15 +126,16 @@ def _count(connection: sqlite3.Connection, statement: str, of: str, guess: Guess
     return row[0], row[1] or 0, row[2] or 0
 
 
-def _take_ticket(connection: sqlite3.Connection, guess: Guess) -> int:
-    """Return when this network first asked for an account that many others guess at.
+def _take_ticket(connection: sqlite3.Connection, guess: Guess) -> int | None:
+    """Return when one first asked from this site for an account that many others guess at; None: it has guessed too.
 
     The others would take every turn: who has not failed gets one of its own after the wait it was told.
     """
-    row = connection.execute("SELECT asked_us FROM ticket WHERE account = ? AND network = ?", guess[:2]).fetchone()
+    place = guess.account, site_of(guess.network)
+    row = connection.execute("SELECT asked_us, is_used FROM ticket WHERE account = ? AND site = ?", place).fetchone()
     if row and _is_of_today(row[0], guess):
-        return int(row[0])
-    connection.execute("INSERT OR REPLACE INTO ticket VALUES (?, ?, ?)", guess)
+        return None if row[1] else int(row[0])
+    connection.execute("INSERT OR REPLACE INTO ticket VALUES (?, ?, ?, 0)", (*place, guess.now_us))
     return guess.now_us
 
 
@@ -156,6 +160,9 @@ def record_failure(connection: sqlite3.Connection, guess: Guess, mark: bytes, tr
     if again.rowcount:
         return False
     connection.execute(_COUNT, guess)
+    connection.execute(
+        "UPDATE ticket SET is_used = 1 WHERE account = ? AND site = ?", (guess.account, site_of(guess.network))
+    )
     connection.execute("INSERT INTO wrong VALUES (?, ?, ?, ?, ?)", (*guess[:2], mark, trace, guess.now_us))
     connection.execute("DELETE FROM wrong WHERE rowid <= (SELECT max(rowid) FROM wrong) - ?", (MOST_WRONG,))
     return True

@@ -356,3 +356,20 @@ def test_two_hundred_networks_guess_at_one_account(door: Entrance) -> None:
     assert opened
     assert 0 < told <= 900
     assert judged <= 200 + 10 * 9 + 2 * 4  # one of each network, what the first ten had free, and four an hour
+
+
+def test_the_networks_of_one_site_have_one_first_guess_together(door: Entrance) -> None:
+    """Of IPv6 a customer may have 65,536 networks."""
+    for number in range(10):
+        door.fail(1, address=network(number))
+    inside = [f"2001:db8:1:{number:x}::1" for number in range(50)]
+    assert not any(door.guess(address=address) for address in inside)
+    door.now_us += 15 * MINUTE
+    door.fail(1, address=network(10))
+    judged = sum(door.guess(address=address) for address in inside)
+    assert judged == 1
+    assert door.wait_seconds(RIGHT, address="2001:db8:1:ffff::1") <= 900
+    assert not door.opens(RIGHT, address="2001:db8:2::1")
+    door.now_us += 15 * MINUTE
+    door.fail(1, address=network(11))
+    assert door.opens(RIGHT, address="2001:db8:2::1")

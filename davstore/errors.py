@@ -19,6 +19,10 @@ class TooSlow(Malformed):
     """The body of the request hardly comes: whoever sends it is gone, or means to hold us up (RFC 9110 §15.5.9)."""
 
 
+class TargetTooLong(Malformed):
+    """The request target is longer, or leads deeper, than this server looks (RFC 9110 §15.5.15)."""
+
+
 class ExternalEntities(Malformed):
     """The XML of the request declares external entities (RFC 4918 §17)."""
 
@@ -170,6 +174,10 @@ class UnsupportedReport(DavstoreError):
     """The resource does not support this report (RFC 3253 §3.6, `supported-report`)."""
 
 
+class UnsupportedFilter(DavstoreError):
+    """A sync-collection report is to be narrowed by a filter, which this server does not do yet."""
+
+
 class LimitNotSupported(DavstoreError):
     """The answer would be longer than any may be (RFC 6578 §3.7, `number-of-matches-within-limits`)."""
 
@@ -207,6 +215,10 @@ class SyncDeferred(SyncRefused):
     def __init__(self, *, rule: str, decided_by: str, retry_after_seconds: int) -> None:
         super().__init__("sync-interval-respected", rule=rule, decided_by=decided_by)
         self.retry_after_seconds = retry_after_seconds
+
+
+class DeviceRequired(DavstoreError):
+    """The provider lets only devices list and synchronise, and who asks signed in with a password."""
 
 
 class PropertiesRefused(DavstoreError):

@@ -107,9 +107,13 @@ class Auth:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The provider's sync policy. Without a file every device may sync whenever it likes."""
+    """The provider's sync policy. Without a file ('') every device may sync whenever it likes.
+
+    require_device: who signs in with a password, and has no device, may not list or sync.
+    """
 
     file: str = "config/policy.toml"
+    require_device: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,9 @@ class Settings:
         return values | {"data.path": str(self.data.path)}
 
 
+_PATHS = ("data.path", "policy.file")
+"""Settings that are relative to the file that names them; elsewhere they are to where davstore is started."""
+
 SECTIONS: dict[str, Any] = {section.name: section.default_factory for section in fields(Settings)}
 
 
@@ -171,10 +178,26 @@ def load_settings(
     sections: dict[str, dict[str, object]] = {section: {} for section in SECTIONS}
     for name, (value, place, typed) in given.items():
         section, _, key = name.partition(".")
-        sections[section][key] = _checked(name, value, place, typed=typed)
+        checked = _checked(name, value, place, typed=typed)
+        sections[section][key] = _beside(file, checked) if file and typed and name in _PATHS else checked
+    sections["policy"].setdefault("file", _find_policy(file))
     settings = Settings(**{section: SECTIONS[section](**values) for section, values in sections.items()})
     _refuse_remote(settings.server, given.get("server.bind"))
     return settings
+
+
+def _beside(file: Path, value: object) -> object:
+    """Return a path of a file as seen from where davstore is started; '' stays what it is."""
+    if not str(value):
+        return value
+    seen = file.parent / str(value)
+    return seen if isinstance(value, Path) else str(seen)
+
+
+def _find_policy(file: Path | None) -> str:
+    """Return the policy file when none is named: that beside the settings, if it is there."""
+    default = file.with_name("policy.toml") if file else Path(Policy().file)
+    return str(default) if default.exists() else ""
 
 
 def parse_bind(text: str) -> tuple[str, int]:

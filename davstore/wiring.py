@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,7 +27,9 @@ from davstore.middleware.origins import OtherOrigins
 from davstore.middleware.policy_file import PolicyFile
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
-from davstore.settings import Policy, Settings
+from davstore.policy.provider import list_unknown
+from davstore.policy.sync_rules import Rule
+from davstore.settings import Settings
 from davstore.store import enrolling, recognising
 from davstore.store.admitting import Gate
 from davstore.store.authenticating import Authenticator
@@ -39,6 +42,8 @@ from davstore.web.refusals import render_refusal
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
+
+log = logging.getLogger("davstore.policy")
 
 FIRST_USER = "me"
 WEEK_SECONDS = 7 * 86_400
@@ -116,14 +121,36 @@ def _enter(house: House, directory: Path, *, adopts: bool) -> House:
 
 
 def open_policy(settings: Settings) -> PolicyFile:
-    """Read the provider's policy; only the default file may be missing.
-
-    Raises:
-        BadSettings: it is not there or wrong.
-    """
+    """Read the provider's policy. Raises BadSettings: it is not there or wrong."""
     name = settings.policy.file
-    is_left_out = name == Policy().file and not Path(name).exists()
-    return PolicyFile(Path(name) if name and not is_left_out else None)
+    return PolicyFile(Path(name) if name else None)
+
+
+def find_strangers(settings: Settings, rules: Sequence[Rule]) -> list[str]:
+    """Return what rules say of users and devices that are not there; nothing where there is no store to look at."""
+    if not rules:
+        return []
+    try:
+        database = find_house(settings).database
+    except BadSettings:
+        return []
+    except Unavailable as error:
+        return [f"users and devices were not looked up: {error}"]
+    try:
+        return list_unknown(rules, enrolling.list_names(database))
+    finally:
+        database.close()
+
+
+def tell_policy(settings: Settings) -> None:
+    """Say in the log which policy is in force. Raises BadSettings: it is not there or wrong."""
+    rules = open_policy(settings).rules()
+    if not settings.policy.file:
+        log.warning("no policy file: every device may synchronise everything at any time")
+        return
+    log.info("%s: %d rules in force", settings.policy.file, len(rules))
+    for line in find_strangers(settings, rules):
+        log.warning("%s: %s", settings.policy.file, line)
 
 
 class FirstUser(NamedTuple):
@@ -137,7 +164,7 @@ def prepare_store(settings: Settings, *, adopts: bool = False) -> FirstUser | No
     """Open the store as `open_house` does; in an empty one make the first user. Leaves no handle open.
 
     Raises:
-        BadSettings: also when the policy file is wrong, which no worker could say as well.
+        BadSettings: also when the policy file is not there or wrong, which no worker could say as well.
     """
     open_policy(settings)
     database = open_house(settings, adopts=adopts).database
@@ -205,13 +232,15 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
     blobs, numbers = LocalBlobs(directory / "blobs"), Numbers(directory)
     backend = Backend(database, blobs, _limits(settings), drops_litter, note=numbers.note)
     faces = Pages(build_dav(backend), backend.context)
-    gated = SyncGate(faces, Gate(policy.rules, throttle, database), strict_depth=settings.sync.strict_depth)
+    gate, rules = Gate(policy.rules, throttle, database), settings.policy
+    gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)
     inner = Authentication(gated, Authenticator(database, throttle, Passwords(), key=key))
 
     def check() -> None:
         if not directory.is_dir():
             raise Unavailable(f"no directory {directory}")
         database.read(lambda _unit: None)
+        policy.check()
 
     health = Health(WellKnown(inner), check)
     boundary = Boundary(health, realm=settings.auth.realm, proxies=settings.server.proxies, pages=render_refusal)

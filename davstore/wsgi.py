@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from davstore.errors import DavstoreError, Malformed
 from davstore.server.worker import sweep_now_and_then
 from davstore.settings import Settings, load_settings
-from davstore.wiring import build_application, enter_house
+from davstore.wiring import build_application, enter_house, tell_policy
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -63,16 +63,17 @@ def _build() -> tuple[Settings, WSGIApplication]:
     try:
         settings = load_settings(Path(file) if file else None)
         enter_house(settings).database.close()
+        tell_policy(settings)
         return settings, build_application(settings)
     except (DavstoreError, OSError) as error:
         sys.stderr.write(f"davstore: {error}\n")
         raise SystemExit(_NOT_TO_BE_TRIED_AGAIN) from error
 
 
+logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s")
 _settings, _application = _build()
 _sweeping: set[int] = set()
 """The process whose sweeper was started: a server may fork after it has loaded us, and threads stay behind then."""
-logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s")
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

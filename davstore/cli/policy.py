@@ -26,9 +26,14 @@ def policy() -> None:
 @with_settings
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 def check(settings: Settings, *, file: Path | None) -> None:
-    """Check FILE, or the policy file of the settings. A wrong one ends with status 2 and names file, line and key."""
+    """Check FILE, or the policy file of the settings. A wrong one ends with status 2 and names file, line and key.
+
+    Rules for users and devices that are not there are told, and are no mistake: they may be yet to come.
+    """
     rules = (PolicyFile(file) if file else wiring.open_policy(settings)).rules()
-    click.echo(f"{file or settings.policy.file or 'no file'}: {len(rules)} rules")
+    click.echo(f"{file or settings.policy.file or 'no policy file'}: {len(rules)} rules")
+    for line in wiring.find_strangers(settings, rules):
+        click.echo(f"warning: {line}", err=True)
 
 
 @policy.command()

@@ -35,6 +35,7 @@ def serve(load: Callable[[], Settings]) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plugins
     with hold_data_directory(settings.data.path), hold_address(*settings.server.address) as listener:
         first = wiring.prepare_store(settings)
+        wiring.tell_policy(settings)
         show_first_user(first)
         if warning := describe_openness(settings.data.path):
             log.warning(warning)

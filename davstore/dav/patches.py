@@ -1,5 +1,5 @@
 """What PROPPATCH and extended MKCOL change, sorted: dead properties, the few live ones that a client may set, and the
-others, which are the server's (RFC 4918 §9.2.1, §15).
+others, which are the server's (RFC 4918 §9.2.1, §15): davstore's namespace is its own, also what has no meaning yet.
 
 Times are set as clients set them: rclone and Nextcloud write seconds to `lastmodified`, WinSCP an HTTP-date to
 `getlastmodified`, Windows its own properties, which it reads back: so they are kept too.
@@ -48,7 +48,7 @@ def sort_changes(changes: Iterable[tuple[str, bytes | None]]) -> Patch:
                 refused[name] = ConflictingValue(name)
             modified = modified if time is None else time
             claimed |= {name: sums} if sums else {}
-        elif name in PROTECTED or (element is not None and _is_reserved(name)):
+        elif name in PROTECTED or names.is_ours(name) or (element is not None and _is_reserved(name)):
             refused[name] = ProtectedProperty(name)
         else:
             dead.append((name, element))

@@ -12,7 +12,7 @@ from davstore.protocol import owncloud, propfind
 from davstore.protocol.elements import empty
 from davstore.protocol.hrefs import Spelling, encode_segment_for_xml, for_xml
 from davstore.protocol.multistatus import Multistatus, render_response, render_template
-from davstore.protocol.names import LOCKDISCOVERY
+from davstore.protocol.names import LOCKDISCOVERY, is_ours
 from davstore.protocol.propfind import PropFind
 
 Rendered = tuple[bytes, bytes]
@@ -111,7 +111,7 @@ class Plan:
 
     def _dead_piece(self, name: str) -> Piece | None:
         dead = self._dead
-        if not dead:
+        if not dead or is_ours(name):  # clients could once write such a name: what they wrote is nothing we say
             return None
         return lambda resource: dead.get(resource.node_id, _NOTHING).get(name)
 
@@ -129,7 +129,7 @@ class Plan:
             values = {name: value for name, piece in varying.items() if (value := piece(resource)) is not None}
             values |= same
             own = dead.get(resource.node_id, _NOTHING)
-            values |= {name: value for name, value in own.items() if name not in included}
+            values |= {name: value for name, value in own.items() if name not in included and not is_ours(name)}
             parts = map(empty, values) if names_only else values.values()
             return b"".join((*parts, found)), missing
 

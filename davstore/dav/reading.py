@@ -18,7 +18,7 @@ from davstore.dav.plan import Hrefs, Plan, asks_for_checksums, asks_for_dead, as
 from davstore.dav.properties import View
 from davstore.dav.request import Request
 from davstore.errors import InfiniteDepth, NotFound, UnsupportedReport
-from davstore.middleware.sync_gate import QUERY, answered
+from davstore.middleware.sync_gate import QUERY, answered, ask
 from davstore.middleware.xml_body import read_xml
 from davstore.model.changes import Changes
 from davstore.model.conditions import NONE
@@ -86,6 +86,7 @@ def answer_get(request: Request) -> Iterable[bytes]:
         return send_content(request, content.resource, content.body, conditions)
     if not request.target.slash:
         return _lead_to_slash(request)
+    ask(request.environ)
 
     def tell_all(tell: Tell) -> None:
         reading.describe(request.context, place, depth=1, tell=lambda some: tell(map(_listed, some.members)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, insert, null, select, update
+from sqlalchemy import and_, bindparam, delete, insert, null, select, update
 
 from davstore.metadata.tables import device, store, user
 from davstore.metadata.unit import Statement, Unit
@@ -64,6 +64,11 @@ _ADD_DEVICE = Statement(
             "round_us": null(),
             "token": null(),
         }
+    )
+)
+_NAMES = Statement(
+    select(user.c.name, device.c.name).select_from(
+        user.outerjoin(device, and_(device.c.user_id == user.c.id, device.c.revoked == 0))
     )
 )
 _REVOKE = Statement(update(device).where(device.c.id == bindparam("of")).values(revoked=1))
@@ -147,6 +152,14 @@ def set_disabled(unit: Unit, name: str, *, disabled: bool) -> bool:
 def list_devices(unit: Unit, user_id: int) -> list[DeviceFacts]:
     """Return a user's devices by name, revoked ones too."""
     return [DeviceFacts(_device(row), *row[5:]) for row in unit.all(_DEVICES, {"user_id": user_id})]
+
+
+def list_names(unit: Unit) -> dict[str, set[str]]:
+    """Return the names of each user's devices that are not revoked."""
+    found: dict[str, set[str]] = {}
+    for user_name, device_name in unit.all(_NAMES, {}):
+        found.setdefault(user_name, set()).update([device_name] if device_name else ())
+    return found
 
 
 def add_device(unit: Unit, added: Device, *, secret_sha256: str, now_us: int) -> None:

@@ -1,10 +1,11 @@
-"""What all workers must know at once and nobody misses after a crash: failed guesses, whose password was proven, and
-the rounds of devices.
+"""What all workers must know at once and nobody misses after a crash: failed guesses (`guesses`), whose password was
+proven, and the rounds of devices.
 
-A small SQLite file of its own without fsync (DECISIONS 23, 35): an anonymous client must not fill the queue of the real
-database's writer. It is never in the way of a request: what cannot be read counts as not there, what cannot be written
-is lost, and a broken file is put aside and made anew. Failed guesses that cannot be written each worker counts for
-itself: a full disk is no licence to guess.
+A small SQLite file of its own without fsync: an anonymous client must not fill the queue of the real database's writer.
+It is never in the way of a request: what cannot be read counts as not there, what cannot be written is lost, and a
+broken file is put aside and made anew. Failed guesses that cannot be written each worker counts for itself: a full disk
+is no licence to guess. A copy of the file is of no use for trying passwords faster than on the hashes of the real
+database.
 """
 
 from __future__ import annotations
@@ -15,36 +16,31 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from davstore.metadata import guesses
+from davstore.metadata.guesses import Guess, Pace
 from davstore.model.rounds import Round
 
 T = TypeVar("T")
 
-FORGET_US = 86_400_000_000
-"""Failures are forgotten after a day without one: longer than any delay, or waiting would buy ten new guesses."""
-LONGEST_DELAY_SECONDS = 900
-"""About a hundred guesses a day for one key; the owner of a guessed account waits no longer than this."""
 KEEP_ROUNDS_US = 366 * 86_400_000_000
 """As long as the longest interval that a rule can ask for."""
 WRITE_US = 60_000_000
 """What is seen of a device goes to the database at most once a minute."""
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS guess (key TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_us INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS guess_last ON guess (last_us);
+_SCHEMA = f"""
+{guesses.SCHEMA}
 CREATE TABLE IF NOT EXISTS proof (user INTEGER PRIMARY KEY, mark BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS round (
-    device TEXT NOT NULL, scope TEXT NOT NULL, started_us INTEGER NOT NULL, tokens TEXT NOT NULL,
+DROP TABLE IF EXISTS round;
+CREATE TABLE IF NOT EXISTS sync_round (
+    device TEXT NOT NULL, scope TEXT NOT NULL, started_us INTEGER NOT NULL, free TEXT NOT NULL,
     PRIMARY KEY (device, scope)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS round_started ON round (started_us);
+CREATE INDEX IF NOT EXISTS sync_round_started ON sync_round (started_us);
 CREATE TABLE IF NOT EXISTS written (device TEXT PRIMARY KEY, at_us INTEGER NOT NULL) WITHOUT ROWID;
-"""
-_FAILURE = """
-INSERT INTO guess VALUES (?, 1, ?) ON CONFLICT (key) DO UPDATE SET failures = failures + 1, last_us = excluded.last_us
 """
 _DUE = """
 INSERT INTO written VALUES (?, ?) ON CONFLICT (device) DO UPDATE SET at_us = excluded.at_us
@@ -55,46 +51,56 @@ log = logging.getLogger("davstore.throttle")
 
 
 class Throttle:
-    """The file, opened on first use. After failures_before_delay failures each key waits, every time twice as long."""
+    """The file, opened on first use."""
 
     def __init__(self, file: Path, *, failures_before_delay: int = 10, delay_seconds: int = 30) -> None:
         self._file = file
-        self._failures_before_delay = failures_before_delay
-        self._delay_seconds = delay_seconds
+        self._pace = Pace(failures_before_delay, delay_seconds)
         self._connection: sqlite3.Connection | None = None
         self._spare: sqlite3.Connection | None = None
         self._turn = threading.Lock()
 
-    def wait_seconds(self, keys: Sequence[str], *, now_us: int) -> int:
-        """Return how long whoever has one of keys must wait before the next guess; 0: not at all."""
+    def wait_seconds(self, guess: Guess, *, is_known: bool = False) -> int:
+        """Return how long to wait before this guess is judged; 0: not at all. is_known: see `is_known`."""
 
-        def longest(connection: sqlite3.Connection) -> int:
-            waits = [0]
-            for key in keys:
-                row = connection.execute("SELECT failures, last_us FROM guess WHERE key = ?", (key,)).fetchone()
-                if row and 0 <= now_us - row[1] < FORGET_US:
-                    left_us = row[1] + self._delay_after(row[0]) * 1_000_000 - now_us
-                    waits.append(-(-left_us // 1_000_000))
-            return max(waits)
+        def wait_us(connection: sqlite3.Connection) -> int:
+            return guesses.find_wait_us(connection, guess, self._pace, is_known=is_known)
 
         with self._turn:
-            spare = longest(self._spare) if self._spare else 0
-        return max(spare, self._run(longest, otherwise=0))
+            spare_us = wait_us(self._spare) if self._spare else 0
+        return -(-max(spare_us, self._run(wait_us, otherwise=0)) // 1_000_000)
 
-    def record_failure(self, keys: Sequence[str], *, now_us: int) -> None:
-        """Count a failed guess for each of keys."""
+    def is_repeated(self, guess: Guess, mark: bytes) -> bool:
+        """Tell whether the password of this mark was judged before, of this account and network, and was wrong."""
+        return self._run(lambda connection: guesses.is_repeated(connection, guess, mark), otherwise=False)
+
+    def record_failure(self, guess: Guess, mark: bytes = b"", trace: bytes = b"") -> bool:
+        """Count a failed guess; False: it had been made before.
+
+        A mark tells a password cheaply and needs a key that the file does not have; a trace tells it after a restart
+        too, and nobody can make one faster than a hash. Without a trace every guess is a new one.
+        """
 
         def count(connection: sqlite3.Connection) -> bool:
-            connection.execute("DELETE FROM guess WHERE last_us <= ?", (now_us - FORGET_US,))
-            connection.executemany(_FAILURE, [(key, now_us) for key in keys])
-            return True
+            return guesses.record_failure(connection, guess, mark, trace)
 
-        if not self._run(count, otherwise=False):
+        def count_here() -> bool:
             with self._turn:
                 if self._spare is None:
                     self._spare = sqlite3.connect(":memory:", check_same_thread=False)
                     self._spare.executescript(_SCHEMA)
-                count(self._spare)
+                return count(self._spare)
+
+        counted = self._run(count, otherwise=None)
+        return count_here() if counted is None else counted
+
+    def is_known(self, user_id: int, version: int, guess: Guess) -> bool:
+        """Tell whether a user signed in from this network, with the password that it has now, in the last 90 days."""
+        return self._run(lambda connection: guesses.is_known(connection, user_id, version, guess), otherwise=False)
+
+    def record_known(self, user_id: int, version: int, guess: Guess) -> None:
+        """Remember that a user signed in from this network."""
+        self._run(lambda connection: guesses.record_known(connection, user_id, version, guess), otherwise=None)
 
     def find_proof(self, user_id: int) -> bytes:
         """Return the mark of the password that a user proved to know last; empty when there is none."""
@@ -105,11 +111,12 @@ class Throttle:
 
         return self._run(find, otherwise=b"")
 
-    def record_proof(self, user_id: int, mark: bytes) -> None:
-        """Remember the mark of a password that a user proved to know."""
+    def record_proof(self, user_id: int, mark: bytes, guess: Guess) -> None:
+        """Remember the mark of a password that a user proved to know, and forgive what it mistyped before."""
 
         def record(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT OR REPLACE INTO proof VALUES (?, ?)", (user_id, mark))
+            guesses.forgive(connection, guess)
 
         self._run(record, otherwise=None)
 
@@ -118,9 +125,9 @@ class Throttle:
 
         def find(connection: sqlite3.Connection) -> Round | None:
             row = connection.execute(
-                "SELECT started_us, tokens FROM round WHERE device = ? AND scope = ?", (device_id, scope)
+                "SELECT started_us, free FROM sync_round WHERE device = ? AND scope = ?", (device_id, scope)
             ).fetchone()
-            return Round(row[0], tuple(json.loads(row[1]))) if row else None
+            return Round(row[0], tuple((token, left) for token, left in json.loads(row[1]))) if row else None
 
         return self._run(find, otherwise=None)
 
@@ -128,9 +135,9 @@ class Throttle:
         """Remember the last accepted round of a device in a scope."""
 
         def record(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM round WHERE started_us <= ?", (accepted.started_us - KEEP_ROUNDS_US,))
-            values = (device_id, scope, accepted.started_us, json.dumps(accepted.tokens))
-            connection.execute("INSERT OR REPLACE INTO round VALUES (?, ?, ?, ?)", values)
+            connection.execute("DELETE FROM sync_round WHERE started_us <= ?", (accepted.started_us - KEEP_ROUNDS_US,))
+            values = (device_id, scope, accepted.started_us, json.dumps(accepted.free))
+            connection.execute("INSERT OR REPLACE INTO sync_round VALUES (?, ?, ?, ?)", values)
 
         self._run(record, otherwise=None)
 
@@ -147,12 +154,6 @@ class Throttle:
                 if connection is not None:
                     connection.close()
             self._connection = self._spare = None
-
-    def _delay_after(self, failures: int) -> int:
-        over = failures - self._failures_before_delay
-        if over < 0:
-            return 0
-        return min(self._delay_seconds << min(over, 16), max(LONGEST_DELAY_SECONDS, self._delay_seconds))
 
     def _run(self, work: Callable[[sqlite3.Connection], T], *, otherwise: T) -> T:
         """Run work in a transaction of its own and return its value; otherwise, when the file fails."""

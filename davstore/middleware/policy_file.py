@@ -6,7 +6,7 @@ import logging
 import os
 from pathlib import Path
 
-from davstore.errors import BadSettings
+from davstore.errors import BadSettings, Unavailable
 from davstore.policy.provider import parse_rules
 from davstore.policy.sync_rules import Rule
 
@@ -19,6 +19,7 @@ class PolicyFile:
     def __init__(self, file: Path | None) -> None:
         """Read the file. Raises BadSettings: it is not there or wrong, and there is no last good one to keep."""
         self._file = file
+        self._is_broken = False
         self._stamp = self._look()
         self._rules = self._read()
 
@@ -28,11 +29,18 @@ class PolicyFile:
         if stamp != self._stamp:
             self._stamp = stamp
             try:
-                self._rules = self._read()
+                self._rules, self._is_broken = self._read(), False
                 log.info("%s: %d rules in force", self._file, len(self._rules))
             except BadSettings as error:
+                self._is_broken = True
                 log.error("%s; the last good rules stay in force", error)  # noqa: TRY400  the file is wrong, not we
         return self._rules
+
+    def check(self) -> None:
+        """Raise Unavailable while the file is not there or wrong: a server that is started now would not come up."""
+        self.rules()
+        if self._is_broken:
+            raise Unavailable(f"{self._file} is broken")
 
     def _look(self) -> tuple[int, ...] | None:
         """Return what changes when the file does."""
@@ -42,7 +50,7 @@ class PolicyFile:
             status = os.stat(self._file)  # noqa: PTH116  on every request of a device
         except OSError:
             return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
+        return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
     def _read(self) -> tuple[Rule, ...]:
         if self._file is None:

@@ -1,21 +1,24 @@
-"""The policy middleware: in front of synchronisation and behind authentication (protocol.md B.1.1).
+"""The policy middleware: in front of synchronisation and behind authentication.
 
-Gate points are REPORT, SEARCH and PROPFIND with Depth 1 or infinity, when they come from a device and go to its own
-user's store. Others' stores are not there for anybody else, which comes first and is not said here. Who signs in with
-a password, like a file browser, has no device and is not asked.
+Gate points are all ways to list: REPORT, SEARCH, PROPFIND with Depth 1 or infinity, GET and HEAD of a collection, when
+they come from a device and go to its own user's store. Others' stores are not there for anybody else, which comes first
+and is not said here. Who signs in with a password, like a file browser, has no device and is not asked, unless the
+provider requires one.
 
 The body of a REPORT on the own store is read and parsed here, once; the query is in the environ as `davstore.query`.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from davstore.errors import DeviceRequired
 from davstore.middleware.auth import PRINCIPAL, now_us
 from davstore.middleware.boundary import TARGET
 from davstore.middleware.xml_body import read_xml
-from davstore.model.principals import Device, Principal, User
+from davstore.model.principals import Principal
 from davstore.policy.sync_rules import Mode
 from davstore.protocol import reports, sync_context
 from davstore.protocol.headers import parse_depth
@@ -30,37 +33,48 @@ QUERY = "davstore.query"
 """The key of the parsed REPORT in the environ; there for every REPORT on the principal's own store."""
 TURN = "davstore.turn"
 """The key of the `Turn` of an admitted request in the environ: see `answered`."""
+ASK = "davstore.ask"
+"""The key of what asks the gate for a GET or HEAD in the environ: see `ask`."""
 
 
 class SyncGate:
-    """Asks the gate at gate points and passes everything else on."""
+    """Asks the gate at gate points and passes everything else on.
+
+    requires_device: a user without a device is refused there. strict_depth: a report with Depth 1 is refused.
+    """
 
     def __init__(
         self,
         application: WSGIApplication,
         gate: Gate,
         *,
+        requires_device: bool = False,
         strict_depth: bool = False,
         clock: Callable[[], int] = now_us,
     ) -> None:
         self._application = application
         self._strict_depth = strict_depth
         self._gate = gate
+        self._requires_device = requires_device
         self._clock = clock
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Let the request through, or not.
 
         Raises:
-            SyncRefused, SyncDeferred: a rule says no, or not yet.
-            Malformed, ExternalEntities, TooLarge, UnsupportedReport: the body of a REPORT; Malformed: the headers.
+            SyncRefused, SyncDeferred: a rule says no, or not yet. DeviceRequired: it comes from no device.
+            Malformed, ExternalEntities, TooLarge, UnsupportedReport, UnsupportedFilter: the body of a REPORT;
+                Malformed: the headers.
         """
         principal: Principal = environ[PRINCIPAL]
         target: Target = environ[TARGET]
         if target.segments[:3] == ("dav", "store", principal.user.name):
             query = self._parse_report(environ)
-            if principal.device is not None and _is_gated(environ):
-                environ[TURN] = self._admit(environ, principal.user, principal.device, query)
+            if principal.device is not None or self._requires_device:
+                if _is_gated(environ):
+                    self._admit(environ, principal, query)
+                elif environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+                    environ[ASK] = functools.partial(self._admit, environ, principal, None)
         return self._application(environ, start_response)
 
     def _parse_report(self, environ: WSGIEnvironment) -> SyncQuery | None:
@@ -70,19 +84,33 @@ class SyncGate:
         query = environ[QUERY] = reports.parse(read_xml(environ), depth, strict_depth=self._strict_depth)
         return query
 
-    def _admit(self, environ: WSGIEnvironment, user: User, device: Device, query: SyncQuery | None) -> Turn:
+    def _admit(self, environ: WSGIEnvironment, principal: Principal, query: SyncQuery | None) -> None:
+        if principal.device is None:
+            raise DeviceRequired
         context = (query and query.context) or sync_context.parse(environ.get("HTTP_SYNC_CONTEXT"))
-        return self._gate.admit(
+        turn = self._gate.admit(
             Request(
-                user,
-                device,
-                environ["REQUEST_METHOD"],
+                principal.user,
+                principal.device,
                 environ[TARGET].segments[3:],
                 Mode(context.mode),
                 query.token if query else None,
                 self._clock(),
             )
         )
+        if environ["REQUEST_METHOD"] != "HEAD":  # it tells no names: asked, and not counted
+            environ[TURN] = turn
+
+
+def ask(environ: WSGIEnvironment) -> None:
+    """Ask the gate about a GET or HEAD that turned out to list; one of a file is nobody's synchronising.
+
+    Raises:
+        SyncRefused, SyncDeferred, DeviceRequired: as from the middleware.
+    """
+    admit: Callable[[], None] | None = environ.get(ASK)
+    if admit is not None:
+        admit()
 
 
 def answered(environ: WSGIEnvironment, given: str = "", *, truncated: bool = False) -> None:

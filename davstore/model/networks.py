@@ -47,3 +47,12 @@ def network_of(address: str, *, ipv4_bits: int = 24) -> str | None:
         return None
     bits = ipv4_bits if client.version == 4 else 64
     return str(ipaddress.ip_network((client, bits), strict=False))
+
+
+def site_of(network: str) -> str:
+    """Return what one customer of a provider may have of networks (RFC 6177): of IPv6 a /48, of IPv4 the network."""
+    try:
+        found = ipaddress.ip_network(network)
+    except ValueError:
+        return network
+    return str(found.supernet(new_prefix=48)) if found.version == 6 and found.prefixlen > 48 else network

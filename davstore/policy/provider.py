@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from davstore.errors import BadSettings
+from davstore.model.paths import MAX_NAME_BYTES
 from davstore.model.principals import DeviceClass
 from davstore.policy.sync_rules import BOTH, Mode, Rule
 
 MAX_INTERVAL_SECONDS = 366 * 86_400
 """More is a slip of the pen: to forbid synchronising there is `allowed`."""
+MAX_PATTERN_NAMES = 100
+"""Of one path of `exclude`; each is held against every name of a request's path."""
 
 _MODES = {"automatic": frozenset({Mode.AUTOMATIC}), "manual": frozenset({Mode.MANUAL}), "both": BOTH}
 _KEYS = frozenset({"name", "user", "device", "class", "allowed", "modes", "min_interval_seconds", "exclude"})
@@ -50,6 +53,20 @@ def parse_rules(text: str, *, source: str) -> tuple[Rule, ...]:
         except _Wrong as wrong:
             raise BadSettings(f"{source}:{_line_of(text, number, wrong.key)}: rule.{wrong.key}: {wrong}") from wrong
     return tuple(rules)
+
+
+def list_unknown(rules: Iterable[Rule], names: Mapping[str, Collection[str]]) -> list[str]:
+    """Return a line for each rule that selects a user or a device that is not there; names are devices by user."""
+    found = []
+    for rule in rules:
+        if rule.user is not None and rule.user not in names:
+            found.append(f"rule {rule.name}: there is no user {rule.user}")
+        elif rule.device is not None:
+            owners = names if rule.user is None else (rule.user,)
+            if not any(rule.device in names[owner] for owner in owners):
+                has_none = "nobody has a" if rule.user is None else f"{rule.user} has no"
+                found.append(f"rule {rule.name}: {has_none} device {rule.device}")
+    return found
 
 
 def _parse_rule(table: Mapping[str, Any], taken: set[str]) -> Rule:
@@ -108,6 +125,8 @@ def _patterns(value: Any) -> tuple[tuple[str, ...], ...]:
         names = tuple(item.strip("/").split("/")) if isinstance(item, str) else ("",)
         if any(name in ("", ".", "..") for name in names):
             raise _Wrong("exclude", f"must hold paths below the user's store like 'Media/raw', not {item!r}")
+        if len(names) > MAX_PATTERN_NAMES or any(len(name.encode()) > MAX_NAME_BYTES for name in names):
+            raise _Wrong("exclude", f"a path has at most {MAX_PATTERN_NAMES} names of at most {MAX_NAME_BYTES} bytes")
         patterns.append(names)
     return tuple(patterns)
 

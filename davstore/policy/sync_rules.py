@@ -31,6 +31,8 @@ class Mode(enum.Enum):
 
 
 BOTH = frozenset(Mode)
+REPEATS = 2
+"""So often one may ask again because an answer got lost: more often it is a poll, or a device that needs help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,34 +138,64 @@ def decide(rules: Iterable[Rule], attempt: Attempt) -> Decision:
     return _timely(fitting, attempt)
 
 
-def next_round(last: Round | None, *, asked: str, given: str, truncated: bool, now_us: int) -> Round:
+def next_round(
+    last: Round | None, *, asked: str, given: str, truncated: bool, now_us: int, interval_seconds: int
+) -> Round:
     """Return the round after a report was answered: asked came with the request, given went out with the answer.
 
+    To ask again with the token that a round began with, or with the last one, costs one of the repeats that are free.
     A token given as complete is not of the round even when it is the one asked with: to ask again with it is the next
     poll, and where nothing had changed nothing can be lost by waiting for that.
     """
-    last = last if last and asked in last.tokens else None
-    start = last.tokens[0] if last else asked
-    tokens = (start, asked, given) if truncated else tuple(token for token in (start, asked) if token != given)
-    return Round(last.started_us if last else now_us, tuple(dict.fromkeys(tokens)))
+    left = last.left(asked) if last else 0
+    if last is None or left == 0 or (left is not None and not _is_running(last, now_us, interval_seconds)):
+        started_us, free = now_us, dict[str, int | None]({asked: REPEATS})
+    else:
+        started_us, free = last.started_us, dict(last.free[:1])
+        free[asked] = REPEATS if left is None else left - 1
+    if truncated:
+        free[given] = None
+    else:
+        free.pop(given, None)
+    return Round(started_us, tuple(free.items()))
+
+
+def _is_running(last: Round, now_us: int, interval_seconds: int) -> bool:
+    """Tell whether the interval of a round is not over. A clock that was set back must not lock a device out."""
+    return 0 <= now_us - last.started_us < interval_seconds * 1_000_000
 
 
 def covers(pattern: Sequence[str], names: Sequence[str]) -> bool:
-    """Tell whether a pattern of names matches names or a collection above them."""
-    if not pattern:
-        return True
-    if pattern[0] == "**":
-        return any(covers(pattern[1:], names[skip:]) for skip in range(len(names) + 1))
-    return bool(names) and fnmatchcase(names[0], pattern[0]) and covers(pattern[1:], names[1:])
+    """Tell whether a pattern of names matches names or a collection above them.
+
+    It takes time in proportion to the length of either: all places of the pattern that the names so far lead to are
+    followed at once.
+    """
+    reached = _skip(pattern, {0})
+    for name in names:
+        if len(pattern) in reached:
+            return True
+        stays = {place for place in reached if pattern[place] == "**"}
+        goes_on = {place + 1 for place in reached - stays if fnmatchcase(name, pattern[place])}
+        reached = _skip(pattern, stays | goes_on)
+        if not reached:
+            return False
+    return len(pattern) in reached
+
+
+def _skip(pattern: Sequence[str], reached: set[int]) -> set[int]:
+    """Return the places with those behind each `**`, which stands for no name too."""
+    for place, name in enumerate(pattern):
+        if name == "**" and place in reached:
+            reached.add(place + 1)
+    return reached
 
 
 def _timely(fitting: list[Rule], attempt: Attempt) -> Decision:
-    rule = find_interval_rule(fitting)
-    last = attempt.last_round
-    if rule is None or rule.min_interval_seconds is None or last is None or attempt.token in last.tokens:
+    rule, last = find_interval_rule(fitting), attempt.last_round
+    if rule is None or rule.min_interval_seconds is None or last is None:
         return Accept()
-    elapsed_us = attempt.now_us - last.started_us
-    left_us = rule.min_interval_seconds * 1_000_000 - elapsed_us
-    if left_us <= 0 or elapsed_us < 0:  # a clock that was set back must not lock a device out
+    if last.left(attempt.token) != 0 or not _is_running(last, attempt.now_us, rule.min_interval_seconds):
         return Accept()
+    left_us = rule.min_interval_seconds * 1_000_000 - (attempt.now_us - last.started_us)
     return Defer(rule, math.ceil(left_us / 1_000_000))

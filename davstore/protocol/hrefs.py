@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
-from davstore.errors import ForeignDestination, Malformed
+from davstore.errors import ForeignDestination, Malformed, TargetTooLong
 
 MAX_TARGET_CHARACTERS: Final = 16 * 1024
+MAX_SEGMENTS: Final = 1000
+"""Of a path: no folder that a device may have lies as deep, and each costs a look at every level."""
 
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _ALLOWED: Final = "!$&'()*+,;=:@"
@@ -76,9 +78,11 @@ def parse_target(raw: str) -> Target:
     The authority of an absolute-form is not looked at. `*` is not a target of a resource: the caller sees to it.
 
     Raises:
-        Malformed: longer than 16 KiB, not UTF-8, a broken escape, a dot segment, a control character or a slash in a
-            segment, a fragment.
+        TargetTooLong: longer than 16 KiB, or more than 1,000 segments (RFC 9110 §15.5.15).
+        Malformed: not UTF-8, a broken escape, a dot segment, a control character or a slash in a segment, a fragment.
     """
+    if _is_too_long(raw):
+        raise TargetTooLong
     _check(raw)
     match = _ABSOLUTE.fullmatch(raw)
     if match is None:
@@ -97,7 +101,7 @@ def parse_destination(value: str, *, host: str | None, prefix: tuple[str, ...] =
 
     Raises:
         ForeignDestination: an absolute URI with another authority, or a path without the prefix.
-        Malformed: a relative path, a fragment, or what `parse_target` refuses.
+        Malformed: a relative path, a fragment, or what `parse_target` refuses, if only for its length.
     """
     value = value.strip(" \t")
     _check(value)
@@ -133,8 +137,12 @@ def render_href(segments: Iterable[str], slash: bool) -> str:
     return f"{path}/" if slash or not path else path
 
 
+def _is_too_long(raw: str) -> bool:
+    return len(raw) > MAX_TARGET_CHARACTERS or raw.partition("?")[0].rstrip("/").count("/") > MAX_SEGMENTS
+
+
 def _check(raw: str) -> None:
-    if len(raw) > MAX_TARGET_CHARACTERS or _TARGET.fullmatch(raw) is None:
+    if _is_too_long(raw) or _TARGET.fullmatch(raw) is None:
         raise Malformed("the target is too long or holds characters that no URI has")
 
 

@@ -22,6 +22,13 @@ def split(name: str) -> tuple[str, str]:
     return namespace[1:], local
 
 
+def is_ours(name: str) -> bool:
+    """Tell whether a name is in davstore's own namespace, which no client gives a meaning to."""
+    return name.startswith(_OURS)
+
+
+_OURS: Final = clark(CPM, "")
+
 # Requests
 PROPFIND: Final = "{DAV:}propfind"
 ALLPROP: Final = "{DAV:}allprop"
@@ -36,6 +43,7 @@ SYNC_COLLECTION: Final = "{DAV:}sync-collection"
 SYNC_LEVEL: Final = "{DAV:}sync-level"
 LIMIT: Final = "{DAV:}limit"
 NRESULTS: Final = "{DAV:}nresults"
+FILTER: Final = "{urn:davstore:cpm}filter"
 CONTEXT: Final = "{urn:davstore:cpm}context"
 MODE: Final = "{urn:davstore:cpm}mode"
 BEARER: Final = "{urn:davstore:cpm}bearer"

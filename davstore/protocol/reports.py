@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from lxml import etree
 
-from davstore.errors import Malformed, UnsupportedReport
+from davstore.errors import Malformed, UnsupportedFilter, UnsupportedReport
 from davstore.model.changes import Level
 from davstore.protocol import names, prop, sync_context, xml
 from davstore.protocol.sync_context import SyncContext
@@ -40,6 +40,7 @@ def parse(body: bytes, depth: int | None, *, strict_depth: bool = False) -> Sync
         UnsupportedReport: a report that this server does not know.
         Malformed, ExternalEntities, TooLarge: see `xml.parse`; a depth that may not be; not exactly one sync-token,
             sync-level and prop; a level or limit that is none.
+        UnsupportedFilter: it asks for a part of the collection, and would take all of it for that part.
     """
     root = xml.parse(body)
     if root is None:
@@ -48,6 +49,8 @@ def parse(body: bytes, depth: int | None, *, strict_depth: bool = False) -> Sync
         raise UnsupportedReport(f"report {root.tag}")
     if depth != 0 and (strict_depth or depth != 1):
         raise Malformed("sync-collection with a Depth other than 0")
+    if root.find(names.FILTER) is not None:
+        raise UnsupportedFilter
     return SyncQuery(
         token=_text(prop.only_child(root, names.SYNC_TOKEN)),
         level=_level(_text(prop.only_child(root, names.SYNC_LEVEL))),

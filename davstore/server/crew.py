@@ -183,7 +183,7 @@ class Crew:
         """
         try:
             settings = _keep_fixed(self._settings, load())
-            wiring.open_policy(settings)
+            wiring.tell_policy(settings)
         except DavstoreError as error:
             log.error("not reloaded: %s", error)  # noqa: TRY400  # it names the line; a trace would say nothing more
             return

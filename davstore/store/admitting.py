@@ -33,11 +33,10 @@ log = logging.getLogger("davstore.gate")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A device at a gate point: method, names below its user's root, and the sync token; None where there is none."""
+    """A device at a gate point: names below its user's root, and the sync token; None where there is none."""
 
     user: User
     device: Device
-    method: str
     names: tuple[str, ...]
     mode: Mode
     token: str | None
@@ -56,12 +55,18 @@ class Turn:
     def answered(self, given: str = "", *, truncated: bool = False) -> None:
         """Remember the round: given is the sync token of the answer, truncated tells that more is to be asked for."""
         request, gate = self.request, self.gate
+        rule = find_interval_rule(_list_rules(gate.rules(), request))
         if request.token is None:
-            if find_interval_rule(_list_rules(gate.rules(), request)):
+            if rule:
                 gate.throttle.record_round(request.device.id, self.scope, Round(request.now_us))
             return
         accepted = next_round(
-            self.last_round, asked=request.token, given=given, truncated=truncated, now_us=request.now_us
+            self.last_round,
+            asked=request.token,
+            given=given,
+            truncated=truncated,
+            now_us=request.now_us,
+            interval_seconds=(rule and rule.min_interval_seconds) or 0,
         )
         gate.throttle.record_round(request.device.id, self.scope, accepted)
         if gate.throttle.is_due(request.device.id, now_us=request.now_us):
@@ -129,6 +134,10 @@ def _list_rules(rules: Sequence[Rule], request: Request) -> list[Rule]:
 
 
 def _scope(request: Request) -> str:
-    """Return what an interval is counted for: a method on a collection, as a device may keep several in step."""
+    """Return what an interval is counted for: reports on a collection, or listings of it by whatever method.
+
+    A device may keep several collections in step.
+    """
+    kind = "LIST" if request.token is None else "REPORT"
     path = "/".join(request.names).encode("utf-8", "surrogatepass")
-    return f"{request.method} {hashlib.sha256(path).hexdigest()[:32]}"
+    return f"{kind} {hashlib.sha256(path).hexdigest()[:32]}"

@@ -1,4 +1,4 @@
-"""From credentials to a principal: the one way in for every entrance (DECISIONS 22, 35; RELIABILITY promise 9).
+"""From credentials to a principal: the one way in for every entrance (docs/adr/0014).
 
 The rows of user and device are read on each request, so a change of password, a revocation and a disabled user count
 at once in every worker. What is remembered saves the hash only.
@@ -15,17 +15,23 @@ from typing import NamedTuple
 from davstore.errors import Throttled, Unauthenticated
 from davstore.metadata import principals
 from davstore.metadata.engine import Database
+from davstore.metadata.guesses import FORGET_US, Guess
 from davstore.metadata.principals import Credentials
 from davstore.metadata.throttle import Throttle
 from davstore.model.networks import network_of
 from davstore.model.principals import Principal, User
 from davstore.protocol.authorization import Basic, Bearer
-from davstore.store.hashing import DUMMY, Passwords
+from davstore.store.hashing import DUMMY, TRACE_BYTES, Passwords
 
 _SECRET = re.compile(r"dvs_([0-9a-f]{16})_[0-9a-f]{64}")
 _NO_DIGEST = "0" * 64
 _ADDRESS_LENGTH = 64
 """No address is longer, with its zone; a forwarded one may be anything."""
+_MET = 10_000
+"""Networks of users that one worker remembers to have written down today."""
+_WRONG = "no such user or device, or the wrong secret"
+_REPEATED = "the same wrong secret as before"
+"""No new guess, and no reason to ban an address: `config/fail2ban/davstore.conf` does not look for it."""
 
 
 def new_secret() -> tuple[str, str]:
@@ -39,25 +45,30 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-class _Guess(NamedTuple):
-    """Who tries to sign in, as whom, and when."""
+class _Attempt(NamedTuple):
+    """Who tries to sign in, as whom, and when. Most need nothing of it but the time."""
 
     name: str | None
     address: str
     now_us: int
 
     @property
-    def keys(self) -> list[str]:
-        """What failures are counted by: the account, whether it exists or not, and the network of the client."""
-        network = network_of(self.address[:_ADDRESS_LENGTH])
-        keys = [] if network is None else [f"network {network}"]
-        return keys if self.name is None else [f"account {hashlib.sha256(self.name.encode()).hexdigest()}", *keys]
+    def network(self) -> str:
+        """The network of the client, '' for a local socket."""
+        return network_of(self.address[:_ADDRESS_LENGTH]) or ""
+
+    @property
+    def guess(self) -> Guess:
+        """What failures are counted by: the account, whether it exists or not, and the network."""
+        account = "" if self.name is None else hashlib.sha256(self.name.encode()).hexdigest()
+        return Guess(account, self.network, self.now_us)
 
 
 class Authenticator:
     """Judges credentials. Those with the same key know of each other which passwords were proven.
 
-    The key is in memory only: without it a mark in the throttle's file is no hash to guess passwords with.
+    The key is in memory only: without it a mark in the throttle's file is no hash to guess passwords with. After a
+    restart a password is hashed once more; what is remembered of failures and networks needs no key.
     """
 
     def __init__(
@@ -68,64 +79,87 @@ class Authenticator:
         self._passwords = passwords
         self._key = key or secrets.token_bytes(32)
         self._proven: dict[int, bytes] = {}
+        self._met: dict[tuple[int, int, str], int] = {}
 
     def authenticate(self, credentials: Basic | Bearer, *, address: str, now_us: int) -> Principal:
         """Return who it is. A password may be a device's secret; a bearer token must be one. address is the client's.
 
-        Whoever proves to know a valid secret, or a password that was verified before, is never delayed.
+        A valid secret, or a password that was verified since the start, is never delayed.
 
         Raises:
             Unauthenticated: no such user, no such device, the wrong secret, a user disabled, a device revoked.
-            Throttled: too many failures for this user or from this network; nothing was judged.
+            Throttled: too many failures before, see `metadata.guesses`; nothing was judged.
         """
         secret = credentials.token if isinstance(credentials, Bearer) else credentials.password
         name = credentials.user if isinstance(credentials, Basic) else None
-        guess = _Guess(name, address, now_us)
+        attempt = _Attempt(name, address, now_us)
         match = _SECRET.fullmatch(secret)
         if match:
-            return self._by_secret(match[1], secret, guess)
+            return self._by_secret(match[1], secret, attempt)
         if name is None:
-            raise self._failure(guess)
-        return Principal(self._by_password(name, secret, guess))
+            raise self._failure(attempt.guess, trace=self._mark(None, secret))
+        return Principal(self._by_password(name, secret, attempt))
 
-    def _by_secret(self, device_id: str, secret: str, guess: _Guess) -> Principal:
+    def _by_secret(self, device_id: str, secret: str, attempt: _Attempt) -> Principal:
         found = self._database.look(lambda unit: principals.find_enrolled(unit, device_id))
         right = hmac.compare_digest(digest(secret), found.secret_sha256 if found else _NO_DIGEST)
-        if not found or not right or guess.name not in (None, found.user.name):
-            raise self._failure(guess)
+        if not found or not right or attempt.name not in (None, found.user.name):
+            raise self._failure(attempt.guess, trace=hashlib.sha256(secret.encode()).digest())
         if found.device.revoked or found.user.disabled:  # no guess: it does not count as one
             raise Unauthenticated("the device is revoked or its user disabled")
         return Principal(found.user, found.device)
 
-    def _by_password(self, name: str, password: str, guess: _Guess) -> User:
+    def _by_password(self, name: str, password: str, attempt: _Attempt) -> User:
         found = self._database.look(lambda unit: principals.find_credentials(unit, name))
         user_id, mark = found.user.id if found else 0, self._mark(found, password)
         if found and hmac.compare_digest(self._proven.get(user_id, b""), mark):
+            self._meet(found.user, attempt)
             return found.user
+        guess = attempt.guess
+        if self._throttle.is_repeated(guess, mark):
+            raise Unauthenticated(_REPEATED)
         with self._passwords.place():
             # Another request, here or in another worker, may have proven it.
-            if not hmac.compare_digest(self._throttle.find_proof(user_id), mark):
-                self._verify(found, password, guess)
-        if found is None or found.user.disabled:  # told and counted like a wrong guess: nobody learns that it was right
-            raise self._failure(guess)
+            if hmac.compare_digest(self._throttle.find_proof(user_id), mark) and found:
+                user = found.user
+            else:
+                user = self._verify(found, password, mark, guess)
+                self._throttle.record_proof(user_id, mark, guess)
         self._proven[user_id] = mark
-        self._throttle.record_proof(user_id, mark)
+        self._meet(user, attempt)
+        return user
+
+    def _verify(self, found: Credentials | None, password: str, mark: bytes, guess: Guess) -> User:
+        """Return the user if the password is right. Throttled is judged in the place: no burst of guesses runs past it.
+
+        A user disabled is told and counted like a wrong guess: nobody learns that it was right.
+        """
+        user_id, version = (found.user.id, found.user.version) if found else (0, 0)
+        is_known = self._throttle.is_known(user_id, version, guess)
+        if wait_seconds := self._throttle.wait_seconds(guess, is_known=is_known):
+            raise Throttled(wait_seconds)
+        right, trace = self._passwords.judge(found.password_hash if found else DUMMY, password)
+        if not right or not found or found.user.disabled:
+            raise self._failure(guess, trace=trace, mark=mark, is_known=is_known)
         return found.user
 
-    def _verify(self, found: Credentials | None, password: str, guess: _Guess) -> None:
-        """Raise unless the password is right. Throttled is judged in the place: no burst of guesses runs past it."""
-        if wait_seconds := self._throttle.wait_seconds(guess.keys, now_us=guess.now_us):
-            raise Throttled(wait_seconds)
-        right = self._passwords.verify(found.password_hash if found else DUMMY, password)
-        if not right or not found:
-            raise self._failure(guess)
-
-    def _failure(self, guess: _Guess) -> Unauthenticated | Throttled:
+    def _failure(
+        self, guess: Guess, *, trace: bytes, mark: bytes = b"", is_known: bool = False
+    ) -> Unauthenticated | Throttled:
         """Count a failed guess and return the error to raise."""
-        if wait_seconds := self._throttle.wait_seconds(guess.keys, now_us=guess.now_us):
+        if wait_seconds := self._throttle.wait_seconds(guess, is_known=is_known):
             return Throttled(wait_seconds)
-        self._throttle.record_failure(guess.keys, now_us=guess.now_us)
-        return Unauthenticated("no such user or device, or the wrong secret")
+        is_new = self._throttle.record_failure(guess, mark, trace[:TRACE_BYTES])
+        return Unauthenticated(_WRONG if is_new else _REPEATED)
+
+    def _meet(self, user: User, attempt: _Attempt) -> None:
+        """Remember, once a day, from where a user signs in."""
+        met, place = self._met, (user.id, user.version, attempt.network)
+        if place[2] and abs(attempt.now_us - met.get(place, 0)) >= FORGET_US:
+            if len(met) >= _MET:
+                met.clear()
+            met[place] = attempt.now_us
+            self._throttle.record_known(user.id, user.version, attempt.guess)
 
     def _mark(self, found: Credentials | None, password: str) -> bytes:
         """Return what a proven password is remembered by. It fits only this row: hash and version are in it."""

@@ -139,6 +139,11 @@ def list_devices(database: Database, user: str) -> list[DeviceFacts]:
     return database.read(lambda unit: principals.list_devices(unit, _get_user(unit, user).id))
 
 
+def list_names(database: Database) -> dict[str, set[str]]:
+    """Return the names of each user's devices that are not revoked."""
+    return database.read(principals.list_names)
+
+
 def get_device(database: Database, user: str, name: str) -> DeviceFacts:
     """Return the device of a user that bears a name and is not revoked. Raises NotFound."""
     return database.read(lambda unit: _get_device(unit, user, name))

@@ -5,18 +5,23 @@ One hash takes 19 MiB and some 24 ms of a core: without the bound, guessing woul
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import threading
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import Argon2Error, InvalidHashError
+from argon2.low_level import hash_secret
 
 from davstore.errors import Unavailable
 
 MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
 AT_A_TIME = 2
 PATIENCE_SECONDS = 10.0
+TRACE_BYTES = 16
 
 DUMMY = f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${'A' * 22}${'A' * 43}"
 """No password's hash: to verify against it takes as long as against a real one."""
@@ -47,9 +52,24 @@ class Passwords:
         """Return a new salted hash of a password, with its parameters in it."""
         return self._hasher.hash(password)
 
-    def verify(self, password_hash: str, password: str) -> bool:
-        """Tell whether a password is that of a hash. To be called in a place."""
+    def judge(self, password_hash: str, password: str) -> tuple[bool, bytes]:
+        """Tell whether a password is that of a hash, and a trace of it: what else would have had to be the hash.
+
+        To guess a password from its trace takes one hash for each that is tried. To be called in a place.
+        """
         try:
-            return self._hasher.verify(password_hash, password)
-        except (VerificationError, InvalidHashError):
-            return False
+            found = extract_parameters(password_hash)
+            salt = password_hash.split("$")[4]
+            made = hash_secret(
+                password.encode(),
+                b64decode(salt + "=" * (-len(salt) % 4), validate=True),
+                time_cost=found.time_cost,
+                memory_cost=found.memory_cost,
+                parallelism=found.parallelism,
+                hash_len=found.hash_len,
+                type=found.type,
+                version=found.version,
+            )
+        except (Argon2Error, InvalidHashError, ValueError):
+            return False, b""
+        return hmac.compare_digest(made, password_hash.encode()), hashlib.sha256(made).digest()[:TRACE_BYTES]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from davstore.errors import PreconditionFailed
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
-from davstore.middleware.sync_gate import answered
+from davstore.middleware.sync_gate import answered, ask
 from davstore.middleware.xml_body import content_length
 from davstore.model.conditions import Preconditions
 from davstore.model.paths import Path
@@ -44,6 +44,7 @@ class Pages:
         Raises:
             NotFound: nothing is there. Malformed: a query that cannot be read.
             PreconditionFailed: the page is not the one that is meant.
+            SyncRefused, SyncDeferred, DeviceRequired: see `middleware.sync_gate`.
         """
         if not _is_from_browser(environ):
             return self._application(environ, start_response)
@@ -63,8 +64,10 @@ class Pages:
                 limit=MEMBERS,
             )
             if page.top.is_collection:
+                ask(environ)
+                answer = _send(environ, start_response, render_page(page, view))
                 answered(environ)
-                return _send(environ, start_response, render_page(page, view))
+                return answer
         return self._application(environ, start_response)
 
 

@@ -249,9 +249,10 @@ exclude = ["Archive", "*/raw"]
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
+    """Return a file with settings, whose paths are relative to it wherever a test is run."""
     (tmp_path / "policy.toml").write_text(POLICY)
     settings = tmp_path / "davstore.toml"
-    settings.write_text(f'[policy]\nfile = "{tmp_path}/policy.toml"\n')
+    settings.write_text('[policy]\nfile = "policy.toml"\n')
     return settings
 
 
@@ -283,4 +284,17 @@ def test_a_policy_is_checked(run: Run, settings: Path, tmp_path: Path) -> None:
         assert f"{bad}:13: rule.modus: unknown key" in run("policy", "check", *words, status=2).stderr
     assert f"{bad}:13: rule.modus" in run("serve", "-c", str(settings), "--bind", "127.0.0.1:0", status=2).stderr
     bad.unlink()
-    assert "No such file" in run("policy", "check", "-c", str(settings), status=2).stderr
+    for words in (("policy", "check"), ("serve", "--bind", "127.0.0.1:0")):
+        assert f"{bad}: No such file" in run(*words, "-c", str(settings), status=2).stderr
+
+
+def test_rules_for_nobody_are_told_and_no_mistake(run: Run, settings: Path) -> None:
+    assert run("policy", "check", "-c", str(settings)).stderr == ""  # there is no store to look at
+    run("user", "add", "bob")
+    assert run("policy", "check", "-c", str(settings)).stderr == "warning: rule hourly: there is no user alice\n"
+    run("user", "add", "alice")
+    assert run("policy", "check", "-c", str(settings)).stderr == ""
+    run("device", "add", "alice", "phone")
+    run("device", "revoke", "alice", "phone")
+    (settings.parent / "policy.toml").write_text('[[rule]]\nname = "lost"\ndevice = "phone"\nallowed = false\n')
+    assert run("policy", "check", "-c", str(settings)).stderr == "warning: rule lost: nobody has a device phone\n"

@@ -15,6 +15,7 @@ import pytest
 from davstore.metadata.engine import Database, SQLite, open_database
 from davstore.metadata.migrate import migrate
 from davstore.metadata.postgresql import PostgreSQL
+from tests.contract.entrance import Entrance
 from tests.contract.house import House
 
 BACKENDS = ("sqlite", "postgresql")
@@ -105,6 +106,14 @@ def postgresql_house(postgresql_backend: Backend, tmp_path: Path) -> Iterator[Ho
     """Return a house on PostgreSQL, for what a file cannot suffer."""
     for build_house in _builder(postgresql_backend, tmp_path):
         yield build_house()
+
+
+@pytest.fixture
+def entrance(house: House, tmp_path: Path) -> Iterator[Entrance]:
+    """Yield where alice signs in."""
+    made = Entrance(house.database, tmp_path)
+    yield made
+    made.close()
 
 
 def _builder(backend: Backend, directory: Path) -> Iterator[Build]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from davstore.metadata.guesses import Guess
 from davstore.metadata.throttle import Throttle
 from davstore.model.rounds import Round
 
 NOW = 1_800_000_000_000_000
 MINUTE = 60_000_000
 YEAR = 366 * 24 * 60 * MINUTE
+PAIR = Guess("account", "network", NOW)
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def workers(file: Path):
 def test_rounds_are_known_to_all_workers(workers: list[Throttle]) -> None:
     here, there = workers
     assert here.find_round("d1", "REPORT /") is None
-    first = Round(NOW, ("", "urn:x:1"))
+    first = Round(NOW, (("", 2), ("urn:x:1", None)))
     here.record_round("d1", "REPORT /", first)
     here.record_round("d1", "REPORT /a", Round(NOW + 1))
     here.record_round("d2", "REPORT /", Round(NOW + 2))
@@ -60,30 +63,58 @@ def test_each_device_is_due_once_a_minute(workers: list[Throttle]) -> None:
     assert here.is_due("d1", now_us=NOW - MINUTE)  # the clock was set back
 
 
-def test_the_longest_wait_of_all_keys_counts(workers: list[Throttle]) -> None:
+def test_failures_are_counted_by_pairs_that_all_workers_know(workers: list[Throttle]) -> None:
     here, there = workers
-    for now_us in (NOW, NOW + 1):
-        here.record_failure(["account a", "network n"], now_us=now_us)
-    here.record_failure(["network n"], now_us=NOW + 2)
-    assert there.wait_seconds(["account a"], now_us=NOW + 2) == 1
-    assert there.wait_seconds(["account a", "network n"], now_us=NOW + 2) == 2
-    assert there.wait_seconds(["account b"], now_us=NOW + 2) == 0
-    assert there.wait_seconds([], now_us=NOW + 2) == 0
+    for _ in range(3):
+        assert here.record_failure(PAIR)
+    assert there.wait_seconds(PAIR) == 2
+    assert there.wait_seconds(PAIR._replace(network="elsewhere")) == 0
+    assert there.wait_seconds(PAIR._replace(account="other")) == 0
+
+
+def test_a_clock_that_was_set_back_holds_nobody_up(workers: list[Throttle]) -> None:
+    here, there = workers
+    for number in range(10):
+        for guess in (PAIR, PAIR._replace(account=f"a{number}"), PAIR._replace(network=f"n{number}")):
+            here.record_failure(guess)
+    earlier = PAIR._replace(now_us=NOW - YEAR)
+    assert there.wait_seconds(PAIR) > 0
+    assert there.wait_seconds(earlier) == 0
+    assert (
+        there.wait_seconds(earlier._replace(account="new")) == there.wait_seconds(earlier._replace(network="new")) == 0
+    )
+
+
+def test_the_file_of_version_0_1_is_taken_over(file: Path, workers: list[Throttle]) -> None:
+    with sqlite3.connect(file) as old:
+        old.execute("CREATE TABLE guess (key TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_us INTEGER NOT NULL)")
+        old.execute("CREATE TABLE proof (user INTEGER PRIMARY KEY, mark BLOB NOT NULL)")
+        old.execute("CREATE TABLE round (device TEXT, scope TEXT, started_us INTEGER, tokens TEXT)")
+        old.execute("INSERT INTO round VALUES ('d1', 'REPORT /', 1, '[\"T\"]')")
+    old.close()
+    for throttle in workers:
+        throttle.record_failure(PAIR)
+        throttle.record_round("d1", "REPORT /", Round(NOW))
+    assert workers[0].wait_seconds(PAIR) == 1
+    assert workers[0].find_round("d1", "REPORT /") == Round(NOW)
 
 
 def test_a_broken_file_is_made_anew(file: Path, workers: list[Throttle]) -> None:
     file.write_bytes(b"this is no database at all" * 100)
-    workers[0].record_failure(["k"], now_us=NOW)
-    workers[0].record_failure(["k"], now_us=NOW)
-    assert workers[1].wait_seconds(["k"], now_us=NOW) == 1
+    workers[0].record_failure(PAIR)
+    workers[0].record_failure(PAIR)
+    assert workers[1].wait_seconds(PAIR) == 1
 
 
 def test_a_file_that_cannot_be_is_no_hindrance(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     throttle = Throttle(tmp_path / "missing" / "throttle.sqlite")
     with caplog.at_level(logging.WARNING):
-        throttle.record_failure(["k"], now_us=NOW)
+        throttle.record_failure(PAIR)
         throttle.record_round("d1", "s", Round(NOW))
-    assert throttle.wait_seconds(["k"], now_us=NOW) == 0
+        throttle.record_known(1, 1, PAIR)
+    assert throttle.wait_seconds(PAIR) == 0
+    assert not throttle.is_known(1, 1, PAIR)
+    assert not throttle.is_repeated(PAIR, b"")
     assert throttle.find_round("d1", "s") is None
     assert not throttle.is_due("d1", now_us=NOW)
     assert "unable to open" in caplog.text
@@ -92,7 +123,7 @@ def test_a_file_that_cannot_be_is_no_hindrance(tmp_path: Path, caplog: pytest.Lo
 def test_guesses_that_cannot_be_written_are_counted_all_the_same(tmp_path: Path) -> None:
     throttle = Throttle(tmp_path / "missing" / "throttle.sqlite", failures_before_delay=2, delay_seconds=1)
     for _ in range(2):
-        throttle.record_failure(["account a"], now_us=NOW)
-    assert throttle.wait_seconds(["account a"], now_us=NOW) == 1
-    assert throttle.wait_seconds(["account b"], now_us=NOW) == 0
+        throttle.record_failure(PAIR)
+    assert throttle.wait_seconds(PAIR) == 1
+    assert throttle.wait_seconds(PAIR._replace(account="b")) == 0
     throttle.close()

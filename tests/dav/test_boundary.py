@@ -147,13 +147,25 @@ def test_what_fails_after_the_first_part_breaks_off() -> None:
         "/\x7f",
         "http:///x",
         "ftp://h/x",
-        "/" + "x" * 17_000,
         "*",
     ],
 )
 def test_targets_that_name_nothing(dav: Client, target: str) -> None:
     for method in ("GET", "PUT", "PROPFIND", "BREW"):
         assert dav.raw(method, target) == 400
+
+
+def test_targets_that_are_too_long_or_too_deep(dav: Client) -> None:
+    """RFC 9110 §15.5.15. A thousand segments are looked for, and one more is not."""
+    deep = "/dav/store/alice" + "/x" * 997
+    for method in ("GET", "PUT", "PROPFIND"):
+        assert dav.raw(method, "/" + "x" * 17_000) == 414
+        assert dav.raw(method, f"{deep}/x/") == 414
+    assert dav.raw("GET", f"{deep}/") == 404
+    assert dav.raw("GET", f"/?x={'/' * 2_000}") == dav.raw("GET", "/?x=1")
+    dav.put("a")
+    assert dav("MOVE", "a", Destination=f"{deep}/x").status == 400
+    assert dav("MOVE", "a", Destination=deep).status == 409
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "MKCOL", "MOVE", "COPY", "PROPPATCH", "POST", "LOCK"])

@@ -9,14 +9,23 @@ from typing import Any
 
 import pytest
 
-from davstore.errors import BadSettings, Malformed, SyncDeferred, SyncRefused, TooLarge, UnsupportedReport
+from davstore.errors import (
+    BadSettings,
+    DeviceRequired,
+    Malformed,
+    SyncDeferred,
+    SyncRefused,
+    TooLarge,
+    Unavailable,
+    UnsupportedReport,
+)
 from davstore.metadata.engine import open_database
 from davstore.metadata.migrate import migrate
 from davstore.metadata.throttle import Throttle
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET, Boundary
 from davstore.middleware.policy_file import PolicyFile
-from davstore.middleware.sync_gate import QUERY, SyncGate, answered
+from davstore.middleware.sync_gate import QUERY, SyncGate, answered, ask
 from davstore.model.principals import DeviceClass, Principal
 from davstore.protocol.hrefs import parse_target
 from davstore.store import enrolling
@@ -47,6 +56,7 @@ class Store:
         self.now_us = NOW
         self.reached = 0
         self.succeeds = True
+        self.lists = False
         self.given, self.truncated = "", False
         self.environ: dict[str, Any] = {}
         enrolling.add_user(self.database, "alice", "secret", now_us=NOW)
@@ -63,6 +73,8 @@ class Store:
     def _inside(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         self.reached += 1
         self.environ = environ
+        if self.lists:
+            ask(environ)
         if self.succeeds:
             answered(environ, self.given, truncated=self.truncated)
         return []
@@ -101,9 +113,9 @@ class Store:
         self.given, self.truncated = given, truncated
         self.ask("REPORT", target, body=sync_body(token), **more)
 
-    def is_early(self, token: str = "", **more: Any) -> bool:
+    def is_early(self, token: str = "", given: str = "", **more: Any) -> bool:
         try:
-            self.report(token, **more)
+            self.report(token, given, **more)
         except SyncDeferred:
             return True
         return False
@@ -132,7 +144,8 @@ NO_ARCHIVE = '[[rule]]\nname = "no-archive"\nexclude = ["Archive", "*/raw"]\n'
         ("PROPFIND", {"depth": "infinity"}, True),
         ("PROPFIND", {}, True),  # no Depth is infinity (RFC 4918 §9.1)
         ("PROPFIND", {"depth": "0"}, False),
-        ("GET", {}, False),
+        ("GET", {}, False),  # of a file
+        ("HEAD", {}, False),
         ("PUT", {}, False),
         ("DELETE", {}, False),
         ("OPTIONS", {}, False),
@@ -200,13 +213,13 @@ def test_the_mode_is_what_the_device_says_and_automatic_when_it_does_not(store: 
 )
 def test_excluded_folders(store: Store, path: str, excluded: bool) -> None:
     store.rules(NO_ARCHIVE)
-    for ask in (store.report, lambda target: store.ask("PROPFIND", target, depth="1")):
+    for send in (store.report, lambda target: store.ask("PROPFIND", target, depth="1")):
         if excluded:
             with pytest.raises(SyncRefused) as caught:
-                ask(target=MINE + path)
+                send(target=MINE + path)
             assert (caught.value.condition, caught.value.rule) == ("sync-scope-allowed", "no-archive")
         else:
-            ask(target=MINE + path)
+            send(target=MINE + path)
 
 
 def test_rules_select_devices(store: Store) -> None:
@@ -230,16 +243,28 @@ def test_the_next_round_waits_for_the_interval(store: Store) -> None:
     assert store.is_early("T2")
 
 
-def test_pages_and_lost_answers_are_never_early(store: Store) -> None:
+def test_the_next_page_is_never_early_and_a_lost_answer_is_free_twice(store: Store) -> None:
     store.rules(HOURLY)
     store.report("", "P1", truncated=True)
     store.report("P1", "P2", truncated=True)
     store.report("P1", "P2", truncated=True)  # its answer was lost
     store.report("P2", "T1")
     store.report("P2", "T1")
-    store.report("", "P1", truncated=True)  # the device lost its state
-    store.report("P1", "T1")
+    for _ in range(2):
+        store.report("", "P1", truncated=True)  # the device lost its state
+        store.report("P1", "T1")
     assert store.is_early("T1")
+    assert store.is_early("")
+    assert store.is_early("P2")
+
+
+@pytest.mark.parametrize("token", ["", "urn:x:old"])
+def test_no_token_evades_an_interval(store: Store, token: str) -> None:
+    store.rules(HOURLY)
+    for hour in range(3):
+        store.now_us = NOW + hour * 3600 * SECOND
+        answers = sum(not store.is_early(token, given="T1") for _ in range(10))
+        assert answers == 3
 
 
 def test_a_poll_that_brought_nothing_counts(store: Store) -> None:
@@ -278,6 +303,35 @@ def test_listings_are_counted_by_themselves(store: Store) -> None:
     store.report("", "T1")
 
 
+def test_a_get_of_a_collection_is_a_listing_like_any_other(store: Store) -> None:
+    store.rules(HOURLY)
+    for _ in range(3):
+        store.ask("GET", MINE + "file")
+    store.lists = True
+    for _ in range(3):
+        store.ask("HEAD")  # it tells no names, and takes no turn
+    store.ask("GET")
+    for method, headers in (("GET", {}), ("HEAD", {}), ("PROPFIND", {"depth": "1"}), ("PROPFIND", {})):
+        with pytest.raises(SyncDeferred):
+            store.ask(method, **headers)
+    store.ask("GET", device=None)
+    store.ask("GET", device="laptop")
+    store.ask("GET", MINE + "Mail/")
+
+
+def test_a_provider_may_require_a_device(store: Store) -> None:
+    demanding = SyncGate(store._inside, Gate(store.policy.rules, store.throttle, store.database), requires_device=True)
+    store.application, store.lists = demanding, True
+    for method, headers in (("REPORT", {}), ("PROPFIND", {}), ("PROPFIND", {"depth": "1"}), ("GET", {}), ("HEAD", {})):
+        body = sync_body() if method == "REPORT" else b""
+        with pytest.raises(DeviceRequired):
+            store.ask(method, body=body, device=None, **headers)
+        store.ask(method, body=body, **headers)
+    store.lists = False
+    for method, headers in (("PROPFIND", {"depth": "0"}), ("GET", {}), ("PUT", {}), ("DELETE", {}), ("OPTIONS", {})):
+        store.ask(method, device=None, **headers)
+
+
 def test_no_interval_counts_for_whom_it_is_lifted(store: Store) -> None:
     store.rules(HOURLY + '[[rule]]\nname = "free"\ndevice = "phone"\nmin_interval_seconds = 0\n')
     for _ in range(3):
@@ -302,11 +356,29 @@ def test_a_changed_file_counts_at_once_and_a_wrong_one_not_at_all(
     with pytest.raises(SyncRefused):
         store.report()
     assert f"{store.file}:2: rule.name" in caplog.text
+    with pytest.raises(Unavailable):
+        store.policy.check()
     store.file.unlink()
     with pytest.raises(SyncRefused):
         store.report()
+    assert "No such file or directory; the last good rules stay in force" in caplog.text
+    with pytest.raises(Unavailable):
+        store.policy.check()
     store.rules("")
     store.report()
+    store.policy.check()
+
+
+def test_a_file_that_breaks_and_comes_back_as_it_was(store: Store) -> None:
+    store.rules(NEVER)
+    store.policy.check()
+    aside = store.file.rename(store.file.with_name("aside"))
+    with pytest.raises(Unavailable):
+        store.policy.check()
+    aside.rename(store.file)
+    store.policy.check()
+    with pytest.raises(SyncRefused):
+        store.report()
 
 
 def test_a_file_that_is_wrong_at_the_start_is_refused(store: Store) -> None:

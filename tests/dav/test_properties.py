@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from davstore.dav.patches import SETTABLE
 from davstore.dav.places import Kind
 from davstore.dav.properties import LIVE_OF, PROTECTED
 from davstore.metadata import unit
+from davstore.metadata.tables import property_
+from davstore.metadata.unit import Statement
 from davstore.protocol.owncloud import CHECKSUMS
 from davstore.store.context import Limits
 from tests.dav.client import ALICE, HOME, PHONE, Client, D, prop_body, removing, setting, sync_body, token_of
@@ -306,6 +310,39 @@ def test_a_namespace_is_a_uri(dav: Client, namespace: str) -> None:
     dav.put("a")
     assert dav.patch("a", setting(f'<y:p xmlns:y="{namespace}">1</y:p>')).status == 400
     assert "{u:%C3%BC}p" in dav.patch("a", setting('<y:p xmlns:y="u:%C3%BC"/>')).props(f"{HOME}/a")
+
+
+@pytest.mark.parametrize("local", ["modseq", "seen", "effective-sync-policy", "no-such-thing"])
+@pytest.mark.parametrize("instruction", [setting, removing])
+def test_our_own_namespace_is_nobody_elses(dav: Client, local: str, instruction: Callable[[str], str]) -> None:
+    """RFC 4918 §9.2.1: also a name that has no meaning yet, or it would have one that somebody else gave it."""
+    dav.put("a")
+    answer = dav.patch("a", setting("<x:p>1</x:p>"), instruction(f'<C:{local} xmlns:C="urn:davstore:cpm"/>'))
+    assert answer.status == 207
+    assert set(answer.props(f"{HOME}/a", 403)) == {C + local}
+    assert set(answer.props(f"{HOME}/a", 424)) == {"{urn:x}p"}
+    assert answer.xml.find(f".//{D}error/{D}cannot-modify-protected-property") is not None
+    body = (
+        '<D:mkcol xmlns:D="DAV:"><D:set><D:prop><D:resourcetype><D:collection/></D:resourcetype>'
+        f'<C:{local} xmlns:C="urn:davstore:cpm"/></D:prop></D:set></D:mkcol>'
+    )
+    assert dav("MKCOL", "c", body, Content_Type="application/xml").status == 403
+    assert dav("GET", "c").status == 404
+    dav.patch("a", setting('<C:seen xmlns:C="urn:davstore:cpm:keyword">1</C:seen>'))
+    assert set(dav.find("a", "{urn:davstore:cpm:keyword}seen").props(f"{HOME}/a")) == {"{urn:davstore:cpm:keyword}seen"}
+
+
+def test_what_a_client_once_wrote_in_our_namespace_is_not_told(dav: Client) -> None:
+    """Version 0.1 kept it as a dead property."""
+    dav.put("a")
+    dav.patch("a", setting("<x:seen>1</x:seen>"))
+    dav.database.write(lambda unit: unit.run(Statement(update(property_).values(name=f"{C}seen")), {}))
+    include = (
+        f'<D:propfind xmlns:D="DAV:"><D:allprop/><D:include><C:seen xmlns:C="{C[1:-1]}"/></D:include></D:propfind>'
+    )
+    for body in ("", include, '<propfind xmlns="DAV:"><propname/></propfind>', prop_body(f"{C}seen")):
+        assert f"{C}seen" not in dav("PROPFIND", "a", body, Depth="0").props(f"{HOME}/a")
+    assert set(dav.find("a", f"{C}seen").props(f"{HOME}/a", 404)) == {f"{C}seen"}
 
 
 def test_a_refused_change_names_the_collection_as_ever(dav: Client) -> None:

@@ -106,9 +106,9 @@ def test_with_a_wrong_setting_the_old_workers_go_on(serve, tmp_path: Path) -> No
     file.write_text("[server]\nworkers = 1\n\n[auth]\nrealms = 3\n")
     served.process.send_signal(signal.SIGHUP)
     until(lambda: f"not reloaded: {file}:5: auth.realms: unknown key" in served.log())
-    policy = tmp_path / "policy.toml"
+    policy = tmp_path / "rules.toml"
     policy.write_text("[[rule]]\nmodus = 1\n")
-    file.write_text(f'[server]\nworkers = 1\n[policy]\nfile = "{policy}"\n')
+    file.write_text('[server]\nworkers = 1\n[policy]\nfile = "rules.toml"\n')
     served.process.send_signal(signal.SIGHUP)
     until(lambda: f"not reloaded: {policy}:2: rule.modus: unknown key" in served.log())
     assert served.workers() == workers
@@ -131,6 +131,31 @@ def test_what_only_a_restart_changes_is_said_and_stays(serve, tmp_path: Path) ->
     ]
     assert "geheim" not in served.log()
     assert requests.get(f"{url}readyz", timeout=PATIENCE_SECONDS).status_code == 200
+
+
+def test_rules_do_not_vanish_wherever_the_server_is_started(serve, tmp_path: Path) -> None:
+    """The log says which are in force, and a server that has lost its file is not ready."""
+    (tmp_path / "etc").mkdir()
+    file, policy = tmp_path / "etc" / "davstore.toml", tmp_path / "etc" / "policy.toml"
+    file.write_text("[server]\nworkers = 1\n")
+    served = serve("-c", str(file), directory=tmp_path)
+    served.ready()
+    assert "no policy file: every device may synchronise everything at any time" in served.log()
+    policy.write_text('[[rule]]\nname = "never"\nuser = "bob"\nallowed = false\n')
+    reload(served)
+    assert f"{policy}: 1 rules in force" in served.log()
+    assert f"WARNING {policy}: rule never: there is no user bob" in served.log()
+
+    def is_ready() -> int:
+        return requests.get(f"{served.url}readyz", timeout=PATIENCE_SECONDS).status_code
+
+    assert is_ready() == 200
+    for break_it in (policy.unlink, lambda: policy.write_text("rules = 3")):
+        break_it()
+        assert is_ready() == 503
+        assert served.log().count("the last good rules stay in force") == 1 + (break_it != policy.unlink)
+    policy.write_text("")
+    assert is_ready() == 200
 
 
 def test_an_upload_in_flight_outlives_its_worker(serve) -> None:

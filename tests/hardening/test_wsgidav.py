@@ -279,8 +279,9 @@ def test_w14_credentials_that_cannot_be_read_are_401(wire: Wire, credentials: st
 def test_w15_passwords_are_hashed_and_guessing_is_slowed_down(lone: tuple[Server, Path]) -> None:
     server, data = lone
     wire = Wire(server)
-    wrong = {"Authorization": "Basic " + base64.b64encode(b"you:wrong").decode()}
-    guesses = [wire.send("GET", "", wrong) for _ in range(14)]  # dealt out to two workers, counted together
+    wrong = [base64.b64encode(b"you:wrong %d" % number).decode() for number in range(14)]
+    # Dealt out to two workers, counted together
+    guesses = [wire.send("GET", "", {"Authorization": f"Basic {credentials}"}) for credentials in wrong]
     assert [guess.status for guess in guesses] == [401] * 10 + [429] * 4
     assert all(0 < int(guess.headers["Retry-After"]) <= 30 for guess in guesses[10:])
     with contextlib.closing(sqlite3.connect(data / "davstore.sqlite")) as database:

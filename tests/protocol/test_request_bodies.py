@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
-from davstore.errors import ExternalEntities, InvalidResourceType, Malformed, TooLarge, UnsupportedReport
+from davstore.errors import (
+    ExternalEntities,
+    InvalidResourceType,
+    Malformed,
+    TooLarge,
+    UnsupportedFilter,
+    UnsupportedReport,
+)
 from davstore.model.changes import Level
 from davstore.protocol import mkcol, propfind, proppatch, reports
 from davstore.protocol.propfind import Kind, PropFind
@@ -273,6 +280,14 @@ def test_context_of_the_body() -> None:
     assert sync(TOKEN + LEVEL + PROP + b"<C:context/>").context == SyncContext("automatic", None)
     with pytest.raises(Malformed):
         sync(TOKEN + LEVEL + PROP + b"<C:context><C:mode>later</C:mode></C:context>")
+
+
+def test_a_filter_is_not_ignored_and_what_is_unknown_is() -> None:
+    """RFC 4918 §17. A filter that is ignored would give everything to a device that asked for a part."""
+    with pytest.raises(UnsupportedFilter):
+        sync(TOKEN + LEVEL + PROP + b"<C:filter><C:kind>message</C:kind></C:filter>")
+    for unknown in (b"<C:no-such-thing/>", b"<R:filter/>", b"<D:filter/>"):
+        assert sync(TOKEN + LEVEL + PROP + unknown) == sync(TOKEN + LEVEL + PROP)
 
 
 def test_rfc3253_3_6_unknown_reports() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from davstore.model.networks import network_of
+from davstore.model.networks import network_of, site_of
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,16 @@ from davstore.model.networks import network_of
 )
 def test_a_household_is_one_client(one: str, other: str, ipv4_bits: int, same: bool) -> None:
     assert (network_of(one, ipv4_bits=ipv4_bits) == network_of(other, ipv4_bits=ipv4_bits)) is same
+
+
+@pytest.mark.parametrize(
+    ("network", "site"),
+    [
+        ("192.0.2.0/24", "192.0.2.0/24"),
+        ("2001:db8:1:2::/64", "2001:db8:1::/48"),
+        ("2001:db8:1:ffff::/64", "2001:db8:1::/48"),
+        ("", ""),
+    ],
+)
+def test_a_site_is_what_one_customer_may_have(network: str, site: str) -> None:
+    assert site_of(network) == site

@@ -9,7 +9,7 @@ import pytest
 
 from davstore.errors import BadSettings
 from davstore.model.principals import DeviceClass
-from davstore.policy.provider import parse_rules
+from davstore.policy.provider import list_unknown, parse_rules
 from davstore.policy.sync_rules import BOTH, Mode, Rule
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "policy.toml"
@@ -76,6 +76,8 @@ def test_a_rule_with_everything() -> None:
         ("[[rule]]\nname = 'a'\nexclude = ['a//b']\n", 3, "rule.exclude"),
         ("[[rule]]\nname = 'a'\nexclude = ['../b']\n", 3, "rule.exclude"),
         ("[[rule]]\nname = 'a'\nexclude = [7]\n", 3, "rule.exclude"),
+        (f"[[rule]]\nname = 'a'\nexclude = ['{'/'.join(['**', 'a'] * 51)}']\n", 3, "rule.exclude"),
+        (f"[[rule]]\nname = 'a'\nexclude = ['{'*a' * 128}']\n", 3, "rule.exclude"),
     ],
 )
 def test_a_bad_file_is_refused_with_file_line_and_key(text: str, line: int, key: str) -> None:
@@ -95,4 +97,21 @@ def test_its_examples_are_valid_rules() -> None:
         "hall-tablet-by-hand",
         "no-archives-on-devices",
         "mallory-suspended",
+    ]
+
+
+def test_users_and_devices_that_are_not_there_are_told() -> None:
+    rules = (
+        Rule("all"),
+        Rule("alice", user="alice"),
+        Rule("alices-phone", user="alice", device="phone"),
+        Rule("tablets", device="tablet"),
+        Rule("mallory", user="mallory", device="phone"),
+        Rule("lost", user="alice", device="tablet"),
+        Rule("fridge", device="fridge"),
+    )
+    assert list_unknown(rules, {"alice": {"phone"}, "bob": {"tablet"}}) == [
+        "rule mallory: there is no user mallory",
+        "rule lost: alice has no device tablet",
+        "rule fridge: nobody has a device fridge",
     ]

@@ -23,7 +23,8 @@ def refusal(tmp_path: Path, text: str, **more: object) -> str:
     return str(caught.value).replace(f"{tmp_path}/", "")
 
 
-def test_the_defaults_serve_on_loopback():
+def test_the_defaults_serve_on_loopback(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(EXAMPLE.parents[1])
     settings = load_settings(environ={})
     assert settings == Settings()
     assert settings.server.address == ("127.0.0.1", 8080)
@@ -31,7 +32,8 @@ def test_the_defaults_serve_on_loopback():
 
 
 def test_the_example_file_names_every_key_with_its_default():
-    assert load_settings(EXAMPLE, environ={}) == Settings()
+    flags = {"data.path": "davstore-data", "policy.file": "config/policy.toml"}  # in the file they are relative to it
+    assert load_settings(EXAMPLE, environ={}, flags=flags) == Settings()
     lines = EXAMPLE.read_text().splitlines()
     for section, kind in SECTIONS.items():
         for key in fields(kind):
@@ -136,3 +138,41 @@ def test_a_password_in_a_wrong_url_is_not_repeated(tmp_path: Path):
 def test_a_worker_gets_the_same_settings(tmp_path: Path):
     settings = load(tmp_path, "[server]\nallow_remote = true\nbind = '0.0.0.0:1'\n[data]\npath = 'a b'\n")
     assert load_settings(flags=settings.as_values(), environ={}) == settings
+
+
+def test_paths_of_a_file_are_relative_to_it_and_others_to_where_one_is(tmp_path: Path):
+    text = "[data]\npath = 'd'\n[policy]\nfile = 'p.toml'\n"
+    settings = load(tmp_path, text)
+    assert (settings.data.path, settings.policy.file) == (tmp_path / "d", f"{tmp_path}/p.toml")
+    settings = load(tmp_path, text.replace("'d'", f"'{tmp_path}/e'").replace("p.toml", "../q.toml"))
+    assert (settings.data.path, settings.policy.file) == (tmp_path / "e", f"{tmp_path}/../q.toml")
+    for more in (
+        {"flags": {"data.path": "d", "policy.file": "p.toml"}},
+        {"environ": {"DAVSTORE_DATA__PATH": "d", "DAVSTORE_POLICY__FILE": "p.toml"}},
+    ):
+        settings = load(tmp_path, text, **more)
+        assert (settings.data.path, settings.policy.file) == (Path("d"), "p.toml")
+    assert load(tmp_path, "[policy]\nfile = ''\n").policy.file == ""
+
+
+def test_a_relative_name_of_the_file_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "my.toml").write_text("[data]\npath = 'd'\n")
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(Path("etc/my.toml"), environ={}).data.path == Path("etc/d")
+    monkeypatch.chdir(tmp_path / "etc")
+    assert load_settings(Path("my.toml"), environ={}).data.path == Path("d")
+
+
+def test_without_a_name_the_policy_is_the_file_beside_the_settings_if_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert load(tmp_path, "").policy.file == load_settings(environ={}).policy.file == ""
+    (tmp_path / "policy.toml").touch()
+    assert load(tmp_path, "").policy.file == f"{tmp_path}/policy.toml"
+    assert load_settings(environ={}).policy.file == ""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "policy.toml").touch()
+    assert load_settings(environ={}).policy.file == "config/policy.toml"
+    assert load(tmp_path, "", flags={"policy.file": ""}).policy.file == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import pytest
 from hypothesis import given
@@ -98,6 +99,34 @@ def test_patterns_cover_what_they_match_and_all_beneath(pattern: str, path: str,
     assert decide((rule,), _attempt(names=names)) == (Reject("sync-scope-allowed", rule) if covered else Accept())
 
 
+@pytest.mark.parametrize(
+    "pattern", [("**", "a") * 49 + ("**", "b"), ("*a" * 127,) * 99 + ("b",), ("**",) * 99 + ("*a*a*b",)]
+)
+def test_the_longest_pattern_on_the_longest_path_takes_a_moment(pattern: tuple[str, ...]) -> None:
+    """A pattern of 100 names on a path of 1,000: cubic time would be hours."""
+    begun = time.process_time()
+    assert not covers(pattern, ("a" * 255,) * 1_000)
+    assert not covers(pattern, ("a",) * 1_000)
+    assert time.process_time() - begun < 2
+
+
+def covers_by_trying(pattern: list[str], names: list[str]) -> bool:
+    """Say what a pattern means, in no time that anybody could wait for."""
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return any(covers_by_trying(pattern[1:], names[skip:]) for skip in range(len(names) + 1))
+    return bool(names) and pattern[0] in ("*", names[0]) and covers_by_trying(pattern[1:], names[1:])
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "*", "**"]), min_size=1, max_size=6),
+    st.lists(st.sampled_from("abc"), max_size=6),
+)
+def test_a_pattern_covers_what_trying_finds(pattern: list[str], path: list[str]) -> None:
+    assert covers(pattern, path) is covers_by_trying(pattern, path)
+
+
 def test_an_interval_defers_until_it_has_passed() -> None:
     rule = Rule("hourly", min_interval_seconds=3600)
     for elapsed_us, decision in [
@@ -135,27 +164,86 @@ def test_a_no_outranks_a_wait() -> None:
 
 
 HOURLY = (Rule("hourly", min_interval_seconds=3600),)
+HOUR = 3600 * SECOND
 
 
-def _is_early(token: str | None, last: Round) -> bool:
-    return isinstance(decide(HOURLY, _attempt(token=token, last_round=last)), Defer)
+def _is_early(token: str | None, last: Round, now_us: int = NOW) -> bool:
+    return isinstance(decide(HOURLY, _attempt(token=token, last_round=last, now_us=now_us)), Defer)
+
+
+def _next(
+    last: Round | None, asked: str, given: str, *, truncated: bool = False, now_us: int = NOW, seconds: int = 3600
+) -> Round:
+    return next_round(last, asked=asked, given=given, truncated=truncated, now_us=now_us, interval_seconds=seconds)
 
 
 def test_pages_and_retries_are_of_their_round() -> None:
-    first = next_round(None, asked="", given="P1", truncated=True, now_us=NOW - SECOND)
+    first = _next(None, "", "P1", truncated=True, now_us=NOW - SECOND)
     assert not _is_early("", first)
     assert not _is_early("P1", first)
-    second = next_round(first, asked="P1", given="P2", truncated=True, now_us=NOW)
+    second = _next(first, "P1", "P2", truncated=True)
     assert second.started_us == first.started_us
     assert not any(_is_early(token, second) for token in ("", "P1", "P2"))
-    last = next_round(second, asked="P2", given="C", truncated=False, now_us=NOW)
+    last = _next(second, "P2", "C")
     assert not any(_is_early(token, last) for token in ("", "P2"))
-    assert _is_early("C", last)
-    assert _is_early("foreign", last)
+    assert all(_is_early(token, last) for token in ("C", "P1", "foreign"))
+
+
+@pytest.mark.parametrize("token", ["", "T"])
+@pytest.mark.parametrize("truncated", [False, True])
+def test_to_ask_again_is_free_twice(token: str, truncated: bool) -> None:
+    """Whether it is the token of a first synchronisation or an old one, and whatever else is asked in between."""
+    last = _next(None, token, "G0", truncated=truncated)
+    for repeat in range(2):
+        assert not _is_early(token, last)
+        last = _next(last, token, f"G{repeat + 1}", truncated=truncated)
+        if truncated:
+            last = _next(last, f"G{repeat + 1}", "C")
+    assert _is_early(token, last)
+    assert _is_early(token, last, NOW + HOUR - 1)
+    assert not _is_early(token, last, NOW + HOUR)
+
+
+def test_a_page_may_be_asked_for_again_twice_and_the_next_one_always() -> None:
+    last = _next(None, "", "P0", truncated=True)
+    for page in range(50):
+        for _ in range(3):
+            assert not _is_early(f"P{page}", last)
+            last = _next(last, f"P{page}", f"P{page + 1}", truncated=True)
+        assert _is_early(f"P{page}", last)
+        assert _is_early(f"P{page + 2}", last)  # it must be the one that was given
+    assert not _is_early("P50", last, NOW + 2 * HOUR)
+    assert _next(last, "P50", "C", now_us=NOW + 2 * HOUR).started_us == NOW
+
+
+def test_after_the_interval_the_same_token_begins_a_new_round() -> None:
+    """A device that always comes with the same token waits as long as any other."""
+    last = None
+    for hour in range(3):
+        now_us = NOW + hour * HOUR
+        if last:
+            assert not _is_early("", last, now_us)
+        last = _next(last, "", "C", now_us=now_us)
+        assert last.started_us == now_us
+        for _ in range(2):
+            last = _next(last, "", "C", now_us=now_us)
+        assert _is_early("", last, now_us)
+
+
+def test_without_an_interval_each_request_begins_a_round() -> None:
+    first = _next(None, "", "C", seconds=0)
+    assert _next(first, "", "C", now_us=NOW + SECOND, seconds=0) == Round(NOW + SECOND, (("", 2),))
+
+
+def test_a_clock_that_was_set_back_begins_a_round() -> None:
+    for free in ((), (("", 0),), (("", 1),)):
+        last = Round(NOW + 1, free)
+        assert not _is_early("", last)
+        assert _next(last, "", "C").started_us == NOW
 
 
 def test_a_poll_that_brought_nothing_is_followed_by_a_new_round() -> None:
-    poll = next_round(None, asked="C", given="C", truncated=False, now_us=NOW)
+    poll = _next(None, "C", "C")
     assert _is_early("C", poll)
 
 
@@ -164,9 +252,8 @@ def test_a_listing_has_no_token_and_no_continuation() -> None:
 
 
 def test_a_new_round_forgets_the_tokens_of_the_last() -> None:
-    first = next_round(None, asked="A", given="B", truncated=False, now_us=NOW - 3600 * SECOND)
-    second = next_round(first, asked="B", given="C", truncated=False, now_us=NOW)
-    assert second == Round(NOW, ("B",))
+    first = _next(None, "A", "B", now_us=NOW - HOUR)
+    assert _next(first, "B", "C") == Round(NOW, (("B", 2),))
 
 
 names = st.sampled_from(["alice", "bob", "phone", None])
@@ -192,7 +279,8 @@ attempts = st.builds(
     st.lists(st.sampled_from(["a", "b", "c"]), max_size=4).map(tuple),
     st.just(NOW),
     st.sampled_from(["", "T", None]),
-    st.none() | st.builds(Round, st.integers(NOW - 3601 * SECOND, NOW), st.sampled_from([(), ("T",), ("",)])),
+    st.none()
+    | st.builds(Round, st.integers(NOW - 3601 * SECOND, NOW), st.sampled_from([(), (("T", 1),), (("", None),)])),
 )
 
 
@@ -226,10 +314,25 @@ def test_what_is_covered_stays_covered_beneath(pattern: list[str], path: list[st
 
 
 @given(st.lists(st.tuples(st.sampled_from(["", "A", "B", "C"]), st.sampled_from(["A", "B", "C"]), st.booleans())))
-def test_a_round_holds_few_tokens_and_a_lost_answer_can_always_be_asked_for(steps: list[tuple[str, str, bool]]) -> None:
+def test_a_round_holds_few_tokens_and_a_lost_answer_can_be_asked_for(steps: list[tuple[str, str, bool]]) -> None:
     last = None
     for asked, given_, truncated in steps:
-        last = next_round(last, asked=asked, given=given_, truncated=truncated, now_us=NOW)
-        assert len(last.tokens) <= 3
-        assert (asked in last.tokens) is (truncated or asked != given_)
-        assert not truncated or given_ in last.tokens
+        if last and _is_early(asked, last):
+            continue
+        was_new = last is None or last.left(asked) in (0, None)
+        last = _next(last, asked, given_, truncated=truncated)
+        assert len(last.free) <= 3
+        if asked != given_:
+            assert last.left(asked) in ((2,) if was_new else (0, 1))
+        if truncated or asked == given_:
+            assert last.left(given_) == (None if truncated else 0)
+
+
+@given(st.lists(st.sampled_from(["", "A", "B"]), max_size=60))
+def test_within_an_interval_a_device_gets_a_few_answers_whatever_it_asks_with(steps: list[str]) -> None:
+    """Where no page is truncated: the round, and two repeats of it."""
+    last, answers = None, 0
+    for asked in steps:
+        if last is None or not _is_early(asked, last):
+            last, answers = _next(last, asked, "C"), answers + 1
+    assert answers <= 3

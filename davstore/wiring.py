@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,9 +13,10 @@ from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
 from davstore.dav.app import build_dav
 from davstore.dav.request import Backend
-from davstore.errors import BadSettings, Unavailable
+from davstore.errors import BadSettings, Unavailable, Unprocessable
+from davstore.metadata import stores
 from davstore.metadata.engine import Database, is_missing, open_database
-from davstore.metadata.migrate import migrate
+from davstore.metadata.migrate import find_revision, migrate
 from davstore.metadata.throttle import Throttle
 from davstore.middleware.access_log import AccessLog
 from davstore.middleware.auth import Authentication
@@ -22,11 +26,14 @@ from davstore.middleware.policy_file import PolicyFile
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.settings import Policy, Settings
-from davstore.store import enrolling
+from davstore.store import backing_up, backups, enrolling, restoring
 from davstore.store.admitting import Gate
 from davstore.store.authenticating import Authenticator
+from davstore.store.backing_up import BackedUp
+from davstore.store.backups import Backup, Meter
 from davstore.store.context import Limits
 from davstore.store.hashing import Passwords
+from davstore.store.restoring import Restored
 from davstore.store.sweeping import sweep_history, sweep_uploads
 from davstore.web.app import Pages
 
@@ -48,6 +55,7 @@ class House(NamedTuple):
 def open_house(settings: Settings) -> House:
     """Open the database and the blobs, with the tables up to date."""
     directory = settings.data.path
+    _require_data_directory(directory)
     database = open_database(settings.database.url, directory)
     migrate(database)
     return House(database, LocalBlobs(directory / "blobs"))
@@ -59,6 +67,7 @@ def find_house(settings: Settings) -> House:
     Raises:
         BadSettings: there is no database in the data directory.
     """
+    _require_data_directory(settings.data.path)
     if is_missing(settings.database.url, settings.data.path):
         raise BadSettings(f"data.path: {settings.data.path}: no store here")
     return open_house(settings)
@@ -73,6 +82,84 @@ def open_policy(settings: Settings) -> PolicyFile:
     name = settings.policy.file
     is_left_out = name == Policy().file and not Path(name).exists()
     return PolicyFile(Path(name) if name and not is_left_out else None)
+
+
+@contextlib.contextmanager
+def open_backup(directory: Path) -> Iterator[Backup]:
+    """Hold a backup against those that write one there, and read its manifest.
+
+    Raises:
+        Unprocessable: there is no backup, or it is of a newer davstore. BadBackup: it was cut or altered.
+        AlreadyRunning: a backup is being written there.
+    """
+    with backups.hold_backup(directory, writing=False):
+        yield Backup(directory, backups.read_manifest(directory), LocalBlobs(directory / "blobs"))
+
+
+def back_up(settings: Settings, directory: Path, meter: Meter) -> BackedUp:
+    """Back up the store of the settings into a directory.
+
+    Raises:
+        Unprocessable: the directory is the data directory, or inside it. Others: as `backing_up.back_up`.
+    """
+    data = settings.data.path.resolve()
+    if directory.resolve().is_relative_to(data):
+        raise Unprocessable(f"{directory}: a backup inside the data directory would be lost with it")
+    house = find_house(settings)
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        return backing_up.back_up(
+            house.database,
+            house.blobs,
+            directory,
+            LocalBlobs(directory / "blobs"),
+            made_at=made_at,
+            instance=None,  # identity: the id that directory and database bear
+            meter=meter,
+        )
+    finally:
+        house.database.close()
+
+
+def restore(settings: Settings, backup: Backup, meter: Meter, *, force: bool) -> Restored:
+    """Verify a backup, and put it in the place of the store of the settings, which nobody serves meanwhile.
+
+    Raises:
+        Unprocessable: there is a store, and force was not given. Others: as `restoring.restore`.
+    """
+    directory, url = settings.data.path, settings.database.url
+    restoring.verify(backup)
+    database, blobs = open_database(url, directory), LocalBlobs(directory / "blobs")
+    try:
+        is_again = (directory / restoring.STAGED).exists()
+        if not force and (_has_stores(settings, database) or (blobs.list_stores() and not is_again)):
+            raise Unprocessable(f"{directory}: there is a store already; --force puts the backup in its place")
+        if url:
+            migrate(database)
+        # identity: join gives the rows the id of the directory, or the directory that of the rows
+        restored = restoring.restore(backup, database, blobs, directory, meter=meter)
+        for file in directory.glob("throttle.sqlite*"):  # what it knows of devices and passwords is of another store
+            file.unlink()
+        return restored
+    finally:
+        database.close()
+
+
+def _has_stores(settings: Settings, database: Database) -> bool:
+    """Tell whether a restore would be the end of a store."""
+    if not settings.database.url:
+        return not is_missing("", settings.data.path)
+    return find_revision(database) is not None and bool(database.read(stores.list_owners))
+
+
+def _require_data_directory(directory: Path) -> None:
+    """Raise BadSettings when a directory holds a backup, or a restore that did not come to its end."""
+    backups.refuse_backup(directory)
+    if (directory / restoring.STAGED).exists():
+        raise BadSettings(
+            f"data.path: {directory}: a restore did not come to its end; run davstore restore again, or remove"
+            f" {restoring.STAGED} there to go on with what was before"
+        )
 
 
 class FirstUser(NamedTuple):
@@ -122,6 +209,7 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
     Applications with the same key know of each other whose password was proven.
     """
     directory = settings.data.path
+    _require_data_directory(directory)
     database = open_database(settings.database.url, directory)
     throttle = Throttle(
         directory / "throttle.sqlite",

@@ -6,17 +6,21 @@ import contextlib
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from davstore.errors import CorruptBlob, DiskFull
+from davstore.errors import AlreadyRunning, CorruptBlob, DiskFull
 
 BLOCK_BYTES = 1 << 18
 """One piece of a read: past 256 KiB loopback and disks gain little, and memory is shared by many."""
 
 RESERVE_BYTES = 1 << 26
 """What stays free of a disk, or a quarter of a small one: a DELETE has to be written to the journal of the database."""
+
+RETAIN_SECONDS = 1.0
+"""How long the lock of the blobs is tried for: each deletion has it for a moment."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -58,6 +62,15 @@ def _is_held(file: Path, *, then_delete: bool = False) -> bool:
     return False
 
 
+def _try_lock(descriptor: int, kind: int) -> bool:
+    """Lock an open file without waiting and tell whether that went."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -79,6 +92,7 @@ class LocalBlobs:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._staging = directory / "staged"
+        self._retained = directory.with_name("backup.lock")
 
     def require_room(self, needed_bytes: int = 0) -> None:
         """Raise DiskFull unless more fits beside the reserve."""
@@ -106,9 +120,55 @@ class LocalBlobs:
             raise CorruptBlob(f"blob {store_id}/{name} is missing") from error
 
     def delete(self, store_id: int, name: str) -> None:
-        """Delete a blob's file."""
+        """Delete a blob's file, unless a backup may still be about to copy it."""
         with contextlib.suppress(OSError):
-            self._file(store_id, name).unlink(missing_ok=True)
+            if not self._are_retained():
+                self._file(store_id, name).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def retain(self) -> Iterator[None]:
+        """Hold the lock that every deletion looks at first. The kernel ends it with the process, however that dies.
+
+        A deletion that looked before had its row's end committed by then, so no snapshot from now on names the blob.
+        """
+        with _room():
+            descriptor = os.open(self._retained, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            deadline = time.monotonic() + RETAIN_SECONDS
+            while not _try_lock(descriptor, fcntl.LOCK_EX):
+                if time.monotonic() > deadline:
+                    raise AlreadyRunning(f"another davstore backup or restore uses {self._directory.parent}")
+                time.sleep(0.01)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _are_retained(self) -> bool:
+        try:
+            descriptor = os.open(self._retained, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            return not _try_lock(descriptor, fcntl.LOCK_SH)
+        finally:
+            os.close(descriptor)
+
+    def list_stores(self) -> list[int]:
+        """Return the names of the directories that are numbers."""
+        return sorted(int(file.name) for file in self._directory.glob("*") if file.name.isdecimal())
+
+    def adopt(self, other: LocalBlobs) -> None:
+        """Take over the blobs of another directory of the same file system. What is there already is replaced."""
+        changed: set[Path] = set()
+        for file in other._directory.glob("*/*/*"):
+            target = self._directory / file.relative_to(other._directory)
+            if target.parent not in changed:
+                target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                changed.add(target.parent)
+            file.rename(target)
+        for directory in changed:
+            _sync_directory(directory)
+            _sync_above(directory)
 
     def list_blobs(self, store_id: int) -> Iterator[tuple[str, int]]:
         """Yield what lies in the store's directory."""

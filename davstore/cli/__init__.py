@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from davstore.cli.backup import backup, restore
 from davstore.cli.check import check
 from davstore.cli.devices import device
 from davstore.cli.policy import policy
@@ -18,9 +19,11 @@ def main() -> None:
     """Network message and media storage that a person's devices share."""
 
 
+main.add_command(backup)
 main.add_command(check)
 main.add_command(device)
 main.add_command(policy)
+main.add_command(restore)
 main.add_command(serve)
 main.add_command(sync)
 main.add_command(user)

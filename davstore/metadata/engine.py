@@ -6,6 +6,8 @@ PostgreSQL groups commits by itself.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
@@ -16,7 +18,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Dialect, Engine, NullPool, create_engine, event
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 
-from davstore.errors import DavstoreError, DiskFull, Unavailable
+from davstore.errors import AlreadyRunning, DavstoreError, DiskFull, Unavailable
 from davstore.metadata.group import GroupCommit
 from davstore.metadata.unit import Unit
 
@@ -79,6 +81,15 @@ class Database(ABC):
         work may run twice, and must touch nothing but the database.
 
         Raises: what work raises, then nothing is written; Unavailable, DiskFull.
+        """
+
+    @abstractmethod
+    def adopt(self, file: Path) -> None:
+        """Take the database in a SQLite file of the newest tables in the place of this one: as a whole or not at all.
+
+        The file is in the same directory, or below it, and may be gone afterwards.
+
+        Raises: AlreadyRunning when somebody uses this database; Unavailable, DiskFull.
         """
 
     @abstractmethod
@@ -166,6 +177,30 @@ class SQLite(Database):
         with self._translated:
             value: T = self._group.run(work)
             return value
+
+    def adopt(self, file: Path) -> None:
+        """Rename the file to that of this database, whose journal is gone by then: SQLite would apply it."""
+        self.close()
+        if self._file.exists():
+            self._require_alone()
+        for journal in ("-wal", "-shm", "-journal"):
+            self._file.with_name(self._file.name + journal).unlink(missing_ok=True)
+        file.replace(self._file)
+        descriptor = os.open(self._file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _require_alone(self) -> None:
+        """Bring the journal into the file, which SQLite does only for the last that has the file open."""
+        with contextlib.closing(sqlite3.connect(self._file, isolation_level=None)) as connection:
+            try:
+                connection.execute("PRAGMA journal_mode = DELETE")
+            except sqlite3.OperationalError as error:
+                raise AlreadyRunning(f"another program uses {self._file}") from error
+            except sqlite3.DatabaseError:  # it is broken, which is a reason to put another in its place
+                return
 
     def engine(self) -> Engine:
         """Return an engine whose transactions begin when we say so, DDL included."""

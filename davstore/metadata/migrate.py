@@ -31,7 +31,7 @@ def migrate(database: Database) -> None:
 
 
 def _migrate(database: Database) -> None:
-    found = _revision(database)
+    found = find_revision(database)
     if found == HEAD:
         return
     if found is not None and found > HEAD:
@@ -46,7 +46,8 @@ def _migrate(database: Database) -> None:
     command.upgrade(config, "head")
 
 
-def _revision(database: Database) -> str | None:
+def find_revision(database: Database) -> str | None:
+    """Return the revision of the tables, None when there are none."""
     engine = database.engine()
     with engine.connect() as connection:
         if not engine.dialect.has_table(connection, "alembic_version"):

@@ -66,6 +66,8 @@ _ROOT = Statement(
 )
 _SET_QUOTA = Statement(update(store).where(store.c.id == bindparam("id_")).values(quota_bytes=bindparam("quota_bytes")))
 _OWNERS = Statement(select(store.c.owner).order_by(store.c.id))
+_IDS = Statement(select(store.c.id))
+_SET_EPOCH = Statement(update(store).where(store.c.id == bindparam("id_")).values(epoch=bindparam("epoch")))
 _OLD_ENOUGH = Statement(
     select(func.max(instant.c.seq)).where(
         instant.c.store_id == bindparam("store_id"), instant.c.at_us <= bindparam("at_us")
@@ -161,6 +163,13 @@ def set_quota(unit: Unit, store_id: int, quota_bytes: int | None) -> None:
 def list_owners(unit: Unit) -> list[str]:
     """Return the owner of every store."""
     return [row[0] for row in unit.all(_OWNERS, {})]
+
+
+def renew_epochs(unit: Unit) -> int:
+    """Give every store a new random epoch, so that no sync token from before fits; return how many stores there are."""
+    rows = [{"id_": row[0], "epoch": secrets.randbits(48)} for row in unit.all(_IDS, {})]
+    unit.many(_SET_EPOCH, rows)
+    return len(rows)
 
 
 def number_at(unit: Unit, store_id: int, at_us: int) -> int:

@@ -132,6 +132,7 @@ class LocalBlobs:
         A deletion that looked before had its row's end committed by then, so no snapshot from now on names the blob.
         """
         with _room():
+            self._directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(self._retained, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             deadline = time.monotonic() + RETAIN_SECONDS

@@ -158,19 +158,6 @@ class LocalBlobs:
         """Return the names of the directories that are numbers."""
         return sorted(int(file.name) for file in self._directory.glob("*") if file.name.isdecimal())
 
-    def adopt(self, other: LocalBlobs) -> None:
-        """Take over the blobs of another directory of the same file system. What is there already is replaced."""
-        changed: set[Path] = set()
-        for file in other._directory.glob("*/*/*"):
-            target = self._directory / file.relative_to(other._directory)
-            if target.parent not in changed:
-                target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                changed.add(target.parent)
-            file.rename(target)
-        for directory in changed:
-            _sync_directory(directory)
-            _sync_above(directory)
-
     def list_blobs(self, store_id: int) -> Iterator[tuple[str, int]]:
         """Yield what lies in the store's directory."""
         for file in (self._directory / str(store_id)).glob("*/*"):

@@ -194,7 +194,7 @@ class SQLite(Database):
 
     def _require_alone(self) -> None:
         """Bring the journal into the file, which SQLite does only for the last that has the file open."""
-        with contextlib.closing(sqlite3.connect(self._file, isolation_level=None)) as connection:
+        with contextlib.closing(sqlite3.connect(self._file, isolation_level=None, timeout=1)) as connection:
             try:
                 connection.execute("PRAGMA journal_mode = DELETE")
             except sqlite3.OperationalError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import text
@@ -21,9 +23,16 @@ def migrate(database: Database) -> None:
     Raises:
         Unavailable: the tables are newer than this davstore, or the database does not answer.
     """
-    try:
+    with _translated(database):
         _migrate(database)
-    except DBAPIError as error:  # SQLAlchemy's wrapping of what the driver raised
+
+
+@contextlib.contextmanager
+def _translated(database: Database) -> Iterator[None]:
+    """Raise in our words what SQLAlchemy wrapped around the driver's error."""
+    try:
+        yield
+    except DBAPIError as error:
         known = error.orig and database.translate(error.orig)
         if known is None:
             raise
@@ -47,9 +56,9 @@ def _migrate(database: Database) -> None:
 
 
 def find_revision(database: Database) -> str | None:
-    """Return the revision of the tables, None when there are none."""
+    """Return the revision of the tables, None when there are none. Raises Unavailable."""
     engine = database.engine()
-    with engine.connect() as connection:
+    with _translated(database), engine.connect() as connection:
         if not engine.dialect.has_table(connection, "alembic_version"):
             return None
         revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

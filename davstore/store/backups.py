@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -156,19 +155,27 @@ class Backup(NamedTuple):
         return f"{store_id}/{row.blob}" in self.manifest.damaged
 
 
-def verify_database(backup: Backup, *, copy_to: Path | None = None) -> None:
-    """Read the file of all rows and compare it with the manifest, and copy it on the way.
+def verify_database(backup: Backup) -> None:
+    """Read the file of all rows and compare it with the manifest.
 
     Raises:
-        BadBackup: it is not there, or not as the manifest says.
+        BadBackup: it is not there, cannot be read, or is not as the manifest says.
     """
-    name, expected = backup.manifest.database_file, (backup.manifest.database_bytes, backup.manifest.database_sha256)
     try:
-        found = digest_file(backup.database_file, copy_to=copy_to)
-    except FileNotFoundError as error:
-        raise BadBackup(f"{name} is missing") from error
-    if found != expected:
-        raise BadBackup(f"{name} was cut or altered")
+        found = digest_file(backup.database_file)
+    except OSError as error:
+        raise BadBackup(f"{backup.manifest.database_file}: {error.strerror}") from error
+    _require_digest(backup, found)
+
+
+def copy_database(backup: Backup, file: Path) -> None:
+    """Copy the file of all rows. Raises BadBackup when it is not as the manifest says."""
+    _require_digest(backup, digest_file(backup.database_file, copy_to=file))
+
+
+def _require_digest(backup: Backup, found: tuple[int, str]) -> None:
+    if found != (backup.manifest.database_bytes, backup.manifest.database_sha256):
+        raise BadBackup(f"{backup.manifest.database_file} was cut or altered")
 
 
 @contextlib.contextmanager
@@ -179,7 +186,7 @@ def open_rows(backup: Backup) -> Iterator[Archive]:
             archive = Archive(backup.database_file)
         else:
             copy = Path(directory) / "davstore.sqlite"
-            shutil.copyfile(backup.database_file, copy)
+            copy_database(backup, copy)
             archive = Archive(copy, new=True)
             migrate(archive)
         stack.enter_context(contextlib.closing(archive))

@@ -20,7 +20,16 @@ from davstore.metadata.engine import Database
 from davstore.metadata.integrity import BodyRow
 from davstore.metadata.migrate import migrate
 from davstore.metadata.unit import Unit
-from davstore.store.backups import Backup, Meter, copy_blob, make_durable, open_rows, read_blob, verify_database
+from davstore.store.backups import (
+    Backup,
+    Meter,
+    copy_blob,
+    copy_database,
+    make_durable,
+    open_rows,
+    read_blob,
+    verify_database,
+)
 
 STAGED = "restoring.sqlite"
 """The rows that are to be, in the data directory. As long as they are there a restore did not come to its end."""
@@ -85,7 +94,7 @@ def _stage_rows(backup: Backup, staged: Path, join: Callable[[Unit], None]) -> i
     staged.unlink(missing_ok=True)
     archive = Archive(staged, new=True)
     try:
-        verify_database(backup, copy_to=staged)
+        copy_database(backup, staged)
         migrate(archive)
 
         def renew(unit: Unit) -> int:

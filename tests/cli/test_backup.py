@@ -17,6 +17,8 @@ from davstore.settings import load_settings
 from davstore.store import enrolling
 from davstore.store.backups import MANIFEST
 from davstore.store.restoring import STAGED
+from tests.cli.command import run as run_beside
+from tests.contract.conftest import create_database, drop_database
 from tests.contract.house import House
 
 Run = Callable[..., Result]
@@ -75,6 +77,23 @@ def test_a_store_is_replaced_with_force_only(run: Run, data: Path) -> None:
     for file in data.glob("davstore.sqlite*"):
         file.unlink()
     assert "--force" in run("restore", "@backup", "--data", "@data", status=2).stderr  # bodies are of a store too
+
+
+def test_postgresql(run: Run, data: Path, tmp_path: Path, postgresql_server: str) -> None:
+    """Moved there from SQLite and back; a database that has stores is replaced with --force only."""
+    run("backup", "@backup", "--data", "@data")
+    backup, place = tmp_path / "backup", tmp_path / "pg"
+    url = create_database(postgresql_server)
+    run_beside("restore", backup, "--data", place, url=url)
+    assert "--force" in run_beside("restore", backup, "--data", tmp_path / "other", url=url, statuses=(2,))
+    run_beside("restore", backup, "--data", place, "--force", url=url)
+    run_beside("user", "add", "bob", "--data", place, url=url)
+    run_beside("backup", backup, "--data", place, url=url)
+    drop_database(postgresql_server, url.rpartition("/")[2])
+    for words in (("backup", backup), ("restore", backup, "--force")):
+        assert run_beside(*words, "--data", place, url=url, statuses=(6,)).count("\n") == 1
+    run("restore", "@backup", "--data", "@data", "--force")
+    assert "bob" in run("user", "list", "--data", "@data").output
 
 
 def test_a_store_that_is_served_is_not_replaced(run: Run, data: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.command import run
 from tests.client.served import Server
-from tests.torture.command import run
 from tests.torture.conftest import Serve
 from tests.torture.test_kill_storm import Storm
 from tests.torture.wire import Client, Tree

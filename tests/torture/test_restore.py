@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.cli.command import run
 from tests.client.served import Server
 from tests.contract.conftest import create_database, drop_database
-from tests.torture.command import run
 from tests.torture.conftest import Serve
 from tests.torture.wire import Client
 
@@ -107,9 +107,7 @@ def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.torture
 @pytest.mark.parametrize("overtakes", [False, True], ids=["behind", "overtakes"])
-@pytest.mark.parametrize(
-    "return_", [Machine.restored, Machine.copied_back, Machine.made_anew], ids=lambda one: one.__name__
-)
+@pytest.mark.parametrize("way", ["restored", "copied_back", "made_anew"])
 @pytest.mark.usefixtures("state_home")
 def test_devices_that_went_on_lose_no_byte(
     serve: Serve, tmp_path: Path, database_url: str, way: str, overtakes: bool

@@ -1,4 +1,4 @@
-"""The `davstore` command beside a server, in a process of its own."""
+"""The `davstore` command in a process of its own."""
 
 from __future__ import annotations
 

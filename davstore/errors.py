@@ -245,4 +245,8 @@ class BadSettings(DavstoreError):
 
 
 class AlreadyRunning(DavstoreError):
-    """Another `davstore serve` holds the data directory or the address."""
+    """Another davstore process holds the data directory, the address or the backup."""
+
+
+class BadBackup(DavstoreError):
+    """A backup is cut or altered; the text names what was found."""

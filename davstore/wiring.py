@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,9 +18,10 @@ from davstore.dav.methods import HANDLERS
 from davstore.dav.request import Backend
 from davstore.directory import identity
 from davstore.directory.numbers import Numbers
-from davstore.errors import BadSettings, DavstoreError, Unavailable
+from davstore.errors import BadSettings, DavstoreError, Unavailable, Unprocessable
+from davstore.metadata import instance, stores
 from davstore.metadata.engine import Database, open_database
-from davstore.metadata.migrate import migrate
+from davstore.metadata.migrate import find_revision, migrate
 from davstore.metadata.throttle import Throttle
 from davstore.middleware.access_log import AccessLog
 from davstore.middleware.auth import Authentication
@@ -30,11 +34,14 @@ from davstore.middleware.well_known import WellKnown
 from davstore.policy.provider import list_unknown
 from davstore.policy.sync_rules import Rule
 from davstore.settings import Settings
-from davstore.store import enrolling, recognising
+from davstore.store import backing_up, backups, enrolling, recognising, restoring
 from davstore.store.admitting import Gate
 from davstore.store.authenticating import Authenticator
+from davstore.store.backing_up import BackedUp
+from davstore.store.backups import Backup, Meter
 from davstore.store.context import Limits
 from davstore.store.hashing import Passwords
+from davstore.store.restoring import Restored
 from davstore.store.sweeping import sweep_history, sweep_uploads
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
@@ -67,6 +74,7 @@ def open_house(settings: Settings, *, adopts: bool = False) -> House:
         BadSettings: the data directory and the database belong to different stores, or one of them is not there.
     """
     directory = settings.data.path
+    _require_data_directory(directory)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     house = _build_house(settings)
     recognising.set_stale_log_aside(house.database, directory)
@@ -104,6 +112,7 @@ def _build_house(settings: Settings) -> House:
 
 def _find_made(settings: Settings) -> House:
     house, directory = _build_house(settings), settings.data.path
+    _require_data_directory(directory)
     recognising.set_stale_log_aside(house.database, directory)
     if not directory.is_dir() or not recognising.is_made(house.database, directory, house.blobs):
         raise BadSettings(f"data.path: {directory}: no store here; `davstore init` makes one, and so does `serve`")
@@ -151,6 +160,87 @@ def tell_policy(settings: Settings) -> None:
     log.info("%s: %d rules in force", settings.policy.file, len(rules))
     for line in find_strangers(settings, rules):
         log.warning("%s: %s", settings.policy.file, line)
+
+
+@contextlib.contextmanager
+def open_backup(directory: Path) -> Iterator[Backup]:
+    """Hold a backup against those that write one there, and read its manifest.
+
+    Raises:
+        Unprocessable: there is no backup, or it is of a newer davstore. BadBackup: it was cut or altered.
+        AlreadyRunning: a backup is being written there.
+    """
+    with backups.hold_backup(directory, writing=False):
+        yield Backup(directory, backups.read_manifest(directory), LocalBlobs(directory / "blobs"))
+
+
+def back_up(settings: Settings, directory: Path, meter: Meter) -> BackedUp:
+    """Back up the store of the settings into a directory.
+
+    Raises:
+        Unprocessable: the directory is the data directory, or inside it. Others: as `backing_up.back_up`.
+    """
+    data = settings.data.path.resolve()
+    if directory.resolve().is_relative_to(data):
+        raise Unprocessable(f"{directory}: a backup inside the data directory would be lost with it")
+    house = find_house(settings)
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        return backing_up.back_up(
+            house.database,
+            house.blobs,
+            directory,
+            LocalBlobs(directory / "blobs"),
+            made_at=made_at,
+            instance=house.database.read(instance.get).id,
+            meter=meter,
+        )
+    finally:
+        house.database.close()
+
+
+def restore(settings: Settings, backup: Backup, meter: Meter, *, force: bool) -> Restored:
+    """Verify a backup, and put it in the place of the store of the settings, which nobody serves meanwhile.
+
+    Raises:
+        Unprocessable: there is a store, and force was not given. Others: as `restoring.restore`.
+    """
+    directory, url = settings.data.path, settings.database.url
+    restoring.verify(backup)
+    database, blobs = open_database(url, directory), LocalBlobs(directory / "blobs")
+    try:
+        is_again = (directory / restoring.STAGED).exists()
+        if not force and (_has_stores(database) or (blobs.list_stores() and not is_again)):
+            raise Unprocessable(f"{directory}: there is a store already; --force puts the backup in its place")
+        if url:
+            migrate(database)
+        known = identity.find_identity(directory)
+        restored = restoring.restore(
+            backup, database, blobs, directory, join=partial(recognising.join_rows, known=known), meter=meter
+        )
+        recognising.join_directory(database, directory)
+        for suffix in ("", "-wal", "-shm"):  # what it knows of devices and passwords is of another store
+            (directory / f"throttle.sqlite{suffix}").unlink(missing_ok=True)
+        return restored
+    finally:
+        database.close()
+
+
+def _has_stores(database: Database) -> bool:
+    """Tell whether a restore would be the end of a store; a file that nobody can read may be one."""
+    if database.file is not None:
+        return database.is_there
+    return find_revision(database) is not None and bool(database.read(stores.list_owners))
+
+
+def _require_data_directory(directory: Path) -> None:
+    """Raise BadSettings when a directory holds a backup, or a restore that did not come to its end."""
+    backups.refuse_backup(directory)
+    if (directory / restoring.STAGED).exists():
+        raise BadSettings(
+            f"data.path: {directory}: a restore did not come to its end; run davstore restore again, or remove"
+            f" {restoring.STAGED} there to go on with what was before"
+        )
 
 
 class FirstUser(NamedTuple):
@@ -221,6 +311,7 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
     Applications with the same key know of each other whose password was proven.
     """
     directory = settings.data.path
+    _require_data_directory(directory)
     database = open_database(settings.database.url, directory)
     throttle = Throttle(
         directory / "throttle.sqlite",

@@ -6,12 +6,14 @@ The promises every backend keeps (tests/contract/test_blobs.py):
 - nobody but its own upload sees a staged blob, and a crash leaves at most a staged file or a blob that nobody names;
 - an upload holds its blob from `stage` to `close`, and the end of its process lets go of it;
 - blobs of two stores are never one file;
-- nothing is deleted, moved or listed that davstore did not write, whatever its name.
+- nothing is deleted, moved or listed that davstore did not write, whatever its name;
+- while somebody retains the blobs none is deleted, by whatever process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 
@@ -58,6 +60,12 @@ class Blobs(Protocol):
 
     def delete(self, store_id: int, name: str) -> None:
         """Delete a blob that no row names any more; never raises: what stays is for the sweeper."""
+
+    def retain(self) -> AbstractContextManager[None]:
+        """Keep every blob from being deleted: a backup copies what its snapshot names. Raises AlreadyRunning."""
+
+    def list_stores(self) -> list[int]:
+        """Return the ids of the stores that have, or had, blobs."""
 
     def list_blobs(self, store_id: int) -> Iterator[tuple[str, int]]:
         """Yield name and length of each blob of a store."""

@@ -8,12 +8,13 @@ import fcntl
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 from davstore.blobs.unnamed import BLOB, forget_lost, set_aside
-from davstore.errors import CorruptBlob, DiskFull
+from davstore.errors import AlreadyRunning, CorruptBlob, DiskFull
 
 BLOCK_BYTES = 1 << 18
 """One piece of a read: past 256 KiB loopback and disks gain little, and memory is shared by many."""
@@ -27,6 +28,8 @@ _STAGED = re.compile(rf"[1-9][0-9]*\.{BLOB}", re.ASCII)
 
 _NO_FILE = (errno.ENOENT, errno.ELOOP, errno.ENXIO)
 """Nothing is there, or a link or a socket, which davstore makes none of."""
+RETAIN_SECONDS = 1.0
+"""How long the lock of the blobs is tried for: each deletion has it for a moment."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -72,6 +75,15 @@ def _is_held(file: Path, *, then_delete: bool = False) -> bool:
     return False
 
 
+def _try_lock(descriptor: int, kind: int) -> bool:
+    """Lock an open file without waiting and tell whether that went."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -94,6 +106,7 @@ class LocalBlobs:
         self._directory = directory
         self._staging = directory / "staged"
         self._lost = directory.parent / "lost+found"
+        self._retained = directory.with_name("backup.lock")
 
     def free_bytes(self) -> int:
         """Return what is left of the disk beside the reserve."""
@@ -129,9 +142,43 @@ class LocalBlobs:
             raise CorruptBlob(f"blob {store_id}/{name} is missing") from error
 
     def delete(self, store_id: int, name: str) -> None:
-        """Delete a blob's file."""
+        """Delete a blob's file, unless a backup may still be about to copy it."""
         with contextlib.suppress(OSError):
-            self._file(store_id, name).unlink(missing_ok=True)
+            if not self._are_retained():
+                self._file(store_id, name).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def retain(self) -> Iterator[None]:
+        """Hold the lock that every deletion looks at first. The kernel ends it with the process, however that dies.
+
+        A deletion that looked before had its row's end committed by then, so no snapshot from now on names the blob.
+        """
+        with _room():
+            self._directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self._retained, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            deadline = time.monotonic() + RETAIN_SECONDS
+            while not _try_lock(descriptor, fcntl.LOCK_EX):
+                if time.monotonic() > deadline:
+                    raise AlreadyRunning(f"another davstore backup or restore uses {self._directory.parent}")
+                time.sleep(0.01)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _are_retained(self) -> bool:
+        try:
+            descriptor = os.open(self._retained, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            return not _try_lock(descriptor, fcntl.LOCK_SH)
+        finally:
+            os.close(descriptor)
+
+    def list_stores(self) -> list[int]:
+        """Return the names of the directories that are numbers."""
+        return sorted(int(place.name) for place in self._directory.glob("[1-9]*") if place.name.isdecimal())
 
     def list_blobs(self, store_id: int) -> Iterator[tuple[str, int]]:
         """Yield what lies in the store's directory where a blob of that name would."""
@@ -142,8 +189,7 @@ class LocalBlobs:
 
     def is_empty(self) -> bool:
         """Tell whether no store has a blob."""
-        stores = (int(place.name) for place in self._directory.glob("[1-9]*") if place.name.isdecimal())
-        return not any(True for store_id in stores for _ in self.list_blobs(store_id))
+        return not any(True for store_id in self.list_stores() for _ in self.list_blobs(store_id))
 
     def is_held(self, store_id: int, name: str) -> bool:
         """Look at the staged file first: publishing moves it, and the lock with it."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import click
 
+from davstore.cli.backup import backup, restore
 from davstore.cli.check import check
 from davstore.cli.devices import device
 from davstore.cli.init import init
@@ -37,11 +38,13 @@ def _for_the_owner_only() -> Iterator[None]:
         os.umask(before)
 
 
+main.add_command(backup)
 main.add_command(check)
 main.add_command(device)
 main.add_command(init)
 main.add_command(lock)
 main.add_command(policy)
+main.add_command(restore)
 main.add_command(serve)
 main.add_command(sync)
 main.add_command(user)

@@ -6,6 +6,8 @@ PostgreSQL groups commits by itself.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 import threading
 import time
@@ -17,7 +19,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Dialect, Engine, NullPool, create_engine, event
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 
-from davstore.errors import BadSettings, DavstoreError, DiskFull, Unavailable
+from davstore.errors import AlreadyRunning, BadSettings, DavstoreError, DiskFull, Unavailable
 from davstore.metadata.group import GroupCommit
 from davstore.metadata.unit import Unit
 
@@ -102,6 +104,15 @@ class Database(ABC):
         """Rename the log of a database whose file was put back without it, and return its new name. Raises OSError.
 
         put_back_ns: when something beside it was put back.
+        """
+
+    @abstractmethod
+    def adopt(self, file: Path) -> None:
+        """Take the database in a SQLite file of the newest tables in the place of this one: as a whole or not at all.
+
+        The file is in the same directory, or below it, and may be gone afterwards.
+
+        Raises: AlreadyRunning when somebody uses this database; Unavailable, DiskFull.
         """
 
     @abstractmethod
@@ -227,6 +238,30 @@ class SQLite(Database):
         aside = Path(f"{log}.{time.time_ns()}")
         log.rename(aside)
         return aside
+
+    def adopt(self, file: Path) -> None:
+        """Rename the file to that of this database, whose journal is gone by then: SQLite would apply it."""
+        self.close()
+        if self.file.exists():
+            self._require_alone()
+        for journal in ("-wal", "-shm", "-journal"):
+            self.file.with_name(self.file.name + journal).unlink(missing_ok=True)
+        file.replace(self.file)
+        descriptor = os.open(self.file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _require_alone(self) -> None:
+        """Bring the journal into the file, which SQLite does only for the last that has the file open."""
+        with contextlib.closing(sqlite3.connect(self.file, isolation_level=None, timeout=1)) as connection:
+            try:
+                connection.execute("PRAGMA journal_mode = DELETE")
+            except sqlite3.OperationalError as error:
+                raise AlreadyRunning(f"another program uses {self.file}") from error
+            except sqlite3.DatabaseError:  # it is broken, which is a reason to put another in its place
+                return
 
     def engine(self) -> Engine:
         """Return an engine whose transactions begin when we say so, DDL included."""

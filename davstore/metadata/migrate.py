@@ -41,7 +41,7 @@ def find_revision(database: Database) -> str | None:
 
 @contextlib.contextmanager
 def _translated(database: Database) -> Iterator[None]:
-    """Take the driver's error out of SQLAlchemy's wrapping."""
+    """Raise in our words what SQLAlchemy wrapped around the driver's error."""
     try:
         yield
     except DBAPIError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -12,6 +13,8 @@ from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 
 from davstore.errors import BadSettings, DavstoreError, DiskFull, Unavailable
+from davstore.metadata.archive import Archive
+from davstore.metadata.dump import copy_rows
 from davstore.metadata.engine import Database, Translated
 from davstore.metadata.unit import Unit
 
@@ -72,6 +75,14 @@ class PostgreSQL(Database):
             finally:
                 self._end(unit.connection)
             return value
+
+    def adopt(self, file: Path) -> None:
+        """Copy the rows of the file over in one transaction."""
+        archive = Archive(file)
+        try:
+            archive.read(lambda source: self.write(lambda target: copy_rows(source, target, copied=lambda _: None)))
+        finally:
+            archive.close()
 
     def engine(self) -> Engine:
         """Return an engine for migrations."""

@@ -81,6 +81,15 @@ class Unit:
         """Yield the rows. The unit must stay open meanwhile."""
         return iter(self._execute(statement, values))
 
+    def stream(self, statement: Statement, values: Mapping[str, Any]) -> Iterator[Row]:
+        """Yield the rows as they come: none is kept, however many there are. Nothing else may run meanwhile."""
+        text, own = statement.on(self.dialect)
+        cursor = self.connection.cursor()
+        if self.dialect.name == "postgresql":  # its `execute` takes all rows before the first is returned
+            yield from cursor.stream(text, {**own, **values})
+        else:
+            yield from cursor.execute(text, {**own, **values})
+
     def pages(self, statement: Statement, values: Mapping[str, Any]) -> Iterator[list[Row]]:
         """Yield the rows of a statement some at a time, in the order of the name that each begins with.
 

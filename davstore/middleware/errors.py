@@ -171,4 +171,5 @@ TABLE: dict[type[DavstoreError], Row] = {
     errors.FailedDependency: Row(HTTPStatus.FAILED_DEPENDENCY),
     errors.BadSettings: Row(HTTPStatus.INTERNAL_SERVER_ERROR),
     errors.AlreadyRunning: Row(HTTPStatus.INTERNAL_SERVER_ERROR),
+    errors.BadBackup: Row(HTTPStatus.INTERNAL_SERVER_ERROR),
 }

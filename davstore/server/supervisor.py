@@ -26,6 +26,7 @@ from davstore.errors import AlreadyRunning, BadSettings
 from davstore.server.crew import Crew
 from davstore.server.worker import BACKLOG
 from davstore.settings import Settings
+from davstore.store.backups import refuse_backup
 
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS = (*_STOPS, signal.SIGHUP, signal.SIGCHLD)
@@ -46,8 +47,9 @@ def hold_data_directory(directory: Path) -> Iterator[None]:
 
     Raises:
         AlreadyRunning: another `serve` holds it.
-        BadSettings: it cannot be made or written.
+        BadSettings: it cannot be made or written, or is a backup.
     """
+    refuse_backup(directory)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (directory / "serve.lock").open("a")

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from davstore.blobs import Blobs
-from davstore.errors import CorruptBlob
+from davstore.errors import BadBackup, CorruptBlob
 from davstore.metadata import integrity, stores
 from davstore.metadata.engine import Database
 from davstore.metadata.integrity import BodyRow
 from davstore.metadata.unit import Unit
+from davstore.store.backups import Backup, open_rows, verify_database
 from davstore.store.sweeping import list_leftovers
 
 
@@ -31,6 +32,17 @@ def check(database: Database, blobs: Blobs, *, read_data: bool = False) -> list[
     """
     found = _look(database, blobs, read_data=read_data)
     return [finding for finding in _look(database, blobs, read_data=read_data) if finding in found] if found else []
+
+
+def check_backup(backup: Backup, *, read_data: bool = False) -> list[Finding]:
+    """Return every damage of a backup: what does not fit its manifest, and all that `check` looks for in a store."""
+    try:
+        verify_database(backup)
+    except BadBackup as error:
+        return [Finding("", "backup", str(error))]
+    found = [Finding("", "damaged when it was backed up", name) for name in backup.manifest.damaged]
+    with open_rows(backup) as archive:
+        return found + check(archive, backup.blobs, read_data=read_data)
 
 
 def list_unfinished(database: Database, blobs: Blobs) -> list[Finding]:

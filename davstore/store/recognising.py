@@ -150,3 +150,28 @@ def _put_back(database: Database, numbers: Numbers, known: Identity | None, foun
     database.write(work)
     numbers.reset(database.read(stores.list_numbers))
     return now
+
+
+def join_rows(unit: Unit, known: Identity | None) -> None:
+    """Let rows that are restored into a directory name it, or keep their own id where the directory has none yet."""
+    found = instance.get(unit)
+    incarnation = 1 + max(found.incarnation, known.incarnation if known else 0)
+    instance.put(unit, Instance((known.id if known else found.id) or secrets.token_hex(16), incarnation))
+
+
+def join_directory(database: Database, directory: Path) -> None:
+    """Let a directory name the database whose rows were just restored. Raises OSError.
+
+    When it is not reached, the next start finds a directory without an identity or of an earlier incarnation, and
+    renews the epochs once more.
+    """
+    found = database.read(instance.get)
+    numbers = Numbers(directory)
+    try:
+        with hold(directory):
+            numbers.reset(database.read(stores.list_numbers))
+            write_identity(
+                directory, id_=found.id, incarnation=found.incarnation, kind=database.kind, database_file=database.file
+            )
+    finally:
+        numbers.close()

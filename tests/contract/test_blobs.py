@@ -12,7 +12,7 @@ import pytest
 
 from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
-from davstore.errors import CorruptBlob, DiskFull
+from davstore.errors import AlreadyRunning, CorruptBlob, DiskFull
 
 PIECES = [b"one", b"", b"x" * 1_000_000, bytes(range(256))]
 WHOLE = b"".join(PIECES)
@@ -105,6 +105,27 @@ def test_blobs_of_two_stores_are_never_one(blobs: Blobs, name: str) -> None:
     blobs.delete(1, name)
     assert read(blobs, name, store_id=12) == WHOLE
     assert [len(list(blobs.list_blobs(store_id))) for store_id in (1, 12, 2)] == [0, 1, 0]
+
+
+def test_what_is_retained_is_not_deleted(make: Make, tmp_path: Path, name: str) -> None:
+    """By no process: another one's blobs are other objects on the same directory."""
+    blobs, other = make(tmp_path / "blobs"), make(tmp_path / "blobs")
+    write(blobs, name)
+    with blobs.retain():
+        for one in (blobs, other):
+            one.delete(1, name)
+        with pytest.raises(AlreadyRunning), other.retain():
+            pass
+    assert read(blobs, name) == WHOLE
+    other.delete(1, name)
+    assert list(blobs.list_blobs(1)) == []
+
+
+def test_the_stores_that_have_blobs_are_listed(blobs: Blobs) -> None:
+    assert blobs.list_stores() == []
+    for store_id in (12, 3):
+        write(blobs, str(uuid.uuid4()), store_id=store_id)
+    assert blobs.list_stores() == [3, 12]
 
 
 def test_delete_is_repeatable_and_an_open_blob_stays_readable(blobs: Blobs, name: str) -> None:

@@ -98,6 +98,7 @@ def test_migrating_is_repeatable_and_reversible(empty: Database) -> None:
 
 
 def test_times_of_before_are_the_clients_when_they_are_of_whole_seconds(empty: Database) -> None:
+    empty.create()
     command.upgrade(config(empty), "0001")
     times = {1: 5_000_000, 2: 5_000_001, 3: -5_000_000, 4: -1}
     with empty.engine().begin() as connection:

@@ -1,0 +1,51 @@
+"""A database in a single SQLite file: written whole by one process, then only read. Backups are kept in such files."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from davstore.metadata.engine import SQLite
+from davstore.metadata.unit import Unit
+
+T = TypeVar("T")
+
+_WHILE_WRITTEN = (
+    "PRAGMA journal_mode = MEMORY",  # a file that was not finished is thrown away
+    "PRAGMA synchronous = OFF",  # whoever finishes it makes it durable as a whole
+    "PRAGMA secure_delete = 0",
+    "PRAGMA foreign_keys = ON",
+)
+
+
+class Archive(SQLite):
+    """A SQLite file without a journal beside it. One that is not new is opened as a file that nobody ever changes."""
+
+    def __init__(self, file: Path, *, new: bool = False) -> None:
+        super().__init__(file)
+        self._new = new
+        if new:
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+    def write(self, work: Callable[[Unit], T]) -> T:
+        """Run work in one transaction. It is not durable yet."""
+        with self._translated:
+            unit = self._own_unit()
+            try:
+                unit.connection.execute("BEGIN IMMEDIATE")
+                value = work(unit)
+                unit.connection.execute("COMMIT")
+            finally:
+                self._end(unit.connection)
+            return value
+
+    def _connect(self) -> sqlite3.Connection:
+        with self._translated:
+            uri = self.file.absolute().as_uri() + ("" if self._new else "?immutable=1")
+            connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+            for setting in _WHILE_WRITTEN if self._new else ():
+                connection.execute(setting)
+        return connection

@@ -1,0 +1,178 @@
+"""Restoring a backup. All of it is brought beside what is there, then one step puts the new rows in their place.
+
+A blob is never changed, and its name is never given again: those of the backup lie beside those that are there, and
+until the rows are replaced nobody names them. So a restore that ends anywhere leaves what was before it, or all of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from davstore.blobs import Blobs
+from davstore.errors import BadBackup, CorruptBlob, Unavailable
+from davstore.metadata import integrity, stores
+from davstore.metadata.archive import Archive
+from davstore.metadata.engine import Database
+from davstore.metadata.integrity import BodyRow
+from davstore.metadata.migrate import migrate
+from davstore.metadata.unit import Unit
+from davstore.store.backups import (
+    Backup,
+    Meter,
+    copy_blob,
+    copy_database,
+    make_durable,
+    open_rows,
+    read_blob,
+    verify_database,
+)
+
+STAGED = "restoring.sqlite"
+"""The rows that are to be, in the data directory. As long as they are there a restore did not come to its end."""
+
+
+class Restored(NamedTuple):
+    """The number of stores, and the blobs that had been damaged already when the backup was made."""
+
+    stores: int
+    damaged: list[str]
+
+
+def verify(backup: Backup) -> None:
+    """See that a backup is whole: the digest of its database, and the length of each body in a file.
+
+    Raises:
+        BadBackup: it was cut or altered.
+    """
+    verify_database(backup)
+    with open_rows(backup) as archive:
+        archive.read(lambda unit: _require_blobs(unit, backup))
+
+
+def restore(
+    backup: Backup,
+    database: Database,
+    blobs: Blobs,
+    directory: Path,
+    *,
+    join: Callable[[Unit], None] = lambda _: None,
+    meter: Meter,
+) -> Restored:
+    """Put a backup that was verified in the place of all rows of a database; directory is its data directory.
+
+    Every store gets a new epoch, so that no sync token from before fits. join may change the rows before they count.
+
+    Raises:
+        BadBackup: a body was altered; then nothing is changed. AlreadyRunning: another program uses the database.
+        DiskFull, Unavailable.
+    """
+    staged = directory / STAGED
+    bodies = _Bodies(backup, blobs, meter)
+    try:
+        with blobs.retain():
+            count = _stage_rows(backup, staged, join)
+            with contextlib.closing(Archive(staged)) as archive:
+                archive.read(bodies.copy)
+        make_durable(directory)
+        database.adopt(staged)
+    except Unavailable:  # PostgreSQL did not answer its COMMIT: the rows may be there
+        raise
+    except BaseException:
+        bodies.discard()
+        staged.unlink(missing_ok=True)
+        raise
+    staged.unlink(missing_ok=True)
+    return Restored(count, bodies.damaged)
+
+
+def _stage_rows(backup: Backup, staged: Path, join: Callable[[Unit], None]) -> int:
+    """Make the database that is to be: with today's tables, and new epochs."""
+    staged.unlink(missing_ok=True)
+    archive = Archive(staged, new=True)
+    try:
+        copy_database(backup, staged)
+        migrate(archive)
+
+        def renew(unit: Unit) -> int:
+            join(unit)
+            return stores.renew_epochs(unit)
+
+        return archive.write(renew)
+    finally:
+        archive.close()
+        make_durable(staged)
+
+
+def _require_blobs(unit: Unit, backup: Backup) -> None:
+    for store_id, rows in _each_blob(unit):
+        there = dict(backup.blobs.list_blobs(store_id))
+        for row in rows:
+            if there.get(row.blob or "") != row.length and not backup.has_damaged(store_id, row):
+                raise BadBackup(f"blob {store_id}/{row.blob} is missing or was cut")
+
+
+def _each_blob(unit: Unit) -> Iterator[tuple[int, Iterator[BodyRow]]]:
+    """Yield the id of each store, and its bodies that are files."""
+    for owner in stores.list_owners(unit):
+        store_id = stores.get(unit, owner).id
+        yield store_id, (row for row in integrity.each_body(unit, store_id) if row.blob is not None)
+
+
+class _Bodies:
+    """The bodies of a backup on their way into a store, where some may be already."""
+
+    def __init__(self, backup: Backup, target: Blobs, meter: Meter) -> None:
+        self._backup, self._target, self._meter = backup, target, meter
+        self._made: list[tuple[int, str]] = []
+        self.damaged: list[str] = []
+
+    def copy(self, unit: Unit) -> None:
+        """Copy what is missing. Raises BadBackup."""
+        self._meter.begin(self._backup.manifest.body_bytes)
+        for store_id, rows in _each_blob(unit):
+            there = dict(self._target.list_blobs(store_id))
+            for row in rows:
+                is_there = there.get(row.blob or "") == row.length and self._is_right(store_id, row)
+                if not is_there:
+                    self._copy(store_id, row, is_new=row.blob not in there)
+                self._meter.count(row.length, kept=is_there)
+
+    def discard(self) -> None:
+        """Delete what was copied: no row will name it."""
+        for store_id, name in self._made:
+            self._target.delete(store_id, name)
+
+    def _is_right(self, store_id: int, row: BodyRow) -> bool:
+        """Tell whether the store has a body as its row says."""
+        digest = hashlib.sha256()
+        reader = self._target.open(store_id, row.blob or "")
+        try:
+            for piece in read_blob(reader, row.length):
+                digest.update(piece)
+        except CorruptBlob:
+            return False
+        finally:
+            reader.close()
+        return digest.hexdigest() == row.sha256
+
+    def _copy(self, store_id: int, row: BodyRow, *, is_new: bool) -> None:
+        """Copy a body, and take one that was damaged before as it is."""
+        is_damaged = self._backup.has_damaged(store_id, row)
+
+        def judge(sha256: str) -> None:
+            if sha256 != row.sha256 and not is_damaged:
+                raise BadBackup(f"blob {store_id}/{row.blob} was altered")
+
+        if is_new:
+            self._made.append((store_id, row.blob or ""))
+        if is_damaged:
+            self.damaged.append(f"{store_id}/{row.blob}")
+        try:
+            copy_blob(self._backup.blobs, self._target, store_id, row, judge=judge)
+        except CorruptBlob as error:
+            if not is_damaged:
+                raise BadBackup(f"blob {store_id}/{row.blob} cannot be read") from error

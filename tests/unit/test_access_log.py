@@ -60,7 +60,7 @@ def test_a_target_cannot_forge_a_field_or_a_line(caplog):
 @pytest.mark.parametrize("userinfo", ["me:secret@", "me:sec@ret@", "secret@"])
 def test_a_secret_in_an_absolute_target_is_not_logged(caplog, userinfo):
     line = logged(caplog, HTTP_X_REQUEST_ID="i", REQUEST_METHOD="GET", REQUEST_URI=f"http://{userinfo}dav.example/a@b")
-    assert line == "i GET http://dav.example/a@b 200 5 12.3 me/phone"
+    assert line == "i GET http://dav.example/a@b 200 5 12.3 me/phone -"
     caplog.clear()
     line = logged(caplog, HTTP_X_REQUEST_ID="i", REQUEST_METHOD="GET", REQUEST_URI="/a://b@c")
     assert line == "i GET /a://b@c 200 5 12.3 me/phone"

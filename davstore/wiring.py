@@ -302,7 +302,7 @@ def sweep(settings: Settings) -> None:
         house.database.close()
     if swept.blobs:
         lost = settings.data.path / "lost+found"
-        log.warning("%d bodies that no resource has, %d bytes, were moved to %s", swept.blobs, swept.size_bytes, lost)
+        log.warning("%d bytes in %d bodies that no row names were moved to %s", swept.size_bytes, swept.blobs, lost)
 
 
 def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIApplication:

@@ -183,7 +183,7 @@ class _SQLiteErrors(Translated):
         primary = code & 0xFF if isinstance(code, int) else 0
         if primary == sqlite3.SQLITE_FULL:
             return DiskFull("the database cannot grow")
-        if primary in _SQLITE_BROKEN or str(error).startswith("no such table"):
+        if primary in _SQLITE_BROKEN or str(error).startswith(("no such table", "no such column")):
             return Unavailable(f"the database is damaged: {error}; restore a backup")
         if primary in _SQLITE_AWAY:
             return Unavailable(f"the database: {error}")

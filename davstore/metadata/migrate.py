@@ -46,9 +46,8 @@ def _translated(database: Database) -> Iterator[None]:
         yield
     except DBAPIError as error:
         known = error.orig and database.translate(error.orig)
-        if known is None:
-            raise
-        raise known from error
+        said = str(error.orig).partition("\n")[0]
+        raise known or Unavailable(f"the tables cannot be made or upgraded: {said}") from error
 
 
 def _migrate(database: Database) -> None:

@@ -27,6 +27,7 @@ _WAITS: Final = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
 _NOT_OURS: Final = (
     psycopg.errors.InsufficientPrivilege,
     psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
     psycopg.errors.DataCorrupted,
     psycopg.errors.IndexCorrupted,
 )

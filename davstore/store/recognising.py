@@ -123,7 +123,7 @@ def _find_reason(
     """Return how it is known that the directory, the database or both were put back; None: they were not."""
     if known is None:
         return "it does not say which database it belongs to"
-    if known.id != found.id:
+    if (known.id, known.kind) != (found.id, database.kind):
         return "it belonged to another database"
     if known.incarnation != found.incarnation:
         return "it or its database is from before the last time"

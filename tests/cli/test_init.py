@@ -97,10 +97,16 @@ def _drop_tables(file: Path) -> None:
             connection.exec_driver_sql(f"DROP TABLE {table}")
 
 
+def _forget_the_revision(file: Path) -> None:
+    with open_database("", file.parent).engine().begin() as connection:
+        connection.exec_driver_sql("DELETE FROM alembic_version")
+
+
 LOST = r"davstore: data.path: \S+/data has a store, and its database is not there, or empty: name it with -c FILE .*\n"
 DAMAGED = r"davstore: the database is damaged: .*; restore a backup\n"
 HARM = {"removed": (_remove, 2, LOST), "empty": (_empty, 2, LOST), "no database": (_break, 6, DAMAGED)}
 HARM |= {"pages broken": (_break_a_page, 6, DAMAGED), "tables gone": (_drop_tables, 6, DAMAGED)}
+HARM |= {"revision gone": (_forget_the_revision, 2, LOST)}
 
 
 @pytest.mark.parametrize("harm", HARM)

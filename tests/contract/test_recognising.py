@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -12,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from davstore import wiring
 from davstore.directory.identity import find_birth, find_identity, renew_identity
 from davstore.directory.numbers import Numbers
 from davstore.errors import BadSettings, InvalidSyncToken, Unavailable
 from davstore.metadata import instance, stores
 from davstore.metadata.engine import Database, SQLite
+from davstore.settings import load_settings
 from davstore.store.recognising import is_made, recognise, set_stale_log_aside
 from tests.contract.conftest import Build
 from tests.contract.house import House
@@ -281,6 +284,8 @@ def test_a_directory_of_a_database_of_the_other_kind_is_refused(house: House) ->
     identity.write_text(identity.read_text().replace(house.database.kind, other))
     with pytest.raises(BadSettings, match=r"belongs to a database in .*: name it with -c FILE"):
         start(house)
+    assert start(house, adopts=True)
+    assert not start(house)
 
 
 def test_two_directories_do_not_claim_one_database(build: Build) -> None:
@@ -345,3 +350,25 @@ def test_looking_at_the_file_of_a_database_ends_none_of_its_locks(sqlite_house: 
     command = f"import sqlite3; sqlite3.connect({str(file)!r}, timeout=0).execute('PRAGMA journal_mode = DELETE')"
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=False)
     assert "database is locked" in done.stderr
+
+
+def test_a_sweep_takes_nothing_where_the_database_is_anothers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """And says how much it took where it is the right one."""
+    settings = load_settings(flags={"data.path": str(tmp_path / "data")}, environ={})
+    wiring.prepare_store(settings)
+    name = "0d7f3ab4-0000-4000-8000-000000000000"
+    blob, identity = tmp_path / "data" / "blobs" / "1" / "0d" / name, tmp_path / "data" / "identity.json"
+    blob.parent.mkdir(parents=True)
+    blob.write_bytes(b"body")
+    (blob.parents[1] / "unnamed.json").write_text(json.dumps({name: 0}))
+    known = find_identity(tmp_path / "data")
+    assert known
+    whole = identity.read_text()
+    identity.write_text(whole.replace(known.id, "f" * 32))
+    with pytest.raises(BadSettings):
+        wiring.sweep(settings)
+    assert blob.read_bytes() == b"body"
+    identity.write_text(whole)
+    wiring.sweep(settings)
+    assert f"4 bytes in 1 bodies that no row names were moved to {tmp_path}/data/lost+found" in caplog.text
+    assert not blob.exists()

@@ -19,7 +19,7 @@ MAX_SEGMENTS: Final = 1000
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _ALLOWED: Final = "!$&'()*+,;=:@"
 """What a segment may hold beside unreserved characters and escapes (RFC 3986 §3.3)."""
-_LEGAL: Final = re.compile(rf"[A-Za-z0-9._~%{_ALLOWED}-]+")
+_LEGAL: Final = re.compile(rf"[A-Za-z0-9._~%/{_ALLOWED}-]*")
 _TARGET: Final = re.compile(r"[\x21\x22\x24-\x7e\x80-\xff]+")
 """No controls, no space, no fragment. Latin-1 stands for raw octets, as WSGI has it."""
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -49,26 +49,28 @@ class Spelling:
     that begins with two slashes would name another host (RFC 3986 §4.2).
     """
 
-    __slots__ = ("_prefix", "_segments", "_spelled")
+    __slots__ = ("_path", "_prefix", "_segments", "_spelled")
 
     def __init__(self, target: Target = ROOT, prefix: Target = ROOT) -> None:
         """Take the target of the request, and what the client's URLs have before it."""
-        self._prefix = "".join([f"/{_escape_illegal(segment)}" for segment in prefix.spelled])
         self._segments = target.segments
-        self._spelled = [_escape_illegal(segment) for segment in target.spelled]
+        self._spelled = target.spelled
+        self._prefix = _join_raw(prefix.spelled)
+        self._path = self._prefix + _join_raw(target.spelled)
 
     @property
     def depth(self) -> int:
         """How many segments the request-URI has."""
-        return len(self._spelled)
+        return len(self._segments)
 
     def href(self, segments: tuple[str, ...], *, slash: bool) -> str:
         """Return the absolute path of a place; a collection's ends in a slash (RFC 4918 §5.2)."""
-        same = 0
-        while same < min(len(segments), self.depth) and segments[same] == self._segments[same]:
-            same += 1
-        spelled = [*self._spelled[:same], *map(encode_segment, segments[same:])]
-        path = "".join([self._prefix, *(f"/{segment}" for segment in spelled)])
+        same, path = len(self._segments), self._path
+        if segments[:same] != self._segments:
+            pairs = enumerate(zip(segments, self._segments, strict=False))
+            same = next((i for i, (name, own) in pairs if name != own), min(len(segments), same))
+            path = self._prefix + _join_raw(self._spelled[:same])
+        path += "".join([f"/{encode_segment(name)}" for name in segments[same:]])
         return f"{path}/" if slash or not path else path
 
 
@@ -185,9 +187,10 @@ def _decode(segment: str) -> str:
     return name
 
 
-def _escape_illegal(segment: str) -> str:
-    """Return a raw segment with what no URI may hold escaped; the rest stays as it was sent."""
-    return segment if _LEGAL.fullmatch(segment) else quote(segment.encode("latin-1"), safe=f"%{_ALLOWED}")
+def _join_raw(segments: tuple[str, ...]) -> str:
+    """Return raw segments as the path they were sent in, with what no URI may hold escaped."""
+    path = "".join([f"/{segment}" for segment in segments])
+    return path if _LEGAL.fullmatch(path) else quote(path.encode("latin-1"), safe=f"/%{_ALLOWED}")
 
 
 def _without_userinfo(authority: str) -> str:

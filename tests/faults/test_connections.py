@@ -141,6 +141,8 @@ def until(condition: Callable[[], object]) -> None:
         (b"http://other:81/p/a?q", b"/p/a 0 other:81 /p/a?q"),
         (b"HTTPS://other", b"/ 0 other /"),
         (b"http://other?q", b"/ 0 other /?q"),
+        (b"http://alice:secret@other:81/p@a", b"/p@a 0 other:81 /p@a"),
+        (b"http://al@ice@other", b"/ 0 other /"),
     ],
 )
 def test_an_absolute_target_is_taken_apart(build, target: bytes, said: bytes):
@@ -153,7 +155,7 @@ def test_an_absolute_target_is_taken_apart(build, target: bytes, said: bytes):
     "head",
     [
         b"GET ftp://h/ HTTP/1.1\r\nHost: h",
-        b"GET http://u@h/ HTTP/1.1\r\nHost: h",
+        b"GET http://u@/ HTTP/1.1\r\nHost: h",
         b"GET http:///a HTTP/1.1\r\nHost: h",
         b"GET * HTTP/1.1\r\nHost: h",
         b"GET / HTTP/1.1\r\nHost: a b",

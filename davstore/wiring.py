@@ -135,7 +135,7 @@ def open_policy(settings: Settings) -> PolicyFile:
     return PolicyFile(Path(name) if name else None)
 
 
-def find_strangers(settings: Settings, rules: Sequence[Rule]) -> list[str]:
+def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
     """Return what rules say of users and devices that are not there; nothing where there is no store to look at."""
     if not rules:
         return []
@@ -158,7 +158,7 @@ def tell_policy(settings: Settings) -> None:
         log.warning("no policy file: every device may synchronise everything at any time")
         return
     log.info("%s: %d rules in force", settings.policy.file, len(rules))
-    for line in find_strangers(settings, rules):
+    for line in list_unknown_names(settings, rules):
         log.warning("%s: %s", settings.policy.file, line)
 
 

@@ -32,7 +32,7 @@ def check(settings: Settings, *, file: Path | None) -> None:
     """
     rules = (PolicyFile(file) if file else wiring.open_policy(settings)).rules()
     click.echo(f"{file or settings.policy.file or 'no policy file'}: {len(rules)} rules")
-    for line in wiring.find_strangers(settings, rules):
+    for line in wiring.list_unknown_names(settings, rules):
         click.echo(f"warning: {line}", err=True)
 
 

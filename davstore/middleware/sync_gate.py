@@ -103,7 +103,7 @@ class SyncGate:
 
 
 def ask(environ: WSGIEnvironment) -> None:
-    """Ask the gate about a GET or HEAD that turned out to list; one of a file is nobody's synchronising.
+    """Ask the gate about a GET or HEAD whose target turned out to be a collection; one of a file is not asked about.
 
     Raises:
         SyncRefused, SyncDeferred, DeviceRequired: as from the middleware.

@@ -83,7 +83,7 @@ TARGETS: Final = [
     *(f"/dav/store/me/{end}" for end in ("%00", "%0a", "%0d%0aX:y", "%7f", "%1b", "%", "%f", "%fg", "%%41", "a%u0041")),
     *(f"/dav/store/me/{end}" for end in ("%ff%fe", "%c0%ae%c0%ae/", "%ed%a0%80", "%f4%90%80%80", "%e4", "a#b")),
     *(f"/dav/store/me/{end}" for end in ("x" * 20_000, "x/" * 4_000, "%41" * 6_000, "a?part=1", "a/b/c", MARK)),
-    *("/dav/store/root/a", "/dav/store/ME/a", "/DAV/store/me/a", "/..%5c..%5cetc/passwd", "/", "/dav/store/me/?x"),
+    *("/dav/store/root/a", "/dav/store/ME/a", "/DAV/store/me/a", "/..%5c..%5cetc/passwd", "/", "/dav/store/me/?x&add"),
     *("/dav", "/dav/principals/users/me/x", "/dav/store/me%00/a", "/dav/store/%2e%2e/principals/"),
     *(
         "!a",
@@ -115,7 +115,7 @@ FIELDS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
             *("", "b", "//", "../b", "?", "#", "http://", "http://[::1/b", "/dav/store/me", "http://x y/"),
             *(
                 f"/dav/store/me/{end}"
-                for end in ("../b", "%2e%2e/b", "%ff", "b#c", "b?x", "%00", "y" * 256, "x/y", "a")
+                for end in ("../b", "%2e%2e/b", "%ff", "b#c", "b?x&part=2", "%00", "y" * 256, "x/y", "a")
             ),
         ),
     ),

@@ -40,15 +40,9 @@ class _RandomUUID(ColumnElement[str]):
 
 @compiles(_RandomUUID, "sqlite")
 def _uuid_on_sqlite(_element: _RandomUUID, _compiler: Any, **_kw: Any) -> str:
-    groups = (
-        "hex(randomblob(4))",
-        "hex(randomblob(2))",
-        "'4' || substr(hex(randomblob(2)), 2)",
-        "substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2)",
-        "hex(randomblob(6))",
-    )
-    joined = " || '-' || ".join(groups)
-    return f"lower({joined})"
+    groups = ("0xffffffff", "0xffff", "0xfff", "0x3fff | 0x8000", "0xffffffffffff")
+    randoms = ", ".join(f"random() & {mask}" for mask in groups)
+    return f"printf('%08x-%04x-4%03x-%04x-%012x', {randoms})"
 
 
 @compiles(_RandomUUID, "postgresql")
@@ -200,8 +194,10 @@ def copy_beneath(
     elements = unit.one(_MEASURE_PROPERTIES, values) or (0,)
     for statement in (_COPY_COLLECTIONS, _BIND_COLLECTIONS):
         unit.run(statement, {"s": store_id, **times, "rows": json.dumps(collections)})
-    for statement in (_COPY_MEMBERS, _COPY_PROPERTIES, _BIND_MEMBERS):
-        unit.run(statement, values)
+    unit.run(_COPY_MEMBERS, values)
+    if elements[0]:
+        unit.run(_COPY_PROPERTIES, values)
+    unit.run(_BIND_MEMBERS, values)
     ledger.take(count)
     ledger.entries += len(collections) + count
     ledger.used_bytes += int(length) + int(elements[0])

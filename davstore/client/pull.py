@@ -18,6 +18,8 @@ from davstore.client.stops import NETWORK, USAGE, Stop
 NO_INFINITE = (400, 403, 405, 409, 415, 422, 501, 507)
 """Answers after which level 1 is tried. RFC 6578 names none for a server that will not go to the bottom."""
 
+NO_WAY = "the server gives no way to go on with {}"
+
 
 class Pull:
     """One update of the whole tree. After `run`, skipped maps the collections that could not be followed to the reason.
@@ -54,6 +56,7 @@ class Pull:
     def _follow(self, path: str) -> bool:
         """Follow one collection to its present state; tell whether that went to the bottom of it."""
         scope = self._state.find_scope(path) or Scope("", infinite=True, listing=self._state.next_listing())
+        fell_back: set[Scope] = set()
         while True:
             try:
                 report = self._remote.report(path, scope.token, infinite=scope.infinite)
@@ -65,10 +68,13 @@ class Pull:
                 if next_scope is None:
                     return True
                 scope = next_scope
+                if scope._replace(listing=0) in fell_back:
+                    raise Stop(NETWORK, NO_WAY.format(path or "the collection")) from error
+                fell_back.add(scope._replace(listing=0))
                 continue
             truncated = self._apply(path, scope, report)
             if truncated and (report.token in ("", scope.token)):
-                raise Stop(NETWORK, f"the server gives no way to go on with {path or 'the collection'}")
+                raise Stop(NETWORK, NO_WAY.format(path or "the collection"))
             scope = scope._replace(token=report.token, listing=scope.listing if truncated else 0)
             if not truncated:
                 return scope.infinite

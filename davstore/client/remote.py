@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
 
-from davstore.client.multistatus import Report, read_report
+from davstore.client.multistatus import Report, Row, read_report
 from davstore.client.refusals import explain, find_refusal
 from davstore.client.stops import NETWORK, UNAUTHENTICATED, USAGE, Changed, NotDone, Stop
 from davstore.errors import Malformed
@@ -139,11 +139,7 @@ class Remote:
 
     def find_sync_token(self, path: str) -> str | None:
         """Return the present sync token of the collection at path, None when it has none (RFC 6578 §4)."""
-        try:
-            rows = self._multistatus("PROPFIND", path, {"Depth": "0"}, PROPFIND_BODY).rows
-        except Failed:
-            return None
-        return next((row.sync_token for row in rows if row.sync_token), None)
+        return next((row.sync_token for row in self._find_rows(path, "0") or () if row.sync_token), None)
 
     def find_resource_id(self) -> str:
         """Return the `DAV:resource-id` of the collection itself (RFC 5842 §3.1), '' when it has none."""
@@ -155,17 +151,21 @@ class Remote:
 
     def find_empty(self, path: str) -> str | None:
         """Return the sync token of a collection that has no members, '' when it has none; None for any other."""
+        rows = self._find_rows(path, "1")
+        if rows is None or not all(row.folder and self.path(row.href) == path for row in rows):
+            return None
+        return next((row.sync_token for row in rows), "")
+
+    def _find_rows(self, path: str, depth: str) -> list[Row] | None:
+        """Return what PROPFIND tells; None when it is refused, or a rule wants the device to come later with that."""
         try:
-            rows = self._multistatus("PROPFIND", path, {"Depth": "1"}, PROPFIND_BODY).rows
+            return self._multistatus("PROPFIND", path, {"Depth": depth}, PROPFIND_BODY).rows
         except Failed:
             return None
         except Stop as stop:
             if stop.retry_after_seconds is None:
                 raise
-            return None  # a rule makes who lists too often wait: the next run asks
-        if not all(row.folder and self.path(row.href) == path for row in rows):
             return None
-        return next((row.sync_token for row in rows), "")
 
     def _multistatus(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Report:
         def read(response: requests.Response) -> Report:

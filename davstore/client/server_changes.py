@@ -44,7 +44,8 @@ class ServerChanges:
     def spoil(self, path: str) -> None:
         """Note that this device changed something at path: a guard above it would tell of that too."""
         while path:
-            self._guards.pop(path, None)
+            if self._guards.pop(path, None) is not None:
+                self._view.apart.add(path)
             path = parent_of(path)
 
     def make(self, action: Action) -> Record:
@@ -72,7 +73,8 @@ class ServerChanges:
 
     def move_tree(self, action: Action) -> Record:
         source, target = action.path, action.other
-        moved = self._move(action, folder=True, token=self._guards[source])
+        guard = self._guards.get(source)
+        moved = guard is not None and self._move(action, folder=True, token=guard)
 
         def record() -> None:
             if not moved:

@@ -56,7 +56,7 @@ class Run:
         Raises:
             Stop: the run cannot go on; what was done is done and remembered.
         """
-        view, guards, problems = self._view(clean=True)
+        view, actions, guards = self._view(clean=True)
         done: Counter[Verb] = Counter()
 
         def tell(action: Action) -> None:
@@ -66,13 +66,14 @@ class Run:
         executor = Executor(
             view, self.state, self.folder, self.remote, device=self.device, now=self.now, guards=guards, tell=tell
         )
-        while actions := plan(view):
+        while actions:
             self.begin(actions)
             executor.perform(actions)
+            actions = plan(view)
         for path, reason in executor.failures.items():
             self._complain(path, reason)
         self._say_what_united(done, len(executor.kept))
-        return NOT_TRANSFERRED if problems or executor.failures else IN_STEP
+        return NOT_TRANSFERRED if self._skipped or executor.failures else IN_STEP
 
     def rehearse(self) -> list[Action]:
         """Return what a run would do, and do nothing. Give it a state that may be thrown away."""
@@ -84,29 +85,27 @@ class Run:
 
         return list(rehearse(copy_view(view), aside))
 
-    def _view(self, *, clean: bool) -> tuple[View, dict[str, str], int]:
-        """Look at both sides.
-
-        Return them with the sync tokens of the folders that may go, and the number of places that cannot be
-        synchronised.
-        """
+    def _view(self, *, clean: bool) -> tuple[View, list[Action], dict[str, str]]:
+        """Look at both sides. Return them with the first actions and the sync tokens of the folders that may go."""
         if self.force:
             self.state.forget_mounts()
-        if self.merge:
-            self._unite("as asked for")
         self.folder.check_root(self.state, write=clean)
         self.folder.probe(self.state, write=clean)
         seen = scan(self.folder, self.state, clean=clean) if clean or self.folder.root.exists() else Scan()
         self.state.set_mounts(seen.mounts)
+        if self.merge:
+            self._unite("as asked for")
         guards = self._take_guards(seen)
         view = self._ask(seen, guards)
-        if plan(view) and is_other_root(self.state, self.remote):
+        actions = plan(view)
+        if actions and is_other_root(self.state, self.remote):
             self._unite("another collection is at its URL")
             view = self._ask(seen, guards)
+            actions = plan(view)
         self._check_losses(view)
         for path, reason in self._skipped.items():
             self._complain(path, f"left out: {reason}")
-        return view, guards, len(self._skipped)
+        return view, actions, guards
 
     def _ask(self, seen: Scan, guards: dict[str, str]) -> View:
         """Ask the server what changed; unite when it does not remember what it told."""

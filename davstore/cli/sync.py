@@ -44,15 +44,19 @@ QUIET = (Verb.AGREE, Verb.FORGET)
 @click.option("--interval", metavar="SECONDS", type=click.IntRange(min=1), default=60, show_default=True)
 @click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
 @click.option("--force", is_flag=True, help="Go on where a safety stop would end it.")
+@click.option("--merge", is_flag=True, help="Delete nothing: bring both sides together, what differs is kept twice.")
+@click.option("--reset", is_flag=True, help="Forget what was synchronised before and start as a new device.")
+@click.option("--insecure", is_flag=True, help="Send the password over http to another machine.")
 @click.option("--manual", is_flag=True, help="Say that a person asked for it (Sync-Context).")
 @click.option("--device", metavar="NAME", default=socket.gethostname, help="The name in conflict copies (this host's).")
 @click.option("--verbose", is_flag=True, help="Tell each thing done.")
 def sync(_settings: Settings, *, url: str, user_name: str, **words: Any) -> None:
     """Keep the folder DIR in step with the collection URL, both ways.
 
-    A conflict keeps both versions. A missing, emptied or replaced DIR, or more than half deleted on a side, is a
-    safety stop (3). With --force an emptied side or many deletions are carried out; a missing or replaced DIR is
-    taken for a new device's, where nothing is deleted.
+    A conflict keeps both versions. A missing or replaced DIR is a safety stop (3), and so is it when a side lost more
+    than 20 files and more than half, or all of a folder of 20 or more. With --force such deletions are carried out,
+    those on a disk that is not mounted now too; a missing or replaced DIR is taken for a new device's, where nothing
+    is deleted. A server that was restored or made anew, and --merge and --reset, delete nothing either.
     """
     try:
         status = _sync(url, user_name, **words)
@@ -75,16 +79,23 @@ def _sync(
     interval: int,
     dry_run: bool,
     force: bool,
+    merge: bool,
+    reset: bool,
+    insecure: bool,
     manual: bool,
     device: str,
     verbose: bool,
 ) -> int:
     root = folder.resolve()
     remote = Remote(url, (user_name, _read_password(password_file)), mode="manual" if manual else "automatic")
+    if remote.is_readable_on_the_way and not insecure:
+        raise Stop(USAGE, f"{remote.url} is not encrypted: use https, or --insecure if others may read the password")
     with devices.open_state(remote.url, root, devices.state_directory()) as state:
         show = _Show(verbose=verbose)
-        run = Run(state.copy() if dry_run else state, Folder(root), remote, device, force=force, say=_say)
+        run = Run(state.copy() if dry_run else state, Folder(root), remote, device, force=force, merge=merge, say=_say)
         run.tell, run.begin = show.tell, show.begin
+        if reset:
+            run.state.reset()
         if force:
             devices.accept_root(run.folder, run.state, _say, write=not dry_run)
         if dry_run:
@@ -117,7 +128,7 @@ def _repeat(run: Run, show: _Show, interval: int) -> int:
                 raise
             _say(str(stop))
             wait = max(wait, stop.retry_after_seconds or 0)
-        run = replace(run, force=False)
+        run = replace(run, force=False, merge=False)
         time.sleep(wait)
 
 

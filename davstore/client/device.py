@@ -53,6 +53,7 @@ def accept_root(folder: Folder, state: State, say: Callable[[str], None], *, wri
         if stop.status != SAFETY:
             raise
         say(f"{stop}: going on as a new device")
-        state.forget_all()
+        state.forget_agreements()
+        state.forget_mounts()
         state.drop_facts("root", "root-mark", "traits")
         folder.check_root(state, write=write)

@@ -1,8 +1,8 @@
 """Carry a plan out: four things at a time, each of them safe to be cut off anywhere.
 
 An action does its work in a thread and returns what is to be written down; that happens in the calling thread, so the
-trees and the state have one writer. What the world no longer allows (Changed) is held back until the next round, what
-failed for good (NotDone, OSError) until the next run; only a Stop ends everything.
+trees and the state have one writer. What the world no longer allows (Changed) and what failed (NotDone, OSError) is
+held back until the next run; only a Stop ends everything.
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ from itertools import groupby
 
 from davstore.client.conflicts import conflict_path
 from davstore.client.folder import Folder, Staged
+from davstore.client.looking import find_present
 from davstore.client.plan import Action, Verb, names_digest
 from davstore.client.rehearsal import move_subtree
-from davstore.client.remote import Failed, Remote
+from davstore.client.remote import Remote
+from davstore.client.server_changes import Record, ServerChanges
 from davstore.client.state import State
 from davstore.client.stops import NOT_TRANSFERRED, Changed, NotDone, Stop
-from davstore.client.tree import REMOTE_FOLDER, Agreed, Local, View
+from davstore.client.tree import Agreed, Local, View
 from davstore.client.tree import Remote as RemoteEntry
-from davstore.protocol import names
 
 TRANSFERS_AT_ONCE = 4
 
-Record = Callable[[], None]
-"""What an action leaves to be written down."""
-
 
 class Executor:
-    """Carries plans out on one view. again: another round is needed; failures: why a path was not brought in step."""
+    """Carries plans out on one view.
+
+    failures: why a path was not brought in step. kept: of which files there are two now.
+    """
 
     def __init__(
         self,
@@ -46,21 +47,22 @@ class Executor:
         tell: Callable[[Action], None],
     ) -> None:
         self._view, self._state, self._folder, self._remote = view, state, folder, remote
-        self._device, self._now, self._guards, self._tell = device, now, guards, tell
+        self._device, self._now, self._tell = device, now, tell
+        self._there = ServerChanges(view, state, remote, guards, self._record)
         self._stop: Stop | None = None
-        self.again = False
         self.failures: dict[str, str] = {}
+        self.kept: list[str] = []
         self._work: dict[Verb, Callable[[Action], Record]] = {
             Verb.AGREE: self._agree,
             Verb.FORGET: lambda action: lambda: self._state.forget(action.path),
-            Verb.MOVE_TREE: self._move_tree,
+            Verb.MOVE_TREE: self._there.move_tree,
             Verb.MAKE_LOCAL: self._make_local,
-            Verb.MAKE_REMOTE: self._make_remote,
+            Verb.MAKE_REMOTE: self._there.make,
             Verb.MOVE_LOCAL: self._move_local,
-            Verb.MOVE_REMOTE: self._move_remote,
+            Verb.MOVE_REMOTE: self._there.move_file,
             Verb.DELETE_LOCAL: self._delete_local,
-            Verb.DELETE_REMOTE: self._delete_remote,
-            Verb.SET_ASIDE: lambda action: self._set_aside(action.path, action.other),
+            Verb.DELETE_REMOTE: self._there.delete,
+            Verb.SET_ASIDE: self._keep_aside,
             Verb.DOWNLOAD: self._download,
             Verb.UPLOAD: self._upload,
             Verb.COMPARE: self._compare,
@@ -68,8 +70,19 @@ class Executor:
 
     def perform(self, actions: Iterable[Action]) -> None:
         """Carry out one plan. Makes go from the top down, level by level; everything else in any order."""
-        for _, level in groupby(actions, key=_level):
+        for _, level in groupby(self._look_again(list(actions)), key=_level):
             self._perform_together([self._prepare(action) for action in level])
+
+    def _look_again(self, actions: list[Action]) -> list[Action]:
+        """Hold back the deletions on the server of what is in the folder after all: it moved while it was looked at."""
+        doomed = [action for action in actions if action.verb is Verb.DELETE_REMOTE]
+        if not doomed:
+            return actions
+        present = find_present(self._folder, self._view, [action.path for action in doomed])
+        for action in doomed:
+            if action.path in present:
+                self._hold(action, "it was moved during the run")
+        return [action for action in actions if action.verb is not Verb.DELETE_REMOTE or action.path not in present]
 
     def _prepare(self, action: Action) -> Action:
         """Choose the local names that the action will need; only this thread may."""
@@ -126,20 +139,18 @@ class Executor:
             done.result()()
         except Stop as stop:
             self._stop = self._stop or stop
-        except Changed:
-            self._hold(action, again=True)
+        except Changed as change:
+            self._hold(action, f"it changed during the run ({change})")
         except (NotDone, OSError) as error:
-            self._hold(action)
-            self.failures[action.path] = str(error)
+            self._hold(action, str(error))
         else:
             self._tell(action)
 
-    def _hold(self, action: Action, *, again: bool = False) -> None:
+    def _hold(self, action: Action, reason: str) -> None:
+        self.failures[action.path] = reason
         self._view.held.add(action.path)
         if action.verb in (Verb.MOVE_LOCAL, Verb.MOVE_REMOTE, Verb.MOVE_TREE):
             self._view.held.add(action.other)
-            self._view.apart.add(action.path)
-        self.again = self.again or again
 
     # Agreements
 
@@ -161,40 +172,7 @@ class Executor:
         made = self._folder.make(action.path)
         return lambda: self._record(action.path, made, self._view.remote.rows[action.path])
 
-    def _make_remote(self, action: Action) -> Record:
-        self._remote.make(action.path)
-        return lambda: self._record(action.path, self._view.local.rows[action.path], REMOTE_FOLDER)
-
-    def _move_tree(self, action: Action) -> Record:
-        """Move a folder on the server. Without a guard what came to it meanwhile moves along, and is asked about."""
-        source, target = action.path, action.other
-        guard = self._guards.get(source)
-        self._remote.move(source, target, folder=True, token=guard)
-
-        def record() -> None:
-            self._state.move(source, target)
-            if guard is not None:
-                self._state.move_remote(source, target)
-            else:
-                self._state.drop_remote(source)
-                self._view.held.add(target)
-                self.again = True
-
-        return record
-
-    # Files that move
-
-    def _move_remote(self, action: Action) -> Record:
-        source, target = action.path, action.other
-        entry = self._view.remote.rows[source]
-        self._remote.move(source, target, folder=False, etag=entry.etag)
-
-        def record() -> None:
-            self._state.drop_remote(source)
-            self._state.forget(source)
-            self._record(target, self._view.local.rows[target], entry)
-
-        return record
+    # Files that move here
 
     def _move_local(self, action: Action) -> Record:
         source, target = action.path, action.other
@@ -215,6 +193,15 @@ class Executor:
             self._folder.spelling.release(path)
             move_subtree(self._view.local, path, aside)
             self._view.local.put(aside, moved)
+
+        return record
+
+    def _keep_aside(self, action: Action) -> Record:
+        set_aside = self._set_aside(action.path, action.other)
+
+        def record() -> None:
+            set_aside()
+            self.kept.append(action.path)
 
         return record
 
@@ -242,41 +229,6 @@ class Executor:
                 raise problem
 
         return record
-
-    def _delete_remote(self, action: Action) -> Record:
-        entry = self._view.remote.rows[action.path]
-        if not entry.folder:
-            self._remote.delete(action.path, folder=False, etag=entry.etag)
-        elif action.path in self._guards:
-            try:
-                self._remote.delete(action.path, folder=True, token=self._guards[action.path])
-            except Failed as error:
-                if names.TREE_WITHIN_LIMITS not in error.conditions:
-                    raise
-                self._delete_remote_piecemeal(action.path)
-        else:
-            self._delete_remote_piecemeal(action.path)
-
-        def record() -> None:
-            with self._state.transaction():
-                gone = list(self._view.remote.walk(action.path))
-                self._state.drop_remote(action.path)
-                for path in reversed(gone):
-                    if path not in self._view.local.rows:
-                        self._state.forget(path)
-
-        return record
-
-    def _delete_remote_piecemeal(self, top: str) -> None:
-        """Remove a tree that the server cannot guard, or not at once: file by file, and folders that are then empty."""
-        for path in reversed(list(self._view.remote.walk(top))):
-            entry = self._view.remote.rows[path]
-            if not entry.folder:
-                self._remote.delete(path, folder=False, etag=entry.etag)
-            elif self._remote.is_empty(path):
-                self._remote.delete(path, folder=True)
-            else:
-                raise Changed(f"{path} is no empty folder")
 
     # Transfers
 
@@ -325,6 +277,7 @@ class Executor:
 
         def record() -> None:
             set_aside()
+            self.kept.append(path)
             self._record(path, placed, remote)
 
         return record
@@ -334,13 +287,27 @@ class Executor:
         known = self._view.remote.get(path)
         upload = _Upload(self._folder, path, local)
         etag = self._remote.put(path, upload.open if local.stamp.size else b"", etag=known.etag if known else None)
-        if not etag:
-            raise Changed("the server did not say which entity tag it gave: the next report does")
         digest = upload.digest if local.stamp.size else local.digest
+        etag = etag or self._find_tag(path, digest)
         entry = RemoteEntry(
             folder=False, etag=etag, length=local.stamp.size, resource_id=known.resource_id if known else ""
         )
-        return lambda: self._record(path, local._replace(digest=digest), entry)
+
+        def record() -> None:
+            self._there.spoil(path)
+            self._record(path, local._replace(digest=digest), entry)
+
+        return record
+
+    def _find_tag(self, path: str, digest: str) -> str:
+        """Return the entity tag of content that the server has at path: not every one tells it after a PUT."""
+        found = hashlib.sha256()
+        with self._remote.get(path) as (etag, chunks):
+            for chunk in chunks:
+                found.update(chunk)
+        if not etag or found.hexdigest() != digest:
+            raise Changed(f"{path} is another file on the server")
+        return etag
 
 
 class _Upload:

@@ -11,12 +11,13 @@ import os
 import stat
 import time
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from davstore.client.spelling import RESERVED, Spelling, Traits
+from davstore.client.renaming import rename_to_free
+from davstore.client.spelling import RESERVED_PREFIX, Spelling, Traits
 from davstore.client.state import State
 from davstore.client.stops import SAFETY, USAGE, Changed, Stop
 from davstore.client.tree import Local, Stamp, parent_of
@@ -39,12 +40,19 @@ class Staged(NamedTuple):
 
 
 class Folder:
-    """The folder of one device, with the map of its names. spelling is set by `probe`."""
+    """The folder of one device, with the map of its names.
+
+    spelling and stem are set by `probe`. mounts are the folders on another file system than the one above them, None
+    until that is known.
+    """
 
     spelling: Spelling
+    stem: str
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
         self.root = root
+        self.pause = pause
+        self.mounts: set[str] | None = None
 
     # The root
 
@@ -99,6 +107,7 @@ class Folder:
 
     def probe(self, state: State, *, write: bool) -> None:
         """Learn once what the file system makes of names. Without write, take it for one that keeps them."""
+        self.stem = state.find_or_make_stem()
         saved = state.find_fact("traits")
         traits = Traits(*(flag == "1" for flag in saved)) if saved else self._probe() if write else Traits()
         if write and not saved:
@@ -106,7 +115,7 @@ class Folder:
         self.spelling = Spelling(state, traits)
 
     def _probe(self) -> Traits:
-        stem = _reserved_name()
+        stem = self._own_name()
         return Traits(
             folds_case=self._is_found_as(stem + "A", stem + "a"),
             folds_form=self._is_found_as(stem + "\u00e9", stem + "e\u0301"),
@@ -115,8 +124,8 @@ class Folder:
         )
 
     def _is_found_as(self, made: str, asked: str) -> bool:
+        self._make_empty(made)
         try:
-            (self.root / made).touch()
             return (self.root / asked).exists()
         finally:
             (self.root / made).unlink(missing_ok=True)
@@ -124,34 +133,68 @@ class Folder:
     def _is_kept(self, name: str) -> bool:
         before = set(os.listdir(self.root))  # noqa: PTH208 - names, not paths
         try:
-            (self.root / name).touch()
+            self._make_empty(name)
         except OSError:
             return False
         made = set(os.listdir(self.root)) - before  # noqa: PTH208
         for entry in made:
-            if RESERVED.fullmatch(entry):
+            if self.is_own(entry):
                 (self.root / entry).unlink()
         return name in made
 
+    def _make_empty(self, name: str) -> None:
+        os.close(os.open(self.root / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+
+    def _own_name(self) -> str:
+        return f"{RESERVED_PREFIX}{self.stem}{uuid.uuid4().hex}"
+
+    def is_own(self, name: str) -> bool:
+        """Tell whether this device gave the name to a file in the making: only what it made itself may it remove."""
+        return name.startswith(f"{RESERVED_PREFIX}{self.stem}")
+
     # Looking
 
+    def open_folder(self, path: str) -> AbstractContextManager[int]:
+        """Open the folder at path. Raises Changed when it is none, or when a disk above it came or went."""
+        return self.open_names(self.spelling.where(path), path)
+
     @contextmanager
-    def open_folder(self, path: str) -> Iterator[int]:
-        """Open the folder at path, name by name from the root. Raises Changed when one of them is no folder."""
+    def open_names(self, names: list[str], path: str | None = None) -> Iterator[int]:
+        """Open a folder name by name from the root. With its path, disks have to be mounted as they were."""
+        above = path.split("/") if path else []
         handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            for name in self.spelling.where(path):
+            for depth, name in enumerate(names, 1):
                 try:
                     inner = os.open(name, _FOLDER_FLAGS, dir_fd=handle)
-                except (FileNotFoundError, NotADirectoryError, OSError) as cause:
-                    if isinstance(cause, PermissionError):
-                        raise
-                    raise Changed(f"{path} is no folder any more") from cause
-                os.close(handle)
-                handle = inner
+                except PermissionError:
+                    raise
+                except OSError as cause:
+                    raise Changed(f"{path or '/'.join(names)} is no folder any more") from cause
+                outer, handle = handle, inner
+                try:
+                    if above:
+                        self._check_mount("/".join(above[:depth]), outer, inner)
+                finally:
+                    os.close(outer)
             yield handle
         finally:
             os.close(handle)
+
+    def _check_mount(self, path: str, outer: int, inner: int) -> None:
+        if self.mounts is None:
+            return
+        is_mount = self.device_of(path, inner) != self.device_of(parent_of(path), outer)
+        if is_mount != (path in self.mounts):
+            raise Changed(f"{path} is {'another disk' if is_mount else 'not mounted'} now")
+
+    def device_of(self, _path: str, handle: int) -> int:
+        """Return the number of the file system that an open folder is on."""
+        return os.fstat(handle).st_dev
+
+    def has_member(self, handle: int, path: str) -> bool:
+        """Tell whether something is at path, whose folder is open."""
+        return _find(handle, self.spelling.local_name(path)) is not None
 
     @contextmanager
     def read(self, path: str, expected: Local) -> Iterator[Iterator[bytes]]:
@@ -172,7 +215,7 @@ class Folder:
 
     def stage(self, path: str, chunks: Iterable[bytes]) -> Staged:
         """Write chunks to the disk beside path. On any failure nothing is left."""
-        name, digest, size = _reserved_name() + ".part", hashlib.sha256(), 0
+        name, digest, size = self._own_name() + ".part", hashlib.sha256(), 0
         with self.open_folder(parent_of(path)) as handle:
             file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=handle)
             try:
@@ -199,7 +242,7 @@ class Folder:
             with self.open_folder(staged.folder) as handle:
                 self._check(handle, path, expected)
                 if expected is None:
-                    _link(handle, staged.name, name)
+                    _rename_to_free(handle, staged.name, handle, name)
                 else:
                     mode = stat.S_IMODE(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode)
                     os.chmod(staged.name, mode, dir_fd=handle)
@@ -245,7 +288,7 @@ class Folder:
         with self.open_folder(parent_of(source)) as origin, self.open_folder(parent_of(target)) as handle:
             self._check(origin, source, expected)
             self._check(handle, target, None)
-            os.rename(old, new, src_dir_fd=origin, dst_dir_fd=handle)
+            _rename_to_free(origin, old, handle, new)
             os.fsync(handle)
             os.fsync(origin)
             return expected._replace(stamp=_stamp(os.stat(new, dir_fd=handle, follow_symlinks=False)))
@@ -313,16 +356,11 @@ def _write(file: int, chunk: bytes) -> None:
         view = view[os.write(file, view) :]
 
 
-def _link(handle: int, old: str, new: str) -> None:
-    """Rename unless new exists, which plain rename cannot promise; where there are no hard links it must do."""
+def _rename_to_free(source: int, old: str, target: int, new: str) -> None:
     try:
-        os.link(old, new, src_dir_fd=handle, dst_dir_fd=handle, follow_symlinks=False)
+        rename_to_free(source, old, target, new)
     except FileExistsError as cause:
         raise Changed(f"{new} is there now") from cause
-    except OSError:
-        os.rename(old, new, src_dir_fd=handle, dst_dir_fd=handle)
-    else:
-        os.unlink(old, dir_fd=handle)
 
 
 def _find(handle: int, name: str) -> os.stat_result | None:
@@ -334,7 +372,3 @@ def _find(handle: int, name: str) -> os.stat_result | None:
 
 def _stamp(facts: os.stat_result) -> Stamp:
     return Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ino, facts.st_ctime_ns)
-
-
-def _reserved_name() -> str:
-    return f".davstore~{uuid.uuid4().hex}"

@@ -9,11 +9,14 @@ edits the server's keeps the name.
 from __future__ import annotations
 
 import enum
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from davstore.client.tree import Agreed, Local, Remote, View, name_of, parent_of
+from davstore.client.tree import Agreed, Local, Remote, Tree, View, name_of, parent_of
+
+MANY = 20
+"""So many deletions at once are looked at twice."""
 
 
 class Verb(enum.Enum):
@@ -71,6 +74,8 @@ def _verdicts(view: View) -> dict[str, Verb]:
     """Judge each path by itself; a folder only after its members, because it goes only when nothing in it stays."""
     keeps_local: set[str] = set()
     keeps_remote: set[str] = set()
+    waits: set[str] = set()
+    arrived = _list_arrived(view)
     found: dict[str, Verb] = {}
     paths = {*view.agreed.rows, *view.local.rows, *view.remote.rows, *view.held}
     for path in sorted(paths, key=len, reverse=True):
@@ -80,6 +85,10 @@ def _verdicts(view: View) -> dict[str, Verb]:
             continue
         agreed, local, remote = view.agreed.get(path), view.local.get(path), view.remote.get(path)
         verb = _judge(agreed, local, remote, path in keeps_local, path in keeps_remote)
+        is_underway = path in view.apart and agreed is not None and agreed.digest not in arrived
+        if verb in (Verb.DELETE_REMOTE, Verb.MAKE_LOCAL) and (path in waits or is_underway):
+            waits.add(parent_of(path))
+            verb = None
         if verb is not None:
             found[path] = verb
         if local is not None and verb is not Verb.DELETE_LOCAL:
@@ -87,6 +96,20 @@ def _verdicts(view: View) -> dict[str, Verb]:
         if remote is not None and verb is not Verb.DELETE_REMOTE:
             keeps_remote.add(parent_of(path))
     return found
+
+
+def _list_arrived(view: View) -> set[str]:
+    """Return the contents that both sides have: only then what could not be moved goes from its old place.
+
+    That of a folder is ''.
+    """
+    if not view.apart:
+        return {""}
+    return {""} | {
+        agreed.digest
+        for path, agreed in view.agreed.rows.items()
+        if path not in view.apart and path in view.local.rows and path in view.remote.rows
+    }
 
 
 def _judge(
@@ -286,26 +309,41 @@ def _transfers(view: View, verdicts: dict[str, Verb]) -> Iterator[Action]:
 
 
 def find_mass_deletion(view: View) -> str | None:
-    """Say in words when a side has lost all, or more than half, of what was agreed; None when it has not."""
+    """Say in words when a side has lost so much of what was agreed that a disk is likelier gone than a person at work.
+
+    That is more than half and more than MANY files, or all of MANY files and more of a folder that is there and empty.
+    What was moved is not lost.
+    """
     files = {path: entry for path, entry in view.agreed.rows.items() if not entry.folder and not view.is_held(path)}
-    rows = files or view.agreed.rows
-    if not rows:
-        return None
     moved = {entry.digest for path, entry in view.local.rows.items() if path not in view.agreed.rows}
     moved_tags = {entry.etag for path, entry in view.remote.rows.items() if path not in view.agreed.rows}
-    lost_here = _count(
-        path not in view.local.rows and path in view.remote.rows and entry.digest not in moved
-        for path, entry in rows.items()
+    lost_here = [
+        path
+        for path, entry in files.items()
+        if path not in view.local.rows and path in view.remote.rows and entry.digest not in moved
+    ]
+    lost_there = [
+        path
+        for path, entry in files.items()
+        if path not in view.remote.rows and path in view.local.rows and entry.etag not in moved_tags
+    ]
+    return _describe_loss(lost_here, len(files), view.local, "in the folder") or _describe_loss(
+        lost_there, len(files), view.remote, "on the server"
     )
-    lost_there = _count(
-        path not in view.remote.rows and path in view.local.rows and entry.etag not in moved_tags
-        for path, entry in rows.items()
-    )
-    for lost, where in ((lost_here, "in the folder"), (lost_there, "on the server")):
-        if 2 * lost > len(rows):
-            return f"{lost} of {len(rows)} are gone {where}"
+
+
+def _describe_loss(lost: list[str], count: int, side: Tree[Local] | Tree[Remote], where: str) -> str | None:
+    if len(lost) > MANY and 2 * len(lost) > count:
+        return f"{len(lost)} of {count} files are gone {where}"
+    beneath = Counter(folder for path in lost for folder in _list_above(path))
+    for folder in sorted(beneath):
+        is_there = not folder or ((entry := side.get(folder)) is not None and entry.folder)
+        if beneath[folder] >= MANY and is_there and not side.members(folder):
+            return f"{folder or 'the top folder'} is empty {where} and had {beneath[folder]} files"
     return None
 
 
-def _count(facts: Iterable[bool]) -> int:
-    return sum(facts)
+def _list_above(path: str) -> Iterator[str]:
+    while path:
+        path = parent_of(path)
+        yield path

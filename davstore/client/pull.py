@@ -18,9 +18,14 @@ from davstore.client.stops import NETWORK, USAGE, Stop
 NO_INFINITE = (400, 403, 405, 409, 415, 422, 501, 507)
 """Answers after which level 1 is tried. RFC 6578 names none for a server that will not go to the bottom."""
 
+NO_WAY = "the server gives no way to go on with {}"
+
 
 class Pull:
-    """One update of the whole tree. After `run`, skipped maps what could not be followed to the reason."""
+    """One update of the whole tree. After `run`, skipped maps the collections that could not be followed to the reason.
+
+    What could not be taken of those that were followed is in the state, as left out.
+    """
 
     def __init__(self, state: State, remote: Remote, say: Callable[[str], None]) -> None:
         self._state = state
@@ -51,6 +56,7 @@ class Pull:
     def _follow(self, path: str) -> bool:
         """Follow one collection to its present state; tell whether that went to the bottom of it."""
         scope = self._state.find_scope(path) or Scope("", infinite=True, listing=self._state.next_listing())
+        fell_back: set[Scope] = set()
         while True:
             try:
                 report = self._remote.report(path, scope.token, infinite=scope.infinite)
@@ -62,10 +68,13 @@ class Pull:
                 if next_scope is None:
                     return True
                 scope = next_scope
+                if scope._replace(listing=0) in fell_back:
+                    raise Stop(NETWORK, NO_WAY.format(path or "the collection")) from error
+                fell_back.add(scope._replace(listing=0))
                 continue
             truncated = self._apply(path, scope, report)
             if truncated and (report.token in ("", scope.token)):
-                raise Stop(NETWORK, f"the server gives no way to go on with {path or 'the collection'}")
+                raise Stop(NETWORK, NO_WAY.format(path or "the collection"))
             scope = scope._replace(token=report.token, listing=scope.listing if truncated else 0)
             if not truncated:
                 return scope.infinite
@@ -73,6 +82,7 @@ class Pull:
     def _fall_back(self, path: str, scope: Scope, error: Failed) -> Scope | None:
         """Return how to go on after a refused report, None when this branch cannot be followed."""
         if "{DAV:}valid-sync-token" in error.conditions and scope.token:
+            self._state.refuse(path, scope.token)
             self._say(f"the server asks to list {path or 'everything'} again")
             return Scope("", scope.infinite, self._state.next_listing())
         if scope.infinite and error.status in NO_INFINITE:
@@ -89,11 +99,12 @@ class Pull:
         """Apply one page with its token, all or nothing; tell whether more is to come."""
         truncated = False
         with self._state.transaction():
+            if not scope.token:
+                self._state.take_in(path)
             for row in report.rows:
                 place = self._remote.path(row.href)
                 if place is None:
-                    self._say(f"{row.href} cannot be the name of a file here")
-                    self.skipped.setdefault(row.href, "its name cannot be held here")
+                    self._leave_out(row.href, row, "no file here can have this name")
                 elif place == path:
                     truncated = truncated or row.status == 507
                 else:
@@ -104,7 +115,14 @@ class Pull:
             self._state.set_scope(path, Scope(report.token, scope.infinite, listing))
         return truncated
 
+    def _leave_out(self, place: str, row: Row, reason: str) -> None:
+        """Remember, until the server tells otherwise, what cannot be taken: the server tells of it only once."""
+        self._state.take_in(place)
+        if row.status != 404:
+            self._state.leave_out(place, reason)
+
     def _apply_row(self, place: str, row: Row, scope: Scope) -> None:
+        self._state.take_in(place)
         if row.status == 404:
             self._state.drop_remote(place)
             return
@@ -123,7 +141,7 @@ class Pull:
                 place, tree.Remote(folder=False, etag=row.etag, length=row.length, resource_id=row.resource_id), scope
             )
         else:
-            self.skipped[place] = "the server gives no entity tag for it"
+            self._leave_out(place, row, "the server gives no entity tag for it")
 
     def _put(self, place: str, entry: tree.Remote, scope: Scope) -> None:
         above = tree.parent_of(place)

@@ -6,6 +6,7 @@ open is found out by the next report. Entity tags and sync tokens are opaque.
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
 
-from davstore.client.multistatus import Report, read_report
+from davstore.client.multistatus import Report, Row, read_report
 from davstore.client.refusals import explain, find_refusal
 from davstore.client.stops import NETWORK, UNAUTHENTICATED, USAGE, Changed, NotDone, Stop
 from davstore.errors import Malformed
@@ -35,7 +36,7 @@ REPORT_BODY: Final = (
 )
 PROPFIND_BODY: Final = (
     b'<?xml version="1.0" encoding="utf-8"?><D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/><D:sync-token/>'
-    b"</D:prop></D:propfind>"
+    b"<D:resource-id/></D:prop></D:propfind>"
 )
 XML_TYPE: Final = {"Content-Type": 'application/xml; charset="utf-8"'}
 
@@ -89,6 +90,12 @@ class Remote:
         self._local = threading.local()
 
     @property
+    def is_readable_on_the_way(self) -> bool:
+        """Whether password and files would go to another machine unencrypted."""
+        parts = urlsplit(self._origin)
+        return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+
+    @property
     def url(self) -> str:
         """The URL of the collection, spelled one way only."""
         return self._origin + self.href("", folder=True)
@@ -98,19 +105,25 @@ class Remote:
         return hrefs.render_href((*self._root, *filter(None, path.split("/"))), folder)
 
     def path(self, href: str) -> str | None:
-        """Return the path that an href of an answer names, None for one elsewhere or of a name no folder can hold."""
+        """Return the path that an href of an answer names, None for a name that no folder can hold.
+
+        Raises:
+            Stop: (usage) the href is outside the collection: the server does not know what it is called here.
+        """
         path = href if href.startswith("/") else urlsplit(href).path
-        try:
-            segments = tuple(
-                unquote_to_bytes(segment).decode() for segment in path.strip("/").split("/") if path != "/"
+        segments = [unquote_to_bytes(segment) for segment in path.strip("/").split("/") if path.strip("/")]
+        inner = segments[len(self._root) :]
+        if segments[: len(self._root)] != [name.encode() for name in self._root]:
+            raise Stop(
+                USAGE,
+                f"the server tells of {href}, which is not in {self.url}: it does not know the address that it is "
+                "reached at. Behind a proxy, see server.trusted_proxies in its settings",
             )
+        try:
+            names = [name.decode() for name in inner]
         except UnicodeDecodeError:
             return None
-        segments = () if segments == ("",) else segments
-        inner = segments[len(self._root) :]
-        if segments[: len(self._root)] != self._root or any(map(_is_no_name, inner)):
-            return None
-        return "/".join(inner)
+        return None if any(map(_is_no_name, names)) else "/".join(names)
 
     # The verbs
 
@@ -126,19 +139,33 @@ class Remote:
 
     def find_sync_token(self, path: str) -> str | None:
         """Return the present sync token of the collection at path, None when it has none (RFC 6578 §4)."""
+        return next((row.sync_token for row in self._find_rows(path, "0") or () if row.sync_token), None)
+
+    def find_resource_id(self) -> str:
+        """Return the `DAV:resource-id` of the collection itself (RFC 5842 §3.1), '' when it has none."""
         try:
-            rows = self._multistatus("PROPFIND", path, {"Depth": "0"}, PROPFIND_BODY).rows
+            rows = self._multistatus("PROPFIND", "", {"Depth": "0"}, PROPFIND_BODY).rows
+        except Failed as cause:
+            raise Stop(NETWORK, f"{self.url} does not tell what it is: {cause}") from cause
+        return next((row.resource_id for row in rows if row.resource_id), "")
+
+    def find_empty(self, path: str) -> str | None:
+        """Return the sync token of a collection that has no members, '' when it has none; None for any other."""
+        rows = self._find_rows(path, "1")
+        if rows is None or not all(row.folder and self.path(row.href) == path for row in rows):
+            return None
+        return next((row.sync_token for row in rows), "")
+
+    def _find_rows(self, path: str, depth: str) -> list[Row] | None:
+        """Return what PROPFIND tells; None when it is refused, or a rule wants the device to come later with that."""
+        try:
+            return self._multistatus("PROPFIND", path, {"Depth": depth}, PROPFIND_BODY).rows
         except Failed:
             return None
-        return next((row.sync_token for row in rows if row.sync_token), None)
-
-    def is_empty(self, path: str) -> bool:
-        """Tell whether a collection without members is at path."""
-        try:
-            rows = self._multistatus("PROPFIND", path, {"Depth": "1"}, PROPFIND_BODY).rows
-        except Failed:
-            return False
-        return all(row.folder and self.path(row.href) == path for row in rows)
+        except Stop as stop:
+            if stop.retry_after_seconds is None:
+                raise
+            return None
 
     def _multistatus(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Report:
         def read(response: requests.Response) -> Report:
@@ -282,6 +309,16 @@ def _etag(response: requests.Response) -> str:
     _ = response.content if response.request.method == "PUT" else b""
     etag = response.headers.get("ETag", "")
     return "" if etag.startswith("W/") else etag
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine (RFC 6761 §6.3)."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_no_name(name: str) -> bool:

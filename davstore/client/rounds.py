@@ -1,8 +1,10 @@
-"""One run of the device: rounds of look, ask, plan and do, until both sides are the same.
+"""One run of the device: look, ask once, then plan and do until both sides are the same.
 
-A round asks the server once, so that a policy that counts rounds sees one poll where nothing came in between. Before
-that it takes the sync tokens of folders that are missing here: a folder is deleted on the server only on the condition
-that nothing in it changed since then (RFC 6578 §5), and what had changed before that is in the report.
+The server is asked for changes once in a run, so that a policy with an interval sees one round and what this device
+writes costs no second: its own writes are known by their entity tags. A change that comes during the run is left for
+the next one. Before the server is asked, the sync tokens of folders that are missing here are taken: a folder goes as a
+whole only on the condition that nothing in it changed since then (RFC 6578 §5), and what had changed before that is in
+the report.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from datetime import datetime
 from davstore.client.conflicts import conflict_path
 from davstore.client.executor import Executor
 from davstore.client.folder import Folder
-from davstore.client.plan import Action, find_mass_deletion, plan
+from davstore.client.identity import ROOT_ID, is_other_root, list_rewound
+from davstore.client.plan import Action, Verb, find_mass_deletion, plan
 from davstore.client.pull import Pull
 from davstore.client.rehearsal import copy_view, rehearse
 from davstore.client.remote import Remote
@@ -23,10 +26,6 @@ from davstore.client.scan import Scan, refresh, scan
 from davstore.client.state import State
 from davstore.client.stops import IN_STEP, NOT_TRANSFERRED, SAFETY, Stop
 from davstore.client.tree import View, parent_of
-
-MAX_ROUNDS = 10
-MAX_SETBACKS = 2
-"""So often a folder that changes under its guard is tried again before it is deleted file by file."""
 
 
 def _silent(_: object) -> None:
@@ -42,13 +41,14 @@ class Run:
     remote: Remote
     device: str
     force: bool = False
+    merge: bool = False
     now: Callable[[], datetime] = lambda: datetime.now().astimezone()
     say: Callable[[str], None] = _silent
     tell: Callable[[Action], None] = _silent
     begin: Callable[[list[Action]], None] = _silent
+    _skipped: dict[str, str] = field(default_factory=dict, init=False)
     _said: set[str] = field(default_factory=set, init=False)
-    _apart: set[str] = field(default_factory=set, init=False)
-    _setbacks: Counter[str] = field(default_factory=Counter, init=False)
+    _united: str = field(default="", init=False)
 
     def synchronise(self) -> int:
         """Bring both sides in step and return the exit status.
@@ -56,19 +56,28 @@ class Run:
         Raises:
             Stop: the run cannot go on; what was done is done and remembered.
         """
-        for _ in range(MAX_ROUNDS):
-            again, problems = self._round()
-            if not again:
-                break
-        else:
-            problems += 1
-            self._complain("", "the two sides kept changing: run again")
-        return NOT_TRANSFERRED if problems else IN_STEP
+        view, actions, guards = self._view(clean=True)
+        done: Counter[Verb] = Counter()
+
+        def tell(action: Action) -> None:
+            done[action.verb] += 1
+            self.tell(action)
+
+        executor = Executor(
+            view, self.state, self.folder, self.remote, device=self.device, now=self.now, guards=guards, tell=tell
+        )
+        while actions:
+            self.begin(actions)
+            executor.perform(actions)
+            actions = plan(view)
+        for path, reason in executor.failures.items():
+            self._complain(path, reason)
+        self._say_what_united(done, len(executor.kept))
+        return NOT_TRANSFERRED if self._skipped or executor.failures else IN_STEP
 
     def rehearse(self) -> list[Action]:
         """Return what a run would do, and do nothing. Give it a state that may be thrown away."""
-        view, _ = self._view(clean=False)
-        self._check_losses(view)
+        view, _, _ = self._view(clean=False)
         now = self.now()
 
         def aside(path: str) -> str:
@@ -76,42 +85,60 @@ class Run:
 
         return list(rehearse(copy_view(view), aside))
 
-    def _round(self) -> tuple[bool, int]:
-        """Make one round. Tell whether another is needed, and how much could not be done."""
-        view, problems = self._view(clean=True)
-        self._check_losses(view)
-        executor = Executor(
-            view,
-            self.state,
-            self.folder,
-            self.remote,
-            device=self.device,
-            now=self.now,
-            guards=self._guards,
-            tell=self.tell,
-        )
-        while actions := plan(view):
-            self.begin(actions)
-            executor.perform(actions)
-        for path in view.held & self._guards.keys():
-            self._setbacks[path] += 1
-        for path, reason in executor.failures.items():
-            self._complain(path, reason)
-        return executor.again, problems + len(executor.failures)
-
-    def _view(self, *, clean: bool) -> tuple[View, int]:
-        """Look at both sides. Return them with the number of places that cannot be synchronised."""
+    def _view(self, *, clean: bool) -> tuple[View, list[Action], dict[str, str]]:
+        """Look at both sides. Return them with the first actions and the sync tokens of the folders that may go."""
+        if self.force:
+            self.state.forget_mounts()
         self.folder.check_root(self.state, write=clean)
         self.folder.probe(self.state, write=clean)
         seen = scan(self.folder, self.state, clean=clean) if clean or self.folder.root.exists() else Scan()
-        self._guards = self._take_guards(seen)
+        self.state.set_mounts(seen.mounts)
+        if self.merge:
+            self._unite("as asked for")
+        guards = self._take_guards(seen)
+        view = self._ask(seen, guards)
+        actions = plan(view)
+        if actions and is_other_root(self.state, self.remote):
+            self._unite("another collection is at its URL")
+            view = self._ask(seen, guards)
+            actions = plan(view)
+        self._check_losses(view)
+        for path, reason in self._skipped.items():
+            self._complain(path, f"left out: {reason}")
+        return view, actions, guards
+
+    def _ask(self, seen: Scan, guards: dict[str, str]) -> View:
+        """Ask the server what changed; unite when it does not remember what it told."""
         pull = Pull(self.state, self.remote, self.say)
         pull.run()
+        for path in list_rewound(self.state):
+            self.state.forget_agreements(path)
+            self._united = "it may have been restored or made anew"
+        self.state.drop_refused()
         refresh(self.state, seen.local)
-        skipped = {**pull.skipped, **seen.skipped}
-        for path, reason in skipped.items():
-            self._complain(path, f"left out: {reason}")
-        return View(self.state.agreed, seen.local, self.state.remote, set(skipped), self._apart), len(skipped)
+        self._skipped = {**pull.skipped, **self.state.left_out, **seen.skipped}
+        held = {path for path in self._skipped if not path.startswith("/")}  # an href is no path
+        return View(self.state.agreed, seen.local, self.state.remote, held, self._find_apart(seen, guards))
+
+    def _unite(self, reason: str) -> None:
+        """Take both sides for those of a new device: nothing can pass for deleted then."""
+        self._united = reason
+        self.state.forget_agreements()
+        self.state.forget_server()
+        self.state.drop_facts(ROOT_ID)
+
+    def _say_what_united(self, done: Counter[Verb], kept: int) -> None:
+        if self._united:
+            sent, taken = done[Verb.UPLOAD], done[Verb.DOWNLOAD]
+            self.say(
+                f"united with the server ({self._united}): {sent} files sent, {taken} taken from it, "
+                f"{kept} kept twice, nothing deleted"
+            )
+
+    def _find_apart(self, seen: Scan, guards: dict[str, str]) -> set[str]:
+        """Return the folders that are missing here and that nothing guards: they move and go member by member."""
+        agreed = self.state.agreed.rows
+        return {path for path, entry in agreed.items() if entry.folder and path not in seen.local.rows} - guards.keys()
 
     def _take_guards(self, seen: Scan) -> dict[str, str]:
         """Return the sync tokens of folders that were agreed about and are missing here, or are somewhere else."""
@@ -122,7 +149,7 @@ class Run:
         guards = {}
         for path, entry in self.state.agreed.rows.items():
             local = seen.local.get(path)
-            if not entry.folder or (local is not None and local.folder) or self._setbacks[path] >= MAX_SETBACKS:
+            if not entry.folder or (local is not None and local.folder):
                 continue
             top = not parent_of(path) or parent_of(path) in seen.local.rows
             if (top or entry.stamp.inode in inodes) and (token := self.remote.find_sync_token(path)):

@@ -4,85 +4,142 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from davstore.client.folder import Folder, hash_file, is_racy
 from davstore.client.spelling import RESERVED
 from davstore.client.state import State
-from davstore.client.stops import Changed
-from davstore.client.tree import Agreed, Local, Stamp, Tree, join
+from davstore.client.stops import SAFETY, Changed, Stop
+from davstore.client.tree import Agreed, Local, Stamp, Tree, join, parent_of
+from davstore.client.walk import Walk
+
+UNMOUNTED = "another disk was mounted here and is none now; with --force its files count as deleted"
+COVERED = "another disk is mounted here now and hides files; with --force they count as deleted"
+LOOKALIKE = "its name is kept for files in the making, and it is none of this device's"
 
 
 @dataclass
 class Scan:
-    """The folder as one walk saw it. skipped maps a path that cannot be synchronised to the reason."""
+    """The folder at one instant. skipped maps a path that cannot be synchronised to the reason.
+
+    mounts are the folders that have to be, or to become again, another file system than the folder above them.
+    """
 
     local: Tree[Local] = field(default_factory=lambda: Tree[Local]())
     skipped: dict[str, str] = field(default_factory=dict)
+    mounts: set[str] = field(default_factory=set)
 
 
 def scan(folder: Folder, state: State, *, clean: bool) -> Scan:
-    """Walk the folder. With clean, files in the making that a killed run left are removed."""
-    return _Walk(folder, state, clean=clean).run()
+    """Walk the folder. With clean, files in the making that a killed run of this device left are removed.
+
+    Raises:
+        Stop: (safety) the folder itself went away meanwhile.
+    """
+    folder.mounts = None
+    walk = _Scan(folder, state, clean=clean)
+    try:
+        walk.go()
+    except (Changed, FileNotFoundError) as cause:
+        raise Stop(SAFETY, f"the folder {folder.root} went away while it was looked at") from cause
+    _hold_mounts(walk.scan, state)
+    folder.mounts = walk.scan.mounts
+    return walk.scan
 
 
-class _Walk:
+class _Scan(Walk):
+    """A walk by paths. What did not come to rest is as good as what moves just after: no deletion trusts it alone."""
+
     def __init__(self, folder: Folder, state: State, *, clean: bool) -> None:
-        self._folder = folder
+        super().__init__(folder)
         self._clean = clean
-        self._scan = Scan()
-        self._agreed = state.agreed
+        self.scan = Scan()
+        self._state = state
+        self._members: dict[str, set[str]] = {}
+        self._devices: dict[str, int] = {}
         self._by_inode = {entry.stamp.inode: entry for entry in state.agreed.rows.values() if not entry.folder}
 
-    def run(self) -> Scan:
-        waiting = [""]
-        while waiting:
-            path = waiting.pop()
-            try:
-                with self._folder.open_folder(path) as handle:
-                    waiting += self._list(path, handle)
-            except (Changed, OSError) as error:
-                if not path:
-                    raise
-                self._skip(path, _reason(error))
-        return self._scan
+    def open(self, key: str) -> AbstractContextManager[int]:
+        return self._folder.open_folder(key)
+
+    def lose(self, key: str, _error: Exception) -> None:
+        self._skip(key, _reason(_error))
 
     def _skip(self, path: str, reason: str) -> None:
-        self._scan.skipped[path] = reason
+        self.scan.skipped[path] = reason
 
-    def _list(self, folder: str, handle: int) -> list[str]:
+    def take(self, key: str, handle: int) -> list[str]:
         """Take the members of one folder and return those that are folders."""
+        before, members = self._members.get(key, set()), set[str]()
+        self._members[key] = members
+        folders = self._take_members(key, handle, members) if self._take_mount(key, handle) else []
+        for path in before - members:
+            self._drop(path)
+        return folders
+
+    def _take_mount(self, key: str, handle: int) -> bool:
+        """Note on which disk a folder is; tell whether it may be looked into."""
+        self.scan.skipped.pop(key, None)
+        device = self._devices[key] = self._folder.device_of(key, handle)
+        self.scan.mounts.discard(key)
+        if key and device != self._devices[parent_of(key)]:
+            self.scan.mounts.add(key)
+        elif key in self._state.mounts:
+            self._skip(key, UNMOUNTED)
+            return False
+        return True
+
+    def _take_members(self, folder: str, handle: int, members: set[str]) -> list[str]:
         folders = []
         for name in sorted(os.listdir(handle)):
-            if RESERVED.fullmatch(name):
-                self._remove_leftover(handle, name)
-                continue
-            if not _is_unicode(name):
-                self._skip(join(folder, name), "its name is not UTF-8")
+            if RESERVED.fullmatch(name) or not _is_unicode(name):
+                self._take_odd(join(folder, name), handle, name, members)
                 continue
             path = self._folder.spelling.meet(folder, name)
+            members.add(path)
             try:
                 if self._take(path, handle, name):
                     folders.append(path)
             except FileNotFoundError:
-                continue
+                self._drop(path)
             except (Changed, OSError) as error:
+                self.scan.local.drop(path)
                 self._skip(path, _reason(error))
         return folders
 
-    def _remove_leftover(self, handle: int, name: str) -> None:
-        facts = os.stat(name, dir_fd=handle, follow_symlinks=False)
-        if self._clean and stat.S_ISREG(facts.st_mode):
+    def _take_odd(self, path: str, handle: int, name: str, members: set[str]) -> None:
+        """Leave out what has a name that is never synchronised; remove it only if this device made it."""
+        if not self._folder.is_own(name):
+            members.add(path)
+            self._skip(path, LOOKALIKE if _is_unicode(name) else "its name is not UTF-8")
+        elif self._clean and stat.S_ISREG(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode):
             os.unlink(name, dir_fd=handle)
+
+    def _drop(self, top: str) -> None:
+        """Forget what was taken at and beneath a path that is gone."""
+        waiting = [top]
+        while waiting:
+            path = waiting.pop()
+            waiting += self._members.pop(path, ())
+            self.scan.local.drop(path)
+            self.scan.skipped.pop(path, None)
+            self.scan.mounts.discard(path)
+            self._folder.spelling.release(path)
+            self.forget(path)
 
     def _take(self, path: str, handle: int, name: str) -> bool:
         """Take one member; tell whether it is a folder."""
         facts = os.stat(name, dir_fd=handle, follow_symlinks=False)
         stamp = Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ino, facts.st_ctime_ns)
+        if not stat.S_ISDIR(facts.st_mode) and path in self._members:
+            self._drop(path)
         if stat.S_ISDIR(facts.st_mode):
-            self._scan.local.put(path, Local(folder=True, digest="", stamp=stamp, hashed_ns=0))
+            self.scan.local.put(path, Local(folder=True, digest="", stamp=stamp, hashed_ns=0))
             return True
+        self.scan.skipped.pop(path, None)
         if not stat.S_ISREG(facts.st_mode):
+            self.scan.local.drop(path)
             self._skip(path, "a symbolic link" if stat.S_ISLNK(facts.st_mode) else "neither file nor folder")
             return False
         known = self._find_known(path, stamp)
@@ -90,15 +147,32 @@ class _Walk:
             digest, stamp, hashed_ns = hash_file(handle, name)
         else:
             digest, hashed_ns = known.digest, known.hashed_ns
-        self._scan.local.put(path, Local(folder=False, digest=digest, stamp=stamp, hashed_ns=hashed_ns))
+        self.scan.local.put(path, Local(folder=False, digest=digest, stamp=stamp, hashed_ns=hashed_ns))
         return False
 
-    def _find_known(self, path: str, stamp: Stamp) -> Agreed | None:
+    def _find_known(self, path: str, stamp: Stamp) -> Agreed | Local | None:
         """Return what is known of a file with this stamp: it was not changed, or only moved with its folder."""
-        for known in (self._agreed.get(path), self._by_inode.get(stamp.inode)):
+        for known in (self._state.agreed.get(path), self._by_inode.get(stamp.inode), self.scan.local.get(path)):
             if known is not None and not known.folder and known.stamp == stamp and not is_racy(stamp, known.hashed_ns):
                 return known
         return None
+
+
+def _hold_mounts(scan: Scan, state: State) -> None:
+    """Leave out the places of disks that went, and of disks that came and hide what was agreed about."""
+    fresh = scan.mounts - state.mounts
+    inodes = {entry.stamp.inode for path in fresh if (entry := scan.local.get(path)) is not None}
+    for path in state.mounts - scan.mounts:
+        agreed = state.agreed.get(path)
+        if path in scan.skipped or (agreed is not None and agreed.stamp.inode not in inodes):
+            scan.skipped[path] = UNMOUNTED
+            scan.mounts.add(path)
+    if not state.knows_mounts:
+        return
+    for path in fresh:
+        if any(inner not in scan.local.rows for inner in state.agreed.walk(path)):
+            scan.skipped[path] = COVERED
+            scan.mounts.discard(path)
 
 
 def _is_unicode(name: str) -> bool:

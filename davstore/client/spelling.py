@@ -16,8 +16,9 @@ from davstore.client.state import State
 from davstore.client.tree import join, name_of, parent_of
 
 MAX_NAME_BYTES = 255
-RESERVED = re.compile(r"\.davstore~[0-9a-f]{32}.*", re.DOTALL)
-"""Names of files in the making. They are never synchronised and are removed when found."""
+RESERVED_PREFIX = ".davstore~"
+RESERVED = re.compile(re.escape(RESERVED_PREFIX) + "[0-9a-f]{32}.*", re.DOTALL)
+"""Names of files in the making. They are never synchronised; a device removes those that it made itself."""
 _AWKWARD = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 

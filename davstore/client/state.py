@@ -9,14 +9,17 @@ of is on the disk.
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from davstore.client.stops import USAGE, Stop
 from davstore.client.tree import Agreed, Remote, Stamp, Tree
 
-SCHEMA = """
+UPGRADES = (
+    """
 CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS agreed (path TEXT PRIMARY KEY, folder INT NOT NULL, etag TEXT NOT NULL,
     digest TEXT NOT NULL, size INT NOT NULL, mtime_ns INT NOT NULL, inode INT NOT NULL, ctime_ns INT NOT NULL,
@@ -26,8 +29,17 @@ CREATE TABLE IF NOT EXISTS remote (path TEXT PRIMARY KEY, folder INT NOT NULL, e
 CREATE TABLE IF NOT EXISTS spelling (path TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS scope (path TEXT PRIMARY KEY, token TEXT NOT NULL, infinite INT NOT NULL,
     listing INT NOT NULL) WITHOUT ROWID;
-"""
-FORMAT = 1
+""",
+    """
+CREATE TABLE left_out (place TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE refused (path TEXT PRIMARY KEY, token TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE mount (path TEXT PRIMARY KEY) WITHOUT ROWID;
+""",
+)
+"""Each brings a file to the next format, the number in its `user_version`. The first format did not write it."""
+FORGET_SERVER = ("DELETE FROM remote", "DELETE FROM scope", "DELETE FROM left_out", "DELETE FROM refused")
+STEM = "stem"
+"""The fact that tells the files in the making that this device wrote from all others."""
 
 
 class Scope(NamedTuple):
@@ -47,8 +59,15 @@ class State:
         if file is not None:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.executescript(SCHEMA)
+        self._upgrade()
         self._load()
+
+    def _upgrade(self) -> None:
+        (found,) = self._database.execute("PRAGMA user_version").fetchone()
+        if found > len(UPGRADES):
+            raise Stop(USAGE, "the memory of this folder was written by a newer davstore: use that one")
+        for number, script in enumerate(UPGRADES[found:], found + 1):
+            self._database.executescript(f"BEGIN IMMEDIATE;{script}PRAGMA user_version = {number};COMMIT;")
 
     def _load(self) -> None:
         self.agreed: Tree[Agreed] = Tree()
@@ -59,6 +78,8 @@ class State:
         for path, folder, etag, length, resource_id, _ in self._database.execute("SELECT * FROM remote"):
             self.remote.put(path, Remote(bool(folder), etag, length, resource_id))
         self.spellings: dict[str, str] = dict(self._database.execute("SELECT * FROM spelling"))
+        self.left_out: dict[str, str] = dict(self._database.execute("SELECT * FROM left_out"))
+        self.mounts: set[str] = {path for (path,) in self._database.execute("SELECT path FROM mount")}
 
     def copy(self) -> State:
         """Return a memory with the same content that ends with the process."""
@@ -111,11 +132,85 @@ class State:
             if self.spellings.pop(gone, None) is not None:
                 self._database.execute("DELETE FROM spelling WHERE path = ?", (gone,))
 
-    def forget_all(self) -> None:
-        """Forget what was agreed everywhere; what the server told stays known."""
-        self._database.execute("DELETE FROM agreed")
-        self._database.execute("DELETE FROM spelling")
+    def forget_agreements(self, path: str = "") -> None:
+        """Forget what was agreed at and beneath path, so that nothing there can pass for deleted on either side.
+
+        Names keep their spelling, and the server's tree stays known.
+        """
+        with self.transaction():
+            for gone in reversed(list(self.agreed.walk(path))):
+                self.agreed.drop(gone)
+                self._database.execute("DELETE FROM agreed WHERE path = ?", (gone,))
+
+    def forget_server(self) -> None:
+        """Forget all that the server told: it is asked for everything again."""
+        with self.transaction():
+            for statement in FORGET_SERVER:
+                self._database.execute(statement)
         self._load()
+
+    def reset(self) -> None:
+        """Forget everything but how names are spelled and which files in the making are this device's."""
+        self.forget_agreements()
+        self.forget_server()
+        self._database.execute("DELETE FROM fact WHERE name <> ?", (STEM,))
+        self.forget_mounts()
+
+    def find_or_make_stem(self) -> str:
+        """Return 32 hex digits that begin the names of all files in the making of this device, and of no other."""
+        stem = self.find_fact(STEM)
+        if stem is None:
+            stem = uuid.uuid4().hex
+            self.set_fact(STEM, stem)
+        return stem
+
+    # Mounts
+
+    @property
+    def knows_mounts(self) -> bool:
+        """Whether it was ever looked which folders are mounted disks."""
+        return self.find_fact("mounts") is not None
+
+    def set_mounts(self, mounts: set[str]) -> None:
+        """Remember which folders are on another file system than the folder above them."""
+        if mounts == self.mounts and self.knows_mounts:
+            return
+        with self.transaction():
+            self._database.execute("DELETE FROM mount")
+            self._database.executemany("INSERT INTO mount VALUES (?)", [(path,) for path in mounts])
+            self.set_fact("mounts", "known")
+        self.mounts = set(mounts)
+
+    def forget_mounts(self) -> None:
+        """Take the disks that are mounted at the next look for those that always were."""
+        self._database.execute("DELETE FROM mount")
+        self.mounts = set()
+        self.drop_facts("mounts")
+
+    # What could not be taken from the server
+
+    def leave_out(self, place: str, reason: str) -> None:
+        """Remember that what the server has at place, a path or an href, cannot be taken."""
+        self.left_out[place] = reason
+        self._database.execute("INSERT OR REPLACE INTO left_out VALUES (?, ?)", (place, reason))
+
+    def take_in(self, place: str) -> None:
+        """Forget that place was left out, and all beneath it."""
+        for known in [known for known in self.left_out if known == place or known.startswith(f"{place}/") or not place]:
+            del self.left_out[known]
+            self._database.execute("DELETE FROM left_out WHERE place = ?", (known,))
+
+    def refuse(self, path: str, token: str) -> None:
+        """Remember that the server refused this token of the collection at path; the first one counts."""
+        self._database.execute("INSERT OR IGNORE INTO refused VALUES (?, ?)", (path, token))
+
+    def list_refused(self) -> list[tuple[str, str]]:
+        """Return the collections whose token was refused, with that token."""
+        return list(self._database.execute("SELECT path, token FROM refused ORDER BY path"))
+
+    def drop_refused(self) -> None:
+        """Remember that the refusals were dealt with."""
+        self._database.execute("DELETE FROM refused")
 
     def spell(self, path: str, name: str) -> None:
         """Remember that the last name of path is another one here."""

@@ -26,17 +26,18 @@ class Device:
     name: str = "laptop"
     credentials: tuple[str, str] = ("user", "password")
     pause: Callable[[float], None] = lambda _: None
+    folder: Callable[[Path], Folder] = Folder
     said: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
 
-    def sync(self, *, force: bool = False) -> int:
+    def sync(self, *, force: bool = False, merge: bool = False) -> int:
         """Run once."""
         self.said.clear()
         self.done.clear()
         try:
             with open_state(self.url, self.root, self.states) as state:
                 remote = Remote(self.url, self.credentials, mode="automatic", pause=self.pause)
-                run = Run(state, Folder(self.root), remote, self.name, force=force, now=lambda: NOW)
+                run = Run(state, self.folder(self.root), remote, self.name, force=force, merge=merge, now=lambda: NOW)
                 run.say = self.said.append
                 run.tell = lambda action: self.done.append(action.verb.name)
                 return run.synchronise()

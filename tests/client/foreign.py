@@ -42,6 +42,8 @@ class Store:
     """Whether collections have sync tokens and `If` is judged."""
     tells_etag: bool = True
     """Whether PUT is answered with the entity tag."""
+    resource_id: str = ""
+    """The DAV:resource-id of the collection; '': it has none."""
     answer: Callable[[str, str], tuple[int, dict[str, str], bytes] | None] = lambda _method, _path: None
     """Answers instead of the server."""
     before: Callable[[str, str], None] = lambda _method, _path: None
@@ -224,7 +226,9 @@ class _Handler(BaseHTTPRequestHandler):
         kind = "<D:collection/>" if node.content is None else ""
         tag = f"<D:getetag>{escape(node.etag)}</D:getetag>" if node.etag else ""
         token = f"<D:sync-token>token:{self.store.number}</D:sync-token>" if self.store.guards else ""
-        prop = f"<D:resourcetype>{kind}</D:resourcetype>{tag}{token}"
+        known = self.store.resource_id if not path else ""
+        identity = f"<D:resource-id><D:href>{known}</D:href></D:resource-id>" if known else ""
+        prop = f"<D:resourcetype>{kind}</D:resourcetype>{tag}{token}{identity}"
         return (
             f"<D:response><D:href>{self._href(path)}</D:href><D:propstat><D:prop>{prop}</D:prop>"
             f"<D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"

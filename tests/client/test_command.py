@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from davstore.cli.sync import sync
+from davstore.client.remote import Remote
 from tests.client.devices import read_tree
 from tests.client.foreign import Store, serve
 
@@ -94,3 +95,61 @@ def test_force_takes_a_replaced_folder_for_a_new_device(call, store: Store, tmp_
     assert call("--once").exit_code == 3
     assert call("--once", "--force").exit_code == 0
     assert store.tree() == read_tree(tmp_path / "folder") == {"a.txt": b"a"}
+
+
+def test_merge_brings_back_what_was_deleted(call, store: Store, tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        store.write(name, name.encode())
+    assert call("--once").exit_code == 0
+    (tmp_path / "folder" / "a.txt").unlink()
+    store.remove("b.txt")
+    done = call("--once", "--merge")
+    assert done.exit_code == 0
+    assert "united" in done.stderr
+    assert store.tree() == read_tree(tmp_path / "folder") == {"a.txt": b"a.txt", "b.txt": b"b.txt"}
+
+
+def test_reset_forgets_what_was_synchronised(call, store: Store, tmp_path: Path) -> None:
+    store.write("a.txt", b"a")
+    assert call("--once").exit_code == 0
+    (tmp_path / "folder" / "a.txt").unlink()
+    assert call("--dry-run", "--reset").stdout == "download: a.txt\n"
+    assert call("--dry-run").stdout == "delete on the server: a.txt\n"
+    assert call("--once", "--reset").exit_code == 0
+    assert store.tree() == read_tree(tmp_path / "folder") == {"a.txt": b"a"}
+
+
+@pytest.mark.parametrize(
+    ("host", "refused"),
+    [
+        ("127.0.0.1", False),
+        ("127.8.8.8", False),
+        ("[::1]", False),
+        ("localhost", False),
+        ("dav.localhost", False),
+        ("192.0.2.7", True),
+        ("dav.example", True),
+        ("localhost.example", True),
+        ("127.0.0.1.example", True),
+    ],
+)
+def test_a_password_goes_unencrypted_to_this_machine_only(host: str, refused: bool) -> None:
+    assert Remote(f"http://{host}:8080/dav/", ("u", "p"), mode="manual").is_readable_on_the_way == refused
+    assert not Remote(f"https://{host}/dav/", ("u", "p"), mode="manual").is_readable_on_the_way
+
+
+def test_plain_http_to_another_machine_asks_for_insecure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (tmp_path / "password").write_text("password\n")
+    words = [
+        "http://dav.invalid/",
+        str(tmp_path / "folder"),
+        "--user",
+        "u",
+        "--password-file",
+        str(tmp_path / "password"),
+    ]
+    refused = CliRunner().invoke(sync, [*words, "--once"])
+    assert refused.exit_code == 2
+    assert "--insecure" in refused.stderr
+    assert not (tmp_path / "state").exists()

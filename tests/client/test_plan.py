@@ -291,10 +291,27 @@ def test_a_copy_on_the_server_is_copied_here() -> None:
     assert plan(view) == [Action(Verb.DOWNLOAD, "b", "a")]
 
 
-@pytest.mark.parametrize(("kept", "stopped"), [(10, False), (6, False), (5, False), (4, True), (0, True)])
-def test_more_than_half_gone_is_noticed_on_either_side(kept: int, stopped: bool) -> None:
-    base = {f"f{number}": f"x{number}" for number in range(10)}
+@pytest.mark.parametrize(
+    ("had", "kept", "stopped"),
+    [(10, 0, False), (40, 20, False), (40, 19, True), (41, 20, True), (100, 79, False), (20, 1, False), (21, 1, False)],
+)
+def test_more_than_half_and_more_than_20_gone_is_noticed_on_either_side(had: int, kept: int, stopped: bool) -> None:
+    base = {f"f{number}": f"x{number}" for number in range(had)}
     rest = dict(list(base.items())[:kept])
+    here = View(as_agreed(base), as_local(rest), as_remote(base))
+    there = View(as_agreed(base), as_local(base), as_remote(rest))
+    assert (find_mass_deletion(here) is not None) == stopped
+    assert (find_mass_deletion(there) is not None) == stopped
+
+
+@pytest.mark.parametrize("inside", ["d", "d/e"])
+@pytest.mark.parametrize(("had", "left", "stopped"), [(20, {"d"}, True), (19, {"d"}, False), (20, set(), False)])
+def test_a_folder_that_had_20_files_and_is_empty_is_noticed_on_either_side(
+    inside: str, had: int, left: set[str], stopped: bool
+) -> None:
+    others: dict[str, str | None] = {f"f{number}": f"x{number}" for number in range(200)}
+    base = {**others, "d": None, "d/e": None, **{f"{inside}/{number}": f"y{number}" for number in range(had)}}
+    rest = {path: content for path, content in base.items() if path in {*others, *left}}
     here = View(as_agreed(base), as_local(rest), as_remote(base))
     there = View(as_agreed(base), as_local(base), as_remote(rest))
     assert (find_mass_deletion(here) is not None) == stopped

@@ -1,0 +1,58 @@
+"""Is the server still the one that was agreed with, and does it remember all that it told?
+
+A server that was restored from a backup, or made anew at the same URL, lacks files that nobody deleted. Compared with
+what was agreed they would be deleted here too. So where that cannot be ruled out, what was agreed is forgotten, and the
+two sides are united as those of a new device: nothing is deleted, and what differs is kept twice.
+"""
+
+from __future__ import annotations
+
+from davstore.client.remote import Remote
+from davstore.client.state import State
+from davstore.errors import InvalidSyncToken
+from davstore.model.changes import SyncToken
+from davstore.protocol import sync_token
+
+ROOT_ID = "root-id"
+"""The fact that holds the `DAV:resource-id` of the collection, '' where the server has none to tell."""
+
+
+def is_other_root(state: State, remote: Remote) -> bool:
+    """Tell whether another collection than before is at the URL. It is asked, unless it never had an identity.
+
+    After uniting the old identity has to be forgotten, last of all.
+    """
+    known = state.find_fact(ROOT_ID)
+    if known == "":
+        return False
+    told = remote.find_resource_id()
+    if known is None:
+        state.set_fact(ROOT_ID, told)
+    return known is not None and told != known
+
+
+def list_rewound(state: State) -> list[str]:
+    """Return the collections whose token was refused and that may have lost what they told before."""
+    rewound = []
+    for path, refused in state.list_refused():
+        scope = state.find_scope(path)
+        if scope is not None and not _went_on(refused, scope.token):
+            rewound.append(path)
+    return rewound
+
+
+def _went_on(refused: str, given: str) -> bool:
+    """Tell whether a token was refused only because its history was swept: same store, same epoch, a later number.
+
+    Only tokens of davstore tell that. Those of other servers are opaque (RFC 6578 §3.2), and prove nothing.
+    """
+    try:
+        old, new = sync_token.parse(refused), sync_token.parse(given)
+    except InvalidSyncToken:
+        return False
+    same = (old.store_id, old.epoch, old.scope) == (new.store_id, new.epoch, new.scope)
+    return same and _reach(old) <= _reach(new)
+
+
+def _reach(token: SyncToken) -> int:
+    return max(token.number, token.position.base if token.position is not None else 0)

@@ -1,0 +1,38 @@
+"""Look once more before something goes on the server: is it really gone here?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from davstore.client.folder import Folder
+from davstore.client.stops import Changed
+from davstore.client.tree import View, parent_of
+from davstore.client.walk import list_inodes
+
+
+def find_present(folder: Folder, view: View, paths: Iterable[str]) -> set[str]:
+    """Return those of paths of which something, at or beneath them, is in the folder and the scan did not see it.
+
+    That is a file or folder at its path again, or its inode where none was seen. All of them, when the folder does not
+    come to rest: then nothing can be said of what is not seen.
+    """
+    inodes = list_inodes(folder)
+    if inodes is None:
+        return set(paths)
+    unseen = inodes - {entry.stamp.inode for entry in view.local.rows.values()}
+    return {path for path in paths if any(_is_present(folder, view, inner, unseen) for inner in view.remote.walk(path))}
+
+
+def _is_present(folder: Folder, view: View, path: str, unseen: set[int]) -> bool:
+    if path in view.local.rows:
+        return False
+    agreed = view.agreed.get(path)
+    return (agreed is not None and agreed.stamp.inode in unseen) or _is_there(folder, path)
+
+
+def _is_there(folder: Folder, path: str) -> bool:
+    try:
+        with folder.open_folder(parent_of(path)) as handle:
+            return folder.has_member(handle, path)
+    except Changed:
+        return False

@@ -1,0 +1,151 @@
+"""Make, move and delete on the server, each on the condition that nobody changed there what the plan saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from davstore.client.plan import Action
+from davstore.client.remote import Failed, Remote
+from davstore.client.state import State
+from davstore.client.stops import Changed, NotDone
+from davstore.client.tree import REMOTE_FOLDER, Local, View, parent_of
+from davstore.client.tree import Remote as RemoteEntry
+from davstore.protocol import names
+
+WILL_NOT_MOVE = (403, 501)
+"""Refusals of MOVE that are made up for by PUT and DELETE; so are those that tell of another state (`Changed`)."""
+FOREIGN_DESTINATION = 502
+ACROSS_HOSTS = (
+    "the server refused to move it, for it takes its own address for another host's (502). Behind a proxy, see "
+    "server.trusted_proxies in its settings"
+)
+
+Record = Callable[[], None]
+"""What an action leaves to be written down."""
+
+
+class ServerChanges:
+    """The actions of one plan after the other. record writes down that both sides agree on a path.
+
+    guards are the sync tokens of folders that may go or move as a whole; one is of no use any more when this device
+    itself changed something beneath.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        state: State,
+        remote: Remote,
+        guards: dict[str, str],
+        record: Callable[[str, Local, RemoteEntry], None],
+    ) -> None:
+        self._view, self._state, self._remote, self._guards = view, state, remote, guards
+        self._record = record
+
+    def spoil(self, path: str) -> None:
+        """Note that this device changed something at path: a guard above it would tell of that too."""
+        while path:
+            if self._guards.pop(path, None) is not None:
+                self._view.apart.add(path)
+            path = parent_of(path)
+
+    def make(self, action: Action) -> Record:
+        self._remote.make(action.path)
+
+        def record() -> None:
+            self.spoil(action.path)
+            self._record(action.path, self._view.local.rows[action.path], REMOTE_FOLDER)
+
+        return record
+
+    def _move(self, action: Action, *, folder: bool, etag: str | None = None, token: str | None = None) -> bool:
+        """Move on the server; tell whether it did. A server that will not gets what is in it one by one, or anew."""
+        try:
+            self._remote.move(action.path, action.other, folder=folder, etag=etag, token=token)
+        except Changed:
+            return False
+        except Failed as failure:
+            if failure.status in WILL_NOT_MOVE:
+                return False
+            if failure.status == FOREIGN_DESTINATION:
+                raise NotDone(ACROSS_HOSTS) from failure
+            raise
+        return True
+
+    def move_tree(self, action: Action) -> Record:
+        source, target = action.path, action.other
+        guard = self._guards.get(source)
+        moved = guard is not None and self._move(action, folder=True, token=guard)
+
+        def record() -> None:
+            if not moved:
+                self._view.apart.add(source)
+                return
+            for place in (source, target):
+                self.spoil(place)
+            self._state.move(source, target)
+            self._state.move_remote(source, target)
+
+        return record
+
+    def move_file(self, action: Action) -> Record:
+        source, target = action.path, action.other
+        entry = self._view.remote.rows[source]
+        moved = self._move(action, folder=False, etag=entry.etag)
+
+        def record() -> None:
+            if not moved:
+                self._view.apart.add(source)
+                return
+            for place in (source, target):
+                self.spoil(place)
+            self._state.drop_remote(source)
+            self._state.forget(source)
+            self._record(target, self._view.local.rows[target], entry)
+
+        return record
+
+    def delete(self, action: Action) -> Record:
+        entry = self._view.remote.rows[action.path]
+        if not entry.folder:
+            self._remote.delete(action.path, folder=False, etag=entry.etag)
+        elif not self._delete_guarded(action.path):
+            self._delete_piecemeal(action.path)
+
+        def record() -> None:
+            self.spoil(action.path)
+            with self._state.transaction():
+                gone = list(self._view.remote.walk(action.path))
+                self._state.drop_remote(action.path)
+                for path in reversed(gone):
+                    if path not in self._view.local.rows:
+                        self._state.forget(path)
+
+        return record
+
+    def _delete_guarded(self, top: str) -> bool:
+        """Remove a tree that nobody changed, and that is not too large for one request; tell whether that was so."""
+        guard = self._guards.get(top)
+        if guard is None:
+            return False
+        try:
+            self._remote.delete(top, folder=True, token=guard)
+        except Changed:
+            return False
+        except Failed as failure:
+            if names.TREE_WITHIN_LIMITS not in failure.conditions:
+                raise
+            return False
+        return True
+
+    def _delete_piecemeal(self, top: str) -> None:
+        """Remove a tree file by file, each as it was agreed, and the folders that are then empty."""
+        for path in reversed(list(self._view.remote.walk(top))):
+            entry = self._view.remote.rows[path]
+            if not entry.folder:
+                self._remote.delete(path, folder=False, etag=entry.etag)
+                continue
+            token = self._remote.find_empty(path)
+            if token is None:
+                raise Changed(f"{path} is not empty on the server")
+            self._remote.delete(path, folder=True, token=token or None)

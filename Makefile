@@ -4,7 +4,9 @@ VENV := .venv
 RUNS := $(VENV)/runs
 READY := $(VENV)/ready
 TEST_PACKAGES := cadaver chromium curl litmus nginx-light openssl postgresql rclone strace
-CLIENT_PACKAGES := davfs2 dbus-daemon fuse3 gvfs gvfs-backends lftp libglib2.0-bin sitecopy wget
+CLIENT_PACKAGES := davfs2 dbus-daemon fuse3 git gvfs gvfs-backends kde-cli-tools kded5 libglib2.0-bin libhttp-dav-perl \
+    libsecret-1-dev lftp pkg-config sitecopy wget
+NOTES := joplin@3.5.1
 INSTALL = $(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .PHONY: run test clients check setup packages bench torture
@@ -20,6 +22,7 @@ test: setup packages
 clients: setup packages
 	.ci/packages $(CLIENT_PACKAGES)
 	$(INSTALL) '.[clients]'
+	-test -d $(VENV)/joplin || npm install --silent --no-audit --no-fund --prefix $(VENV)/joplin $(NOTES)
 	$(VENV)/bin/pytest -n auto --dist worksteal tests/clients $(ARGS)
 
 # the figures of docs/reliability.md: make torture ARGS="-k kills"

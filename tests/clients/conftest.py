@@ -5,6 +5,7 @@ A test tells by its mark `peer` which client it is about, by the client's packag
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -101,7 +102,10 @@ def _row(request: pytest.FixtureRequest, record_property: Callable[[str, object]
 
 
 def _version(package: str) -> str:
-    """Return the version of a client: from PyPI, or else Debian's."""
+    """Return the version of a client: from PyPI, npm, or else Debian's."""
+    package_json = Path(sys.prefix) / package / "node_modules" / package / "package.json"
+    if package_json.exists():
+        return f"{json.loads(package_json.read_text())['version']} (npm)"
     try:
         return f"{metadata.version(package)} (PyPI)"
     except metadata.PackageNotFoundError:

@@ -72,6 +72,37 @@ def test_cadaver(place: Place, run: Run, tmp_path: Path) -> None:
     assert place.tree() == there
 
 
+@pytest.mark.peer("cadaver")
+def test_cadaver_below_odd_names(place: Place, run: Run, tmp_path: Path) -> None:
+    """a session below a URL with `@` and `&`: put, ls, cd, copy, move, get, delete"""
+    (tmp_path / ".netrc").write_text(f'machine 127.0.0.1 login {place.user} password "{place.password}"\n')
+    (tmp_path / "here.txt").write_bytes(b"from here\n")
+    place.ask("MKCOL", "anna@example.org/")
+    place.ask("MKCOL", "anna@example.org/R&D/")
+    commands = """
+        put here.txt one@two&three.txt
+        ls
+        mkcol x@y
+        copy one@two&three.txt x@y/copied.txt
+        cd x@y
+        ls
+        move copied.txt moved&on.txt
+        get moved&on.txt back.txt
+        cd ..
+        delete one@two&three.txt
+        quit
+    """
+    lines = "\n".join(line.strip() for line in commands.strip().splitlines())
+    said = run("cadaver", f"{place.url}anna@example.org/R&D/", said=lines)
+    for trouble in ("failed", "error", "could not", "unknown command"):
+        assert trouble not in said.lower(), said
+    assert said.count("one@two&three.txt") >= 2, said  # put, and listed as a member
+    assert (tmp_path / "back.txt").read_bytes() == b"from here\n"
+    top = "anna@example.org"
+    there = dict.fromkeys((top, f"{top}/R&D", f"{top}/R&D/x@y"))
+    assert place.tree() == {**there, f"{top}/R&D/x@y/moved&on.txt": b"from here\n"}
+
+
 @pytest.mark.clients
 @pytest.mark.peer("sitecopy")
 def test_sitecopy(place: Place, run: Run, tmp_path: Path) -> None:

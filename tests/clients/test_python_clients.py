@@ -1,4 +1,4 @@
-"""The WebDAV clients of Python: webdavclient3, webdav4 with its fsspec file system, aiodav."""
+"""The WebDAV clients of Python: webdavclient3, webdav4 with its fsspec file system, aiodav, OpenDAL."""
 
 from __future__ import annotations
 
@@ -213,3 +213,28 @@ def test_aiodav(place: Place, folder: Path, tmp_path: Path) -> None:
 
     asyncio.run(session())
     assert place.tree() == {"folder": None, **{f"folder/{path}": body for path, body in read_tree(folder).items()}}
+
+
+@pytest.mark.peer("opendal")
+def test_opendal(place: Place, folder: Path) -> None:
+    """create_dir, write and read of the corpus, list, stat, odd names, copy, rename, delete, remove_all"""
+    import opendal
+
+    store = opendal.Operator(
+        "webdav", endpoint=place.origin, root=place.path, username=place.user, password=place.password
+    )
+    sent = {path: body for path, body in read_tree(folder).items() if body is not None}
+    store.create_dir("a/b/")
+    for path, body in sent.items():
+        store.write(f"up/{path}", body)
+    found = {entry.path for entry in store.scan("up/") if not entry.path.endswith("/")}
+    assert found == {f"up/{path}" for path in sent}
+    assert {path: bytes(store.read(f"up/{path}")) for path in sent} == sent
+    store.write(f"a/{ODD}", BODY)
+    assert {entry.path for entry in store.list("a/")} - {"a/"} == {"a/b/", f"a/{ODD}"}
+    assert store.stat(f"a/{ODD}").content_length == len(BODY)
+    store.copy(f"a/{ODD}", "a/copied")
+    store.rename("a/copied", "a/b/renamed")
+    store.delete(f"a/{ODD}")
+    store.remove_all("up/")
+    assert place.tree() == {"a": None, "a/b": None, "a/b/renamed": BODY}

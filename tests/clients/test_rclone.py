@@ -168,6 +168,27 @@ def test_single_files(rclone: Rclone, place: Place, tmp_path: Path, vendor: str)
     subprocess.run(["cmp", large, tmp_path / "back"], check=True)
 
 
+LOCKINFO = (
+    b'<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype>'
+    b"</D:lockinfo>"
+)
+
+
+@pytest.mark.clients
+@pytest.mark.parametrize("vendor", ["other"], indirect=True)
+def test_purge_of_a_locked_tree(rclone: Rclone, folder: Path, place: Place) -> None:
+    """purge of a folder with a locked member: an error, and all of it is there; purge again after the unlock"""
+    rclone("sync", folder, "dav:tree")
+    before = place.tree()
+    token = place.ask("LOCK", f"tree/odd/{NAMES[0]}", data=LOCKINFO).headers["Lock-Token"]
+    with pytest.raises(AssertionError, match="423 Locked"):
+        rclone("--retries", 1, "--low-level-retries", 1, "purge", "dav:tree")
+    assert place.tree() == before
+    place.ask("UNLOCK", f"tree/odd/{NAMES[0]}", headers={"Lock-Token": token})
+    rclone("purge", "dav:tree")
+    assert place.tree() == {}
+
+
 @pytest.mark.clients
 @pytest.mark.parametrize("vendor", ["other", "owncloud"], indirect=True)
 def test_corpus(rclone: Rclone, place: Place, tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""Perl's HTTP::DAV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.client.devices import read_tree
+from tests.clients.conftest import Run
+from tests.clients.place import Place
+from tests.samples import fill
+
+SESSION = r"""
+use strict;
+use HTTP::DAV;
+my ($url, $user, $password) = @ARGV;
+my $dav = HTTP::DAV->new();
+$dav->credentials(-user => $user, -pass => $password, -url => $url);
+sub must { my ($did, $what) = @_; die "$what: " . $dav->message . "\n" unless $did; }
+must($dav->open(-url => $url), "open");
+must($dav->mkcol("a"), "mkcol");
+must($dav->put(-local => "folder", -url => "up"), "put");
+must($dav->propfind(-url => "up", -depth => 1), "propfind");
+must($dav->lock(-url => "up", -timeout => "10m"), "lock");
+must($dav->put(-local => \"under a lock\n", -url => "up/locked.txt"), "put under a lock");
+must($dav->unlock(-url => "up"), "unlock");
+must($dav->copy("up", "copied"), "copy");
+must($dav->move("copied", "moved"), "move");
+my @colour = (-namespace => "urn:example", -propname => "colour", -propvalue => "blue");
+must($dav->proppatch(-url => "a", @colour), "proppatch");
+must($dav->get(-url => "moved", -to => "back"), "get");
+must($dav->delete("moved"), "delete");
+"""
+
+
+@pytest.mark.clients
+@pytest.mark.peer("libhttp-dav-perl")
+def test_http_dav(place: Place, run: Run, tmp_path: Path) -> None:
+    """mkcol, put and get of the corpus, propfind, lock, put under a lock, unlock, copy, move, proppatch, delete"""
+    fill(tmp_path / "folder")
+    (tmp_path / "back").mkdir()
+    (tmp_path / "session.pl").write_text(SESSION)
+    run("perl", "session.pl", place.url, place.user, place.password)
+    sent = {**read_tree(tmp_path / "folder"), "locked.txt": b"under a lock\n"}
+    assert read_tree(tmp_path / "back" / "moved") == sent
+    assert place.tree() == {"a": None, "up": None, **{f"up/{path}": body for path, body in sent.items()}}

@@ -11,7 +11,7 @@ import click
 _STEPS = """\
 what to do next:
   in a browser    open {url} and sign in as {user}
-  add a device    (umask 077; {davstore} device add {user} laptop{options} > laptop.secret)
+  add a device    {davstore} device add {user} laptop{options} --secret-file laptop.secret
   sync a folder   {davstore} sync {url}dav/store/{user}/ FOLDER --user {user} --password-file laptop.secret
   other machines  need a proxy with TLS in front: docs/operating.md, config/nginx.conf"""
 

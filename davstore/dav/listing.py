@@ -54,7 +54,11 @@ def _html(request: Request, tell_all: Callable[[Tell], object], out: Callable[[b
 
 
 def _item(name: str) -> str:
-    """Return a member's link. It begins with `./`, or else `a:b` would be of the scheme `a` (RFC 3986 §4.2)."""
+    """Return a member's link. It begins with `./`, or else `a:b` would be of the scheme `a` (RFC 3986 §4.2).
+
+    An apostrophe is escaped for URLs: lftp does not know how HTML escapes it.
+    """
     slash = "/" if name.endswith("/") else ""
-    href = f"./{encode_segment(name.removesuffix('/'))}{slash}"
+    segment = encode_segment(name.removesuffix("/")).replace("'", "%27")
+    href = f"./{segment}{slash}"
     return f'<li><a href="{escape(href)}">{escape(name)}</a></li>\n'

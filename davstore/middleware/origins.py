@@ -109,6 +109,8 @@ def refuse_other_origins(environ: WSGIEnvironment) -> None:
         raise CrossOrigin("Sec-Fetch-Site")
     origin = environ.get("HTTP_ORIGIN")
     if origin is not None:
+        if "@" in origin:  # no origin has userinfo (RFC 6454 §6.2), which a Destination may have
+            raise CrossOrigin("Origin")
         try:
             parse_destination(origin, host=environ.get("HTTP_HOST"))
         except (ForeignDestination, Malformed) as cause:

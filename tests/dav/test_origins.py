@@ -54,7 +54,9 @@ def test_a_named_origin_may_write_and_read(open_to_app: Client, site: str | None
     assert "Origin" in answer.headers["Vary"]
 
 
-@pytest.mark.parametrize("origin", ["null", "http://app.example", f"{APP}:444", f"{APP}.evil.example", "", "*"])
+@pytest.mark.parametrize(
+    "origin", ["null", "http://a@dav.example", "http://app.example", f"{APP}:444", f"{APP}.evil.example", "", "*"]
+)
 def test_every_other_origin_changes_and_reads_nothing(open_to_app: Client, origin: str) -> None:
     for method in ("PUT", "DELETE", "MKCOL", "POST"):
         answer = open_to_app(method, "a", Origin=origin)

@@ -120,7 +120,8 @@ def _find_made(settings: Settings) -> House:
 
 
 def _enter(house: House, directory: Path, *, adopts: bool) -> House:
-    migrate(house.database)
+    with identity.hold(directory):  # gunicorn's workers start all at once
+        migrate(house.database)
     numbers = Numbers(directory)
     try:
         recognising.recognise(house.database, directory, numbers, house.blobs, adopts=adopts)

@@ -24,11 +24,11 @@ def test_a_plain_install_serves_without_the_developers_tools(tmp_path: Path) -> 
     frozen = subprocess.run([bin_ / "pip", "freeze"], capture_output=True, text=True, check=True).stdout
     assert not re.search(r"^(psycopg|pytest|mypy|playwright)\b", frozen, re.MULTILINE | re.IGNORECASE)
     words = ["serve", "--data", str(tmp_path / "data"), "--bind", "127.0.0.1:0"]
-    served = subprocess.Popen([bin_ / "davstore", *words], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
-    try:
-        assert served.stdout is not None
-        found = next(match for line in served.stdout if (match := re.search(r"http://\S+", line)))
-        assert requests.get(f"{found[0]}healthz", timeout=PATIENCE_SECONDS).content == b"ok\n"
-    finally:
-        served.terminate()
-        assert served.wait(PATIENCE_SECONDS) == 0
+    with subprocess.Popen([bin_ / "davstore", *words], stdout=subprocess.PIPE, text=True, cwd=tmp_path) as served:
+        try:
+            assert served.stdout is not None
+            found = next(match for line in served.stdout if (match := re.search(r"http://\S+", line)))
+            assert requests.get(f"{found[0]}healthz", timeout=PATIENCE_SECONDS).content == b"ok\n"
+        finally:
+            served.terminate()
+    assert served.returncode == 0

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from davstore import wiring
 from davstore.cli import main
+from davstore.errors import BadSettings
 from davstore.server.supervisor import hold_data_directory
 from davstore.settings import load_settings
 from davstore.store import enrolling
@@ -168,6 +169,8 @@ def test_a_restore_that_was_killed_is_told(run: Run, data: Path) -> None:
         told = run(*words, "--data", "@data", status=2).stderr
         assert "a restore did not come to its end" in told
         assert told.count("\n") == 1
+    with pytest.raises(BadSettings):  # as another WSGI server does
+        wiring.build_application(load_settings(flags={"data.path": str(data)}, environ={}))
     run("restore", "@backup", "--data", "@data", "--force")
     assert run("check", "--data", "@data").output == "0 findings, 0 unfinished uploads\n"
 

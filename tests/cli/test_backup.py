@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from davstore import wiring
 from davstore.cli import main
+from davstore.errors import BadSettings
 from davstore.server.supervisor import hold_data_directory
 from davstore.settings import load_settings
 from davstore.store import enrolling
@@ -82,16 +83,18 @@ def test_a_store_is_replaced_with_force_only(run: Run, data: Path) -> None:
 def test_postgresql(run: Run, data: Path, tmp_path: Path, postgresql_server: str) -> None:
     """Moved there from SQLite and back; a database that has stores is replaced with --force only."""
     run("backup", "@backup", "--data", "@data")
-    backup, place = tmp_path / "backup", tmp_path / "pg"
     url = create_database(postgresql_server)
-    run_beside("restore", backup, "--data", place, url=url)
-    assert "--force" in run_beside("restore", backup, "--data", tmp_path / "other", url=url, statuses=(2,))
-    run_beside("restore", backup, "--data", place, "--force", url=url)
-    run_beside("user", "add", "bob", "--data", place, url=url)
-    run_beside("backup", backup, "--data", place, url=url)
+    config = tmp_path / "davstore.toml"
+    config.write_text(f'[database]\nurl = "{url}"\n')
+    there = ("--data", "@pg", "-c", "@davstore.toml")
+    run("restore", "@backup", *there)
+    assert "--force" in run("restore", "@backup", "-c", "@davstore.toml", "--data", "@other", status=2).stderr
+    run("restore", "@backup", *there, "--force")
+    run_beside("user", "add", "bob", "--data", tmp_path / "pg", url=url)
+    run("backup", "@backup", *there)
     drop_database(postgresql_server, url.rpartition("/")[2])
-    for words in (("backup", backup), ("restore", backup, "--force")):
-        assert run_beside(*words, "--data", place, url=url, statuses=(6,)).count("\n") == 1
+    for words in (("backup", "@backup"), ("restore", "@backup", "--force")):
+        assert run(*words, *there, status=6).stderr.count("\n") == 1
     run("restore", "@backup", "--data", "@data", "--force")
     assert "bob" in run("user", "list", "--data", "@data").output
 
@@ -168,6 +171,8 @@ def test_a_restore_that_was_killed_is_told(run: Run, data: Path) -> None:
         told = run(*words, "--data", "@data", status=2).stderr
         assert "a restore did not come to its end" in told
         assert told.count("\n") == 1
+    with pytest.raises(BadSettings):  # as another WSGI server does
+        wiring.build_application(load_settings(flags={"data.path": str(data)}, environ={}))
     run("restore", "@backup", "--data", "@data", "--force")
     assert run("check", "--data", "@data").output == "0 findings, 0 unfinished uploads\n"
 

@@ -20,7 +20,14 @@ from tests.contract.house import House
 MADE_AT = "2026-11-30T12:00:00+00:00"
 
 
-def back_up(house: House, directory: Path, target: Blobs | None = None, meter: Meter | None = None) -> BackedUp:
+def back_up(
+    house: House,
+    directory: Path,
+    target: Blobs | None = None,
+    *,
+    meter: Meter | None = None,
+    instance: str | None = None,
+) -> BackedUp:
     """Back a house up."""
     return backing_up.back_up(
         house.database,
@@ -28,7 +35,7 @@ def back_up(house: House, directory: Path, target: Blobs | None = None, meter: M
         directory,
         target or LocalBlobs(directory / "blobs"),
         made_at=MADE_AT,
-        instance=None,
+        instance=instance,
         meter=meter or Meter(),
     )
 

@@ -378,6 +378,14 @@ def test_one_backup_at_a_time(house: House, tmp_path: Path) -> None:
         pass
 
 
+def test_a_backup_of_another_instance_is_left_alone(sqlite_house: House, tmp_path: Path) -> None:
+    """Its bodies are named by no row of this one, and would be taken away."""
+    back_up(sqlite_house, tmp_path / "backup", instance="one")
+    with pytest.raises(Unprocessable, match="another instance"):
+        back_up(sqlite_house, tmp_path / "backup", instance="other")
+    back_up(sqlite_house, tmp_path / "backup", instance="one")
+
+
 def test_a_directory_of_something_else_is_left_alone(house: House, tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "davstore-mine.sqlite").write_bytes(b"mine")

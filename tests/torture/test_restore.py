@@ -14,11 +14,14 @@ from tests.cli.command import run
 from tests.client.served import Server
 from tests.contract.conftest import create_database, drop_database
 from tests.torture.conftest import Serve
+from tests.torture.test_kill_storm import until
 from tests.torture.wire import Client
 
 ROUNDS = 6
 PASSED = 60
 """Writes after the server went back: more than were lost, so that their change numbers are given again."""
+
+CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
 
 
 class Machine:
@@ -35,6 +38,8 @@ class Machine:
         shutil.copytree(self.data, self._copy)
         if self._url:
             host, _, name = self._url.rpartition("/")
+            with psycopg.connect(f"{host}/postgres", autocommit=True) as connection:  # those that the killed server had
+                until(lambda: connection.execute(CONNECTED, (name,)).fetchone() == (0,))
             self._copied_url = create_database(host, name)
         self.server.start()
 

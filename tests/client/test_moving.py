@@ -52,7 +52,7 @@ def contents(tree: dict[str, bytes | None]) -> set[bytes]:
     return {content for content in tree.values() if content is not None}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**32))
 @pytest.mark.parametrize("guards", [True, False])
 def test_what_is_moved_during_a_run_is_never_deleted(
@@ -77,7 +77,7 @@ def test_what_is_moved_during_a_run_is_never_deleted(
             last = device.sync()
         assert last == 0, device.said
         assert read_tree(device.root) == store.tree()
-        assert contents(store.tree()) == everything
+        assert sorted(filter(None, store.tree().values())) == sorted(everything)
     shutil.rmtree(place)
 
 
@@ -107,21 +107,21 @@ class Half(Walk):
 
     def take(self, key: str, handle: int) -> list[str]:
         self.taken.append(key)
-        if self.taken == ["", "b"]:
-            (self._folder.root / "b" / "new").touch()
+        if len(self.taken) == 2:
+            (self._folder.root / key / "new").touch()
         return [f"{key}/{name}" if key else name for name in os.listdir(handle) if "." not in name and name != "new"]
 
     def lose(self, key: str, _error: Exception) -> None:
         self.taken.remove(key)
 
 
-def test_a_folder_that_changed_after_it_was_listed_is_listed_again(tmp_path: Path) -> None:
+def test_a_folder_that_changed_while_it_was_listed_is_listed_again(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, ns=(1, 1))
     half = Half(Folder(tmp_path))
     assert half.go()
-    assert half.taken.count("b") >= 2
+    assert half.taken.count(half.taken[1]) >= 2
 
 
 class Busy(Folder):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 import time
 from collections import Counter
 from dataclasses import replace
@@ -80,11 +81,12 @@ def _sync(
     verbose: bool,
 ) -> int:
     root = folder.resolve()
-    remote = Remote(url, (user_name, _read_password(password_file)), mode="manual" if manual else "automatic")
+    mode = "manual" if manual else "automatic"
+    remote = Remote(url, (user_name, _read_password(password_file)), mode=mode, say=_say)
     with devices.open_state(remote.url, root, devices.state_directory()) as state:
         show = _Show(verbose=verbose)
         run = Run(state.copy() if dry_run else state, Folder(root), remote, device, force=force, say=_say)
-        run.tell, run.begin = show.tell, show.begin
+        run.tell, run.begin, run.moved = show.tell, show.begin, show.moved
         if force:
             devices.accept_root(run.folder, run.state, _say, write=not dry_run)
         if dry_run:
@@ -108,15 +110,20 @@ def _run_once(run: Run, show: _Show) -> int:
 
 def _repeat(run: Run, show: _Show, interval: int) -> int:
     """Come in step again and again. Only what waiting can cure does not end it."""
+    said = ""
     while True:
         wait = float(interval)
         try:
-            _run_once(run, show)
+            in_step = _run_once(run, show) == IN_STEP
+            line = f"{'in step' if in_step else 'not all is in step'}; looking again every {wait:g} s"
         except Stop as stop:
             if stop.status != NETWORK and not (stop.status == REFUSED and stop.retry_after_seconds):
                 raise
-            _say(str(stop))
             wait = max(wait, stop.retry_after_seconds or 0)
+            line = f"{stop}; looking again in {wait:g} s"
+        if line != said or show.did:
+            _say(line)
+        said = line
         run = replace(run, force=False)
         time.sleep(wait)
 
@@ -145,36 +152,79 @@ def _describe(action: Action) -> str:
     return _printable(f"{action.verb.value}: {action.path}" + (f" -> {there}" if there else ""))
 
 
+def _as_size(count: int) -> str:
+    """Return a number of bytes as people write it."""
+    size, unit = float(count), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.{0 if unit == 'bytes' else 1}f} {unit}"
+
+
 class _Show:
-    """Tells what is done: a bar on a terminal, lines when asked for, and the sums at the end."""
+    """Tells what is done: a bar on a terminal, lines when asked for, conflicts always, and the sums at the end.
+
+    did tells whether the last run had something to do.
+    """
 
     def __init__(self, *, verbose: bool) -> None:
         self._verbose = verbose
         self._done: Counter[Verb] = Counter()
         self._bar: Any = None
+        self._lock = threading.Lock()
+        self.did = False
 
-    def begin(self, actions: list[Action]) -> None:
+    def begin(self, actions: list[Action], count_bytes: int) -> None:
         self._close_bar()
         count = sum(action.verb not in QUIET for action in actions)
-        if count and sys.stderr.isatty() and not self._verbose:
-            self._bar = click.progressbar(length=count, label="synchronising", file=sys.stderr)
+        if not count or not sys.stderr.isatty() or self._verbose:
+            return
+        self._left, self._moved, self._bytes = count, 0, count_bytes
+        length = count + count_bytes  # what moves no bytes counts too
+        self._bar = click.progressbar(
+            length=length,
+            label="synchronising",
+            file=sys.stderr,
+            item_show_func=lambda _: self._position(),
+            update_min_steps=max(1, length // 500),
+        )
+        self._bar.render_progress()
+
+    def _position(self) -> str:
+        moved = f"{_as_size(min(self._moved, self._bytes))} of {_as_size(self._bytes)}, " if self._bytes else ""
+        return f"{moved}{self._left} to do"
+
+    def moved(self, count: int) -> None:
+        """Take bytes that went, from any thread."""
+        with self._lock:
+            if self._bar is not None:
+                self._moved += count
+                self._bar.update(count)
 
     def tell(self, action: Action) -> None:
         if action.verb in QUIET:
             return
         self._done[action.verb] += 1
-        if self._bar is not None:
-            self._bar.update(1)
         if self._verbose:
             click.echo(_describe(action))
+        elif action.verb is Verb.SET_ASIDE:
+            self._close_bar()
+            _say(f"conflict: {action.path} was changed on both sides; the one from here is now {action.other}")
+        with self._lock:
+            if self._bar is not None:
+                self._left -= 1
+                self._bar.update(1)
 
     def end(self) -> None:
         self._close_bar()
+        self.did = bool(self._done)
         for verb, count in self._done.items():
             click.echo(f"{verb.value}: {count}")
         self._done.clear()
 
     def _close_bar(self) -> None:
-        if self._bar is not None:
-            self._bar.render_finish()
-            self._bar = None
+        with self._lock:
+            if self._bar is not None:
+                self._bar.render_finish()
+                self._bar = None

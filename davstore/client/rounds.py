@@ -35,7 +35,11 @@ def _silent(_: object) -> None:
 
 @dataclass
 class Run:
-    """What a run is given. say takes a line for a person, tell each action done, begin the actions of each plan."""
+    """What a run is given.
+
+    say takes a line for a person, tell each action done, begin the actions of each plan and how many bytes they move,
+    moved the bytes that went, in any thread.
+    """
 
     state: State
     folder: Folder
@@ -45,7 +49,8 @@ class Run:
     now: Callable[[], datetime] = lambda: datetime.now().astimezone()
     say: Callable[[str], None] = _silent
     tell: Callable[[Action], None] = _silent
-    begin: Callable[[list[Action]], None] = _silent
+    begin: Callable[[list[Action], int], None] = lambda _actions, _bytes: None
+    moved: Callable[[int], None] = _silent
     _said: set[str] = field(default_factory=set, init=False)
     _apart: set[str] = field(default_factory=set, init=False)
     _setbacks: Counter[str] = field(default_factory=Counter, init=False)
@@ -89,9 +94,10 @@ class Run:
             now=self.now,
             guards=self._guards,
             tell=self.tell,
+            moved=self.moved,
         )
         while actions := plan(view):
-            self.begin(actions)
+            self.begin(actions, executor.measure(actions))
             executor.perform(actions)
         for path in view.held & self._guards.keys():
             self._setbacks[path] += 1
@@ -108,10 +114,26 @@ class Run:
         pull = Pull(self.state, self.remote, self.say)
         pull.run()
         refresh(self.state, seen.local)
-        skipped = {**pull.skipped, **seen.skipped}
+        unfit, replaced = self._sort_unfit(seen.unfit)
+        skipped = {**pull.skipped, **seen.skipped, **replaced}
         for path, reason in skipped.items():
             self._complain(path, f"left out: {reason}")
-        return View(self.state.agreed, seen.local, self.state.remote, set(skipped), self._apart), len(skipped)
+        self._tell_once(unfit)
+        held = {*skipped, *unfit}
+        return View(self.state.agreed, seen.local, self.state.remote, held, self._apart), len(skipped)
+
+    def _sort_unfit(self, unfit: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        """Part links and special files that nobody misses from those in the place of what is synchronised."""
+        known = (self.state.agreed.rows, self.state.remote.rows)
+        replaced = {path: reason for path, reason in unfit.items() if any(path in rows for rows in known)}
+        return {path: reason for path, reason in unfit.items() if path not in replaced}, replaced
+
+    def _tell_once(self, unfit: dict[str, str]) -> None:
+        """Tell what is never synchronised, once for as long as it stays: it is no failure."""
+        for path, reason in unfit.items():
+            if self.state.told.get(path) != reason:
+                self._complain(path, f"left out: {reason}")
+        self.state.set_told(unfit)
 
     def _take_guards(self, seen: Scan) -> dict[str, str]:
         """Return the sync tokens of folders that were agreed about and are missing here, or are somewhere else."""

@@ -15,10 +15,14 @@ from davstore.client.tree import Agreed, Local, Stamp, Tree, join
 
 @dataclass
 class Scan:
-    """The folder as one walk saw it. skipped maps a path that cannot be synchronised to the reason."""
+    """The folder as one walk saw it.
+
+    skipped maps a path that cannot be synchronised to the reason, unfit one that is neither file nor folder.
+    """
 
     local: Tree[Local] = field(default_factory=lambda: Tree[Local]())
     skipped: dict[str, str] = field(default_factory=dict)
+    unfit: dict[str, str] = field(default_factory=dict)
 
 
 def scan(folder: Folder, state: State, *, clean: bool) -> Scan:
@@ -32,6 +36,7 @@ class _Walk:
         self._clean = clean
         self._scan = Scan()
         self._agreed = state.agreed
+        self._parts = state.list_parts()
         self._by_inode = {entry.stamp.inode: entry for entry in state.agreed.rows.values() if not entry.folder}
 
     def run(self) -> Scan:
@@ -55,7 +60,7 @@ class _Walk:
         folders = []
         for name in sorted(os.listdir(handle)):
             if RESERVED.fullmatch(name):
-                self._remove_leftover(handle, name)
+                self._remove_leftover(folder, handle, name)
                 continue
             if not _is_unicode(name):
                 self._skip(join(folder, name), "its name is not UTF-8")
@@ -70,9 +75,9 @@ class _Walk:
                 self._skip(path, _reason(error))
         return folders
 
-    def _remove_leftover(self, handle: int, name: str) -> None:
+    def _remove_leftover(self, folder: str, handle: int, name: str) -> None:
         facts = os.stat(name, dir_fd=handle, follow_symlinks=False)
-        if self._clean and stat.S_ISREG(facts.st_mode):
+        if self._clean and stat.S_ISREG(facts.st_mode) and (folder, name) not in self._parts:
             os.unlink(name, dir_fd=handle)
 
     def _take(self, path: str, handle: int, name: str) -> bool:
@@ -83,7 +88,7 @@ class _Walk:
             self._scan.local.put(path, Local(folder=True, digest="", stamp=stamp, hashed_ns=0))
             return True
         if not stat.S_ISREG(facts.st_mode):
-            self._skip(path, "a symbolic link" if stat.S_ISLNK(facts.st_mode) else "neither file nor folder")
+            self._scan.unfit[path] = "a symbolic link" if stat.S_ISLNK(facts.st_mode) else "neither file nor folder"
             return False
         known = self._find_known(path, stamp)
         if known is None:

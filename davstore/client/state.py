@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from davstore.client.tree import Agreed, Remote, Stamp, Tree
+from davstore.client.draft import Parts
+from davstore.client.tree import Agreed, Remote, Stamp, Tree, parent_of
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -26,6 +27,7 @@ CREATE TABLE IF NOT EXISTS remote (path TEXT PRIMARY KEY, folder INT NOT NULL, e
 CREATE TABLE IF NOT EXISTS spelling (path TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS scope (path TEXT PRIMARY KEY, token TEXT NOT NULL, infinite INT NOT NULL,
     listing INT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS told (path TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
 """
 FORMAT = 1
 
@@ -59,6 +61,8 @@ class State:
         for path, folder, etag, length, resource_id, _ in self._database.execute("SELECT * FROM remote"):
             self.remote.put(path, Remote(bool(folder), etag, length, resource_id))
         self.spellings: dict[str, str] = dict(self._database.execute("SELECT * FROM spelling"))
+        self.told: dict[str, str] = dict(self._database.execute("SELECT * FROM told"))
+        self.parts = Parts(self._database)
 
     def copy(self) -> State:
         """Return a memory with the same content that ends with the process."""
@@ -73,7 +77,10 @@ class State:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write all that happens inside at once, or nothing."""
+        """Write all that happens inside at once, or nothing; inside another one, with that."""
+        if self._database.in_transaction:
+            yield
+            return
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -122,6 +129,14 @@ class State:
         self.spellings[path] = name
         self._database.execute("INSERT OR REPLACE INTO spelling VALUES (?, ?)", (path, name))
 
+    def set_told(self, told: dict[str, str]) -> None:
+        """Remember what a person was told of, path to reason, and need not be told again."""
+        if told != self.told:
+            with self.transaction():
+                self._database.execute("DELETE FROM told")
+                self._database.executemany("INSERT INTO told VALUES (?, ?)", told.items())
+            self.told = dict(told)
+
     def put_remote(self, path: str, entry: Remote, *, seen: int = 0) -> None:
         """Remember what the server has at path. seen is the number of the listing that told it."""
         self.remote.put(path, entry)
@@ -132,12 +147,18 @@ class State:
         for gone in reversed(list(self.remote.walk(path))):
             self.remote.drop(gone)
             self._database.execute("DELETE FROM remote WHERE path = ?", (gone,))
+            self.parts.drop(gone)
             self._database.execute("DELETE FROM scope WHERE path = ?", (gone,))
 
     def drop_remote_members(self, path: str) -> None:
         """Remember that the server has nothing beneath path."""
         for member in self.remote.members(path):
             self.drop_remote(member)
+
+    def list_parts(self) -> set[tuple[str, str]]:
+        """Return folder and name of the parts of downloads that can go on, as far as is known."""
+        known = ((path, part, self.remote.get(path)) for path, part in self.parts.rows.items())
+        return {(parent_of(path), part.name) for path, part, there in known if there and there.etag == part.etag}
 
     def list_seen(self, listing: int) -> list[str]:
         """Return the paths that a full listing told."""

@@ -1,0 +1,80 @@
+"""What is sent of a file: its bytes, opened anew for each attempt and hashed on their way, and its type."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from davstore.client.folder import Folder
+from davstore.client.tree import Local, name_of
+
+SMALL_BYTES: Final = 256 * 1024
+"""Up to here a file is read whole before it is sent, and so its SHA-1 takes no second reading."""
+DEFAULT_TYPE: Final = "application/octet-stream"
+_TYPES: Final = mimetypes.MimeTypes()
+"""The library's own table: what is installed on a machine must not decide which type a file is given."""
+for _type, _endings in {
+    "message/rfc822": (".eml",),
+    "message/cpim": (".cpim",),
+    "text/markdown": (".md", ".markdown"),
+    "image/heic": (".heic",),
+    "image/heif": (".heif",),
+    "image/webp": (".webp",),
+    "image/avif": (".avif",),
+    "text/calendar": (".ics",),
+    "text/vcard": (".vcf",),
+    "audio/ogg": (".ogg", ".oga"),
+    "audio/mp4": (".m4a",),
+    "application/x-yaml": (".yaml", ".yml"),
+}.items():
+    for _ending in _endings:
+        _TYPES.add_type(_type, _ending)
+
+
+def find_media_type(path: str) -> str:
+    """Return the media type that the name of a new file tells (RFC 9110 §8.3.1)."""
+    kind, coding = _TYPES.guess_type(f"./{name_of(path)}", strict=False)
+    return kind if kind and coding is None else DEFAULT_TYPE
+
+
+class UploadBody:
+    """The bytes of one file as it was seen. Raises Changed when it no longer is that."""
+
+    def __init__(self, folder: Folder, path: str, local: Local, told: Callable[[int], None]) -> None:
+        """Take the file; told is called with how many bytes go out, each time."""
+        self._folder, self._path, self._local, self._told = folder, path, local, told
+        self.digest, self.sha1 = local.digest, ""
+        self._small: bytes | None = None
+        if local.stamp.size <= SMALL_BYTES:
+            self._small = b"".join(self._iterate())
+            self.sha1 = hashlib.sha1(self._small, usedforsecurity=False).hexdigest()
+
+    def open(self) -> bytes | UploadBody:
+        """Begin from the start."""
+        if self._small is not None:
+            return self._small
+        self._chunks = self._iterate()
+        return self
+
+    def __len__(self) -> int:
+        return self._local.stamp.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    def read(self, _size: int = -1) -> bytes:
+        """Return the next chunk, b'' at the end; its size is ours to choose."""
+        return next(self._chunks, b"")
+
+    def _iterate(self) -> Iterator[bytes]:
+        if not self._local.stamp.size:
+            return
+        digest = hashlib.sha256()
+        with self._folder.read(self._path, self._local) as chunks:
+            for chunk in chunks:
+                self._told(len(chunk))
+                digest.update(chunk)
+                self.digest = digest.hexdigest()
+                yield chunk

@@ -77,6 +77,7 @@ class Executor:
 
     def perform(self, actions: Iterable[Action]) -> None:
         """Carry out one plan. Makes go from the top down, level by level; everything else in any order."""
+        self._transfers.sweep_parts()
         for _, level in groupby(actions, key=_level):
             self._perform_together(list(level))
 

@@ -12,7 +12,7 @@ import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from davstore.client.draft import Draft
@@ -185,6 +185,11 @@ class Folder:
                 draft.remove()
             finally:
                 draft.close()
+
+    def remove_part(self, folder: str, name: str) -> None:
+        """Remove what was kept under the name of an earlier draft, if it is there."""
+        with suppress(FileNotFoundError, Changed), self.open_folder(folder) as handle:
+            os.unlink(name, dir_fd=handle)
 
     def place(self, draft: Draft, path: str, expected: Local | None) -> Local:
         """Put a draft at path, where expected still has to be. `flush` its folder before that is written down.

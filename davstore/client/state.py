@@ -147,7 +147,6 @@ class State:
         for gone in reversed(list(self.remote.walk(path))):
             self.remote.drop(gone)
             self._database.execute("DELETE FROM remote WHERE path = ?", (gone,))
-            self.parts.drop(gone)
             self._database.execute("DELETE FROM scope WHERE path = ?", (gone,))
 
     def drop_remote_members(self, path: str) -> None:

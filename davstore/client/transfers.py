@@ -11,9 +11,10 @@ from davstore.client.plan import Action, Verb, is_digest, names_digest
 from davstore.client.remote import Facts, Remote
 from davstore.client.state import State
 from davstore.client.stops import Changed, NotDone
-from davstore.client.tree import Local, View
+from davstore.client.tree import Local, View, name_of, parent_of
 from davstore.client.tree import Remote as RemoteEntry
-from davstore.client.upload import UploadBody, find_media_type
+from davstore.client.upload import UploadBody
+from davstore.protocol.media_types import guess_media_type
 
 PART_BYTES = 1024 * 1024
 """From here on the beginning of a download that was cut off is worth keeping."""
@@ -57,6 +58,14 @@ class Transfers:
             name = part.name if part else self._folder.own_name()
             self._state.parts.put(path, Part(name, remote.etag, 0))
             self._limits[path] = 0
+
+    def sweep_parts(self) -> None:
+        """Remove what was kept of files that the server no longer has."""
+        for path, part in list(self._state.parts.rows.items()):
+            remote = self._view.remote.get(path)
+            if remote is None or remote.folder:
+                self._folder.remove_part(parent_of(path), part.name)
+                self._state.parts.drop(path)
 
     def settle_part(self, path: str) -> None:
         """Write down how far a download came that was cut off; only the thread that has the state may."""
@@ -137,7 +146,9 @@ class Transfers:
         path, local = action.path, self._view.local.rows[action.path]
         known = self._view.remote.get(path)
         body = UploadBody(self._folder, path, local, self._passed)
-        facts = Facts(local.stamp.mtime_ns // 1_000_000_000, "" if known else find_media_type(path), body.sha1)
+        facts = Facts(
+            local.stamp.mtime_ns // 1_000_000_000, "" if known else guess_media_type(name_of(path)), body.sha1
+        )
         etag = self._remote.put(path, body.open, facts, etag=known.etag if known else None)
         if not etag:
             raise Changed("the server did not say which entity tag it gave: the next report does")

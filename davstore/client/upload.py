@@ -1,42 +1,16 @@
-"""What is sent of a file: its bytes, opened anew for each attempt and hashed on their way, and its type."""
+"""What is sent of a file: its bytes, opened anew for each attempt and hashed on their way."""
 
 from __future__ import annotations
 
 import hashlib
-import mimetypes
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from davstore.client.folder import Folder
-from davstore.client.tree import Local, name_of
+from davstore.client.tree import Local
 
 SMALL_BYTES: Final = 256 * 1024
 """Up to here a file is read whole before it is sent, and so its SHA-1 takes no second reading."""
-DEFAULT_TYPE: Final = "application/octet-stream"
-_TYPES: Final = mimetypes.MimeTypes()
-"""The library's own table: what is installed on a machine must not decide which type a file is given."""
-for _type, _endings in {
-    "message/rfc822": (".eml",),
-    "message/cpim": (".cpim",),
-    "text/markdown": (".md", ".markdown"),
-    "image/heic": (".heic",),
-    "image/heif": (".heif",),
-    "image/webp": (".webp",),
-    "image/avif": (".avif",),
-    "text/calendar": (".ics",),
-    "text/vcard": (".vcf",),
-    "audio/ogg": (".ogg", ".oga"),
-    "audio/mp4": (".m4a",),
-    "application/x-yaml": (".yaml", ".yml"),
-}.items():
-    for _ending in _endings:
-        _TYPES.add_type(_type, _ending)
-
-
-def find_media_type(path: str) -> str:
-    """Return the media type that the name of a new file tells (RFC 9110 §8.3.1)."""
-    kind, coding = _TYPES.guess_type(f"./{name_of(path)}", strict=False)
-    return kind if kind and coding is None else DEFAULT_TYPE
 
 
 class UploadBody:

@@ -343,3 +343,15 @@ def test_rfc5689_3_properties_over_quota_make_no_collection(tmp_path: Path) -> N
     assert answer.xml.find(f"{D}propstat/{D}error/{D}quota-not-exceeded") is not None
     assert dav.names() == []
     dav.close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"), [("text/x-notes", "text/x-notes"), ("application/octet-stream", "text/markdown")]
+)
+def test_a_body_without_a_type_keeps_the_one_that_is_there(dav: Client, sent: str, kept: str) -> None:
+    """RFC 9110 §8.3: that no type is sent says nothing; a type that says nothing gives way to the name's."""
+    dav.put("notes.md", b"one", Content_Type=sent)
+    dav.put("notes.md", b"two")
+    assert dav("GET", "notes.md").headers["Content-Type"].partition(";")[0] == kept
+    dav.put("notes.md", b"three", Content_Type="text/html")
+    assert dav("GET", "notes.md").headers["Content-Type"] == "text/html"

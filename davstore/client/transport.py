@@ -46,6 +46,7 @@ class Transport(HTTPAdapter):
                 way = session.merge_environment_settings(origin, {}, stream=True, verify=None, cert=None)
             request = requests.Request("GET", f"{origin}/").prepare()
             self._pool: Any = self.get_connection_with_tls_context(request, way["verify"], way["proxies"], way["cert"])
+            self.cert_verify(self._pool, origin, way["verify"], way["cert"])  # type: ignore[no-untyped-call]
             self._prefix = self.request_url(request, way["proxies"])[:-1]
         except (requests.RequestException, OSError, HTTPError, ValueError) as cause:
             raise Stop(USAGE, f"the way to {origin} that the environment names cannot be used: {cause}") from cause

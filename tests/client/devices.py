@@ -35,7 +35,7 @@ class Device:
         self.done.clear()
         try:
             with open_state(self.url, self.root, self.states) as state:
-                remote = Remote(self.url, self.credentials, mode="automatic", pause=self.pause)
+                remote = Remote(self.url, self.credentials, mode="automatic", pause=self.pause, say=self.said.append)
                 run = Run(state, Folder(self.root), remote, self.name, force=force, now=lambda: NOW)
                 run.say = self.said.append
                 run.tell = lambda action: self.done.append(action.verb.name)

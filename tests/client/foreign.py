@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -279,14 +280,16 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve(store: Store) -> Iterator[str]:
-    """Run the server and give the URL of its collection."""
+def serve(store: Store, context: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Run the server, over TLS with a context, and give the URL of its collection."""
     handler = type("Handler", (_Handler,), {"store": store})
     server = _Server(("127.0.0.1", 0), handler)
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}{ROOT}/"
+        yield f"http{'s' if context else ''}://127.0.0.1:{server.server_address[1]}{ROOT}/"
     finally:
         server.shutdown()
         thread.join()

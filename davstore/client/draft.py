@@ -47,6 +47,27 @@ class Parts:
             self._database.execute("DELETE FROM part WHERE path = ?", (path,))
 
 
+class Digest:
+    """The SHA-256 of a download that goes nowhere."""
+
+    def __init__(self) -> None:
+        self.restart("")
+
+    @property
+    def hex(self) -> str:
+        """The digest of what came."""
+        return self._digest.hexdigest()
+
+    def restart(self, etag: str) -> None:
+        """Begin again: what comes is the content with this tag."""
+        self.size, self.etag, self._digest = 0, etag, hashlib.sha256()
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        self.size += len(chunk)
+        self._digest.update(chunk)
+
+
 class Draft:
     """An open file in the making: the first size bytes of the content with this entity tag.
 

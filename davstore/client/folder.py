@@ -161,7 +161,7 @@ class Folder:
 
     # Changing
 
-    def own_name(self) -> str:
+    def draft_name(self) -> str:
         """Return a name for a file in the making."""
         return _reserved_name() + ".part"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from davstore.client.draft import Draft, Part
+from davstore.client.draft import Digest, Draft, Part
 from davstore.client.folder import Folder
 from davstore.client.plan import Action, Verb, is_digest, names_digest
 from davstore.client.remote import Facts, Remote
@@ -55,7 +55,7 @@ class Transfers:
         if part is not None and part.etag == remote.etag:
             self._limits[path] = remote.length if is_digest(part.etag) else part.bytes
         elif part is not None or remote.length >= PART_BYTES:
-            name = part.name if part else self._folder.own_name()
+            name = part.name if part else self._folder.draft_name()
             self._state.parts.put(path, Part(name, remote.etag, 0))
             self._limits[path] = 0
 
@@ -86,7 +86,7 @@ class Transfers:
     def _draft(self, path: str) -> Iterator[Draft]:
         """Open the file that a download goes to, with what an earlier run brought."""
         part = self._state.parts.rows.get(path)
-        name = part.name if part else self._folder.own_name()
+        name = part.name if part else self._folder.draft_name()
         with self._folder.draft(path, name, self._passed, keep=part is not None) as draft:
             try:
                 if part is not None:
@@ -150,9 +150,16 @@ class Transfers:
             local.stamp.mtime_ns // 1_000_000_000, "" if known else guess_media_type(name_of(path)), body.sha1
         )
         etag = self._remote.put(path, body.open, facts, etag=known.etag if known else None)
-        if not etag:
-            raise Changed("the server did not say which entity tag it gave: the next report does")
+        etag = etag or self._find_tag(path, body.digest)
         entry = RemoteEntry(
             folder=False, etag=etag, length=local.stamp.size, resource_id=known.resource_id if known else ""
         )
         return lambda: self._record(path, local._replace(digest=body.digest), entry)
+
+    def _find_tag(self, path: str, digest: str) -> str:
+        """Return the entity tag of content that the server has at path: not every one tells it after a PUT."""
+        content = Digest()
+        etag, _ = self._remote.fetch(path, content)
+        if not etag or content.hex != digest:
+            raise Changed(f"{path} is another file on the server")
+        return etag

@@ -236,3 +236,13 @@ def test_what_a_killed_run_left_is_gone_on_with(tmp_path: Path) -> None:
         assert f"206 {len(FILM) - HALF}" in server.log.read_text()
     finally:
         server.kill()
+
+
+def test_a_server_that_tells_no_tag_after_a_put_is_asked_for_it(device: Device, store: Store) -> None:
+    store.tells_etag = False
+    device.write("film", FILM)
+    assert device.sync() == 0
+    assert store.tree() == read_tree(device.root) == {"film": FILM}
+    store.requests.clear()
+    assert device.sync() == 0
+    assert {method for method, _ in store.requests} == {"REPORT"}

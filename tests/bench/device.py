@@ -81,7 +81,9 @@ def _sync(venv: Path, url: str, folder: Path, place: Path) -> Figure:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{venv}: the device ended with {process.returncode}")
-    return Figure(time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000)
+    figure = Figure(time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000)
+    print(f"{venv}: {figure.wall:.1f} s, {figure.cpu:.1f} s of CPU, {figure.peak_mb:.0f} MB", file=sys.stderr)
+    return figure
 
 
 def _compare(first: Path, second: Path) -> None:

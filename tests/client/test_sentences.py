@@ -146,7 +146,7 @@ def test_what_is_refused_is_told_by_name(device: Device, store: Store) -> None:
     assert device.said == ["a.txt: the quota is used up (507)"]
 
 
-@pytest.mark.parametrize("status", [301, 400, 403, 404, 409, 412, 418, 423, 500, 502, 507])
+@pytest.mark.parametrize("status", [301, 400, 404, 412, 423, 502])
 @pytest.mark.parametrize("method", ["REPORT", "PUT", "GET", "MKCOL"])
 def test_no_sentence_names_a_part_of_a_program(device: Device, store: Store, method: str, status: int) -> None:
     device.write("d/a.txt", b"a")

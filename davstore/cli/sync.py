@@ -9,7 +9,6 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,13 @@ from typing import Any
 import click
 
 from davstore.cli.options import with_settings
+from davstore.cli.progress import QUIET, Progress, describe, say
 from davstore.client import device as devices
 from davstore.client.folder import Folder
-from davstore.client.plan import Action, Verb
 from davstore.client.remote import Remote
 from davstore.client.rounds import Run
 from davstore.client.stops import IN_STEP, NETWORK, NOT_TRANSFERRED, REFUSED, USAGE, Stop
 from davstore.settings import Settings
-
-QUIET = (Verb.AGREE, Verb.FORGET)
 
 
 @click.command()
@@ -61,10 +58,10 @@ def sync(_settings: Settings, *, url: str, user_name: str, **words: Any) -> None
     try:
         status = _sync(url, user_name, **words)
     except Stop as stop:
-        _say(str(stop))
+        say(str(stop))
         status = stop.status
     except OSError as error:
-        _say(str(error))
+        say(str(error))
         status = NOT_TRANSFERRED
     sys.exit(status)
 
@@ -87,17 +84,18 @@ def _sync(
     verbose: bool,
 ) -> int:
     root = folder.resolve()
-    remote = Remote(url, (user_name, _read_password(password_file)), mode="manual" if manual else "automatic")
+    mode = "manual" if manual else "automatic"
+    remote = Remote(url, (user_name, _read_password(password_file)), mode=mode, say=say)
     if remote.is_readable_on_the_way and not insecure:
         raise Stop(USAGE, f"{remote.url} is not encrypted: use https, or --insecure if others may read the password")
     with devices.open_state(remote.url, root, devices.state_directory()) as state:
-        show = _Show(verbose=verbose)
-        run = Run(state.copy() if dry_run else state, Folder(root), remote, device, force=force, merge=merge, say=_say)
-        run.tell, run.begin = show.tell, show.begin
+        show = Progress(verbose=verbose)
+        run = Run(state.copy() if dry_run else state, Folder(root), remote, device, force=force, merge=merge, say=say)
+        run.tell, run.begin, run.moved = show.tell, show.begin, show.moved
         if reset:
             run.state.reset()
         if force:
-            devices.accept_root(run.folder, run.state, _say, write=not dry_run)
+            devices.accept_root(run.folder, run.state, say, write=not dry_run)
         if dry_run:
             return _rehearse(run)
         return _run_once(run, show) if once else _repeat(run, show, interval)
@@ -106,28 +104,33 @@ def _sync(
 def _rehearse(run: Run) -> int:
     for action in run.rehearse():
         if action.verb not in QUIET:
-            click.echo(_describe(action))
+            click.echo(describe(action))
     return IN_STEP
 
 
-def _run_once(run: Run, show: _Show) -> int:
+def _run_once(run: Run, show: Progress) -> int:
     try:
         return run.synchronise()
     finally:
         show.end()
 
 
-def _repeat(run: Run, show: _Show, interval: int) -> int:
+def _repeat(run: Run, show: Progress, interval: int) -> int:
     """Come in step again and again. Only what waiting can cure does not end it."""
+    said = ""
     while True:
         wait = float(interval)
         try:
-            _run_once(run, show)
+            in_step = _run_once(run, show) == IN_STEP
+            line = f"{'in step' if in_step else 'not all is in step'}; looking again every {wait:g} s"
         except Stop as stop:
             if stop.status != NETWORK and not (stop.status == REFUSED and stop.retry_after_seconds):
                 raise
-            _say(str(stop))
             wait = max(wait, stop.retry_after_seconds or 0)
+            line = f"{stop}; looking again in {wait:g} s"
+        if line != said or show.did:
+            say(line)
+        said = line
         run = replace(run, force=False, merge=False)
         time.sleep(wait)
 
@@ -140,52 +143,3 @@ def _read_password(file: Path) -> str:
     if not lines or not lines[0]:
         raise Stop(USAGE, f"{file} holds no password")
     return lines[0]
-
-
-def _say(line: str) -> None:
-    click.echo(f"davstore sync: {_printable(line)}", err=True)
-
-
-def _printable(text: str) -> str:
-    """Return text for a terminal: names of files may hold anything."""
-    return "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in text)
-
-
-def _describe(action: Action) -> str:
-    there = action.other if action.verb in (Verb.MOVE_TREE, Verb.MOVE_LOCAL, Verb.MOVE_REMOTE, Verb.SET_ASIDE) else ""
-    return _printable(f"{action.verb.value}: {action.path}" + (f" -> {there}" if there else ""))
-
-
-class _Show:
-    """Tells what is done: a bar on a terminal, lines when asked for, and the sums at the end."""
-
-    def __init__(self, *, verbose: bool) -> None:
-        self._verbose = verbose
-        self._done: Counter[Verb] = Counter()
-        self._bar: Any = None
-
-    def begin(self, actions: list[Action]) -> None:
-        self._close_bar()
-        count = sum(action.verb not in QUIET for action in actions)
-        if count and sys.stderr.isatty() and not self._verbose:
-            self._bar = click.progressbar(length=count, label="synchronising", file=sys.stderr)
-
-    def tell(self, action: Action) -> None:
-        if action.verb in QUIET:
-            return
-        self._done[action.verb] += 1
-        if self._bar is not None:
-            self._bar.update(1)
-        if self._verbose:
-            click.echo(_describe(action))
-
-    def end(self) -> None:
-        self._close_bar()
-        for verb, count in self._done.items():
-            click.echo(f"{verb.value}: {count}")
-        self._done.clear()
-
-    def _close_bar(self) -> None:
-        if self._bar is not None:
-            self._bar.render_finish()
-            self._bar = None

@@ -1,31 +1,38 @@
-"""Carry a plan out: four things at a time, each of them safe to be cut off anywhere.
+"""Carry a plan out: several things at a time, each of them safe to be cut off anywhere.
 
-An action does its work in a thread and returns what is to be written down; that happens in the calling thread, so the
-trees and the state have one writer. What the world no longer allows (Changed) and what failed (NotDone, OSError) is
-held back until the next run; only a Stop ends everything.
+A thread takes a few actions, does their work and returns what is to be written down; that happens in the calling
+thread, in one transaction, so the trees and the state have one writer. What the world no longer allows (Changed) and
+what failed (NotDone, OSError) is held back until the next run; only a Stop ends everything.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, islice
+from typing import TypeVar
 
 from davstore.client.conflicts import conflict_path
-from davstore.client.folder import Folder, Staged
+from davstore.client.folder import Folder
 from davstore.client.looking import find_present
-from davstore.client.plan import Action, Verb, names_digest
+from davstore.client.plan import Action, Verb
 from davstore.client.rehearsal import move_subtree
-from davstore.client.remote import Remote
+from davstore.client.remote import REQUESTS_AT_ONCE, Remote
 from davstore.client.server_changes import Record, ServerChanges
 from davstore.client.state import State
 from davstore.client.stops import NOT_TRANSFERRED, Changed, NotDone, Stop
-from davstore.client.tree import Agreed, Local, View
+from davstore.client.transfers import Transfers
+from davstore.client.tree import Agreed, Local, View, parent_of
 from davstore.client.tree import Remote as RemoteEntry
 
-TRANSFERS_AT_ONCE = 4
+BATCH = 16
+"""So many small actions are one thread's, and one transaction's."""
+BATCH_BYTES = 1024 * 1024
+
+Outcome = Record | Exception | None
+Done = tuple[Action, Outcome]
+Given = TypeVar("Given")
 
 
 class Executor:
@@ -45,11 +52,17 @@ class Executor:
         now: Callable[[], datetime],
         guards: dict[str, str],
         tell: Callable[[Action], None],
+        moved: Callable[[int], None] = lambda _: None,
     ) -> None:
+        """Take where the work is done. tell is given each action done; moved, in any thread, bytes that went."""
         self._view, self._state, self._folder, self._remote = view, state, folder, remote
         self._device, self._now, self._tell = device, now, tell
+        self._moved = moved
         self._there = ServerChanges(view, state, remote, guards, self._record)
         self._stop: Stop | None = None
+        self._transfers = Transfers(
+            view, state, folder, remote, passed=self._pass, record=self._record, set_aside=self._set_aside, tell=tell
+        )
         self.failures: dict[str, str] = {}
         self.kept: list[str] = []
         self._work: dict[Verb, Callable[[Action], Record]] = {
@@ -62,16 +75,26 @@ class Executor:
             Verb.MOVE_REMOTE: self._there.move_file,
             Verb.DELETE_LOCAL: self._delete_local,
             Verb.DELETE_REMOTE: self._there.delete,
-            Verb.SET_ASIDE: self._keep_aside,
-            Verb.DOWNLOAD: self._download,
-            Verb.UPLOAD: self._upload,
-            Verb.COMPARE: self._compare,
+            Verb.SET_ASIDE: lambda action: self._set_aside(action.path, action.other),
+            Verb.DOWNLOAD: self._transfers.download,
+            Verb.UPLOAD: self._transfers.upload,
+            Verb.COMPARE: self._transfers.compare,
         }
 
     def perform(self, actions: Iterable[Action]) -> None:
         """Carry out one plan. Makes go from the top down, level by level; everything else in any order."""
+        self._transfers.sweep_parts()
         for _, level in groupby(self._look_again(list(actions)), key=_level):
-            self._perform_together([self._prepare(action) for action in level])
+            self._perform_together(list(level))
+
+    def measure(self, actions: Iterable[Action]) -> int:
+        """Return how many bytes a plan has to move, as far as is known."""
+        return sum(map(self._weigh, actions))
+
+    def _weigh(self, action: Action) -> int:
+        if action.verb is Verb.UPLOAD:
+            return self._view.local.rows[action.path].stamp.size
+        return self._view.remote.rows[action.path].length if action.verb in (Verb.DOWNLOAD, Verb.COMPARE) else 0
 
     def _look_again(self, actions: list[Action]) -> list[Action]:
         """Hold back the deletions on the server of what is in the folder after all: it moved while it was looked at."""
@@ -94,6 +117,8 @@ class Executor:
             self._folder.spelling.assign(action.other)
         if action.verb in (Verb.MOVE_LOCAL, Verb.DELETE_LOCAL, Verb.DOWNLOAD):
             self._unsettle(action.path)
+        if action.verb in (Verb.DOWNLOAD, Verb.COMPARE):
+            self._transfers.remember_part(action.path)
         return action
 
     def _unsettle(self, path: str) -> None:
@@ -118,25 +143,68 @@ class Executor:
                 for action in actions:
                     self._work[action.verb](action)()
             return
-        with ThreadPoolExecutor(TRANSFERS_AT_ONCE) as pool:
-            running = {pool.submit(self._start, action): action for action in actions}
+        batches = self._batches(actions)
+        running: set[Future[list[Done]]] = set()
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             try:
-                for done in as_completed(running):
-                    self._settle(running[done], done)
+                while True:
+                    fresh = [] if self._stop else list(islice(batches, 2 * REQUESTS_AT_ONCE - len(running)))
+                    with self._state.transaction():
+                        prepared = [[self._prepare(action) for action in batch] for batch in fresh]
+                    running |= {pool.submit(self._work_through, batch) for batch in prepared}
+                    if not running:
+                        break
+                    running = self._settle_some(running)
             except BaseException:
                 self._stop = self._stop or Stop(NOT_TRANSFERRED, "interrupted")
+                while running:
+                    running = self._settle_some(running)
                 raise
         if self._stop is not None:
             raise self._stop
+
+    def _batches(self, actions: list[Action]) -> Iterator[list[Action]]:
+        """Yield what one thread does in a row: some small things, or one large one. No thread is left without."""
+        batch: list[Action] = []
+        size, most = 0, max(1, min(BATCH, len(actions) // REQUESTS_AT_ONCE))
+        for action in actions:
+            batch.append(action)
+            size += self._weigh(action)
+            if len(batch) >= most or size >= BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+    def _work_through(self, batch: list[Action]) -> list[Done]:
+        """Do the work of a batch in a thread. What came into a folder is on the disk when this returns."""
+        done = [(action, _try(self._start, action)) for action in batch]
+        came = {parent_of(action.path) for action, _ in done if action.verb in (Verb.DOWNLOAD, Verb.COMPARE)}
+        lost = {path: error for path in came if (error := _try(self._folder.flush, path)) is not None}
+        return [
+            (action, lost.get(parent_of(action.path), outcome) if callable(outcome) else outcome)
+            for action, outcome in done
+        ]
 
     def _start(self, action: Action) -> Record:
         if self._stop is not None:
             raise Changed("the run ends")
         return self._work[action.verb](action)
 
-    def _settle(self, action: Action, done: Future[Record]) -> None:
+    def _settle_some(self, running: set[Future[list[Done]]]) -> set[Future[list[Done]]]:
+        """Wait for a batch and write down what came of all that are done. Return the others."""
+        done, rest = wait(running, return_when=FIRST_COMPLETED)
+        with self._state.transaction():
+            for action, outcome in (pair for future in done for pair in future.result()):
+                self._settle(action, outcome)
+        return rest
+
+    def _settle(self, action: Action, outcome: Outcome) -> None:
         try:
-            done.result()()
+            if isinstance(outcome, Exception):
+                raise outcome
+            if outcome is not None:
+                outcome()
         except Stop as stop:
             self._stop = self._stop or stop
         except Changed as change:
@@ -144,13 +212,23 @@ class Executor:
         except (NotDone, OSError) as error:
             self._hold(action, str(error))
         else:
+            self._state.parts.drop(action.path)
+            if action.verb is Verb.UPLOAD:
+                self._there.spoil(action.path)
             self._tell(action)
+        self._transfers.settle_part(action.path)
 
     def _hold(self, action: Action, reason: str) -> None:
         self.failures[action.path] = reason
         self._view.held.add(action.path)
         if action.verb in (Verb.MOVE_LOCAL, Verb.MOVE_REMOTE, Verb.MOVE_TREE):
             self._view.held.add(action.other)
+
+    def _pass(self, count: int) -> None:
+        """Note bytes that came or went, in any thread; a run that ends does not wait for the rest."""
+        self._moved(count)
+        if self._stop is not None:
+            raise Changed("the run ends")
 
     # Agreements
 
@@ -193,15 +271,7 @@ class Executor:
             self._folder.spelling.release(path)
             move_subtree(self._view.local, path, aside)
             self._view.local.put(aside, moved)
-
-        return record
-
-    def _keep_aside(self, action: Action) -> Record:
-        set_aside = self._set_aside(action.path, action.other)
-
-        def record() -> None:
-            set_aside()
-            self.kept.append(action.path)
+            self.kept.append(path)
 
         return record
 
@@ -230,115 +300,12 @@ class Executor:
 
         return record
 
-    # Transfers
 
-    def _fetch(self, path: str) -> tuple[Staged, RemoteEntry]:
-        known = self._view.remote.rows[path]
-        with self._remote.get(path) as (etag, chunks):
-            staged = self._folder.stage(path, chunks)
-        return staged, RemoteEntry(
-            folder=False, etag=etag or known.etag, length=staged.size, resource_id=known.resource_id
-        )
-
-    def _download(self, action: Action) -> Record:
-        path, before = action.path, self._view.local.get(action.path)
-        staged = self._copy(path, action.other) if action.other else None
-        remote = self._view.remote.rows[path]
-        if staged is None:
-            staged, remote = self._fetch(path)
-        placed = self._folder.place(staged, path, before)
-        return lambda: self._record(path, placed, remote)
-
-    def _copy(self, path: str, source: str) -> Staged | None:
-        """Take content from a local file that was seen to have it; None when it no longer has."""
-        try:
-            with self._folder.read(source, self._view.local.rows[source]) as chunks:
-                staged = self._folder.stage(path, chunks)
-        except (Changed, OSError, KeyError):
-            return None
-        if names_digest(self._view.remote.rows[path].etag, staged.digest):
-            return staged
-        self._folder.discard(staged)
-        return None
-
-    def _compare(self, action: Action) -> Record:
-        """Fetch what the server has. If it is another content than here, both are kept."""
-        path, local = action.path, self._view.local.rows[action.path]
-        staged, remote = self._fetch(path)
-        if staged.digest == local.digest:
-            self._folder.discard(staged)
-            return lambda: self._record(path, local, remote)
-        try:
-            set_aside = self._set_aside(path, action.other)
-        except BaseException:
-            self._folder.discard(staged)
-            raise
-        placed = self._folder.place(staged, path, None)
-
-        def record() -> None:
-            set_aside()
-            self.kept.append(path)
-            self._record(path, placed, remote)
-
-        return record
-
-    def _upload(self, action: Action) -> Record:
-        path, local = action.path, self._view.local.rows[action.path]
-        known = self._view.remote.get(path)
-        upload = _Upload(self._folder, path, local)
-        etag = self._remote.put(path, upload.open if local.stamp.size else b"", etag=known.etag if known else None)
-        digest = upload.digest if local.stamp.size else local.digest
-        etag = etag or self._find_tag(path, digest)
-        entry = RemoteEntry(
-            folder=False, etag=etag, length=local.stamp.size, resource_id=known.resource_id if known else ""
-        )
-
-        def record() -> None:
-            self._there.spoil(path)
-            self._record(path, local._replace(digest=digest), entry)
-
-        return record
-
-    def _find_tag(self, path: str, digest: str) -> str:
-        """Return the entity tag of content that the server has at path: not every one tells it after a PUT."""
-        found = hashlib.sha256()
-        with self._remote.get(path) as (etag, chunks):
-            for chunk in chunks:
-                found.update(chunk)
-        if not etag or found.hexdigest() != digest:
-            raise Changed(f"{path} is another file on the server")
-        return etag
-
-
-class _Upload:
-    """The body of a PUT: opened anew for each attempt, hashed on its way."""
-
-    def __init__(self, folder: Folder, path: str, local: Local) -> None:
-        self._folder, self._path, self._local = folder, path, local
-        self.digest = ""
-
-    def open(self) -> _Upload:
-        """Begin from the start."""
-        self._chunks = self._iterate()
-        return self
-
-    def __len__(self) -> int:
-        return self._local.stamp.size
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._chunks
-
-    def read(self, _size: int = -1) -> bytes:
-        """Return the next chunk, b'' at the end; its size is ours to choose."""
-        return next(self._chunks, b"")
-
-    def _iterate(self) -> Iterator[bytes]:
-        digest = hashlib.sha256()
-        with self._folder.read(self._path, self._local) as chunks:
-            for chunk in chunks:
-                digest.update(chunk)
-                self.digest = digest.hexdigest()
-                yield chunk
+def _try(work: Callable[[Given], Outcome], given: Given) -> Outcome:
+    try:
+        return work(given)
+    except (Stop, Changed, NotDone, OSError) as error:
+        return error
 
 
 def _level(action: Action) -> tuple[Verb, int] | None:

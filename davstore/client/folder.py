@@ -11,11 +11,11 @@ import os
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
+from davstore.client.draft import Draft
 from davstore.client.renaming import rename_to_free
 from davstore.client.spelling import RESERVED_PREFIX, Spelling, Traits
 from davstore.client.state import State
@@ -28,15 +28,6 @@ RACY_NS = 2_000_000_000
 ROOT_MARK = "user.davstore.root"
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-
-
-class Staged(NamedTuple):
-    """Content that is on the disk and has no place yet."""
-
-    folder: str
-    name: str
-    digest: str
-    size: int
 
 
 class Folder:
@@ -213,45 +204,58 @@ class Folder:
 
     # Changing
 
-    def stage(self, path: str, chunks: Iterable[bytes]) -> Staged:
-        """Write chunks to the disk beside path. On any failure nothing is left."""
-        name, digest, size = self._own_name() + ".part", hashlib.sha256(), 0
+    def draft_name(self) -> str:
+        """Return a name for a file in the making."""
+        return self._own_name() + ".part"
+
+    @contextmanager
+    def draft(self, path: str, name: str, told: Callable[[int], None], *, keep: bool = False) -> Iterator[Draft]:
+        """Open a file in the making beside path. It is removed in the end, unless it was placed.
+
+        With keep, what came of a download that failed stays, on the disk, if something proves what it is a part of.
+        """
         with self.open_folder(parent_of(path)) as handle:
-            file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=handle)
+            draft = Draft(handle, name, told)
             try:
-                with os.fdopen(file, "wb", buffering=0) as stream:
-                    for chunk in chunks:
-                        digest.update(chunk)
-                        size += len(chunk)
-                        _write(stream.fileno(), chunk)
-                    os.fsync(stream.fileno())
+                yield draft
             except BaseException:
-                os.unlink(name, dir_fd=handle)
-                raise
-        return Staged(parent_of(path), name, digest.hexdigest(), size)
-
-    def discard(self, staged: Staged) -> None:
-        """Remove staged content."""
-        with suppress(FileNotFoundError, Changed), self.open_folder(staged.folder) as handle:
-            os.unlink(staged.name, dir_fd=handle)
-
-    def place(self, staged: Staged, path: str, expected: Local | None) -> Local:
-        """Put staged content at path, where expected still has to be. Raises Changed; staged content is gone then."""
-        name = self.spelling.local_name(path)
-        try:
-            with self.open_folder(staged.folder) as handle:
-                self._check(handle, path, expected)
-                if expected is None:
-                    _rename_to_free(handle, staged.name, handle, name)
+                if keep and draft.size and draft.etag:
+                    draft.flush()
                 else:
-                    mode = stat.S_IMODE(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode)
-                    os.chmod(staged.name, mode, dir_fd=handle)
-                    os.rename(staged.name, name, src_dir_fd=handle, dst_dir_fd=handle)
-                os.fsync(handle)
-                placed = _stamp(os.stat(name, dir_fd=handle, follow_symlinks=False))
-        finally:
-            self.discard(staged)
-        return Local(folder=False, digest=staged.digest, stamp=placed, hashed_ns=time.time_ns())
+                    draft.remove()
+                raise
+            else:
+                draft.remove()
+            finally:
+                draft.close()
+
+    def remove_part(self, folder: str, name: str) -> None:
+        """Remove what was kept under the name of an earlier draft, if it is there."""
+        with suppress(FileNotFoundError, Changed), self.open_folder(folder) as handle:
+            os.unlink(name, dir_fd=handle)
+
+    def place(self, draft: Draft, path: str, expected: Local | None) -> Local:
+        """Put a draft at path, where expected still has to be. `flush` its folder before that is written down.
+
+        Raises:
+            Changed: something else is there.
+        """
+        name = self.spelling.local_name(path)
+        draft.flush()
+        self._check(draft.handle, path, expected)
+        if expected is None:
+            _rename_to_free(draft.handle, draft.name, draft.handle, name)
+        else:
+            mode = stat.S_IMODE(os.stat(name, dir_fd=draft.handle, follow_symlinks=False).st_mode)
+            os.chmod(draft.name, mode, dir_fd=draft.handle)
+            os.rename(draft.name, name, src_dir_fd=draft.handle, dst_dir_fd=draft.handle)
+        placed = _stamp(os.stat(name, dir_fd=draft.handle, follow_symlinks=False))
+        return Local(folder=False, digest=draft.digest, stamp=placed, hashed_ns=time.time_ns())
+
+    def flush(self, path: str) -> None:
+        """Bring the names in the folder at path to the disk. Raises Changed when it is none any more."""
+        with self.open_folder(path) as handle:
+            os.fsync(handle)
 
     def make(self, path: str) -> Local:
         """Make a folder at path. Raises Changed when something is there."""
@@ -348,12 +352,6 @@ def _chunks(file: int, stamp: Stamp) -> Iterator[bytes]:
         if not chunk or (not size and _stamp(os.fstat(file)) != stamp):
             raise Changed("the file changed while it was read")
         yield chunk
-
-
-def _write(file: int, chunk: bytes) -> None:
-    view = memoryview(chunk)
-    while view:
-        view = view[os.write(file, view) :]
 
 
 def _rename_to_free(source: int, old: str, target: int, new: str) -> None:

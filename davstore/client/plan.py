@@ -50,6 +50,11 @@ def names_digest(etag: str, digest: str) -> bool:
     return etag == f'"{digest}"'
 
 
+def is_digest(etag: str) -> bool:
+    """Tell whether an entity tag looks like a SHA-256."""
+    return len(etag) == 66 and not set(etag[1:-1]) - set("0123456789abcdef")
+
+
 def plan(view: View) -> list[Action]:
     """Return the next actions, parents before members; empty when nothing is left that may be done."""
     verdicts = _verdicts(view)

@@ -6,28 +6,40 @@ open is found out by the next report. Entity tags and sync tokens are opaque.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
-import requests
-
+from davstore.client.download import (
+    BrokenOffError,
+    Fetched,
+    Sink,
+    find_etag,
+    find_modified,
+    goes_on,
+    range_after,
+    receive,
+)
 from davstore.client.multistatus import Report, Row, read_report
-from davstore.client.refusals import explain, find_refusal
+from davstore.client.refusals import describe, explain, find_refusal
 from davstore.client.stops import NETWORK, UNAUTHENTICATED, USAGE, Changed, NotDone, Stop
+from davstore.client.transport import CHUNK_BYTES, HTTPError, Response, Transport
+from davstore.client.transport import describe as describe_break
 from davstore.errors import Malformed
 from davstore.protocol import hrefs
 
-TIMEOUT_SECONDS: Final = (10, 120)
+REQUESTS_AT_ONCE: Final = 8
+"""So many share one flush of the server's disk, and no proxy takes them for an attack."""
 RETRY_SECONDS: Final = (0.2, 1.0, 3.0)
 PATIENCE_SECONDS: Final = 60.0
 """How long a run waits in all for a server that asks to come again and gives no policy as the reason."""
-CHUNK_BYTES: Final = 256 * 1024
+UNSET_SECONDS: Final = 24 * 60 * 60
+"""A time up to here is as good as none, and there are servers that fail on it."""
 
 PROPERTIES: Final = "<D:prop><D:resourcetype/><D:getetag/><D:getcontentlength/><D:resource-id/></D:prop>"
 REPORT_BODY: Final = (
@@ -42,7 +54,18 @@ XML_TYPE: Final = {"Content-Type": 'application/xml; charset="utf-8"'}
 
 Answer = TypeVar("Answer")
 Body = bytes | Callable[[], Any] | None
-"""A body, or what opens a fresh one for each attempt."""
+"""A body, or what opens a fresh one, with a length, for each attempt."""
+
+
+class Facts(NamedTuple):
+    """What is told of a file that is sent. modified is in whole seconds since the epoch, sha1 in hex.
+
+    media_type is '' where the server keeps the type it has. sha1 is '' where it would take another reading.
+    """
+
+    modified: int
+    media_type: str = ""
+    sha1: str = ""
 
 
 class Failed(NotDone):
@@ -58,9 +81,15 @@ class Remote:
     """One collection of one server, for several threads."""
 
     def __init__(
-        self, url: str, credentials: tuple[str, str], *, mode: str, pause: Callable[[float], None] = time.sleep
+        self,
+        url: str,
+        credentials: tuple[str, str],
+        *,
+        mode: str,
+        pause: Callable[[float], None] = time.sleep,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Take the URL of the collection. mode is 'automatic' or 'manual' (Sync-Context).
+        """Take the URL of the collection and 'automatic' or 'manual' (Sync-Context). say takes a line for a person.
 
         Raises:
             Stop: (usage) the URL is none that can be synchronised.
@@ -79,15 +108,17 @@ class Remote:
         except Malformed as cause:
             raise Stop(USAGE, f"{url}: {cause}") from cause
         self._origin = f"{parts.scheme}://{parts.netloc}"
-        self._credentials = tuple(word.encode() for word in credentials)
-        self._headers = {
+        headers = {
             "User-Agent": f"davstore-sync/{version('davstore')}",
             "Accept-Encoding": "identity",
+            "Authorization": "Basic " + base64.b64encode(":".join(credentials).encode()).decode(),
             "Sync-Context": f"mode={mode}",
         }
-        self._pause = pause
+        self._transport = Transport(self._origin, headers, at_once=REQUESTS_AT_ONCE)
+        self._pause, self._say = pause, say
         self._patience = PATIENCE_SECONDS
-        self._local = threading.local()
+        self._waiting = 0
+        self._lock = threading.Lock()
 
     @property
     def is_readable_on_the_way(self) -> bool:
@@ -168,27 +199,63 @@ class Remote:
             return None
 
     def _multistatus(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Report:
-        def read(response: requests.Response) -> Report:
-            if response.status_code != 207:
-                raise Stop(USAGE, f"{method} of {response.url} was answered {response.status_code}: no WebDAV there")
-            return read_report(response.iter_content(CHUNK_BYTES))
+        def read(response: Response) -> Report:
+            if response.status != 207:
+                raise Stop(USAGE, f"{self.url} speaks no WebDAV: it answers {method} with {response.status}")
+            return read_report(response.stream(CHUNK_BYTES))
 
         return self._send(method, path, {**headers, **XML_TYPE}, body, folder=True, read=read)
 
-    @contextmanager
-    def get(self, path: str) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """Open the file at path: its entity tag ('' when the answer has none) and its chunks, verified to be whole."""
-        response = self._attempts("GET", path, {}, None, folder=False)
+    def fetch(self, path: str, sink: Sink) -> Fetched:
+        """Bring the file at path into sink, after what it holds already.
+
+        A connection that breaks is taken up again at the byte where it broke.
+
+        Raises:
+            Changed, Failed: as for every request. Stop: the network; sink then holds what came.
+        """
+        failures = 0
+        while True:
+            held = sink.size
+            try:
+                return self._fetch_rest(path, sink)
+            except BrokenOffError as broken:
+                failures = 0 if sink.size > held else failures + 1
+                if failures == len(RETRY_SECONDS):
+                    raise Stop(NETWORK, f"the download of {path} broke off: {broken}") from broken
+                self._pause(RETRY_SECONDS[failures])
+
+    def _fetch_rest(self, path: str, sink: Sink) -> Fetched:
+        response = self._attempts("GET", path, range_after(sink), None, folder=False)
+        if response.status in (206, 416) and not goes_on(response, sink):
+            response.close()
+            sink.restart("")
+            response = self._attempts("GET", path, {}, None, folder=False)
         try:
-            yield _etag(response), _whole(response)
+            if response.status == 206 and not goes_on(response, sink):
+                raise Changed("a part, and the whole was asked for")
+            return receive(response, sink)
         finally:
             response.close()
 
-    def put(self, path: str, body: Body, *, etag: str | None) -> str:
+    def find_modified(self, path: str) -> int | None:
+        """Return when the file at path was modified, in seconds since the epoch; None when the server does not say."""
+        return self._send("HEAD", path, {}, None, folder=False, read=find_modified)
+
+    def put(self, path: str, body: Body, facts: Facts, *, etag: str | None) -> str:
         """Write a file over the one with this entity tag, None where there must be none. Return the new tag or ''."""
-        condition = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
-        headers = {"Content-Type": "application/octet-stream", **condition}
-        return self._send("PUT", path, headers, body, folder=False, read=_etag)
+        headers = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
+        if facts.media_type:
+            headers["Content-Type"] = facts.media_type
+        if facts.sha1:
+            headers["OC-Checksum"] = f"SHA1:{facts.sha1}"
+        timed = {**headers, "X-OC-Mtime": str(facts.modified)}
+        try:
+            return self._send("PUT", path, timed, body, folder=False, read=find_etag)
+        except Failed as error:
+            if facts.modified > UNSET_SECONDS or error.status not in (400, 500):
+                raise
+            return self._send("PUT", path, headers, body, folder=False, read=find_etag)
 
     def make(self, path: str) -> None:
         """Make a collection where nothing is."""
@@ -220,95 +287,88 @@ class Remote:
         body: Body,
         *,
         folder: bool,
-        read: Callable[[requests.Response], Answer],
+        read: Callable[[Response], Answer],
     ) -> Answer:
         response = self._attempts(method, path, headers, body, folder=folder)
         try:
-            return read(response)
-        except (requests.RequestException, Malformed) as cause:
-            raise Stop(NETWORK, f"{method} {response.url}: {cause}") from cause
+            answer = read(response)
+            for _ in response.stream(CHUNK_BYTES):  # to its end, so that the connection can be used again
+                pass
+        except HTTPError as cause:
+            raise Stop(NETWORK, f"the server's answer broke off: {describe_break(cause)}") from cause
+        except Malformed as cause:
+            raise Stop(NETWORK, f"the server's answer cannot be read: {cause}") from cause
         finally:
             response.close()
+        return answer
 
-    def _attempts(
-        self, method: str, path: str, headers: Mapping[str, str], body: Body, *, folder: bool
-    ) -> requests.Response:
+    def _attempts(self, method: str, path: str, headers: Mapping[str, str], body: Body, *, folder: bool) -> Response:
         """Send until there is an answer that is not 'come again'. Return it if it is a success.
 
         Raises:
             Changed: 404, 405, 409, 412: the server is not as it was told.
-            Failed: any other error. Stop: the network, the credentials, the policy.
+            Failed: any other error, but 416 to a Range. Stop: the network, the credentials, the policy.
         """
-        url, failures = self._origin + self.href(path, folder=folder), 0
+        target, failures = self.href(path, folder=folder), 0
         while True:
+            sent = body() if callable(body) else body
+            length = {} if sent is None else {"Content-Length": str(len(sent))}
             try:
-                response = self._session().request(
-                    method,
-                    url,
-                    headers=dict(headers),
-                    data=body() if callable(body) else body,
-                    stream=True,
-                    timeout=TIMEOUT_SECONDS,
-                    allow_redirects=False,
-                )
-            except requests.RequestException as cause:
+                response = self._transport.ask(method, target, {**headers, **length}, sent)
+            except HTTPError as cause:
                 if failures == len(RETRY_SECONDS):
-                    raise Stop(NETWORK, f"the server cannot be reached: {method} {url}: {cause}") from cause
+                    reason = describe_break(cause)
+                    raise Stop(NETWORK, f"the server {self._origin} cannot be reached: {reason}") from cause
                 self._pause(RETRY_SECONDS[failures])
                 failures += 1
                 continue
             # A member that is locked, or kept for another reason, is told so (RFC 4918 §9.6.1).
-            partly = response.status_code == 207 and method not in ("REPORT", "PROPFIND")
-            if response.ok and not response.is_redirect and not partly:
+            partly = response.status == 207 and method not in ("REPORT", "PROPFIND")
+            if (response.status < 300 and not partly) or (response.status == 416 and "Range" in headers):
                 return response
-            with response:
-                self._fail(method, url, response)
+            try:
+                self._fail(method, target, response)
+            finally:
+                response.close()
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = requests.Session()
-            session.auth = self._credentials  # type: ignore[assignment]  # bytes go out as they are: UTF-8
-            session.headers.update(self._headers)
-        return session
-
-    def _fail(self, method: str, url: str, response: requests.Response) -> None:
+    def _fail(self, method: str, target: str, response: Response) -> None:
         """Raise what an error answer means; return when the request should be sent again."""
-        status = response.status_code
+        status = response.status
         conditions, refusal = find_refusal(response)
         if status == 401:
             raise Stop(UNAUTHENTICATED, "the server does not accept the user or the password")
         if refusal is not None:
             raise explain(refusal, response)
-        if response.is_redirect:
-            raise Stop(USAGE, f"{url} is at {response.headers.get('Location')} now")
+        if 300 <= status < 400:
+            there = response.headers.get("Location", "another place that it does not name")
+            raise Stop(USAGE, f"{self._origin}{target} is at {there} now")
         if status in (429, 503):
             self._wait(response)
             return
         if status in (404, 405, 409, 412) and method not in ("REPORT", "PROPFIND"):
             raise Changed(f"{method} was answered {status}")
-        named = f" ({', '.join(sorted(conditions))})" if conditions else ""
-        raise Failed(status, conditions, f"{method} was answered {status} {response.reason}{named}")
+        raise Failed(status, conditions, describe(status, conditions))
 
-    def _wait(self, response: requests.Response) -> None:
+    def _wait(self, response: Response) -> None:
+        """Wait as long as the server asks. What several threads wait for at once is told and counted once."""
         seconds = retry_after(response)
-        if seconds > self._patience:
-            raise Stop(NETWORK, f"the server is busy: {response.status_code}", retry_after_seconds=seconds)
-        self._patience -= seconds
-        self._pause(seconds)
+        reason = "too many requests" if response.status == 429 else "the server is busy"
+        with self._lock:
+            if seconds > self._patience:
+                raise Stop(NETWORK, f"{reason} ({response.status})", retry_after_seconds=seconds)
+            if not self._waiting:
+                self._patience -= seconds
+                self._say(f"{reason} ({response.status}): going on in {seconds:g} s")
+            self._waiting += 1
+        try:
+            self._pause(seconds)
+        finally:
+            with self._lock:
+                self._waiting -= 1
 
 
-def _nothing(response: requests.Response) -> None:
-    """Take the body of an answer that means nothing, so that the connection can be used again."""
-    for _ in response.iter_content(CHUNK_BYTES):
-        pass
-
-
-def _etag(response: requests.Response) -> str:
-    """Return the strong entity tag of an answer, or ''. A weak one does not tell that content is the same."""
-    _ = response.content if response.request.method == "PUT" else b""
-    etag = response.headers.get("ETag", "")
-    return "" if etag.startswith("W/") else etag
+def _nothing(_: Response) -> None:
+    """Take nothing from an answer but that it is a success."""
 
 
 def _is_loopback(host: str) -> bool:
@@ -325,23 +385,10 @@ def _is_no_name(name: str) -> bool:
     return name in ("", ".", "..") or "/" in name or "\0" in name
 
 
-def retry_after(response: requests.Response) -> float:
+def retry_after(response: Response) -> float:
     """Return for how many seconds the server asks to stay away; a date or nothing counts as five."""
     value = response.headers.get("Retry-After", "")
     return max(0.1, float(value)) if value.isascii() and value.isdigit() else 5.0
-
-
-def _whole(response: requests.Response) -> Iterator[bytes]:
-    """Yield the body and make sure that nothing is missing (RFC 9112 §8)."""
-    expected, got = response.headers.get("Content-Length"), 0
-    try:
-        for chunk in response.iter_content(CHUNK_BYTES):
-            got += len(chunk)
-            yield chunk
-    except requests.RequestException as cause:
-        raise Stop(NETWORK, f"the download of {response.url} was cut short: {cause}") from cause
-    if expected is not None and int(expected) != got:
-        raise Stop(NETWORK, f"the download of {response.url} has {got} bytes instead of {expected}")
 
 
 def _escape(text: str) -> str:

@@ -34,7 +34,11 @@ def _silent(_: object) -> None:
 
 @dataclass
 class Run:
-    """What a run is given. say takes a line for a person, tell each action done, begin the actions of each plan."""
+    """What a run is given.
+
+    say takes a line for a person, tell each action done, begin the actions of each plan and how many bytes they move,
+    moved the bytes that went, in any thread.
+    """
 
     state: State
     folder: Folder
@@ -45,8 +49,10 @@ class Run:
     now: Callable[[], datetime] = lambda: datetime.now().astimezone()
     say: Callable[[str], None] = _silent
     tell: Callable[[Action], None] = _silent
-    begin: Callable[[list[Action]], None] = _silent
+    begin: Callable[[list[Action], int], None] = lambda _actions, _bytes: None
+    moved: Callable[[int], None] = _silent
     _skipped: dict[str, str] = field(default_factory=dict, init=False)
+    _unfit: dict[str, str] = field(default_factory=dict, init=False)
     _said: set[str] = field(default_factory=set, init=False)
     _united: str = field(default="", init=False)
 
@@ -64,10 +70,18 @@ class Run:
             self.tell(action)
 
         executor = Executor(
-            view, self.state, self.folder, self.remote, device=self.device, now=self.now, guards=guards, tell=tell
+            view,
+            self.state,
+            self.folder,
+            self.remote,
+            device=self.device,
+            now=self.now,
+            guards=guards,
+            tell=tell,
+            moved=self.moved,
         )
         while actions:
-            self.begin(actions)
+            self.begin(actions, executor.measure(actions))
             executor.perform(actions)
             actions = plan(view)
         for path, reason in executor.failures.items():
@@ -105,6 +119,7 @@ class Run:
         self._check_losses(view)
         for path, reason in self._skipped.items():
             self._complain(path, f"left out: {reason}")
+        self._tell_once(self._unfit)
         return view, actions, guards
 
     def _ask(self, seen: Scan, guards: dict[str, str]) -> View:
@@ -116,9 +131,23 @@ class Run:
             self._united = "it may have been restored or made anew"
         self.state.drop_refused()
         refresh(self.state, seen.local)
-        self._skipped = {**pull.skipped, **self.state.left_out, **seen.skipped}
-        held = {path for path in self._skipped if not path.startswith("/")}  # an href is no path
+        self._unfit, replaced = self._sort_unfit(seen.unfit)
+        self._skipped = {**pull.skipped, **self.state.left_out, **seen.skipped, **replaced}
+        held = {path for path in (*self._skipped, *self._unfit) if not path.startswith("/")}  # an href is no path
         return View(self.state.agreed, seen.local, self.state.remote, held, self._find_apart(seen, guards))
+
+    def _sort_unfit(self, unfit: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        """Part links and special files that nobody misses from those in the place of what is synchronised."""
+        known = (self.state.agreed.rows, self.state.remote.rows)
+        replaced = {path: reason for path, reason in unfit.items() if any(path in rows for rows in known)}
+        return {path: reason for path, reason in unfit.items() if path not in replaced}, replaced
+
+    def _tell_once(self, unfit: dict[str, str]) -> None:
+        """Tell what is never synchronised, once for as long as it stays: it is no failure."""
+        for path, reason in unfit.items():
+            if self.state.told.get(path) != reason:
+                self._complain(path, f"left out: {reason}")
+        self.state.set_told(unfit)
 
     def _unite(self, reason: str) -> None:
         """Take both sides for those of a new device: nothing can pass for deleted then."""

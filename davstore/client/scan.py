@@ -21,14 +21,16 @@ LOOKALIKE = "its name is kept for files in the making, and it is none of this de
 
 @dataclass
 class Scan:
-    """The folder at one instant. skipped maps a path that cannot be synchronised to the reason.
+    """The folder at one instant.
 
-    mounts are the folders that have to be, or to become again, another file system than the folder above them.
+    skipped maps a path that cannot be synchronised to the reason, unfit one that is neither file nor folder. mounts are
+    the folders that have to be, or to become again, another file system than the folder above them.
     """
 
     local: Tree[Local] = field(default_factory=lambda: Tree[Local]())
     skipped: dict[str, str] = field(default_factory=dict)
     mounts: set[str] = field(default_factory=set)
+    unfit: dict[str, str] = field(default_factory=dict)
 
 
 def scan(folder: Folder, state: State, *, clean: bool) -> Scan:
@@ -56,6 +58,7 @@ class _Scan(Walk):
         self._clean = clean
         self.scan = Scan()
         self._state = state
+        self._parts = state.list_parts()
         self._members: dict[str, set[str]] = {}
         self._devices: dict[str, int] = {}
         self._by_inode = {entry.stamp.inode: entry for entry in state.agreed.rows.values() if not entry.folder}
@@ -109,11 +112,16 @@ class _Scan(Walk):
         return folders
 
     def _take_odd(self, path: str, handle: int, name: str, members: set[str]) -> None:
-        """Leave out what has a name that is never synchronised; remove it only if this device made it."""
+        """Leave out what has a name that is never synchronised; remove it only if this device made it.
+
+        The parts of downloads that can go on stay.
+        """
         if not self._folder.is_own(name):
             members.add(path)
             self._skip(path, LOOKALIKE if _is_unicode(name) else "its name is not UTF-8")
-        elif self._clean and stat.S_ISREG(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode):
+            return
+        is_file = stat.S_ISREG(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode)
+        if self._clean and is_file and (parent_of(path), name) not in self._parts:
             os.unlink(name, dir_fd=handle)
 
     def _drop(self, top: str) -> None:
@@ -124,6 +132,7 @@ class _Scan(Walk):
             waiting += self._members.pop(path, ())
             self.scan.local.drop(path)
             self.scan.skipped.pop(path, None)
+            self.scan.unfit.pop(path, None)
             self.scan.mounts.discard(path)
             self._folder.spelling.release(path)
             self.forget(path)
@@ -138,9 +147,10 @@ class _Scan(Walk):
             self.scan.local.put(path, Local(folder=True, digest="", stamp=stamp, hashed_ns=0))
             return True
         self.scan.skipped.pop(path, None)
+        self.scan.unfit.pop(path, None)
         if not stat.S_ISREG(facts.st_mode):
             self.scan.local.drop(path)
-            self._skip(path, "a symbolic link" if stat.S_ISLNK(facts.st_mode) else "neither file nor folder")
+            self.scan.unfit[path] = "a symbolic link" if stat.S_ISLNK(facts.st_mode) else "neither file nor folder"
             return False
         known = self._find_known(path, stamp)
         if known is None:

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from davstore.client.draft import Parts
 from davstore.client.stops import USAGE, Stop
-from davstore.client.tree import Agreed, Remote, Stamp, Tree
+from davstore.client.tree import Agreed, Remote, Stamp, Tree, parent_of
 
 UPGRADES = (
     """
@@ -34,6 +35,8 @@ CREATE TABLE IF NOT EXISTS scope (path TEXT PRIMARY KEY, token TEXT NOT NULL, in
 CREATE TABLE left_out (place TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE refused (path TEXT PRIMARY KEY, token TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE mount (path TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE told (path TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE part (path TEXT PRIMARY KEY, name TEXT NOT NULL, etag TEXT NOT NULL, bytes INT NOT NULL) WITHOUT ROWID;
 """,
 )
 """Each brings a file to the next format, the number in its `user_version`. The first format did not write it."""
@@ -80,6 +83,8 @@ class State:
         self.spellings: dict[str, str] = dict(self._database.execute("SELECT * FROM spelling"))
         self.left_out: dict[str, str] = dict(self._database.execute("SELECT * FROM left_out"))
         self.mounts: set[str] = {path for (path,) in self._database.execute("SELECT path FROM mount")}
+        self.told: dict[str, str] = dict(self._database.execute("SELECT * FROM told"))
+        self.parts = Parts(self._database)
 
     def copy(self) -> State:
         """Return a memory with the same content that ends with the process."""
@@ -94,7 +99,10 @@ class State:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write all that happens inside at once, or nothing."""
+        """Write all that happens inside at once, or nothing; inside another one, with that."""
+        if self._database.in_transaction:
+            yield
+            return
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -155,6 +163,9 @@ class State:
         self.forget_server()
         self._database.execute("DELETE FROM fact WHERE name <> ?", (STEM,))
         self.forget_mounts()
+        self.set_told({})
+        for path in list(self.parts.rows):
+            self.parts.drop(path)
 
     def find_or_make_stem(self) -> str:
         """Return 32 hex digits that begin the names of all files in the making of this device, and of no other."""
@@ -217,6 +228,14 @@ class State:
         self.spellings[path] = name
         self._database.execute("INSERT OR REPLACE INTO spelling VALUES (?, ?)", (path, name))
 
+    def set_told(self, told: dict[str, str]) -> None:
+        """Remember what a person was told of, path to reason, and need not be told again."""
+        if told != self.told:
+            with self.transaction():
+                self._database.execute("DELETE FROM told")
+                self._database.executemany("INSERT INTO told VALUES (?, ?)", told.items())
+            self.told = dict(told)
+
     def put_remote(self, path: str, entry: Remote, *, seen: int = 0) -> None:
         """Remember what the server has at path. seen is the number of the listing that told it."""
         self.remote.put(path, entry)
@@ -233,6 +252,11 @@ class State:
         """Remember that the server has nothing beneath path."""
         for member in self.remote.members(path):
             self.drop_remote(member)
+
+    def list_parts(self) -> set[tuple[str, str]]:
+        """Return folder and name of the parts of downloads that can go on, as far as is known."""
+        known = ((path, part, self.remote.get(path)) for path, part in self.parts.rows.items())
+        return {(parent_of(path), part.name) for path, part, there in known if there and there.etag == part.etag}
 
     def list_seen(self, listing: int) -> list[str]:
         """Return the paths that a full listing told."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import mimetypes
 import re
 import uuid
 from collections.abc import Iterable, Iterator
@@ -19,10 +18,10 @@ from davstore.model.conditions import Preconditions
 from davstore.model.nodes import Resource
 from davstore.policy.preconditions import SECOND_US, Verdict, is_strong, judge
 from davstore.protocol.digests import render_digest, wants_digest
+from davstore.protocol.media_types import UNKNOWN_TYPE
 from davstore.protocol.ranges import ByteRange, parse_ranges, range_applies
 from davstore.store.reading import Body
 
-DEFAULT_TYPE: Final = "application/octet-stream"
 _WHOLE_BYTES: Final = 1 << 18
 """Up to here a body is read before the status leaves, so that a lost one is an error and not a cut answer."""
 _SHOWN: Final = re.compile(
@@ -41,25 +40,16 @@ _FRESH: Final = ("Cache-Control", "no-cache")
 """A browser asks whether its copy is still right; without this it guesses from Last-Modified."""
 _TYPE: Final = re.compile(r"[\x20-\x7e]{1,255}")
 
-_GUESSES: Final = mimetypes.MimeTypes()  # only what Python itself knows: no file of the machine changes the answer
-_GUESSES.add_type("message/cpim", ".cpim")
-_GUESSES.add_type("image/heic", ".heic")
-_GUESSES.add_type("image/webp", ".webp")
-_GUESSES.add_type("image/avif", ".avif")
-_GUESSES.add_type("audio/mp4", ".m4a")
-_GUESSES.add_type("audio/ogg", ".ogg")
-_GUESSES.add_type("text/markdown", ".md")
 
-
-def content_type_of(request: Request, name: str) -> str:
-    """Return the media type of a new body: as sent, else by the name.
+def find_content_type(request: Request) -> str | None:
+    """Return the media type that is sent with a body, None without one.
 
     Raises:
         Malformed: longer than 255 characters, or not printable ASCII.
     """
     sent = request.environ.get("CONTENT_TYPE")
     if not sent:
-        return _GUESSES.guess_type(name, strict=False)[0] or DEFAULT_TYPE
+        return None
     if _TYPE.fullmatch(sent) is None:
         raise Malformed("not a Content-Type")
     return str(sent)
@@ -170,7 +160,7 @@ def _parts(body: Body, pieces: list[tuple[bytes, ByteRange]]) -> Iterator[bytes]
 
 def _headers(resource: Resource, body: Body) -> Headers:
     """Return the headers of the content, Content-Type first (RFC 6266, RFC 8187 for the name)."""
-    content_type = resource.content_type or DEFAULT_TYPE
+    content_type = resource.content_type or UNKNOWN_TYPE
     headers = [
         ("Content-Type", content_type),
         *validators(resource),

@@ -12,13 +12,13 @@ from wsgidav.dav_provider import DAVCollection, DAVNonCollection
 
 from davstore.dav import places
 from davstore.dav.answers import SPOOL_BYTES
-from davstore.dav.content import DEFAULT_TYPE
 from davstore.dav.places import Fixed
 from davstore.errors import DavstoreError, NotFound
 from davstore.middleware.errors import find_row
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.protocol.hrefs import Target
+from davstore.protocol.media_types import UNKNOWN_TYPE
 from davstore.store import moving, reading, writing
 from davstore.store.context import Context
 from davstore.store.writing import NewContent
@@ -92,7 +92,7 @@ class Leaf(_Stored, DAVNonCollection):  # type: ignore[misc]  # WsgiDAV has no t
         return self._resource.length or 0
 
     def get_content_type(self) -> str:
-        return self._resource.content_type or DEFAULT_TYPE
+        return self._resource.content_type or UNKNOWN_TYPE
 
     def support_etag(self) -> bool:
         return True

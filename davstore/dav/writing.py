@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from davstore.dav.answers import Headers, send, send_multistatus, validators
 from davstore.dav.conditions import read_conditions
-from davstore.dav.content import content_type_of, send_representation
+from davstore.dav.content import find_content_type, send_representation
 from davstore.dav.patches import sort_changes
 from davstore.dav.plan import Hrefs
 from davstore.dav.promises import read_promises
@@ -32,6 +32,7 @@ from davstore.policy.preconditions import SECOND_US
 from davstore.protocol import mkcol, names, owncloud, proppatch
 from davstore.protocol.elements import empty
 from davstore.protocol.headers import parse_depth, parse_overwrite
+from davstore.protocol.media_types import guess_media_type
 from davstore.protocol.multistatus import PropStat
 from davstore.protocol.prefer import Prefer, parse_prefer
 from davstore.store import moving, reading, writing
@@ -52,9 +53,10 @@ def answer_put(request: Request) -> Iterable[bytes]:
     content = NewContent(
         request.environ["wsgi.input"],
         content_length(request.environ),
-        content_type_of(request, path.name),
+        find_content_type(request),
         read_promises(request),
         _modified_us(request),
+        guess_media_type(path.name),
     )
     try:
         written = writing.put(request.context, path, content, read_conditions(request))

@@ -26,6 +26,7 @@ from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import AGAIN, Resource
 from davstore.model.paths import Path
 from davstore.policy.preconditions import find_modified_by
+from davstore.protocol.media_types import UNKNOWN_TYPE
 from davstore.store.context import Context
 from davstore.store.digesting import NO_PROMISES, Digesting, Promises
 from davstore.store.guarding import end_locks, require, require_depth, require_parent, require_unlocked, require_within
@@ -52,13 +53,23 @@ NO_VALUES = LiveValues()
 
 @dataclass(frozen=True, slots=True)
 class NewContent:
-    """What a PUT brings; `length` is None for a chunked body, `modified_us` unless the client says when it was made."""
+    """What a PUT brings; `length` is None for a chunked body, `modified_us` unless the client says when it was made.
+
+    `content_type` is None unless it is sent: then a resource that is there keeps its own, if that says something, and
+    another one gets `guessed_type` (RFC 9110 §8.3).
+    """
 
     stream: Source
     length: int | None
     content_type: str | None
     promises: Promises = NO_PROMISES
     modified_us: int | None = None
+    guessed_type: str | None = None
+
+    def type_over(self, old: Resource | None) -> str | None:
+        """Return the media type that this has in the place of old."""
+        kept = None if old is None or old.content_type == UNKNOWN_TYPE else old.content_type
+        return self.content_type or kept or self.guessed_type
 
 
 class Written(NamedTuple):
@@ -133,11 +144,12 @@ def _put_stored(
 
     def work(unit: Unit, ledger: Ledger) -> Written:
         old, parent_id = _check_put(context, unit, ledger, path, conditions)
+        content_type = content.type_over(old)
         if stored.blob is not None:
             uploads.release(unit, ledger.store_id, stored.blob)
         if old is None:
             body_id = nodes.insert_body(unit, ledger, stored)
-            row = leaf(body_id, stored, content.content_type, now_us=context.now_us, modified_us=content.modified_us)
+            row = leaf(body_id, stored, content_type, now_us=context.now_us, modified_us=content.modified_us)
             return Written(make_resource(unit, ledger, parent_id, path, row), created=True)
         modified_us = content.modified_us
         if modified_us is None:
@@ -146,7 +158,7 @@ def _put_stored(
         new = old._replace(
             etag=stored.sha256,
             length=stored.length,
-            content_type=content.content_type,
+            content_type=content_type,
             modified_us=modified_us,
             modified_by=find_modified_by(modified_us, client=is_clients, old=old, unmapped_us=ledger.unmapped_us),
         )

@@ -52,13 +52,13 @@ class Client:
 
 
 class Served:
-    """`davstore serve` on a directory. password is that of a store that is there already."""
+    """`davstore serve` on a directory. password is that of a store that is there already, venv another davstore."""
 
-    def __init__(self, directory: Path, *, workers: int, password: str = "") -> None:
+    def __init__(self, directory: Path, *, workers: int, password: str = "", venv: Path | None = None) -> None:
         self.directory = directory
         self.password = password
         self._command = [
-            Path(sys.executable).parent / "davstore",
+            (venv or Path(sys.prefix)) / "bin" / "davstore",
             "serve",
             "--data",
             directory,

@@ -36,7 +36,7 @@ class Device:
         self.done.clear()
         try:
             with open_state(self.url, self.root, self.states) as state:
-                remote = Remote(self.url, self.credentials, mode="automatic", pause=self.pause)
+                remote = Remote(self.url, self.credentials, mode="automatic", pause=self.pause, say=self.said.append)
                 run = Run(state, self.folder(self.root), remote, self.name, force=force, merge=merge, now=lambda: NOW)
                 run.say = self.said.append
                 run.tell = lambda action: self.done.append(action.verb.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ class Node(NamedTuple):
     content: bytes | None
     etag: str
     changed: int
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
@@ -48,6 +50,14 @@ class Store:
     """Answers instead of the server."""
     before: Callable[[str, str], None] = lambda _method, _path: None
     """Called before each request is judged."""
+    knows_ranges: bool = True
+    """Whether GET gives parts (RFC 9110 §14)."""
+    cut: Callable[[str], int | None] = lambda _path: None
+    """After how many bytes of a GET the connection breaks; None: it does not."""
+    sent: list[tuple[str, str, int]] = field(default_factory=list)
+    """Path, Range and how many bytes went, of each GET."""
+    told: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    """Path and headers of each PUT."""
     nodes: dict[str, Node] = field(default_factory=dict)
     gone: dict[str, int] = field(default_factory=dict)
     floor: int = 0
@@ -133,9 +143,16 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)
         self.end_headers()
-        if status not in (204, 304):
-            self.wfile.write(content)
+        if status not in (204, 304) and self.command != "HEAD":
+            self._give(path, content)
         self.wfile.flush()
+
+    def _give(self, path: str, content: bytes) -> None:
+        cut = self.store.cut(path) if self.command == "GET" else None
+        if self.command == "GET":
+            self.store.sent.append((path, self.headers.get("Range", ""), len(content[:cut])))
+        self.wfile.write(content[:cut])
+        self.close_connection = self.close_connection or cut is not None
 
     def _answer(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
         node = self.store.nodes.get(path) if path else Node(None, "", 0)
@@ -161,12 +178,22 @@ class _Handler(BaseHTTPRequestHandler):
     def _get(self, path: str, node: Node | None, body: bytes) -> tuple[int, dict[str, str], bytes]:
         if node is None or node.content is None:
             return 404, {}, b""
-        return 200, {"ETag": node.etag}, node.content
+        headers = {"ETag": node.etag, **dict(node.headers)}
+        found = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if not (found and self.store.knows_ranges and self.headers.get("If-Range") == node.etag):
+            return 200, headers, node.content
+        first, size = int(found[1]), len(node.content)
+        if first >= size:
+            return 416, {"Content-Range": f"bytes */{size}"}, b""
+        return 206, {**headers, "Content-Range": f"bytes {first}-{size - 1}/{size}"}, node.content[first:]
+
+    _head = _get
 
     def _put(self, path: str, node: Node | None, body: bytes) -> tuple[int, dict[str, str], bytes]:
         if not self._parent_is_there(path) or (node and node.content is None):
             return 409, {}, b""
         etag = self.store.write(path, body)
+        self.store.told.append((path, dict(self.headers.items())))
         return 204 if node else 201, {"ETag": etag} if self.store.tells_etag else {}, b""
 
     def _mkcol(self, path: str, node: Node | None, body: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -224,11 +251,12 @@ class _Handler(BaseHTTPRequestHandler):
         if node is None:
             return self._status(path, 404)
         kind = "<D:collection/>" if node.content is None else ""
+        length = f"<D:getcontentlength>{len(node.content)}</D:getcontentlength>" if node.content is not None else ""
         tag = f"<D:getetag>{escape(node.etag)}</D:getetag>" if node.etag else ""
         token = f"<D:sync-token>token:{self.store.number}</D:sync-token>" if self.store.guards else ""
         known = self.store.resource_id if not path else ""
         identity = f"<D:resource-id><D:href>{known}</D:href></D:resource-id>" if known else ""
-        prop = f"<D:resourcetype>{kind}</D:resourcetype>{tag}{token}{identity}"
+        prop = f"<D:resourcetype>{kind}</D:resourcetype>{tag}{length}{token}{identity}"
         return (
             f"<D:response><D:href>{self._href(path)}</D:href><D:propstat><D:prop>{prop}</D:prop>"
             f"<D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"
@@ -256,14 +284,16 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve(store: Store) -> Iterator[str]:
-    """Run the server and give the URL of its collection."""
+def serve(store: Store, context: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Run the server, over TLS with a context, and give the URL of its collection."""
     handler = type("Handler", (_Handler,), {"store": store})
     server = _Server(("127.0.0.1", 0), handler)
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}{ROOT}/"
+        yield f"http{'s' if context else ''}://127.0.0.1:{server.server_address[1]}{ROOT}/"
     finally:
         server.shutdown()
         thread.join()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import pty
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -153,3 +157,62 @@ def test_plain_http_to_another_machine_asks_for_insecure(tmp_path: Path, monkeyp
     assert refused.exit_code == 2
     assert "--insecure" in refused.stderr
     assert not (tmp_path / "state").exists()
+
+
+def test_a_conflict_is_told_by_name(call, store: Store, tmp_path: Path) -> None:
+    (tmp_path / "folder" / "letter.txt").write_bytes(b"from here")
+    store.write("letter.txt", b"from the server")
+    told = call("--once", "--device", "laptop")
+    assert told.exit_code == 0
+    (copy,) = (path for path in read_tree(tmp_path / "folder") if path != "letter.txt")
+    assert told.stderr == (
+        f"davstore sync: conflict: letter.txt was changed on both sides; the one from here is now {copy}\n"
+    )
+
+
+def test_on_a_terminal_the_bytes_are_seen_and_idle_how_often_it_looks(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write("film", b"f" * 2_500_000)
+    (tmp_path / "password").write_text("password\n")
+    environ = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), "COLUMNS": "120"}
+    terminal, slave = pty.openpty()
+    with serve(store) as url:
+        words = [url, tmp_path / "folder", "--user", "user", "--password-file", tmp_path / "password"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "davstore", "sync", *words, "--interval", "7"],
+            stderr=slave,
+            stdout=subprocess.PIPE,
+            env=environ,
+        )
+        os.close(slave)
+        seen = b""
+        try:
+            while b"davstore sync:" not in seen or not seen.endswith(b"\n"):
+                seen += os.read(terminal, 65536)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate()
+            os.close(terminal)
+    assert b"0 bytes of 2.5 MB, 1 to do" in seen
+    assert b"100%" in seen
+    assert seen.decode().splitlines()[-1] == "davstore sync: in step; looking again every 7 s"
+    assert process.returncode == 1
+
+
+def test_a_server_that_is_away_is_told_with_when_it_is_looked_for_again(
+    call, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", nap)
+    store.answer = lambda method, _: (503, {"Retry-After": "90"}, b"") if method == "REPORT" else None
+    assert call("--interval", "60").stderr.startswith(
+        "davstore sync: the server is busy (503); looking again in 90 s\n"
+    )
+    assert naps == [90, 90]

@@ -442,3 +442,15 @@ def test_names_beyond_the_free_ones_are_in_the_figure_that_refuses(tmp_path: Pat
     assert dav("PUT", "one", b"1" * 89).status == 507
     assert dav("DELETE", "t").status == 204
     dav.close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"), [("text/x-notes", "text/x-notes"), ("application/octet-stream", "text/markdown")]
+)
+def test_a_body_without_a_type_keeps_the_one_that_is_there(dav: Client, sent: str, kept: str) -> None:
+    """RFC 9110 §8.3: that no type is sent says nothing; a type that says nothing gives way to the name's."""
+    dav.put("notes.md", b"one", Content_Type=sent)
+    dav.put("notes.md", b"two")
+    assert dav("GET", "notes.md").headers["Content-Type"].partition(";")[0] == kept
+    dav.put("notes.md", b"three", Content_Type="text/html")
+    assert dav("GET", "notes.md").headers["Content-Type"] == "text/html"

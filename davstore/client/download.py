@@ -1,0 +1,82 @@
+"""One answer to GET, taken where the last one broke off (Range, If-Range and Content-Range: RFC 9110 §13.1.5, §14)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple, Protocol
+
+from davstore.client.transport import CHUNK_BYTES, HTTPError, ProtocolError, Response, describe
+from davstore.protocol.dates import parse_http_date
+
+_STRONG: Final = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]+)-[0-9]+/([0-9]+|\*)", re.IGNORECASE)
+
+
+class Sink(Protocol):
+    """Where a download goes: it holds the first size bytes of the content with this strong entity tag, or ''."""
+
+    size: int
+    etag: str
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+
+    def restart(self, etag: str) -> None:
+        """Let go of what there is: what comes is the content with this tag."""
+
+
+class Fetched(NamedTuple):
+    """What the answer said of a file: its strong entity tag or '', and when it was modified, in seconds since 1970."""
+
+    etag: str
+    modified: int | None
+
+
+class BrokenOffError(Exception):
+    """A download ended before its end."""
+
+
+def range_after(sink: Sink) -> dict[str, str]:
+    """Return the headers that ask for what comes after what sink holds; none if nothing proves that it is the same."""
+    if not sink.size or not _STRONG.fullmatch(sink.etag):
+        return {}
+    return {"Range": f"bytes={sink.size}-", "If-Range": sink.etag}
+
+
+def goes_on(response: Response, sink: Sink) -> bool:
+    """Tell whether an answer begins where sink ends, in the same content."""
+    found = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
+    begins = response.status == 206 and found is not None and int(found[1]) == sink.size
+    return begins and find_etag(response) in ("", sink.etag)
+
+
+def receive(response: Response, sink: Sink) -> Fetched:
+    """Put the body of an answer into sink: after what it holds when the answer is a part, else in the place of it.
+
+    Raises:
+        BrokenOffError: there should be more; sink holds what came.
+    """
+    if response.status == 206:
+        total = response.headers["Content-Range"].rpartition("/")[2]
+    else:
+        sink.restart(find_etag(response))
+        total = response.headers.get("Content-Length", "")
+    try:
+        for chunk in response.stream(CHUNK_BYTES):
+            sink.write(chunk)
+        if total.isascii() and total.isdigit() and int(total) != sink.size:
+            raise ProtocolError(f"{sink.size} bytes instead of {total}")
+    except HTTPError as cause:
+        raise BrokenOffError(describe(cause)) from cause
+    return Fetched(sink.etag, find_modified(response))
+
+
+def find_etag(response: Response) -> str:
+    """Return the strong entity tag of an answer, or ''. A weak one does not tell that content is the same."""
+    etag = response.headers.get("ETag", "")
+    return "" if etag.startswith("W/") else etag
+
+
+def find_modified(response: Response) -> int | None:
+    """Return the modification time that an answer tells, in whole seconds since the epoch, or None."""
+    return parse_http_date(response.headers.get("Last-Modified"))

@@ -1,0 +1,165 @@
+"""Downloads and uploads of files, each in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from davstore.client.draft import Digest, Draft, Part
+from davstore.client.folder import Folder
+from davstore.client.plan import Action, Verb, is_digest, names_digest
+from davstore.client.remote import Facts, Remote
+from davstore.client.state import State
+from davstore.client.stops import Changed, NotDone
+from davstore.client.tree import Local, View, name_of, parent_of
+from davstore.client.tree import Remote as RemoteEntry
+from davstore.client.upload import UploadBody
+from davstore.protocol.media_types import guess_media_type
+
+PART_BYTES = 1024 * 1024
+"""From here on the beginning of a download that was cut off is worth keeping."""
+
+Record = Callable[[], None]
+"""What an action leaves to be written down."""
+
+
+class Transfers:
+    """The transfers of one view.
+
+    passed is called with bytes that went. What a transfer leaves to be written down calls record, set_aside, tell.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        state: State,
+        folder: Folder,
+        remote: Remote,
+        *,
+        passed: Callable[[int], None],
+        record: Callable[[str, Local, RemoteEntry], None],
+        set_aside: Callable[[str, str], Record],
+        tell: Callable[[Action], None],
+    ) -> None:
+        self._view, self._state, self._folder, self._remote = view, state, folder, remote
+        self._passed, self._record, self._set_aside, self._tell = passed, record, set_aside, tell
+        self._limits: dict[str, int] = {}
+        self._reached: dict[str, Part] = {}
+
+    def remember_part(self, path: str) -> None:
+        """Write down what will come of a large download, so that a run that is cut off can be gone on with.
+
+        What a killed run left is longer than was written down; only a tag that is the digest can prove it in the end.
+        """
+        remote, part = self._view.remote.rows[path], self._state.parts.rows.get(path)
+        if part is not None and part.etag == remote.etag:
+            self._limits[path] = remote.length if is_digest(part.etag) else part.bytes
+        elif part is not None or remote.length >= PART_BYTES:
+            name = part.name if part else self._folder.draft_name()
+            self._state.parts.put(path, Part(name, remote.etag, 0))
+            self._limits[path] = 0
+
+    def sweep_parts(self) -> None:
+        """Remove what was kept of files that the server no longer has."""
+        for path, part in list(self._state.parts.rows.items()):
+            remote = self._view.remote.get(path)
+            if remote is None or remote.folder:
+                self._folder.remove_part(parent_of(path), part.name)
+                self._state.parts.drop(path)
+
+    def settle_part(self, path: str) -> None:
+        """Write down how far a download came that was cut off; only the thread that has the state may."""
+        reached = self._reached.pop(path, None)
+        if reached is not None and path in self._state.parts.rows:
+            self._state.parts.put(path, reached)
+
+    def download(self, action: Action) -> Record:
+        path, before = action.path, self._view.local.get(action.path)
+        with self._draft(path) as draft:
+            remote = self._copy(draft, path, action.other) if action.other else None
+            if remote is None:
+                remote = self._fetch(draft, path)
+            placed = self._folder.place(draft, path, before)
+        return lambda: self._record(path, placed, remote)
+
+    @contextmanager
+    def _draft(self, path: str) -> Iterator[Draft]:
+        """Open the file that a download goes to, with what an earlier run brought."""
+        part = self._state.parts.rows.get(path)
+        name = part.name if part else self._folder.draft_name()
+        with self._folder.draft(path, name, self._passed, keep=part is not None) as draft:
+            try:
+                if part is not None:
+                    draft.resume(part.etag, self._limits.get(path, part.bytes))
+                yield draft
+            finally:
+                if part is not None:
+                    self._reached[path] = Part(name, draft.etag, draft.size)
+
+    def _fetch(self, draft: Draft, path: str) -> RemoteEntry:
+        known, resumed = self._view.remote.rows[path], draft.size
+        if not (resumed and names_digest(draft.etag, draft.digest)):
+            etag, modified = self._remote.fetch(path, draft)
+            if resumed and is_digest(etag) and not names_digest(etag, draft.digest):
+                draft.restart("")
+                etag, modified = self._remote.fetch(path, draft)
+        else:
+            etag, modified = draft.etag, self._remote.find_modified(path)
+        draft.set_modified(modified)
+        return known._replace(etag=etag or known.etag, length=draft.size)
+
+    def _copy(self, draft: Draft, path: str, source: str) -> RemoteEntry | None:
+        """Take content from a local file that was seen to have it; None when it no longer has."""
+        known = self._view.remote.rows[path]
+        try:
+            with self._folder.read(source, self._view.local.rows[source]) as chunks:
+                draft.restart(known.etag)
+                for chunk in chunks:
+                    draft.write(chunk)
+            draft.set_modified(self._remote.find_modified(path))
+        except (Changed, NotDone, OSError, KeyError):
+            draft.restart("")
+            return None
+        if names_digest(known.etag, draft.digest):
+            return known._replace(length=draft.size)
+        draft.restart("")
+        return None
+
+    def compare(self, action: Action) -> Record:
+        """Fetch what the server has. If it is another content than here, both are kept."""
+        path, local = action.path, self._view.local.rows[action.path]
+        with self._draft(path) as draft:
+            remote = self._fetch(draft, path)
+            if draft.digest == local.digest:
+                return lambda: self._record(path, local, remote)
+            set_aside = self._set_aside(path, action.other)
+            placed = self._folder.place(draft, path, None)
+
+        def record() -> None:
+            set_aside()
+            self._record(path, placed, remote)
+            self._tell(Action(Verb.SET_ASIDE, path, action.other))
+
+        return record
+
+    def upload(self, action: Action) -> Record:
+        path, local = action.path, self._view.local.rows[action.path]
+        known = self._view.remote.get(path)
+        body = UploadBody(self._folder, path, local, self._passed)
+        facts = Facts(
+            local.stamp.mtime_ns // 1_000_000_000, "" if known else guess_media_type(name_of(path)), body.sha1
+        )
+        etag = self._remote.put(path, body.open, facts, etag=known.etag if known else None)
+        etag = etag or self._find_tag(path, body.digest)
+        entry = RemoteEntry(
+            folder=False, etag=etag, length=local.stamp.size, resource_id=known.resource_id if known else ""
+        )
+        return lambda: self._record(path, local._replace(digest=body.digest), entry)
+
+    def _find_tag(self, path: str, digest: str) -> str:
+        """Return the entity tag of content that the server has at path: not every one tells it after a PUT."""
+        content = Digest()
+        etag, _ = self._remote.fetch(path, content)
+        if not etag or content.hex != digest:
+            raise Changed(f"{path} is another file on the server")
+        return etag

@@ -1,0 +1,33 @@
+"""The media type that a name tells (RFC 9110 §8.3.1): the same on every machine, whatever is installed there."""
+
+from __future__ import annotations
+
+import mimetypes
+from typing import Final
+
+UNKNOWN_TYPE: Final = "application/octet-stream"
+"""The type of bytes of which nothing is known (RFC 2046 §4.5.1)."""
+_CODED: Final = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
+_TYPES: Final = mimetypes.MimeTypes()
+"""Only what Python itself knows, and what it does not know yet."""
+for _type, _endings in {
+    "message/rfc822": (".eml",),
+    "message/cpim": (".cpim",),
+    "text/markdown": (".md", ".markdown"),
+    "text/calendar": (".ics",),
+    "text/vcard": (".vcf",),
+    "image/heic": (".heic",),
+    "image/heif": (".heif",),
+    "image/webp": (".webp",),
+    "image/avif": (".avif",),
+    "audio/mp4": (".m4a",),
+    "audio/ogg": (".ogg", ".oga"),
+}.items():
+    for _ending in _endings:
+        _TYPES.add_type(_type, _ending)
+
+
+def guess_media_type(name: str) -> str:
+    """Return the media type that a name tells, `application/octet-stream` when it tells none."""
+    kind, coding = _TYPES.guess_type(f"./{name}", strict=False)  # a name may begin like a URL
+    return _CODED.get(coding, UNKNOWN_TYPE) if coding else kind or UNKNOWN_TYPE

@@ -88,7 +88,7 @@ _REMOVE_CONTENT = [
     for table in metadata.sorted_tables
     if table.primary_key.columns.keys()[0] == "store_id"
 ]
-_REMOVE = Statement(delete(store).where(store.c.id == bindparam("s")))
+_REMOVE_STORE = Statement(delete(store).where(store.c.id == bindparam("s")))
 
 
 @dataclass(slots=True)
@@ -200,7 +200,7 @@ def remove(unit: Unit, store_id: int) -> None:
     """Delete a store with every row of it. Its user must be gone, and the files of its blobs are the caller's."""
     for statement in _REMOVE_CONTENT:
         unit.run(statement, {"s": store_id})
-    unit.run(_REMOVE, {"s": store_id})
+    unit.run(_REMOVE_STORE, {"s": store_id})
 
 
 def list_owners(unit: Unit) -> list[str]:

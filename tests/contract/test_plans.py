@@ -21,6 +21,7 @@ WHOLE_BY_INTENT = {
     "_CREATE",
     "_HELD",
     "_REMOVE_EXPIRED",
+    "_REMOVE_STORE",
 }
 """The sweeper's, the locks' and the upload table's: they read all of a small table, or of a store, on purpose."""
 

@@ -62,20 +62,14 @@ def move(
         end_locks(unit, ledger.store_id, held, source, destination)
         bindings.close(unit, ledger, from_id, source.name)
         closed = None if old is None else bindings.close(unit, ledger, to_id, destination.name)
+        node_id, is_collection = resource.node_id, bool(resource.is_collection)
+        name = destination.name
         bindings.bind(
-            unit,
-            ledger,
-            to_id,
-            destination.name,
-            node_id=resource.node_id,
-            is_collection=bool(resource.is_collection),
-            made=MADE_HOME,
-            moved=True,
+            unit, ledger, to_id, name, node_id=node_id, is_collection=is_collection, made=MADE_HOME, moved=True
         )
         if modified_us is not None or not resource.is_collection:  # the time may be older than that of what was here
-            set_time(
-                unit, ledger, resource.node_id, resource.modified_us if modified_us is None else modified_us, old=old
-            )
+            kept_us = resource.modified_us if modified_us is None else modified_us
+            set_time(unit, ledger, resource.node_id, kept_us, old=old)
         if old is not None and closed is not None:  # after mapping: source and target may be one node
             end_tree(unit, ledger, old, closed)
         return Placed(old is None, bool(resource.is_collection))

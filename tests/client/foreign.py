@@ -269,7 +269,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _href(self, path: str) -> str:
         node = self.store.nodes.get(path)
-        return ROOT + render_href(filter(None, path.split("/")), not path or bool(node and node.content is None))
+        href = render_href(filter(None, path.split("/")), not path or bool(node and node.content is None))
+        return escape(ROOT + href)
 
     def _multistatus(self, inner: str) -> tuple[int, dict[str, str], bytes]:
         text = f'<?xml version="1.0"?><D:multistatus xmlns:D="DAV:">{inner}</D:multistatus>'

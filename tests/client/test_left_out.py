@@ -205,7 +205,7 @@ def test_a_move_is_made_up_for_only_when_the_content_arrived(
 
 # A memory of the first format
 
-NEWER = ("left_out", "refused", "mount")
+NEWER = ("left_out", "refused", "mount", "told", "part")
 
 
 def test_a_memory_of_the_first_format_goes_on(device: Device, store: Store) -> None:

@@ -226,8 +226,8 @@ def test_what_a_killed_run_left_is_gone_on_with(tmp_path: Path) -> None:
         requests.put(f"{server.url}film", data=FILM, auth=server.credentials, timeout=30)
         digest = hashlib.sha256(FILM).hexdigest()
         device.root.mkdir()
-        name = ".davstore~" + "0" * 32 + ".part"
         with open_state(device.url, device.root, device.states) as state:
+            name = f".davstore~{state.find_or_make_stem()}{'0' * 32}.part"
             state.parts.put("film", Part(name, f'"{digest}"', 0))
             state.put_remote("film", Remote(folder=False, etag=f'"{digest}"', length=len(FILM)))
         (device.root / name).write_bytes(FILM[:HALF])

@@ -105,6 +105,7 @@ class Client:
         self.now_us = NOW
         self.principal = ALICE
         self.address = "192.0.2.1"
+        directory.mkdir(exist_ok=True)
         self.database: Database = open_database("", directory)
         migrate(self.database)
         for owner, quota in (("alice", quota_bytes), ("bob", None)):

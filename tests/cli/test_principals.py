@@ -147,6 +147,7 @@ def test_what_cannot_be_done_is_said(run: Run, words: tuple[str, ...], status: i
     assert before == [run(*listed).output for listed in (("user", "list"), ("device", "list", "alice"))]
 
 
+@pytest.mark.usefixtures("store")
 def test_a_quota_is_set_and_taken_away(run: Run) -> None:
     run("user", "add", "alice", "--quota", "2K")
     for given, shown in (("500", "500"), ("3G", "3221225472"), ("none", "-"), ("0", "0")):
@@ -154,6 +155,7 @@ def test_a_quota_is_set_and_taken_away(run: Run) -> None:
         assert re.search(rf"^alice +active +0 +{shown} ", run("user", "list").output, re.MULTILINE)
 
 
+@pytest.mark.usefixtures("store")
 def test_a_device_is_renamed_and_keeps_its_secret(run: Run, enter: Callable[..., object]) -> None:
     run("user", "add", "alice")
     secret = run("device", "add", "alice", "phone").stdout.strip()
@@ -164,6 +166,7 @@ def test_a_device_is_renamed_and_keeps_its_secret(run: Run, enter: Callable[...,
     assert after.split() == ["mobile", *before.split()[1:]]
 
 
+@pytest.mark.usefixtures("store")
 def test_a_secret_goes_to_a_file_that_nobody_else_reads(run: Run, enter: Callable[..., object], tmp_path: Path) -> None:
     file = tmp_path / "phone.secret"
     run("user", "add", "alice")
@@ -173,6 +176,7 @@ def test_a_secret_goes_to_a_file_that_nobody_else_reads(run: Run, enter: Callabl
     enter(Bearer(file.read_text().strip()))
 
 
+@pytest.mark.usefixtures("store")
 def test_a_secret_overwrites_no_file_and_a_refused_device_leaves_none(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "secret"
     run("user", "add", "alice")
@@ -186,12 +190,13 @@ def test_a_secret_overwrites_no_file_and_a_refused_device_leaves_none(run: Run, 
     assert "tablet" not in run("device", "list", "alice").output
 
 
+@pytest.mark.usefixtures("store")
 def test_a_user_is_removed_with_everything(run: Run) -> None:
     for name in ("alice", "bob"):
         run("user", "add", name)
         run("device", "add", name, "phone")
     run("user", "remove", "alice", "--yes")
-    assert re.findall(r"^\w+", run("user", "list").output, re.MULTILINE) == ["NAME", "bob"]
+    assert re.findall(r"^\w+", run("user", "list").output, re.MULTILINE) == ["NAME", "bob", "me"]
     run("device", "list", "alice", status=1)
     assert "phone" in run("device", "list", "bob").output
     assert run("check").output == "0 findings, 0 unfinished uploads\n"
@@ -290,6 +295,7 @@ def test_a_policy_is_checked(run: Run, settings: Path, tmp_path: Path) -> None:
 
 def test_rules_for_nobody_are_told_and_no_mistake(run: Run, settings: Path) -> None:
     assert run("policy", "check", "-c", str(settings)).stderr == ""  # there is no store to look at
+    run("init")
     run("user", "add", "bob")
     assert run("policy", "check", "-c", str(settings)).stderr == "warning: rule hourly: there is no user alice\n"
     run("user", "add", "alice")

@@ -164,7 +164,7 @@ class House:
     @property
     def blob_files(self) -> list[FilePath]:
         """Return every file of a blob, staged ones too."""
-        return [file for file in self.blob_directory.rglob("*") if file.is_file()]
+        return [file for file in self.blob_directory.rglob("*") if file.is_file() and file.name != "unnamed.json"]
 
 
 def told(changes: Changes) -> list[str]:

@@ -9,9 +9,9 @@ import pytest
 
 from davstore.errors import NotFound
 from davstore.metadata import bindings, nodes
-from davstore.metadata.nodes import NodeRow, Stored
+from davstore.metadata.nodes import Stored
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import MADE_HOME, binding
+from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import Resource
 from davstore.model.pages import Mark, Sort
@@ -80,18 +80,12 @@ def fill(house: House) -> None:
         assert top is not None
         stored = [Stored(body, None, len(body), hashlib.sha256(body).hexdigest()) for body in (b"", b"x")]
         bodies = [nodes.insert_body(unit, ledger, one) for one in stored]
-        new: list[tuple[int, NodeRow]] = []
-        mapped: list[dict[str, object]] = []
         for i in range(MANY):
             size, time_us, name = i * 7 % 2, START_US + i * 11 % 3, f"{'aBCd'[i % 4]}{i * 1_009 % MANY}"
             row = nodes.leaf(bodies[size], stored[size], "text/plain", now_us=START_US, modified_us=time_us)
-            node_id, number = ledger.new_id(), ledger.number()
-            new.append((node_id, row))
-            values = (ledger.store_id, top.node_id, name, node_id, 0, 0, MADE_HOME, number, number)
-            mapped.append(dict(zip((column.name for column in binding.c), values, strict=True)))
+            node_id, _ = nodes.insert_node(unit, ledger, row)
+            bindings.bind(unit, ledger, top.node_id, name, node_id=node_id, is_collection=False, made=MADE_HOME)
             ledger.used_bytes += size
-        nodes.insert_nodes(unit, ledger.store_id, new)
-        bindings.insert_bindings(unit, mapped)
 
     house.mkcol("c")
     house.context.write(house.owner, work)

@@ -42,7 +42,7 @@ REFUSED: dict[str, Callable[[House], object]] = {
     "COPY": lambda house: house.copy("seven", "new"),
     "MOVE over it": lambda house: house.move("file", "seven"),
     "COPY over it": lambda house: house.copy("file", "seven"),
-    "COPY of a collection alone over it": lambda house: house.copy("three", "seven", recursive=False),
+    "COPY of a collection alone over it": lambda house: house.copy("three", "seven", depth=0),
     "COPY over another, both together": lambda house: house.copy("six", "three"),
 }
 PASSED: dict[str, Callable[[House], object]] = {
@@ -50,7 +50,7 @@ PASSED: dict[str, Callable[[House], object]] = {
     "COPY": lambda house: house.copy("six", "new"),
     "MOVE": lambda house: house.move("seven", "new"),
     "MOVE over six": lambda house: house.move("seven", "six"),
-    "COPY of a collection alone": lambda house: house.copy("seven", "new", recursive=False),
+    "COPY of a collection alone": lambda house: house.copy("seven", "new", depth=0),
 }
 
 

@@ -88,10 +88,10 @@ def test_a_password_in_latin1_is_the_same_password_and_one_guess(call: Any, inne
     def latin1(password: str) -> str:
         return "Basic " + base64.b64encode(f"alice:{password}".encode("latin-1")).decode()
 
-    assert call(latin1("pässword")) == b"inside"
-    for _ in range(10):
+    assert call(latin1("pässword"), address="198.51.100.1") == b"inside"
+    for number in range(10):
         with pytest.raises(Unauthenticated):
-            call(latin1("wröng"))
+            call(latin1(f"wröng{number}"))
     with pytest.raises(Throttled):
         call(basic("alice", "wrong"))
 

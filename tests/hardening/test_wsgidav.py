@@ -172,7 +172,7 @@ def test_w9_a_move_that_fails_leaves_both_ends(wire: Wire, method: str) -> None:
     assert wire.send("PUT", "w9-from", body="from").status in (201, 204)
     assert wire.send("PUT", "w9-to", body="to").status in (201, 204)
     ends = {"Destination": f"{wire.store}w9-to"}
-    for fields in ({"If-Match": '"no"'}, {"If": '(["no"])'}, {"Overwrite": "F"}, {"Depth": "1"}):
+    for fields in ({"If-Match": '"no"'}, {"If": '(["no"])'}, {"Overwrite": "F"}, {"Depth": "2"}):
         assert wire.send(method, "w9-from", {**ends, **fields}).status in (400, 412)
         assert (body_of(wire, "w9-from"), body_of(wire, "w9-to")) == (b"from", b"to")
 
@@ -301,7 +301,7 @@ def test_w15_passwords_are_hashed_and_guessing_is_slowed_down(lone: tuple[Server
         ("GET", {"If-Modified-Since": "Sat, 31 Feb 2026 00:00:00 GMT"}, 200),
         ("GET", {"Range": f"bytes={'9' * 5_000}-{'9' * 5_000}"}, 416),
         ("PUT", {"Content-Range": f"bytes 0-{'9' * 5_000}/*"}, 400),
-        ("PUT", {"X-OC-Mtime": "9" * 5_000}, 400),
+        ("PUT", {"X-OC-Mtime": "9" * 5_000}, 204),
         ("PUT", {"X-Expected-Entity-Length": "9" * 5_000}, 413),
         ("LOCK", {"Timeout": f"Second-{'9' * 5_000}"}, 200),
     ],
@@ -352,7 +352,7 @@ def test_w19_content_of_users_is_inert_and_no_version_is_told(wire: Wire, name: 
 def test_w20_no_header_is_an_identity(wire: Wire, name: str) -> None:
     for path in ("a", "a?logout", "a?user=me"):
         assert wire.send("GET", path, {name: "me", "Authorization": ""}).status == 401
-    assert wire.send("GET", "a?logout").status == 404
+    assert wire.send("GET", "a?logout").status == 200
 
 
 def test_w21_the_whole_tree_is_one(wire: Wire) -> None:

@@ -63,7 +63,7 @@ def test_a_secret_in_an_absolute_target_is_not_logged(caplog, userinfo):
     assert line == "i GET http://dav.example/a@b 200 5 12.3 me/phone -"
     caplog.clear()
     line = logged(caplog, HTTP_X_REQUEST_ID="i", REQUEST_METHOD="GET", REQUEST_URI="/a://b@c")
-    assert line == "i GET /a://b@c 200 5 12.3 me/phone"
+    assert line == "i GET /a://b@c 200 5 12.3 me/phone -"
 
 
 def test_the_application_is_closed_and_the_request_logged_when_the_client_goes_away(caplog):

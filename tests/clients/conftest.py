@@ -109,8 +109,9 @@ def _version(package: str) -> str:
     try:
         return f"{metadata.version(package)} (PyPI)"
     except metadata.PackageNotFoundError:
-        asked = ["dpkg-query", "--showformat=${Version} (Debian)", "--show", package]
-        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout or "none"
+        asked = ["dpkg-query", "--showformat=${Version}", "--show", package]
+        version = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+        return f"{version} (Debian)" if version else "none"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -25,8 +25,7 @@ def test_session(place: Place, run: Run, tmp_path: Path) -> None:
     commands = f"""
         set cmd:fail-exit yes
         set net:max-retries 3
-        set http:authorization {place.user}:"{place.password}"
-        open {place.origin}
+        open -u {place.user},"{place.password}" {place.origin}
         cd {urlsplit(place.url).path}
         mirror --reverse folder up
         mirror up back

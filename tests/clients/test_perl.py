@@ -1,7 +1,8 @@
 """Perl's HTTP::DAV.
 
 Its `get` of a folder wants an absolute path (a relative one it takes from the root of the file system) and a callback:
-without one it writes no file whose name has nothing to unescape, and still says that it succeeded.
+without one it writes no file whose name has nothing to unescape, and still says that it succeeded. Its `put` takes a
+name with a colon, which mail has, for the URL of another server.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ ODD = ("R&D @ ü+.txt", "it's 'a' ~.txt", "a=1;b,c$.txt")
 def test_http_dav(place: Place, run: Run, tmp_path: Path) -> None:
     """mkcol, put and get of the corpus and odd names, list, lock, put locked, unlock, copy, move, proppatch, delete"""
     fill(tmp_path / "folder")
+    for path in sorted((tmp_path / "folder").rglob("*:*"), reverse=True):
+        path.rename(path.with_name(path.name.replace(":", ";")))
     (tmp_path / "folder" / "odd").mkdir()
     for name in ODD:
         (tmp_path / "folder" / "odd" / name).write_text(name)

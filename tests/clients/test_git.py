@@ -60,3 +60,5 @@ def test_git(place: Place, run: Run, tmp_path: Path) -> None:
     )
     assert set(work) == {"renamed.txt", "file 2.txt", "file 3.txt"}
     assert work == clone
+    heads = [name for name in place.tree() if name.startswith(f"{ODD}/refs/heads/")]
+    assert heads == [f"{ODD}/refs/heads/main"]

@@ -29,6 +29,7 @@ kio move "$PLACE/up" "$PLACE/{quote(ODD)}"
 kio copy "$PLACE/{quote(ODD)}" "$PLACE/copied"
 kio cat "$PLACE/{quote(ODD)}/first" > cat
 kio --overwrite copy changed "$PLACE/{quote(ODD)}/first"
+kio copy "$PLACE/copied/odd" "file://$PWD/copied"
 kio remove "$PLACE/copied"
 """
 
@@ -61,5 +62,6 @@ def test_kioclient(place: Place, run: Run, tmp_path: Path) -> None:
     listed = set((tmp_path / "list").read_text().splitlines())
     assert listed - {".", ""} == set(NAMES)  # both are there for a folder of the disk too
     assert read_tree(tmp_path / "back") == sent
+    assert read_tree(tmp_path / "copied") == read_tree(folder / "odd")
     moved = {f"{ODD}/{path}": body for path, body in {**sent, "first": b"changed\n"}.items()}
     assert place.tree() == {ODD: None, **moved}

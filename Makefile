@@ -22,7 +22,7 @@ test: setup packages
 clients: setup packages
 	.ci/packages $(CLIENT_PACKAGES)
 	$(INSTALL) '.[clients]'
-	-test -d $(VENV)/joplin || npm install --silent --no-audit --no-fund --prefix $(VENV)/joplin $(NOTES)
+	-test -x $(VENV)/joplin/node_modules/.bin/joplin || npm install --silent --no-audit --no-fund --prefix $(VENV)/joplin $(NOTES)
 	$(VENV)/bin/pytest -n auto --dist worksteal tests/clients $(ARGS)
 
 # the figures of docs/reliability.md: make torture ARGS="-k kills"

@@ -102,15 +102,16 @@ def _row(request: pytest.FixtureRequest, record_property: Callable[[str, object]
 
 
 def _version(package: str) -> str:
-    """Return the version of a client: from PyPI, npm, or else Debian's."""
+    """Return the version of a client: from PyPI, npm, or else Debian's; "none" where it could not be installed."""
     package_json = Path(sys.prefix) / package / "node_modules" / package / "package.json"
     if package_json.exists():
         return f"{json.loads(package_json.read_text())['version']} (npm)"
     try:
         return f"{metadata.version(package)} (PyPI)"
     except metadata.PackageNotFoundError:
-        asked = ["dpkg-query", "--showformat=${Version} (Debian)", "--show", package]
-        return subprocess.run(asked, stdout=subprocess.PIPE, text=True, check=True).stdout
+        asked = ["dpkg-query", "--showformat=${Version}", "--show", package]
+        version = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+        return f"{version} (Debian)" if version else "none"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

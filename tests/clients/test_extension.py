@@ -31,7 +31,11 @@ SESSION = """async ([url, basic]) => {
     const list = await ask('PROPFIND', 'marks/', {headers: {Depth: '1'}});
     said.push((await list.text()).includes('all.json'));
     said.push((await ask('MOVE', 'marks/all.json', {headers: {Destination: url + 'marks/moved.json'}})).status);
-    said.push(await (await ask('GET', 'marks/moved.json')).text());
+    const odd = 'marks/' + encodeURIComponent('R&D @ ü #1?.json');
+    said.push((await ask('PUT', odd, {body: 'odd'})).status);
+    said.push((await ask('DELETE', 'marks/moved.json')).status);
+    said.push((await ask('MOVE', odd, {headers: {Destination: url + odd.replace('%231', '2')}})).status);
+    said.push(await (await ask('GET', odd.replace('%231', '2'))).text());
     return said;
 }"""
 
@@ -39,7 +43,7 @@ SESSION = """async ([url, basic]) => {
 @pytest.mark.clients
 @pytest.mark.peer("chromium")
 def test_extension(place: Place, tmp_path: Path) -> None:
-    """an extension's worker: MKCOL, PUT, PUT on a condition, PROPFIND, MOVE, GET"""
+    """an extension's worker: MKCOL, PUT, PUT on a condition, PROPFIND, MOVE, DELETE, GET, odd names"""
     extension = tmp_path / "extension"
     extension.mkdir()
     (extension / "manifest.json").write_text(json.dumps(MANIFEST))
@@ -55,5 +59,5 @@ def test_extension(place: Place, tmp_path: Path) -> None:
         basic = worker.evaluate("([user, password]) => btoa(user + ':' + password)", [place.user, place.password])
         said = worker.evaluate(SESSION, [place.url, basic])
         browser.close()
-    assert said == [201, 201, 204, 412, True, 201, "[2]"]
-    assert place.tree() == {"marks": None, "marks/moved.json": b"[2]"}
+    assert said == [201, 201, 204, 412, True, 201, 201, 204, 201, "odd"]
+    assert place.tree() == {"marks": None, "marks/R&D @ ü 2?.json": b"odd"}

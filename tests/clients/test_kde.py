@@ -15,6 +15,7 @@ from tests.clients.place import Place
 from tests.samples import fill
 
 ODD = "R&D @ ü+"
+NAMES = ("100% #1?.txt", "R&D @ ü+.txt", "a:b;c=d.txt", 'it\'s "quoted".txt')
 
 SESSION = f"""
 set -ex
@@ -22,12 +23,13 @@ kio() {{ timeout -k 1 60 kioclient5 --noninteractive --platform offscreen "$@"; 
 kded5 --platform offscreen > /dev/null 2>&1 &
 trap 'kill $!' EXIT
 kio copy folder "$PLACE/up"
-kio ls "$PLACE/up" > list
+kio ls "$PLACE/up/odd" > list
 kio copy "$PLACE/up" "file://$PWD/back"
 kio move "$PLACE/up" "$PLACE/{quote(ODD)}"
 kio copy "$PLACE/{quote(ODD)}" "$PLACE/copied"
 kio cat "$PLACE/{quote(ODD)}/first" > cat
 kio --overwrite copy changed "$PLACE/{quote(ODD)}/first"
+kio copy "$PLACE/copied/odd" "file://$PWD/copied"
 kio remove "$PLACE/copied"
 """
 
@@ -35,12 +37,15 @@ kio remove "$PLACE/copied"
 @pytest.mark.clients
 @pytest.mark.peer("kde-cli-tools")
 def test_kioclient(place: Place, run: Run, tmp_path: Path) -> None:
-    """copy of the corpus, list, copy back, move to an odd name, copy on the server, cat, overwrite, remove"""
+    """copy of the corpus and odd names, list, copy back, move to an odd name, copy there, cat, overwrite, remove"""
     if shutil.which("dbus-run-session") is None:
         pytest.skip("there is no D-Bus")
     folder = tmp_path / "folder"
     fill(folder)
     (folder / "first").write_bytes(b"first\n")
+    (folder / "odd").mkdir()
+    for name in NAMES:
+        (folder / "odd" / name).write_text(name)
     (tmp_path / "changed").write_bytes(b"changed\n")
     (tmp_path / "run").mkdir(mode=0o700)
     (tmp_path / ".config").mkdir()
@@ -54,6 +59,9 @@ def test_kioclient(place: Place, run: Run, tmp_path: Path) -> None:
     run("dbus-run-session", "--", "bash", "session", environ=environ)
     sent = read_tree(folder)
     assert (tmp_path / "cat").read_bytes() == b"first\n"
+    listed = set((tmp_path / "list").read_text().splitlines())
+    assert listed - {".", ""} == set(NAMES)  # both are there for a folder of the disk too
     assert read_tree(tmp_path / "back") == sent
+    assert read_tree(tmp_path / "copied") == read_tree(folder / "odd")
     moved = {f"{ODD}/{path}": body for path, body in {**sent, "first": b"changed\n"}.items()}
     assert place.tree() == {ODD: None, **moved}

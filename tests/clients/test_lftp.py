@@ -18,14 +18,14 @@ ODD = "R&D @ ü 100%.txt"
 @pytest.mark.clients
 @pytest.mark.peer("lftp")
 def test_session(place: Place, run: Run, tmp_path: Path) -> None:
-    """mirror up and down of the corpus, put, get, mv, ls, rm, rm -r"""
+    """mirror up and down of the corpus, put, get, mv, ls, rm, rmdir, rm -r, odd names"""
     fill(tmp_path / "folder")
+    (tmp_path / "folder" / ODD).write_bytes(b"odd too\n")
     (tmp_path / ODD).write_bytes(b"odd\n")
     commands = f"""
         set cmd:fail-exit yes
         set net:max-retries 3
-        set http:authorization {place.user}:"{place.password}"
-        open {place.origin}
+        open -u {place.user},"{place.password}" {place.origin}
         cd {urlsplit(place.url).path}
         mirror --reverse folder up
         mirror up back
@@ -37,6 +37,8 @@ def test_session(place: Place, run: Run, tmp_path: Path) -> None:
         rm gone.txt
         mkdir empty
         rmdir empty
+        mirror --reverse folder gone
+        rm -r gone
     """
     run("lftp", "-c", "\n".join(line.strip() for line in commands.strip().splitlines()))
     sent = read_tree(tmp_path / "folder")

@@ -1,8 +1,14 @@
-"""Perl's HTTP::DAV."""
+"""Perl's HTTP::DAV.
+
+Its `get` of a folder wants an absolute path (a relative one it takes from the root of the file system) and a callback:
+without one it writes no file whose name has nothing to unescape, and still says that it succeeded. Its `put` takes a
+name with a colon, which mail has, for the URL of another server.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -13,6 +19,7 @@ from tests.samples import fill
 
 SESSION = r"""
 use strict;
+use Cwd;
 use HTTP::DAV;
 my ($url, $user, $password) = @ARGV;
 my $dav = HTTP::DAV->new();
@@ -21,7 +28,9 @@ sub must { my ($did, $what) = @_; die "$what: " . $dav->message . "\n" unless $d
 must($dav->open(-url => $url), "open");
 must($dav->mkcol("a"), "mkcol");
 must($dav->put(-local => "folder", -url => "up"), "put");
-must($dav->propfind(-url => "up", -depth => 1), "propfind");
+my $found = $dav->propfind(-url => "up/odd", -depth => 1);
+must($found, "propfind");
+print map { $_->get_uri->path . "\n" } $found->get_resourcelist->get_resources;
 must($dav->lock(-url => "up", -timeout => "10m"), "lock");
 must($dav->put(-local => \"under a lock\n", -url => "up/locked.txt"), "put under a lock");
 must($dav->unlock(-url => "up"), "unlock");
@@ -29,19 +38,26 @@ must($dav->copy("up", "copied"), "copy");
 must($dav->move("copied", "moved"), "move");
 my @colour = (-namespace => "urn:example", -propname => "colour", -propvalue => "blue");
 must($dav->proppatch(-url => "a", @colour), "proppatch");
-must($dav->get(-url => "moved", -to => "back"), "get");
+must($dav->get(-url => "moved", -to => getcwd() . "/back", -callback => sub {}), "get");
 must($dav->delete("moved"), "delete");
 """
+ODD = ("R&D @ ü+.txt", "it's 'a' ~.txt", "a=1;b,c$.txt")
 
 
 @pytest.mark.clients
 @pytest.mark.peer("libhttp-dav-perl")
 def test_http_dav(place: Place, run: Run, tmp_path: Path) -> None:
-    """mkcol, put and get of the corpus, propfind, lock, put under a lock, unlock, copy, move, proppatch, delete"""
+    """mkcol, put and get of the corpus and odd names, list, lock, put locked, unlock, copy, move, proppatch, delete"""
     fill(tmp_path / "folder")
+    for path in sorted((tmp_path / "folder").rglob("*:*"), reverse=True):
+        path.rename(path.with_name(path.name.replace(":", ";")))
+    (tmp_path / "folder" / "odd").mkdir()
+    for name in ODD:
+        (tmp_path / "folder" / "odd" / name).write_text(name)
     (tmp_path / "back").mkdir()
     (tmp_path / "session.pl").write_text(SESSION)
-    run("perl", "session.pl", place.url, place.user, place.password)
+    said = run("perl", "session.pl", place.url, place.user, place.password)
+    assert {unquote(line) for line in said.splitlines()} == {f"{place.path}up/odd/{name}" for name in ODD}
     sent = {**read_tree(tmp_path / "folder"), "locked.txt": b"under a lock\n"}
     assert read_tree(tmp_path / "back" / "moved") == sent
     assert place.tree() == {"a": None, "up": None, **{f"up/{path}": body for path, body in sent.items()}}

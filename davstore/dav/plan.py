@@ -92,11 +92,13 @@ class Plan:
         lacking = b"" if self._minimal else b"".join(empty(name) for name, piece in pieces.items() if piece is None)
         template = render_template(b"".join(same.values()), len(varying), lacking)
         functions = list(varying.values())
-        render = _asked(pieces)
+        render: Callable[[Resource], Rendered] | None = None  # made for the first that needs it: most never do
 
         def respond(resource: Resource, href: bytes) -> bytes:
+            nonlocal render
             values = [piece(resource) for piece in functions]
             if None in values:
+                render = render or _asked(pieces)
                 return self._whole(href, *render(resource))
             return template % (href, *values)
 

@@ -307,8 +307,9 @@ def _end(names: tuple[str, ...], row: Row, at: int, above: list[Step]) -> tuple[
     if step.node_id is None:
         return None, None
     found = Resource(names[:-1], names[-1], step.node_id, is_coll, *row[at + COLUMNS :])
-    if any(one.moved and one.mapped > found.changed for one in above):  # a MOVE leaves the times beneath as they are
-        found = found._replace(modified_by=BY_CLIENT | AGAIN)
+    for one in above:
+        if one.moved and one.mapped > found.changed:  # a MOVE leaves the times beneath as they are
+            return step, found._replace(modified_by=BY_CLIENT | AGAIN)
     return step, found
 
 

@@ -55,7 +55,7 @@ class Spelling:
         """Take the target of the request, and what the client's URLs have before it."""
         self._segments = target.segments
         self._spelled = target.spelled
-        self._prefix = _join_raw(prefix.spelled)
+        self._prefix = _join_raw(prefix.spelled) if prefix.spelled else ""
         self._path = self._prefix + _join_raw(target.spelled)
 
     @property
@@ -86,7 +86,7 @@ def parse_target(raw: str) -> Target:
     if _is_too_long(raw):
         raise TargetTooLong
     _check(raw)
-    match = _ABSOLUTE.fullmatch(raw)
+    match = None if raw.startswith("/") else _ABSOLUTE.fullmatch(raw)
     if match is None:
         return _origin_form(raw)
     if match[1].lower() not in _DEFAULT_PORTS or _AUTHORITY.fullmatch(_without_userinfo(match[2])) is None:
@@ -106,6 +106,8 @@ def parse_destination(value: str, *, host: str | None, prefix: tuple[str, ...] =
         Malformed: a relative path, a fragment, or what `parse_target` refuses, if only for its length.
     """
     value = value.strip(" \t")
+    if _is_too_long(value):
+        raise Malformed("the target is too long")
     _check(value)
     match = _ABSOLUTE.fullmatch(value)
     if match is None:
@@ -140,12 +142,14 @@ def render_href(segments: Iterable[str], slash: bool) -> str:
 
 
 def _is_too_long(raw: str) -> bool:
+    if len(raw) <= MAX_SEGMENTS:
+        return False
     return len(raw) > MAX_TARGET_CHARACTERS or raw.partition("?")[0].rstrip("/").count("/") > MAX_SEGMENTS
 
 
 def _check(raw: str) -> None:
-    if _is_too_long(raw) or _TARGET.fullmatch(raw) is None:
-        raise Malformed("the target is too long or holds characters that no URI has")
+    if _TARGET.fullmatch(raw) is None:
+        raise Malformed("the target holds characters that no URI has")
 
 
 def _origin_form(raw: str) -> Target:
@@ -173,17 +177,18 @@ def _path_of(absolute: re.Match[str]) -> str:
 
 def _decode(segment: str) -> str:
     """Return the name that a raw segment stands for."""
-    if _UNRESERVED.fullmatch(segment):
-        name = segment
-    else:
+    name = segment
+    if not _UNRESERVED.fullmatch(segment):
         if _BROKEN_ESCAPE.search(segment):
             raise Malformed("a broken percent escape")
         try:
             name = unquote_to_bytes(segment.encode("latin-1")).decode()
         except UnicodeDecodeError as cause:
             raise Malformed("a segment is not UTF-8") from cause
-    if name in (".", "..") or "/" in name or _CONTROL.search(name):
-        raise Malformed("a dot segment, a slash or a control character in a segment")
+        if "/" in name or _CONTROL.search(name):
+            raise Malformed("a slash or a control character in a segment")
+    if name in (".", ".."):
+        raise Malformed("a dot segment")
     return name
 
 

@@ -154,12 +154,13 @@ class Authenticator:
 
     def _meet(self, user: User, attempt: _Attempt) -> None:
         """Remember, once a day, from where a user signs in."""
-        met, place = self._met, (user.id, user.version, attempt.network)
-        if place[2] and abs(attempt.now_us - met.get(place, 0)) >= FORGET_US:
+        met, place = self._met, (user.id, user.version, attempt.address)
+        if abs(attempt.now_us - met.get(place, 0)) >= FORGET_US:
             if len(met) >= _MET:
                 met.clear()
             met[place] = attempt.now_us
-            self._throttle.record_known(user.id, user.version, attempt.guess)
+            if attempt.network:
+                self._throttle.record_known(user.id, user.version, attempt.guess)
 
     def _mark(self, found: Credentials | None, password: str) -> bytes:
         """Return what a proven password is remembered by. It fits only this row: hash and version are in it."""

@@ -107,11 +107,11 @@ class Ledger:
     """This unit unmaps names."""
     dropped: list[str] = field(default_factory=list)
     """Blobs that this unit left without a name: their files go after the commit."""
-    _locked: dict[str, int] = field(init=False)
+    _first_id: int = field(init=False)
 
     def __post_init__(self) -> None:
-        """Remember what the row holds."""
-        self._locked = self._counters()
+        """Remember the one counter that the facts do not tell."""
+        self._first_id = self.next_id
 
     @property
     def store_id(self) -> int:
@@ -135,11 +135,14 @@ class Ledger:
 
     def find_changes(self) -> dict[str, int]:
         """Return all counters when something was taken from one of them, else none."""
-        counters = self._counters()
-        return {} if counters == self._locked else counters
-
-    def _counters(self) -> dict[str, int]:
-        return {"seq": self.seq, "next_id": self.next_id, "used_bytes": self.used_bytes, "entries": self.entries}
+        facts, next_id = self.facts, self.next_id
+        if next_id == self._first_id and (self.seq, self.used_bytes, self.entries) == (
+            facts.seq,
+            facts.used_bytes,
+            facts.entries,
+        ):
+            return {}
+        return {"seq": self.seq, "next_id": next_id, "used_bytes": self.used_bytes, "entries": self.entries}
 
 
 def create(unit: Unit, owner: str, *, now_us: int, quota_bytes: int | None = None) -> int:

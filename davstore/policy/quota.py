@@ -16,4 +16,4 @@ ENTRY_BYTES: Final = 256
 
 def charged_bytes(used_bytes: int, entries: int) -> int:
     """Return what counts against the quota (RFC 4331 §4), of so many bytes under so many names."""
-    return used_bytes + max(0, entries - FREE_ENTRIES) * ENTRY_BYTES
+    return used_bytes if entries <= FREE_ENTRIES else used_bytes + (entries - FREE_ENTRIES) * ENTRY_BYTES

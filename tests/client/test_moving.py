@@ -20,6 +20,7 @@ from davstore.client.walk import Walk, list_inodes
 from tests.client.devices import Device, read_tree
 from tests.client.foreign import Store, serve
 from tests.client.mover import Mover, judge, live
+from tests.client.script import digest
 
 FOLDERS = ["a", "b", "b/c", "b/c/d", "e", "f"]
 
@@ -93,6 +94,21 @@ def test_a_tree_in_motion_loses_nothing(tmp_path: Path) -> None:
         live(mover, 60)
         assert judge(mover) == sum(content is not None for content in store.tree().values())
         assert read_tree(devices[0].root) == store.tree()
+
+
+def test_what_one_person_moves_is_not_kept_twice(tmp_path: Path) -> None:
+    """Only what is moved on two devices at once is: a second copy of anything else would be a fault."""
+    store = Store()
+    with serve(store) as url:
+        phone, laptop = (Device(url, tmp_path / name, tmp_path / f"{name}-state", name) for name in ("phone", "laptop"))
+        mover = Mover([phone], tmp_path / "desk", 2)
+        mover.fill(200, 20)
+        laptop.root.mkdir()
+        assert [device.sync() for device in (phone, laptop)] == [0, 0]
+        live(mover, 60, [laptop])
+        tree = read_tree(phone.root)
+        assert tree == read_tree(laptop.root) == store.tree()
+        assert sorted(map(digest, filter(None, tree.values()))) == sorted(mover.written)
 
 
 class Half(Walk):

@@ -149,7 +149,7 @@ class LocalBlobs:
 
     @contextlib.contextmanager
     def retain(self) -> Iterator[None]:
-        """Hold the lock that whatever takes a blob away looks at first. The kernel ends it with the process, however that dies.
+        """Hold the lock that is looked at before a blob goes. The kernel ends it with the process, however that dies.
 
         A deletion that looked before had its row's end committed by then, so no snapshot from now on names the blob.
         """

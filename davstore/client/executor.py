@@ -19,7 +19,7 @@ from davstore.client.looking import find_present
 from davstore.client.plan import Action, Verb
 from davstore.client.rehearsal import move_subtree
 from davstore.client.remote import REQUESTS_AT_ONCE, Remote
-from davstore.client.server_changes import Record, ServerChanges
+from davstore.client.server_changes import ACROSS_HOSTS, Record, ServerChanges
 from davstore.client.state import State
 from davstore.client.stops import NOT_TRANSFERRED, Changed, NotDone, Stop
 from davstore.client.transfers import Transfers
@@ -86,6 +86,11 @@ class Executor:
         self._transfers.sweep_parts()
         for _, level in groupby(self._look_again(list(actions)), key=_level):
             self._perform_together(list(level))
+
+    @property
+    def advice(self) -> list[str]:
+        """What the operator of the server should look at."""
+        return [ACROSS_HOSTS] if self._there.is_foreign else []
 
     def measure(self, actions: Iterable[Action]) -> int:
         """Return how many bytes a plan has to move, as far as is known."""

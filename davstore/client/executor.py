@@ -220,8 +220,13 @@ class Executor:
             self._state.parts.drop(action.path)
             if action.verb is Verb.UPLOAD:
                 self._there.spoil(action.path)
-            self._tell(action)
+            if not self._was_refused(action):
+                self._tell(action)
         self._transfers.settle_part(action.path)
+
+    def _was_refused(self, action: Action) -> bool:
+        """Tell whether a move on the server is still to be made up for."""
+        return action.verb in (Verb.MOVE_TREE, Verb.MOVE_REMOTE) and action.path in self._view.remote.rows
 
     def _hold(self, action: Action, reason: str) -> None:
         self.failures[action.path] = reason

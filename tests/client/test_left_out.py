@@ -180,6 +180,7 @@ def test_a_move_across_hosts_is_made_up_for_and_its_cure_named(device: Device, s
     assert device.sync() == 0
     assert [line for line in device.said if "server.trusted_proxies" in line] == device.said != []
     assert [method for method, _ in store.requests].count("MOVE") == 1
+    assert not {"MOVE_REMOTE", "MOVE_TREE"} & set(device.done)
     assert read_tree(device.root) == store.tree()
     assert sorted(filter(None, store.tree().values())) == before
     assert device.sync() == 0

@@ -200,19 +200,35 @@ def back_up(settings: Settings, directory: Path, meter: Meter) -> BackedUp:
         house.database.close()
 
 
-def restore(settings: Settings, backup: Backup, meter: Meter, *, force: bool) -> Restored:
-    """Verify a backup, and put it in the place of the store of the settings, which nobody serves meanwhile.
+def verify_backup(settings: Settings, backup: Backup, meter: Meter) -> None:
+    """See that a backup can be restored into the data directory of the settings; nothing is touched.
 
     Raises:
-        Unprocessable: there is a store, and force was not given. Others: as `restoring.restore`.
+        BadBackup: it was cut or altered. Unprocessable: the data directory would be in it.
+    """
+    if backup.directory.resolve() in settings.data.path.resolve().parents:
+        raise Unprocessable(f"data.path: {settings.data.path}: a store inside a backup would be lost with it")
+    restoring.verify(backup, meter)
+
+
+_AS_GOOD_AS_NONE = frozenset({"serve.lock", "backup.lock", "blobs", "lost+found"})
+"""What a restore that failed leaves in a directory, and what is in each new file system."""
+
+
+def restore(settings: Settings, backup: Backup, meter: Meter, *, force: bool) -> Restored:
+    """Put a backup that was verified in the place of the store of the settings, which nobody serves meanwhile.
+
+    Raises:
+        Unprocessable: there is a store, or something else, and force was not given. Others: as `restoring.restore`.
     """
     directory, url = settings.data.path, settings.database.url
-    restoring.verify(backup)
     database, blobs = open_database(url, directory), LocalBlobs(directory / "blobs")
     try:
         is_again = (directory / restoring.STAGED).exists()
         if not force and (_has_stores(database) or (blobs.list_stores() and not is_again)):
             raise Unprocessable(f"{directory}: there is a store already; --force puts the backup in its place")
+        if not force and not is_again and (names := {file.name for file in directory.iterdir()} - _AS_GOOD_AS_NONE):
+            raise Unprocessable(f"{directory}: not empty, there is {min(names)}; --force restores into it all the same")
         if url:
             migrate(database)
         known = identity.find_identity(directory)

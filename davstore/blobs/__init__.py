@@ -7,7 +7,7 @@ The promises every backend keeps (tests/contract/test_blobs.py):
 - an upload holds its blob from `stage` to `close`, and the end of its process lets go of it;
 - blobs of two stores are never one file;
 - nothing is deleted, moved or listed that davstore did not write, whatever its name;
-- while somebody retains the blobs none is deleted, by whatever process.
+- while somebody retains the blobs none is deleted or set aside, by whatever process.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Blobs(Protocol):
         """Delete a blob that no row names any more; never raises: what stays is for the sweeper."""
 
     def retain(self) -> AbstractContextManager[None]:
-        """Keep every blob from being deleted: a backup copies what its snapshot names. Raises AlreadyRunning."""
+        """Keep every blob where it is: a backup copies what its snapshot names. Raises AlreadyRunning."""
 
     def list_stores(self) -> list[int]:
         """Return the ids of the stores that have, or had, blobs."""

@@ -149,7 +149,7 @@ class LocalBlobs:
 
     @contextlib.contextmanager
     def retain(self) -> Iterator[None]:
-        """Hold the lock that every deletion looks at first. The kernel ends it with the process, however that dies.
+        """Hold the lock that is looked at before a blob goes. The kernel ends it with the process, however that dies.
 
         A deletion that looked before had its row's end committed by then, so no snapshot from now on names the blob.
         """
@@ -202,7 +202,9 @@ class LocalBlobs:
                 _is_held(file, then_delete=True)
 
     def set_aside(self, store_id: int, names: set[str], *, now_us: int) -> tuple[int, int]:
-        """Move blobs to `lost+found`, into a directory for each day."""
+        """Move blobs to `lost+found`, into a directory for each day; none while they are retained."""
+        if self._are_retained():
+            return 0, 0
         files = {name: self._file(store_id, name) for name in names}
         return set_aside(files, self._directory / str(store_id), self._lost, store_id=store_id, now_us=now_us)
 

@@ -46,7 +46,7 @@ def backup(settings: Settings, *, directory: Path) -> None:
 @click.command()
 @with_settings
 @_directory
-@click.option("--force", is_flag=True, help="Replace the store that is there.")
+@click.option("--force", is_flag=True, help="Replace the store, or go into the directory, that is there.")
 def restore(settings: Settings, *, directory: Path, force: bool) -> None:
     """Make the store what it was when DIR was made, and tell devices so: they unite with it and delete nothing.
 
@@ -54,8 +54,10 @@ def restore(settings: Settings, *, directory: Path, force: bool) -> None:
     a restore that does not come to its end leaves what was before it.
     """
     started = time.monotonic()
-    with wiring.open_backup(directory) as opened, hold_data_directory(settings.data.path), _meter("restore") as meter:
-        done = wiring.restore(settings, opened, meter, force=force)
+    with wiring.open_backup(directory) as opened, _meter("restore") as meter:
+        wiring.verify_backup(settings, opened, meter)
+        with hold_data_directory(settings.data.path):
+            done = wiring.restore(settings, opened, meter, force=force)
     for name in done.damaged:
         click.echo(f"davstore: blob {name}: damaged when it was backed up", err=True)
     click.echo(

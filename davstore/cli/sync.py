@@ -138,8 +138,10 @@ def _repeat(run: Run, show: Progress, interval: int) -> int:
 def _read_password(file: Path) -> str:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Stop(USAGE, f"{file}: {error}") from error
+    except OSError as error:
+        raise Stop(USAGE, f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Stop(USAGE, f"{file} is no text in UTF-8") from error
     if not lines or not lines[0]:
         raise Stop(USAGE, f"{file} holds no password")
     return lines[0]

@@ -19,7 +19,7 @@ from davstore.client.looking import find_present
 from davstore.client.plan import Action, Verb
 from davstore.client.rehearsal import move_subtree
 from davstore.client.remote import REQUESTS_AT_ONCE, Remote
-from davstore.client.server_changes import Record, ServerChanges
+from davstore.client.server_changes import ACROSS_HOSTS, Record, ServerChanges
 from davstore.client.state import State
 from davstore.client.stops import NOT_TRANSFERRED, Changed, NotDone, Stop
 from davstore.client.transfers import Transfers
@@ -86,6 +86,11 @@ class Executor:
         self._transfers.sweep_parts()
         for _, level in groupby(self._look_again(list(actions)), key=_level):
             self._perform_together(list(level))
+
+    @property
+    def advice(self) -> list[str]:
+        """What the operator of the server should look at."""
+        return [ACROSS_HOSTS] if self._there.is_foreign else []
 
     def measure(self, actions: Iterable[Action]) -> int:
         """Return how many bytes a plan has to move, as far as is known."""
@@ -215,8 +220,13 @@ class Executor:
             self._state.parts.drop(action.path)
             if action.verb is Verb.UPLOAD:
                 self._there.spoil(action.path)
-            self._tell(action)
+            if not self._was_refused(action):
+                self._tell(action)
         self._transfers.settle_part(action.path)
+
+    def _was_refused(self, action: Action) -> bool:
+        """Tell whether a move on the server is still to be made up for."""
+        return action.verb in (Verb.MOVE_TREE, Verb.MOVE_REMOTE) and action.path in self._view.remote.rows
 
     def _hold(self, action: Action, reason: str) -> None:
         self.failures[action.path] = reason

@@ -80,7 +80,8 @@ def _verdicts(view: View) -> dict[str, Verb]:
     keeps_local: set[str] = set()
     keeps_remote: set[str] = set()
     waits: set[str] = set()
-    arrived = _list_arrived(view)
+    stuck = _list_stuck(view)
+    arrived = _list_arrived(view, stuck)
     found: dict[str, Verb] = {}
     paths = {*view.agreed.rows, *view.local.rows, *view.remote.rows, *view.held}
     for path in sorted(paths, key=len, reverse=True):
@@ -90,7 +91,9 @@ def _verdicts(view: View) -> dict[str, Verb]:
             continue
         agreed, local, remote = view.agreed.get(path), view.local.get(path), view.remote.get(path)
         verb = _judge(agreed, local, remote, path in keeps_local, path in keeps_remote)
-        is_underway = path in view.apart and agreed is not None and agreed.digest not in arrived
+        is_underway = (
+            agreed is not None and (path in view.apart or agreed.digest in stuck) and agreed.digest not in arrived
+        )
         if verb in (Verb.DELETE_REMOTE, Verb.MAKE_LOCAL) and (path in waits or is_underway):
             waits.add(parent_of(path))
             verb = None
@@ -103,12 +106,19 @@ def _verdicts(view: View) -> dict[str, Verb]:
     return found
 
 
-def _list_arrived(view: View) -> set[str]:
+def _list_stuck(view: View) -> set[str]:
+    """Return the contents of files that are here in places that may not be touched now."""
+    if not view.held:
+        return set()
+    return {entry.digest for path, entry in view.local.rows.items() if not entry.folder and view.is_held(path)}
+
+
+def _list_arrived(view: View, stuck: set[str]) -> set[str]:
     """Return the contents that both sides have: only then what could not be moved goes from its old place.
 
     That of a folder is ''.
     """
-    if not view.apart:
+    if not (view.apart or stuck):
         return {""}
     return {""} | {
         agreed.digest

@@ -86,6 +86,8 @@ class Run:
             actions = plan(view)
         for path, reason in executor.failures.items():
             self._complain(path, reason)
+        for line in executor.advice:
+            self._complain("", line)
         self._say_what_united(done, len(executor.kept))
         return NOT_TRANSFERRED if self._skipped or executor.failures else IN_STEP
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from davstore.client.plan import Action
 from davstore.client.remote import Failed, Remote
 from davstore.client.state import State
-from davstore.client.stops import Changed, NotDone
+from davstore.client.stops import Changed
 from davstore.client.tree import REMOTE_FOLDER, Local, View, parent_of
 from davstore.client.tree import Remote as RemoteEntry
 from davstore.protocol import names
@@ -16,8 +16,8 @@ WILL_NOT_MOVE = (403, 501)
 """Refusals of MOVE that are made up for by PUT and DELETE; so are those that tell of another state (`Changed`)."""
 FOREIGN_DESTINATION = 502
 ACROSS_HOSTS = (
-    "the server refused to move it, for it takes its own address for another host's (502). Behind a proxy, see "
-    "server.trusted_proxies in its settings"
+    "what was moved here was sent anew, for the server takes its own address for another host's (502). Behind a proxy, "
+    "see server.trusted_proxies in its settings"
 )
 
 Record = Callable[[], None]
@@ -28,7 +28,7 @@ class ServerChanges:
     """The actions of one plan after the other. record writes down that both sides agree on a path.
 
     guards are the sync tokens of folders that may go or move as a whole; one is of no use any more when this device
-    itself changed something beneath.
+    itself changed something beneath. is_foreign: the server takes its own address for another host's.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class ServerChanges:
     ) -> None:
         self._view, self._state, self._remote, self._guards = view, state, remote, guards
         self._record = record
+        self.is_foreign = False
 
     def spoil(self, path: str) -> None:
         """Note that this device changed something at path: a guard above it would tell of that too."""
@@ -60,16 +61,18 @@ class ServerChanges:
 
     def _move(self, action: Action, *, folder: bool, etag: str | None = None, token: str | None = None) -> bool:
         """Move on the server; tell whether it did. A server that will not gets what is in it one by one, or anew."""
+        if self.is_foreign:
+            return False
         try:
             self._remote.move(action.path, action.other, folder=folder, etag=etag, token=token)
         except Changed:
             return False
         except Failed as failure:
-            if failure.status in WILL_NOT_MOVE:
-                return False
             if failure.status == FOREIGN_DESTINATION:
-                raise NotDone(ACROSS_HOSTS) from failure
-            raise
+                self.is_foreign = True
+            elif failure.status not in WILL_NOT_MOVE:
+                raise
+            return False
         return True
 
     def move_tree(self, action: Action) -> Record:

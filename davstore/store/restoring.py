@@ -42,15 +42,16 @@ class Restored(NamedTuple):
     damaged: list[str]
 
 
-def verify(backup: Backup) -> None:
-    """See that a backup is whole: the digest of its database, and the length of each body in a file.
+def verify(backup: Backup, meter: Meter) -> None:
+    """Read a whole backup, so that one that is damaged is refused before anything is touched.
 
     Raises:
         BadBackup: it was cut or altered.
     """
+    meter.begin(2 * backup.manifest.body_bytes)  # read now, and again by `restore`
     verify_database(backup)
     with open_rows(backup) as archive:
-        archive.read(lambda unit: _require_blobs(unit, backup))
+        archive.read(lambda unit: _require_blobs(unit, backup, meter))
 
 
 def restore(
@@ -67,7 +68,7 @@ def restore(
     Every store gets a new epoch, so that no sync token from before fits. join may change the rows before they count.
 
     Raises:
-        BadBackup: a body was altered; then nothing is changed. AlreadyRunning: another program uses the database.
+        BadBackup: a body was altered since; then nothing is changed. AlreadyRunning: another program uses the database.
         DiskFull, Unavailable.
     """
     staged = directory / STAGED
@@ -107,12 +108,32 @@ def _stage_rows(backup: Backup, staged: Path, join: Callable[[Unit], None]) -> i
         make_durable(staged)
 
 
-def _require_blobs(unit: Unit, backup: Backup) -> None:
+def _require_blobs(unit: Unit, backup: Backup, meter: Meter) -> None:
     for store_id, rows in _each_blob(unit):
         there = dict(backup.blobs.list_blobs(store_id))
         for row in rows:
-            if there.get(row.blob or "") != row.length and not backup.has_damaged(store_id, row):
+            if backup.has_damaged(store_id, row):
+                continue
+            if there.get(row.blob or "") != row.length:
                 raise BadBackup(f"blob {store_id}/{row.blob} is missing or was cut")
+            if not _is_right(backup.blobs, store_id, row):
+                raise BadBackup(f"blob {store_id}/{row.blob} was altered")
+            meter.advance(row.length)
+
+
+def _is_right(blobs: Blobs, store_id: int, row: BodyRow) -> bool:
+    """Tell whether a body is there as its row says."""
+    digest = hashlib.sha256()
+    try:
+        reader = blobs.open(store_id, row.blob or "")
+        try:
+            for piece in read_blob(reader, row.length):
+                digest.update(piece)
+        finally:
+            reader.close()
+    except CorruptBlob:
+        return False
+    return digest.hexdigest() == row.sha256
 
 
 def _each_blob(unit: Unit) -> Iterator[tuple[int, Iterator[BodyRow]]]:
@@ -132,11 +153,10 @@ class _Bodies:
 
     def copy(self, unit: Unit) -> None:
         """Copy what is missing. Raises BadBackup."""
-        self._meter.begin(self._backup.manifest.body_bytes)
         for store_id, rows in _each_blob(unit):
             there = dict(self._target.list_blobs(store_id))
             for row in rows:
-                is_there = there.get(row.blob or "") == row.length and self._is_right(store_id, row)
+                is_there = there.get(row.blob or "") == row.length and _is_right(self._target, store_id, row)
                 if not is_there:
                     self._copy(store_id, row, is_new=row.blob not in there)
                 self._meter.count(row.length, kept=is_there)
@@ -145,19 +165,6 @@ class _Bodies:
         """Delete what was copied: no row will name it."""
         for store_id, name in self._made:
             self._target.delete(store_id, name)
-
-    def _is_right(self, store_id: int, row: BodyRow) -> bool:
-        """Tell whether the store has a body as its row says."""
-        digest = hashlib.sha256()
-        reader = self._target.open(store_id, row.blob or "")
-        try:
-            for piece in read_blob(reader, row.length):
-                digest.update(piece)
-        except CorruptBlob:
-            return False
-        finally:
-            reader.close()
-        return digest.hexdigest() == row.sha256
 
     def _copy(self, store_id: int, row: BodyRow, *, is_new: bool) -> None:
         """Copy a body, and take one that was damaged before as it is."""

@@ -65,6 +65,11 @@ def sweep_uploads(database: Database, blobs: Blobs, *, now_us: int) -> Swept:
             nameless = database.write(partial(_end_uploads, owner=owner, left=left))
         taken = blobs.set_aside(store_id, nameless, now_us=now_us)
         count, size_bytes = count + taken[0], size_bytes + taken[1]
+    owned = {store_id for store_id, _, _ in database.read(stores.list_numbers)}
+    for store_id in set(blobs.list_stores()) - owned:  # its user was removed, and not all of it could be deleted then
+        nameless = {name for name, _ in blobs.list_blobs(store_id) if not blobs.is_held(store_id, name)}
+        taken = blobs.set_aside(store_id, nameless, now_us=now_us)
+        count, size_bytes = count + taken[0], size_bytes + taken[1]
     return Swept(count, size_bytes)
 
 

@@ -80,6 +80,25 @@ def test_a_store_is_replaced_with_force_only(run: Run, data: Path) -> None:
     assert "--force" in run("restore", "@backup", "--data", "@data", status=2).stderr  # bodies are of a store too
 
 
+def test_what_is_in_the_directory_stays_with_force(run: Run, data: Path, tmp_path: Path) -> None:
+    run("backup", "@backup", "--data", "@data")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine").touch()
+    run("restore", "@backup", "--data", "@other", status=2)
+    assert [file.name for file in (tmp_path / "other").iterdir() if file.suffix != ".lock"] == ["mine"]
+    run("restore", "@backup", "--data", "@other", "--force")
+    assert (tmp_path / "other" / "mine").exists()
+    assert run("check", "--data", "@other", "--read-data").output == "0 findings, 0 unfinished uploads\n"
+
+
+def test_a_new_disk_and_what_a_failed_restore_left_are_empty_directories(run: Run, data: Path, tmp_path: Path) -> None:
+    run("backup", "@backup", "--data", "@data")
+    for name in ("lost+found", "blobs"):
+        (tmp_path / "other" / name).mkdir(parents=True)
+    (tmp_path / "other" / "serve.lock").touch()
+    run("restore", "@backup", "--data", "@other")
+
+
 def test_postgresql(run: Run, data: Path, tmp_path: Path, postgresql_server: str) -> None:
     """Moved there from SQLite and back; a database that has stores is replaced with --force only."""
     run("backup", "@backup", "--data", "@data")
@@ -119,6 +138,8 @@ def test_a_store_that_is_served_is_not_replaced(run: Run, data: Path) -> None:
         (("restore", "@backup", "--data", "@backup"), "a backup; davstore restore"),
         (("restore", "@backup", "--data", "@file"), "data.path"),
         (("restore", "@backup", "--force", "-c", "@nothing"), "No such file"),
+        (("restore", "@backup", "--data", "@backup/store"), "inside a backup"),
+        (("restore", "@backup", "--data", "@files"), "--force"),
         (("restore",), "Missing argument 'DIR'"),
         (("check", "@data"), "no backup here"),
         (("check", "@nowhere"), "no backup here"),
@@ -160,6 +181,14 @@ def test_an_altered_backup_is_found_and_refused(run: Run, data: Path, tmp_path: 
     assert (
         run("restore", "@backup", "--data", "@other", status=2).stderr == "davstore: backup.json was cut or altered\n"
     )
+    assert not (tmp_path / "other").exists()
+
+
+def test_nothing_is_made_for_a_backup_with_an_altered_body(run: Run, data: Path, tmp_path: Path) -> None:
+    run("backup", "@backup", "--data", "@data")
+    [blob] = (tmp_path / "backup" / "blobs").glob("1/*/*")
+    blob.write_bytes(b"y" * 1000)
+    assert "was altered" in run("restore", "@backup", "--data", "@other", status=2).stderr
     assert not (tmp_path / "other").exists()
 
 

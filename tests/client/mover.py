@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,8 +122,12 @@ class Mover:
         return 1
 
 
-def live(mover: Mover, steps: int) -> Counter[int]:
-    """Let the person work while both devices run, then let all come to rest; return how often a run ended how."""
+def live(mover: Mover, steps: int, followers: Sequence[Device] = ()) -> Counter[int]:
+    """Let the person work while all devices run, then let them come to rest; return how often a run ended how.
+
+    followers are devices in whose folders the person does nothing.
+    """
+    devices = [*mover.devices, *followers]
     ended = threading.Event()
     statuses: Counter[int] = Counter()
     failures: list[BaseException] = []
@@ -135,7 +139,7 @@ def live(mover: Mover, steps: int) -> Counter[int]:
         except BaseException as error:  # noqa: BLE001  told by the thread that waits
             failures.append(error)
 
-    threads = [threading.Thread(target=run, args=(device,)) for device in mover.devices]
+    threads = [threading.Thread(target=run, args=(device,)) for device in devices]
     for thread in threads:
         thread.start()
     try:
@@ -148,8 +152,8 @@ def live(mover: Mover, steps: int) -> Counter[int]:
     if mover.mount is not None and not mover.mounted:
         mover.toggle()
     for _ in range(SETTLING_RUNS):
-        last = [device.sync() for device in mover.devices]
-    assert last == [0, 0], [device.said for device in mover.devices]
+        last = [device.sync() for device in devices]
+    assert last == [0, 0], [device.said for device in devices]
     return statuses
 
 

@@ -84,7 +84,9 @@ def test_a_mode_is_told(call, store: Store) -> None:
 
 
 def test_no_password_is_a_wrong_call(call) -> None:
-    assert call("--once", password="absent").exit_code == 2
+    told = call("--once", password="absent")
+    assert told.exit_code == 2
+    assert told.stderr.endswith("/absent: No such file or directory\n")
 
 
 def test_names_cannot_command_the_terminal(call, tmp_path: Path) -> None:

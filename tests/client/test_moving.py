@@ -20,6 +20,7 @@ from davstore.client.walk import Walk, list_inodes
 from tests.client.devices import Device, read_tree
 from tests.client.foreign import Store, serve
 from tests.client.mover import Mover, judge, live
+from tests.client.script import digest
 
 FOLDERS = ["a", "b", "b/c", "b/c/d", "e", "f"]
 
@@ -81,6 +82,38 @@ def test_what_is_moved_during_a_run_is_never_deleted(
     shutil.rmtree(place)
 
 
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_what_is_moved_stays_on_a_server_that_refuses_some_of_it(
+    tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    """At its old place, until it has arrived at its new one."""
+    place, chooser = tmp_path_factory.mktemp("refused"), random.Random(seed)
+    store = Store()
+    with serve(store) as url:
+        device = Device(url, place / "folder", place / "state")
+        for number in range(12):
+            device.write(f"{FOLDERS[number % 6]}/{number}", b"%d" % number)
+        assert device.sync() == 0
+        everything, refused = contents(store.tree()), random.Random(seed)
+
+        def refuse(method: str, _path: str) -> tuple[int, dict[str, str], bytes] | None:
+            is_refused = method in ("MKCOL", "MOVE", "PUT", "DELETE") and refused.random() < 0.4
+            return (refused.choice([403, 423, 500, 501, 502, 507]), {}, b"") if is_refused else None
+
+        store.answer = refuse
+        for step in range(4):
+            (device.root / f"new{step}").mkdir()
+            for _ in range(chooser.randint(1, 3)):
+                move_something(device.root, chooser)
+            assert device.sync() in (0, 1)
+            assert contents(store.tree()) == everything
+        store.answer = lambda _method, _path: None
+        assert [device.sync() for _ in range(2)][1] == 0
+        assert read_tree(device.root) == store.tree()
+    shutil.rmtree(place)
+
+
 def test_a_tree_in_motion_loses_nothing(tmp_path: Path) -> None:
     """The short form of `tests/torture/test_moving_tree.py`."""
     store = Store()
@@ -93,6 +126,21 @@ def test_a_tree_in_motion_loses_nothing(tmp_path: Path) -> None:
         live(mover, 60)
         assert judge(mover) == sum(content is not None for content in store.tree().values())
         assert read_tree(devices[0].root) == store.tree()
+
+
+def test_what_one_person_moves_is_not_kept_twice(tmp_path: Path) -> None:
+    """Only what is moved on two devices at once is: a second copy of anything else would be a fault."""
+    store = Store()
+    with serve(store) as url:
+        phone, laptop = (Device(url, tmp_path / name, tmp_path / f"{name}-state", name) for name in ("phone", "laptop"))
+        mover = Mover([phone], tmp_path / "desk", 2)
+        mover.fill(200, 20)
+        laptop.root.mkdir()
+        assert [device.sync() for device in (phone, laptop)] == [0, 0]
+        live(mover, 60, [laptop])
+        tree = read_tree(phone.root)
+        assert tree == read_tree(laptop.root) == store.tree()
+        assert sorted(map(digest, filter(None, tree.values()))) == sorted(mover.written)
 
 
 class Half(Walk):

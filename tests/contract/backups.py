@@ -48,9 +48,9 @@ def open_backup(directory: Path) -> Backup:
 def restore(directory: Path, database: Database, place: Path, meter: Meter | None = None) -> Restored:
     """Verify a backup and restore it into a database and the data directory beside it."""
     place.mkdir(exist_ok=True)
-    backup = open_backup(directory)
-    restoring.verify(backup)
-    return restoring.restore(backup, database, LocalBlobs(place / "blobs"), place, meter=meter or Meter())
+    backup, meter = open_backup(directory), meter or Meter()
+    restoring.verify(backup, meter)
+    return restoring.restore(backup, database, LocalBlobs(place / "blobs"), place, meter=meter)
 
 
 def list_rows(database: Database) -> dict[str, list[tuple[Any, ...]]]:

@@ -16,6 +16,7 @@ from davstore.errors import AlreadyRunning, CorruptBlob, DiskFull
 
 PIECES = [b"one", b"", b"x" * 1_000_000, bytes(range(256))]
 WHOLE = b"".join(PIECES)
+DAY_US = 86_400_000_000
 
 Make = Callable[[Path], Blobs]
 
@@ -107,16 +108,20 @@ def test_blobs_of_two_stores_are_never_one(blobs: Blobs, name: str) -> None:
     assert [len(list(blobs.list_blobs(store_id))) for store_id in (1, 12, 2)] == [0, 1, 0]
 
 
-def test_what_is_retained_is_not_deleted(make: Make, tmp_path: Path, name: str) -> None:
+def test_what_is_retained_is_not_taken_away(make: Make, tmp_path: Path, name: str) -> None:
     """By no process: another one's blobs are other objects on the same directory."""
     blobs, other = make(tmp_path / "blobs"), make(tmp_path / "blobs")
     write(blobs, name)
+    blobs.set_aside(1, {name}, now_us=0)
     with blobs.retain():
         for one in (blobs, other):
             one.delete(1, name)
+            assert one.set_aside(1, {name}, now_us=2 * DAY_US) == (0, 0)
         with pytest.raises(AlreadyRunning), other.retain():
             pass
     assert read(blobs, name) == WHOLE
+    assert other.set_aside(1, {name}, now_us=2 * DAY_US) == (1, len(WHOLE))
+    write(blobs, name)
     other.delete(1, name)
     assert list(blobs.list_blobs(1)) == []
 

@@ -16,7 +16,7 @@ from davstore.blobs import Blobs, Staged
 from davstore.errors import InvalidSyncToken
 from davstore.metadata import uploads
 from davstore.metadata.engine import Database
-from davstore.store import writing
+from davstore.store import enrolling, writing
 from davstore.store.checking import list_unfinished
 from davstore.store.sweeping import sweep_history, sweep_uploads
 from davstore.store.writing import NewContent
@@ -135,6 +135,15 @@ def test_a_blob_without_a_row_goes_to_lost_and_found_a_day_after_it_was_seen(hou
     _sweep_uploads(house, hours_later=24 * 32)
     assert not lost.parent.exists()
     assert house.get("large") == LARGE
+
+
+def test_blobs_of_a_user_who_was_removed_during_a_backup_go_too(house: House) -> None:
+    enrolling.add_user(house.database, "bob", "geheim", now_us=1)
+    house.owner = "bob"
+    house.put("large", LARGE)
+    with house.blobs.retain():
+        enrolling.remove_user(house.database, house.blobs, "bob")
+    assert [_sweep_uploads(house, hours_later=hours) for hours in (0, 24)] == [(0, 0), (1, len(LARGE))]
 
 
 def test_a_blob_that_gets_its_row_back_is_seen_anew(house: House) -> None:

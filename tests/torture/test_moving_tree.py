@@ -66,7 +66,7 @@ def test_a_tree_in_motion(tmp_path: Path, disk: Path, seed: int) -> None:
         statuses = live(mover, STEPS)
         files = judge(mover)
         print(f"{dict(mover.done)} during {statuses.total()} runs {dict(statuses)}, {time.monotonic() - started:.0f} s")
-        print(f"{files} files on both devices, of {len(mover.written)} contents none lost")
+        print(f"{files} files on both devices, of {len(mover.written)} contents none lost; others were moved on both")
     finally:
         if mover.mounted:
             mount(there=False)

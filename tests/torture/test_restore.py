@@ -20,6 +20,7 @@ from tests.torture.wire import Client
 ROUNDS = 6
 PASSED = 60
 """Writes after the server went back: more than were lost, so that their change numbers are given again."""
+EDITED = 6
 
 CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
 
@@ -133,6 +134,7 @@ def test_devices_that_went_on_lose_no_byte(
     machine.server.kill()
     getattr(machine, way)()
     machine.start()
+    before = [len(device.contents()) for device in devices]
     there = {content for device in devices for content in device.contents().values()}
     if overtakes:
         there |= _overtake(machine.server)
@@ -143,6 +145,8 @@ def test_devices_that_went_on_lose_no_byte(
     client = Client(machine.server)
     assert {place for place, entry in client.tree().items() if entry.digest} == set(first)
     client.close()
+    twice = sum("(conflict " in place for place in first)
+    print(f"{before} files on the devices, {len(there)} contents to keep, {len(first)} files then, {twice} kept twice")
     assert "0 findings" in run("check", "--data", machine.data, "--read-data", url=database_url)
 
 
@@ -158,10 +162,15 @@ def _settle(devices: list[Device]) -> list[str]:
 
 
 def _overtake(server: Server) -> set[bytes]:
-    """Write with another client until the change numbers that the devices know were given again."""
+    """Write with another client until the change numbers that the devices know were given again.
+
+    Files that were there are edited too: the devices have other contents of them, and both are to be kept.
+    """
     client = Client(server)
-    bodies = {f"other {number}".encode() for number in range(PASSED)}
-    for body in sorted(bodies):
-        assert client.ask("PUT", body.decode(), body).status == 201
+    bodies = {f"other {number}".encode(): f"other {number}" for number in range(PASSED)}
+    for place in [place for place, entry in client.tree().items() if entry.digest][:EDITED]:
+        bodies[f"edit of {place}".encode()] = place
+    for body, place in sorted(bodies.items()):
+        assert client.ask("PUT", place, body).status in (201, 204)
     client.close()
-    return bodies
+    return set(bodies)

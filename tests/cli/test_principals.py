@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
@@ -13,10 +14,12 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from davstore import wiring
 from davstore.cli import main
 from davstore.metadata.engine import open_database
 from davstore.metadata.throttle import Throttle
 from davstore.protocol.authorization import Basic, Bearer
+from davstore.settings import load_settings
 from davstore.store.authenticating import Authenticator
 from davstore.store.hashing import Passwords
 
@@ -147,6 +150,32 @@ def test_what_cannot_be_done_is_said(run: Run, words: tuple[str, ...], status: i
     assert before == [run(*listed).output for listed in (("user", "list"), ("device", "list", "alice"))]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["user", "quota", "alice", "5Q"],
+        ["user", "quota", "alice"],
+        ["user", "remove", "alice", "--no"],
+        ["user", "nonsense"],
+        ["device", "rename", "alice", "old"],
+        ["lock", "end", "alice"],
+        ["backup"],
+        ["restore", "a", "b"],
+        ["init", "--adop"],
+        ["serve", "--workers", "many"],
+        ["nonsense"],
+        ["--nonsense"],
+    ],
+)
+@pytest.mark.usefixtures("store")
+def test_a_wrong_call_is_one_line(run: Run, words: list[str]) -> None:
+    done = run(*words, status=2)
+    assert done.stdout == ""
+    assert done.stderr.startswith("davstore: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.usefixtures("store")
 def test_a_quota_is_set_and_taken_away(run: Run) -> None:
     run("user", "add", "alice", "--quota", "2K")
     for given, shown in (("500", "500"), ("3G", "3221225472"), ("none", "-"), ("0", "0")):
@@ -154,6 +183,7 @@ def test_a_quota_is_set_and_taken_away(run: Run) -> None:
         assert re.search(rf"^alice +active +0 +{shown} ", run("user", "list").output, re.MULTILINE)
 
 
+@pytest.mark.usefixtures("store")
 def test_a_device_is_renamed_and_keeps_its_secret(run: Run, enter: Callable[..., object]) -> None:
     run("user", "add", "alice")
     secret = run("device", "add", "alice", "phone").stdout.strip()
@@ -164,6 +194,7 @@ def test_a_device_is_renamed_and_keeps_its_secret(run: Run, enter: Callable[...,
     assert after.split() == ["mobile", *before.split()[1:]]
 
 
+@pytest.mark.usefixtures("store")
 def test_a_secret_goes_to_a_file_that_nobody_else_reads(run: Run, enter: Callable[..., object], tmp_path: Path) -> None:
     file = tmp_path / "phone.secret"
     run("user", "add", "alice")
@@ -173,6 +204,7 @@ def test_a_secret_goes_to_a_file_that_nobody_else_reads(run: Run, enter: Callabl
     enter(Bearer(file.read_text().strip()))
 
 
+@pytest.mark.usefixtures("store")
 def test_a_secret_overwrites_no_file_and_a_refused_device_leaves_none(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "secret"
     run("user", "add", "alice")
@@ -186,12 +218,13 @@ def test_a_secret_overwrites_no_file_and_a_refused_device_leaves_none(run: Run, 
     assert "tablet" not in run("device", "list", "alice").output
 
 
+@pytest.mark.usefixtures("store")
 def test_a_user_is_removed_with_everything(run: Run) -> None:
     for name in ("alice", "bob"):
         run("user", "add", name)
         run("device", "add", name, "phone")
     run("user", "remove", "alice", "--yes")
-    assert re.findall(r"^\w+", run("user", "list").output, re.MULTILINE) == ["NAME", "bob"]
+    assert re.findall(r"^\w+", run("user", "list").output, re.MULTILINE) == ["NAME", "bob", "me"]
     run("device", "list", "alice", status=1)
     assert "phone" in run("device", "list", "bob").output
     assert run("check").output == "0 findings, 0 unfinished uploads\n"
@@ -290,7 +323,7 @@ def test_a_policy_is_checked(run: Run, settings: Path, tmp_path: Path) -> None:
 
 def test_rules_for_nobody_are_told_and_no_mistake(run: Run, settings: Path) -> None:
     assert run("policy", "check", "-c", str(settings)).stderr == ""  # there is no store to look at
-    run("user", "add", "bob")
+    run("init")
     assert run("policy", "check", "-c", str(settings)).stderr == "warning: rule hourly: there is no user alice\n"
     run("user", "add", "alice")
     assert run("policy", "check", "-c", str(settings)).stderr == ""
@@ -298,3 +331,15 @@ def test_rules_for_nobody_are_told_and_no_mistake(run: Run, settings: Path) -> N
     run("device", "revoke", "alice", "phone")
     (settings.parent / "policy.toml").write_text('[[rule]]\nname = "lost"\ndevice = "phone"\nallowed = false\n')
     assert run("policy", "check", "-c", str(settings)).stderr == "warning: rule lost: nobody has a device phone\n"
+
+
+def test_the_log_of_a_start_says_which_policy_is_in_force(settings: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Under the name that docs/operating.md gives."""
+    with caplog.at_level(logging.INFO):
+        wiring.tell_policy(load_settings(settings, flags={"data.path": str(settings.parent / "data")}))
+        wiring.tell_policy(load_settings(None, flags={"policy.file": ""}))
+    told = [(record.name, record.getMessage()) for record in caplog.records]
+    assert told == [
+        ("davstore.policy", f"{settings.parent}/policy.toml: 2 rules in force"),
+        ("davstore.policy", "no policy file: every device may synchronise everything at any time"),
+    ]

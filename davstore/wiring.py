@@ -50,12 +50,11 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 
-log = logging.getLogger("davstore.policy")
-
 FIRST_USER = "me"
 WEEK_SECONDS = 7 * 86_400
 
 log = logging.getLogger("davstore.directory")
+policy_log = logging.getLogger("davstore.policy")
 
 
 class House(NamedTuple):
@@ -156,11 +155,11 @@ def tell_policy(settings: Settings) -> None:
     """Say in the log which policy is in force. Raises BadSettings: it is not there or wrong."""
     rules = open_policy(settings).rules()
     if not settings.policy.file:
-        log.warning("no policy file: every device may synchronise everything at any time")
+        policy_log.warning("no policy file: every device may synchronise everything at any time")
         return
-    log.info("%s: %d rules in force", settings.policy.file, len(rules))
+    policy_log.info("%s: %d rules in force", settings.policy.file, len(rules))
     for line in list_unknown_names(settings, rules):
-        log.warning("%s: %s", settings.policy.file, line)
+        policy_log.warning("%s: %s", settings.policy.file, line)
 
 
 @contextlib.contextmanager

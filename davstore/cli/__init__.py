@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from typing import IO, Any
 
 import click
 
@@ -13,13 +14,49 @@ from davstore.cli.check import check
 from davstore.cli.devices import device
 from davstore.cli.init import init
 from davstore.cli.locks import lock
+from davstore.cli.options import USAGE
 from davstore.cli.policy import policy
 from davstore.cli.serve import serve
 from davstore.cli.sync import sync
 from davstore.cli.users import user
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _WrongCall(click.ClickException):
+    """A call that click refuses, told in one line as all else is."""
+
+    exit_code = USAGE
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write the line to standard error."""
+        click.echo(f"davstore: {' '.join(self.format_message().split())}", file, err=True)
+
+
+class _Commands(click.Group):
+    """The commands; a wrong call of one ends with a line and not with the whole usage."""
+
+    def make_context(self, *args: Any, **words: Any) -> click.Context:
+        """Read the words before the command."""
+        with _in_one_line():
+            return super().make_context(*args, **words)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Read the words of the command and call it."""
+        with _in_one_line():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        hint = f" ({error.ctx.command_path} --help)" if error.ctx else ""
+        raise _WrongCall(f"{error.format_message()}{hint}") from error
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="davstore")
 @click.pass_context
 def main(context: click.Context) -> None:

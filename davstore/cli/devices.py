@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from davstore import wiring
-from davstore.cli.options import with_settings
+from davstore.cli.options import with_settings, wrong_names_are_usage
 from davstore.cli.tables import render_table, render_time
 from davstore.errors import Unprocessable
 from davstore.model.principals import DeviceClass
@@ -78,7 +78,9 @@ def _write_secret(file: Path, make: Callable[[], str]) -> None:
 @click.argument("new")
 def rename(settings: Settings, *, user: str, old: str, new: str) -> None:
     """Give the device OLD of USER the name NEW. Its secret stays, and so does what it has synchronised."""
-    enrolling.rename_device(wiring.find_house(settings).database, user, old, new)
+    database = wiring.find_house(settings).database
+    with wrong_names_are_usage():
+        enrolling.rename_device(database, user, old, new)
 
 
 @device.command("list")

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from davstore.errors import AlreadyRunning, BadBackup, BadSettings, DavstoreError, Unavailable, Unprocessable
+from davstore.errors import (
+    AlreadyExists,
+    AlreadyRunning,
+    BadBackup,
+    BadSettings,
+    DavstoreError,
+    NotFound,
+    Unavailable,
+    Unprocessable,
+)
 from davstore.settings import Settings, load_settings
 
 USAGE = 2
@@ -18,6 +28,15 @@ FAILED = 1
 """The exit status for what was asked rightly and could not be done."""
 UNAVAILABLE = 6
 """The exit status when the database does not answer, as that of `sync` when the server does not."""
+
+
+@contextlib.contextmanager
+def wrong_names_are_usage() -> Iterator[None]:
+    """Take a name in a call that is not there, or is taken, for a wrong value: status 2 in the place of 1."""
+    try:
+        yield
+    except (AlreadyExists, NotFound) as error:
+        raise Unprocessable(str(error)) from error
 
 
 def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ import time
 import click
 
 from davstore import wiring
-from davstore.cli.options import with_settings
+from davstore.cli.options import with_settings, wrong_names_are_usage
 from davstore.cli.tables import render_table, render_time
 from davstore.errors import Unprocessable
 from davstore.policy.quota import charged_bytes
@@ -82,7 +82,9 @@ def quota(ctx: click.Context, settings: Settings, *, name: str, size: str) -> No
     A store that holds more keeps it, and takes nothing new until it holds less.
     """
     database = wiring.find_house(settings).database
-    enrolling.set_quota(database, name, None if size == "none" else _Size().convert(size, None, ctx))
+    quota_bytes = None if size == "none" else _Size().convert(size, None, ctx)
+    with wrong_names_are_usage():
+        enrolling.set_quota(database, name, quota_bytes)
 
 
 @user.command()
@@ -95,7 +97,8 @@ def remove(settings: Settings, *, name: str, yes: bool) -> None:
     On SQLite all writes wait meanwhile, about a second for each 100,000 files.
     """
     house = wiring.find_house(settings)
-    enrolling.get_user(house.database, name)
+    with wrong_names_are_usage():
+        enrolling.get_user(house.database, name)
     if not yes:
         if not sys.stdin.isatty():
             raise Unprocessable(f"say --yes to remove {name} with everything that it has")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
@@ -13,10 +14,12 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from davstore import wiring
 from davstore.cli import main
 from davstore.metadata.engine import open_database
 from davstore.metadata.throttle import Throttle
 from davstore.protocol.authorization import Basic, Bearer
+from davstore.settings import load_settings
 from davstore.store.authenticating import Authenticator
 from davstore.store.hashing import Passwords
 
@@ -119,21 +122,21 @@ def test_a_device_comes_and_goes(run: Run, enter: Callable[..., object]) -> None
         (("device", "add", "alice", "phone", "--class", "fridge"), 2, "fridge"),
         (("device", "list", "nobody"), 1, "no user nobody"),
         (("device", "revoke", "alice", "phone"), 1, "no device phone"),
-        (("device", "rename", "alice", "phone", "x"), 1, "no device phone"),
+        (("device", "rename", "alice", "phone", "x"), 2, "no device phone"),
         (("device", "rename", "alice", "old", "a/b"), 2, "name"),
-        (("device", "rename", "alice", "old", "tablet"), 1, "has a device tablet"),
+        (("device", "rename", "alice", "old", "tablet"), 2, "has a device tablet"),
         (("device", "add", "alice", "new", "--secret-file", "/dev/null/x"), 2, "--secret-file: /dev/null/x: "),
-        (("user", "quota", "nobody", "1"), 1, "no user nobody"),
+        (("user", "quota", "nobody", "1"), 2, "no user nobody"),
         (("user", "quota", "alice", "much"), 2, "a number of bytes"),
         (("user", "quota", "alice", "1.5G"), 2, "a number of bytes"),
         (("user", "quota", "alice", "9" * 19), 2, "a number of bytes"),
         (("user", "quota", "alice", "9" * 40), 2, "a number of bytes"),
         (("user", "add", "bob", "--quota", "9" * 19), 2, "a number of bytes"),
-        (("user", "remove", "nobody", "--yes"), 1, "no user nobody"),
+        (("user", "remove", "nobody", "--yes"), 2, "no user nobody"),
         (("user", "remove", "alice"), 2, "say --yes"),
-        (("lock", "list", "nobody"), 1, "no user nobody"),
-        (("lock", "end", "nobody", "t"), 1, "no user nobody"),
-        (("lock", "end", "alice", "t"), 1, "alice has no lock t"),
+        (("lock", "list", "nobody"), 2, "no user nobody"),
+        (("lock", "end", "nobody", "t"), 2, "no user nobody"),
+        (("lock", "end", "alice", "t"), 2, "alice has no lock t"),
         (("policy", "explain", "alice", "phone"), 1, "no device phone"),
     ],
 )
@@ -145,6 +148,31 @@ def test_what_cannot_be_done_is_said(run: Run, words: tuple[str, ...], status: i
     before = [run(*listed).output for listed in (("user", "list"), ("device", "list", "alice"))]
     assert said in run(*words, status=status).stderr
     assert before == [run(*listed).output for listed in (("user", "list"), ("device", "list", "alice"))]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["user", "quota", "alice", "5Q"],
+        ["user", "quota", "alice"],
+        ["user", "remove", "alice", "--no"],
+        ["user", "nonsense"],
+        ["device", "rename", "alice", "old"],
+        ["lock", "end", "alice"],
+        ["backup"],
+        ["restore", "a", "b"],
+        ["init", "--adop"],
+        ["serve", "--workers", "many"],
+        ["nonsense"],
+        ["--nonsense"],
+    ],
+)
+@pytest.mark.usefixtures("store")
+def test_a_wrong_call_is_one_line(run: Run, words: list[str]) -> None:
+    done = run(*words, status=2)
+    assert done.stdout == ""
+    assert done.stderr.startswith("davstore: ")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.usefixtures("store")
@@ -304,3 +332,15 @@ def test_rules_for_nobody_are_told_and_no_mistake(run: Run, settings: Path) -> N
     run("device", "revoke", "alice", "phone")
     (settings.parent / "policy.toml").write_text('[[rule]]\nname = "lost"\ndevice = "phone"\nallowed = false\n')
     assert run("policy", "check", "-c", str(settings)).stderr == "warning: rule lost: nobody has a device phone\n"
+
+
+def test_the_log_of_a_start_says_which_policy_is_in_force(settings: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Under the name that docs/operating.md gives."""
+    with caplog.at_level(logging.INFO):
+        wiring.tell_policy(load_settings(settings, flags={"data.path": str(settings.parent / "data")}))
+        wiring.tell_policy(load_settings(None, flags={"policy.file": ""}))
+    told = [(record.name, record.getMessage()) for record in caplog.records]
+    assert told == [
+        ("davstore.policy", f"{settings.parent}/policy.toml: 2 rules in force"),
+        ("davstore.policy", "no policy file: every device may synchronise everything at any time"),
+    ]

@@ -72,6 +72,7 @@ class Draft:
     def __init__(self, handle: int, name: str, told: Callable[[int], None]) -> None:
         """Open name in the folder with this handle; what the file holds stays until the first write or `restart`."""
         self.handle, self.name, self.size, self.etag = handle, name, 0, ""
+        self.is_placed = False
         self._told = told
         self._digest = hashlib.sha256()
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -124,5 +125,6 @@ class Draft:
 
     def remove(self) -> None:
         """Remove the file, unless it has its place or is gone."""
-        with suppress(FileNotFoundError):
-            os.unlink(self.name, dir_fd=self.handle)
+        if not self.is_placed:
+            with suppress(FileNotFoundError):
+                os.unlink(self.name, dir_fd=self.handle)

@@ -26,6 +26,9 @@ from davstore.client.transfers import Transfers
 from davstore.client.tree import Agreed, Local, View, parent_of
 from davstore.client.tree import Remote as RemoteEntry
 
+DOWNLOADS_AT_ONCE = 4
+"""Files that come are mostly work for this process: with more threads it hands the interpreter's lock from one to
+another more often than it works. Files that go wait for the server's disk."""
 BATCH = 16
 """So many small actions are one thread's, and one transaction's."""
 BATCH_BYTES = 1024 * 1024
@@ -148,12 +151,14 @@ class Executor:
                 for action in actions:
                     self._work[action.verb](action)()
             return
+        comes = any(action.verb in (Verb.DOWNLOAD, Verb.COMPARE) for action in actions)
+        at_once = DOWNLOADS_AT_ONCE if comes else REQUESTS_AT_ONCE
         batches = self._batches(actions)
         running: set[Future[list[Done]]] = set()
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(at_once) as pool:
             try:
                 while True:
-                    fresh = [] if self._stop else list(islice(batches, 2 * REQUESTS_AT_ONCE - len(running)))
+                    fresh = [] if self._stop else list(islice(batches, 2 * at_once - len(running)))
                     with self._state.transaction():
                         prepared = [[self._prepare(action) for action in batch] for batch in fresh]
                     running |= {pool.submit(self._work_through, batch) for batch in prepared}

@@ -249,6 +249,7 @@ class Folder:
             mode = stat.S_IMODE(os.stat(name, dir_fd=draft.handle, follow_symlinks=False).st_mode)
             os.chmod(draft.name, mode, dir_fd=draft.handle)
             os.rename(draft.name, name, src_dir_fd=draft.handle, dst_dir_fd=draft.handle)
+        draft.is_placed = True
         placed = _stamp(os.stat(name, dir_fd=draft.handle, follow_symlinks=False))
         return Local(folder=False, digest=draft.digest, stamp=placed, hashed_ns=time.time_ns())
 

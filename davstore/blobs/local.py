@@ -161,7 +161,7 @@ class LocalBlobs:
             while not _try_lock(descriptor, fcntl.LOCK_EX):
                 if time.monotonic() > deadline:
                     raise AlreadyRunning(f"another davstore backup or restore uses {self._directory.parent}")
-                time.sleep(0.01)
+                time.sleep(0.01)  # no lock tells when another's ends: flock waits for ever or not at all
             yield
         finally:
             os.close(descriptor)

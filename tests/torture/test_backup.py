@@ -61,7 +61,7 @@ def test_a_backup_under_the_kill_storm_is_a_state_that_was(
             backing_up.start()
             kind = chooser.choice(["none", "kill_a_worker", "kill_all"])
             if kind != "none":
-                time.sleep(chooser.random())
+                time.sleep(chooser.random())  # so that the kill comes anywhere in a backup
                 getattr(storm, kind)()
             backing_up.join()
 

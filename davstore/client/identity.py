@@ -7,7 +7,7 @@ two sides are united as those of a new device: nothing is deleted, and what diff
 
 from __future__ import annotations
 
-from davstore.client.remote import Remote
+from davstore.client.remote import RemoteCollection
 from davstore.client.state import State
 from davstore.errors import InvalidSyncToken
 from davstore.model.changes import SyncToken
@@ -17,7 +17,7 @@ ROOT_ID = "root-id"
 """The fact that holds the `DAV:resource-id` of the collection, '' where the server has none to tell."""
 
 
-def is_other_root(state: State, remote: Remote) -> bool:
+def is_other_root(state: State, remote: RemoteCollection) -> bool:
     """Tell whether another collection than before is at the URL. It is asked, unless it never had an identity.
 
     After uniting the old identity has to be forgotten, last of all.

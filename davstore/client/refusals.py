@@ -13,7 +13,7 @@ from davstore.protocol.dav import names, xml
 
 MAX_BYTES: Final = 64 * 1024
 _CPM: Final = f"{{{names.CPM}}}"
-_OTHER: Final = frozenset({"quota", "out-of-view", "locks-within-limits", "tree-within-limits"})
+_OTHER: Final = frozenset({"quota", "out-of-trees", "locks-within-limits", "tree-within-limits"})
 """Elements of our namespace that stand in errors and are no refusals by a policy."""
 _CONDITIONS: Final = {
     "{DAV:}lock-token-submitted": "it is locked",

@@ -111,7 +111,7 @@ class Tree(Generic[Entry]):
 
 
 @dataclass
-class View:
+class Trees:
     """Everything a plan is made from.
 
     held: places, with all beneath them, that no plan may touch now: what cannot be synchronised, what failed, and

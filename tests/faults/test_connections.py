@@ -13,6 +13,7 @@ from davstore.server.connection import GRACE_SECONDS
 from davstore.server.limits import Limits
 from davstore.server.loop import MAX_OWING, StrictServer
 from davstore.server.phases import QUEUE_SECONDS, Phase
+from tests.waiting import until
 
 PATIENCE_SECONDS = 10
 LARGE_BYTES = 32 << 20
@@ -131,13 +132,6 @@ def rest(client: socket.socket) -> bytes:
 
 def statuses(answer: bytes) -> list[int]:
     return [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)]
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Why a run of the device ends, with the status it exits with (DECISIONS 36), and why one action did not happen."""
+"""Why a run of the device ends, with the status it exits with (README.md), and why one action did not happen."""
 
 from __future__ import annotations
 

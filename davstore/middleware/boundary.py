@@ -1,7 +1,7 @@
 """Between the server and everything else: whatever happens inside, an answer goes out, and it says nothing of why.
 
-Here the request target is parsed, once and from its raw form (DECISIONS 1), pages of other origins are refused
-(DECISIONS 7), and errors become answers. What is refused here never reached authentication.
+Here the request target is parsed, once and from its raw form (ADR 20), pages of other origins are refused, and
+errors become answers. What is refused here never reached authentication.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TARGET = "davstore.target"
 """The key of the parsed `Target` in the environ."""
 START_RESPONSE = "davstore.start_response"
-"""The key of the server's own start_response (DECISIONS 4)."""
+"""The key of the server's own start_response: WsgiDAV's wrapper adds headers (ADR 21)."""
 
 Pages = Callable[[HTTPStatus, str, int | None], tuple[Headers, bytes]]
 """Makes headers and body of an error for a person: from the status, the path to the files, seconds to wait."""

@@ -1,4 +1,4 @@
-"""May this device synchronise now: the decision behind the gate (protocol.md B.1.1, requirements 35-39 and 79).
+"""The decision behind the gate, whether a device may synchronise now (docs/protocol.md#the-sync-policy).
 
 Pure: rules and facts in, decision out. Who asks, how the answer is spoken and where rounds are remembered is not here.
 

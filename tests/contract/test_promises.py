@@ -1,4 +1,4 @@
-"""What a client says of the body it sends: held against it, and kept for those who compare (DECISIONS 21)."""
+"""What a client says of the body it sends: held against it, and kept for those who compare (RFC 9530)."""
 
 from __future__ import annotations
 

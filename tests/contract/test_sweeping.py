@@ -53,7 +53,7 @@ def test_old_tombstones_go_and_their_tokens_with_them(house: House) -> None:
 
 @pytest.mark.parametrize(("weeks_later", "keep_changes"), [(2, 0), (4, 10_000)])
 def test_young_or_near_tombstones_stay(house: House, weeks_later: int, keep_changes: int) -> None:
-    """Three weeks and 10,000 changes: history goes only when it is past both (checklist E.1 14)."""
+    """Three weeks and 10,000 changes: history goes only when it is past both (RFC 6578 §3.2)."""
     house.put("a")
     token = house.report().token
     house.delete("a")

@@ -1,4 +1,4 @@
-"""Preferences: RFC 8144, RFC 7240; checklist E.5 102, 106."""
+"""Preferences: RFC 8144, RFC 7240."""
 
 from __future__ import annotations
 

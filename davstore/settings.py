@@ -66,7 +66,7 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
-class Storage:
+class StorageSettings:
     """How bodies are kept. Up to inline_bytes a body is a row, above it is a file; finder_litter is keep or drop."""
 
     inline_bytes: int = _integer(65_536, 0, 16_777_216)
@@ -135,7 +135,7 @@ class Settings:
     server: Server = field(default_factory=Server)
     data: Data = field(default_factory=Data)
     database: Database = field(default_factory=Database)
-    storage: Storage = field(default_factory=Storage)
+    storage: StorageSettings = field(default_factory=StorageSettings)
     sync: Sync = field(default_factory=Sync)
     limits: Limits = field(default_factory=Limits)
     auth: Auth = field(default_factory=Auth)

@@ -13,33 +13,32 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
-from davstore.dav.app import build_dav
 from davstore.dav.methods import HANDLERS
-from davstore.dav.request import Backend
+from davstore.dav.wsgidav.app import build_dav
 from davstore.directory import identity
 from davstore.directory.numbers import Numbers
+from davstore.engine.context import Limits, Services
 from davstore.errors import BadSettings, DavstoreError, Unavailable, Unprocessable
 from davstore.metadata import instance, stores
 from davstore.metadata.engine import Database, open_database
 from davstore.metadata.migrate import find_revision, migrate
-from davstore.metadata.throttle import Throttle
+from davstore.metadata.volatile import Throttle
 from davstore.middleware.access_log import AccessLog
 from davstore.middleware.auth import Authentication
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.health import Health
 from davstore.middleware.origins import OtherOrigins
-from davstore.middleware.policy_file import PolicyFile
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.policy.provider import list_unknown
 from davstore.policy.sync_rules import Rule
+from davstore.rule_sources.file import PolicyFile
 from davstore.settings import Settings
 from davstore.store import backing_up, backups, enrolling, recognising, restoring
-from davstore.store.admitting import Gate
 from davstore.store.authenticating import Authenticator
 from davstore.store.backing_up import BackedUp
 from davstore.store.backups import Backup, Meter
-from davstore.store.context import Limits
+from davstore.store.gating import Gate
 from davstore.store.hashing import Passwords
 from davstore.store.restoring import Restored
 from davstore.store.sweeping import sweep_history, sweep_uploads
@@ -57,14 +56,14 @@ log = logging.getLogger("davstore.directory")
 policy_log = logging.getLogger("davstore.policy")
 
 
-class House(NamedTuple):
+class Storage(NamedTuple):
     """Where everything is kept."""
 
     database: Database
     blobs: Blobs
 
 
-def open_house(settings: Settings, *, adopts: bool = False) -> House:
+def open_storage(settings: Settings, *, adopts: bool = False) -> Storage:
     """Open the store, with the tables up to date; make it where there is none.
 
     What was put back from a copy gets new epochs. adopts: `recognising.recognise`.
@@ -75,58 +74,58 @@ def open_house(settings: Settings, *, adopts: bool = False) -> House:
     directory = settings.data.path
     _require_data_directory(directory)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    house = _build_house(settings)
-    recognising.set_stale_log_aside(house.database, directory)
-    recognising.is_made(house.database, directory, house.blobs, adopts=adopts)
-    return _enter(house, directory, adopts=adopts)
+    storage = _build_storage(settings)
+    recognising.set_stale_log_aside(storage.database, directory)
+    recognising.is_made(storage.database, directory, storage.blobs, adopts=adopts)
+    return _enter(storage, directory, adopts=adopts)
 
 
-def enter_house(settings: Settings) -> House:
-    """Open the store as `open_house` does, where there is one, for a server that is not ours. Raises BadSettings."""
-    house = _enter(_find_made(settings), settings.data.path, adopts=False)
+def enter_storage(settings: Settings) -> Storage:
+    """Open the store as `open_storage` does, where there is one, for a server that is not ours. Raises BadSettings."""
+    storage = _enter(_find_made(settings), settings.data.path, adopts=False)
     renew_identity(settings)
-    return house
+    return storage
 
 
-def find_house(settings: Settings) -> House:
+def find_storage(settings: Settings) -> Storage:
     """Open the store for a command that looks, or changes rows: a directory is neither made nor joined to a database.
 
     Raises:
         BadSettings: there is no store, or the data directory and the database belong to different ones.
     """
-    house = _find_made(settings)
+    storage = _find_made(settings)
     try:
-        migrate(house.database)
-        recognising.require_match(house.database, settings.data.path, house.blobs)
+        migrate(storage.database)
+        recognising.require_match(storage.database, settings.data.path, storage.blobs)
     except DavstoreError:
-        house.database.close()
+        storage.database.close()
         raise
-    return house
+    return storage
 
 
-def _build_house(settings: Settings) -> House:
+def _build_storage(settings: Settings) -> Storage:
     directory = settings.data.path
-    return House(open_database(settings.database.url, directory), LocalBlobs(directory / "blobs"))
+    return Storage(open_database(settings.database.url, directory), LocalBlobs(directory / "blobs"))
 
 
-def _find_made(settings: Settings) -> House:
-    house, directory = _build_house(settings), settings.data.path
+def _find_made(settings: Settings) -> Storage:
+    storage, directory = _build_storage(settings), settings.data.path
     _require_data_directory(directory)
-    recognising.set_stale_log_aside(house.database, directory)
-    if not directory.is_dir() or not recognising.is_made(house.database, directory, house.blobs):
+    recognising.set_stale_log_aside(storage.database, directory)
+    if not directory.is_dir() or not recognising.is_made(storage.database, directory, storage.blobs):
         raise BadSettings(f"data.path: {directory}: no store here; `davstore init` makes one, and so does `serve`")
-    return house
+    return storage
 
 
-def _enter(house: House, directory: Path, *, adopts: bool) -> House:
+def _enter(storage: Storage, directory: Path, *, adopts: bool) -> Storage:
     with identity.hold(directory):  # gunicorn's workers start all at once
-        migrate(house.database)
+        migrate(storage.database)
     numbers = Numbers(directory)
     try:
-        recognising.recognise(house.database, directory, numbers, house.blobs, adopts=adopts)
+        recognising.recognise(storage.database, directory, numbers, storage.blobs, adopts=adopts)
     finally:
         numbers.close()
-    return house
+    return storage
 
 
 def open_policy(settings: Settings) -> PolicyFile:
@@ -140,7 +139,7 @@ def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
     if not rules:
         return []
     try:
-        database = find_house(settings).database
+        database = find_storage(settings).database
     except BadSettings:
         return []
     except Unavailable as error:
@@ -183,20 +182,20 @@ def back_up(settings: Settings, directory: Path, meter: Meter) -> BackedUp:
     data = settings.data.path.resolve()
     if directory.resolve().is_relative_to(data):
         raise Unprocessable(f"{directory}: a backup inside the data directory would be lost with it")
-    house = find_house(settings)
+    storage = find_storage(settings)
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         return backing_up.back_up(
-            house.database,
-            house.blobs,
+            storage.database,
+            storage.blobs,
             directory,
             LocalBlobs(directory / "blobs"),
             made_at=made_at,
-            instance=house.database.read(instance.get).id,
+            instance=storage.database.read(instance.get).id,
             meter=meter,
         )
     finally:
-        house.database.close()
+        storage.database.close()
 
 
 def verify_backup(settings: Settings, backup: Backup, meter: Meter) -> None:
@@ -267,13 +266,13 @@ class FirstUser(NamedTuple):
 
 
 def prepare_store(settings: Settings, *, adopts: bool = False) -> FirstUser | None:
-    """Open the store as `open_house` does; in an empty one make the first user. Leaves no handle open.
+    """Open the store as `open_storage` does; in an empty one make the first user. Leaves no handle open.
 
     Raises:
         BadSettings: also when the policy file is not there or wrong, which no worker could say as well.
     """
     open_policy(settings)
-    database = open_house(settings, adopts=adopts).database
+    database = open_storage(settings, adopts=adopts).database
     try:
         renew_identity(settings)
         if enrolling.list_users(database):
@@ -303,19 +302,19 @@ def sweep(settings: Settings) -> None:
     Raises:
         BadSettings: the data directory and the database do not belong together any more; nothing is taken away.
     """
-    house = find_house(settings)
+    storage = find_storage(settings)
     now_us = time.time_ns() // 1000
     try:
         renew_identity(settings)
         sweep_history(
-            house.database,
+            storage.database,
             now_us=now_us,
             keep_seconds=settings.sync.history_weeks * WEEK_SECONDS,
             keep_changes=settings.sync.history_changes,
         )
-        swept = sweep_uploads(house.database, house.blobs, now_us=now_us)
+        swept = sweep_uploads(storage.database, storage.blobs, now_us=now_us)
     finally:
-        house.database.close()
+        storage.database.close()
     if swept.blobs:
         lost = settings.data.path / "lost+found"
         log.warning("%d bytes in %d bodies that no row names were moved to %s", swept.size_bytes, swept.blobs, lost)
@@ -337,8 +336,8 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
     policy = open_policy(settings)
     drops_litter = settings.storage.finder_litter == "drop"
     blobs, numbers = LocalBlobs(directory / "blobs"), Numbers(directory)
-    backend = Backend(database, blobs, _limits(settings), drops_litter, note=numbers.note)
-    faces = Pages(build_dav(backend), backend.context)
+    services = Services(database, blobs, _limits(settings), drops_litter, note=numbers.note)
+    faces = Pages(build_dav(services), services)
     gate, rules = Gate(policy.rules, throttle, database), settings.policy
     gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)
     inner = Authentication(gated, Authenticator(database, throttle, Passwords(), key=key))

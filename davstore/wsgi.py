@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from davstore.errors import DavstoreError, Malformed
 from davstore.server.worker import sweep_now_and_then
 from davstore.settings import Settings, load_settings
-from davstore.wiring import build_application, enter_house, tell_policy
+from davstore.wiring import build_application, enter_storage, tell_policy
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -62,7 +62,7 @@ def _build() -> tuple[Settings, WSGIApplication]:
     file = os.environ.get("DAVSTORE_CONFIG")
     try:
         settings = load_settings(Path(file) if file else None)
-        enter_house(settings).database.close()
+        enter_storage(settings).database.close()
         tell_policy(settings)
         return settings, build_application(settings)
     except (DavstoreError, OSError) as error:

@@ -31,9 +31,9 @@ def check(settings: Settings, *, backup: Path | None, read_data: bool, as_json: 
     if backup or is_backup(directory):
         unfinished, found = [], _check_backup(directory, read_data=read_data)
     else:
-        house = wiring.find_house(settings)
-        unfinished = list_unfinished(house.database, house.blobs)
-        found = find_damage(house.database, house.blobs, read_data=read_data)
+        storage = wiring.find_storage(settings)
+        unfinished = list_unfinished(storage.database, storage.blobs)
+        found = find_damage(storage.database, storage.blobs, read_data=read_data)
     if as_json:
         told = {"findings": found, "unfinished_uploads": unfinished}
         click.echo(json.dumps({name: [finding._asdict() for finding in rows] for name, rows in told.items()}))

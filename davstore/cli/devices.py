@@ -46,7 +46,7 @@ def add(settings: Settings, *, user: str, name: str, device_class: str, secret_f
 
     The device signs in as USER with the secret for a password, or with the secret as a bearer token.
     """
-    database = wiring.find_house(settings).database
+    database = wiring.find_storage(settings).database
     now_us, kind = time.time_ns() // 1000, DeviceClass(device_class)
 
     def enrol() -> str:
@@ -78,7 +78,7 @@ def _write_secret(file: Path, make: Callable[[], str]) -> None:
 @click.argument("new")
 def rename(settings: Settings, *, user: str, old: str, new: str) -> None:
     """Give the device OLD of USER the name NEW. Its secret stays, and so does what it has synchronised."""
-    database = wiring.find_house(settings).database
+    database = wiring.find_storage(settings).database
     with wrong_names_are_usage():
         enrolling.rename_device(database, user, old, new)
 
@@ -97,7 +97,7 @@ def list_(settings: Settings, *, user: str) -> None:
             render_time(facts.created_us),
             render_time(facts.seen_us),
         )
-        for facts in enrolling.list_devices(wiring.find_house(settings).database, user)
+        for facts in enrolling.list_devices(wiring.find_storage(settings).database, user)
     ]
     click.echo(render_table(("NAME", "CLASS", "STATE", "ID", "ADDED", "SYNCED"), rows))
 
@@ -108,4 +108,4 @@ def list_(settings: Settings, *, user: str) -> None:
 @click.argument("name")
 def revoke(settings: Settings, *, user: str, name: str) -> None:
     """Refuse the device NAME of USER from its next request on."""
-    enrolling.revoke_device(wiring.find_house(settings).database, user, name)
+    enrolling.revoke_device(wiring.find_storage(settings).database, user, name)

@@ -23,7 +23,7 @@ def lock() -> None:
 @click.argument("user", required=False)
 def list_(settings: Settings, *, user: str | None) -> None:
     """List the locks that are held, of everybody or of USER: user, scope, when it ends, token, and the place."""
-    database = wiring.find_house(settings).database
+    database = wiring.find_storage(settings).database
     if user is not None:
         with wrong_names_are_usage():
             enrolling.get_user(database, user)
@@ -46,7 +46,7 @@ def list_(settings: Settings, *, user: str | None) -> None:
 @click.argument("token")
 def end(settings: Settings, *, user: str, token: str) -> None:
     """End the lock of USER with this TOKEN, as a client that is gone no longer can."""
-    database = wiring.find_house(settings).database
+    database = wiring.find_storage(settings).database
     with wrong_names_are_usage():
         enrolling.get_user(database, user)
         locking.end(database, user, token, now_us=time.time_ns() // 1000)

@@ -10,9 +10,9 @@ import click
 
 from davstore import wiring
 from davstore.cli.options import with_settings
-from davstore.middleware.policy_file import PolicyFile
 from davstore.model.principals import Device
 from davstore.policy.sync_rules import Attempt, Mode, Reject, Rule, decide, find_interval_rule, list_fitting
+from davstore.rule_sources.file import PolicyFile
 from davstore.settings import Settings
 from davstore.store import enrolling
 
@@ -43,7 +43,7 @@ def check(settings: Settings, *, file: Path | None) -> None:
 def explain(settings: Settings, *, user: str, device: str) -> None:
     """Print what would be decided for the device DEVICE of USER, and by which rule of which voice."""
     rules = wiring.open_policy(settings).rules()
-    found = enrolling.get_device(wiring.find_house(settings).database, user, device).device
+    found = enrolling.get_device(wiring.find_storage(settings).database, user, device).device
     for line in _explanation(rules, user, found):
         click.echo(line)
 

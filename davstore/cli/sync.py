@@ -18,10 +18,10 @@ import click
 from davstore.cli.options import with_settings
 from davstore.cli.progress import QUIET, Progress, describe, say
 from davstore.client import device as devices
+from davstore.client.exit_status import IN_STEP, NETWORK, NOT_TRANSFERRED, REFUSED, USAGE, Stop
 from davstore.client.folder import Folder
 from davstore.client.remote import Remote
-from davstore.client.rounds import Run
-from davstore.client.stops import IN_STEP, NETWORK, NOT_TRANSFERRED, REFUSED, USAGE, Stop
+from davstore.client.run import Run
 from davstore.settings import Settings
 
 

@@ -53,7 +53,7 @@ def add(settings: Settings, *, name: str, password_stdin: bool, quota: int | Non
 
     The password is asked for on a terminal; without one and without --password-stdin it is made up and printed.
     """
-    database = wiring.find_house(settings).database
+    database = wiring.find_storage(settings).database
     password, made_up = _obtain_password(password_stdin=password_stdin)
     enrolling.add_user(database, name, password, now_us=time.time_ns() // 1000, quota_bytes=quota)
     _show(password, made_up=made_up)
@@ -65,7 +65,7 @@ def add(settings: Settings, *, name: str, password_stdin: bool, quota: int | Non
 @_password_stdin
 def passwd(settings: Settings, *, name: str, password_stdin: bool) -> None:
     """Give the user NAME another password. Devices keep their secrets."""
-    database = wiring.find_house(settings).database
+    database = wiring.find_storage(settings).database
     password, made_up = _obtain_password(password_stdin=password_stdin)
     enrolling.set_password(database, name, password)
     _show(password, made_up=made_up)
@@ -81,7 +81,7 @@ def quota(ctx: click.Context, settings: Settings, *, name: str, size: str) -> No
 
     A store that holds more keeps it, and takes nothing new until it holds less.
     """
-    database = wiring.find_house(settings).database
+    database = wiring.find_storage(settings).database
     quota_bytes = None if size == "none" else _Size().convert(size, None, ctx)
     with wrong_names_are_usage():
         enrolling.set_quota(database, name, quota_bytes)
@@ -96,14 +96,14 @@ def remove(settings: Settings, *, name: str, yes: bool) -> None:
 
     On SQLite all writes wait meanwhile, about a second for each 100,000 files.
     """
-    house = wiring.find_house(settings)
+    storage = wiring.find_storage(settings)
     with wrong_names_are_usage():
-        enrolling.get_user(house.database, name)
+        enrolling.get_user(storage.database, name)
     if not yes:
         if not sys.stdin.isatty():
             raise Unprocessable(f"say --yes to remove {name} with everything that it has")
         click.confirm(f"Remove {name} with all devices and files?", abort=True)
-    enrolling.remove_user(house.database, house.blobs, name)
+    enrolling.remove_user(storage.database, storage.blobs, name)
 
 
 @user.command("list")
@@ -118,7 +118,7 @@ def list_(settings: Settings) -> None:
             "-" if account.quota_bytes is None else str(account.quota_bytes),
             render_time(account.created_us),
         )
-        for account in enrolling.list_users(wiring.find_house(settings).database)
+        for account in enrolling.list_users(wiring.find_storage(settings).database)
     ]
     click.echo(render_table(("NAME", "STATE", "USED", "QUOTA", "ADDED"), rows))
 
@@ -128,7 +128,7 @@ def list_(settings: Settings) -> None:
 @click.argument("name")
 def disable(settings: Settings, *, name: str) -> None:
     """Shut the user NAME out with all its devices. The store stays."""
-    enrolling.set_disabled(wiring.find_house(settings).database, name, disabled=True)
+    enrolling.set_disabled(wiring.find_storage(settings).database, name, disabled=True)
 
 
 @user.command()
@@ -136,7 +136,7 @@ def disable(settings: Settings, *, name: str) -> None:
 @click.argument("name")
 def enable(settings: Settings, *, name: str) -> None:
     """Let a disabled user in again, with its old password and devices."""
-    enrolling.set_disabled(wiring.find_house(settings).database, name, disabled=False)
+    enrolling.set_disabled(wiring.find_storage(settings).database, name, disabled=False)
 
 
 def _obtain_password(*, password_stdin: bool) -> tuple[str, bool]:

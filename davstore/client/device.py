@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from davstore.client.exit_status import SAFETY, USAGE, Stop
 from davstore.client.folder import Folder
 from davstore.client.state import State
-from davstore.client.stops import SAFETY, USAGE, Stop
 
 
 def state_directory() -> Path:

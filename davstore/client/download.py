@@ -6,7 +6,7 @@ import re
 from typing import Final, NamedTuple, Protocol
 
 from davstore.client.transport import CHUNK_BYTES, HTTPError, ProtocolError, Response, describe
-from davstore.protocol.dates import parse_http_date
+from davstore.protocol.http.dates import parse_http_date
 
 _STRONG: Final = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]+)-[0-9]+/([0-9]+|\*)", re.IGNORECASE)

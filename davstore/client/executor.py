@@ -14,14 +14,14 @@ from itertools import groupby, islice
 from typing import TypeVar
 
 from davstore.client.conflicts import conflict_path
+from davstore.client.dry_run import move_subtree
+from davstore.client.exit_status import NOT_TRANSFERRED, Changed, NotDone, Stop
 from davstore.client.folder import Folder
 from davstore.client.looking import find_present
 from davstore.client.plan import Action, Verb
-from davstore.client.rehearsal import move_subtree
 from davstore.client.remote import REQUESTS_AT_ONCE, Remote
 from davstore.client.server_changes import ACROSS_HOSTS, Record, ServerChanges
 from davstore.client.state import State
-from davstore.client.stops import NOT_TRANSFERRED, Changed, NotDone, Stop
 from davstore.client.transfers import Transfers
 from davstore.client.tree import Agreed, Local, View, parent_of
 from davstore.client.tree import Remote as RemoteEntry

@@ -16,10 +16,10 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from davstore.client.draft import Draft
+from davstore.client.exit_status import SAFETY, USAGE, Changed, Stop
+from davstore.client.local_names import RESERVED_PREFIX, Spelling, Traits
 from davstore.client.renaming import rename_to_free
-from davstore.client.spelling import RESERVED_PREFIX, Spelling, Traits
 from davstore.client.state import State
-from davstore.client.stops import SAFETY, USAGE, Changed, Stop
 from davstore.client.tree import Local, Stamp, parent_of
 
 CHUNK_BYTES = 256 * 1024

@@ -11,7 +11,7 @@ from davstore.client.remote import Remote
 from davstore.client.state import State
 from davstore.errors import InvalidSyncToken
 from davstore.model.changes import SyncToken
-from davstore.protocol import sync_token
+from davstore.protocol.dav import sync_token
 
 ROOT_ID = "root-id"
 """The fact that holds the `DAV:resource-id` of the collection, '' where the server has none to tell."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from davstore.client.exit_status import Changed
 from davstore.client.folder import Folder
-from davstore.client.stops import Changed
 from davstore.client.tree import View, parent_of
 from davstore.client.walk import list_inodes
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from lxml import etree
 
 from davstore.errors import Malformed
-from davstore.protocol import names
+from davstore.protocol.dav import names
 
 RESPONSE = "{DAV:}response"
 MULTISTATUS = "{DAV:}multistatus"

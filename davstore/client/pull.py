@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from davstore.client import tree
+from davstore.client.exit_status import NETWORK, USAGE, Stop
 from davstore.client.multistatus import Report, Row
 from davstore.client.remote import Failed, Remote
 from davstore.client.state import Scope, State
-from davstore.client.stops import NETWORK, USAGE, Stop
 
 NO_INFINITE = (400, 403, 405, 409, 415, 422, 501, 507)
 """Answers after which level 1 is tried. RFC 6578 names none for a server that will not go to the bottom."""

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 from lxml import etree
 
-from davstore.client.stops import REFUSED, Stop
+from davstore.client.exit_status import REFUSED, Stop
 from davstore.client.transport import CHUNK_BYTES, HTTPError, Response
 from davstore.errors import DavstoreError
-from davstore.protocol import names, xml
+from davstore.protocol.dav import names, xml
 
 MAX_BYTES: Final = 64 * 1024
 _CPM: Final = f"{{{names.CPM}}}"

@@ -25,13 +25,13 @@ from davstore.client.download import (
     range_after,
     receive,
 )
+from davstore.client.exit_status import NETWORK, UNAUTHENTICATED, USAGE, Changed, NotDone, Stop
 from davstore.client.multistatus import Report, Row, read_report
 from davstore.client.refusals import describe, explain, find_refusal
-from davstore.client.stops import NETWORK, UNAUTHENTICATED, USAGE, Changed, NotDone, Stop
 from davstore.client.transport import CHUNK_BYTES, HTTPError, Response, Transport
 from davstore.client.transport import describe as describe_break
 from davstore.errors import Malformed
-from davstore.protocol import hrefs
+from davstore.protocol.dav import hrefs
 
 REQUESTS_AT_ONCE: Final = 8
 """So many share one flush of the server's disk, and no proxy takes them for an attack."""

@@ -7,10 +7,10 @@ import stat
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from davstore.client.exit_status import SAFETY, Changed, Stop
 from davstore.client.folder import Folder, hash_file, is_racy
-from davstore.client.spelling import RESERVED
+from davstore.client.local_names import RESERVED
 from davstore.client.state import State
-from davstore.client.stops import SAFETY, Changed, Stop
 from davstore.client.tree import Agreed, Local, Stamp, Tree, join, parent_of
 from davstore.client.walk import Walk
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from davstore.client.exit_status import Changed
 from davstore.client.plan import Action
 from davstore.client.remote import Failed, Remote
 from davstore.client.state import State
-from davstore.client.stops import Changed
 from davstore.client.tree import REMOTE_FOLDER, Local, View, parent_of
 from davstore.client.tree import Remote as RemoteEntry
-from davstore.protocol import names
+from davstore.protocol.dav import names
 
 WILL_NOT_MOVE = (403, 501)
 """Refusals of MOVE that are made up for by PUT and DELETE; so are those that tell of another state (`Changed`)."""

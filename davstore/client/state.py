@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from davstore.client.draft import Parts
-from davstore.client.stops import USAGE, Stop
+from davstore.client.exit_status import USAGE, Stop
 from davstore.client.tree import Agreed, Remote, Stamp, Tree, parent_of
 
 UPGRADES = (

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from davstore.client.draft import Digest, Draft, Part
+from davstore.client.exit_status import Changed, NotDone
 from davstore.client.folder import Folder
 from davstore.client.plan import Action, Verb, is_digest, names_digest
 from davstore.client.remote import Facts, Remote
 from davstore.client.state import State
-from davstore.client.stops import Changed, NotDone
 from davstore.client.tree import Local, View, name_of, parent_of
 from davstore.client.tree import Remote as RemoteEntry
 from davstore.client.upload import UploadBody
-from davstore.protocol.media_types import guess_media_type
+from davstore.protocol.http.media_types import guess_media_type
 
 PART_BYTES = 1024 * 1024
 """From here on the beginning of a download that was cut off is worth keeping."""

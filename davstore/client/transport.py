@@ -16,7 +16,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3 import exceptions
 
-from davstore.client.stops import USAGE, Stop
+from davstore.client.exit_status import USAGE, Stop
 
 CONNECT_SECONDS: Final = 10
 READ_SECONDS: Final = 120

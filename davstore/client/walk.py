@@ -13,8 +13,8 @@ import time
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
+from davstore.client.exit_status import Changed
 from davstore.client.folder import RACY_NS, Folder
-from davstore.client.stops import Changed
 
 PASSES = 6
 """So often what changed is listed again before the folder counts as one that does not come to rest."""

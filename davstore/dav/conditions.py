@@ -7,12 +7,12 @@ from davstore.dav.request import Request
 from davstore.errors import ForeignDestination, Malformed
 from davstore.model.conditions import NONE, IfList, Preconditions
 from davstore.model.paths import Path
-from davstore.protocol import if_header
-from davstore.protocol.dates import parse_http_date
-from davstore.protocol.headers import parse_etags
-from davstore.protocol.hrefs import parse_destination
-from davstore.protocol.lockinfo import parse_lock_token
-from davstore.protocol.queries import names_sub_resource
+from davstore.protocol.dav import if_header
+from davstore.protocol.dav.hrefs import parse_destination
+from davstore.protocol.dav.lockinfo import parse_lock_token
+from davstore.protocol.http.dates import parse_http_date
+from davstore.protocol.http.headers import parse_etags
+from davstore.protocol.http.queries import names_sub_resource
 
 _HEADERS = (
     "HTTP_IF",

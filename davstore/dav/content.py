@@ -10,16 +10,16 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
-from davstore.dav.answers import Headers, send, stream, validators
-from davstore.dav.plan import Hrefs
+from davstore.dav.rendering import Hrefs
 from davstore.dav.request import Request
+from davstore.dav.responses import Headers, send, stream, validators
 from davstore.errors import Malformed, PreconditionFailed
 from davstore.model.conditions import Preconditions
 from davstore.model.nodes import Resource
 from davstore.policy.preconditions import SECOND_US, Verdict, is_strong, judge
-from davstore.protocol.digests import render_digest, wants_digest
-from davstore.protocol.media_types import UNKNOWN_TYPE
-from davstore.protocol.ranges import ByteRange, parse_ranges, range_applies
+from davstore.protocol.http.digests import render_digest, wants_digest
+from davstore.protocol.http.media_types import UNKNOWN_TYPE
+from davstore.protocol.http.ranges import ByteRange, parse_ranges, range_applies
 from davstore.store.reading import Body
 
 _WHOLE_BYTES: Final = 1 << 18

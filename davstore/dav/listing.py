@@ -10,10 +10,10 @@ from html import escape
 from http import HTTPStatus
 from typing import Final
 
-from davstore.dav.answers import Headers, send_spooled
 from davstore.dav.request import Request
-from davstore.protocol.accept import wants_text
-from davstore.protocol.hrefs import encode_segment
+from davstore.dav.responses import Headers, send_spooled
+from davstore.protocol.dav.hrefs import encode_segment
+from davstore.protocol.http.accept import wants_text
 
 Names = Iterable[str]
 """Names of members; those of collections end in a slash."""

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from davstore.dav.answers import send, send_multistatus
 from davstore.dav.conditions import read_conditions
-from davstore.dav.properties import View, discover
+from davstore.dav.properties import PropertyContext, discover
 from davstore.dav.request import Request
+from davstore.dav.responses import send, send_multistatus
 from davstore.errors import FailedDependency, LockConflict, Locked, Malformed
 from davstore.middleware.errors import find_row
 from davstore.middleware.xml_body import read_xml
-from davstore.protocol import lockinfo
-from davstore.protocol.elements import CONTENT_TYPE
-from davstore.protocol.headers import parse_depth
-from davstore.protocol.hrefs import for_xml
-from davstore.protocol.multistatus import Multistatus
+from davstore.protocol.dav import lockinfo
+from davstore.protocol.dav.elements import CONTENT_TYPE
+from davstore.protocol.dav.hrefs import for_xml
+from davstore.protocol.dav.multistatus import Multistatus
+from davstore.protocol.http.headers import parse_depth
 from davstore.store import locking
 
 
-def answer_lock(request: Request) -> Iterable[bytes]:
+def handle_lock(request: Request) -> Iterable[bytes]:
     """Take a lock, or refresh one when there is no body (RFC 4918 §9.10)."""
     path = request.path
     info = lockinfo.parse(read_xml(request.environ))
@@ -42,7 +42,7 @@ def answer_lock(request: Request) -> Iterable[bytes]:
             seconds=seconds,
             creatable=not request.target.slash,
         )
-    view = View(request.principal, now_us=context.now_us, spelling=request.spelling)
+    view = PropertyContext(request.principal, now_us=context.now_us, spelling=request.spelling)
     body = lockinfo.render_granted(discover(view, granted.covering))
     headers = [("Content-Type", CONTENT_TYPE), *request.located(is_collection=granted.is_collection)]
     if info is not None:  # a refreshed lock has the token it had (RFC 4918 §9.10.2)
@@ -51,7 +51,7 @@ def answer_lock(request: Request) -> Iterable[bytes]:
     return send(request.environ, status, headers=headers, body=body)
 
 
-def answer_unlock(request: Request) -> Iterable[bytes]:
+def handle_unlock(request: Request) -> Iterable[bytes]:
     """End a lock (RFC 4918 §9.11)."""
     request.refuse_body()
     path, token = request.path, lockinfo.parse_lock_token(request.header("LOCK_TOKEN"))
@@ -70,7 +70,7 @@ def _is_litter(request: Request) -> bool:
     return request.path.name.startswith("._") or request.path.name == ".DS_Store"
 
 
-def answer_locked(request: Request, error: Locked) -> Iterable[bytes]:
+def handle_locked(request: Request, error: Locked) -> Iterable[bytes]:
     """Tell which locks are in the way.
 
     Only LOCK tells those beneath in a multistatus (RFC 4918 §9.10.9). A DELETE, COPY or MOVE that a member prevents

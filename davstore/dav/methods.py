@@ -10,26 +10,27 @@ from wsgidav.request_server import RequestServer
 
 from davstore.dav import locks, reading, writing
 from davstore.dav.places import ALLOWED, ALLOWED_ROOT, Fixed, Kind
-from davstore.dav.request import Backend, Request
+from davstore.dav.request import Request
+from davstore.engine.context import Services
 from davstore.errors import AlreadyExists, Locked, MethodNotAllowed, NotImplementedMethod
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 HANDLERS: Final[dict[str, Callable[[Request], Iterable[bytes]]]] = {
-    "OPTIONS": reading.answer_options,
-    "GET": reading.answer_get,
-    "HEAD": reading.answer_get,
-    "PROPFIND": reading.answer_propfind,
-    "REPORT": reading.answer_report,
-    "PUT": writing.answer_put,
-    "DELETE": writing.answer_delete,
-    "MKCOL": writing.answer_mkcol,
-    "PROPPATCH": writing.answer_proppatch,
-    "COPY": writing.answer_copy,
-    "MOVE": writing.answer_move,
-    "LOCK": locks.answer_lock,
-    "UNLOCK": locks.answer_unlock,
+    "OPTIONS": reading.handle_options,
+    "GET": reading.handle_get,
+    "HEAD": reading.handle_get,
+    "PROPFIND": reading.handle_propfind,
+    "REPORT": reading.handle_report,
+    "PUT": writing.handle_put,
+    "DELETE": writing.handle_delete,
+    "MKCOL": writing.handle_mkcol,
+    "PROPPATCH": writing.handle_proppatch,
+    "COPY": writing.handle_copy,
+    "MOVE": writing.handle_move,
+    "LOCK": locks.handle_lock,
+    "UNLOCK": locks.handle_unlock,
 }
 _NOWHERE: Final = frozenset({"POST", "PATCH"})
 """Methods that this server knows of and that no resource has yet; any other one is unknown."""
@@ -38,9 +39,9 @@ _NOWHERE: Final = frozenset({"POST", "PATCH"})
 class Methods(RequestServer):  # type: ignore[misc]  # WsgiDAV has no types
     """Answers one request of a principal, through the server's own start_response (DECISIONS 4)."""
 
-    def __init__(self, provider: DAVProvider, backend: Backend) -> None:
+    def __init__(self, provider: DAVProvider, services: Services) -> None:
         super().__init__(provider)
-        self._backend = backend
+        self._services = services
 
     def __call__(self, environ: WSGIEnvironment, _start_response: StartResponse) -> Iterable[bytes]:
         """Hand the request to its handler.
@@ -53,13 +54,13 @@ class Methods(RequestServer):  # type: ignore[misc]  # WsgiDAV has no types
         handler = HANDLERS.get(method)
         if handler is None and method not in _NOWHERE:
             raise NotImplementedMethod(method)
-        request = Request.of(environ, self._backend)
+        request = Request.of(environ, self._services)
         if handler is None:
             raise MethodNotAllowed(_allowed(request))
         try:
             return handler(request)
         except Locked as error:
-            return locks.answer_locked(request, error)
+            return locks.handle_locked(request, error)
         except (AlreadyExists, MethodNotAllowed) as error:
             if getattr(error, "allowed", ()):
                 raise

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 from davstore.dav.properties import PROTECTED
 from davstore.errors import ConflictingValue, DavstoreError, ProtectedProperty
 from davstore.policy.preconditions import SECOND_US
-from davstore.protocol import names, owncloud, prop
-from davstore.protocol.dates import parse_http_date
+from davstore.protocol.dav import names, owncloud, prop
+from davstore.protocol.http.dates import parse_http_date
 from davstore.store.writing import LiveValues
 
 TIMES: Final = frozenset({names.LASTMODIFIED, names.GETLASTMODIFIED})

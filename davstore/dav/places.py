@@ -11,8 +11,8 @@ from typing import NamedTuple
 from davstore.errors import ForeignDestination, Malformed, NotFound
 from davstore.model.paths import Path
 from davstore.model.principals import Principal
-from davstore.protocol.hrefs import Target, parse_destination
-from davstore.protocol.queries import names_sub_resource
+from davstore.protocol.dav.hrefs import Target, parse_destination
+from davstore.protocol.http.queries import names_sub_resource
 
 STORES = ("dav", "store")
 PRINCIPALS = ("dav", "principals")

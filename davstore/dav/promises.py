@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from davstore.dav.request import Request
+from davstore.engine.integrity import NO_PROMISES, VERIFIED, Promises
 from davstore.errors import Malformed
-from davstore.protocol import owncloud
-from davstore.protocol.digests import parse_digests
-from davstore.protocol.headers import parse_content_length
-from davstore.store.digesting import NO_PROMISES, VERIFIED, Promises
+from davstore.protocol.dav import owncloud
+from davstore.protocol.http.digests import parse_digests
+from davstore.protocol.http.headers import parse_content_length
 
 _DIGESTS = ("REPR_DIGEST", "CONTENT_DIGEST")
 """They say the same of a PUT: it has no content coding and no range."""

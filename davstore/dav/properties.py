@@ -19,17 +19,17 @@ from davstore.model.locks import Lock
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
 from davstore.policy.quota import charged_bytes
-from davstore.protocol import lockinfo, names, owncloud, sync_token
-from davstore.protocol.dates import render_http_date, render_iso_date
-from davstore.protocol.elements import element, empty, href, text_element
-from davstore.protocol.hrefs import Spelling
-from davstore.store.syncing import current_token
+from davstore.protocol.dav import lockinfo, names, owncloud, sync_token
+from davstore.protocol.dav.elements import element, empty, href, text_element
+from davstore.protocol.dav.hrefs import Spelling
+from davstore.protocol.http.dates import render_http_date, render_iso_date
+from davstore.sync.report import current_token
 
 Value = bytes | None
 Piece = Callable[[Resource], Value]
 
 
-class View(NamedTuple):
+class PropertyContext(NamedTuple):
     """Who asks, of which store, and when; facts is None outside of all stores.
 
     locks are those of the store, checksums are by node; both are there only where they were asked for.
@@ -54,11 +54,11 @@ class Live(NamedTuple):
 
     name: str
     kinds: frozenset[Kind]
-    piece: Callable[[View, Kind], Piece | Value]
+    piece: Callable[[PropertyContext, Kind], Piece | Value]
     in_allprop: bool = False
 
 
-def _each(piece: Piece) -> Callable[[View, Kind], Piece]:
+def _each(piece: Piece) -> Callable[[PropertyContext, Kind], Piece]:
     return lambda _view, _kind: piece
 
 
@@ -69,7 +69,7 @@ _RESOURCE_TYPE: Final = empty(names.RESOURCETYPE)
 _ROOT: Final = text_element(names.ROOT, "T")
 
 
-def _resourcetype(_view: View, kind: Kind) -> bytes:
+def _resourcetype(_view: PropertyContext, kind: Kind) -> bytes:
     return {Kind.RESOURCE: _RESOURCE_TYPE, Kind.PRINCIPAL: _PRINCIPAL_TYPE}.get(kind, _COLLECTION_TYPE)
 
 
@@ -128,25 +128,25 @@ def _displayname(resource: Resource) -> bytes | None:
     return text_element(names.DISPLAYNAME, resource.name)
 
 
-def _principal_url(view: View, _kind: Kind) -> Piece:
+def _principal_url(view: PropertyContext, _kind: Kind) -> Piece:
     return lambda resource: element(names.PRINCIPAL_URL, view.href((*resource.parent, resource.name)))
 
 
-def _sync_token(view: View, _kind: Kind) -> Piece | None:
+def _sync_token(view: PropertyContext, _kind: Kind) -> Piece | None:
     facts = view.facts
     if facts is None:
         return None
     return lambda resource: text_element(names.SYNC_TOKEN, sync_token.render(current_token(facts, resource.names)))
 
 
-def _lockdiscovery(view: View, _kind: Kind) -> Piece | bytes:
+def _lockdiscovery(view: PropertyContext, _kind: Kind) -> Piece | bytes:
     locks = view.locks
     if not locks:
         return _UNLOCKED
     return lambda resource: discover(view, [lock for lock in locks if lock.reaches(resource.node_id, resource.names)])
 
 
-def discover(view: View, locks: Sequence[Lock]) -> bytes:
+def discover(view: PropertyContext, locks: Sequence[Lock]) -> bytes:
     """Return `D:lockdiscovery` of a resource's locks; who holds a lock is told its token, nobody else (§20.7)."""
     user, store = view.principal.user, places.store_root(view.principal)
     return element(
@@ -163,11 +163,11 @@ def discover(view: View, locks: Sequence[Lock]) -> bytes:
     )
 
 
-def _quota_used(view: View, _kind: Kind) -> bytes | None:
+def _quota_used(view: PropertyContext, _kind: Kind) -> bytes | None:
     return None if view.facts is None else text_element(names.QUOTA_USED_BYTES, str(_charged(view.facts)))
 
 
-def _quota_available(view: View, _kind: Kind) -> bytes | None:
+def _quota_available(view: PropertyContext, _kind: Kind) -> bytes | None:
     """Tell how much more fits: the least of what the quota and the disk leave (RFC 4331 §3)."""
     facts = view.facts
     if facts is None:
@@ -182,36 +182,36 @@ def _charged(facts: StoreFacts) -> int:
     return charged_bytes(facts.used_bytes, facts.entries)
 
 
-def _owner(view: View, _kind: Kind) -> bytes | None:
+def _owner(view: PropertyContext, _kind: Kind) -> bytes | None:
     return None if view.facts is None else element(names.OWNER, view.href(places.user_segments(view.facts.owner)))
 
 
-def _current_user_principal(view: View, _kind: Kind) -> bytes:
+def _current_user_principal(view: PropertyContext, _kind: Kind) -> bytes:
     return element(names.CURRENT_USER_PRINCIPAL, view.href(places.principal_segments(view.principal)))
 
 
-def _principal_collection_set(view: View, _kind: Kind) -> bytes:
+def _principal_collection_set(view: PropertyContext, _kind: Kind) -> bytes:
     return element(names.PRINCIPAL_COLLECTION_SET, view.href(places.PRINCIPALS))
 
 
-def _supported_report_set(_view: View, kind: Kind) -> bytes:
+def _supported_report_set(_view: PropertyContext, kind: Kind) -> bytes:
     if kind is not Kind.COLLECTION:
         return empty(names.SUPPORTED_REPORT_SET)
     report = element("{DAV:}report", empty(names.SYNC_COLLECTION))
     return element(names.SUPPORTED_REPORT_SET, element("{DAV:}supported-report", report))
 
 
-def _supported_method_set(_view: View, kind: Kind) -> bytes:
+def _supported_method_set(_view: PropertyContext, kind: Kind) -> bytes:
     methods = [f'<D:supported-method name="{method}"/>'.encode() for method in ALLOWED[kind]]
     return element(names.SUPPORTED_METHOD_SET, *methods)
 
 
-def _supported_live_property_set(_view: View, kind: Kind) -> bytes:
+def _supported_live_property_set(_view: PropertyContext, kind: Kind) -> bytes:
     live = [element("{DAV:}supported-live-property", element(names.PROP, empty(name))) for name in LIVE_OF[kind]]
     return element(names.SUPPORTED_LIVE_PROPERTY_SET, *live)
 
 
-def _checksums(view: View, _kind: Kind) -> Piece | None:
+def _checksums(view: PropertyContext, _kind: Kind) -> Piece | None:
     checksums = view.checksums
     if not checksums:
         return None
@@ -223,7 +223,7 @@ def _checksums(view: View, _kind: Kind) -> Piece | None:
     return piece
 
 
-def _empty(name: str) -> Callable[[View, Kind], bytes]:
+def _empty(name: str) -> Callable[[PropertyContext, Kind], bytes]:
     return lambda _view, _kind: empty(name)
 
 

@@ -8,14 +8,14 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from davstore.dav import places
-from davstore.dav.answers import send, send_multistatus
 from davstore.dav.conditions import read_conditions, read_if
 from davstore.dav.content import send_content
 from davstore.dav.listing import Tell, send_listing
 from davstore.dav.places import ALLOWED, ALLOWED_ROOT, ALLOWED_UNMAPPED, Fixed, Kind
-from davstore.dav.plan import Hrefs, Plan, asks_for_checksums, asks_for_dead, asks_for_locks, write_stored
-from davstore.dav.properties import View
+from davstore.dav.properties import PropertyContext
+from davstore.dav.rendering import Hrefs, Plan, asks_for_checksums, asks_for_dead, asks_for_locks, write_stored
 from davstore.dav.request import Request
+from davstore.dav.responses import send, send_multistatus
 from davstore.errors import InfiniteDepth, NotFound, UnsupportedReport
 from davstore.middleware.sync_gate import QUERY, answered, ask
 from davstore.middleware.xml_body import read_xml
@@ -23,13 +23,13 @@ from davstore.model.changes import Changes
 from davstore.model.conditions import NONE
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
-from davstore.protocol import propfind, reports, sync_token
-from davstore.protocol.headers import parse_depth
-from davstore.protocol.hrefs import for_xml
-from davstore.protocol.multistatus import Multistatus
-from davstore.protocol.prefer import Prefer, parse_prefer
-from davstore.protocol.propfind import ALL_PROPERTIES, FOR_WINDOWS, PropFind
-from davstore.protocol.reports import SyncQuery
+from davstore.protocol.dav import propfind, reports, sync_token
+from davstore.protocol.dav.hrefs import for_xml
+from davstore.protocol.dav.multistatus import Multistatus
+from davstore.protocol.dav.propfind import ALL_PROPERTIES, FOR_WINDOWS, PropFind
+from davstore.protocol.dav.reports import SyncQuery
+from davstore.protocol.http.headers import parse_depth
+from davstore.protocol.http.prefer import Prefer, parse_prefer
 from davstore.store import reading, syncing
 from davstore.store.reading import Listing
 
@@ -39,7 +39,7 @@ _WINDOWS = "Microsoft-WebDAV-MiniRedir/"
 _FRESH = ("Cache-Control", "no-cache")
 
 
-def answer_options(request: Request) -> Iterable[bytes]:
+def handle_options(request: Request) -> Iterable[bytes]:
     """Tell what can be done with a URL (RFC 4918 §10.1). An unmapped URL of the own store can be made."""
     request.refuse_body()
     kind, allowed = _allowed(request)
@@ -67,7 +67,7 @@ def _allowed(request: Request) -> tuple[Kind | None, tuple[str, ...]]:
     return kind, ALLOWED[kind] if place.names else ALLOWED_ROOT
 
 
-def answer_get(request: Request) -> Iterable[bytes]:
+def handle_get(request: Request) -> Iterable[bytes]:
     """Send a body, or what a collection holds (RFC 9110 §9.3.1, RFC 4918 §9.4); HEAD the same without it.
 
     A collection is led to by its slash: relative links would start from its parent, and so would what a client writes.
@@ -106,7 +106,7 @@ def _lead_to_slash(request: Request) -> Iterable[bytes]:
     return send(request.environ, HTTPStatus.TEMPORARY_REDIRECT, headers=[("Location", location), _FRESH])
 
 
-def answer_propfind(request: Request) -> Iterable[bytes]:
+def handle_propfind(request: Request) -> Iterable[bytes]:
     """Tell properties of a resource, its members, or all beneath it (RFC 4918 §9.1)."""
     depth = parse_depth(request.header("DEPTH"), default=None)
     question = propfind.parse(read_xml(request.environ))
@@ -136,7 +136,7 @@ def _write_tree(
 ) -> bool:
     """Tell of a resource of the store and what lies beneath it; return whether it is a collection."""
     tops: list[Resource] = []
-    hrefs, free_bytes = _hrefs(request), _once(request.context.blobs.free_bytes)
+    hrefs, free_bytes = _hrefs(request), _once(request.context.services.blobs.free_bytes)
 
     def tell(some: Listing) -> None:
         view = _view(request, some, hrefs, free_bytes)
@@ -168,7 +168,7 @@ def _write_fixed(
     below = [(*place.segments, name) for name in place.members] if depth else []
     store = places.store_root(request.principal)
     spelling = request.spelling
-    plan = Plan(question, View(request.principal, spelling=spelling), {}, minimal=prefer.minimal)
+    plan = Plan(question, PropertyContext(request.principal, spelling=spelling), {}, minimal=prefer.minimal)
     top = [] if prefer.noroot else [place.segments]
     for segments in [*top, *(one for one in below if one != store)]:
         one = places.find_fixed(segments, request.principal)
@@ -184,7 +184,7 @@ def _as_resource(segments: tuple[str, ...]) -> Resource:
     return Resource(segments[:-1], segments[-1] if segments else "", 0, 1, 0, "", None, None, None, 0, 0, 0)
 
 
-def answer_report(request: Request) -> Iterable[bytes]:
+def handle_report(request: Request) -> Iterable[bytes]:
     """Tell what changed since a sync token (RFC 6578 §3). The gate has read the body, where there is a gate."""
     query: SyncQuery | None = request.environ.get(QUERY)
     if query is None:
@@ -207,7 +207,7 @@ def answer_report(request: Request) -> Iterable[bytes]:
     )
     prefer = Prefer(minimal=parse_prefer(request.header("PREFER")).minimal)  # no report tells of the collection itself
     hrefs = _hrefs(request)
-    view = _view(request, changes, hrefs, request.context.blobs.free_bytes)
+    view = _view(request, changes, hrefs, request.context.services.blobs.free_bytes)
     plan = Plan(question, view, changes.properties, minimal=prefer.minimal)
     given = sync_token.render(changes.token)
 
@@ -230,9 +230,9 @@ def _judge_if(request: Request) -> None:
         reading.find(request.context, Path(request.principal.user.name), conditions)
 
 
-def _view(request: Request, told: Listing | Changes, hrefs: Hrefs, free_bytes: Callable[[], int]) -> View:
+def _view(request: Request, told: Listing | Changes, hrefs: Hrefs, free_bytes: Callable[[], int]) -> PropertyContext:
     now_us, spelling = request.context.now_us, hrefs.spelling
-    return View(request.principal, told.facts, told.locks, told.checksums, now_us, spelling, free_bytes)
+    return PropertyContext(request.principal, told.facts, told.locks, told.checksums, now_us, spelling, free_bytes)
 
 
 def _once(ask: Callable[[], int]) -> Callable[[], int]:

@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from davstore.blobs import Blobs
 from davstore.dav import places
 from davstore.dav.places import ALLOWED, Fixed
+from davstore.engine.context import Context, Services
 from davstore.errors import MethodNotAllowed, UnsupportedMediaType
-from davstore.metadata.engine import Database
-from davstore.middleware.auth import PRINCIPAL, now_us
+from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.middleware.forwarded import PREFIX
 from davstore.middleware.xml_body import content_length
 from davstore.model.paths import Path
 from davstore.model.principals import Principal
-from davstore.protocol.hrefs import ROOT, Spelling, Target
-from davstore.store.context import Context, Limits, Note
+from davstore.protocol.dav.hrefs import ROOT, Spelling, Target
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
-
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """What requests are served from. clock tells microseconds since the epoch.
-
-    drops_litter: what macOS keeps beside a user's files is not kept.
-    """
-
-    database: Database
-    blobs: Blobs
-    limits: Limits = field(default_factory=Limits)
-    drops_litter: bool = False
-    clock: Callable[[], int] = now_us
-    note: Note = lambda _store_id, _epoch, _seq: None
-
-    def context(self, environ: WSGIEnvironment) -> Context:
-        """Return the context of the store calls of one request."""
-        return Context(self.database, self.blobs, environ[PRINCIPAL], self.clock(), self.limits, self.note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +32,16 @@ class Request:
     drops_litter: bool
 
     @staticmethod
-    def of(environ: WSGIEnvironment, backend: Backend) -> Request:
+    def of(environ: WSGIEnvironment, services: Services) -> Request:
         """Read the environ. Raises NotFound: the target names nothing for this principal."""
         target: Target = environ[TARGET]
         place = places.locate(target, environ[PRINCIPAL])
-        return Request(environ, backend.context(environ), target, place, backend.drops_litter)
+        return Request(environ, services.context(environ[PRINCIPAL]), target, place, services.drops_litter)
 
     @property
     def principal(self) -> Principal:
         """Who asks."""
-        return self.context.principal
+        return self.context.asker
 
     @property
     def path(self) -> Path:

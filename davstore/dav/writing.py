@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from davstore.dav.answers import Headers, send, send_multistatus, validators
 from davstore.dav.conditions import read_conditions
 from davstore.dav.content import find_content_type, send_representation
 from davstore.dav.patches import sort_changes
-from davstore.dav.plan import Hrefs
 from davstore.dav.promises import read_promises
+from davstore.dav.rendering import Hrefs
 from davstore.dav.request import Request
+from davstore.dav.responses import Headers, send, send_multistatus, validators
 from davstore.errors import (
     DavstoreError,
     FailedDependency,
@@ -29,19 +29,19 @@ from davstore.middleware.errors import find_row, group_by_row
 from davstore.middleware.xml_body import content_length, read_xml
 from davstore.model.paths import Path
 from davstore.policy.preconditions import SECOND_US
-from davstore.protocol import mkcol, names, owncloud, proppatch
-from davstore.protocol.elements import empty
-from davstore.protocol.headers import parse_depth, parse_overwrite
-from davstore.protocol.media_types import guess_media_type
-from davstore.protocol.multistatus import PropStat
-from davstore.protocol.prefer import Prefer, parse_prefer
+from davstore.protocol.dav import mkcol, names, owncloud, proppatch
+from davstore.protocol.dav.elements import empty
+from davstore.protocol.dav.multistatus import PropStat
+from davstore.protocol.http.headers import parse_depth, parse_overwrite
+from davstore.protocol.http.media_types import guess_media_type
+from davstore.protocol.http.prefer import Prefer, parse_prefer
 from davstore.store import moving, reading, writing
 from davstore.store.writing import NewContent
 
 _XML_TYPES = ("application/xml", "text/xml")
 
 
-def answer_put(request: Request) -> Iterable[bytes]:
+def handle_put(request: Request) -> Iterable[bytes]:
     """Store a body under a URL, as sent: so the answer may carry its ETag (RFC 9110 §9.3.4, RFC 4918 §9.7)."""
     path = request.path
     if request.target.slash:
@@ -68,7 +68,7 @@ def answer_put(request: Request) -> Iterable[bytes]:
     return _answer_made(request, path, created=written.created, headers=validators(written.resource))
 
 
-def answer_delete(request: Request) -> Iterable[bytes]:
+def handle_delete(request: Request) -> Iterable[bytes]:
     """Delete a resource with all beneath it (RFC 4918 §9.6)."""
     request.refuse_body()
     depth = parse_depth(request.header("DEPTH"), default=None)
@@ -76,7 +76,7 @@ def answer_delete(request: Request) -> Iterable[bytes]:
     return send(request.environ, HTTPStatus.NO_CONTENT, headers=request.located(is_collection=gone.is_collection))
 
 
-def answer_mkcol(request: Request) -> Iterable[bytes]:
+def handle_mkcol(request: Request) -> Iterable[bytes]:
     """Make a collection, with properties if the body says so (RFC 4918 §9.3, RFC 5689)."""
     path = request.path
     if not _is_xml(request.environ.get("CONTENT_TYPE", "")):
@@ -106,7 +106,7 @@ def answer_mkcol(request: Request) -> Iterable[bytes]:
     return send(request.environ, HTTPStatus.CREATED, headers=headers)
 
 
-def answer_proppatch(request: Request) -> Iterable[bytes]:
+def handle_proppatch(request: Request) -> Iterable[bytes]:
     """Set and remove properties, all or none; the answer is 207 also when none was (RFC 4918 §9.2).
 
     It has no Depth, and those who send one mean the resource. A minimal answer says that all went well (RFC 8144 §2.2).
@@ -139,7 +139,7 @@ def answer_proppatch(request: Request) -> Iterable[bytes]:
     return send_multistatus(request.environ, lambda answer: answer.propstats(href, groups), headers=headers)
 
 
-def answer_copy(request: Request) -> Iterable[bytes]:
+def handle_copy(request: Request) -> Iterable[bytes]:
     """Make new resources like others (RFC 4918 §9.8); Depth 0 copies a collection without its members."""
     request.refuse_body()
     destination = request.destination
@@ -156,7 +156,7 @@ def answer_copy(request: Request) -> Iterable[bytes]:
     return _answer_made(request, destination, created=placed.created, headers=located)
 
 
-def answer_move(request: Request) -> Iterable[bytes]:
+def handle_move(request: Request) -> Iterable[bytes]:
     """Give a resource, with all beneath it, another URL (RFC 4918 §9.9)."""
     request.refuse_body()
     destination = request.destination

@@ -144,7 +144,7 @@ class Step(NamedTuple):
     moved: int
 
 
-class Place(NamedTuple):
+class Resolved(NamedTuple):
     """What a path meets: the collections on the way, root first, then what is at its end, if anything is.
 
     `steps` is shorter than the way when a name on it is missing or not a collection; `last` is the end's own binding.
@@ -228,7 +228,7 @@ class Found(NamedTuple):
     """A store's row and what a path of it meets, in one snapshot; the body is there only where it was asked for."""
 
     facts: StoreFacts
-    place: Place
+    place: Resolved
     body: Stored | None
 
 
@@ -253,8 +253,8 @@ def find(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool = Fa
     steps = [Step(facts.root_id, 0, 0)]
     if not names:
         resource_id, _, _, _, *times = row[at:end]
-        return Found(facts, Place([], steps[0], _root(facts, resource_id, *times)), None)
-    return Found(facts, _walk(names, row[at:end], steps, len(names)) or Place(steps, None, None), stored)
+        return Found(facts, Resolved([], steps[0], _root(facts, resource_id, *times)), None)
+    return Found(facts, _walk(names, row[at:end], steps, len(names)) or Resolved(steps, None, None), stored)
 
 
 def _find_deep(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool) -> Found:
@@ -276,28 +276,28 @@ def _root(facts: StoreFacts, resource_id: str, created_us: int, modified_us: int
     )
 
 
-def resolve(unit: Unit, facts: StoreFacts, names: tuple[str, ...]) -> Place:
+def resolve(unit: Unit, facts: StoreFacts, names: tuple[str, ...]) -> Resolved:
     """Follow a path from the root of a store: one statement for each eight names."""
     steps = [Step(facts.root_id, 0, 0)]
     if not names:
-        return Place([], steps[0], root(unit, facts))
+        return Resolved([], steps[0], root(unit, facts))
     for start in range(0, len(names), HOP):
         hop = names[start : start + HOP]
         values: dict[str, object] = {f"n{i}": name for i, name in enumerate(hop)}
         row = unit.one(_resolving(len(hop)), {"s": facts.id, "p": steps[-1].node_id, **values})
         place = None if row is None else _walk(names, row, steps, len(hop))
         if row is None or place is not None:
-            return place or Place(steps, None, None)
-    return Place(steps, None, None)
+            return place or Resolved(steps, None, None)
+    return Resolved(steps, None, None)
 
 
-def _walk(names: tuple[str, ...], row: Row, steps: list[Step], count: int) -> Place | None:
+def _walk(names: tuple[str, ...], row: Row, steps: list[Step], count: int) -> Resolved | None:
     """Go down the count bindings of a row and add them to steps; None when the path goes on below."""
     for i in range(0, COLUMNS * count, COLUMNS):
         if len(steps) == len(names):
-            return Place(steps, *_end(names, row, i, steps))
+            return Resolved(steps, *_end(names, row, i, steps))
         if row[i + 3] != 1:
-            return Place(steps, None, None)
+            return Resolved(steps, None, None)
         steps.append(Step(*row[i : i + 3]))
     return None
 

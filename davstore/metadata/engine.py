@@ -20,7 +20,7 @@ from sqlalchemy import Dialect, Engine, NullPool, create_engine, event
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 
 from davstore.errors import AlreadyRunning, BadSettings, DavstoreError, DiskFull, Unavailable
-from davstore.metadata.group import GroupCommit
+from davstore.metadata.group_commit import GroupCommit
 from davstore.metadata.unit import Unit
 
 T = TypeVar("T")

@@ -6,13 +6,13 @@ Each refusal of credentials is one warning, whose form `config/fail2ban/davstore
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from davstore.engine.context import now_us
 from davstore.errors import Throttled, Unauthenticated
 from davstore.middleware.access_log import REQUEST_ID, one_word
-from davstore.protocol.authorization import Basic, parse_authorization
+from davstore.protocol.http.authorization import Basic, parse_authorization
 from davstore.store.authenticating import Authenticator
 
 if TYPE_CHECKING:
@@ -25,11 +25,6 @@ _LOGGED = 64
 """Characters of a user's name in the log: whoever guesses does not fill the disk."""
 
 log = logging.getLogger("davstore.auth")
-
-
-def now_us() -> int:
-    """Return the time, in microseconds since the epoch."""
-    return time.time_ns() // 1000
 
 
 class Authentication:

@@ -19,8 +19,8 @@ from davstore.middleware.errors import Headers, Page, is_failure, refuse
 from davstore.middleware.forwarded import PREFIX, believe
 from davstore.middleware.origins import refuse_other_origins
 from davstore.model.networks import NOBODY, Networks
-from davstore.protocol.accept import wants_html
-from davstore.protocol.hrefs import ROOT, Spelling, Target, parse_target
+from davstore.protocol.dav.hrefs import ROOT, Spelling, Target, parse_target
+from davstore.protocol.http.accept import wants_html
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from davstore import errors
 from davstore.errors import DavstoreError, QuotaExceeded, SyncRefused
-from davstore.protocol import error_body, multistatus, names
-from davstore.protocol.elements import CONTENT_TYPE, element, empty, href, text_element
-from davstore.protocol.multistatus import PropStat
-from davstore.protocol.names import CPM, clark
+from davstore.protocol.dav import error_body, multistatus, names
+from davstore.protocol.dav.elements import CONTENT_TYPE, element, empty, href, text_element
+from davstore.protocol.dav.multistatus import PropStat
+from davstore.protocol.dav.names import CPM, clark
 
 Headers = list[tuple[str, str]]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from davstore.errors import Malformed
 from davstore.model.networks import Networks, find_address
-from davstore.protocol.hrefs import ROOT, Target, parse_target
+from davstore.protocol.dav.hrefs import ROOT, Target, parse_target
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment

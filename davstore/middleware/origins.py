@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from davstore.errors import CrossOrigin, ForeignDestination, Malformed
 from davstore.model.origins import Origins
-from davstore.protocol.hrefs import parse_destination
+from davstore.protocol.dav.hrefs import parse_destination
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

@@ -14,17 +14,19 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from davstore.engine.context import now_us
 from davstore.errors import DeviceRequired
-from davstore.middleware.auth import PRINCIPAL, now_us
+from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.middleware.xml_body import read_xml
 from davstore.model.principals import Principal
 from davstore.policy.sync_rules import Mode
-from davstore.protocol import reports, sync_context
-from davstore.protocol.headers import parse_depth
-from davstore.protocol.hrefs import Target
-from davstore.protocol.reports import SyncQuery
-from davstore.store.admitting import Gate, Request, Turn
+from davstore.protocol.dav import reports
+from davstore.protocol.dav.hrefs import Target
+from davstore.protocol.dav.reports import SyncQuery
+from davstore.protocol.http import sync_context
+from davstore.protocol.http.headers import parse_depth
+from davstore.store.gating import Gate, Request, Turn
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from davstore.middleware.forwarded import PREFIX
-from davstore.protocol.hrefs import Spelling
+from davstore.protocol.dav.hrefs import Spelling
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from davstore.errors import Malformed, TooLarge
-from davstore.protocol.headers import parse_content_length
-from davstore.protocol.xml import MAX_BODY_BYTES
+from davstore.protocol.dav.xml import MAX_BODY_BYTES
+from davstore.protocol.http.headers import parse_content_length
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment

@@ -1,7 +1,7 @@
 """Where something is: a store and the names from its root down.
 
 Names are compared byte for byte as the client sent them (ADR 20); a `Path` is made from a request target by
-`protocol/hrefs.py` and nowhere else.
+`protocol/dav/hrefs.py` and nowhere else.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from davstore.errors import Malformed
-from davstore.server.wire import Reader
+from davstore.server.sockets import Reader
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 from davstore.model.networks import network_of
 from davstore.server.exchange import Exchange
-from davstore.server.heads import END, BadHead, Head, is_hopeless, parse_head
-from davstore.server.wire import PACE_BYTES_PER_SECOND, Broken, Wire
+from davstore.server.request_head import END, BadHead, Head, is_hopeless, parse_head
+from davstore.server.sockets import PACE_BYTES_PER_SECOND, Broken, Wire
 
 if TYPE_CHECKING:
-    from davstore.server.strict import StrictServer
+    from davstore.server.loop import StrictServer
 
 HELD_BYTES: Final = 65_536
 """A body up to this size is complete before a thread takes the request."""

@@ -14,8 +14,8 @@ from cheroot import server, wsgi
 
 from davstore.errors import Malformed, Unavailable
 from davstore.server.bodies import Body, ChunkedBody, CountedBody
-from davstore.server.heads import Head
-from davstore.server.wire import Wire
+from davstore.server.request_head import Head
+from davstore.server.sockets import Wire
 
 if TYPE_CHECKING:
     from davstore.server.connection import Connection

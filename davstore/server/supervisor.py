@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from davstore.errors import AlreadyRunning, BadSettings
-from davstore.server.crew import Crew
 from davstore.server.worker import BACKLOG
+from davstore.server.workers import Crew
 from davstore.settings import Settings
 from davstore.store.backups import refuse_backup
 

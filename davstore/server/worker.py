@@ -21,7 +21,7 @@ from functools import lru_cache
 from davstore import wiring
 from davstore.errors import DavstoreError
 from davstore.model.networks import find_address
-from davstore.server.strict import StrictServer
+from davstore.server.loop import StrictServer
 from davstore.settings import Settings, load_settings
 
 LOG_FORMAT = f"%(asctime)s {os.getpid()} %(name)s %(levelname)s %(message)s"

@@ -17,10 +17,10 @@ from davstore.metadata import principals
 from davstore.metadata.engine import Database
 from davstore.metadata.guesses import FORGET_US, Guess
 from davstore.metadata.principals import Credentials
-from davstore.metadata.throttle import Throttle
+from davstore.metadata.volatile import Throttle
 from davstore.model.networks import network_of
 from davstore.model.principals import Principal, User
-from davstore.protocol.authorization import Basic, Bearer
+from davstore.protocol.http.authorization import Basic, Bearer
 from davstore.store.hashing import DUMMY, TRACE_BYTES, Passwords
 
 _SECRET = re.compile(r"dvs_([0-9a-f]{16})_[0-9a-f]{64}")
@@ -118,7 +118,7 @@ class Authenticator:
         guess = attempt.guess
         if self._throttle.is_repeated(guess, mark):
             raise Unauthenticated(_REPEATED)
-        with self._passwords.place():
+        with self._passwords.slot():
             # Another request, here or in another worker, may have proven it.
             if hmac.compare_digest(self._throttle.find_proof(user_id), mark) and found:
                 user = found.user

@@ -32,21 +32,21 @@ class Passwords:
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
-        self._places = threading.BoundedSemaphore(AT_A_TIME)
+        self._slots = threading.BoundedSemaphore(AT_A_TIME)
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Wait for one of the places in which a hash may be judged.
+    def slot(self) -> Iterator[None]:
+        """Wait for one of the slots in which a hash may be judged.
 
         Raises:
             Unavailable: there were too many before.
         """
-        if not self._places.acquire(timeout=PATIENCE_SECONDS):
+        if not self._slots.acquire(timeout=PATIENCE_SECONDS):
             raise Unavailable("too many sign-ins at once")
         try:
             yield
         finally:
-            self._places.release()
+            self._slots.release()
 
     def hash(self, password: str) -> str:
         """Return a new salted hash of a password, with its parameters in it."""
@@ -55,7 +55,7 @@ class Passwords:
     def judge(self, password_hash: str, password: str) -> tuple[bool, bytes]:
         """Tell whether a password is that of a hash, and a trace of it: what else would have had to be the hash.
 
-        To guess a password from its trace takes one hash for each that is tried. To be called in a place.
+        To guess a password from its trace takes one hash for each that is tried. To be called in a slot.
         """
         try:
             found = extract_parameters(password_hash)

@@ -7,6 +7,16 @@ import hashlib
 import secrets
 from typing import NamedTuple
 
+from davstore.engine.context import Context
+from davstore.engine.guarding import (
+    find_covering,
+    list_held,
+    require,
+    require_parent,
+    require_unlocked,
+    roots_of,
+    submitted_tokens,
+)
 from davstore.errors import (
     LockConflict,
     Locked,
@@ -25,16 +35,6 @@ from davstore.model.conditions import NONE, Preconditions
 from davstore.model.locks import Lock, LockInfo, LockScope
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
-from davstore.store.context import Context
-from davstore.store.guarding import (
-    find_covering,
-    list_held,
-    require,
-    require_parent,
-    require_unlocked,
-    roots_of,
-    submitted_tokens,
-)
 from davstore.store.writing import make_resource, unmap
 
 _TOKEN = "urn:davstore:lock:"  # noqa: S105 - what tokens begin with
@@ -84,7 +84,7 @@ def lock(
         new = Lock(
             token=f"{_TOKEN}{secrets.token_urlsafe(12)}",
             node_id=resource.node_id,
-            user_id=context.principal.user.id,
+            user_id=context.asker.user.id,
             scope=info.scope,
             infinite=infinite,
             owner=info.owner,
@@ -124,9 +124,9 @@ def _require_grantable(
     conflicting = [one for one in (*covering, *beneath) if LockScope.EXCLUSIVE in (one.scope, info.scope)]
     if conflicting:
         raise LockConflict(roots_of(conflicting))
-    own = sum(one.user_id == context.principal.user.id for one in held)
+    own = sum(one.user_id == context.asker.user.id for one in held)
     there = sum(one.node_id == node_id for one in held)
-    if own >= context.limits.locks_per_user or there >= context.limits.locks_per_resource:
+    if own >= context.services.limits.locks_per_user or there >= context.services.limits.locks_per_resource:
         raise TooManyLocks(f"{own} locks of the user, {there} on the resource")
     return covering
 
@@ -214,10 +214,10 @@ def end(database: Database, owner: str, token: str, *, now_us: int) -> None:
 
 def _find_own(context: Context, covering: list[Lock], tokens: set[str]) -> Lock | None:
     """Return the one lock among the tokens that is the user's own: a token is no authority by itself (§6.4)."""
-    own = [one for one in covering if one.token in tokens and one.user_id == context.principal.user.id]
+    own = [one for one in covering if one.token in tokens and one.user_id == context.asker.user.id]
     return own[0] if len(own) == 1 else None
 
 
 def _expiry(context: Context, seconds: int | None) -> int:
-    longest = context.limits.lock_seconds
+    longest = context.services.limits.lock_seconds
     return context.now_us + 1_000_000 * (longest if seconds is None else max(1, min(seconds, longest)))

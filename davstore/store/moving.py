@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from davstore.engine.context import Context
+from davstore.engine.guarding import end_locks, require, require_depth, require_parent, require_unlocked, require_within
 from davstore.errors import ForeignDestination, NotFound, PreconditionFailed, SourceIsDestination
 from davstore.metadata import bindings, nodes, properties, trees
-from davstore.metadata.bindings import Place
+from davstore.metadata.bindings import Resolved
 from davstore.metadata.nodes import NodeRow
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
@@ -15,8 +17,6 @@ from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import AGAIN, Resource
 from davstore.model.paths import Path
 from davstore.policy.preconditions import find_modified_by
-from davstore.store.context import Context
-from davstore.store.guarding import end_locks, require, require_depth, require_parent, require_unlocked, require_within
 from davstore.store.writing import end_tree, set_time
 
 
@@ -150,7 +150,7 @@ def _both_ends(
     if destination.store != source.store:
         raise ForeignDestination(destination.store)
     from_id = require_parent(place, source)
-    target: Place = bindings.resolve(unit, ledger.facts, destination.names)
+    target: Resolved = bindings.resolve(unit, ledger.facts, destination.names)
     to_id = require_parent(target, destination)
     if target.resource is not None and not overwrite:
         raise PreconditionFailed("the destination exists")

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from davstore.blobs import Reader
+from davstore.engine.context import Context
+from davstore.engine.guarding import list_held, require_list
 from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
-from davstore.metadata import bindings, nodes, pages, properties
+from davstore.metadata import bindings, nodes, properties, sorted_pages
 from davstore.metadata.nodes import Stored
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
@@ -15,8 +17,6 @@ from davstore.model.locks import Lock
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.pages import Mark, Sort
 from davstore.model.paths import Path
-from davstore.store.context import Context
-from davstore.store.guarding import list_held, require_list
 
 T = TypeVar("T")
 
@@ -136,7 +136,7 @@ def describe(
                 )
             )
 
-    read = context.database.read if depth != 0 or dead or sums or locks else _reader(context, path, conditions)
+    read = context.services.database.read if depth != 0 or dead or sums or locks else _reader(context, path, conditions)
     read(work)
 
 
@@ -147,7 +147,7 @@ def _each_some(
     if depth == 0 or not top.is_collection:
         yield [top]
     elif depth is None:
-        yield [top, *_everything_beneath(unit, store_id, top, limit=context.limits.propfind_members)]
+        yield [top, *_everything_beneath(unit, store_id, top, limit=context.services.limits.propfind_members)]
     else:
         pages = bindings.each_members(unit, store_id, top)
         yield [top, *next(pages, [])]
@@ -167,7 +167,7 @@ def _everything_beneath(unit: Unit, store_id: int, top: Resource, *, limit: int)
 def _reader(context: Context, path: Path, conditions: Preconditions) -> Callable[[Callable[[Unit], T]], T]:
     """Return what reads a resource: it is found by one statement, which is a snapshot itself, and no `If` asks more."""
     is_one = len(path.names) <= bindings.HOP and conditions.if_lists is None
-    return context.database.look if is_one else context.database.read
+    return context.services.database.look if is_one else context.services.database.read
 
 
 def list_page(
@@ -186,10 +186,10 @@ def list_page(
             raise NotFound(path.name)
         if not top.is_collection:
             return Page(facts, top, [], None)
-        found = pages.list_page(unit, facts.id, top, sort, descending=descending, after=after, limit=limit + 1)
+        found = sorted_pages.list_page(unit, facts.id, top, sort, descending=descending, after=after, limit=limit + 1)
         return Page(facts, top, found[:limit], _mark(found[limit - 1], sort) if len(found) > limit else None)
 
-    return context.database.read(work)
+    return context.services.database.read(work)
 
 
 def _mark(member: Resource, sort: Sort) -> Mark:
@@ -217,7 +217,7 @@ def open_resource(context: Context, path: Path, conditions: Preconditions = NONE
             return Content(facts, resource, None)
         if stored is None:
             raise CorruptBlob(f"node {resource.node_id} of store {facts.id} has no body")
-        reader = None if stored.blob is None else context.blobs.open(facts.id, stored.blob)
+        reader = None if stored.blob is None else context.services.blobs.open(facts.id, stored.blob)
         return Content(facts, resource, Body(stored, reader))
 
     read, lost = _reader(context, path, conditions), ""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.errors import NotFound
-from davstore.metadata import history, stores, uploads
+from davstore.metadata import stores, tombstones, uploads
 from davstore.metadata.engine import Database
 from davstore.metadata.unit import Unit
 
@@ -37,7 +37,7 @@ def _sweep_store(unit: Unit, *, owner: str, now_us: int, before_us: int, keep_ch
     floor = min(stores.number_at(unit, ledger.store_id, before_us), ledger.seq - keep_changes)
     if floor > ledger.facts.floor:
         stores.set_floor(unit, ledger.store_id, floor)
-    more = history.forget(unit, ledger, max(floor, ledger.facts.floor), limit=SWEPT_ROWS)
+    more = tombstones.forget(unit, ledger, max(floor, ledger.facts.floor), limit=SWEPT_ROWS)
     stores.settle(unit, ledger, now_us=now_us)
     return more
 

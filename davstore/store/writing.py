@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
+from davstore.engine.context import Context
+from davstore.engine.guarding import end_locks, require, require_depth, require_parent, require_unlocked, require_within
+from davstore.engine.integrity import NO_PROMISES, Digesting, Promises
+from davstore.engine.receiving import BLOCK_BYTES, Source, Upload, begin_upload
 from davstore.errors import (
     AlreadyExists,
     ConflictingValue,
@@ -26,11 +30,7 @@ from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import AGAIN, Resource
 from davstore.model.paths import Path
 from davstore.policy.preconditions import find_modified_by
-from davstore.protocol.media_types import UNKNOWN_TYPE
-from davstore.store.context import Context
-from davstore.store.digesting import NO_PROMISES, Digesting, Promises
-from davstore.store.guarding import end_locks, require, require_depth, require_parent, require_unlocked, require_within
-from davstore.store.uploading import BLOCK_BYTES, Source, Upload, begin_upload
+from davstore.protocol.http.media_types import UNKNOWN_TYPE
 
 NOTHING_REFUSED: Mapping[str, DavstoreError] = MappingProxyType({})
 PROPERTY_BYTES = 1 << 20
@@ -89,10 +89,10 @@ def put(context: Context, path: Path, content: NewContent, conditions: Precondit
         Malformed: the body is cut short, or not what was promised; nothing is stored.
         QuotaExceeded, DiskFull: no room; the old body stays.
     """
-    if content.length is not None and content.length > context.limits.inline_bytes:
+    if content.length is not None and content.length > context.services.limits.inline_bytes:
         return _put_large(context, path, content, b"", conditions)  # refused, it is not even invited: no `100 Continue`
-    first = _read_up_to(content.stream, context.limits.inline_bytes + 1, content.length)
-    if len(first) <= context.limits.inline_bytes:
+    first = _read_up_to(content.stream, context.services.limits.inline_bytes + 1, content.length)
+    if len(first) <= context.services.limits.inline_bytes:
         if content.length is not None and len(first) != content.length:
             raise Malformed("the body is shorter than its Content-Length")
         digesting = Digesting(content.promises)
@@ -304,7 +304,7 @@ def _change_properties(
     wanted: dict[str, bytes | None] = {**old, **dict(changes)}
     new = {name: element for name, element in wanted.items() if element is not None}
     new_bytes = sum(map(len, new.values()))
-    if len(new) > context.limits.properties_per_node or new_bytes > PROPERTY_BYTES:
+    if len(new) > context.services.limits.properties_per_node or new_bytes > PROPERTY_BYTES:
         raise PropertiesRefused({name: Unprocessable("too many properties") for name, _ in changes})
     touched = [name for name, element in old.items() if new.get(name) != element]
     properties.remove_properties(unit, ledger.store_id, node_id, touched)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from davstore.engine.context import Services
 from davstore.errors import PreconditionFailed
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
@@ -14,13 +15,12 @@ from davstore.middleware.xml_body import content_length
 from davstore.model.conditions import Preconditions
 from davstore.model.paths import Path
 from davstore.policy.preconditions import Verdict, judge
-from davstore.protocol.accept import wants_html
-from davstore.protocol.headers import parse_etags
-from davstore.protocol.hrefs import Target, encode_segment
+from davstore.protocol.dav.hrefs import Target, encode_segment
+from davstore.protocol.http.accept import wants_html
+from davstore.protocol.http.headers import parse_etags
 from davstore.store import reading
-from davstore.store.context import Context
+from davstore.web.ordering import parse_ordering
 from davstore.web.page import PROTECTION, render_page
-from davstore.web.view import parse_view
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -32,11 +32,11 @@ _CACHING: Final = [("Cache-Control", "private, no-cache"), ("Vary", "Accept, Aut
 
 
 class Pages:
-    """Stands around the WebDAV application. contexts makes the context of the store calls of a request."""
+    """Stands around the WebDAV application. services are those of the store calls."""
 
-    def __init__(self, application: WSGIApplication, contexts: Callable[[WSGIEnvironment], Context]) -> None:
+    def __init__(self, application: WSGIApplication, services: Services) -> None:
         self._application = application
-        self._contexts = contexts
+        self._services = services
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer with a page, lead to the own store, or pass on.
@@ -54,9 +54,9 @@ class Pages:
         if depth < len(home) and target.segments == home[:depth]:
             return _lead(start_response, home[depth if target.slash else depth - 1 :])
         if target.slash and target.segments[: len(home)] == home:
-            view = parse_view(target.query)
+            view = parse_ordering(target.query)
             page = reading.list_page(
-                self._contexts(environ),
+                self._services.context(environ[PRINCIPAL]),
                 Path(home[-1], target.segments[len(home) :]),
                 view.sort,
                 descending=view.descending,

@@ -12,10 +12,10 @@ from jinja2 import Environment, StrictUndefined, Template
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.pages import Sort
 from davstore.policy.quota import charged_bytes
-from davstore.protocol.dates import render_iso_date
-from davstore.protocol.hrefs import encode_segment
+from davstore.protocol.dav.hrefs import encode_segment
+from davstore.protocol.http.dates import render_iso_date
 from davstore.store.reading import Page
-from davstore.web.view import View
+from davstore.web.ordering import Ordering
 from davstore.web.words import Kind, arrange, kind_of, media_type, render_name, render_size
 
 PREVIEWED_BYTES: Final = 2 << 20
@@ -80,7 +80,7 @@ class Crumb(NamedTuple):
     name: str
 
 
-def render_page(page: Page, view: View) -> bytes:
+def render_page(page: Page, view: Ordering) -> bytes:
     """Return the HTML of a page of a collection. All references in it are relative: it does not know its prefix.
 
     What one page holds is arranged for people; of several pages each goes on where the one before ended.
@@ -109,7 +109,7 @@ def _crumbs(owner: str, names: tuple[str, ...]) -> list[Crumb]:
     return [Crumb("../" * (up - i) or "./", render_name(name)) for i, name in enumerate((owner, *names))]
 
 
-def _column(sort: Sort | None, title: str, view: View) -> Column:
+def _column(sort: Sort | None, title: str, view: Ordering) -> Column:
     if sort is None:
         return Column(title, None, None)
     direction = "descending" if view.descending else "ascending"

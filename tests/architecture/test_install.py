@@ -15,7 +15,7 @@ import pytest
 
 from davstore.cli import main
 from davstore.settings import load_settings
-from tests.architecture.test_house import TOP, TREES
+from tests.architecture.test_rules import TOP, TREES
 
 PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
 MODULES_OF = {"argon2-cffi": "argon2"}

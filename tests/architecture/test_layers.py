@@ -1,4 +1,4 @@
-"""The house rules that tools check: layers, style, types."""
+"""The storage rules that tools check: layers, style, types."""
 
 import subprocess
 import sys

@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.test_house import TOP
+from tests.architecture.test_rules import TOP
 
 UNMENDED: tuple[str, ...] = (
     "CONTRIBUTING.md",
     "davstore/dav/",
+    "davstore/engine/",
     "davstore/errors.py",
     "davstore/metadata/",
     "davstore/server/",
     "davstore/store/",
+    "davstore/sync/",
 )
 """Folders whose references are still to be mended."""
 SUFFIXES = {".py", ".md", ".toml", ".conf", ".service", ".sh", ".html", ".css", ""}
@@ -108,7 +110,7 @@ def test_a_record_has_a_number_a_status_and_a_date(record: Path) -> None:
         "[a](docs/sync.md#no-such-heading)",
         "docs/adr/0099",
         "see ADR 99",
-        "tests/architecture/test_house.py::test_nothing",
+        "tests/architecture/test_rules.py::test_nothing",
         "davstore/nothing.py",
     ],
 )

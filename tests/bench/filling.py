@@ -12,7 +12,7 @@ from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.settings import load_settings
-from davstore.wiring import House, open_house
+from davstore.wiring import Storage, open_storage
 
 T = TypeVar("T")
 
@@ -23,30 +23,30 @@ UNIT = 100_000
 
 def fill(directory: Path, name: str, folders: int, members: int) -> None:
     """Make a collection with folders of so many members each; 1: the members lie in the collection itself."""
-    house = open_house(load_settings(flags={"data.path": str(directory)}, environ={}))
+    storage = open_storage(load_settings(flags={"data.path": str(directory)}, environ={}))
 
     def top(unit: Unit, ledger: Ledger) -> int:
         return _folder(unit, ledger, ledger.facts.root_id, name)
 
     try:
-        parent = _write(house, top)
+        parent = _write(storage, top)
         if folders > 1:
-            _write(house, lambda unit, ledger: _folders(unit, ledger, parent, folders, members))
+            _write(storage, lambda unit, ledger: _folders(unit, ledger, parent, folders, members))
         for start in range(0, members if folders == 1 else 0, UNIT):
             numbers = range(start, min(start + UNIT, members))
-            _write(house, lambda unit, ledger, numbers=numbers: _members(unit, ledger, parent, numbers))
+            _write(storage, lambda unit, ledger, numbers=numbers: _members(unit, ledger, parent, numbers))
     finally:
-        house.database.close()
+        storage.database.close()
 
 
-def _write(house: House, work: Callable[[Unit, Ledger], T]) -> T:
+def _write(storage: Storage, work: Callable[[Unit, Ledger], T]) -> T:
     def locked(unit: Unit) -> T:
         ledger = stores.lock(unit, "me")
         value = work(unit, ledger)
         stores.settle(unit, ledger, now_us=0)
         return value
 
-    return house.database.write(locked)
+    return storage.database.write(locked)
 
 
 def _folders(unit: Unit, ledger: Ledger, parent_id: int, count: int, members: int) -> None:

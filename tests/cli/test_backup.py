@@ -20,7 +20,7 @@ from davstore.store.backups import MANIFEST
 from davstore.store.restoring import STAGED
 from tests.cli.command import run as run_beside
 from tests.contract.conftest import create_database, drop_database
-from tests.contract.house import House
+from tests.contract.storage import Storage
 
 Run = Callable[..., Result]
 BODIES = r"bodies in files: (\d+) new \((\d+) bytes\), (\d+) kept \((\d+) bytes\), \d+\.\d s\n"
@@ -41,11 +41,11 @@ def run(tmp_path: Path) -> Run:
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Return a data directory with a user who has two bodies."""
-    found = wiring.open_house(load_settings(flags={"data.path": str(tmp_path / "data")}, environ={}))
+    found = wiring.open_storage(load_settings(flags={"data.path": str(tmp_path / "data")}, environ={}))
     enrolling.add_user(found.database, "me", "geheim", now_us=1)
-    house = House(found.database, tmp_path / "data", exists=True)
-    house.put("small", b"small")
-    house.put("large", b"x" * 1000)
+    storage = Storage(found.database, tmp_path / "data", exists=True)
+    storage.put("small", b"small")
+    storage.put("large", b"x" * 1000)
     found.database.close()
     return tmp_path / "data"
 

@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 from davstore import wiring
 from davstore.cli import main
 from davstore.metadata.engine import open_database
-from davstore.metadata.throttle import Throttle
-from davstore.protocol.authorization import Basic, Bearer
+from davstore.metadata.volatile import Throttle
+from davstore.protocol.http.authorization import Basic, Bearer
 from davstore.settings import load_settings
 from davstore.store.authenticating import Authenticator
 from davstore.store.hashing import Passwords

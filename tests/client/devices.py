@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from davstore.client.device import open_state
+from davstore.client.exit_status import Stop
 from davstore.client.folder import Folder
 from davstore.client.remote import Remote
-from davstore.client.rounds import Run
-from davstore.client.stops import Stop
+from davstore.client.run import Run
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from davstore.protocol.hrefs import render_href
+from davstore.protocol.dav.hrefs import render_href
 
 ROOT = "/files"
 DAV = "{DAV:}"

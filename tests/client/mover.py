@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from davstore.client.spelling import RESERVED
+from davstore.client.local_names import RESERVED
 from tests.client.devices import Device, read_tree
 from tests.client.script import digest
 

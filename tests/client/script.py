@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from davstore.client.spelling import RESERVED
+from davstore.client.local_names import RESERVED
 
 NAMES = [
     "a",

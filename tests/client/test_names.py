@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from davstore.client.conflicts import conflict_path
-from davstore.client.spelling import Spelling, Traits, substitute
+from davstore.client.local_names import Spelling, Traits, substitute
 from davstore.client.state import State
 
 AT = datetime(2026, 11, 24, 7, 8, 9, tzinfo=UTC)

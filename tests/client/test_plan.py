@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from davstore.client.dry_run import copy_view, move_subtree, perform, rehearse
 from davstore.client.plan import Action, Verb, find_mass_deletion, plan
-from davstore.client.rehearsal import copy_view, move_subtree, perform, rehearse
 from davstore.client.tree import REMOTE_FOLDER, Agreed, Local, Remote, Stamp, Tree, View, parent_of
 
 NAMES = ["a", "b", "c"]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from davstore.client.device import open_state
+from davstore.client.exit_status import Changed
 from davstore.client.folder import Folder
+from davstore.client.local_names import Traits
 from davstore.client.scan import scan
-from davstore.client.spelling import Traits
-from davstore.client.stops import Changed
 from davstore.client.tree import Tree
 from tests.client.devices import Device, read_tree
 from tests.client.foreign import Store, serve

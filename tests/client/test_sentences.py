@@ -12,8 +12,8 @@ import pytest
 from urllib3 import exceptions
 
 from davstore.cli.progress import as_size
+from davstore.client.exit_status import Stop
 from davstore.client.refusals import describe as describe_refusal
-from davstore.client.stops import Stop
 from davstore.client.transport import Transport, describe
 from tests.client.devices import Device
 from tests.client.foreign import Store, serve

@@ -13,7 +13,7 @@ from wsgidav.error_printer import ErrorPrinter
 from wsgidav.request_resolver import RequestResolver
 from wsgidav.wsgidav_app import WsgiDAVApp
 
-from davstore.dav.provider import StoreProvider
+from davstore.dav.wsgidav.provider import StoreProvider
 from davstore.middleware.auth import PRINCIPAL
 from tests.clients.conftest import Run
 from tests.dav.client import ALICE, Client
@@ -25,7 +25,7 @@ def stock(tmp_path: Path) -> Iterator[str]:
     client = Client(tmp_path / "data")
     application: Any = WsgiDAVApp(
         {
-            "provider_mapping": {"/": StoreProvider(client.backend)},
+            "provider_mapping": {"/": StoreProvider(client.services)},
             "middleware_stack": [ErrorPrinter, RequestResolver],
             "lock_storage": False,
             "property_manager": False,

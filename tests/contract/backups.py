@@ -1,4 +1,4 @@
-"""Backups of houses, and houses made of backups, as the commands make them."""
+"""Backups of storages, and storages made of backups, as the commands make them."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from davstore.store import backing_up, restoring
 from davstore.store.backing_up import BackedUp
 from davstore.store.backups import Backup, Meter, read_manifest
 from davstore.store.restoring import Restored
-from tests.contract.house import House
+from tests.contract.storage import Storage
 
 MADE_AT = "2026-11-30T12:00:00+00:00"
 
 
 def back_up(
-    house: House,
+    storage: Storage,
     directory: Path,
     target: Blobs | None = None,
     *,
     meter: Meter | None = None,
     instance: str | None = None,
 ) -> BackedUp:
-    """Back a house up."""
+    """Back a storage up."""
     return backing_up.back_up(
-        house.database,
-        house.blobs,
+        storage.database,
+        storage.blobs,
         directory,
         target or LocalBlobs(directory / "blobs"),
         made_at=MADE_AT,

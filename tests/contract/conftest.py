@@ -1,4 +1,4 @@
-"""The houses that the contract is kept in: one store engine on SQLite, one on PostgreSQL."""
+"""The storages that the contract is kept in: one store engine on SQLite, one on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from davstore.metadata.engine import Database, SQLite, open_database
 from davstore.metadata.migrate import migrate
 from davstore.metadata.postgresql import PostgreSQL
 from tests.contract.entrance import Entrance
-from tests.contract.house import House
+from tests.contract.storage import Storage
 
 BACKENDS = ("sqlite", "postgresql")
 _names = (f"davstore_test_{os.getpid()}_{count}" for count in itertools.count())
@@ -79,57 +79,57 @@ def backend(request: pytest.FixtureRequest) -> Backend:
     return found
 
 
-Build = Callable[..., House]
+Build = Callable[..., Storage]
 
 
 @pytest.fixture
 def build(backend: Backend, tmp_path: Path) -> Iterator[Build]:
-    """Return a maker of houses on one backend, each with a database of its own."""
+    """Return a maker of storages on one backend, each with a database of its own."""
     yield from _builder(backend, tmp_path)
 
 
 @pytest.fixture
-def house(build: Build) -> House:
-    """Return an empty house with one user, `me`."""
+def storage(build: Build) -> Storage:
+    """Return an empty storage with one user, `me`."""
     return build()
 
 
 @pytest.fixture
-def sqlite_house(sqlite_backend: Backend, tmp_path: Path) -> Iterator[House]:
-    """Return a house on SQLite, for what only SQLite has, or what the backend cannot change."""
-    for build_house in _builder(sqlite_backend, tmp_path):
-        yield build_house()
+def sqlite_storage(sqlite_backend: Backend, tmp_path: Path) -> Iterator[Storage]:
+    """Return a storage on SQLite, for what only SQLite has, or what the backend cannot change."""
+    for build_storage in _builder(sqlite_backend, tmp_path):
+        yield build_storage()
 
 
 @pytest.fixture
-def postgresql_house(postgresql_backend: Backend, tmp_path: Path) -> Iterator[House]:
-    """Return a house on PostgreSQL, for what a file cannot suffer."""
-    for build_house in _builder(postgresql_backend, tmp_path):
-        yield build_house()
+def postgresql_storage(postgresql_backend: Backend, tmp_path: Path) -> Iterator[Storage]:
+    """Return a storage on PostgreSQL, for what a file cannot suffer."""
+    for build_storage in _builder(postgresql_backend, tmp_path):
+        yield build_storage()
 
 
 @pytest.fixture
-def entrance(house: House, tmp_path: Path) -> Iterator[Entrance]:
+def entrance(storage: Storage, tmp_path: Path) -> Iterator[Entrance]:
     """Yield where alice signs in."""
-    made = Entrance(house.database, tmp_path)
+    made = Entrance(storage.database, tmp_path)
     yield made
     made.close()
 
 
 def _builder(backend: Backend, directory: Path) -> Iterator[Build]:
-    houses: list[House] = []
+    storages: list[Storage] = []
 
-    def build_house(**limits: int) -> House:
-        place = directory / f"house{len(houses)}"
-        houses.append(House(backend.database(place), place, exists=False, **limits))
-        return houses[-1]
+    def build_storage(**limits: int) -> Storage:
+        place = directory / f"storage{len(storages)}"
+        storages.append(Storage(backend.database(place), place, exists=False, **limits))
+        return storages[-1]
 
-    yield build_house
-    for house in houses:
-        found = house.check() if house.is_clean else []
-        house.database.close()
-        if isinstance(house.database, PostgreSQL):
-            server, _, name = house.database._url.rpartition("/")
+    yield build_storage
+    for storage in storages:
+        found = storage.check() if storage.is_clean else []
+        storage.database.close()
+        if isinstance(storage.database, PostgreSQL):
+            server, _, name = storage.database._url.rpartition("/")
             drop_database(server, name)
         assert not found, "the test left damage behind"
 

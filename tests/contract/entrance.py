@@ -12,10 +12,10 @@ from argon2 import PasswordHasher
 from davstore.errors import Throttled, Unauthenticated
 from davstore.metadata import principals, stores
 from davstore.metadata.engine import Database
-from davstore.metadata.throttle import Throttle
 from davstore.metadata.unit import Unit
+from davstore.metadata.volatile import Throttle
 from davstore.model.principals import Principal
-from davstore.protocol.authorization import Basic, Bearer
+from davstore.protocol.http.authorization import Basic, Bearer
 from davstore.store.authenticating import Authenticator
 from davstore.store.hashing import Passwords
 

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 from davstore.metadata.engine import open_database
-from tests.contract.house import House
+from tests.contract.storage import Storage
 
 THREADS = 4
 Tree = dict[str, bytes | None]
@@ -24,22 +24,22 @@ def content(thread: int, step: int) -> bytes:
     return b"%d.%d " % (thread, step) * (200 if step % 3 == 0 else 2)
 
 
-def operate(house: House, thread: int, step: int) -> None:
+def operate(storage: Storage, thread: int, step: int) -> None:
     """Do one operation."""
     top = f"w{thread}"
     round_, kind = divmod(step, 6)
     if step == 0:
-        house.mkcol(top)
+        storage.mkcol(top)
     elif kind == 0:
-        house.delete(f"{top}/moved{round_ - 1}")
+        storage.delete(f"{top}/moved{round_ - 1}")
     elif kind == 1:
-        house.mkcol(f"{top}/c{round_}")
+        storage.mkcol(f"{top}/c{round_}")
     elif kind in (2, 3):
-        house.put(f"{top}/c{round_}/f{kind}", content(thread, step))
+        storage.put(f"{top}/c{round_}/f{kind}", content(thread, step))
     elif kind == 4:
-        house.copy(f"{top}/c{round_}", f"{top}/copy", overwrite=True)
+        storage.copy(f"{top}/c{round_}", f"{top}/copy", overwrite=True)
     else:
-        house.move(f"{top}/c{round_}", f"{top}/moved{round_}")
+        storage.move(f"{top}/c{round_}", f"{top}/moved{round_}")
 
 
 def expected(thread: int, steps: int) -> Tree:
@@ -72,19 +72,19 @@ def _drop(tree: Tree, top: str) -> None:
         del tree[place]
 
 
-def _work(house: House, thread: int) -> None:
+def _work(storage: Storage, thread: int) -> None:
     step = 0
     while True:
-        operate(house, thread, step)
+        operate(storage, thread, step)
         os.write(1, b"%d %d\n" % (thread, step))
         step += 1
 
 
 def main(url: str, directory: str) -> None:
     """Write until killed."""
-    house = House(open_database(url, Path(directory)), Path(directory), exists=True)
+    storage = Storage(open_database(url, Path(directory)), Path(directory), exists=True)
     for thread in range(THREADS):
-        threading.Thread(target=_work, args=(house, thread)).start()
+        threading.Thread(target=_work, args=(storage, thread)).start()
 
 
 if __name__ == "__main__":

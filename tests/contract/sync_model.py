@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from davstore.errors import InvalidSyncToken, NotFound, UnsupportedReport
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.store import syncing
-from tests.contract.house import House
+from tests.contract.storage import Storage
 
 Url = tuple[str, ...]
 
@@ -95,31 +95,31 @@ class Device:
         """Forget everything, as a client does whose token is refused."""
         vars(self).update(vars(Device(self.scope, self.level)))
 
-    def is_swept(self, house: House) -> bool:
+    def is_swept(self, storage: Storage) -> bool:
         """Tell whether the history since the run began is swept: only then may the token be refused."""
         if self.token is None:
             return False
-        return (self.token.position.base if self.token.position else self.token.number) < house.facts.floor
+        return (self.token.position.base if self.token.position else self.token.number) < storage.facts.floor
 
-    def page(self, house: House, model: Model, limit: int | None) -> bool:
+    def page(self, storage: Storage, model: Model, limit: int | None) -> bool:
         """Ask for one page and judge it; True when the device is complete."""
         where = f"{'/'.join(self.scope)!r} level {self.level.value} limit {limit}"
         try:
             changes = syncing.changes_since(
-                house.context, house.at("/".join(self.scope)), self.token, level=self.level, limit=limit, dead=True
+                storage.context, storage.at("/".join(self.scope)), self.token, level=self.level, limit=limit, dead=True
             )
         except NotFound:
             _require(self.scope and self.scope not in model.entries, f"{where}: the scope is there")
             return True
         except InvalidSyncToken:
-            _require(self.is_swept(house), f"{where}: refused, with the history at hand")
+            _require(self.is_swept(storage), f"{where}: refused, with the history at hand")
             self.start_again()
             return False
         except UnsupportedReport:
             _require(not model.is_collection(self.scope), f"{where}: the scope is a collection")
             return True
         _require(model.is_collection(self.scope), f"{where}: there is no such collection")
-        _require(not self.is_swept(house), f"{where}: answered, with its history swept")
+        _require(not self.is_swept(storage), f"{where}: answered, with its history swept")
         if self.base is None:
             self.base, self.told = model.tick if self.token is None else self.complete, {}
         self._judge_size(changes, limit, model, where)
@@ -203,7 +203,7 @@ def _differences(mirror: dict[Url, tuple[str | None, bytes | None]], shown: obje
 class Pair:
     """A store and the model of it, kept in step: each operation is done to both."""
 
-    house: House
+    storage: Storage
     model: Model = field(default_factory=Model)
 
     def _at(self, url: Url) -> str:
@@ -212,32 +212,32 @@ class Pair:
 
     def put(self, url: Url) -> None:
         """Write a new body."""
-        written = self.house.put(self._at(url), b"%d" % self.model.tick)
+        written = self.storage.put(self._at(url), b"%d" % self.model.tick)
         old = self.model.entries.get(url)
         self.model.show(url, written.resource.etag, old.note if old else None)
 
     def mkcol(self, url: Url) -> None:
         """Make a collection."""
-        self.house.mkcol(self._at(url))
+        self.storage.mkcol(self._at(url))
         self.model.show(url, None)
 
     def delete(self, url: Url) -> None:
         """Delete a resource or a tree."""
-        self.house.delete(self._at(url))
+        self.storage.delete(self._at(url))
         self.model.remove(url)
 
     def proppatch(self, url: Url) -> None:
         """Change a dead property."""
         note = b"<note xmlns='urn:x'>%d</note>" % self.model.tick
-        self.house.proppatch(self._at(url), (PROPERTY, note))
+        self.storage.proppatch(self._at(url), (PROPERTY, note))
         self.model.show(url, self.model.entries[url].etag, note)
 
     def move(self, source: Url, target: Url) -> None:
         """Move a resource or a tree, over what is there."""
-        self.house.move(self._at(source), "/".join(target))
+        self.storage.move(self._at(source), "/".join(target))
         self.model.carry(source, target, away=True)
 
     def copy(self, source: Url, target: Url) -> None:
         """Copy a resource or a tree, over what is there."""
-        self.house.copy(self._at(source), "/".join(target))
+        self.storage.copy(self._at(source), "/".join(target))
         self.model.carry(source, target, away=False)

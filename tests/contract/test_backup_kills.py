@@ -18,10 +18,10 @@ from davstore.metadata.postgresql import PostgreSQL
 from davstore.settings import load_settings
 from davstore.store.checking import check_backup
 from davstore.store.restoring import STAGED
-from davstore.wiring import find_house
+from davstore.wiring import find_storage
 from tests.contract.backups import back_up, list_rows, open_backup, restore
 from tests.contract.conftest import Backend
-from tests.contract.house import House
+from tests.contract.storage import Storage
 
 STEPS = ("open", "os.mkdir", "os.rename", "os.remove", "os.truncate", "sqlite3.connect")
 LARGE = b"x" * 1000
@@ -70,20 +70,20 @@ def _kills(work: Callable[[], object], directory: Path) -> Iterator[int]:
     assert step > 20
 
 
-def test_a_backup_that_is_killed_leaves_the_earlier_one_or_the_new_one(sqlite_house: House, tmp_path: Path) -> None:
-    house, directory = sqlite_house, tmp_path / "backup"
-    place = house.blob_directory.parent
-    house.put("a", LARGE)
-    house.put("b", LARGE)
+def test_a_backup_that_is_killed_leaves_the_earlier_one_or_the_new_one(sqlite_storage: Storage, tmp_path: Path) -> None:
+    storage, directory = sqlite_storage, tmp_path / "backup"
+    place = storage.blob_directory.parent
+    storage.put("a", LARGE)
+    storage.put("b", LARGE)
 
     def work() -> None:
-        back_up(House(_again(house.database, place), place, exists=True), directory)
+        back_up(Storage(_again(storage.database, place), place, exists=True), directory)
 
-    back_up(house, directory)
+    back_up(storage, directory)
     earlier = open_backup(directory).manifest.database_file
-    house.delete("a")
-    house.put("c", LARGE * 2)
-    house.database.close()
+    storage.delete("a")
+    storage.put("c", LARGE * 2)
+    storage.database.close()
     seen = set()
     for _ in _kills(work, directory):
         backup = open_backup(directory)
@@ -95,33 +95,33 @@ def test_a_backup_that_is_killed_leaves_the_earlier_one_or_the_new_one(sqlite_ho
 
 
 def test_a_restore_that_is_killed_leaves_the_earlier_store_or_the_new_one(
-    house: House, sqlite_backend: Backend, tmp_path: Path
+    storage: Storage, sqlite_backend: Backend, tmp_path: Path
 ) -> None:
     """And one that was killed before its end is told at the next start, and ends well when it is run again."""
-    directory, place = tmp_path / "backup", house.blob_directory.parent
-    source = House(sqlite_backend.database(tmp_path / "source"), tmp_path / "source")
+    directory, place = tmp_path / "backup", storage.blob_directory.parent
+    source = Storage(sqlite_backend.database(tmp_path / "source"), tmp_path / "source")
     for name in ("a", "b"):
         source.put(name, LARGE)
     back_up(source, directory)
-    house.put("earlier", LARGE)
-    trees = [house.tree(), source.tree()]
-    house.database.close()
+    storage.put("earlier", LARGE)
+    trees = [storage.tree(), source.tree()]
+    storage.database.close()
 
     def work() -> None:
-        restore(directory, _again(house.database, place), place)
+        restore(directory, _again(storage.database, place), place)
 
     found = []
     for _ in _kills(work, place):
-        found.append(trees.index(house.tree()))
-        assert house.check() == []
-        url = house.database._url if isinstance(house.database, PostgreSQL) else ""
+        found.append(trees.index(storage.tree()))
+        assert storage.check() == []
+        url = storage.database._url if isinstance(storage.database, PostgreSQL) else ""
         settings = load_settings(flags={"data.path": str(place), "database.url": url}, environ={})
         if (place / STAGED).exists():
             with pytest.raises(BadSettings, match="a restore did not come to its end"):
-                find_house(settings)
-        house.database.close()
+                find_storage(settings)
+        storage.database.close()
     assert found == sorted(found)
     assert set(found) == {0, 1}
-    assert list_rows(house.database) == list_rows(source.database)
+    assert list_rows(storage.database) == list_rows(source.database)
     assert not (place / STAGED).exists()
     source.database.close()

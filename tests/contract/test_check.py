@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from davstore.metadata.integrity import _DAMAGE
-from tests.contract.house import House
+from tests.contract.storage import Storage
 
 LARGE = b"x" * 1000
 
@@ -59,33 +59,33 @@ PLANTED: dict[str, list[str]] = {
 
 
 @pytest.fixture
-def damaged(house: House) -> House:
-    """Return a house that has one of everything, and will be damaged."""
-    house.mkcol("tree")
-    house.put("tree/large", LARGE)
-    house.put("tree/gone")
-    house.delete("tree/gone")
-    house.put("small", b"small")
-    house.proppatch("small", ("{urn:x}p", b'<p xmlns="urn:x"/>'))
-    assert house.check() == []
-    house.is_clean = False
-    return house
+def damaged(storage: Storage) -> Storage:
+    """Return a storage that has one of everything, and will be damaged."""
+    storage.mkcol("tree")
+    storage.put("tree/large", LARGE)
+    storage.put("tree/gone")
+    storage.delete("tree/gone")
+    storage.put("small", b"small")
+    storage.proppatch("small", ("{urn:x}p", b'<p xmlns="urn:x"/>'))
+    assert storage.check() == []
+    storage.is_clean = False
+    return storage
 
 
-def _plant(house: House, *statements: str) -> None:
-    engine = house.database.engine()
+def _plant(storage: Storage, *statements: str) -> None:
+    engine = storage.database.engine()
     with engine.connect() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
         connection.commit()
 
 
-def _kinds(house: House) -> set[str]:
-    return {finding.kind for finding in house.check()}
+def _kinds(storage: Storage) -> set[str]:
+    return {finding.kind for finding in storage.check()}
 
 
 @pytest.mark.parametrize("kind", PLANTED)
-def test_rows_that_contradict_each_other(damaged: House, kind: str) -> None:
+def test_rows_that_contradict_each_other(damaged: Storage, kind: str) -> None:
     """Each planted contradiction between rows is found under its own name."""
     _plant(damaged, *PLANTED[kind])
     assert kind in _kinds(damaged)
@@ -96,37 +96,37 @@ def test_every_kind_is_planted() -> None:
     assert set(_DAMAGE) <= set(PLANTED)
 
 
-def _flip(house: House) -> None:
-    file = house.blob_files[0]
+def _flip(storage: Storage) -> None:
+    file = storage.blob_files[0]
     content = bytearray(file.read_bytes())
     content[500] ^= 1
     file.write_bytes(content)
 
 
-FILES: dict[str, Callable[[House], object]] = {
-    "blob is missing": lambda house: house.blob_files[0].unlink(),
-    "blob of another length than its row": lambda house: house.blob_files[0].write_bytes(b"short"),
+FILES: dict[str, Callable[[Storage], object]] = {
+    "blob is missing": lambda storage: storage.blob_files[0].unlink(),
+    "blob of another length than its row": lambda storage: storage.blob_files[0].write_bytes(b"short"),
     "body does not match its digest": _flip,
 }
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_blobs(damaged: House, kind: str) -> None:
+def test_blobs(damaged: Storage, kind: str) -> None:
     """A lost, cut or changed blob is found."""
     FILES[kind](damaged)
     assert kind in _kinds(damaged)
 
 
-def test_a_flipped_bit_in_a_small_body(damaged: House) -> None:
+def test_a_flipped_bit_in_a_small_body(damaged: Storage) -> None:
     """A body in the database is digested too."""
     _plant(damaged, "UPDATE body SET sha256 = 'other' WHERE blob IS NULL")
     assert "body does not match its digest" in _kinds(damaged)
 
 
-def test_a_broken_page(sqlite_house: House) -> None:
+def test_a_broken_page(sqlite_storage: Storage) -> None:
     """SQLite's own check of its pages is asked."""
     for count in range(200):
-        sqlite_house.put(f"m{count}")
-    sqlite_house.is_clean = False
-    _plant(sqlite_house, "PRAGMA writable_schema = ON", "DELETE FROM sqlite_schema WHERE name = 'binding_node'")
-    assert "broken page" in _kinds(sqlite_house)
+        sqlite_storage.put(f"m{count}")
+    sqlite_storage.is_clean = False
+    _plant(sqlite_storage, "PRAGMA writable_schema = ON", "DELETE FROM sqlite_schema WHERE name = 'binding_node'")
+    assert "broken page" in _kinds(sqlite_storage)

@@ -17,10 +17,11 @@ import psycopg
 import pytest
 
 from davstore.blobs.unnamed import SEEN_FOR_US
+from davstore.engine.context import Limits
 from davstore.errors import DiskFull, NotFound, Unavailable
 from davstore.metadata import bindings, nodes
 from davstore.metadata.engine import SQLite, open_database
-from davstore.metadata.group import GroupCommit
+from davstore.metadata.group_commit import GroupCommit
 from davstore.metadata.migrate import migrate
 from davstore.metadata.postgresql import PostgreSQL
 from davstore.metadata.stores import Ledger
@@ -29,9 +30,8 @@ from davstore.metadata.unit import Unit
 from davstore.model.nodes import Resource
 from davstore.store import sweeping
 from davstore.store.checking import list_unfinished
-from davstore.store.context import Limits
 from tests.contract import storm
-from tests.contract.house import House
+from tests.contract.storage import Storage
 
 PATIENCE_SECONDS = 30
 
@@ -48,30 +48,30 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.001)
 
 
-def test_many_threads_write_to_one_store(house: House) -> None:
+def test_many_threads_write_to_one_store(storage: Storage) -> None:
     def work(thread: int) -> None:
-        house.mkcol(f"{thread}")
+        storage.mkcol(f"{thread}")
         for i in range(10):
-            house.put(f"{thread}/{i}", b"%d" % i)
+            storage.put(f"{thread}/{i}", b"%d" % i)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
-    assert len(house.tree()) == 88
-    changed = [row.changed for row in house.report().rows if isinstance(row, Resource)]
+    assert len(storage.tree()) == 88
+    changed = [row.changed for row in storage.report().rows if isinstance(row, Resource)]
     assert changed == list(range(1, 89))
 
 
 class Group:
     """Functions that are committed together: the first keeps the writer until the others wait."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
         self.commits = 0
 
     @contextlib.contextmanager
     def waiting(self, *works: Callable[[], object]) -> Iterator[list[Future[object]]]:
         """Start all, let the writer go when all are queued, and give what became of them."""
-        database = self._house.database
+        database = self._storage.database
         assert isinstance(database, SQLite)
         started, release = threading.Event(), threading.Event()
 
@@ -101,28 +101,28 @@ class Group:
         self.commits += statement == "COMMIT"
 
 
-def fail_halfway(house: House) -> None:
+def fail_halfway(storage: Storage) -> None:
     """Write something and fail."""
 
     def work(unit: Unit, ledger: Ledger) -> None:
-        node_id, _ = nodes.insert_node(unit, ledger, nodes.empty_collection(now_us=house.now_us))
+        node_id, _ = nodes.insert_node(unit, ledger, nodes.empty_collection(now_us=storage.now_us))
         root_id = ledger.facts.root_id
         bindings.bind(unit, ledger, root_id, "half", node_id=node_id, is_collection=True, made=MADE_CLIENT)
         raise NotFound("halfway")
 
-    house.context.write(house.owner, work)
+    storage.context.write(storage.owner, work)
 
 
-def test_a_failing_function_harms_nobody_in_its_group(sqlite_house: House) -> None:
-    house = sqlite_house
-    house.put("old", b"old")
-    seq, group = house.facts.seq, Group(house)
+def test_a_failing_function_harms_nobody_in_its_group(sqlite_storage: Storage) -> None:
+    storage = sqlite_storage
+    storage.put("old", b"old")
+    seq, group = storage.facts.seq, Group(storage)
     works = [
-        lambda: house.put("a", b"a"),
-        lambda: fail_halfway(house),
-        lambda: house.put("no/x"),
-        lambda: house.put("b", b"b"),
-        lambda: house.delete("old"),
+        lambda: storage.put("a", b"a"),
+        lambda: fail_halfway(storage),
+        lambda: storage.put("no/x"),
+        lambda: storage.put("b", b"b"),
+        lambda: storage.delete("old"),
     ]
     with group.waiting(*works) as futures:
         errors = [future.exception() for future in futures]
@@ -134,48 +134,48 @@ def test_a_failing_function_harms_nobody_in_its_group(sqlite_house: House) -> No
         "NoneType",
     ]
     assert group.commits == 2
-    assert house.names() == ["a", "b"]
-    assert house.facts.seq == seq + 3
+    assert storage.names() == ["a", "b"]
+    assert storage.facts.seq == seq + 3
 
 
-def test_a_failing_function_leaves_nothing(house: House) -> None:
-    before = (house.tree(), house.facts)
+def test_a_failing_function_leaves_nothing(storage: Storage) -> None:
+    before = (storage.tree(), storage.facts)
     with pytest.raises(NotFound):
-        fail_halfway(house)
-    assert (house.tree(), house.facts) == before
-    house.put("a")
+        fail_halfway(storage)
+    assert (storage.tree(), storage.facts) == before
+    storage.put("a")
 
 
-def test_a_full_database_in_a_group_acknowledges_nobody_in_vain(sqlite_house: House) -> None:
+def test_a_full_database_in_a_group_acknowledges_nobody_in_vain(sqlite_storage: Storage) -> None:
     """The transaction is lost in the middle of a group: those that fit are written by themselves."""
-    house = sqlite_house
-    house.limits = Limits(inline_bytes=1_000_000)
-    house.put("old", b"o" * 50_000)
-    assert isinstance(house.database, SQLite)
-    writer = house.database._group
+    storage = sqlite_storage
+    storage.limits = Limits(inline_bytes=1_000_000)
+    storage.put("old", b"o" * 50_000)
+    assert isinstance(storage.database, SQLite)
+    writer = storage.database._group
     assert writer is not None
     pages = writer._connection.execute("PRAGMA page_count").fetchone()[0]
     writer._connection.execute(f"PRAGMA max_page_count = {pages + 12}")
     works = [
-        lambda: house.put("small1", b"1"),
-        lambda: house.put("old", b"n" * 500_000),
-        lambda: house.put("big", b"b" * 500_000),
-        lambda: house.put("small2", b"2"),
+        lambda: storage.put("small1", b"1"),
+        lambda: storage.put("old", b"n" * 500_000),
+        lambda: storage.put("big", b"b" * 500_000),
+        lambda: storage.put("small2", b"2"),
     ]
-    with Group(house).waiting(*works) as futures:
+    with Group(storage).waiting(*works) as futures:
         errors = [type(future.exception()) for future in futures]
     assert errors == [type(None), DiskFull, DiskFull, type(None)]
-    assert house.names() == ["old", "small1", "small2"]
-    assert house.get("old") == b"o" * 50_000
+    assert storage.names() == ["old", "small1", "small2"]
+    assert storage.get("old") == b"o" * 50_000
     writer._connection.execute("PRAGMA max_page_count = 1000000")
-    house.put("big", b"b" * 500_000)
+    storage.put("big", b"b" * 500_000)
 
 
 def test_a_full_disk_keeps_what_was_acknowledged(small_disk: Path) -> None:
     database = open_database("", small_disk)
     migrate(database)
-    house = House(database, small_disk, inline_bytes=50_000)
-    house.put("old", b"old" * 5_000)
+    storage = Storage(database, small_disk, inline_bytes=50_000)
+    storage.put("old", b"old" * 5_000)
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"x" * 22_000_000)
     assert isinstance(database, SQLite)
@@ -190,37 +190,37 @@ def test_a_full_disk_keeps_what_was_acknowledged(small_disk: Path) -> None:
         for i in range(60):
             name, body = f"{thread}.{i}", b"%d.%d " % (thread, i) * (12_000 if i % 5 == 0 else 3_000)
             try:
-                house.put(name, body)
+                storage.put(name, body)
                 acknowledged[name] = body
             except DiskFull:
                 refused.append(name)
             with contextlib.suppress(DiskFull):
-                house.put("old", b"old" * 5_000)
+                storage.put("old", b"old" * 5_000)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     assert len(acknowledged) >= 5
     assert len(refused) >= 5
-    assert set(house.names()) == {"old", *acknowledged}
-    assert {name: house.get(name) for name in acknowledged} == acknowledged
-    assert house.get("old") == b"old" * 5_000
+    assert set(storage.names()) == {"old", *acknowledged}
+    assert {name: storage.get(name) for name in acknowledged} == acknowledged
+    assert storage.get("old") == b"old" * 5_000
     if small_disk.is_mount():  # room is made while the disk is full: by what was kept for that
         for name in list(acknowledged)[::2]:
-            house.delete(name)
+            storage.delete(name)
             del acknowledged[name]
-    assert set(house.names()) == {"old", *acknowledged}
+    assert set(storage.names()) == {"old", *acknowledged}
     ballast.unlink()
     writer._connection.execute("PRAGMA max_page_count = 1000000")
-    house.put("again", b"a" * 30_000)
-    house.delete("old")
-    assert house.get("again") == b"a" * 30_000
-    assert house.check() == []
+    storage.put("again", b"a" * 30_000)
+    storage.delete("old")
+    assert storage.get("again") == b"a" * 30_000
+    assert storage.check() == []
     database.close()
 
 
 @pytest.mark.parametrize("round_", range(3))
-def test_kill_in_a_storm_of_writes(house: House, tmp_path: Path, round_: int) -> None:
-    database, directory = house.database, tmp_path / "house0"
+def test_kill_in_a_storm_of_writes(storage: Storage, tmp_path: Path, round_: int) -> None:
+    database, directory = storage.database, tmp_path / "storage0"
     url = database._url if isinstance(database, PostgreSQL) else ""
     command = [sys.executable, "-m", "tests.contract.storm", url, str(directory)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
@@ -235,43 +235,43 @@ def test_kill_in_a_storm_of_writes(house: House, tmp_path: Path, round_: int) ->
             until(lambda: connection.execute(OTHERS).fetchone() == (0,))
     assert len(lines) >= 20
     done = [max((int(line.split()[1]) + 1 for line in lines if int(line.split()[0]) == t), default=0) for t in range(4)]
-    tree = house.tree()
+    tree = storage.tree()
     for thread, steps in enumerate(done):
         found: storm.Tree = {
-            place: None if etag is None else house.get(place)
+            place: None if etag is None else storage.get(place)
             for place, etag in tree.items()
             if place.split("/")[0] == f"w{thread}"
         }
         assert found in (storm.expected(thread, steps), storm.expected(thread, steps + 1)), f"thread {thread}"
-    assert house.check() == []
+    assert storage.check() == []
     for days_later in (0, 1):
-        sweeping.sweep_uploads(database, house.blobs, now_us=house.now_us + days_later * SEEN_FOR_US)
-    assert list_unfinished(database, house.blobs) == []
-    assert not list((house.blob_directory / "staged").glob("*"))
-    house.put("after", b"x" * 300)
+        sweeping.sweep_uploads(database, storage.blobs, now_us=storage.now_us + days_later * SEEN_FOR_US)
+    assert list_unfinished(database, storage.blobs) == []
+    assert not list((storage.blob_directory / "staged").glob("*"))
+    storage.put("after", b"x" * 300)
 
 
-def test_a_database_that_is_read_only_is_unavailable(postgresql_house: House) -> None:
+def test_a_database_that_is_read_only_is_unavailable(postgresql_storage: Storage) -> None:
     """A standby, until it takes over: reads go on, and so do writes as soon as they can."""
-    house = postgresql_house
-    house.put("a", b"before")
-    assert isinstance(house.database, PostgreSQL)
-    house.database.look(lambda unit: unit.connection.execute("SET default_transaction_read_only = on"))
+    storage = postgresql_storage
+    storage.put("a", b"before")
+    assert isinstance(storage.database, PostgreSQL)
+    storage.database.look(lambda unit: unit.connection.execute("SET default_transaction_read_only = on"))
     with pytest.raises(Unavailable):
-        house.put("a", b"meanwhile")
-    assert house.get("a") == b"before"
-    house.put("a", b"after")
-    assert house.get("a") == b"after"
+        storage.put("a", b"meanwhile")
+    assert storage.get("a") == b"before"
+    storage.put("a", b"after")
+    assert storage.get("a") == b"after"
 
 
-def test_connections_that_postgresql_ended_are_made_anew(postgresql_house: House) -> None:
+def test_connections_that_postgresql_ended_are_made_anew(postgresql_storage: Storage) -> None:
     """Nobody notices that the database was started anew, but for whom it happened to in the middle of a unit."""
-    house = postgresql_house
-    house.put("a", b"before")
-    assert isinstance(house.database, PostgreSQL)
-    with psycopg.connect(house.database._url, autocommit=True) as connection:
-        for act in (lambda: house.get("a"), lambda: house.put("b", b"after")):
+    storage = postgresql_storage
+    storage.put("a", b"before")
+    assert isinstance(storage.database, PostgreSQL)
+    with psycopg.connect(storage.database._url, autocommit=True) as connection:
+        for act in (lambda: storage.get("a"), lambda: storage.put("b", b"after")):
             connection.execute(f"SELECT pg_terminate_backend(pid) {FROM_OTHERS}")
             until(lambda: connection.execute(f"SELECT count(*) {FROM_OTHERS}").fetchone() == (0,))
             act()
-    assert house.tree() == {"a": house.find("a").etag, "b": house.find("b").etag}
+    assert storage.tree() == {"a": storage.find("a").etag, "b": storage.find("b").etag}

@@ -12,18 +12,18 @@ import pytest
 
 from davstore.errors import Throttled, Unauthenticated
 from davstore.metadata import guesses
-from davstore.protocol.authorization import Basic, Bearer
+from davstore.protocol.http.authorization import Basic, Bearer
 from davstore.store import enrolling
 from tests.contract.entrance import AFAR, AWAY, DAY, HOME, MINUTE, NOW, RIGHT, SECOND, Entrance
-from tests.contract.house import House
+from tests.contract.storage import Storage
 
 OLD = Basic("alice", "the password of last year")
 
 
 @pytest.fixture
-def door(sqlite_house: House, tmp_path: Path):
+def door(sqlite_storage: Storage, tmp_path: Path):
     """Yield an entrance on SQLite: what is counted lies in a file of its own whatever the database is."""
-    made = Entrance(sqlite_house.database, tmp_path)
+    made = Entrance(sqlite_storage.database, tmp_path)
     yield made
     made.close()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from davstore.engine.context import Context
 from davstore.errors import (
     LockConflict,
     Locked,
@@ -29,10 +30,9 @@ from davstore.model.conditions import NONE, ETagList, IfCondition, IfList, Preco
 from davstore.model.locks import Lock, LockInfo, LockScope
 from davstore.model.principals import Principal, User
 from davstore.store import locking, reading, writing
-from davstore.store.context import Context
 from davstore.store.locking import Granted
 from tests.contract.conftest import Build
-from tests.contract.house import House, count_rows, told
+from tests.contract.storage import Storage, count_rows, told
 from tests.contract.test_statements import Counter, fill
 
 EXCLUSIVE, SHARED = LockInfo(LockScope.EXCLUSIVE, None), LockInfo(LockScope.SHARED, None)
@@ -41,7 +41,7 @@ HOUR_US = 3_600_000_000
 
 
 def lock(
-    house: House,
+    storage: Storage,
     text: str,
     info: LockInfo = EXCLUSIVE,
     *,
@@ -50,66 +50,68 @@ def lock(
     **kw: Any,
 ) -> Granted:
     """LOCK, by the owner of the store or by somebody else."""
-    return locking.lock(as_(house, who), house.at(text), info, infinite=infinite, seconds=kw.pop("seconds", None), **kw)
+    return locking.lock(
+        as_(storage, who), storage.at(text), info, infinite=infinite, seconds=kw.pop("seconds", None), **kw
+    )
 
 
-def as_(house: House, who: Principal | None) -> Context:
+def as_(storage: Storage, who: Principal | None) -> Context:
     """Return the context of a request of somebody."""
-    return house.context if who is None else replace(house.context, principal=who)
+    return storage.context if who is None else replace(storage.context, asker=who)
 
 
-def having(house: House, *granted: Granted, at: str = "", negated: bool = False) -> Preconditions:
+def having(storage: Storage, *granted: Granted, at: str = "", negated: bool = False) -> Preconditions:
     """Return an `If` that submits tokens, and holds whatever the state is."""
     tokens = tuple(IfCondition(negated, one.lock.token, None) for one in granted)
-    always = IfList(house.at(""), (IfCondition(negated=True, token="DAV:no-lock", etag=None),))
-    return Preconditions(if_lists=(IfList(house.at(at), tokens), always))
+    always = IfList(storage.at(""), (IfCondition(negated=True, token="DAV:no-lock", etag=None),))
+    return Preconditions(if_lists=(IfList(storage.at(at), tokens), always))
 
 
-def held(house: House) -> list[Lock]:
+def held(storage: Storage) -> list[Lock]:
     """Return the locks of the store."""
-    return house.listing(depth=0, locks=True).locks
+    return storage.listing(depth=0, locks=True).locks
 
 
-WRITES: dict[str, Callable[[House, Preconditions], object]] = {
-    "put": lambda house, conditions: house.put("t/a", b"new", conditions),
-    "put a large one": lambda house, conditions: house.put("t/a", b"n" * 300, conditions),
-    "proppatch": lambda house, conditions: house.proppatch("t/a", ("{u:x}p", b"<p/>"), conditions=conditions),
-    "delete": lambda house, conditions: house.delete("t/a", conditions),
-    "delete above": lambda house, conditions: house.delete("t", conditions),
-    "move": lambda house, conditions: house.move("t/a", "moved", conditions),
-    "move above": lambda house, conditions: house.move("t", "moved", conditions),
-    "move over": lambda house, conditions: house.move("b", "t/a", conditions),
-    "move over what is above": lambda house, conditions: house.move("b", "t", conditions),
-    "copy over": lambda house, conditions: house.copy("b", "t/a", conditions),
-    "copy over what is above": lambda house, conditions: house.copy("b", "t", conditions),
+WRITES: dict[str, Callable[[Storage, Preconditions], object]] = {
+    "put": lambda storage, conditions: storage.put("t/a", b"new", conditions),
+    "put a large one": lambda storage, conditions: storage.put("t/a", b"n" * 300, conditions),
+    "proppatch": lambda storage, conditions: storage.proppatch("t/a", ("{u:x}p", b"<p/>"), conditions=conditions),
+    "delete": lambda storage, conditions: storage.delete("t/a", conditions),
+    "delete above": lambda storage, conditions: storage.delete("t", conditions),
+    "move": lambda storage, conditions: storage.move("t/a", "moved", conditions),
+    "move above": lambda storage, conditions: storage.move("t", "moved", conditions),
+    "move over": lambda storage, conditions: storage.move("b", "t/a", conditions),
+    "move over what is above": lambda storage, conditions: storage.move("b", "t", conditions),
+    "copy over": lambda storage, conditions: storage.copy("b", "t/a", conditions),
+    "copy over what is above": lambda storage, conditions: storage.copy("b", "t", conditions),
 }
-MEMBERSHIP: dict[str, Callable[[House, Preconditions], object]] = {
-    "put a new one": lambda house, conditions: house.put("t/new", b"new", conditions),
-    "mkcol": lambda house, conditions: house.mkcol("t/new", conditions),
-    "delete": lambda house, conditions: house.delete("t/a", conditions),
-    "move out": lambda house, conditions: house.move("t/a", "moved", conditions),
-    "move in": lambda house, conditions: house.move("b", "t/new", conditions),
-    "copy in": lambda house, conditions: house.copy("b", "t/new", conditions),
-    "rename": lambda house, conditions: house.move("t/a", "t/new", conditions),
-    "lock a new one": lambda house, conditions: locking.lock(
-        house.context, house.at("t/new"), EXCLUSIVE, conditions, infinite=True, seconds=None
+MEMBERSHIP: dict[str, Callable[[Storage, Preconditions], object]] = {
+    "put a new one": lambda storage, conditions: storage.put("t/new", b"new", conditions),
+    "mkcol": lambda storage, conditions: storage.mkcol("t/new", conditions),
+    "delete": lambda storage, conditions: storage.delete("t/a", conditions),
+    "move out": lambda storage, conditions: storage.move("t/a", "moved", conditions),
+    "move in": lambda storage, conditions: storage.move("b", "t/new", conditions),
+    "copy in": lambda storage, conditions: storage.copy("b", "t/new", conditions),
+    "rename": lambda storage, conditions: storage.move("t/a", "t/new", conditions),
+    "lock a new one": lambda storage, conditions: locking.lock(
+        storage.context, storage.at("t/new"), EXCLUSIVE, conditions, infinite=True, seconds=None
     ),
 }
 
 
 @pytest.fixture
-def tree(house: House) -> House:
-    """Return a house with t/a, t/s/deep and b."""
-    house.mkcol("t")
-    house.mkcol("t/s")
+def tree(storage: Storage) -> Storage:
+    """Return a storage with t/a, t/s/deep and b."""
+    storage.mkcol("t")
+    storage.mkcol("t/s")
     for text in ("t/a", "t/s/deep", "b"):
-        house.put(text, text.encode())
-    return house
+        storage.put(text, text.encode())
+    return storage
 
 
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("info", [EXCLUSIVE, SHARED], ids=["exclusive", "shared"])
-def test_a_write_needs_the_token(tree: House, write: str, info: LockInfo) -> None:
+def test_a_write_needs_the_token(tree: Storage, write: str, info: LockInfo) -> None:
     granted, before = lock(tree, "t/a", info), tree.tree()
     with pytest.raises(Locked) as caught:
         WRITES[write](tree, NONE)
@@ -119,7 +121,7 @@ def test_a_write_needs_the_token(tree: House, write: str, info: LockInfo) -> Non
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_a_lock_above_reaches_down(tree: House, write: str) -> None:
+def test_a_lock_above_reaches_down(tree: Storage, write: str) -> None:
     granted = lock(tree, "t")
     with pytest.raises(Locked) as caught:
         WRITES[write](tree, NONE)
@@ -129,7 +131,7 @@ def test_a_lock_above_reaches_down(tree: House, write: str) -> None:
 
 @pytest.mark.parametrize("write", MEMBERSHIP)
 @pytest.mark.parametrize("infinite", [True, False])
-def test_the_members_of_a_locked_collection_stay(tree: House, write: str, infinite: bool) -> None:
+def test_the_members_of_a_locked_collection_stay(tree: Storage, write: str, infinite: bool) -> None:
     granted, before = lock(tree, "t", SHARED, infinite=infinite), tree.tree()
     with pytest.raises((Locked, LockConflict)):
         MEMBERSHIP[write](tree, NONE)
@@ -138,7 +140,7 @@ def test_the_members_of_a_locked_collection_stay(tree: House, write: str, infini
         MEMBERSHIP[write](tree, having(tree, granted, at="t"))
 
 
-def test_a_lock_of_depth_0_leaves_the_bodies_of_members_alone(tree: House) -> None:
+def test_a_lock_of_depth_0_leaves_the_bodies_of_members_alone(tree: Storage) -> None:
     lock(tree, "t", infinite=False)
     tree.put("t/a", b"new")
     tree.proppatch("t/a", ("{u:x}p", b"<p/>"))
@@ -147,7 +149,7 @@ def test_a_lock_of_depth_0_leaves_the_bodies_of_members_alone(tree: House) -> No
         tree.proppatch("t", ("{u:x}p", b"<p/>"))
 
 
-def test_a_lock_deep_inside_is_met(tree: House) -> None:
+def test_a_lock_deep_inside_is_met(tree: Storage) -> None:
     granted = lock(tree, "t/s", infinite=False)
     for write in (tree.delete, lambda text, conditions=NONE: tree.move(text, "moved", conditions)):
         with pytest.raises(Locked) as caught:
@@ -157,7 +159,7 @@ def test_a_lock_deep_inside_is_met(tree: House) -> None:
     tree.delete("t", having(tree, granted, at="t/s"))
 
 
-def test_each_lock_inside_needs_its_token(tree: House) -> None:
+def test_each_lock_inside_needs_its_token(tree: Storage) -> None:
     one, other = lock(tree, "t/a"), lock(tree, "t/s/deep")
     with pytest.raises(Locked) as caught:
         tree.delete("t", having(tree, one, at="t/a"))
@@ -166,14 +168,14 @@ def test_each_lock_inside_needs_its_token(tree: House) -> None:
     assert held(tree) == []
 
 
-def test_of_shared_locks_one_token_is_enough(tree: House) -> None:
+def test_of_shared_locks_one_token_is_enough(tree: Storage) -> None:
     granted = [lock(tree, "t/a", SHARED) for _ in range(3)]
     with pytest.raises(Locked):
         tree.put("t/a", b"new")
     tree.put("t/a", b"new", having(tree, granted[1], at="t/a"))
 
 
-def test_a_token_counts_with_its_user_only(tree: House) -> None:
+def test_a_token_counts_with_its_user_only(tree: Storage) -> None:
     granted = lock(tree, "t/a", who=FRIEND)
     conditions = having(tree, granted, at="t/a")
     for write in WRITES.values():
@@ -191,25 +193,25 @@ def test_a_token_counts_with_its_user_only(tree: House) -> None:
     tree.put("t/a", b"new")
 
 
-def test_a_token_is_submitted_wherever_it_stands(tree: House) -> None:
+def test_a_token_is_submitted_wherever_it_stands(tree: Storage) -> None:
     granted = lock(tree, "t/a")
     tree.put("t/a", b"1", having(tree, granted, at="b"))  # in a list that does not hold
     tree.put("t/a", b"2", having(tree, granted, at="t/a", negated=True))
 
 
-def bind(house: House, text: str, parent: str, name: str) -> None:
+def bind(storage: Storage, text: str, parent: str, name: str) -> None:
     """Bind a resource once more, as BIND will (RFC 5842)."""
-    node_id, parent_id = house.find(text).node_id, house.find(parent).node_id
+    node_id, parent_id = storage.find(text).node_id, storage.find(parent).node_id
 
     def work(unit: Unit) -> None:
-        ledger = stores.lock(unit, house.owner)
+        ledger = stores.lock(unit, storage.owner)
         bindings.bind(unit, ledger, parent_id, name, node_id=node_id, is_collection=False, made=MADE_CLIENT)
-        stores.settle(unit, ledger, now_us=house.now_us)
+        stores.settle(unit, ledger, now_us=storage.now_us)
 
-    house.database.write(work)
+    storage.database.write(work)
 
 
-def test_a_lock_is_on_the_node_whatever_its_name(tree: House) -> None:
+def test_a_lock_is_on_the_node_whatever_its_name(tree: Storage) -> None:
     bind(tree, "t/a", "", "twin")
     granted = lock(tree, "t/a")
     with pytest.raises(Locked):
@@ -220,7 +222,7 @@ def test_a_lock_is_on_the_node_whatever_its_name(tree: House) -> None:
     locking.unlock(tree.context, tree.at("twin"), granted.lock.token)
 
 
-def test_a_lock_above_one_binding_holds_along_the_others(tree: House) -> None:
+def test_a_lock_above_one_binding_holds_along_the_others(tree: Storage) -> None:
     bind(tree, "t/a", "", "twin")
     granted = lock(tree, "t")
     with pytest.raises(Locked):
@@ -247,7 +249,7 @@ def test_a_lock_above_one_binding_holds_along_the_others(tree: House) -> None:
     ],
 )
 def test_which_locks_conflict(
-    tree: House, there: str, depth: bool, wanted: str, wanted_depth: bool, passes: bool
+    tree: Storage, there: str, depth: bool, wanted: str, wanted_depth: bool, passes: bool
 ) -> None:
     first = lock(tree, there, infinite=depth)
     for info in (EXCLUSIVE, SHARED):
@@ -259,7 +261,7 @@ def test_which_locks_conflict(
         assert caught.value.roots == ((first.lock.root, first.lock.is_collection),)
 
 
-def test_shared_locks_go_together(tree: House) -> None:
+def test_shared_locks_go_together(tree: Storage) -> None:
     lock(tree, "t", SHARED)
     granted = lock(tree, "t/a", SHARED)
     assert len(granted.covering) == 2
@@ -267,39 +269,39 @@ def test_shared_locks_go_together(tree: House) -> None:
         lock(tree, "t/a", EXCLUSIVE)
 
 
-def test_a_lock_on_nothing_makes_an_empty_resource(house: House) -> None:
-    token = house.report().token
-    granted = lock(house, "new")
+def test_a_lock_on_nothing_makes_an_empty_resource(storage: Storage) -> None:
+    token = storage.report().token
+    granted = lock(storage, "new")
     assert granted.created
-    assert house.get("new") == b""
-    assert told(house.report("", token)) == ["+new"]
+    assert storage.get("new") == b""
+    assert told(storage.report("", token)) == ["+new"]
     with pytest.raises(Locked):
-        house.put("new", b"body")
-    house.put("new", b"body", having(house, granted, at="new"))
-    locking.unlock(house.context, house.at("new"), granted.lock.token)
-    assert house.get("new") == b"body"
+        storage.put("new", b"body")
+    storage.put("new", b"body", having(storage, granted, at="new"))
+    locking.unlock(storage.context, storage.at("new"), granted.lock.token)
+    assert storage.get("new") == b"body"
 
 
-def test_where_no_resource_can_be_none_is_made(house: House) -> None:
-    house.put("file")
+def test_where_no_resource_can_be_none_is_made(storage: Storage) -> None:
+    storage.put("file")
     for text, error in (("no/new", ParentMissing), ("file/new", ParentMissing), ("x" * 256, NameNotAllowed)):
         with pytest.raises(error):
-            lock(house, text)
+            lock(storage, text)
     with pytest.raises(MethodNotAllowed):
-        lock(house, "c", creatable=False)
-    assert house.names() == ["file"]
-    assert held(house) == []
+        lock(storage, "c", creatable=False)
+    assert storage.names() == ["file"]
+    assert held(storage) == []
 
 
-def test_a_full_store_takes_an_empty_resource_and_no_more(house: House) -> None:
-    house.add_store("small", quota_bytes=10)
-    granted = lock(house, "new")
+def test_a_full_store_takes_an_empty_resource_and_no_more(storage: Storage) -> None:
+    storage.add_store("small", quota_bytes=10)
+    granted = lock(storage, "new")
     with pytest.raises(QuotaExceeded):
-        house.put("new", b"x" * 11, having(house, granted, at="new"))
-    assert house.facts.used_bytes == 0
+        storage.put("new", b"x" * 11, having(storage, granted, at="new"))
+    assert storage.facts.used_bytes == 0
 
 
-def test_a_lock_ends_by_the_clock(tree: House) -> None:
+def test_a_lock_ends_by_the_clock(tree: Storage) -> None:
     granted = lock(tree, "t/a", seconds=60)
     assert granted.lock.expires_us == tree.now_us + 60_000_000
     tree.now_us += 58_000_000
@@ -314,11 +316,11 @@ def test_a_lock_ends_by_the_clock(tree: House) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "got_us"), [(None, HOUR_US), (10**18, HOUR_US), (0, 1_000_000), (60, 60_000_000)])
-def test_nobody_locks_for_longer_than_an_hour(tree: House, seconds: int | None, got_us: int) -> None:
+def test_nobody_locks_for_longer_than_an_hour(tree: Storage, seconds: int | None, got_us: int) -> None:
     assert lock(tree, "t/a", seconds=seconds).lock.expires_us == tree.now_us + got_us
 
 
-def test_refreshing_restarts_the_clock(tree: House) -> None:
+def test_refreshing_restarts_the_clock(tree: Storage) -> None:
     granted = lock(tree, "t", seconds=60)
     tree.now_us += 50_000_000
     again = locking.refresh(tree.context, tree.at("t/s/deep"), having(tree, granted, at="t/s/deep"), seconds=60)
@@ -328,7 +330,7 @@ def test_refreshing_restarts_the_clock(tree: House) -> None:
         tree.put("t/a", b"new")
 
 
-def test_what_cannot_be_refreshed(tree: House) -> None:
+def test_what_cannot_be_refreshed(tree: Storage) -> None:
     one, other = lock(tree, "t/a", seconds=60), lock(tree, "b")
     two = [lock(tree, "t/s", SHARED) for _ in range(2)]
     with pytest.raises(LockNotRefreshed):
@@ -344,7 +346,7 @@ def test_what_cannot_be_refreshed(tree: House) -> None:
         locking.refresh(tree.context, tree.at("t/a"), having(tree, one, at="t/a"), seconds=None)
 
 
-def test_unlocking_asks_for_a_url_in_the_scope(tree: House) -> None:
+def test_unlocking_asks_for_a_url_in_the_scope(tree: Storage) -> None:
     granted = lock(tree, "t", infinite=False)
     for text in ("t/a", "b", ""):
         with pytest.raises(LockTokenMismatch):
@@ -359,7 +361,7 @@ def test_unlocking_asks_for_a_url_in_the_scope(tree: House) -> None:
     assert held(tree) == []
 
 
-def test_locks_do_not_travel(tree: House) -> None:
+def test_locks_do_not_travel(tree: Storage) -> None:
     granted = lock(tree, "t/a")
     tree.copy("t", "copied")
     tree.put("copied/a", b"free")
@@ -368,7 +370,7 @@ def test_locks_do_not_travel(tree: House) -> None:
     assert held(tree) == []
 
 
-def test_what_comes_beneath_a_lock_joins_it(tree: House) -> None:
+def test_what_comes_beneath_a_lock_joins_it(tree: Storage) -> None:
     granted = lock(tree, "t")
     conditions = having(tree, granted, at="t")
     tree.move("b", "t/in", conditions)
@@ -378,7 +380,7 @@ def test_what_comes_beneath_a_lock_joins_it(tree: House) -> None:
             tree.put(text, b"new")
 
 
-def test_a_lock_ends_with_what_it_was_on(tree: House) -> None:
+def test_a_lock_ends_with_what_it_was_on(tree: Storage) -> None:
     for text in ("t", "b"):
         granted = lock(tree, text)
         tree.delete(text, having(tree, granted, at=text))
@@ -386,30 +388,30 @@ def test_a_lock_ends_with_what_it_was_on(tree: House) -> None:
         assert not held(tree)
 
 
-def test_who_overwrites_ends_the_locks_there(tree: House) -> None:
+def test_who_overwrites_ends_the_locks_there(tree: Storage) -> None:
     inside = lock(tree, "t/s/deep")
     tree.copy("b", "t", having(tree, inside, at="t/s/deep"))
     assert held(tree) == []
 
 
 def test_caps(build: Build) -> None:
-    house = build(locks_per_user=4, locks_per_resource=2)
+    storage = build(locks_per_user=4, locks_per_resource=2)
     for text in ("a", "b", "c"):
-        house.put(text)
+        storage.put(text)
     for _ in range(2):
-        lock(house, "a", SHARED)
+        lock(storage, "a", SHARED)
     with pytest.raises(TooManyLocks):
-        lock(house, "a", SHARED)
-    granted = [lock(house, "b"), lock(house, "c")][0]
+        lock(storage, "a", SHARED)
+    granted = [lock(storage, "b"), lock(storage, "c")][0]
     with pytest.raises(TooManyLocks):
-        lock(house, "new")
-    assert house.names() == ["a", "b", "c"]
-    locking.refresh(house.context, house.at("b"), having(house, granted, at="b"), seconds=None)
-    house.now_us += HOUR_US
-    lock(house, "new")
+        lock(storage, "new")
+    assert storage.names() == ["a", "b", "c"]
+    locking.refresh(storage.context, storage.at("b"), having(storage, granted, at="b"), seconds=None)
+    storage.now_us += HOUR_US
+    lock(storage, "new")
 
 
-def test_conditions_hold_on_states(tree: House) -> None:
+def test_conditions_hold_on_states(tree: Storage) -> None:
     granted = lock(tree, "t")
     token = granted.lock.token
 
@@ -436,7 +438,7 @@ def test_conditions_hold_on_states(tree: House) -> None:
     assert not holds("t/a", state, IfCondition(negated=False, token=None, etag="other"))
 
 
-def test_of_many_at_once_one_gets_the_lock(tree: House) -> None:
+def test_of_many_at_once_one_gets_the_lock(tree: Storage) -> None:
     def attempt(context: Context) -> bool:
         try:
             locking.lock(context, tree.at("t/a"), EXCLUSIVE, infinite=True, seconds=None)
@@ -450,27 +452,27 @@ def test_of_many_at_once_one_gets_the_lock(tree: House) -> None:
     assert len(held(tree)) == 1
 
 
-AMONG_LOCKS: dict[str, Callable[[House, Preconditions], object]] = {
-    "delete": lambda house, conditions: house.delete("t", conditions),
-    "move": lambda house, conditions: house.move("t", "u", conditions),
-    "put": lambda house, conditions: house.put("t/sub/0", b"new", conditions),
-    "lock": lambda house, _: lock(house, "t/0"),
-    "list": lambda house, _: held(house),
+AMONG_LOCKS: dict[str, Callable[[Storage, Preconditions], object]] = {
+    "delete": lambda storage, conditions: storage.delete("t", conditions),
+    "move": lambda storage, conditions: storage.move("t", "u", conditions),
+    "put": lambda storage, conditions: storage.put("t/sub/0", b"new", conditions),
+    "lock": lambda storage, _: lock(storage, "t/0"),
+    "list": lambda storage, _: held(storage),
 }
 
 
 @pytest.mark.parametrize("write", AMONG_LOCKS)
 def test_a_write_among_locks_takes_as_many_statements(
-    house: House, monkeypatch: pytest.MonkeyPatch, write: str
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, write: str
 ) -> None:
     counter, taken = Counter(monkeypatch), []
     for members in (3, 30):
-        house.add_store(f"{members}")
-        fill(house, "t", members)
+        storage.add_store(f"{members}")
+        fill(storage, "t", members)
         for i in range(members):
-            lock(house, f"t/sub/{i}")
-        conditions = having(house, *(Granted(one, [], created=False, is_collection=False) for one in held(house)))
+            lock(storage, f"t/sub/{i}")
+        conditions = having(storage, *(Granted(one, [], created=False, is_collection=False) for one in held(storage)))
         with counter.counting():
-            AMONG_LOCKS[write](house, conditions)
+            AMONG_LOCKS[write](storage, conditions)
         taken.append(counter.count)
     assert 0 < taken[0] == taken[1]

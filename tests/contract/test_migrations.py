@@ -19,7 +19,7 @@ from davstore.metadata.migrate import migrate
 from davstore.metadata.postgresql import PostgreSQL
 from davstore.metadata.tables import metadata
 from tests.contract.conftest import create_database, drop_database
-from tests.contract.house import House
+from tests.contract.storage import Storage
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -141,13 +141,13 @@ def test_head_is_the_newest_revision(empty: Database) -> None:
         assert MigrationContext.configure(connection).get_current_revision() == migrating.HEAD
 
 
-def test_an_upgrade_counts_the_names_that_are_there(house: House) -> None:
-    house.mkcol("a")
-    house.put("a/b")
-    house.move("a/b", "c")
-    house.add_store("you")
-    command.downgrade(config(house.database), "0001")
-    migrate(house.database)
-    assert house.facts.entries == 0
-    house.owner = "me"
-    assert house.facts.entries == 3
+def test_an_upgrade_counts_the_names_that_are_there(storage: Storage) -> None:
+    storage.mkcol("a")
+    storage.put("a/b")
+    storage.move("a/b", "c")
+    storage.add_store("you")
+    command.downgrade(config(storage.database), "0001")
+    migrate(storage.database)
+    assert storage.facts.entries == 0
+    storage.owner = "me"
+    assert storage.facts.entries == 3

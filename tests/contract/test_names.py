@@ -10,7 +10,7 @@ from davstore.errors import NameNotAllowed, NotFound
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.store import moving, reading, writing
-from tests.contract.house import House
+from tests.contract.storage import Storage
 
 ODD = [
     "a%2Fb",
@@ -39,28 +39,28 @@ ODD = [
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_a_name_survives(house: House, name: str) -> None:
+def test_a_name_survives(storage: Storage, name: str) -> None:
     place = Path("me", (name,))
-    writing.make_collection(house.context, place)
+    writing.make_collection(storage.context, place)
     inner = place.child(name)
-    house_put(house, inner)
+    storage_put(storage, inner)
     told: list[Resource] = []
-    reading.describe(house.context, place, depth=1, tell=lambda some: told.extend(some.resources))
+    reading.describe(storage.context, place, depth=1, tell=lambda some: told.extend(some.resources))
     assert [one.names for one in told] == [(name,), (name, name)]
-    assert {row.names for row in house.report().rows} == {(name,), (name, name)}
+    assert {row.names for row in storage.report().rows} == {(name,), (name, name)}
     moving.move(
-        house.context, inner, Path("me", (name + "2",)) if len(name) < 200 else Path("me", ("2",)), overwrite=False
+        storage.context, inner, Path("me", (name + "2",)) if len(name) < 200 else Path("me", ("2",)), overwrite=False
     )
-    token = house.report().token
-    writing.delete(house.context, place)
-    assert [row.names for row in house.report("", token).rows] == [(name,)]
+    token = storage.report().token
+    writing.delete(storage.context, place)
+    assert [row.names for row in storage.report("", token).rows] == [(name,)]
 
 
-def house_put(house: House, place: Path) -> None:
+def storage_put(storage: Storage, place: Path) -> None:
     """Write a body to a place."""
-    house.put("staging", place.name.encode())
-    moving.move(house.context, house.at("staging"), place, overwrite=False)
-    body = reading.open_resource(house.context, place).body
+    storage.put("staging", place.name.encode())
+    moving.move(storage.context, storage.at("staging"), place, overwrite=False)
+    body = reading.open_resource(storage.context, place).body
     assert body is not None
     assert b"".join(body.read(0, body.length)) == place.name.encode()
     body.close()
@@ -79,34 +79,34 @@ def house_put(house: House, place: Path) -> None:
         ("x", "x\u200d"),
     ],
 )
-def test_names_that_look_alike_are_two(house: House, one: str, other: str) -> None:
-    house.put(one, b"1")
-    house.put(other, b"2")
-    assert (house.get(one), house.get(other)) == (b"1", b"2")
-    house.delete(one)
-    assert house.names() == [other]
-    assert house.get(other) == b"2"
+def test_names_that_look_alike_are_two(storage: Storage, one: str, other: str) -> None:
+    storage.put(one, b"1")
+    storage.put(other, b"2")
+    assert (storage.get(one), storage.get(other)) == (b"1", b"2")
+    storage.delete(one)
+    assert storage.names() == [other]
+    assert storage.get(other) == b"2"
 
 
-def test_members_are_listed_in_the_order_of_their_bytes(house: House) -> None:
+def test_members_are_listed_in_the_order_of_their_bytes(storage: Storage) -> None:
     names = ["Z", "a", "B", "ä", "é", "e\u0301", "_", "10", "9", "~", "ﬀ", "😀", "\uffff", "A", "a-b", "a b"]
     for name in names:
-        house.put(name)
-    assert house.names() == sorted(names, key=str.encode)
+        storage.put(name)
+    assert storage.names() == sorted(names, key=str.encode)
 
 
 @pytest.mark.parametrize("name", ["x" * 256, "é" * 128, "😀" * 64])
-def test_a_name_of_more_than_255_bytes_is_refused(house: House, name: str) -> None:
-    house.put("f")
+def test_a_name_of_more_than_255_bytes_is_refused(storage: Storage, name: str) -> None:
+    storage.put("f")
     for act in (
-        lambda: house.put(name),
-        lambda: house.put(name, b"L" * 300),
-        lambda: house.mkcol(name),
-        lambda: house.move("f", name),
-        lambda: house.copy("f", name),
+        lambda: storage.put(name),
+        lambda: storage.put(name, b"L" * 300),
+        lambda: storage.mkcol(name),
+        lambda: storage.move("f", name),
+        lambda: storage.copy("f", name),
     ):
         with pytest.raises(NameNotAllowed):
             act()
     with pytest.raises(NotFound):
-        house.find(name)
-    assert (house.names(), house.blob_files) == (["f"], [])
+        storage.find(name)
+    assert (storage.names(), storage.blob_files) == (["f"], [])

@@ -12,28 +12,28 @@ from davstore.metadata import uploads
 from davstore.model.locks import LockInfo, LockScope
 from davstore.store import enrolling, locking, writing
 from davstore.store.writing import NewContent
-from tests.contract.house import House, count_rows
+from tests.contract.storage import Storage, count_rows
 
 LARGE = b"L" * 1_000
 
 
 @pytest.fixture
-def two(house: House) -> House:
-    """Return a house with two users, in the store of the second."""
+def two(storage: Storage) -> Storage:
+    """Return a storage with two users, in the store of the second."""
     for name in ("bob", "alice"):
-        enrolling.add_user(house.database, name, "geheim", now_us=1)
-        enrolling.add_device(house.database, name, "phone", now_us=1)
-        house.owner = name
-        house.mkcol("t")
-        house.put("t/large", LARGE)
-        house.put("t/gone")
-        house.delete("t/gone")
-        house.proppatch("t", ("{urn:x}p", b'<p xmlns="urn:x"/>'))
-        locking.lock(house.context, house.at("t"), LockInfo(LockScope.EXCLUSIVE, None), infinite=True, seconds=None)
-    return house
+        enrolling.add_user(storage.database, name, "geheim", now_us=1)
+        enrolling.add_device(storage.database, name, "phone", now_us=1)
+        storage.owner = name
+        storage.mkcol("t")
+        storage.put("t/large", LARGE)
+        storage.put("t/gone")
+        storage.delete("t/gone")
+        storage.proppatch("t", ("{urn:x}p", b'<p xmlns="urn:x"/>'))
+        locking.lock(storage.context, storage.at("t"), LockInfo(LockScope.EXCLUSIVE, None), infinite=True, seconds=None)
+    return storage
 
 
-def test_a_user_goes_with_everything_and_nothing_of_others(two: House) -> None:
+def test_a_user_goes_with_everything_and_nothing_of_others(two: Storage) -> None:
     store_id = two.facts.id
     two.database.write(
         lambda unit: uploads.reserve(unit, store_id, "dead", reserved_bytes=1, expires_us=2**60, now_us=0)
@@ -52,14 +52,15 @@ def test_a_user_goes_with_everything_and_nothing_of_others(two: House) -> None:
         enrolling.remove_user(two.database, two.blobs, "alice")
 
 
-def test_a_body_that_is_on_its_way_finds_no_store(two: House) -> None:
+def test_a_body_that_is_on_its_way_finds_no_store(two: Storage) -> None:
     class Removing(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
             if self.tell() == 0:
                 enrolling.remove_user(two.database, two.blobs, "alice")
             return super().read(size)
 
-    context = replace(two.context, limits=replace(two.limits, inline_bytes=10))
+    services = replace(two.context.services, limits=replace(two.limits, inline_bytes=10))
+    context = replace(two.context, services=services)
     with pytest.raises(NotFound):
         writing.put(context, two.at("new"), NewContent(Removing(LARGE), len(LARGE), None))
     assert len(two.blob_files) == 1
@@ -67,7 +68,7 @@ def test_a_body_that_is_on_its_way_finds_no_store(two: House) -> None:
     assert (two.names(), two.facts.used_bytes) == ([], 0)
 
 
-def test_a_lock_ends_at_the_operators_word(two: House) -> None:
+def test_a_lock_ends_at_the_operators_word(two: Storage) -> None:
     (owner, held), (other, _) = locking.list_all(two.database, None, now_us=two.now_us)
     assert [owner, other, held.root] == ["bob", "alice", ("t",)]
     with pytest.raises(NotFound):

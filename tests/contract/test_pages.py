@@ -16,7 +16,7 @@ from davstore.metadata.unit import Unit
 from davstore.model.nodes import Resource
 from davstore.model.pages import Mark, Sort
 from davstore.store import reading
-from tests.contract.house import START_US, House
+from tests.contract.storage import START_US, Storage
 from tests.contract.test_statements import Counter
 
 BODIES = {"b": 30, "a": 30, "B": 7, "é": 0, "10": 500, "2": 30, "a b": 1, "😀": 2, "\ufffd": 3}
@@ -25,21 +25,21 @@ FOLDERS = ("z", "m", "0")
 
 
 @pytest.fixture
-def filled(house: House) -> House:
-    """Return a house whose store has folders and files, some of equal size, in the collection `c`."""
-    house.mkcol("c")
+def filled(storage: Storage) -> Storage:
+    """Return a storage whose store has folders and files, some of equal size, in the collection `c`."""
+    storage.mkcol("c")
     for name, size in BODIES.items():
-        house.put(f"c/{name}", b"x" * size)
+        storage.put(f"c/{name}", b"x" * size)
     for name in FOLDERS:
-        house.mkcol(f"c/{name}")
-    house.put("c/z/inside")
-    return house
+        storage.mkcol(f"c/{name}")
+    storage.put("c/z/inside")
+    return storage
 
 
 def page_of(
-    house: House, sort: Sort, *, descending: bool = False, after: Mark | None = None, limit: int = 100
+    storage: Storage, sort: Sort, *, descending: bool = False, after: Mark | None = None, limit: int = 100
 ) -> reading.Page:
-    return reading.list_page(house.context, house.at("c"), sort, descending=descending, after=after, limit=limit)
+    return reading.list_page(storage.context, storage.at("c"), sort, descending=descending, after=after, limit=limit)
 
 
 def key_of(sort: Sort, member: Resource) -> int | tuple[bytes, bytes]:
@@ -53,7 +53,7 @@ def by_name(member: Resource) -> tuple[bytes, bytes]:
 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("sort", Sort)
-def test_pages_make_up_the_collection(filled: House, sort: Sort, descending: bool) -> None:
+def test_pages_make_up_the_collection(filled: Storage, sort: Sort, descending: bool) -> None:
     expected = filled.members("c")
     expected.sort(key=by_name)
     expected.sort(key=lambda one: key_of(sort, one), reverse=descending)
@@ -72,7 +72,7 @@ def test_pages_make_up_the_collection(filled: House, sort: Sort, descending: boo
 MANY = 2_600
 
 
-def fill(house: House) -> None:
+def fill(storage: Storage) -> None:
     """Put many files and a few folders into `c`: as many of a size, and of a time, as fit on no page."""
 
     def work(unit: Unit, ledger: Ledger) -> None:
@@ -87,15 +87,15 @@ def fill(house: House) -> None:
             bindings.bind(unit, ledger, top.node_id, name, node_id=node_id, is_collection=False, made=MADE_HOME)
             ledger.used_bytes += size
 
-    house.mkcol("c")
-    house.context.write(house.owner, work)
+    storage.mkcol("c")
+    storage.context.write(storage.owner, work)
     for name in FOLDERS:
-        house.mkcol(f"c/{name}")
+        storage.mkcol(f"c/{name}")
 
 
-def test_a_large_collection_is_sorted_as_a_whole(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(house)
-    counter, everything = Counter(monkeypatch), sorted(house.members("c"), key=by_name)
+def test_a_large_collection_is_sorted_as_a_whole(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(storage)
+    counter, everything = Counter(monkeypatch), sorted(storage.members("c"), key=by_name)
     for sort, descending in itertools.product(Sort, (False, True)):
         expected = sorted(everything, key=lambda one: key_of(sort, one), reverse=descending)
         expected.sort(key=lambda one: -one.is_collection)
@@ -103,14 +103,14 @@ def test_a_large_collection_is_sorted_as_a_whole(house: House, monkeypatch: pyte
         mark = None
         for pages in range(3):
             with counter.counting():
-                found = page_of(house, sort, descending=descending, after=mark, limit=1_000)
+                found = page_of(storage, sort, descending=descending, after=mark, limit=1_000)
             assert counter.count == 2
             members, mark = members + found.members, found.more
             assert (mark is None) is (pages == 2)
         assert [one.name for one in members] == [one.name for one in expected], (sort, descending)
 
 
-def test_a_page_goes_on_behind_what_is_gone(filled: House) -> None:
+def test_a_page_goes_on_behind_what_is_gone(filled: Storage) -> None:
     first = page_of(filled, Sort.SIZE, limit=6)
     assert first.more is not None
     filled.delete(f"c/{first.members[-1].name}")
@@ -118,7 +118,7 @@ def test_a_page_goes_on_behind_what_is_gone(filled: House) -> None:
     assert len(first.members) + len(rest.members) == len(BODIES) + len(FOLDERS)
 
 
-def test_what_is_no_collection_has_no_members(filled: House) -> None:
+def test_what_is_no_collection_has_no_members(filled: Storage) -> None:
     found = reading.list_page(filled.context, filled.at("c/a"), Sort.NAME, limit=5)
     assert (found.top.name, found.members, found.more) == ("a", [], None)
     with pytest.raises(NotFound):

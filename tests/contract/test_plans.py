@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from davstore.metadata import bindings, changes, history, locks, nodes, pages, properties, stores, trees, uploads
+from davstore.metadata import (
+    bindings,
+    changes,
+    locks,
+    nodes,
+    properties,
+    sorted_pages,
+    stores,
+    tombstones,
+    trees,
+    uploads,
+)
 from davstore.metadata.unit import Statement
 from davstore.model.pages import Sort
-from tests.contract.house import House
+from tests.contract.storage import Storage
 
-MODULES = (bindings, changes, history, locks, nodes, properties, stores, trees, uploads)
+MODULES = (bindings, changes, locks, nodes, properties, stores, tombstones, trees, uploads)
 WHOLE_BY_INTENT = {
     "_OWNERS",
     "_BLOBS",
@@ -34,9 +45,9 @@ STATEMENTS = {
 FIRST_COLUMN_ONLY = ("(store_id=?)", "SCAN binding", "SCAN node", "SCAN gone", "SCAN body", "SCAN property")
 
 
-def _plan(house: House, statement: Statement) -> list[str]:
-    text, _ = statement.on(house.database.dialect)
-    engine = house.database.engine()
+def _plan(storage: Storage, statement: Statement) -> list[str]:
+    text, _ = statement.on(storage.database.dialect)
+    engine = storage.database.engine()
     with engine.connect() as connection:
         driver = connection.connection.driver_connection
         assert driver is not None
@@ -49,17 +60,17 @@ class _Any(dict[str, object]):
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_an_index_is_searched_by_more_than_the_store(sqlite_house: House, name: str) -> None:
-    plan = _plan(sqlite_house, STATEMENTS[name])
+def test_an_index_is_searched_by_more_than_the_store(sqlite_storage: Storage, name: str) -> None:
+    plan = _plan(sqlite_storage, STATEMENTS[name])
     assert not [step for step in plan for bad in FIRST_COLUMN_ONLY if bad in step or "BLOOM" in step]
 
 
 @pytest.mark.parametrize("sort", Sort)
-def test_a_page_looks_at_its_collection_alone(sqlite_house: House, sort: Sort) -> None:
-    plan = _plan(sqlite_house, pages._paging(sort, descending=True))
+def test_a_page_looks_at_its_collection_alone(sqlite_storage: Storage, sort: Sort) -> None:
+    plan = _plan(sqlite_storage, sorted_pages._paging(sort, descending=True))
     assert not [step for step in plan for bad in FIRST_COLUMN_ONLY if bad in step]
 
 
-def test_a_long_path_too(sqlite_house: House) -> None:
-    plan = _plan(sqlite_house, bindings._resolving(bindings.HOP))
+def test_a_long_path_too(sqlite_storage: Storage) -> None:
+    plan = _plan(sqlite_storage, bindings._resolving(bindings.HOP))
     assert not [step for step in plan for bad in FIRST_COLUMN_ONLY if bad in step]

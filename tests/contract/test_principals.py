@@ -14,18 +14,18 @@ import pytest
 from davstore.errors import AlreadyExists, NotFound, Unauthenticated, Unprocessable
 from davstore.metadata import principals, stores
 from davstore.metadata.engine import Database
-from davstore.metadata.throttle import Throttle
+from davstore.metadata.volatile import Throttle
 from davstore.model.principals import DeviceClass
-from davstore.protocol.authorization import Basic, Bearer
+from davstore.protocol.http.authorization import Basic, Bearer
 from davstore.store import authenticating, enrolling
 from davstore.store.hashing import DUMMY, Passwords
 from tests.contract.entrance import AWAY, NOW, RIGHT, Entrance
-from tests.contract.house import House
+from tests.contract.storage import Storage
 
 
 @pytest.fixture
-def database(house: House) -> Database:
-    return house.database
+def database(storage: Storage) -> Database:
+    return storage.database
 
 
 def test_a_new_user_has_an_empty_store_with_its_quota(database: Database) -> None:

@@ -7,30 +7,30 @@ import io
 
 import pytest
 
+from davstore.engine.integrity import Promises
 from davstore.errors import Malformed
 from davstore.store import writing
-from davstore.store.digesting import Promises
 from davstore.store.writing import NewContent, Written
-from tests.contract.house import INLINE_BYTES, START_US, House, count_rows
+from tests.contract.storage import INLINE_BYTES, START_US, Storage, count_rows
 
 BODIES = [b"small", b"L" * (INLINE_BYTES + 1)]
 LONG_AGO_US = START_US - 86_400_000_000
 
 
-def put(house: House, body: bytes, promises: Promises, modified_us: int | None = None) -> Written:
+def put(storage: Storage, body: bytes, promises: Promises, modified_us: int | None = None) -> Written:
     content = NewContent(io.BytesIO(body), None, "text/plain", promises, modified_us)
-    return writing.put(house.context, house.at("a"), content)
+    return writing.put(storage.context, storage.at("a"), content)
 
 
-def checksums(house: House, text: str) -> list[str]:
-    listing = house.listing(text, depth=1, sums=True)
+def checksums(storage: Storage, text: str) -> list[str]:
+    listing = storage.listing(text, depth=1, sums=True)
     told = (listing.checksums.get(one.node_id) for one in listing.resources)
     return [checksum for checksum in told if checksum is not None]
 
 
 @pytest.mark.parametrize("body", BODIES, ids=len)
-def test_a_broken_promise_leaves_what_was_there(house: House, body: bytes) -> None:
-    house.put("a", b"old")
+def test_a_broken_promise_leaves_what_was_there(storage: Storage, body: bytes) -> None:
+    storage.put("a", b"old")
     for promises in (
         Promises({"sha256": "0" * 64}),
         Promises({"sha1": "0" * 40}, compared=True),
@@ -39,28 +39,28 @@ def test_a_broken_promise_leaves_what_was_there(house: House, body: bytes) -> No
         Promises(length=len(body) + 1),
     ):
         with pytest.raises(Malformed):
-            put(house, body, promises)
-    assert house.get("a") == b"old"
-    assert house.blob_files == []
-    assert count_rows(house, ["body", "upload"]) == {"body": 1, "upload": 0}
+            put(storage, body, promises)
+    assert storage.get("a") == b"old"
+    assert storage.blob_files == []
+    assert count_rows(storage, ["body", "upload"]) == {"body": 1, "upload": 0}
 
 
 @pytest.mark.parametrize("body", BODIES, ids=len)
-def test_checksums_go_with_the_body(house: House, body: bytes) -> None:
+def test_checksums_go_with_the_body(storage: Storage, body: bytes) -> None:
     sha1, md5 = (hashlib.new(name, body, usedforsecurity=False).hexdigest() for name in ("sha1", "md5"))
-    put(house, body, Promises({"sha1": sha1}, length=len(body), compared=True))
-    house.copy("a", "b")
-    house.move("a", "c")
-    house.put("d", body)
-    assert checksums(house, "") == [f"SHA1:{sha1} MD5:{md5}"] * 2
-    house.put("b", body)
-    assert checksums(house, "b") == []
-    assert checksums(house, "c") == [f"SHA1:{sha1} MD5:{md5}"]
+    put(storage, body, Promises({"sha1": sha1}, length=len(body), compared=True))
+    storage.copy("a", "b")
+    storage.move("a", "c")
+    storage.put("d", body)
+    assert checksums(storage, "") == [f"SHA1:{sha1} MD5:{md5}"] * 2
+    storage.put("b", body)
+    assert checksums(storage, "b") == []
+    assert checksums(storage, "c") == [f"SHA1:{sha1} MD5:{md5}"]
 
 
-def test_the_time_of_the_client_wins_once(house: House) -> None:
-    house.put("a")
+def test_the_time_of_the_client_wins_once(storage: Storage) -> None:
+    storage.put("a")
     for modified_us in (LONG_AGO_US, START_US + 86_400_000_000):
-        written = put(house, b"new", Promises(), modified_us)
-        assert written.resource.modified_us == modified_us == house.find("a").modified_us
-    assert house.put("a").resource.modified_us > modified_us
+        written = put(storage, b"new", Promises(), modified_us)
+        assert written.resource.modified_us == modified_us == storage.find("a").modified_us
+    assert storage.put("a").resource.modified_us > modified_us

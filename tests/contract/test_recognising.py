@@ -22,122 +22,124 @@ from davstore.metadata.engine import Database, SQLite
 from davstore.settings import load_settings
 from davstore.store.recognising import is_made, recognise, set_stale_log_aside
 from tests.contract.conftest import Build
-from tests.contract.house import House
+from tests.contract.storage import Storage
 
 
-def top(house: House) -> Path:
+def top(storage: Storage) -> Path:
     """Return the data directory."""
-    return house.blob_directory.parent
+    return storage.blob_directory.parent
 
 
-def start(house: House, *, adopts: bool = False) -> bool:
+def start(storage: Storage, *, adopts: bool = False) -> bool:
     """Do what a start of the server does, and tell whether there are new epochs."""
-    directory = top(house)
+    directory = top(storage)
     directory.mkdir(exist_ok=True)
-    house.database.close()
-    set_stale_log_aside(house.database, directory)
-    before = epochs(house.database)
-    assert is_made(house.database, directory, house.blobs, adopts=adopts)
-    recognise(house.database, directory, Numbers(directory), house.blobs, adopts=adopts)
-    renew_identity(directory, house.database.file)
-    changed = [old != new for old, new in zip(before, epochs(house.database), strict=True)]
+    storage.database.close()
+    set_stale_log_aside(storage.database, directory)
+    before = epochs(storage.database)
+    assert is_made(storage.database, directory, storage.blobs, adopts=adopts)
+    recognise(storage.database, directory, Numbers(directory), storage.blobs, adopts=adopts)
+    renew_identity(directory, storage.database.file)
+    changed = [old != new for old, new in zip(before, epochs(storage.database), strict=True)]
     assert len(set(changed)) <= 1
     return any(changed)
 
 
-def stop(house: House) -> None:
+def stop(storage: Storage) -> None:
     """Do what a clean stop does."""
-    house.database.close()
-    renew_identity(top(house), house.database.file)
+    storage.database.close()
+    renew_identity(top(storage), storage.database.file)
 
 
 def epochs(database: Database) -> list[int]:
     return [epoch for _, epoch, _ in database.read(stores.list_numbers)]
 
 
-def run(house: House, statement: str) -> None:
+def run(storage: Storage, statement: str) -> None:
     """Change rows as no request can."""
-    with house.database.engine().begin() as connection:
+    with storage.database.engine().begin() as connection:
         connection.exec_driver_sql(statement)
 
 
-def test_a_start_joins_the_two_and_leaves_the_epochs(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    house.put("a")
-    token = house.report().token
-    assert not start(house)
-    known = find_identity(top(house))
+def test_a_start_joins_the_two_and_leaves_the_epochs(storage: Storage, caplog: pytest.LogCaptureFixture) -> None:
+    storage.put("a")
+    token = storage.report().token
+    assert not start(storage)
+    known = find_identity(top(storage))
     assert known
-    assert known.id == house.database.read(instance.get).id
+    assert known.id == storage.database.read(instance.get).id
     assert len(known.id) == 32
-    assert (top(house) / "identity.json").stat().st_mode & 0o777 == 0o600
+    assert (top(storage) / "identity.json").stat().st_mode & 0o777 == 0o600
     for _ in range(2):
-        assert not start(house)
-        house.put("b")
-        stop(house)
-    assert house.report(token=token).token
+        assert not start(storage)
+        storage.put("b")
+        stop(storage)
+    assert storage.report(token=token).token
     assert caplog.records == []
 
 
-def test_what_an_operator_does_to_the_directory_is_no_new_epoch(house: House, tmp_path: Path) -> None:
+def test_what_an_operator_does_to_the_directory_is_no_new_epoch(storage: Storage, tmp_path: Path) -> None:
     """A server that is killed neither, a full disk neither, and not a hint that is lost or cannot be written."""
-    start(house)
-    house.put("a")
-    directory = top(house)
+    start(storage)
+    storage.put("a")
+    directory = top(storage)
     for file in (directory, *directory.rglob("*")):
         file.chmod(file.stat().st_mode | 0o055)
         os.chown(file, os.getuid(), os.getgid())
         os.utime(file)
-    assert not start(house)
-    house.database.close()
+    assert not start(storage)
+    storage.database.close()
     directory.rename(tmp_path / "moved")
     (tmp_path / "moved").rename(directory)
-    assert not start(house)
+    assert not start(storage)
     (directory / "newest-numbers").unlink()
     (directory / "newest-numbers").mkdir()
-    house.numbers.close()
-    house.put("b")
-    assert not start(house)
+    storage.numbers.close()
+    storage.put("b")
+    assert not start(storage)
 
 
-def test_the_numbers_tell_that_the_database_alone_was_put_back(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    start(house)
-    house.add_store("other")
+def test_the_numbers_tell_that_the_database_alone_was_put_back(
+    storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    start(storage)
+    storage.add_store("other")
     for owner in ("me", "other"):
-        house.owner = owner
+        storage.owner = owner
         for name in "abc":
-            house.put(name)
-    house.owner = "me"
-    token = house.report().token
-    run(house, "UPDATE store SET seq = seq - 1 WHERE owner = 'other'")
-    assert start(house)
+            storage.put(name)
+    storage.owner = "me"
+    token = storage.report().token
+    run(storage, "UPDATE store SET seq = seq - 1 WHERE owner = 'other'")
+    assert start(storage)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "devices will compare everything once" in caplog.text
     with pytest.raises(InvalidSyncToken):
-        house.report(token=token)
-    assert not start(house)
-    house.is_clean = False
+        storage.report(token=token)
+    assert not start(storage)
+    storage.is_clean = False
 
 
-def test_a_database_that_is_put_back_again_is_known_again(house: House) -> None:
+def test_a_database_that_is_put_back_again_is_known_again(storage: Storage) -> None:
     """With the numbers that were noted after the first time, which are of other epochs."""
-    start(house)
-    house.put("a")
-    copied = house.database.read(instance.get), house.facts.epoch
-    house.put("b")
+    start(storage)
+    storage.put("a")
+    copied = storage.database.read(instance.get), storage.facts.epoch
+    storage.put("b")
     for _ in range(2):
-        run(house, f"UPDATE store SET seq = 1, epoch = {copied[1]}")
-        run(house, f"UPDATE instance SET incarnation = {copied[0].incarnation}")
-        assert start(house)
-        assert not start(house)
-    house.is_clean = False
+        run(storage, f"UPDATE store SET seq = 1, epoch = {copied[1]}")
+        run(storage, f"UPDATE instance SET incarnation = {copied[0].incarnation}")
+        assert start(storage)
+        assert not start(storage)
+    storage.is_clean = False
 
 
-def test_a_store_in_the_place_of_a_removed_one_begins_at_nothing(house: House) -> None:
-    start(house)
-    house.put("a")
-    run(house, "UPDATE store SET seq = 0, epoch = epoch + 1")
-    assert not start(house)
-    house.is_clean = False
+def test_a_store_in_the_place_of_a_removed_one_begins_at_nothing(storage: Storage) -> None:
+    start(storage)
+    storage.put("a")
+    run(storage, "UPDATE store SET seq = 0, epoch = epoch + 1")
+    assert not start(storage)
+    storage.is_clean = False
 
 
 def _anew(data: Path, copy: Path) -> None:
@@ -192,27 +194,27 @@ PUTS_BACK: list[Callable[[Path, Path], None]] = [
 
 @pytest.mark.parametrize("put_back", PUTS_BACK)
 def test_a_directory_that_was_put_back_is_known(
-    house: House, tmp_path: Path, put_back: Callable[[Path, Path], None]
+    storage: Storage, tmp_path: Path, put_back: Callable[[Path, Path], None]
 ) -> None:
     """Also one whose database is elsewhere and went on."""
-    start(house)
-    house.put("a", b"a" * 1000)
-    stop(house)
-    shutil.copytree(top(house), tmp_path / "copy")
-    start(house)
-    house.put("b", b"b" * 1000)
-    token = house.report().token
-    stop(house)
-    if isinstance(house.database, SQLite):
-        house.numbers.close()
+    start(storage)
+    storage.put("a", b"a" * 1000)
+    stop(storage)
+    shutil.copytree(top(storage), tmp_path / "copy")
+    start(storage)
+    storage.put("b", b"b" * 1000)
+    token = storage.report().token
+    stop(storage)
+    if isinstance(storage.database, SQLite):
+        storage.numbers.close()
     elif "database_alone" in put_back.__name__:
         return  # there is no file of it
-    put_back(top(house), tmp_path / "copy")
-    assert start(house)
+    put_back(top(storage), tmp_path / "copy")
+    assert start(storage)
     with pytest.raises(InvalidSyncToken):
-        house.report(token=token)
-    assert not start(house)
-    house.is_clean = isinstance(house.database, SQLite)
+        storage.report(token=token)
+    assert not start(storage)
+    storage.is_clean = isinstance(storage.database, SQLite)
 
 
 def pass_a_tick(file: Path) -> None:
@@ -224,94 +226,94 @@ def pass_a_tick(file: Path) -> None:
     probe.unlink()
 
 
-def test_a_log_that_a_killed_server_left_is_not_written_over_a_copy(sqlite_house: House, tmp_path: Path) -> None:
-    house = sqlite_house
-    start(house)
-    house.put("a")
-    stop(house)
-    shutil.copytree(top(house), tmp_path / "copy")
-    start(house)
+def test_a_log_that_a_killed_server_left_is_not_written_over_a_copy(sqlite_storage: Storage, tmp_path: Path) -> None:
+    storage = sqlite_storage
+    start(storage)
+    storage.put("a")
+    stop(storage)
+    shutil.copytree(top(storage), tmp_path / "copy")
+    start(storage)
     for name in "bcd":
-        house.put(name)
+        storage.put(name)
     killed = tmp_path / "killed"
-    shutil.copytree(top(house), killed)  # with the log, as the kernel would leave it
-    stop(house)
-    log = top(house) / "davstore.sqlite-wal"
+    shutil.copytree(top(storage), killed)  # with the log, as the kernel would leave it
+    stop(storage)
+    log = top(storage) / "davstore.sqlite-wal"
     log.write_bytes((killed / log.name).read_bytes())
     pass_a_tick(log)
-    shutil.copytree(tmp_path / "copy", top(house), dirs_exist_ok=True)
-    assert start(house)
-    assert house.names() == ["a"]
-    assert len(list(top(house).glob("davstore.sqlite-wal.*"))) == 1
+    shutil.copytree(tmp_path / "copy", top(storage), dirs_exist_ok=True)
+    assert start(storage)
+    assert storage.names() == ["a"]
+    assert len(list(top(storage).glob("davstore.sqlite-wal.*"))) == 1
 
 
-def test_a_log_that_belongs_to_a_copy_is_kept(sqlite_house: House, tmp_path: Path) -> None:
-    house = sqlite_house
-    start(house)
-    house.put("a")
-    shutil.copytree(top(house), tmp_path / "copy")
-    stop(house)
+def test_a_log_that_belongs_to_a_copy_is_kept(sqlite_storage: Storage, tmp_path: Path) -> None:
+    storage = sqlite_storage
+    start(storage)
+    storage.put("a")
+    shutil.copytree(top(storage), tmp_path / "copy")
+    stop(storage)
     for put_back in (_over, _anew):
-        put_back(top(house), tmp_path / "copy")
-        assert start(house)
-        assert house.names() == ["a"]
-        stop(house)
+        put_back(top(storage), tmp_path / "copy")
+        assert start(storage)
+        assert storage.names() == ["a"]
+        stop(storage)
 
 
 def test_a_database_that_belongs_to_another_directory_is_refused(build: Build) -> None:
     """On both sides; `init --adopt` joins them all the same."""
-    house, other = build(), build()
-    for each in (house, other):
+    storage, other = build(), build()
+    for each in (storage, other):
         start(each)
-    there, here = (top(each) / "identity.json" for each in (other, house))
+    there, here = (top(each) / "identity.json" for each in (other, storage))
     for content in (there.read_text(), None):
         if content:
             here.write_text(content)
-        elif house.database.file is None:
+        elif storage.database.file is None:
             here.unlink()
         with pytest.raises(BadSettings, match="belong to different stores"):
-            start(house)
-    assert start(house, adopts=True)
-    assert not start(house)
-    assert house.database.read(instance.get).id != other.database.read(instance.get).id
+            start(storage)
+    assert start(storage, adopts=True)
+    assert not start(storage)
+    assert storage.database.read(instance.get).id != other.database.read(instance.get).id
 
 
-def test_a_directory_of_a_database_of_the_other_kind_is_refused(house: House) -> None:
-    start(house)
-    identity = top(house) / "identity.json"
+def test_a_directory_of_a_database_of_the_other_kind_is_refused(storage: Storage) -> None:
+    start(storage)
+    identity = top(storage) / "identity.json"
     kinds = ["sqlite", "postgresql"]
-    other = kinds[house.database.kind == "sqlite"]
-    identity.write_text(identity.read_text().replace(house.database.kind, other))
+    other = kinds[storage.database.kind == "sqlite"]
+    identity.write_text(identity.read_text().replace(storage.database.kind, other))
     with pytest.raises(BadSettings, match=r"belongs to a database in .*: name it with -c FILE"):
-        start(house)
-    assert start(house, adopts=True)
-    assert not start(house)
+        start(storage)
+    assert start(storage, adopts=True)
+    assert not start(storage)
 
 
 def test_two_directories_do_not_claim_one_database(build: Build) -> None:
     """A row without an id is given one once, by whoever comes first."""
-    house = build()
-    first = house.database.write(lambda unit: instance.claim(unit, "a" * 32))
-    assert house.database.write(lambda unit: instance.claim(unit, "b" * 32)) == first
+    storage = build()
+    first = storage.database.write(lambda unit: instance.claim(unit, "a" * 32))
+    assert storage.database.write(lambda unit: instance.claim(unit, "b" * 32)) == first
 
 
-def test_a_sqlite_database_whose_directory_says_nothing_is_taken_for_one_put_back(sqlite_house: House) -> None:
-    start(sqlite_house)
-    (top(sqlite_house) / "identity.json").unlink()
-    assert start(sqlite_house)
-    run(sqlite_house, "UPDATE instance SET id = ''")
-    assert start(sqlite_house)
-    assert not start(sqlite_house)
+def test_a_sqlite_database_whose_directory_says_nothing_is_taken_for_one_put_back(sqlite_storage: Storage) -> None:
+    start(sqlite_storage)
+    (top(sqlite_storage) / "identity.json").unlink()
+    assert start(sqlite_storage)
+    run(sqlite_storage, "UPDATE instance SET id = ''")
+    assert start(sqlite_storage)
+    assert not start(sqlite_storage)
 
 
-def test_a_database_that_names_none_of_the_bodies_is_not_joined(house: House) -> None:
+def test_a_database_that_names_none_of_the_bodies_is_not_joined(storage: Storage) -> None:
     """As when an older davstore was started once without its `-c`; what dead uploads left looks the same."""
-    staged = house.blobs.stage(1, "0d7f3ab4-0000-4000-8000-000000000000")
+    staged = storage.blobs.stage(1, "0d7f3ab4-0000-4000-8000-000000000000")
     staged.publish()
     staged.close()
     with pytest.raises(BadSettings, match="the database names none"):
-        start(house)
-    assert not start(house, adopts=True)
+        start(storage)
+    assert not start(storage, adopts=True)
 
 
 def test_a_file_system_that_tells_no_births_tells_inodes(tmp_path: Path) -> None:
@@ -327,26 +329,26 @@ def test_a_file_system_that_tells_no_births_tells_inodes(tmp_path: Path) -> None
     assert not nameless.is_same(second)
 
 
-def test_a_database_that_is_taken_away_while_it_is_used_is_not_made_anew(sqlite_house: House) -> None:
+def test_a_database_that_is_taken_away_while_it_is_used_is_not_made_anew(sqlite_storage: Storage) -> None:
     """A thread that connects then finds none, where it would have made an empty one."""
-    start(sqlite_house)
-    sqlite_house.database.close()
-    file = sqlite_house.database.file
+    start(sqlite_storage)
+    sqlite_storage.database.close()
+    file = sqlite_storage.database.file
     assert file
     file.rename(file.with_name("aside"))
-    for ask in (sqlite_house.names, lambda: sqlite_house.put("a")):
+    for ask in (sqlite_storage.names, lambda: sqlite_storage.put("a")):
         with pytest.raises(Unavailable):
             ask()
     assert not file.exists()
     file.with_name("aside").rename(file)
 
 
-def test_looking_at_the_file_of_a_database_ends_none_of_its_locks(sqlite_house: House) -> None:
+def test_looking_at_the_file_of_a_database_ends_none_of_its_locks(sqlite_storage: Storage) -> None:
     """POSIX ends all locks of a process on a file when the process closes any of its descriptors."""
-    start(sqlite_house)
-    sqlite_house.put("a")
-    file = sqlite_house.database.file
-    renew_identity(top(sqlite_house), file)
+    start(sqlite_storage)
+    sqlite_storage.put("a")
+    file = sqlite_storage.database.file
+    renew_identity(top(sqlite_storage), file)
     command = f"import sqlite3; sqlite3.connect({str(file)!r}, timeout=0).execute('PRAGMA journal_mode = DELETE')"
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=False)
     assert "database is locked" in done.stderr

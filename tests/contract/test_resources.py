@@ -26,29 +26,29 @@ from davstore.model.changes import Level
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
 from davstore.store import reading, syncing, writing
 from davstore.store.writing import NewContent
-from tests.contract.house import INLINE_BYTES, House, count_rows
+from tests.contract.storage import INLINE_BYTES, Storage, count_rows
 
 SMALL, LARGE = b"s" * INLINE_BYTES, b"L" * (INLINE_BYTES + 1)
 
 
 @pytest.mark.parametrize("content", [b"", b"x", SMALL, LARGE, b"big" * 200_000], ids=len)
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_comes_back(house: House, content: bytes, chunked: bool) -> None:
-    written = house.put("a", content, chunked=chunked)
+def test_a_body_comes_back(storage: Storage, content: bytes, chunked: bool) -> None:
+    written = storage.put("a", content, chunked=chunked)
     assert written.created
-    assert house.get("a") == content
-    assert written.resource == house.find("a")
+    assert storage.get("a") == content
+    assert written.resource == storage.find("a")
     assert (written.resource.length, written.resource.content_type) == (len(content), "text/plain")
     assert written.resource.etag == hashlib.sha256(content).hexdigest()
-    assert len(house.blob_files) == (len(content) > INLINE_BYTES)
-    assert house.facts.used_bytes == len(content)
+    assert len(storage.blob_files) == (len(content) > INLINE_BYTES)
+    assert storage.facts.used_bytes == len(content)
 
 
 @pytest.mark.parametrize("old", [SMALL, LARGE])
 @pytest.mark.parametrize("new", [SMALL[:50], LARGE * 2])
-def test_a_replaced_body_takes_the_place_of_the_old(house: House, old: bytes, new: bytes) -> None:
-    before = house.put("a", old).resource
-    written = house.put("a", new)
+def test_a_replaced_body_takes_the_place_of_the_old(storage: Storage, old: bytes, new: bytes) -> None:
+    before = storage.put("a", old).resource
+    written = storage.put("a", new)
     assert not written.created
     after = written.resource
     assert (after.node_id, after.resource_id, after.created_us) == (
@@ -58,27 +58,27 @@ def test_a_replaced_body_takes_the_place_of_the_old(house: House, old: bytes, ne
     )
     assert after.modified_us > before.modified_us
     assert after.changed > before.changed
-    assert after == house.find("a")
-    assert house.get("a") == new
-    assert house.facts.used_bytes == len(new)
-    assert count_rows(house, ["body"]) == {"body": 1}
-    assert len(house.blob_files) == (len(new) > INLINE_BYTES)
+    assert after == storage.find("a")
+    assert storage.get("a") == new
+    assert storage.facts.used_bytes == len(new)
+    assert count_rows(storage, ["body"]) == {"body": 1}
+    assert len(storage.blob_files) == (len(new) > INLINE_BYTES)
 
 
-def test_a_range_of_a_body(house: House) -> None:
+def test_a_range_of_a_body(storage: Storage) -> None:
     for name, content in (("inline", bytes(range(90))), ("blob", bytes(range(256)) * 3)):
-        house.put(name, content)
-        body = reading.open_resource(house.context, house.at(name)).body
+        storage.put(name, content)
+        body = reading.open_resource(storage.context, storage.at(name)).body
         assert body is not None
         assert b"".join(body.read(10, 60)) == content[10:60]
         body.close()
 
 
-def test_an_open_body_outlives_its_resource(house: House) -> None:
-    house.put("a", LARGE)
-    body = reading.open_resource(house.context, house.at("a")).body
+def test_an_open_body_outlives_its_resource(storage: Storage) -> None:
+    storage.put("a", LARGE)
+    body = reading.open_resource(storage.context, storage.at("a")).body
     assert body is not None
-    house.delete("a")
+    storage.delete("a")
     assert b"".join(body.read(0, body.length)) == LARGE
     body.close()
 
@@ -100,26 +100,28 @@ class Cut:
 @pytest.mark.parametrize("content", [SMALL, LARGE, b"x" * 700_000], ids=len)
 @pytest.mark.parametrize("error", [False, True])
 @pytest.mark.parametrize("old", [None, b"old"])
-def test_a_body_that_is_cut_short_leaves_nothing(house: House, content: bytes, error: bool, old: bytes | None) -> None:
+def test_a_body_that_is_cut_short_leaves_nothing(
+    storage: Storage, content: bytes, error: bool, old: bytes | None
+) -> None:
     if old is not None:
-        house.put("a", old)
-    seq = house.facts.seq
+        storage.put("a", old)
+    seq = storage.facts.seq
     with pytest.raises(Malformed):
-        writing.put(house.context, house.at("a"), NewContent(Cut(content, error), len(content) + 1, None))
-    assert house.names() == ([] if old is None else ["a"])
-    assert old is None or house.get("a") == old
-    assert (house.facts.seq, house.blob_files, count_rows(house, ["upload"])) == (seq, [], {"upload": 0})
+        writing.put(storage.context, storage.at("a"), NewContent(Cut(content, error), len(content) + 1, None))
+    assert storage.names() == ([] if old is None else ["a"])
+    assert old is None or storage.get("a") == old
+    assert (storage.facts.seq, storage.blob_files, count_rows(storage, ["upload"])) == (seq, [], {"upload": 0})
 
 
-def test_a_chunked_body_that_is_cut_short_leaves_nothing(house: House) -> None:
+def test_a_chunked_body_that_is_cut_short_leaves_nothing(storage: Storage) -> None:
     with pytest.raises(Malformed):
-        writing.put(house.context, house.at("a"), NewContent(Cut(b"x" * 700_000, error=True), None, None))
-    assert (house.names(), house.blob_files, count_rows(house, ["upload"])) == ([], [], {"upload": 0})
+        writing.put(storage.context, storage.at("a"), NewContent(Cut(b"x" * 700_000, error=True), None, None))
+    assert (storage.names(), storage.blob_files, count_rows(storage, ["upload"])) == ([], [], {"upload": 0})
 
 
-def test_where_nothing_can_be_put(house: House) -> None:
-    house.mkcol("c")
-    house.put("f")
+def test_where_nothing_can_be_put(storage: Storage) -> None:
+    storage.mkcol("c")
+    storage.put("f")
     for place, error in (
         ("c", MethodNotAllowed),
         ("", MethodNotAllowed),
@@ -129,61 +131,61 @@ def test_where_nothing_can_be_put(house: House) -> None:
     ):
         for content in (SMALL, LARGE):
             with pytest.raises(error):
-                house.put(place, content)
-    assert (house.names(), house.names("c"), house.blob_files) == (["c", "f"], [], [])
+                storage.put(place, content)
+    assert (storage.names(), storage.names("c"), storage.blob_files) == (["c", "f"], [], [])
 
 
-def test_a_collection_is_made_once(house: House) -> None:
-    written = house.mkcol("c")
+def test_a_collection_is_made_once(storage: Storage) -> None:
+    written = storage.mkcol("c")
     assert written.created
-    assert written.resource == house.find("c")
+    assert written.resource == storage.find("c")
     assert (written.resource.etag, written.resource.length) == (None, None)
-    house.put("f")
+    storage.put("f")
     for place in ("c", "f", ""):
         with pytest.raises(AlreadyExists):
-            house.mkcol(place)
+            storage.mkcol(place)
     for place in ("no/c", "f/c"):
         with pytest.raises(ParentMissing):
-            house.mkcol(place)
+            storage.mkcol(place)
 
 
-def test_delete_takes_a_tree_with_its_bodies_and_charge(house: House) -> None:
-    house.put("keep", b"k" * 150)
+def test_delete_takes_a_tree_with_its_bodies_and_charge(storage: Storage) -> None:
+    storage.put("keep", b"k" * 150)
     for collection in ("t", "t/u", "t/u/v"):
-        house.mkcol(collection)
-        house.proppatch(collection, ("{urn:x}p", b"<p xmlns='urn:x'/>"))
-        house.put(f"{collection}/small", SMALL)
-        house.put(f"{collection}/large", LARGE)
-    house.delete("t")
-    assert house.tree() == {"keep": house.find("keep").etag}
-    assert house.facts.used_bytes == 150
-    assert count_rows(house, ["body", "binding"]) == {"body": 1, "binding": 1}
-    assert len(house.blob_files) == 1
+        storage.mkcol(collection)
+        storage.proppatch(collection, ("{urn:x}p", b"<p xmlns='urn:x'/>"))
+        storage.put(f"{collection}/small", SMALL)
+        storage.put(f"{collection}/large", LARGE)
+    storage.delete("t")
+    assert storage.tree() == {"keep": storage.find("keep").etag}
+    assert storage.facts.used_bytes == 150
+    assert count_rows(storage, ["body", "binding"]) == {"body": 1, "binding": 1}
+    assert len(storage.blob_files) == 1
     for place in ("t", "t/u", "t/u/v/small"):
         with pytest.raises(NotFound):
-            house.find(place)
+            storage.find(place)
         with pytest.raises((NotFound, ParentMissing)):
-            house.delete(place)
+            storage.delete(place)
     with pytest.raises(MethodNotAllowed):
-        house.delete("")
+        storage.delete("")
 
 
-def test_what_is_made_again_is_another_resource(house: House) -> None:
-    first = house.put("a").resource
-    house.proppatch("a", ("{urn:x}p", b"<p xmlns='urn:x'/>"))
-    house.delete("a")
-    second = house.put("a").resource
+def test_what_is_made_again_is_another_resource(storage: Storage) -> None:
+    first = storage.put("a").resource
+    storage.proppatch("a", ("{urn:x}p", b"<p xmlns='urn:x'/>"))
+    storage.delete("a")
+    second = storage.put("a").resource
     assert second.resource_id != first.resource_id
-    assert house.properties("a") == {}
+    assert storage.properties("a") == {}
 
 
-def test_a_lost_blob_is_told(house: House) -> None:
-    house.put("a", LARGE)
-    house.blob_files[0].unlink()
+def test_a_lost_blob_is_told(storage: Storage) -> None:
+    storage.put("a", LARGE)
+    storage.blob_files[0].unlink()
     with pytest.raises(CorruptBlob):
-        house.get("a")
-    assert [finding.kind for finding in house.check()] == ["blob is missing"]
-    house.is_clean = False
+        storage.get("a")
+    assert [finding.kind for finding in storage.check()] == ["blob is missing"]
+    storage.is_clean = False
 
 
 A, B, C = "{urn:x}a", "{urn:x}b", "{urn:y}a"
@@ -195,77 +197,77 @@ def element(name: str, text: str = "") -> bytes:
     return f'<{local} xmlns="{space}">{text}</{local}>'.encode()
 
 
-def test_properties_are_set_and_removed_in_order(house: House) -> None:
-    house.put("f")
-    seq = house.facts.seq
-    house.proppatch("f", (A, element(A, "1")), (B, element(B)), (A, element(A, "2")), (C, element(C)), (B, None))
-    assert house.properties("f") == {A: element(A, "2"), C: element(C)}
-    assert house.facts.seq == seq + 1
-    assert house.facts.used_bytes == 4 + len(element(A, "2")) + len(element(C))
-    house.proppatch("f", (A, None), (B, None), (C, element(C, "ü")))
-    assert house.properties("f") == {C: element(C, "ü")}
-    assert house.facts.used_bytes == 4 + len(element(C, "ü"))
+def test_properties_are_set_and_removed_in_order(storage: Storage) -> None:
+    storage.put("f")
+    seq = storage.facts.seq
+    storage.proppatch("f", (A, element(A, "1")), (B, element(B)), (A, element(A, "2")), (C, element(C)), (B, None))
+    assert storage.properties("f") == {A: element(A, "2"), C: element(C)}
+    assert storage.facts.seq == seq + 1
+    assert storage.facts.used_bytes == 4 + len(element(A, "2")) + len(element(C))
+    storage.proppatch("f", (A, None), (B, None), (C, element(C, "ü")))
+    assert storage.properties("f") == {C: element(C, "ü")}
+    assert storage.facts.used_bytes == 4 + len(element(C, "ü"))
 
 
-def test_a_refused_property_fails_them_all(house: House) -> None:
-    house.put("f")
-    house.proppatch("f", (A, element(A)))
-    seq = house.facts.seq
+def test_a_refused_property_fails_them_all(storage: Storage) -> None:
+    storage.put("f")
+    storage.proppatch("f", (A, element(A)))
+    seq = storage.facts.seq
     refused: dict[str, DavstoreError] = {"{DAV:}getetag": ProtectedProperty()}
     with pytest.raises(PropertiesRefused):
-        writing.patch_properties(house.context, house.at("f"), [(A, None), (B, element(B))], refused=refused)
+        writing.patch_properties(storage.context, storage.at("f"), [(A, None), (B, element(B))], refused=refused)
     with pytest.raises(PropertiesRefused):
-        writing.make_collection(house.context, house.at("c"), elements={A: element(A)}, refused=refused)
-    assert (house.properties("f"), house.names(), house.facts.seq) == ({A: element(A)}, ["f"], seq)
+        writing.make_collection(storage.context, storage.at("c"), elements={A: element(A)}, refused=refused)
+    assert (storage.properties("f"), storage.names(), storage.facts.seq) == ({A: element(A)}, ["f"], seq)
 
 
-def test_a_collection_is_made_with_properties(house: House) -> None:
-    writing.make_collection(house.context, house.at("c"), elements={A: element(A), B: element(B)})
-    assert house.properties("c") == {A: element(A), B: element(B)}
-    assert house.facts.used_bytes == len(element(A) + element(B))
+def test_a_collection_is_made_with_properties(storage: Storage) -> None:
+    writing.make_collection(storage.context, storage.at("c"), elements={A: element(A), B: element(B)})
+    assert storage.properties("c") == {A: element(A), B: element(B)}
+    assert storage.facts.used_bytes == len(element(A) + element(B))
 
 
-def test_a_resource_has_so_many_properties(build: Callable[..., House]) -> None:
-    house = build(properties_per_node=3)
-    house.put("f")
+def test_a_resource_has_so_many_properties(build: Callable[..., Storage]) -> None:
+    storage = build(properties_per_node=3)
+    storage.put("f")
     names = [f"{{urn:x}}p{i}" for i in range(4)]
-    house.proppatch("f", *[(name, element(name)) for name in names[:3]])
+    storage.proppatch("f", *[(name, element(name)) for name in names[:3]])
     with pytest.raises(PropertiesRefused):
-        house.proppatch("f", (names[3], element(names[3])))
-    assert len(house.properties("f")) == 3
+        storage.proppatch("f", (names[3], element(names[3])))
+    assert len(storage.properties("f")) == 3
 
 
-def test_the_properties_of_a_resource_have_a_mebibyte_together(house: House) -> None:
-    house.put("f")
+def test_the_properties_of_a_resource_have_a_mebibyte_together(storage: Storage) -> None:
+    storage.put("f")
     large = [(f"{{urn:x}}p{number}", b"<p>%b</p>" % (b"x" * 65_000)) for number in range(17)]
-    house.proppatch("f", *large[:16])
+    storage.proppatch("f", *large[:16])
     with pytest.raises(PropertiesRefused):
-        house.proppatch("f", large[16])
-    assert house.properties("f") == dict(large[:16])
-    house.proppatch("f", (large[0][0], None), large[16])  # one for another
+        storage.proppatch("f", large[16])
+    assert storage.properties("f") == dict(large[:16])
+    storage.proppatch("f", (large[0][0], None), large[16])  # one for another
 
 
-def test_a_listing_tells_so_many_properties(house: House) -> None:
+def test_a_listing_tells_so_many_properties(storage: Storage) -> None:
     large = [(f"{{urn:x}}p{number}", b"<p>%b</p>" % (b"x" * 65_000)) for number in range(16)]
     for number in range(16):
-        house.put(f"f{number}")
-        house.proppatch(f"f{number}", *large)
-    house.listing(depth=1, dead=True)
-    house.put("one more")
-    house.proppatch("one more", *large[:15])
+        storage.put(f"f{number}")
+        storage.proppatch(f"f{number}", *large)
+    storage.listing(depth=1, dead=True)
+    storage.put("one more")
+    storage.proppatch("one more", *large[:15])
     with pytest.raises(LimitNotSupported):
-        house.listing(depth=1, dead=True)
+        storage.listing(depth=1, dead=True)
     with pytest.raises(LimitNotSupported):
-        syncing.changes_since(house.context, house.at(""), None, level=Level.ONE, limit=None, dead=True)
+        syncing.changes_since(storage.context, storage.at(""), None, level=Level.ONE, limit=None, dead=True)
     for number in range(16):
-        assert len(house.properties(f"f{number}")) == 16
-    first = syncing.changes_since(house.context, house.at(""), None, level=Level.ONE, limit=9, dead=True)
+        assert len(storage.properties(f"f{number}")) == 16
+    first = syncing.changes_since(storage.context, storage.at(""), None, level=Level.ONE, limit=9, dead=True)
     assert len(first.properties) == 9
 
 
-def test_properties_of_what_is_not_there(house: House) -> None:
+def test_properties_of_what_is_not_there(storage: Storage) -> None:
     with pytest.raises(NotFound):
-        house.proppatch("f", (A, element(A)))
+        storage.proppatch("f", (A, element(A)))
 
 
 def etags(*strong: str, any: bool = False, weak: tuple[str, ...] = ()) -> ETagList:  # noqa: A002  as in the model
@@ -283,18 +285,18 @@ def unmet(etag: str | None) -> IfCondition:
     return IfCondition(negated=True, token=None, etag=etag)
 
 
-def test_conditions_on_a_resource(house: House) -> None:
-    etag = house.put("a", b"1").resource.etag or ""
-    modified = house.find("a").modified_us // 1_000_000
+def test_conditions_on_a_resource(storage: Storage) -> None:
+    etag = storage.put("a", b"1").resource.etag or ""
+    modified = storage.find("a").modified_us // 1_000_000
     hold = [
         Preconditions(if_match=etags(etag)),
         Preconditions(if_match=etags("other", etag)),
         Preconditions(if_match=etags(any=True)),
         Preconditions(if_none_match=etags("other")),
         Preconditions(if_unmodified_since=modified),
-        Preconditions(if_lists=(IfList(house.at("a"), (met(etag),)),)),
+        Preconditions(if_lists=(IfList(storage.at("a"), (met(etag),)),)),
         Preconditions(
-            if_lists=(IfList(house.at("a"), (IfCondition(negated=True, token="opaquelocktoken:x", etag=None),)),)
+            if_lists=(IfList(storage.at("a"), (IfCondition(negated=True, token="opaquelocktoken:x", etag=None),)),)
         ),
     ]
     fail = [
@@ -304,82 +306,82 @@ def test_conditions_on_a_resource(house: House) -> None:
         Preconditions(if_none_match=etags(weak=(etag,))),
         Preconditions(if_none_match=etags(any=True)),
         Preconditions(if_unmodified_since=modified - 1),
-        Preconditions(if_lists=(IfList(house.at("a"), (met("other"),)),)),
-        Preconditions(if_lists=(IfList(house.at("a"), (unmet(etag),)),)),
+        Preconditions(if_lists=(IfList(storage.at("a"), (met("other"),)),)),
+        Preconditions(if_lists=(IfList(storage.at("a"), (unmet(etag),)),)),
         Preconditions(if_lists=(IfList(None, (met(etag),)),)),
     ]
     for content in (SMALL, LARGE):
         for conditions in fail:
             with pytest.raises(PreconditionFailed):
-                house.put("a", content, conditions)
+                storage.put("a", content, conditions)
     for conditions in fail:
         with pytest.raises(PreconditionFailed):
-            house.delete("a", conditions)
-    assert house.get("a") == b"1"
+            storage.delete("a", conditions)
+    assert storage.get("a") == b"1"
     for conditions in hold:
-        house.put("b", LARGE)
-        house.proppatch("a", (A, element(A)), conditions=conditions)
-    assert house.get("a") == b"1"
+        storage.put("b", LARGE)
+        storage.proppatch("a", (A, element(A)), conditions=conditions)
+    assert storage.get("a") == b"1"
 
 
-def test_conditions_on_an_unmapped_url(house: House) -> None:
+def test_conditions_on_an_unmapped_url(storage: Storage) -> None:
     for conditions in (
         Preconditions(if_match=etags(any=True)),
         Preconditions(if_match=etags("x")),
-        Preconditions(if_lists=(IfList(house.at("a"), (met("x"),)),)),
+        Preconditions(if_lists=(IfList(storage.at("a"), (met("x"),)),)),
     ):
         for content in (SMALL, LARGE):
             with pytest.raises(PreconditionFailed):
-                house.put("a", content, conditions)
+                storage.put("a", content, conditions)
         with pytest.raises(PreconditionFailed):
-            house.mkcol("c", conditions)
+            storage.mkcol("c", conditions)
         with pytest.raises(PreconditionFailed):
-            house.delete("c", conditions)
-    assert (house.names(), house.blob_files) == ([], [])
-    house.put("a", LARGE, Preconditions(if_none_match=etags(any=True)))
-    house.mkcol("c", Preconditions(if_lists=(IfList(house.at("c"), (unmet("x"),)),)))
+            storage.delete("c", conditions)
+    assert (storage.names(), storage.blob_files) == ([], [])
+    storage.put("a", LARGE, Preconditions(if_none_match=etags(any=True)))
+    storage.mkcol("c", Preconditions(if_lists=(IfList(storage.at("c"), (unmet("x"),)),)))
 
 
-def test_a_condition_is_judged_again_when_the_body_has_come(house: House) -> None:
-    etag = house.put("a", b"1").resource.etag or ""
+def test_a_condition_is_judged_again_when_the_body_has_come(storage: Storage) -> None:
+    etag = storage.put("a", b"1").resource.etag or ""
 
     class Overtaken(Cut):
         def read(self, size: int, /) -> bytes:
-            if house.get("a") == b"1":
-                house.put("a", b"2")
+            if storage.get("a") == b"1":
+                storage.put("a", b"2")
             return super().read(size)
 
     stream = Overtaken(LARGE * 10, error=False)
     with pytest.raises(PreconditionFailed):
         writing.put(
-            house.context,
-            house.at("a"),
+            storage.context,
+            storage.at("a"),
             NewContent(stream, len(LARGE) * 10, None),
             Preconditions(if_match=etags(etag)),
         )
-    assert (house.get("a"), house.blob_files, count_rows(house, ["upload"])) == (b"2", [], {"upload": 0})
+    assert (storage.get("a"), storage.blob_files, count_rows(storage, ["upload"])) == (b"2", [], {"upload": 0})
 
 
-def test_another_list_of_the_if_header_may_hold(house: House) -> None:
-    etag = house.put("a").resource.etag
-    house.mkcol("c")
+def test_another_list_of_the_if_header_may_hold(storage: Storage) -> None:
+    etag = storage.put("a").resource.etag
+    storage.mkcol("c")
     lists = (
-        IfList(house.at("c"), (met("x"),)),
-        IfList(house.at("a"), (met(etag), unmet("x"))),
+        IfList(storage.at("c"), (met("x"),)),
+        IfList(storage.at("a"), (met(etag), unmet("x"))),
     )
-    house.put("b", conditions=Preconditions(if_lists=lists))
+    storage.put("b", conditions=Preconditions(if_lists=lists))
     with pytest.raises(PreconditionFailed):
-        house.put("b", conditions=Preconditions(if_lists=lists[:1]))
+        storage.put("b", conditions=Preconditions(if_lists=lists[:1]))
 
 
-def test_an_etag_that_went_and_came_back_matches_again(house: House) -> None:
-    etag = house.put("a", b"1").resource.etag or ""
-    house.put("a", b"2")
-    assert house.put("a", b"1").resource.etag == etag
-    house.delete("a", Preconditions(if_match=etags(etag)))
+def test_an_etag_that_went_and_came_back_matches_again(storage: Storage) -> None:
+    etag = storage.put("a", b"1").resource.etag or ""
+    storage.put("a", b"2")
+    assert storage.put("a", b"1").resource.etag == etag
+    storage.delete("a", Preconditions(if_match=etags(etag)))
 
 
-def test_a_body_that_is_replaced_again_and_again_is_read(house: House) -> None:
+def test_a_body_that_is_replaced_again_and_again_is_read(storage: Storage) -> None:
     """The blob that a snapshot names may be gone when it is opened; one that the next names too is lost."""
 
     class Busy(LocalBlobs):
@@ -389,14 +391,14 @@ def test_a_body_that_is_replaced_again_and_again_is_read(house: House) -> None:
             if self.replaced < 3:
                 self.replaced += 1
                 with ThreadPoolExecutor(1) as pool:
-                    pool.submit(house.put, "a", b"%d" % self.replaced * 1000).result()
+                    pool.submit(storage.put, "a", b"%d" % self.replaced * 1000).result()
             return super().open(store_id, name)
 
-    house.put("a", b"0" * 1000)
-    house.blobs = Busy(house.blob_directory)
-    assert house.get("a") == b"3" * 1000
-    [file] = house.blob_files
+    storage.put("a", b"0" * 1000)
+    storage.blobs = Busy(storage.blob_directory)
+    assert storage.get("a") == b"3" * 1000
+    [file] = storage.blob_files
     file.rename(file.with_name("elsewhere"))
     with pytest.raises(CorruptBlob):
-        house.get("a")
+        storage.get("a")
     file.with_name("elsewhere").rename(file)

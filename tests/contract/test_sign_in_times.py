@@ -13,8 +13,8 @@ import pytest
 from davstore.errors import Unauthenticated
 from davstore.metadata.engine import open_database
 from davstore.metadata.migrate import migrate
-from davstore.metadata.throttle import Throttle
-from davstore.protocol.authorization import Basic
+from davstore.metadata.volatile import Throttle
+from davstore.protocol.http.authorization import Basic
 from davstore.store import enrolling
 from davstore.store.authenticating import Authenticator
 from davstore.store.hashing import Passwords

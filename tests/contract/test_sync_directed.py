@@ -11,32 +11,32 @@ from davstore.metadata import bindings, stores
 from davstore.metadata.tables import MADE_CLIENT
 from davstore.model.changes import Level, Position, SyncToken
 from davstore.model.conditions import IfCondition, IfList, Preconditions
-from davstore.protocol import sync_token
-from davstore.store import syncing
-from tests.contract.house import House, count_rows, told
+from davstore.protocol.dav import sync_token
+from davstore.sync import report
+from tests.contract.storage import Storage, count_rows, told
 from tests.contract.sync_model import Device, Pair
 
 
-def pages(house: House, token: SyncToken | None, *, limit: int = 1, scope: str = "") -> Iterator[list[str]]:
+def pages(storage: Storage, token: SyncToken | None, *, limit: int = 1, scope: str = "") -> Iterator[list[str]]:
     """Yield the pages of a run to its end."""
     while True:
-        page = house.report(scope, token, limit=limit)
+        page = storage.report(scope, token, limit=limit)
         yield told(page)
         token = page.token
         if not page.truncated:
             return
 
 
-def run(house: House, token: SyncToken | None, *, limit: int = 1, scope: str = "") -> list[str]:
+def run(storage: Storage, token: SyncToken | None, *, limit: int = 1, scope: str = "") -> list[str]:
     """Return the rows of a whole run."""
-    return [row for page in pages(house, token, limit=limit, scope=scope) for row in page]
+    return [row for page in pages(storage, token, limit=limit, scope=scope) for row in page]
 
 
-def bind_again(house: House, old: str, new: str) -> None:
+def bind_again(storage: Storage, old: str, new: str) -> None:
     """Give a resource a second name in the root, as BIND will."""
-    node_id = house.find(old).node_id
-    house.context.write(
-        house.owner,
+    node_id = storage.find(old).node_id
+    storage.context.write(
+        storage.owner,
         lambda unit, ledger: bindings.bind(
             unit, ledger, ledger.facts.root_id, new, node_id=node_id, is_collection=False, made=MADE_CLIENT
         ),
@@ -44,102 +44,102 @@ def bind_again(house: House, old: str, new: str) -> None:
 
 
 @pytest.fixture
-def pair(house: House) -> Pair:
-    return Pair(house)
+def pair(storage: Storage) -> Pair:
+    return Pair(storage)
 
 
 def in_step(pair: Pair, *, scope: tuple[str, ...] = ()) -> Device:
     """Return a device that has everything."""
     device = Device(scope, Level.INFINITE)
-    assert device.page(pair.house, pair.model, None)
+    assert device.page(pair.storage, pair.model, None)
     return device
 
 
 def finish(device: Device, pair: Pair) -> None:
     """Take pages of one row to the end; the device itself judges them."""
-    while not device.page(pair.house, pair.model, 1):
+    while not device.page(pair.storage, pair.model, 1):
         pass
 
 
-def test_a_moved_tree_in_pages_of_one(house: House) -> None:
+def test_a_moved_tree_in_pages_of_one(storage: Storage) -> None:
     for name in ("t", "a", "a/s"):
-        house.mkcol(name)
+        storage.mkcol(name)
     for name in ("a/x", "a/y", "a/s/z"):
-        house.put(name)
-    token = house.report().token
-    house.move("a", "t/b")
-    rows = run(house, token)
+        storage.put(name)
+    token = storage.report().token
+    storage.move("a", "t/b")
+    rows = run(storage, token)
     assert sorted(rows) == ["+t/b", "+t/b/s", "+t/b/s/z", "+t/b/x", "+t/b/y", "-a"]
-    assert sorted(run(house, None)) == ["+t", "+t/b", "+t/b/s", "+t/b/s/z", "+t/b/x", "+t/b/y"]
-    assert sorted(run(house, token, scope="")) == sorted(rows)
+    assert sorted(run(storage, None)) == ["+t", "+t/b", "+t/b/s", "+t/b/s/z", "+t/b/x", "+t/b/y"]
+    assert sorted(run(storage, token, scope="")) == sorted(rows)
 
 
-def test_the_scope_itself_is_moved_in(house: House) -> None:
-    house.mkcol("a")
-    house.put("a/old")
-    token = house.report("a").token
-    house.move("a", "gone")
+def test_the_scope_itself_is_moved_in(storage: Storage) -> None:
+    storage.mkcol("a")
+    storage.put("a/old")
+    token = storage.report("a").token
+    storage.move("a", "gone")
     with pytest.raises(NotFound):
-        house.report("a", token)
-    house.mkcol("b")
+        storage.report("a", token)
+    storage.mkcol("b")
     for name in ("b/x", "b/y", "b/z"):
-        house.put(name)
-    house.move("b", "a")
-    assert sorted(run(house, token, scope="a")) == ["+a/x", "+a/y", "+a/z", "-a/old"]
+        storage.put(name)
+    storage.move("b", "a")
+    assert sorted(run(storage, token, scope="a")) == ["+a/x", "+a/y", "+a/z", "-a/old"]
 
 
-def test_a_truncated_page_does_not_give_the_newest_token(house: House) -> None:
-    house.mkcol("c")
-    house.put("c/a")
-    assert list(pages(house, None)) == [["+c"], ["+c/a"]]
+def test_a_truncated_page_does_not_give_the_newest_token(storage: Storage) -> None:
+    storage.mkcol("c")
+    storage.put("c/a")
+    assert list(pages(storage, None)) == [["+c"], ["+c/a"]]
 
 
-def test_the_floor_is_for_the_base_of_a_run(house: House) -> None:
+def test_the_floor_is_for_the_base_of_a_run(storage: Storage) -> None:
     def sweep(floor: int) -> None:
-        house.database.write(lambda unit: stores.set_floor(unit, house.facts.id, floor))
+        storage.database.write(lambda unit: stores.set_floor(unit, storage.facts.id, floor))
 
-    house.put("a")
-    early = house.report().token
-    house.put("b")
-    at_the_floor = house.report().token
-    house.put("c")
-    first = house.report(limit=1)
+    storage.put("a")
+    early = storage.report().token
+    storage.put("b")
+    at_the_floor = storage.report().token
+    storage.put("c")
+    first = storage.report(limit=1)
     sweep(at_the_floor.number)
     assert first.token.number < at_the_floor.number
-    assert told(house.report("", first.token)) == ["+b", "+c"]
-    assert told(house.report("", at_the_floor)) == ["+c"]
+    assert told(storage.report("", first.token)) == ["+b", "+c"]
+    assert told(storage.report("", at_the_floor)) == ["+c"]
     with pytest.raises(InvalidSyncToken):
-        house.report("", early)
-    house.put("d")
-    sweep(house.facts.seq)
+        storage.report("", early)
+    storage.put("d")
+    sweep(storage.facts.seq)
     with pytest.raises(InvalidSyncToken):
-        house.report("", first.token)
+        storage.report("", first.token)
 
 
-def test_members_of_the_past_and_of_the_moved(house: House) -> None:
-    house.mkcol("b")
-    house.put("b/x")
-    token = house.report().token
-    house.delete("b")
-    house.mkcol("b")
-    assert sorted(told(house.report("", token))) == ["+b", "-b/x"]
-    assert told(house.report("b", house.report("b").token)) == []
+def test_members_of_the_past_and_of_the_moved(storage: Storage) -> None:
+    storage.mkcol("b")
+    storage.put("b/x")
+    token = storage.report().token
+    storage.delete("b")
+    storage.mkcol("b")
+    assert sorted(told(storage.report("", token))) == ["+b", "-b/x"]
+    assert told(storage.report("b", storage.report("b").token)) == []
 
 
-def test_a_scope_made_again_forgets_its_members(house: House) -> None:
-    house.mkcol("b")
-    house.mkcol("b/s")
-    house.put("b/s/x")
-    token = house.report("b").token
-    house.delete("b")
-    house.put("b")
+def test_a_scope_made_again_forgets_its_members(storage: Storage) -> None:
+    storage.mkcol("b")
+    storage.mkcol("b/s")
+    storage.put("b/s/x")
+    token = storage.report("b").token
+    storage.delete("b")
+    storage.put("b")
     with pytest.raises(UnsupportedReport):
-        house.report("b", token)
-    house.delete("b")
-    house.mkcol("b")
-    house.mkcol("b/s")
-    assert sorted(told(house.report("b", token))) == ["+b/s", "-b/s/x"]
-    assert told(house.report("b", token, level=Level.ONE)) == ["+b/s"]
+        storage.report("b", token)
+    storage.delete("b")
+    storage.mkcol("b")
+    storage.mkcol("b/s")
+    assert sorted(told(storage.report("b", token))) == ["+b/s", "-b/s/x"]
+    assert told(storage.report("b", token, level=Level.ONE)) == ["+b/s"]
 
 
 def test_an_old_member_is_due_at_the_last_death_of_its_url(pair: Pair) -> None:
@@ -151,7 +151,7 @@ def test_an_old_member_is_due_at_the_last_death_of_its_url(pair: Pair) -> None:
     pair.put(("c",))
     pair.delete(("c",))
     pair.put(("y",))
-    assert not device.page(pair.house, pair.model, 1)
+    assert not device.page(pair.storage, pair.model, 1)
     pair.put(("c",))
     finish(device, pair)
     assert ("c", "x") not in device.mirror
@@ -165,7 +165,7 @@ def test_an_old_member_is_due_at_the_last_death_of_the_urls_above_it(pair: Pair)
     pair.put(("z",))
     pair.delete(("c",))
     pair.put(("y",))
-    assert not device.page(pair.house, pair.model, 1)
+    assert not device.page(pair.storage, pair.model, 1)
     pair.mkcol(("c",))
     pair.mkcol(("c", "d"))
     finish(device, pair)
@@ -185,134 +185,138 @@ def test_a_bush_rebuilt_under_a_slow_device(pair: Pair, pages_before: int) -> No
     complete = False
     for url in BUSH[1:]:
         for _ in range(pages_before):
-            complete = complete or device.page(pair.house, pair.model, 1)
+            complete = complete or device.page(pair.storage, pair.model, 1)
         pair.mkcol(url)
         complete = False
     finish(device, pair)
     assert not [url for url in device.mirror if url[-1] == "x"]
 
 
-def test_old_members_of_a_moved_collection_do_not_tie(house: House) -> None:
-    house.mkcol("a")
+def test_old_members_of_a_moved_collection_do_not_tie(storage: Storage) -> None:
+    storage.mkcol("a")
     for name in ("a/x", "a/y", "a/z"):
-        house.put(name)
-    house.move("a", "b")
-    token = house.report().token
-    house.delete("b")
-    house.mkcol("b")
-    assert sorted(run(house, token)) == ["+b", "-b/x", "-b/y", "-b/z"]
+        storage.put(name)
+    storage.move("a", "b")
+    token = storage.report().token
+    storage.delete("b")
+    storage.mkcol("b")
+    assert sorted(run(storage, token)) == ["+b", "-b/x", "-b/y", "-b/z"]
 
 
-def test_a_resource_moved_over_itself_lives(house: House) -> None:
-    house.put("a", b"x" * 300)
-    bind_again(house, "a", "b")
-    token = house.report().token
-    assert house.move("a", "b") is False
-    assert house.names() == ["b"]
-    assert house.get("b") == b"x" * 300
-    assert house.facts.used_bytes == 300
-    assert sorted(told(house.report("", token))) == ["+b", "-a"]
+def test_a_resource_moved_over_itself_lives(storage: Storage) -> None:
+    storage.put("a", b"x" * 300)
+    bind_again(storage, "a", "b")
+    token = storage.report().token
+    assert storage.move("a", "b") is False
+    assert storage.names() == ["b"]
+    assert storage.get("b") == b"x" * 300
+    assert storage.facts.used_bytes == 300
+    assert sorted(told(storage.report("", token))) == ["+b", "-a"]
 
 
-def test_every_name_of_a_changed_resource_is_told(house: House) -> None:
-    house.put("a", b"old")
-    bind_again(house, "a", "b")
-    token = house.report().token
-    house.put("a", b"new!")
-    page = house.report("", token)
+def test_every_name_of_a_changed_resource_is_told(storage: Storage) -> None:
+    storage.put("a", b"old")
+    bind_again(storage, "a", "b")
+    token = storage.report().token
+    storage.put("a", b"new!")
+    page = storage.report("", token)
     assert sorted(told(page)) == ["+a", "+b"]
-    house.proppatch("b", ("{urn:x}p", b"<p xmlns='urn:x'/>"))
-    assert sorted(run(house, page.token)) == ["+a", "+b"]
-    assert house.get("b") == b"new!"
+    storage.proppatch("b", ("{urn:x}p", b"<p xmlns='urn:x'/>"))
+    assert sorted(run(storage, page.token)) == ["+a", "+b"]
+    assert storage.get("b") == b"new!"
 
 
-def test_the_second_name_keeps_the_body(house: House) -> None:
-    house.put("a", b"x" * 300)
-    bind_again(house, "a", "b")
-    house.delete("a")
-    assert house.get("b") == b"x" * 300
-    assert house.facts.used_bytes == 300
-    house.delete("b")
-    assert (house.facts.used_bytes, house.blob_files, count_rows(house, ["body"])) == (0, [], {"body": 0})
+def test_the_second_name_keeps_the_body(storage: Storage) -> None:
+    storage.put("a", b"x" * 300)
+    bind_again(storage, "a", "b")
+    storage.delete("a")
+    assert storage.get("b") == b"x" * 300
+    assert storage.facts.used_bytes == 300
+    storage.delete("b")
+    assert (storage.facts.used_bytes, storage.blob_files, count_rows(storage, ["body"])) == (0, [], {"body": 0})
 
 
-def test_what_came_and_went_between_two_reports_is_told_as_gone(house: House) -> None:
-    token = house.report().token
-    house.put("a")
-    house.delete("a")
-    assert told(house.report("", token)) == ["-a"]
-    assert told(house.report("", house.report().token)) == []
+def test_what_came_and_went_between_two_reports_is_told_as_gone(storage: Storage) -> None:
+    token = storage.report().token
+    storage.put("a")
+    storage.delete("a")
+    assert told(storage.report("", token)) == ["-a"]
+    assert told(storage.report("", storage.report().token)) == []
 
 
-def test_level_one_tells_the_members_only(house: House) -> None:
-    house.mkcol("a")
-    house.mkcol("a/b")
-    token = house.report("", level=Level.ONE).token
-    house.put("a/x")
-    house.put("y")
-    house.delete("a/b")
-    assert told(house.report("", token, level=Level.ONE)) == ["+y"]
+def test_level_one_tells_the_members_only(storage: Storage) -> None:
+    storage.mkcol("a")
+    storage.mkcol("a/b")
+    token = storage.report("", level=Level.ONE).token
+    storage.put("a/x")
+    storage.put("y")
+    storage.delete("a/b")
+    assert told(storage.report("", token, level=Level.ONE)) == ["+y"]
 
 
-def guard(house: House, token: SyncToken | str, place: str, *, negated: bool = False) -> Preconditions:
+def guard(storage: Storage, token: SyncToken | str, place: str, *, negated: bool = False) -> Preconditions:
     """Return what `If: <place> (<token>)` means."""
     text = token if isinstance(token, str) else sync_token.render(token)
-    return Preconditions(if_lists=(IfList(house.at(place), (IfCondition(negated, text, None),)),))
+    return Preconditions(if_lists=(IfList(storage.at(place), (IfCondition(negated, text, None),)),))
 
 
-def test_a_guard_holds_while_nothing_changed_beneath(house: House) -> None:
-    house.mkcol("a")
-    house.mkcol("a/deep")
-    house.mkcol("other")
-    token = house.report("a").token
-    house.put("other/x")
-    house.put("other/y", conditions=guard(house, token, "a"))
-    house.put("a/deep/x", conditions=guard(house, token, "a"))
-    for write in (house.put, house.mkcol):
+def test_a_guard_holds_while_nothing_changed_beneath(storage: Storage) -> None:
+    storage.mkcol("a")
+    storage.mkcol("a/deep")
+    storage.mkcol("other")
+    token = storage.report("a").token
+    storage.put("other/x")
+    storage.put("other/y", conditions=guard(storage, token, "a"))
+    storage.put("a/deep/x", conditions=guard(storage, token, "a"))
+    for write in (storage.put, storage.mkcol):
         with pytest.raises(PreconditionFailed):
-            write("other/z", conditions=guard(house, token, "a"))
-    house.put("other/z", conditions=guard(house, token, "a", negated=True))
-    house.delete("a/deep/x", guard(house, house.report("a").token, "a"))
+            write("other/z", conditions=guard(storage, token, "a"))
+    storage.put("other/z", conditions=guard(storage, token, "a", negated=True))
+    storage.delete("a/deep/x", guard(storage, storage.report("a").token, "a"))
     with pytest.raises(PreconditionFailed):
-        house.delete("a", guard(house, token, "a"))
+        storage.delete("a", guard(storage, token, "a"))
 
 
 @pytest.mark.parametrize("operation", ["put", "mkcol", "delete", "proppatch", "move", "copy"])
-def test_a_broken_guard_stops_every_method_and_nothing_changes(house: House, operation: str) -> None:
-    house.mkcol("a")
-    house.put("a/x")
-    stale = guard(house, house.report("a").token, "a")
-    house.put("a/y")
-    before, seq = house.tree(), house.facts.seq
+def test_a_broken_guard_stops_every_method_and_nothing_changes(storage: Storage, operation: str) -> None:
+    storage.mkcol("a")
+    storage.put("a/x")
+    stale = guard(storage, storage.report("a").token, "a")
+    storage.put("a/y")
+    before, seq = storage.tree(), storage.facts.seq
     operations: dict[str, Callable[[], object]] = {
-        "put": lambda: house.put("a/x", b"no", stale),
-        "mkcol": lambda: house.mkcol("a/c", stale),
-        "delete": lambda: house.delete("a/x", stale),
-        "proppatch": lambda: house.proppatch("a/x", ("{urn:x}p", b"<p/>"), conditions=stale),
-        "move": lambda: house.move("a/x", "a/z", stale),
-        "copy": lambda: house.copy("a/x", "a/z", stale),
+        "put": lambda: storage.put("a/x", b"no", stale),
+        "mkcol": lambda: storage.mkcol("a/c", stale),
+        "delete": lambda: storage.delete("a/x", stale),
+        "proppatch": lambda: storage.proppatch("a/x", ("{urn:x}p", b"<p/>"), conditions=stale),
+        "move": lambda: storage.move("a/x", "a/z", stale),
+        "copy": lambda: storage.copy("a/x", "a/z", stale),
     }
     with pytest.raises(PreconditionFailed):
         operations[operation]()
-    assert (house.tree(), house.facts.seq) == (before, seq)
+    assert (storage.tree(), storage.facts.seq) == (before, seq)
 
 
 @pytest.mark.parametrize("level", Level)
-def test_a_token_in_the_middle_of_a_run_is_no_proof(house: House, level: Level) -> None:
+def test_a_token_in_the_middle_of_a_run_is_no_proof(storage: Storage, level: Level) -> None:
     for name in ("x", "y"):
-        house.put(name)
-    token = house.report(limit=1, level=level).token
+        storage.put(name)
+    token = storage.report(limit=1, level=level).token
     with pytest.raises(PreconditionFailed):
-        house.put("z", conditions=guard(house, token, ""))
+        storage.put("z", conditions=guard(storage, token, ""))
 
 
-def test_a_guard_with_a_garbled_token_or_for_another_place_fails(house: House) -> None:
-    house.mkcol("a")
-    token = house.report("a").token
+def test_a_guard_with_a_garbled_token_or_for_another_place_fails(storage: Storage) -> None:
+    storage.mkcol("a")
+    token = storage.report("a").token
     text = sync_token.render(token)
-    for condition in (guard(house, text[:-1] + "x", "a"), guard(house, token, ""), guard(house, token, "nowhere")):
+    for condition in (
+        guard(storage, text[:-1] + "x", "a"),
+        guard(storage, token, ""),
+        guard(storage, token, "nowhere"),
+    ):
         with pytest.raises(PreconditionFailed):
-            house.put("z", conditions=condition)
+            storage.put("z", conditions=condition)
 
 
 def refused(token: SyncToken) -> list[SyncToken]:
@@ -328,67 +332,67 @@ def refused(token: SyncToken) -> list[SyncToken]:
     ]
 
 
-def test_foreign_tokens_are_refused(house: House) -> None:
-    house.mkcol("a")
-    house.put("a/x")
-    for token in [*refused(house.report().token), house.report("a").token]:
+def test_foreign_tokens_are_refused(storage: Storage) -> None:
+    storage.mkcol("a")
+    storage.put("a/x")
+    for token in [*refused(storage.report().token), storage.report("a").token]:
         with pytest.raises(InvalidSyncToken):
-            house.report("", token)
+            storage.report("", token)
         with pytest.raises(PreconditionFailed):
-            house.put("z", conditions=guard(house, token, ""))
-    house.add_store("you")
-    foreign = house.report().token
-    house.owner = "me"
+            storage.put("z", conditions=guard(storage, token, ""))
+    storage.add_store("you")
+    foreign = storage.report().token
+    storage.owner = "me"
     with pytest.raises(InvalidSyncToken):
-        house.report("", foreign)
+        storage.report("", foreign)
 
 
-def test_a_store_that_was_lost_and_made_anew_refuses_old_tokens(house: House) -> None:
-    house.put("x")
-    token = house.report().token
-    house.add_store("you")
-    facts = house.database.read(lambda unit: stores.get(unit, "you"))
+def test_a_store_that_was_lost_and_made_anew_refuses_old_tokens(storage: Storage) -> None:
+    storage.put("x")
+    token = storage.report().token
+    storage.add_store("you")
+    facts = storage.database.read(lambda unit: stores.get(unit, "you"))
     assert facts.epoch != token.epoch
-    assert syncing.current_token(facts, ()).epoch == facts.epoch
+    assert report.current_token(facts, ()).epoch == facts.epoch
 
 
 @pytest.mark.parametrize("at", range(0, 70, 3))
-def test_a_token_with_a_wrong_character_is_refused_or_another_token(house: House, at: int) -> None:
+def test_a_token_with_a_wrong_character_is_refused_or_another_token(storage: Storage, at: int) -> None:
     for name in ("x", "y", "z"):
-        house.put(name)
-    text = sync_token.render(house.report(limit=1).token)
+        storage.put(name)
+    text = sync_token.render(storage.report(limit=1).token)
     for character in "09af.-x":
         try:
-            page = house.report("", sync_token.parse(text[:at] + character + text[at + 1 :]))
+            page = storage.report("", sync_token.parse(text[:at] + character + text[at + 1 :]))
         except InvalidSyncToken:
             continue
         assert set(told(page)) <= {"+x", "+y", "+z"}
 
 
-def test_the_server_pages_by_itself(build: Callable[..., House]) -> None:
-    house = build(sync_rows=2)
+def test_the_server_pages_by_itself(build: Callable[..., Storage]) -> None:
+    storage = build(sync_rows=2)
     for name in ("x", "y", "z"):
-        house.put(name)
+        storage.put(name)
     for limit in (None, 100):
-        page = house.report(limit=limit)
+        page = storage.report(limit=limit)
         assert (told(page), page.truncated) == (["+x", "+y"], True)
-        assert told(house.report("", page.token)) == ["+z"]
+        assert told(storage.report("", page.token)) == ["+z"]
 
 
-def test_the_current_token_is_the_complete_one(house: House) -> None:
-    house.mkcol("a")
-    assert syncing.current_token(house.facts, ("a",)) == house.report("a").token
+def test_the_current_token_is_the_complete_one(storage: Storage) -> None:
+    storage.mkcol("a")
+    assert report.current_token(storage.facts, ("a",)) == storage.report("a").token
 
 
-def test_a_token_of_one_level_is_good_for_the_other(house: House) -> None:
+def test_a_token_of_one_level_is_good_for_the_other(storage: Storage) -> None:
     """RFC 6578 §3.3: one sequence for the tree, so a token says nothing of the level it was got at."""
-    house.mkcol("c")
-    shallow = house.report(level=Level.ONE).token
-    deep = house.report(level=Level.INFINITE).token
-    house.put("c/x")
-    house.put("y")
-    assert told(house.report(token=shallow, level=Level.INFINITE)) == ["+c/x", "+y"]
-    assert told(house.report(token=deep, level=Level.ONE)) == ["+y"]
-    page = house.report(token=deep, level=Level.INFINITE, limit=1)
+    storage.mkcol("c")
+    shallow = storage.report(level=Level.ONE).token
+    deep = storage.report(level=Level.INFINITE).token
+    storage.put("c/x")
+    storage.put("y")
+    assert told(storage.report(token=shallow, level=Level.INFINITE)) == ["+c/x", "+y"]
+    assert told(storage.report(token=deep, level=Level.ONE)) == ["+y"]
+    page = storage.report(token=deep, level=Level.INFINITE, limit=1)
     assert told(page) == ["+c/x"]
-    assert told(house.report(token=page.token, level=Level.ONE)) == ["+y"]
+    assert told(storage.report(token=page.token, level=Level.ONE)) == ["+y"]

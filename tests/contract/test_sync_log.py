@@ -14,9 +14,10 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from davstore.metadata import changes
 from davstore.model.changes import Level, SyncToken
 from davstore.model.nodes import StoreFacts
-from davstore.store import sweeping, syncing
-from davstore.store.difference import Difference, Key, Keyed
-from tests.contract.house import House
+from davstore.store import sweeping
+from davstore.sync import report as sync_report
+from davstore.sync.difference import Difference, Key, Keyed
+from tests.contract.storage import Storage
 from tests.contract.sync_model import Device, Disagreement, Pair, Url
 
 NAMES = ("a", "b", "c", "d")
@@ -33,8 +34,8 @@ SEED = 6578
 class Walk:
     """A random walk. A step is one operation on the store or one page of a report."""
 
-    def __init__(self, house: House, seed: int) -> None:
-        self.pair = Pair(house)
+    def __init__(self, storage: Storage, seed: int) -> None:
+        self.pair = Pair(storage)
         self.model = self.pair.model
         self.random = random.Random(seed)
         self.seen: Counter[str] = Counter()
@@ -66,11 +67,11 @@ class Walk:
 
     def _sweep(self) -> None:
         """Forget old history. A device that needs it must be told to start again, any other must not notice."""
-        house = self.pair.house
-        house.now_us += 2 * 3_600_000_000  # past the next sample of (number, time)
-        sweeping.sweep_history(house.database, now_us=house.now_us, keep_seconds=0, keep_changes=30)
+        storage = self.pair.storage
+        storage.now_us += 2 * 3_600_000_000  # past the next sample of (number, time)
+        sweeping.sweep_history(storage.database, now_us=storage.now_us, keep_seconds=0, keep_changes=30)
         self.seen["swept"] += 1
-        self.seen["left behind"] += sum(device.is_swept(house) for device in self.devices)
+        self.seen["left behind"] += sum(device.is_swept(storage) for device in self.devices)
 
     def _collections(self) -> list[Url]:
         return [(), *(url for url, entry in self.model.entries.items() if entry.is_collection and len(url) < DEPTH)]
@@ -140,12 +141,12 @@ class Walk:
 
     def _guard(self, device: Device) -> None:
         """A token in an `If` header holds exactly when the report from it, at level infinite, is empty."""
-        house, token = self.pair.house, device.token
-        if token is None or not self.model.is_collection(device.scope) or device.is_swept(house):
+        storage, token = self.pair.storage, device.token
+        if token is None or not self.model.is_collection(device.scope) or device.is_swept(storage):
             return
-        report = house.report("/".join(device.scope), token, limit=1)
-        facts = house.facts
-        holds = house.database.read(lambda unit: syncing.is_current(unit, facts, device.scope, token))
+        report = storage.report("/".join(device.scope), token, limit=1)
+        facts = storage.facts
+        holds = storage.database.read(lambda unit: sync_report.is_current(unit, facts, device.scope, token))
         if holds != (not report.rows):
             raise Disagreement(f"the guard of {token} holds: {holds}; the report: {report.rows}")
         self.seen[f"guard {holds}"] += 1
@@ -155,7 +156,7 @@ class Walk:
             limit = self.random.choice(LIMITS)
             self.seen["steps"] += 1
             self.seen[f"limit {limit}"] += 1
-            if device.page(self.pair.house, self.model, limit):
+            if device.page(self.pair.storage, self.model, limit):
                 self.seen["runs completed"] += 1
                 return
 
@@ -166,9 +167,9 @@ def apart(source: Url, target: Url) -> bool:
     return source[:shorter] != target[:shorter]
 
 
-def walk(house: House, *, seed: int, steps: int) -> Counter[str]:
+def walk(storage: Storage, *, seed: int, steps: int) -> Counter[str]:
     """Walk from a seed, and name it when the store fails."""
-    steps_taken = Walk(house, seed)
+    steps_taken = Walk(storage, seed)
     try:
         return steps_taken.run(steps)
     except Exception as error:
@@ -176,8 +177,8 @@ def walk(house: House, *, seed: int, steps: int) -> Counter[str]:
         raise
 
 
-def test_replayed_reports_equal_a_fresh_listing(house: House) -> None:
-    seen = walk(house, seed=SEED, steps=STEPS)
+def test_replayed_reports_equal_a_fresh_listing(storage: Storage) -> None:
+    seen = walk(storage, seed=SEED, steps=STEPS)
     assert seen["steps"] >= 2_000
     for kind in ("trees moved", "re-created", "limit 1", "limit 2", "limit 3"):
         assert seen[kind] / seen["steps"] >= 0.05, f"{kind}: {seen[kind]} of {seen['steps']}"
@@ -186,20 +187,22 @@ def test_replayed_reports_equal_a_fresh_listing(house: House) -> None:
     assert min(seen["swept"], seen["left behind"]) >= 5
 
 
-def test_the_thresholds_of_large_stores_change_nothing(sqlite_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_thresholds_of_large_stores_change_nothing(
+    sqlite_storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(changes, "AT_ONCE", 3)
     monkeypatch.setattr(changes, "BATCH", 2)
-    walk(sqlite_house, seed=SEED + 1, steps=STEPS)
+    walk(sqlite_storage, seed=SEED + 1, steps=STEPS)
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("seed", range(5))
-def test_replayed_reports_equal_a_fresh_listing_for_long(house: House, seed: int) -> None:
-    walk(house, seed=seed, steps=20_000)
+def test_replayed_reports_equal_a_fresh_listing_for_long(storage: Storage, seed: int) -> None:
+    walk(storage, seed=seed, steps=20_000)
 
 
 def _newest_token(facts: StoreFacts, names: Url, start: object, last: object) -> SyncToken:
-    return syncing.current_token(facts, names)
+    return sync_report.current_token(facts, names)
 
 
 def _no_walk(self: Difference, *words: object, **more: object) -> None:
@@ -213,7 +216,7 @@ def _by_name(self: Difference, cursor: Key, base: int) -> Iterator[Keyed]:
 _rows = Difference.rows
 
 PLANTED = {
-    "newest token on a truncated page": (syncing, "_after", _newest_token),
+    "newest token on a truncated page": (sync_report, "after", _newest_token),
     "no walk of former nodes": (Difference, "_expand", _no_walk),
     "order by name": (Difference, "rows", _by_name),
 }
@@ -221,10 +224,10 @@ PLANTED = {
 
 @pytest.mark.parametrize("bug", PLANTED)
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_planted_bug_is_caught(sqlite_house: House, monkeypatch: pytest.MonkeyPatch, bug: str, seed: int) -> None:
+def test_planted_bug_is_caught(sqlite_storage: Storage, monkeypatch: pytest.MonkeyPatch, bug: str, seed: int) -> None:
     monkeypatch.setattr(*PLANTED[bug])
     with pytest.raises(Disagreement):
-        walk(sqlite_house, seed=seed, steps=STEPS)
+        walk(sqlite_storage, seed=seed, steps=STEPS)
 
 
 urls = st.lists(st.sampled_from(NAMES[:3]), min_size=1, max_size=3).map(tuple)
@@ -234,14 +237,14 @@ numbers = st.integers(min_value=0, max_value=1_000)
 class Machine(RuleBasedStateMachine):
     """The same pair under hypothesis, which shrinks what fails to a few operations. Impossible ones are left out."""
 
-    house: House
+    storage: Storage
     stores = 0
 
     def __init__(self) -> None:
         super().__init__()
         Machine.stores += 1
-        self.house.add_store(f"user{Machine.stores}")
-        self.pair = Pair(self.house)
+        self.storage.add_store(f"user{Machine.stores}")
+        self.pair = Pair(self.storage)
         self.devices = [Device(scope, level) for scope in SCOPES for level in Level]
 
     def _is_free(self, url: Url) -> bool:
@@ -292,17 +295,17 @@ class Machine(RuleBasedStateMachine):
     def synchronise(self, number: int, limit: int | None, pages: int) -> None:
         device = self.devices[number % len(self.devices)]
         for _ in range(pages):
-            if device.page(self.house, self.pair.model, limit):
+            if device.page(self.storage, self.pair.model, limit):
                 return
 
     def teardown(self) -> None:
         for device in self.devices:
-            while not device.page(self.house, self.pair.model, 2):
+            while not device.page(self.storage, self.pair.model, 2):
                 pass
 
 
-def test_state_machine(house: House) -> None:
-    machine = type("HousedMachine", (Machine,), {"house": house})
+def test_state_machine(storage: Storage) -> None:
+    machine = type("StoredMachine", (Machine,), {"storage": storage})
     run_state_machine_as_test(
         machine,
         settings=settings(

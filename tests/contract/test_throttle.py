@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from davstore.metadata.guesses import Guess
-from davstore.metadata.throttle import Throttle
+from davstore.metadata.volatile import Throttle
 from davstore.model.rounds import Round
 
 NOW = 1_800_000_000_000_000

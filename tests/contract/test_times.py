@@ -12,51 +12,51 @@ from davstore.model.conditions import Preconditions
 from davstore.model.nodes import AGAIN, BY_CLIENT
 from davstore.store import moving, writing
 from davstore.store.writing import LiveValues, NewContent
-from tests.contract.house import House
+from tests.contract.storage import Storage
 
 SECOND = 1_700_000_100
 SECOND_US = 1_000_000
-Step = Callable[[House], object]
+Step = Callable[[Storage], object]
 
 
 def put(path: str, content: bytes = b"1", *, modified: int | None = None) -> Step:
-    def step(house: House) -> None:
+    def step(storage: Storage) -> None:
         modified_us = None if modified is None else modified * SECOND_US
         new = NewContent(io.BytesIO(content), len(content), None, modified_us=modified_us)
-        writing.put(house.context, house.at(path), new)
+        writing.put(storage.context, storage.at(path), new)
 
     return step
 
 
 def delete(path: str) -> Step:
-    return lambda house: house.delete(path)
+    return lambda storage: storage.delete(path)
 
 
 def move(source: str, target: str) -> Step:
-    return lambda house: house.move(source, target)
+    return lambda storage: storage.move(source, target)
 
 
 def copy(source: str, target: str, *, modified: int | None = None) -> Step:
     modified_us = None if modified is None else modified * SECOND_US
-    return lambda house: moving.copy(
-        house.context, house.at(source), house.at(target), overwrite=True, modified_us=modified_us
+    return lambda storage: moving.copy(
+        storage.context, storage.at(source), storage.at(target), overwrite=True, modified_us=modified_us
     )
 
 
 def mkcol(path: str) -> Step:
-    return lambda house: house.mkcol(path)
+    return lambda storage: storage.mkcol(path)
 
 
 def set_time(path: str, modified: int) -> Step:
     live = LiveValues(modified * SECOND_US)
-    return lambda house: writing.patch_properties(house.context, house.at(path), [], live=live)
+    return lambda storage: writing.patch_properties(storage.context, storage.at(path), [], live=live)
 
 
 def property_of(path: str) -> Step:
-    return lambda house: house.proppatch(path, ("{urn:x}p", b"<p xmlns='urn:x'/>"))
+    return lambda storage: storage.proppatch(path, ("{urn:x}p", b"<p xmlns='urn:x'/>"))
 
 
-def play(house: House, steps: Sequence[Step | int]) -> None:
+def play(storage: Storage, steps: Sequence[Step | int]) -> None:
     """Do all in one second, each a little later than the one before; a number goes on so many seconds."""
     now_us = SECOND * SECOND_US
     for step in steps:
@@ -64,15 +64,15 @@ def play(house: House, steps: Sequence[Step | int]) -> None:
             now_us += step * SECOND_US
         else:
             now_us += 1_000
-            house.now_us = now_us - SECOND_US  # the next context is a second later
-            step(house)
-    house.now_us = now_us + 60 * SECOND_US
+            storage.now_us = now_us - SECOND_US  # the next context is a second later
+            step(storage)
+    storage.now_us = now_us + 60 * SECOND_US
 
 
-def holds(house: House, path: str, since: int) -> bool:
+def holds(storage: Storage, path: str, since: int) -> bool:
     """Tell whether a PUT on condition of If-Unmodified-Since is let in."""
     try:
-        house.put(path, b"on condition", Preconditions(if_unmodified_since=since))
+        storage.put(path, b"on condition", Preconditions(if_unmodified_since=since))
     except PreconditionFailed:
         return False
     return True
@@ -107,14 +107,14 @@ AMBIGUOUS: dict[str, list[Step | int]] = {
 
 
 @pytest.mark.parametrize("steps", AMBIGUOUS.values(), ids=AMBIGUOUS)
-def test_an_ambiguous_second_never_holds(house: House, steps: list[Step | int]) -> None:
-    play(house, steps)
-    path = "a/x" if any("a/x" in one for one in house.tree()) else "a"
-    found = house.find(path)
+def test_an_ambiguous_second_never_holds(storage: Storage, steps: list[Step | int]) -> None:
+    play(storage, steps)
+    path = "a/x" if any("a/x" in one for one in storage.tree()) else "a"
+    found = storage.find(path)
     assert found.modified_by & AGAIN
     second = found.modified_us // SECOND_US
-    assert not holds(house, path, second)
-    assert holds(house, path, second + 1) is not bool(found.modified_by & BY_CLIENT)
+    assert not holds(storage, path, second)
+    assert holds(storage, path, second + 1) is not bool(found.modified_by & BY_CLIENT)
 
 
 SURE: dict[str, list[Step | int]] = {
@@ -131,14 +131,14 @@ SURE: dict[str, list[Step | int]] = {
 
 
 @pytest.mark.parametrize("steps", SURE.values(), ids=SURE)
-def test_a_second_of_its_own_holds(house: House, steps: list[Step | int]) -> None:
-    play(house, steps)
-    path = "a/x" if "a/x" in house.tree() else "a"
-    found = house.find(path)
+def test_a_second_of_its_own_holds(storage: Storage, steps: list[Step | int]) -> None:
+    play(storage, steps)
+    path = "a/x" if "a/x" in storage.tree() else "a"
+    found = storage.find(path)
     assert found.modified_by == 0
     second = found.modified_us // SECOND_US
-    assert not holds(house, path, second - 1)
-    assert holds(house, path, second)
+    assert not holds(storage, path, second - 1)
+    assert holds(storage, path, second)
 
 
 CLIENTS: dict[str, list[Step | int]] = {
@@ -152,22 +152,22 @@ CLIENTS: dict[str, list[Step | int]] = {
 
 
 @pytest.mark.parametrize("steps", CLIENTS.values(), ids=CLIENTS)
-def test_a_time_that_a_client_set_holds_when_it_is_the_same(house: House, steps: list[Step | int]) -> None:
-    play(house, steps)
-    found = house.find("a")
+def test_a_time_that_a_client_set_holds_when_it_is_the_same(storage: Storage, steps: list[Step | int]) -> None:
+    play(storage, steps)
+    found = storage.find("a")
     assert found.modified_by == BY_CLIENT
     second = found.modified_us // SECOND_US
-    assert not holds(house, "a", second + 1)
-    assert holds(house, "a", second)
-    assert house.find("a").modified_by == 0  # which the server wrote now
-    assert {one.modified_by for one in house.members() if one.name == "a"} == {0}
+    assert not holds(storage, "a", second + 1)
+    assert holds(storage, "a", second)
+    assert storage.find("a").modified_by == 0  # which the server wrote now
+    assert {one.modified_by for one in storage.members() if one.name == "a"} == {0}
 
 
-def test_twenty_writers_on_one_date_lose_nothing(house: House) -> None:
-    play(house, [put("a", b"0")])
-    since = house.find("a").modified_us // SECOND_US
+def test_twenty_writers_on_one_date_lose_nothing(storage: Storage) -> None:
+    play(storage, [put("a", b"0")])
+    since = storage.find("a").modified_us // SECOND_US
     let_in = []
     for number in range(20):
-        house.now_us = (SECOND + 100) * SECOND_US + number - SECOND_US
-        let_in.append(holds(house, "a", since))
+        storage.now_us = (SECOND + 100) * SECOND_US + number - SECOND_US
+        let_in.append(holds(storage, "a", since))
     assert let_in == [True, *[False] * 19]

@@ -13,49 +13,49 @@ from davstore.metadata.unit import Unit
 from davstore.policy.quota import ENTRY_BYTES, FREE_ENTRIES, charged_bytes
 from davstore.store import sweeping
 from davstore.store.sweeping import sweep_history
-from tests.contract.house import House, count_rows
+from tests.contract.storage import Storage, count_rows
 
 WEEK = 7 * 86_400
 P = "{urn:x}p"
 
 
-def fill(house: House, top: str, members: int) -> None:
+def fill(storage: Storage, top: str, members: int) -> None:
     """Make a collection and so many bindings beneath it, on two levels."""
-    house.mkcol(top)
-    house.mkcol(f"{top}/sub")
+    storage.mkcol(top)
+    storage.mkcol(f"{top}/sub")
     for number in range(members - 1):
-        house.put(f"{top}/sub/{number}", b"")
+        storage.put(f"{top}/sub/{number}", b"")
 
 
 @pytest.fixture
-def narrow(build: Callable[..., House]) -> House:
-    """Return a house of 6 nodes a request, with a tree of 6, one of 7, one of 3, and a file."""
-    house = build(tree_nodes=6)
+def narrow(build: Callable[..., Storage]) -> Storage:
+    """Return a storage of 6 nodes a request, with a tree of 6, one of 7, one of 3, and a file."""
+    storage = build(tree_nodes=6)
     for top, nodes in (("six", 6), ("seven", 7), ("three", 3)):
-        fill(house, top, nodes - 1)
-    house.put("file")
-    return house
+        fill(storage, top, nodes - 1)
+    storage.put("file")
+    return storage
 
 
-REFUSED: dict[str, Callable[[House], object]] = {
-    "DELETE": lambda house: house.delete("seven"),
-    "COPY": lambda house: house.copy("seven", "new"),
-    "MOVE over it": lambda house: house.move("file", "seven"),
-    "COPY over it": lambda house: house.copy("file", "seven"),
-    "COPY of a collection alone over it": lambda house: house.copy("three", "seven", depth=0),
-    "COPY over another, both together": lambda house: house.copy("six", "three"),
+REFUSED: dict[str, Callable[[Storage], object]] = {
+    "DELETE": lambda storage: storage.delete("seven"),
+    "COPY": lambda storage: storage.copy("seven", "new"),
+    "MOVE over it": lambda storage: storage.move("file", "seven"),
+    "COPY over it": lambda storage: storage.copy("file", "seven"),
+    "COPY of a collection alone over it": lambda storage: storage.copy("three", "seven", depth=0),
+    "COPY over another, both together": lambda storage: storage.copy("six", "three"),
 }
-PASSED: dict[str, Callable[[House], object]] = {
-    "DELETE": lambda house: house.delete("six"),
-    "COPY": lambda house: house.copy("six", "new"),
-    "MOVE": lambda house: house.move("seven", "new"),
-    "MOVE over six": lambda house: house.move("seven", "six"),
-    "COPY of a collection alone": lambda house: house.copy("seven", "new", depth=0),
+PASSED: dict[str, Callable[[Storage], object]] = {
+    "DELETE": lambda storage: storage.delete("six"),
+    "COPY": lambda storage: storage.copy("six", "new"),
+    "MOVE": lambda storage: storage.move("seven", "new"),
+    "MOVE over six": lambda storage: storage.move("seven", "six"),
+    "COPY of a collection alone": lambda storage: storage.copy("seven", "new", depth=0),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_larger_tree_is_refused_and_nothing_changes(narrow: House, case: str) -> None:
+def test_a_larger_tree_is_refused_and_nothing_changes(narrow: Storage, case: str) -> None:
     before = narrow.tree(), narrow.facts
     with pytest.raises(TreeTooLarge):
         REFUSED[case](narrow)
@@ -63,56 +63,56 @@ def test_a_larger_tree_is_refused_and_nothing_changes(narrow: House, case: str) 
 
 
 @pytest.mark.parametrize("case", PASSED)
-def test_the_largest_tree_passes(narrow: House, case: str) -> None:
+def test_the_largest_tree_passes(narrow: Storage, case: str) -> None:
     seq = narrow.facts.seq
     PASSED[case](narrow)
     assert narrow.facts.seq > seq
 
 
-def test_counting_goes_no_further_than_its_limit(house: House) -> None:
-    fill(house, "t", 9)
-    top, store_id = house.find("t").node_id, house.facts.id
+def test_counting_goes_no_further_than_its_limit(storage: Storage) -> None:
+    fill(storage, "t", 9)
+    top, store_id = storage.find("t").node_id, storage.facts.id
     for limit, counted in ((3, 3), (9, 9), (100, 9)):
-        assert house.database.read(lambda unit, n=limit: trees.count_beneath(unit, store_id, top, limit=n)) == counted
+        assert storage.database.read(lambda unit, n=limit: trees.count_beneath(unit, store_id, top, limit=n)) == counted
 
 
-def test_a_tree_of_collections_is_copied_with_its_properties(house: House) -> None:
+def test_a_tree_of_collections_is_copied_with_its_properties(storage: Storage) -> None:
     element = b'<p xmlns="urn:x">1</p>'
-    fill(house, "t", 3)
+    fill(storage, "t", 3)
     for name in ("t", "t/sub", "t/sub/0"):
-        house.proppatch(name, (P, element))
-    house.mkcol("t/sub/deep")
-    used = house.facts.used_bytes
-    house.copy("t", "c")
-    assert {name: house.properties(f"c/{name}") for name in ("", "sub", "sub/0", "sub/1", "sub/deep")} == {
+        storage.proppatch(name, (P, element))
+    storage.mkcol("t/sub/deep")
+    used = storage.facts.used_bytes
+    storage.copy("t", "c")
+    assert {name: storage.properties(f"c/{name}") for name in ("", "sub", "sub/0", "sub/1", "sub/deep")} == {
         "": {P: element},
         "sub": {P: element},
         "sub/0": {P: element},
         "sub/1": {},
         "sub/deep": {},
     }
-    assert house.facts.used_bytes == used + 3 * len(element)
-    ids = [one.resource_id for one in house.members(depth=None)]
+    assert storage.facts.used_bytes == used + 3 * len(element)
+    ids = [one.resource_id for one in storage.members(depth=None)]
     assert len(set(ids)) == len(ids) == 10
     assert all(str(uuid.UUID(one)) == one and uuid.UUID(one).version == 4 for one in ids)
-    changes = house.report().rows
+    changes = storage.report().rows
     assert next(row.names for row in changes if row.names[0] == "c") == ("c",), "parents before children"
 
 
 @pytest.fixture
-def crowded(house: House) -> House:
-    """Return a house whose store has no byte of quota and no free name left."""
-    house.add_store("crowded", quota_bytes=0)
-    house.mkcol("t")
+def crowded(storage: Storage) -> Storage:
+    """Return a storage whose store has no byte of quota and no free name left."""
+    storage.add_store("crowded", quota_bytes=0)
+    storage.mkcol("t")
     for number in range(24):
-        house.put(f"t/{number}", b"")
+        storage.put(f"t/{number}", b"")
     for number in range(FREE_ENTRIES // 25 - 1):
-        house.copy("t", f"c{number}")
-    assert (house.facts.entries, house.facts.used_bytes) == (FREE_ENTRIES, 0)
-    return house
+        storage.copy("t", f"c{number}")
+    assert (storage.facts.entries, storage.facts.used_bytes) == (FREE_ENTRIES, 0)
+    return storage
 
 
-def test_a_name_beyond_the_free_ones_needs_room(crowded: House) -> None:
+def test_a_name_beyond_the_free_ones_needs_room(crowded: Storage) -> None:
     for refused in (
         lambda: crowded.put("x", b""),
         lambda: crowded.mkcol("x"),
@@ -131,7 +131,7 @@ def test_a_name_beyond_the_free_ones_needs_room(crowded: House) -> None:
 
 
 def test_a_full_store_is_emptied_and_the_sweep_gives_names_back(
-    crowded: House, monkeypatch: pytest.MonkeyPatch
+    crowded: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """RFC 4331 §6: what makes room always passes. A removal is remembered and costs what the name did."""
     crowded.put("t/0", b"")
@@ -150,11 +150,11 @@ def test_a_full_store_is_emptied_and_the_sweep_gives_names_back(
     assert count_rows(crowded, ["gone", "binding"]) == {"gone": 0, "binding": 1}
 
 
-def test_an_id_that_was_taken_is_taken_though_nothing_has_a_number(house: House) -> None:
+def test_an_id_that_was_taken_is_taken_though_nothing_has_a_number(storage: Storage) -> None:
     def take(unit: Unit) -> int:
         ledger = stores.lock(unit, "me")
         taken = ledger.new_id()
-        stores.settle(unit, ledger, now_us=house.now_us)
+        stores.settle(unit, ledger, now_us=storage.now_us)
         return taken
 
-    assert house.database.write(take) < house.database.write(take)
+    assert storage.database.write(take) < storage.database.write(take)

@@ -16,34 +16,34 @@ from davstore.errors import (
     SourceIsDestination,
 )
 from davstore.store import moving
-from tests.contract.house import House, count_rows, path
+from tests.contract.storage import Storage, count_rows, path
 
 P = "{urn:x}p"
 ELEMENT = b'<p xmlns="urn:x">1</p>'
 
 
 @pytest.fixture
-def tree(house: House) -> House:
-    """Return a house with a tree at `t` and another at `o`."""
+def tree(storage: Storage) -> Storage:
+    """Return a storage with a tree at `t` and another at `o`."""
     for name in ("t", "t/u", "t/empty", "o"):
-        house.mkcol(name)
-    house.put("t/small", b"small")
-    house.put("t/u/large", b"L" * 300)
-    house.put("o/old", b"O" * 300)
-    house.proppatch("t/u", (P, ELEMENT))
-    house.proppatch("t/small", (P, ELEMENT))
-    return house
+        storage.mkcol(name)
+    storage.put("t/small", b"small")
+    storage.put("t/u/large", b"L" * 300)
+    storage.put("o/old", b"O" * 300)
+    storage.proppatch("t/u", (P, ELEMENT))
+    storage.proppatch("t/small", (P, ELEMENT))
+    return storage
 
 
 BENEATH = ["empty", "small", "u", "u/large"]
 
 
-def beneath(house: House, top: str) -> list[str]:
+def beneath(storage: Storage, top: str) -> list[str]:
     """Return the places beneath a collection, from there."""
-    return sorted(place.removeprefix(f"{top}/") for place in house.tree(top))
+    return sorted(place.removeprefix(f"{top}/") for place in storage.tree(top))
 
 
-def test_move_keeps_resources_and_their_facts(tree: House) -> None:
+def test_move_keeps_resources_and_their_facts(tree: Storage) -> None:
     before = {name: tree.find(f"t/{name}") for name in BENEATH}
     used, blobs = tree.facts.used_bytes, tree.blob_files
     assert tree.move("t", "o/t") is True
@@ -57,7 +57,7 @@ def test_move_keeps_resources_and_their_facts(tree: House) -> None:
     assert (tree.facts.used_bytes, tree.blob_files) == (used, blobs)
 
 
-def test_copy_makes_resources_with_shared_bodies(tree: House) -> None:
+def test_copy_makes_resources_with_shared_bodies(tree: Storage) -> None:
     used, blobs = tree.facts.used_bytes, len(tree.blob_files)
     assert tree.copy("t", "o/t") is True
     assert beneath(tree, "o/t") == beneath(tree, "t") == BENEATH
@@ -70,20 +70,20 @@ def test_copy_makes_resources_with_shared_bodies(tree: House) -> None:
     assert (len(tree.blob_files), count_rows(tree, ["body"])) == (blobs, {"body": 3})
 
 
-def test_a_shared_body_goes_with_its_last_resource(house: House) -> None:
-    house.put("a", b"L" * 300)
+def test_a_shared_body_goes_with_its_last_resource(storage: Storage) -> None:
+    storage.put("a", b"L" * 300)
     for name in ("b", "c"):
-        house.copy("a", name)
-    house.delete("a")
-    house.put("b", b"other")
-    assert house.get("c") == b"L" * 300
-    assert (len(house.blob_files), count_rows(house, ["body"])) == (1, {"body": 2})
-    house.delete("c")
-    assert (house.blob_files, count_rows(house, ["body"])) == ([], {"body": 1})
-    assert house.facts.used_bytes == 5
+        storage.copy("a", name)
+    storage.delete("a")
+    storage.put("b", b"other")
+    assert storage.get("c") == b"L" * 300
+    assert (len(storage.blob_files), count_rows(storage, ["body"])) == (1, {"body": 2})
+    storage.delete("c")
+    assert (storage.blob_files, count_rows(storage, ["body"])) == ([], {"body": 1})
+    assert storage.facts.used_bytes == 5
 
 
-def test_a_copy_is_changed_apart(tree: House) -> None:
+def test_a_copy_is_changed_apart(tree: Storage) -> None:
     tree.copy("t", "c")
     tree.put("c/small", b"changed")
     tree.proppatch("c/u", (P, None))
@@ -91,7 +91,7 @@ def test_a_copy_is_changed_apart(tree: House) -> None:
     assert tree.properties("t/u") == {P: ELEMENT}
 
 
-def test_copy_of_a_collection_alone(tree: House) -> None:
+def test_copy_of_a_collection_alone(tree: Storage) -> None:
     tree.proppatch("t", (P, ELEMENT))
     assert tree.copy("t", "alone", depth=0)
     assert (tree.names("alone"), tree.properties("alone")) == ([], {P: ELEMENT})
@@ -100,7 +100,7 @@ def test_copy_of_a_collection_alone(tree: House) -> None:
 @pytest.mark.parametrize("method", ["move", "copy"])
 @pytest.mark.parametrize("source", ["t", "t/small"])
 @pytest.mark.parametrize("target", ["o", "o/old"])
-def test_what_is_overwritten_goes_whole(tree: House, method: str, source: str, target: str) -> None:
+def test_what_is_overwritten_goes_whole(tree: Storage, method: str, source: str, target: str) -> None:
     act: Callable[..., bool] = getattr(tree, method)
     before, seq = tree.tree(), tree.facts.seq
     with pytest.raises(PreconditionFailed):
@@ -116,7 +116,7 @@ def test_what_is_overwritten_goes_whole(tree: House, method: str, source: str, t
 
 
 @pytest.mark.parametrize("method", ["move", "copy"])
-def test_what_cannot_be_done(tree: House, method: str) -> None:
+def test_what_cannot_be_done(tree: Storage, method: str) -> None:
     act: Callable[..., bool] = getattr(tree, method)
     before, seq = tree.tree(), tree.facts.seq
     for source, target, error in (
@@ -139,7 +139,7 @@ def test_what_cannot_be_done(tree: House, method: str) -> None:
     assert (tree.tree(), tree.facts.seq) == (before, seq)
 
 
-def test_a_collection_becomes_a_resource_and_back(tree: House) -> None:
+def test_a_collection_becomes_a_resource_and_back(tree: Storage) -> None:
     tree.move("t/small", "t/u")
     assert tree.get("t/u") == b"small"
     tree.move("o", "t/u")
@@ -147,34 +147,34 @@ def test_a_collection_becomes_a_resource_and_back(tree: House) -> None:
 
 
 @pytest.mark.parametrize("depth", [8, 9, 16, 17, 65])
-def test_deep_paths(house: House, depth: int) -> None:
+def test_deep_paths(storage: Storage, depth: int) -> None:
     place = ""
     for i in range(depth):
         place += f"/{i}"
-        house.mkcol(place)
-    house.put(f"{place}/leaf", b"deep")
-    assert house.get(f"{place}/leaf") == b"deep"
-    assert len(house.tree()) == depth + 1
+        storage.mkcol(place)
+    storage.put(f"{place}/leaf", b"deep")
+    assert storage.get(f"{place}/leaf") == b"deep"
+    assert len(storage.tree()) == depth + 1
     with pytest.raises(ParentMissing):
-        house.put(f"{place}/no/leaf")
+        storage.put(f"{place}/no/leaf")
     with pytest.raises(ParentMissing):
-        house.put(f"{place}/leaf/leaf")
-    house.mkcol("other")
-    house.move("0", "other/0")
-    assert house.get(f"other{place}/leaf") == b"deep"
-    token = house.report().token
-    house.put(f"other{place}/leaf", b"deeper")
-    assert [row.names[-1] for row in house.report("", token).rows] == ["leaf"]
-    house.delete("other")
-    assert house.tree() == {}
+        storage.put(f"{place}/leaf/leaf")
+    storage.mkcol("other")
+    storage.move("0", "other/0")
+    assert storage.get(f"other{place}/leaf") == b"deep"
+    token = storage.report().token
+    storage.put(f"other{place}/leaf", b"deeper")
+    assert [row.names[-1] for row in storage.report("", token).rows] == ["leaf"]
+    storage.delete("other")
+    assert storage.tree() == {}
 
 
-def test_a_listing_of_everything_has_an_end(build: Callable[..., House]) -> None:
-    house = build(propfind_members=3)
+def test_a_listing_of_everything_has_an_end(build: Callable[..., Storage]) -> None:
+    storage = build(propfind_members=3)
     for name in ("a", "a/b", "c"):
-        house.mkcol(name)
-    assert len(house.tree()) == 3
-    house.put("x")
+        storage.mkcol(name)
+    assert len(storage.tree()) == 3
+    storage.put("x")
     with pytest.raises(InfiniteDepth):
-        house.tree()
-    assert len(house.members()) == 3
+        storage.tree()
+    assert len(storage.members()) == 3

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from lxml import etree
 
 from davstore.blobs.local import LocalBlobs
-from davstore.dav.app import build_dav
 from davstore.dav.methods import HANDLERS
-from davstore.dav.request import Backend
+from davstore.dav.wsgidav.app import build_dav
+from davstore.engine.context import Limits, Services
 from davstore.metadata import stores
 from davstore.metadata.engine import Database, open_database
 from davstore.metadata.migrate import migrate
@@ -23,7 +23,6 @@ from davstore.middleware.well_known import WellKnown
 from davstore.model.networks import Networks
 from davstore.model.origins import Origins
 from davstore.model.principals import Device, DeviceClass, Principal, User
-from davstore.store.context import Limits
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
 
@@ -110,10 +109,10 @@ class Client:
         migrate(self.database)
         for owner, quota in (("alice", quota_bytes), ("bob", None)):
             self._create(owner, quota)
-        self.backend = Backend(
+        self.services = Services(
             self.database, LocalBlobs(directory / "blobs"), limits or Limits(), drops, clock=lambda: self.now_us
         )
-        dav = Pages(build_dav(self.backend), self.backend.context)
+        dav = Pages(build_dav(self.services), self.services)
 
         def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             environ[PRINCIPAL] = self.principal

@@ -12,7 +12,7 @@ import pytest
 from davstore.errors import Throttled, Unauthenticated
 from davstore.metadata.engine import open_database
 from davstore.metadata.migrate import migrate
-from davstore.metadata.throttle import Throttle
+from davstore.metadata.volatile import Throttle
 from davstore.middleware.auth import PRINCIPAL, Authentication
 from davstore.middleware.boundary import Boundary
 from davstore.store import enrolling
@@ -35,7 +35,7 @@ class Inner:
 
 
 @pytest.fixture
-def house(tmp_path: Path):
+def storage(tmp_path: Path):
     database = open_database("", tmp_path)
     migrate(database)
     throttle = Throttle(tmp_path / "throttle.sqlite")
@@ -51,8 +51,8 @@ def inner() -> Inner:
 
 
 @pytest.fixture
-def call(house: Any, inner: Inner):
-    application = Authentication(inner, Authenticator(*house, Passwords()), clock=lambda: NOW)
+def call(storage: Any, inner: Inner):
+    application = Authentication(inner, Authenticator(*storage, Passwords()), clock=lambda: NOW)
 
     def request(authorization: str | None = None, *, address: str = "192.0.2.1") -> bytes:
         environ = {"REQUEST_METHOD": "GET", "REMOTE_ADDR": address, "wsgi.input": io.BytesIO()}
@@ -96,8 +96,8 @@ def test_a_password_in_latin1_is_the_same_password_and_one_guess(call: Any, inne
         call(basic("alice", "wrong"))
 
 
-def test_a_device_is_known_by_its_secret(house: Any, call: Any, inner: Inner) -> None:
-    device, secret = enrolling.add_device(house[0], "alice", "phone", now_us=NOW)
+def test_a_device_is_known_by_its_secret(storage: Any, call: Any, inner: Inner) -> None:
+    device, secret = enrolling.add_device(storage[0], "alice", "phone", now_us=NOW)
     for authorization in (f"Bearer {secret}", f"bearer {secret}", basic("alice", secret)):
         call(authorization)
         assert inner.environ[PRINCIPAL].device == device
@@ -120,9 +120,9 @@ def test_anonymous_requests_are_no_guesses(call: Any) -> None:
     assert call(basic("alice", "pässword")) == b"inside"
 
 
-def test_the_challenges_on_the_wire(house: Any, inner: Inner) -> None:
+def test_the_challenges_on_the_wire(storage: Any, inner: Inner) -> None:
     answers: list[tuple[str, list[tuple[str, str]]]] = []
-    application = Boundary(Authentication(inner, Authenticator(*house, Passwords())), realm="davstore")
+    application = Boundary(Authentication(inner, Authenticator(*storage, Passwords())), realm="davstore")
     environ = {"REQUEST_METHOD": "GET", "REQUEST_URI": "/dav/", "wsgi.input": io.BytesIO()}
     b"".join(application(environ, lambda status, headers, exc_info=None: answers.append((status, headers))))
     [(status, headers)] = answers

@@ -49,13 +49,13 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-class House:
+class Storage:
     """The application as a worker runs it; alice has a file and a folder, bob is somebody else, carol is disabled."""
 
     def __init__(self, directory: Path) -> None:
         settings = load_settings(flags={"data.path": str(directory), "policy.file": ""}, environ={})
         self.directory = directory
-        self.database = wiring.open_house(settings).database
+        self.database = wiring.open_storage(settings).database
         for name in ("alice", "bob", "carol"):
             enrolling.add_user(self.database, name, f"{name}'s", now_us=1)
         secrets = {
@@ -117,8 +117,8 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory):
-    made = House(tmp_path_factory.mktemp("house"))
+def storage(tmp_path_factory: pytest.TempPathFactory):
+    made = Storage(tmp_path_factory.mktemp("storage"))
     yield made
     made.database.close()
 
@@ -132,10 +132,10 @@ PATHS = (
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_without_credentials_every_path_and_method_is_401(house: House, path: str) -> None:
+def test_without_credentials_every_path_and_method_is_401(storage: Storage, path: str) -> None:
     for method in (*METHODS, *UNKNOWN):
         for headers in ({}, {"HTTP_ACCEPT": "text/html"}, {"HTTP_DEPTH": "seven", "HTTP_IF": "("}):
-            answer = house(method, path, None, body="<not-xml", **headers)
+            answer = storage(method, path, None, body="<not-xml", **headers)
             assert answer.status == 401, (method, path)
             assert [value.split()[0] for name, value in answer.headers if name == "WWW-Authenticate"] == [
                 "Basic",
@@ -143,26 +143,26 @@ def test_without_credentials_every_path_and_method_is_401(house: House, path: st
             ]
             is_page = headers == {"HTTP_ACCEPT": "text/html"} and method in ("GET", "HEAD")
             assert answer.body in (b"Unauthorized\n", b"") or (is_page and b"Please sign in" in answer.body)
-    assert house("OPTIONS", "*", None).status == 401
+    assert storage("OPTIONS", "*", None).status == 401
 
 
 @pytest.mark.parametrize("method", [*METHODS, *UNKNOWN])
-def test_what_is_open_to_anybody_tells_nothing(house: House, method: str) -> None:
+def test_what_is_open_to_anybody_tells_nothing(storage: Storage, method: str) -> None:
     for path in ("/healthz", "/readyz", "/healthz?x", "/%68ealthz"):
-        answer = house(method, path, None)
+        answer = storage(method, path, None)
         assert answer.status == (200 if method in ("GET", "HEAD") else 405)
         assert answer.body == {"GET": b"ok\n", "HEAD": b""}.get(method, b"Method Not Allowed\n")
     # RFC 6764 §5: the redirection comes before any credentials are asked for.
-    assert house(method, "/.well-known/davstore", None)[:2] == (307, (("Location", "/dav/"), ("Content-Length", "0")))
+    assert storage(method, "/.well-known/davstore", None)[:2] == (307, (("Location", "/dav/"), ("Content-Length", "0")))
 
 
 def test_a_store_that_cannot_serve_does_not_say_why(tmp_path: Path) -> None:
-    house = House(tmp_path / "house")
-    house.database.close()
-    shutil.rmtree(house.directory)
-    answer = house("GET", "/readyz", None)
+    storage = Storage(tmp_path / "storage")
+    storage.database.close()
+    shutil.rmtree(storage.directory)
+    answer = storage("GET", "/readyz", None)
     assert (answer.status, answer.body) == (503, b"Service Unavailable\n")
-    assert "house" not in repr(answer)
+    assert "storage" not in repr(answer)
 
 
 @pytest.mark.parametrize(
@@ -176,14 +176,14 @@ def test_a_store_that_cannot_serve_does_not_say_why(tmp_path: Path) -> None:
         "Basic " + "A" * 30_001, "Basic " + "QUFB" * 8_000, "Bearer " + "A" * 30_000, ":", "\x00",
     ],
 )  # fmt: skip
-def test_credentials_that_cannot_be_read_are_401(house: House, authorization: str) -> None:
+def test_credentials_that_cannot_be_read_are_401(storage: Storage, authorization: str) -> None:
     """WsgiDAV answered them 500."""
-    assert house("PROPFIND", "/dav/store/alice/", authorization).status == 401
+    assert storage("PROPFIND", "/dav/store/alice/", authorization).status == 401
 
 
-def test_very_long_names_and_passwords_are_wrong_like_others(house: House) -> None:
+def test_very_long_names_and_passwords_are_wrong_like_others(storage: Storage) -> None:
     for user, password in (("a" * 20_000, "x"), ("alice", "x" * 20_000), ("", ""), ("alice", ""), ("älice", "pä")):
-        assert house("GET", "/dav/store/alice/", basic(user, password)).status == 401
+        assert storage("GET", "/dav/store/alice/", basic(user, password)).status == 401
 
 
 OWN = {
@@ -213,72 +213,78 @@ def test_the_matrix_knows_every_method() -> None:
 
 
 @pytest.mark.parametrize("method", OWN)
-def test_the_owner_and_its_device_may_do_what_the_method_says(house: House, method: str) -> None:
-    for who in (house.alice, house.alices_phone):
-        assert tuple(house.ask(method, house.make(kind), who).status for kind in KINDS) == OWN[method]
+def test_the_owner_and_its_device_may_do_what_the_method_says(storage: Storage, method: str) -> None:
+    for who in (storage.alice, storage.alices_phone):
+        assert tuple(storage.ask(method, storage.make(kind), who).status for kind in KINDS) == OWN[method]
 
 
 @pytest.mark.parametrize("method", OWN)
-def test_what_is_others_is_not_there(house: House, method: str) -> None:
+def test_what_is_others_is_not_there(storage: Storage, method: str) -> None:
     """One answer, byte for byte, for what exists, what does not, and a store that nobody has."""
-    file, folder = house.make("file"), house.make("folder")
+    file, folder = storage.make("file"), storage.make("folder")
     targets = (
-        file, f"{file}/", f"{folder}/", house.make("missing"), f"{folder}/missing", "/dav/store/alice/",
+        file, f"{file}/", f"{folder}/", storage.make("missing"), f"{folder}/missing", "/dav/store/alice/",
         "/dav/store/alice", "/dav/store/nobody/", "/dav/store/nobody/x", "/dav/principals/users/alice/",
         "/dav/principals/users/nobody/", "/dav/principals/devices/alice/phone/",
         "/dav/principals/devices/nobody/phone/",
     )  # fmt: skip
-    for who in (house.bob, house.bobs_phone):
-        answers = {house.ask(method, target, who) for target in targets}
+    for who in (storage.bob, storage.bobs_phone):
+        answers = {storage.ask(method, target, who) for target in targets}
         assert len(answers) == 1
         assert answers.pop().status == (501 if method == "BREW" else 404)
-    assert house("GET", file, house.alice).body == b"hers"
+    assert storage("GET", file, storage.alice).body == b"hers"
 
 
 @pytest.mark.parametrize("method", ["COPY", "MOVE"])
-def test_nothing_goes_into_the_store_of_another(house: House, method: str) -> None:
-    file = house.make("file")
+def test_nothing_goes_into_the_store_of_another(storage: Storage, method: str) -> None:
+    file = storage.make("file")
     own = "/dav/store/bob/source"
-    assert house("PUT", own, house.bob, body="his").status in (201, 204)
-    places = (file, house.make("missing"), "/dav/store/alice/", "/dav/store/nobody/x")
+    assert storage("PUT", own, storage.bob, body="his").status in (201, 204)
+    places = (file, storage.make("missing"), "/dav/store/alice/", "/dav/store/nobody/x")
     for source in (own, "/dav/store/bob/missing"):
-        answers = {house(method, source, house.bob, HTTP_DESTINATION=place) for place in places}
+        answers = {storage(method, source, storage.bob, HTTP_DESTINATION=place) for place in places}
         assert len(answers) == 1
         assert answers.pop().status == 502
-    assert house("GET", file, house.alice).body == b"hers"
-    assert house("GET", own, house.bob).body == b"his"
+    assert storage("GET", file, storage.alice).body == b"hers"
+    assert storage("GET", own, storage.bob).body == b"his"
 
 
-def test_conditions_tell_nothing_of_others(house: House) -> None:
+def test_conditions_tell_nothing_of_others(storage: Storage) -> None:
     """An `If` list that is tagged with another's URL is judged as if nothing were there."""
-    file = house.make("file")
-    etag = dict(house("GET", file, house.alice).headers)["ETag"]
-    for target in (file, house.make("missing")):
+    file = storage.make("file")
+    etag = dict(storage("GET", file, storage.alice).headers)["ETag"]
+    for target in (file, storage.make("missing")):
         for condition, status in ((f"([{etag}])", 412), (f"(Not [{etag}])", 201)):
             place = f"/dav/store/bob/conditional-{next(ADDRESSES)}"
             tagged = f"<http://dav.example{target}> {condition}"
-            assert house("PUT", place, house.bob, body="x", HTTP_IF=tagged).status == status
+            assert storage("PUT", place, storage.bob, body="x", HTTP_IF=tagged).status == status
 
 
 @pytest.mark.parametrize("method", OWN)
-def test_who_is_refused_learns_nothing(house: House, method: str) -> None:
+def test_who_is_refused_learns_nothing(storage: Storage, method: str) -> None:
     whose: list[Callable[[], str]] = [
-        lambda: house.disabled,
-        lambda: house.lost,
-        lambda: basic(f"nobody-{next(ADDRESSES)}", house.phone_secret),
+        lambda: storage.disabled,
+        lambda: storage.lost,
+        lambda: basic(f"nobody-{next(ADDRESSES)}", storage.phone_secret),
         lambda: "Bearer dvs_" + "0" * 16 + "_" + "0" * 64,
     ]
     answers = set()
     for who in whose:
-        answers |= {house.ask(method, house.make(kind), who()) for kind in KINDS}
+        answers |= {storage.ask(method, storage.make(kind), who()) for kind in KINDS}
     assert len(answers) == 1
     assert answers.pop().status == 401
 
 
-def test_a_wrong_password_a_missing_user_and_a_disabled_one_are_told_the_same(house: House) -> None:
+def test_a_wrong_password_a_missing_user_and_a_disabled_one_are_told_the_same(storage: Storage) -> None:
     answers = [
-        house("PROPFIND", "/dav/store/alice/", basic(*who))
-        for who in (("alice", "x"), ("nobody", "x"), ("carol", "x"), ("carol", "carol's"), ("bob", house.phone_secret))
+        storage("PROPFIND", "/dav/store/alice/", basic(*who))
+        for who in (
+            ("alice", "x"),
+            ("nobody", "x"),
+            ("carol", "x"),
+            ("carol", "carol's"),
+            ("bob", storage.phone_secret),
+        )
     ]
     assert len(set(answers)) == 1
     assert answers[0].status == 401

@@ -21,15 +21,15 @@ from davstore.errors import (
 )
 from davstore.metadata.engine import open_database
 from davstore.metadata.migrate import migrate
-from davstore.metadata.throttle import Throttle
+from davstore.metadata.volatile import Throttle
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET, Boundary
-from davstore.middleware.policy_file import PolicyFile
 from davstore.middleware.sync_gate import QUERY, SyncGate, answered, ask
 from davstore.model.principals import DeviceClass, Principal
-from davstore.protocol.hrefs import parse_target
+from davstore.protocol.dav.hrefs import parse_target
+from davstore.rule_sources.file import PolicyFile
 from davstore.store import enrolling
-from davstore.store.admitting import Gate
+from davstore.store.gating import Gate
 
 NOW = 1_800_000_000_000_000
 SECOND = 1_000_000

@@ -48,7 +48,7 @@ class Place:
         settings = load_settings(
             flags={"data.path": str(directory), "policy.file": str(directory / "policy.toml"), **flags}, environ={}
         )
-        database = wiring.open_house(settings).database
+        database = wiring.open_storage(settings).database
         enrolling.add_user(database, "alice", "hers", now_us=1)
         added = {name: enrolling.add_device(database, "alice", name, now_us=1) for name in ("phone", "watch")}
         database.close()

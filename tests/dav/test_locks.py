@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from davstore.engine.context import Limits
 from davstore.model.principals import Principal, User
-from davstore.store.context import Limits
 from tests.dav.client import ALICE, HOME, Answer, Client, D, setting, sync_body, token_of
 
 OWNER = "<D:owner><D:href>http://example.org/~ejw/contact.html</D:href></D:owner>"

@@ -12,7 +12,7 @@ import pytest
 from davstore.dav.methods import HANDLERS
 from davstore.settings import load_settings
 from davstore.store import enrolling
-from davstore.wiring import build_application, open_house
+from davstore.wiring import build_application, open_storage
 from tests.dav.client import Client
 from tests.unit.test_origins import EXTENSIONS
 
@@ -108,9 +108,9 @@ def test_a_preflight_has_no_credentials_and_a_refusal_keeps_its_challenge(tmp_pa
     """The whole application, where authentication is."""
     flags = {"data.path": str(tmp_path), "policy.file": "", "web.allowed_origins": APP}
     settings = load_settings(flags=flags, environ={})
-    house = open_house(settings)
-    enrolling.add_user(house.database, "alice", "secret", now_us=1)
-    house.database.close()
+    storage = open_storage(settings)
+    enrolling.add_user(storage.database, "alice", "secret", now_us=1)
+    storage.database.close()
     application: Any = build_application(settings)
 
     def ask(method: str, origin: str | None, password: str | None, **more: str) -> tuple[int, list[tuple[str, str]]]:

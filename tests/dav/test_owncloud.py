@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from davstore.store.context import Limits
+from davstore.engine.context import Limits
 from tests.dav.client import HOME, Client
 
 CHECKSUMS = "{http://owncloud.org/ns}checksums"

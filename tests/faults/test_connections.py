@@ -10,7 +10,7 @@ import pytest
 
 from davstore.errors import Malformed, Unavailable
 from davstore.server.connection import GRACE_SECONDS, QUEUE_SECONDS, Phase
-from davstore.server.strict import MAX_OWING, StrictServer
+from davstore.server.loop import MAX_OWING, StrictServer
 
 PATIENCE_SECONDS = 10
 LARGE_BYTES = 32 << 20
@@ -69,7 +69,7 @@ class Parts:
         self._application.closed += 1
 
 
-class House:
+class Storage:
     """A server with few threads, and its application."""
 
     def __init__(self, **bounds: float) -> None:
@@ -108,16 +108,16 @@ class House:
 
 
 @pytest.fixture
-def build() -> Iterator[Callable[..., House]]:
-    houses: list[House] = []
+def build() -> Iterator[Callable[..., Storage]]:
+    storages: list[Storage] = []
 
-    def start(**bounds: float) -> House:
-        houses.append(House(**bounds))
-        return houses[-1]
+    def start(**bounds: float) -> Storage:
+        storages.append(Storage(**bounds))
+        return storages[-1]
 
     yield start
-    for house in houses:
-        house.stop()
+    for storage in storages:
+        storage.stop()
 
 
 def rest(client: socket.socket) -> bytes:
@@ -173,47 +173,47 @@ def test_connect_is_for_proxies(build):
 
 
 def test_pipelined_requests_are_answered_in_order_and_others_in_between(build):
-    house = build()
+    storage = build()
     many = b"".join(b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % number for number in range(200))
-    answer = house.ask(many + LAST)
+    answer = storage.ask(many + LAST)
     assert re.findall(rb"/(\d+) 0 ", answer) == [b"%d" % number for number in range(200)]
 
 
 def test_silent_and_dripping_heads_take_no_thread(build):
-    house = build()
-    slow = [house.connect(b"GET /" if number % 2 else b"") for number in range(15)]
+    storage = build()
+    slow = [storage.connect(b"GET /" if number % 2 else b"") for number in range(15)]
     for _ in range(3):
         for client in slow[1::2]:
             client.sendall(b"a")
-        assert statuses(house.ask()) == [200]
+        assert statuses(storage.ask()) == [200]
 
 
 def test_small_bodies_that_drip_take_no_thread(build):
-    house = build()
-    slow = [house.connect(b"PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n1234") for _ in range(15)]
-    assert statuses(house.ask()) == [200]
+    storage = build()
+    slow = [storage.connect(b"PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n1234") for _ in range(15)]
+    assert statuses(storage.ask()) == [200]
     slow[0].sendall(b"56789" + LAST)
     assert b"/a 9 " in rest(slow[0])
 
 
 def test_clients_that_do_not_take_their_answers_take_no_thread(build):
-    house = build()
-    slow = [house.connect(b"GET /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n") for _ in range(5)]
+    storage = build()
+    slow = [storage.connect(b"GET /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n") for _ in range(5)]
     for client in slow:
         assert client.recv(15) == b"HTTP/1.1 200 OK"
-    assert statuses(house.ask()) == [200]
+    assert statuses(storage.ask()) == [200]
     assert len(rest(slow[0])) > LARGE_BYTES
     for client in slow:
         client.close()
-    until(lambda: house.application.closed == 5)
+    until(lambda: storage.application.closed == 5)
 
 
 def test_half_of_the_threads_are_left_when_uploads_stall_and_the_next_upload_gets_its_turn(build):
-    house = build()
-    first, second = house.connect(BEGUN), house.connect(BEGUN)
-    assert statuses(house.ask()) == [200]
+    storage = build()
+    first, second = storage.connect(BEGUN), storage.connect(BEGUN)
+    assert statuses(storage.ask()) == [200]
     assert statuses(
-        house.ask(b"PUT /small HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx")
+        storage.ask(b"PUT /small HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx")
     ) == [200]
     for client in (first, second):  # whichever came first
         client.sendall(b"x" * 30_000)
@@ -222,10 +222,10 @@ def test_half_of_the_threads_are_left_when_uploads_stall_and_the_next_upload_get
 
 
 def test_an_upload_whose_turn_does_not_come_is_told_to_come_again(build, monkeypatch):
-    house = build()
+    storage = build()
     monkeypatch.setattr("davstore.server.connection.QUEUE_SECONDS", 0.5)
     assert QUEUE_SECONDS <= 30
-    slow, waiting = house.connect(BEGUN), house.connect(BEGUN)
+    slow, waiting = storage.connect(BEGUN), storage.connect(BEGUN)
     until(lambda: any(_said(client) for client in (slow, waiting)))
     refused = next(client for client in (slow, waiting) if _said(client))
     answer = rest(refused)
@@ -247,8 +247,8 @@ def _said(client: socket.socket) -> bytes:
     "begun", [b"GET /a HTTP/1.1\r\nHo", b"PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n1"]
 )
 def test_a_request_that_does_not_come_is_408(build, begun: bytes):
-    house = build(head_timeout_seconds=0.5, body_timeout_seconds=0.5)
-    answer = house.ask(begun)
+    storage = build(head_timeout_seconds=0.5, body_timeout_seconds=0.5)
+    answer = storage.ask(begun)
     assert statuses(answer) == [408]
     assert b"Connection: close" in answer
 
@@ -260,10 +260,10 @@ def test_a_large_body_that_does_not_come_is_an_error_to_the_application(build):
 
 
 def test_a_body_that_keeps_the_pace_may_take_many_windows(build):
-    house = build(body_timeout_seconds=0.3)
+    storage = build(body_timeout_seconds=0.3)
     for length in (2_000, 100_000):
         head = b"PUT /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % length
-        client = house.connect(head)
+        client = storage.connect(head)
         for _ in range(10):
             client.sendall(b"x" * (length // 10))
             time.sleep(0.1)  # the pace is what is tested
@@ -271,9 +271,9 @@ def test_a_body_that_keeps_the_pace_may_take_many_windows(build):
 
 
 def test_a_client_that_takes_nothing_is_cut_and_its_answer_closed(build):
-    house = build(body_timeout_seconds=0.5)
-    client = house.connect(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
-    until(lambda: house.application.closed == 1)
+    storage = build(body_timeout_seconds=0.5)
+    client = storage.connect(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
+    until(lambda: storage.application.closed == 1)
     assert len(rest(client)) < LARGE_BYTES
 
 
@@ -282,8 +282,8 @@ def test_a_silent_connection_is_closed_without_a_word(build):
 
 
 def test_many_idle_connections_stay(build):
-    house = build()
-    idle = [house.connect(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n") for _ in range(100)]
+    storage = build()
+    idle = [storage.connect(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n") for _ in range(100)]
     for client in idle:
         assert b"/a 0 h /a" in client.recv(1000)
     for client in idle:
@@ -292,45 +292,45 @@ def test_many_idle_connections_stay(build):
 
 
 def test_the_longest_idle_connection_gives_way_to_a_new_one(build):
-    house = build(max_connections=2)
-    first = house.connect(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
-    until(lambda: house.is_idle(1))
-    second = house.connect(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
-    until(lambda: house.is_idle(2))
+    storage = build(max_connections=2)
+    first = storage.connect(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
+    until(lambda: storage.is_idle(1))
+    second = storage.connect(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
+    until(lambda: storage.is_idle(2))
     for client in (first, second):
         assert b"/a 0 h /a" in client.recv(1000)
-    assert statuses(house.ask()) == [200]
+    assert statuses(storage.ask()) == [200]
     assert rest(first) == b""
     second.sendall(LAST)
     assert statuses(rest(second)) == [200]
 
 
 def test_when_all_are_at_work_a_new_connection_is_told_to_come_again(build):
-    house = build(max_connections=2)
-    busy = [house.connect(b"GET /wait HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n") for _ in range(2)]
-    until(lambda: len(house.server._open) == 2 and not house.server._waiting)
-    answer = house.ask(b"")
+    storage = build(max_connections=2)
+    busy = [storage.connect(b"GET /wait HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n") for _ in range(2)]
+    until(lambda: len(storage.server._open) == 2 and not storage.server._waiting)
+    answer = storage.ask(b"")
     assert statuses(answer) == [503]
     assert b"\r\nRetry-After: " in answer
-    house.application.gate.set()
+    storage.application.gate.set()
     for client in busy:
         assert statuses(rest(client)) == [200]
-    assert statuses(house.ask()) == [200]
+    assert statuses(storage.ask()) == [200]
 
 
 def test_a_request_that_waits_for_a_thread_in_vain_is_told_to_come_again(build):
-    house = build(head_timeout_seconds=0.5)
+    storage = build(head_timeout_seconds=0.5)
     for _ in range(2):
-        house.connect(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
-    until(lambda: len(house.server._open) == 2 and not house.server._waiting)
-    answer = house.ask()
+        storage.connect(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+    until(lambda: len(storage.server._open) == 2 and not storage.server._waiting)
+    answer = storage.ask()
     assert statuses(answer) == [503]
     assert b"\r\nRetry-After: " in answer
 
 
 def test_a_connection_at_work_is_not_idle_since_its_first_request(build):
-    house = build(timeout=1)
-    client = house.connect()
+    storage = build(timeout=1)
+    client = storage.connect()
     for _ in range(8):
         client.sendall(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
         assert b"/a 0 h /a" in client.recv(1000)
@@ -338,23 +338,23 @@ def test_a_connection_at_work_is_not_idle_since_its_first_request(build):
 
 
 def test_one_address_owes_a_bounded_number_of_requests(build):
-    house = build()
-    owing = [house.connect(b"GET /") for _ in range(MAX_OWING)]
-    until(lambda: len(house.server._open) == MAX_OWING)
-    newest = max(one.since for one in house.server._open.values())
+    storage = build()
+    owing = [storage.connect(b"GET /") for _ in range(MAX_OWING)]
+    until(lambda: len(storage.server._open) == MAX_OWING)
+    newest = max(one.since for one in storage.server._open.values())
     until(lambda: time.monotonic() - newest > GRACE_SECONDS)
-    new = house.connect(b"GET /")
+    new = storage.connect(b"GET /")
     assert rest(owing[0]).startswith(b"HTTP/1.1 408 ")
-    assert statuses(house.ask()) == [200]
+    assert statuses(storage.ask()) == [200]
     for client in (*owing[2:], new):
         assert not _said(client)
 
 
 def test_an_application_that_breaks_is_500_and_later_a_broken_connection(build):
-    house = build()
-    assert statuses(house.ask(b"GET /broken HTTP/1.1\r\nHost: h\r\n\r\n")) == [500]
-    assert house.ask(b"GET /breaks HTTP/1.1\r\nHost: h\r\n\r\n").endswith(b"\r\n\r\nbegun")
-    assert statuses(house.ask()) == [200]
+    storage = build()
+    assert statuses(storage.ask(b"GET /broken HTTP/1.1\r\nHost: h\r\n\r\n")) == [500]
+    assert storage.ask(b"GET /breaks HTTP/1.1\r\nHost: h\r\n\r\n").endswith(b"\r\n\r\nbegun")
+    assert statuses(storage.ask()) == [200]
 
 
 def test_an_answer_shorter_than_it_says_ends_the_connection(build):
@@ -362,16 +362,16 @@ def test_an_answer_shorter_than_it_says_ends_the_connection(build):
 
 
 def test_stopping_lets_requests_finish_and_breaks_what_stalls(build):
-    house = build()
-    idle = house.connect(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
+    storage = build()
+    idle = storage.connect(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
     assert b"/a 0 h /a" in idle.recv(1000)
-    working = house.connect(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
-    stalled = house.connect(BEGUN)
-    until(lambda: len(house.server._open) == 3 and len(house.server._waiting) == 1)
-    stopping = threading.Thread(target=house.server.stop)
+    working = storage.connect(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+    stalled = storage.connect(BEGUN)
+    until(lambda: len(storage.server._open) == 3 and len(storage.server._waiting) == 1)
+    stopping = threading.Thread(target=storage.server.stop)
     stopping.start()
     assert rest(idle) == b""
-    house.application.gate.set()
+    storage.application.gate.set()
     answer = rest(working)
     assert statuses(answer) == [200]
     assert b"Connection: close" in answer
@@ -381,10 +381,10 @@ def test_stopping_lets_requests_finish_and_breaks_what_stalls(build):
 
 @pytest.mark.parametrize("begun", [b"PUT /a HT", b"PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx"])
 def test_stopping_does_not_call_slow_what_it_cuts(build, begun: bytes):
-    house = build()
-    client = house.connect(begun)
-    until(lambda: any(one.wire.received_bytes for one in house.server._waiting.values()))
-    stopping = threading.Thread(target=house.server.stop)
+    storage = build()
+    client = storage.connect(begun)
+    until(lambda: any(one.wire.received_bytes for one in storage.server._waiting.values()))
+    stopping = threading.Thread(target=storage.server.stop)
     stopping.start()
     answer = rest(client)
     assert statuses(answer) == [503]
@@ -393,30 +393,30 @@ def test_stopping_does_not_call_slow_what_it_cuts(build, begun: bytes):
 
 
 def test_of_requests_sent_in_advance_little_is_held(build):
-    house = build(body_timeout_seconds=60)
-    client = house.connect()
+    storage = build(body_timeout_seconds=60)
+    client = storage.connect()
     client.settimeout(0.5)
     requests = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n" * 1_000_000
     with pytest.raises(TimeoutError):  # nothing is read, so that both sides fill up
         client.sendall(requests)
-    assert max(len(one.wire.held) for one in house.server._open.values()) < 200_000
+    assert max(len(one.wire.held) for one in storage.server._open.values()) < 200_000
 
 
 def test_what_is_over_gives_way_to_a_new_connection(build):
-    house = build(max_connections=4)
+    storage = build(max_connections=4)
     for _ in range(4):
-        house.connect(b"BAD\r\n\r\n")  # told 400, and left open by the client
-    until(lambda: [one.phase for one in house.server._open.values()] == [Phase.LINGER] * 4)
-    assert statuses(house.ask()) == [200]
+        storage.connect(b"BAD\r\n\r\n")  # told 400, and left open by the client
+    until(lambda: [one.phase for one in storage.server._open.values()] == [Phase.LINGER] * 4)
+    assert statuses(storage.ask()) == [200]
 
 
 def test_who_takes_no_answer_gives_way_to_a_new_connection(build):
-    house = build(max_connections=4)
+    storage = build(max_connections=4)
     for _ in range(4):
-        house.connect(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
-    until(lambda: [one.phase for one in house.server._waiting.values()] == [Phase.ANSWER] * 4)
-    until(lambda: min(one.age_seconds() for one in house.server._open.values()) > GRACE_SECONDS)
-    assert statuses(house.ask()) == [200]
+        storage.connect(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
+    until(lambda: [one.phase for one in storage.server._waiting.values()] == [Phase.ANSWER] * 4)
+    until(lambda: min(one.age_seconds() for one in storage.server._open.values()) > GRACE_SECONDS)
+    assert statuses(storage.ask()) == [200]
 
 
 def test_an_answer_to_head_is_a_head(build):
@@ -426,22 +426,22 @@ def test_an_answer_to_head_is_a_head(build):
 
 
 def test_a_refused_upload_in_chunks_holds_up_no_other(build):
-    house = build()
+    storage = build()
     for _ in range(4):
-        house.connect(b"PUT /unread HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+        storage.connect(b"PUT /unread HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
     started = time.monotonic()
-    assert b"/a 100000 " in house.ask(UPLOAD + b"x" * 100_000)
+    assert b"/a 100000 " in storage.ask(UPLOAD + b"x" * 100_000)
     assert time.monotonic() - started < 2
 
 
 def test_threads_survive_a_storm_of_cuts(build):
-    house = build(max_connections=3, timeout=0.2)
+    storage = build(max_connections=3, timeout=0.2)
     deadline = time.monotonic() + 1
 
     def ask() -> None:
         while time.monotonic() < deadline:
             try:
-                with socket.create_connection(("127.0.0.1", house.server.bind_addr[1]), timeout=5) as client:
+                with socket.create_connection(("127.0.0.1", storage.server.bind_addr[1]), timeout=5) as client:
                     for _ in range(3):
                         client.sendall(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
                         if not client.recv(1000):
@@ -454,5 +454,5 @@ def test_threads_survive_a_storm_of_cuts(build):
         client.start()
     for client in clients:
         client.join()
-    assert all(thread.is_alive() for thread in house.server._threads)
-    assert statuses(house.ask()) == [200]
+    assert all(thread.is_alive() for thread in storage.server._threads)
+    assert statuses(storage.ask()) == [200]

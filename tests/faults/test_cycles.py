@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from davstore.server.strict import StrictServer
+from davstore.server.loop import StrictServer
 from davstore.settings import load_settings
 from davstore.wiring import build_application, prepare_store
 

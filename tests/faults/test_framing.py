@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from davstore.errors import Malformed
-from davstore.server.strict import StrictServer
+from davstore.server.loop import StrictServer
 
 Exchange = Callable[..., bytes]
 

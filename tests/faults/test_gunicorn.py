@@ -35,7 +35,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def url(directory: Path) -> Iterator[str]:
     """Yield the URL of the first user's store, on a gunicorn of two workers."""
-    database = wiring.open_house(load_settings(flags={"data.path": directory / "data"}, environ={})).database
+    database = wiring.open_storage(load_settings(flags={"data.path": directory / "data"}, environ={})).database
     enrolling.add_user(database, *ME, now_us=1)
     database.close()
     log = directory / "log"

@@ -9,7 +9,7 @@ import time
 import pytest
 import requests
 
-from davstore.server.crew import Orders, Worker, next_pause
+from davstore.server.workers import Orders, Worker, next_pause
 from davstore.settings import load_settings
 from davstore.wiring import prepare_store
 from tests.faults.served import PATIENCE_SECONDS, alive, healthy, until

@@ -11,7 +11,7 @@ import pytest
 
 from davstore.settings import load_settings
 from davstore.store.checking import Finding, check
-from davstore.wiring import open_house
+from davstore.wiring import open_storage
 from tests.client.devices import Device
 from tests.client.script import Script, describe_difference, read_digests
 from tests.client.served import Server
@@ -77,9 +77,9 @@ def live(tmp_path: Path, seed: int, *, rounds: int, kills: int) -> None:
 
 
 def _damage(data: Path) -> list[Finding]:
-    house = open_house(load_settings(flags={"data.path": str(data)}, environ={}))
-    found = check(house.database, house.blobs, read_data=True)
-    house.database.close()
+    storage = open_storage(load_settings(flags={"data.path": str(data)}, environ={}))
+    found = check(storage.database, storage.blobs, read_data=True)
+    storage.database.close()
     return found
 
 

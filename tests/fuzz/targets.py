@@ -17,11 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from davstore.errors import DavstoreError
 from davstore.middleware.errors import is_failure
-from davstore.protocol import (
-    authorization,
-    dates,
-    digests,
-    headers,
+from davstore.protocol.dav import (
     hrefs,
     if_header,
     lockinfo,
@@ -29,18 +25,16 @@ from davstore.protocol import (
     multistatus,
     names,
     owncloud,
-    prefer,
     propfind,
     proppatch,
-    ranges,
     reports,
-    sync_context,
     sync_token,
     xml,
 )
-from davstore.protocol.elements import empty, escape
+from davstore.protocol.dav.elements import empty, escape
+from davstore.protocol.http import authorization, dates, digests, headers, prefer, ranges, sync_context
 from davstore.server.bodies import ChunkedBody
-from davstore.server.heads import BadHead, is_hopeless, parse_head
+from davstore.server.request_head import BadHead, is_hopeless, parse_head
 from tests.dav.client import HOME, Client
 
 HOST: Final = "dav.example"

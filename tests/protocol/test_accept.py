@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from davstore.protocol.accept import wants_html, wants_text
+from davstore.protocol.http.accept import wants_html, wants_text
 
 
 @pytest.mark.parametrize(

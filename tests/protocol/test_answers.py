@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from lxml import etree
 from lxml.builder import ElementMaker
 
-from davstore.protocol import elements, error_body, hrefs, names, xml
-from davstore.protocol.multistatus import Multistatus, PropStat, mkcol_response
+from davstore.protocol.dav import elements, error_body, hrefs, names, xml
+from davstore.protocol.dav.multistatus import Multistatus, PropStat, mkcol_response
 
 D = ElementMaker(namespace="DAV:", nsmap={"D": "DAV:", "C": "urn:davstore:cpm"})
 C = ElementMaker(namespace="urn:davstore:cpm", nsmap={"D": "DAV:", "C": "urn:davstore:cpm"})

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from davstore.errors import Unauthenticated
-from davstore.protocol.authorization import Basic, Bearer, parse_authorization
+from davstore.protocol.http.authorization import Basic, Bearer, parse_authorization
 
 
 def basic(text: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from davstore.protocol.dates import parse_http_date, render_http_date, render_iso_date
+from davstore.protocol.http.dates import parse_http_date, render_http_date, render_iso_date
 
 SECONDS = 784_111_777
 """The instant of the RFC's three examples."""

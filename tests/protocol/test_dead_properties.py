@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from davstore.protocol import proppatch
-from davstore.protocol.multistatus import Multistatus
+from davstore.protocol.dav import proppatch
+from davstore.protocol.dav.multistatus import Multistatus
 
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from davstore.errors import DavstoreError, Malformed, TooLarge
 from davstore.model.conditions import ETagList
-from davstore.protocol import digests, headers, owncloud, prefer, ranges
-from davstore.protocol.headers import parse_depth, parse_etags
+from davstore.protocol.dav import owncloud
+from davstore.protocol.http import digests, headers, prefer, ranges
+from davstore.protocol.http.headers import parse_depth, parse_etags
 
 
 def test_rfc4918_10_2_depth() -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from davstore.errors import DavstoreError, ForeignDestination, Malformed
-from davstore.protocol.elements import escape
-from davstore.protocol.hrefs import (
+from davstore.protocol.dav.elements import escape
+from davstore.protocol.dav.hrefs import (
     Spelling,
     Target,
     encode_segment,

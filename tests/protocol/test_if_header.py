@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from davstore.errors import Malformed
 from davstore.model.conditions import IfCondition
-from davstore.protocol.if_header import TaggedList, parse
+from davstore.protocol.dav.if_header import TaggedList, parse
 
 LOCK = "urn:uuid:181d4fae-7d8c-11d0-a765-00a0c91e6bf2"
 

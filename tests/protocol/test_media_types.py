@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from davstore.protocol.media_types import guess_media_type
+from davstore.protocol.http.media_types import guess_media_type
 
 
 @pytest.mark.parametrize(

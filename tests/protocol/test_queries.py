@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from davstore.protocol.queries import names_sub_resource, parse_query
+from davstore.protocol.http.queries import names_sub_resource, parse_query
 
 
 @pytest.mark.parametrize("query", ["part=2", "preview=256", "add", "add=", "v=1&part=2", "part=2&%zz", "%70art=2"])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from davstore.errors import RangeNotSatisfiable
-from davstore.protocol.ranges import ByteRange, parse_ranges, range_applies
+from davstore.protocol.http.ranges import ByteRange, parse_ranges, range_applies
 
 
 @pytest.mark.parametrize(

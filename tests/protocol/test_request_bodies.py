@@ -14,9 +14,9 @@ from davstore.errors import (
     UnsupportedReport,
 )
 from davstore.model.changes import Level
-from davstore.protocol import mkcol, propfind, proppatch, reports
-from davstore.protocol.propfind import Kind, PropFind
-from davstore.protocol.sync_context import SyncContext
+from davstore.protocol.dav import mkcol, propfind, proppatch, reports
+from davstore.protocol.dav.propfind import Kind, PropFind
+from davstore.protocol.http.sync_context import SyncContext
 
 NS = b'xmlns:D="DAV:" xmlns:C="urn:davstore:cpm" xmlns:R="http://ns.example.com/boxschema/"'
 R = "{http://ns.example.com/boxschema/}"

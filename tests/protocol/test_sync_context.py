@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from davstore.errors import Malformed
-from davstore.protocol.sync_context import SyncContext, parse
+from davstore.protocol.http.sync_context import SyncContext, parse
 
 
 @pytest.mark.parametrize(

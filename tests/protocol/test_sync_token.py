@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from davstore.errors import InvalidSyncToken
 from davstore.model.changes import Position, SyncToken
-from davstore.protocol.sync_token import parse, render
+from davstore.protocol.dav.sync_token import parse, render
 
 SCOPE = "0123456789abcdef"
 numbers = st.integers(0, 2**63 - 1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from davstore.errors import DavstoreError, ExternalEntities, Malformed, TooLarge
-from davstore.protocol import mkcol, propfind, proppatch, reports, xml
+from davstore.protocol.dav import mkcol, propfind, proppatch, reports, xml
 
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 

@@ -23,7 +23,7 @@ import pytest
 
 from davstore.settings import load_settings
 from davstore.store.checking import check
-from davstore.wiring import open_house
+from davstore.wiring import open_storage
 from tests.client.served import Server
 from tests.contract.conftest import drop_database
 from tests.torture.wire import Client, Entry, Tree, digest
@@ -182,6 +182,6 @@ def test_a_full_disk(disk: Disk, tmp_path_factory: pytest.TempPathFactory) -> No
         for glutton in gluttons:
             glutton.client.close()
         server.kill()
-    house = open_house(load_settings(flags={"data.path": str(data), "database.url": disk.database_url}, environ={}))
-    assert check(house.database, house.blobs, read_data=True) == []
-    house.database.close()
+    storage = open_storage(load_settings(flags={"data.path": str(data), "database.url": disk.database_url}, environ={}))
+    assert check(storage.database, storage.blobs, read_data=True) == []
+    storage.database.close()

@@ -17,7 +17,7 @@ import pytest
 from davstore.directory.numbers import NUMBERS
 from davstore.settings import load_settings
 from davstore.store.checking import check
-from davstore.wiring import open_house
+from davstore.wiring import open_storage
 from tests.client.served import PATIENCE_SECONDS, Server
 from tests.torture.strace import traced
 from tests.torture.wire import Answer, Client, Lost, Tree
@@ -92,9 +92,9 @@ class Bench:
 
     def damage(self) -> list[object]:
         """Run `davstore check --read-data`."""
-        house = open_house(load_settings(flags={"data.path": str(self.data)}, environ={}))
-        found = check(house.database, house.blobs, read_data=True)
-        house.database.close()
+        storage = open_storage(load_settings(flags={"data.path": str(self.data)}, environ={}))
+        found = check(storage.database, storage.blobs, read_data=True)
+        storage.database.close()
         return [*found]
 
 

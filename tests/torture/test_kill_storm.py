@@ -18,7 +18,7 @@ from davstore.blobs.unnamed import SEEN_FOR_US
 from davstore.settings import load_settings
 from davstore.store.checking import check, list_unfinished
 from davstore.store.sweeping import sweep_uploads
-from davstore.wiring import open_house
+from davstore.wiring import open_storage
 from tests.client.served import PATIENCE_SECONDS, Server
 from tests.torture.conftest import Serve
 from tests.torture.wire import Answer, Client, Lost, Tree
@@ -167,9 +167,9 @@ class Storm:
     def check(self) -> None:
         """Run `davstore check --read-data`, when nothing runs."""
         settings = {"data.path": str(self.data), "database.url": self.url}
-        house = open_house(load_settings(flags=settings, environ={}))
-        found = check(house.database, house.blobs, read_data=True)
-        house.database.close()
+        storage = open_storage(load_settings(flags=settings, environ={}))
+        found = check(storage.database, storage.blobs, read_data=True)
+        storage.database.close()
         assert found == []
 
     def hang_up(self) -> None:
@@ -201,12 +201,12 @@ class Storm:
         until(lambda: not list((self.data / "blobs" / "staged").glob("*")))
         self.server.kill()
         until(self.settled)
-        house = open_house(load_settings(flags={"data.path": str(self.data), "database.url": self.url}, environ={}))
+        storage = open_storage(load_settings(flags={"data.path": str(self.data), "database.url": self.url}, environ={}))
         for days_later in (0, 1):
             now_us = time.time_ns() // 1000 + days_later * SEEN_FOR_US
-            sweep_uploads(house.database, house.blobs, now_us=now_us)
-        assert list_unfinished(house.database, house.blobs) == []
-        house.database.close()
+            sweep_uploads(storage.database, storage.blobs, now_us=now_us)
+        assert list_unfinished(storage.database, storage.blobs) == []
+        storage.database.close()
         self.check()
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from davstore.settings import load_settings
 from davstore.store.checking import check
-from davstore.wiring import open_house
+from davstore.wiring import open_storage
 from tests.client.devices import Device
 from tests.client.mover import DISK, Mover, judge, live
 from tests.client.served import Server
@@ -71,6 +71,6 @@ def test_a_tree_in_motion(tmp_path: Path, disk: Path, seed: int) -> None:
         if mover.mounted:
             mount(there=False)
         server.kill()
-    house = open_house(load_settings(flags={"data.path": str(tmp_path / "data")}, environ={}))
-    assert check(house.database, house.blobs, read_data=True) == []
-    house.database.close()
+    storage = open_storage(load_settings(flags={"data.path": str(tmp_path / "data")}, environ={}))
+    assert check(storage.database, storage.blobs, read_data=True) == []
+    storage.database.close()

@@ -15,7 +15,7 @@ import pytest
 
 from davstore.settings import load_settings
 from davstore.store.checking import check, list_unfinished
-from davstore.wiring import open_house
+from davstore.wiring import open_storage
 from tests.client.served import PATIENCE_SECONDS, Server
 from tests.torture.wire import Client
 
@@ -60,13 +60,13 @@ def cut_short(server: Server, data: Path, seed: int, times: int) -> None:
         assert {*client.tree()} == {"old"}, (number, place, chunked, reset)
         assert client.ask("GET", "old").body == OLD
     client.close()
-    house = open_house(load_settings(flags={"data.path": str(data)}, environ={}))
+    storage = open_storage(load_settings(flags={"data.path": str(data)}, environ={}))
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while list_unfinished(house.database, house.blobs) or [*(data / "blobs" / "staged").iterdir()]:
+    while list_unfinished(storage.database, storage.blobs) or [*(data / "blobs" / "staged").iterdir()]:
         assert time.monotonic() < deadline, "a cut upload leaves something"
         time.sleep(0.02)
-    assert check(house.database, house.blobs, read_data=True) == []
-    house.database.close()
+    assert check(storage.database, storage.blobs, read_data=True) == []
+    storage.database.close()
 
 
 def test_a_body_cut_short_is_never_acknowledged(server: Server, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from davstore.metadata.nodes import Stored
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.settings import load_settings
-from davstore.wiring import open_house
+from davstore.wiring import open_storage
 from tests.client.served import Server
 from tests.torture.wire import Client, Lost, digest
 from tests.torture.writer import LOCKINFO
@@ -170,7 +170,7 @@ def test_memory_and_times_stay_level(server: Server) -> None:
 
 def fill(data: Path, folders: int, members: int) -> None:
     """Write the rows of a large store, straight into the database."""
-    house = open_house(load_settings(flags={"data.path": str(data)}, environ={}))
+    storage = open_storage(load_settings(flags={"data.path": str(data)}, environ={}))
     body = Stored(b"x" * 100, None, 100, digest(b"x" * 100))
 
     def work(unit: Unit) -> None:
@@ -186,8 +186,8 @@ def fill(data: Path, folders: int, members: int) -> None:
                 ledger.used_bytes += body.length
         stores.settle(unit, ledger, now_us=0)
 
-    house.database.write(work)
-    house.database.close()
+    storage.database.write(work)
+    storage.database.close()
 
 
 def _write_until_killed(server: Server, number: int) -> None:

@@ -1,0 +1,199 @@
+"""One run of the device: look, ask once, then plan and do until both sides are the same.
+
+The server is asked for changes once in a run, so that a policy with an interval sees one round and what this device
+writes costs no second: its own writes are known by their entity tags. A change that comes during the run is left for
+the next one. Before the server is asked, the sync tokens of folders that are missing here are taken: a folder goes as a
+whole only on the condition that nothing in it changed since then (RFC 6578 §5), and what had changed before that is in
+the report.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from davstore.client.conflicts import conflict_path
+from davstore.client.dry_run import copy_view, rehearse
+from davstore.client.executor import Executor
+from davstore.client.exit_status import IN_STEP, NOT_TRANSFERRED, SAFETY, Stop
+from davstore.client.folder import Folder
+from davstore.client.identity import ROOT_ID, is_other_root, list_rewound
+from davstore.client.plan import Action, Verb, find_mass_deletion, plan
+from davstore.client.pull import Pull
+from davstore.client.remote import Remote
+from davstore.client.scan import Scan, refresh, scan
+from davstore.client.state import State
+from davstore.client.tree import View, parent_of
+
+
+def _silent(_: object) -> None:
+    pass
+
+
+@dataclass
+class Run:
+    """What a run is given.
+
+    say takes a line for a person, tell each action done, begin the actions of each plan and how many bytes they move,
+    moved the bytes that went, in any thread.
+    """
+
+    state: State
+    folder: Folder
+    remote: Remote
+    device: str
+    force: bool = False
+    merge: bool = False
+    now: Callable[[], datetime] = lambda: datetime.now().astimezone()
+    say: Callable[[str], None] = _silent
+    tell: Callable[[Action], None] = _silent
+    begin: Callable[[list[Action], int], None] = lambda _actions, _bytes: None
+    moved: Callable[[int], None] = _silent
+    _skipped: dict[str, str] = field(default_factory=dict, init=False)
+    _unfit: dict[str, str] = field(default_factory=dict, init=False)
+    _said: set[str] = field(default_factory=set, init=False)
+    _united: str = field(default="", init=False)
+
+    def synchronise(self) -> int:
+        """Bring both sides in step and return the exit status.
+
+        Raises:
+            Stop: the run cannot go on; what was done is done and remembered.
+        """
+        view, actions, guards = self._view(clean=True)
+        done: Counter[Verb] = Counter()
+
+        def tell(action: Action) -> None:
+            done[action.verb] += 1
+            self.tell(action)
+
+        executor = Executor(
+            view,
+            self.state,
+            self.folder,
+            self.remote,
+            device=self.device,
+            now=self.now,
+            guards=guards,
+            tell=tell,
+            moved=self.moved,
+        )
+        while actions:
+            self.begin(actions, executor.measure(actions))
+            executor.perform(actions)
+            actions = plan(view)
+        for path, reason in executor.failures.items():
+            self._complain(path, reason)
+        for line in executor.advice:
+            self._complain("", line)
+        self._say_what_united(done, len(executor.kept))
+        return NOT_TRANSFERRED if self._skipped or executor.failures else IN_STEP
+
+    def rehearse(self) -> list[Action]:
+        """Return what a run would do, and do nothing. Give it a state that may be thrown away."""
+        view, _, _ = self._view(clean=False)
+        now = self.now()
+
+        def aside(path: str) -> str:
+            return conflict_path(path, self.device, now, lambda other: other in view.local.rows)
+
+        return list(rehearse(copy_view(view), aside))
+
+    def _view(self, *, clean: bool) -> tuple[View, list[Action], dict[str, str]]:
+        """Look at both sides. Return them with the first actions and the sync tokens of the folders that may go."""
+        if self.force:
+            self.state.forget_mounts()
+        self.folder.check_root(self.state, write=clean)
+        self.folder.probe(self.state, write=clean)
+        seen = scan(self.folder, self.state, clean=clean) if clean or self.folder.root.exists() else Scan()
+        self.state.set_mounts(seen.mounts)
+        if self.merge:
+            self._unite("as asked for")
+        guards = self._take_guards(seen)
+        view = self._ask(seen, guards)
+        actions = plan(view)
+        if actions and is_other_root(self.state, self.remote):
+            self._unite("another collection is at its URL")
+            view = self._ask(seen, guards)
+            actions = plan(view)
+        self._check_losses(view)
+        for path, reason in self._skipped.items():
+            self._complain(path, f"left out: {reason}")
+        self._tell_once(self._unfit)
+        return view, actions, guards
+
+    def _ask(self, seen: Scan, guards: dict[str, str]) -> View:
+        """Ask the server what changed; unite when it does not remember what it told."""
+        pull = Pull(self.state, self.remote, self.say)
+        pull.run()
+        for path in list_rewound(self.state):
+            self.state.forget_agreements(path)
+            self._united = "it may have been restored or made anew"
+        self.state.drop_refused()
+        refresh(self.state, seen.local)
+        self._unfit, replaced = self._sort_unfit(seen.unfit)
+        self._skipped = {**pull.skipped, **self.state.left_out, **seen.skipped, **replaced}
+        held = {path for path in (*self._skipped, *self._unfit) if not path.startswith("/")}  # an href is no path
+        return View(self.state.agreed, seen.local, self.state.remote, held, self._find_apart(seen, guards))
+
+    def _sort_unfit(self, unfit: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        """Part links and special files that nobody misses from those in the place of what is synchronised."""
+        known = (self.state.agreed.rows, self.state.remote.rows)
+        replaced = {path: reason for path, reason in unfit.items() if any(path in rows for rows in known)}
+        return {path: reason for path, reason in unfit.items() if path not in replaced}, replaced
+
+    def _tell_once(self, unfit: dict[str, str]) -> None:
+        """Tell what is never synchronised, once for as long as it stays: it is no failure."""
+        for path, reason in unfit.items():
+            if self.state.told.get(path) != reason:
+                self._complain(path, f"left out: {reason}")
+        self.state.set_told(unfit)
+
+    def _unite(self, reason: str) -> None:
+        """Take both sides for those of a new device: nothing can pass for deleted then."""
+        self._united = reason
+        self.state.forget_agreements()
+        self.state.forget_server()
+        self.state.drop_facts(ROOT_ID)
+
+    def _say_what_united(self, done: Counter[Verb], kept: int) -> None:
+        if self._united:
+            sent, taken = done[Verb.UPLOAD], done[Verb.DOWNLOAD]
+            self.say(
+                f"united with the server ({self._united}): {sent} files sent, {taken} taken from it, "
+                f"{kept} kept twice, nothing deleted"
+            )
+
+    def _find_apart(self, seen: Scan, guards: dict[str, str]) -> set[str]:
+        """Return the folders that are missing here and that nothing guards: they move and go member by member."""
+        agreed = self.state.agreed.rows
+        return {path for path, entry in agreed.items() if entry.folder and path not in seen.local.rows} - guards.keys()
+
+    def _take_guards(self, seen: Scan) -> dict[str, str]:
+        """Return the sync tokens of folders that were agreed about and are missing here, or are somewhere else."""
+        scope = self.state.find_scope("")
+        if scope is None or not scope.infinite:
+            return {}
+        inodes = {entry.stamp.inode for path, entry in seen.local.rows.items() if path not in self.state.agreed.rows}
+        guards = {}
+        for path, entry in self.state.agreed.rows.items():
+            local = seen.local.get(path)
+            if not entry.folder or (local is not None and local.folder):
+                continue
+            top = not parent_of(path) or parent_of(path) in seen.local.rows
+            if (top or entry.stamp.inode in inodes) and (token := self.remote.find_sync_token(path)):
+                guards[path] = token
+        return guards
+
+    def _check_losses(self, view: View) -> None:
+        loss = None if self.force else find_mass_deletion(view)
+        if loss is not None:
+            raise Stop(SAFETY, f"{loss}: nothing was done. If that is meant, run with --force")
+
+    def _complain(self, path: str, reason: str) -> None:
+        line = f"{path}: {reason}" if path else reason
+        if line not in self._said:
+            self._said.add(line)
+            self.say(line)

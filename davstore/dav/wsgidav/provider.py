@@ -1,0 +1,43 @@
+"""The store as a WsgiDAV provider, so that WsgiDAV's own machinery works on it (DECISIONS 5).
+
+davstore's handlers do not come by here. Each call is a unit of its own: what spans several, as WsgiDAV's PUT does, is
+not atomic.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsgidav.dav_provider import DAVProvider
+
+from davstore.dav import places
+from davstore.dav.places import Fixed
+from davstore.dav.wsgidav.resources import Collection, FixedCollection, Leaf, to_target
+from davstore.engine.context import Services
+from davstore.errors import NotFound
+from davstore.middleware.auth import PRINCIPAL
+from davstore.store import reading
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+
+class StoreProvider(DAVProvider):  # type: ignore[misc]  # WsgiDAV has no types
+    """Finds what a principal may see by path."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._services = services
+
+    def get_resource_inst(self, path: str, environ: WSGIEnvironment) -> Collection | FixedCollection | Leaf | None:
+        """Return what lies at a decoded path, None when nothing does."""
+        context = self._services.context(environ[PRINCIPAL])
+        try:
+            place = places.locate(to_target(path), context.asker)
+            if isinstance(place, Fixed):
+                return FixedCollection(path, environ, place)
+            top = reading.find(context, place)
+        except NotFound:
+            return None
+        kind = Collection if top.is_collection else Leaf
+        return kind(path, environ, context, place, top)

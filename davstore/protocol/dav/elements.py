@@ -1,0 +1,66 @@
+"""XML text from values, escaped once: the parts that answers are put together from.
+
+An element here is bytes in UTF-8. Those of DAV: and of davstore's own namespace use the prefixes `D` and `C`, which
+the root of every answer declares (`ROOT_NAMESPACES`); any other element declares its namespace itself.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from davstore.protocol.dav.hrefs import for_xml
+from davstore.protocol.dav.names import CPM, DAV, XML, split
+
+DECLARATION: Final = b'<?xml version="1.0" encoding="utf-8"?>\n'
+ROOT_NAMESPACES: Final = b' xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"'
+CONTENT_TYPE: Final = 'application/xml; charset="utf-8"'
+
+_PREFIXES: Final = {DAV: "D", CPM: "C", XML: "xml"}  # `xml` is bound everywhere, and nowhere by a declaration
+_SPECIAL: Final = re.compile("[^\t\n\x20-\x25\x27-\x3b\x3d\x3f-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
+
+
+def escape(text: str) -> bytes:
+    """Return text as character data. What XML 1.0 cannot hold becomes U+FFFD; a carriage return survives."""
+    if _SPECIAL.search(text):
+        text = _SPECIAL.sub(_replacement, text)
+    return text.encode()
+
+
+def _replacement(match: re.Match[str]) -> str:
+    return _ESCAPES.get(match[0], "\ufffd")
+
+
+@lru_cache(maxsize=4096)
+def tags(name: str) -> tuple[bytes, bytes]:
+    """Return start and end tag of the element with that Clark name."""
+    namespace, local = split(name)
+    prefix = _PREFIXES.get(namespace)
+    if prefix is not None:
+        return f"<{prefix}:{local}>".encode(), f"</{prefix}:{local}>".encode()
+    uri = escape(namespace).replace(b'"', b"&quot;")
+    return b'<%b xmlns="%b">' % (local.encode(), uri), b"</%b>" % local.encode()
+
+
+@lru_cache(maxsize=4096)
+def empty(name: str) -> bytes:
+    """Return the empty element with that Clark name."""
+    return tags(name)[0][:-1] + b"/>"
+
+
+def element(name: str, *content: bytes) -> bytes:
+    """Return the element with that Clark name around content, which is XML already."""
+    start, end = tags(name)
+    return b"".join((start, *content, end)) if content else empty(name)
+
+
+def text_element(name: str, text: str) -> bytes:
+    """Return the element with that Clark name around text."""
+    return element(name, escape(text))
+
+
+def href(path: str) -> bytes:
+    """Return `D:href` around a path that `hrefs` rendered."""
+    return b"<D:href>%b</D:href>" % for_xml(path)

@@ -1,0 +1,133 @@
+"""Write `D:multistatus` piece by piece (RFC 4918 §13, §14.16; RFC 6578 §3.6), and `D:mkcol-response` (RFC 5689 §5.2).
+
+Bytes templates, no tree. hrefs come from `hrefs` (`for_xml`), properties from `elements` or, dead ones, from
+`xml.standalone`; neither is escaped again here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+from davstore.protocol.dav import names
+from davstore.protocol.dav.elements import DECLARATION, ROOT_NAMESPACES, element, empty, escape
+
+_BATCH: Final = 256
+"""Responses between two writes: about 128 KiB, so that the spool's cost per write vanishes."""
+_LARGE_BYTES: Final = 16 * 1024
+"""A response that long waits for no others: 256 of them would be more than an answer may take of memory."""
+
+_FOUND: Final = (
+    b"<D:response><D:href>%b</D:href><D:propstat><D:prop>%b</D:prop>"
+    b"<D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>\n"
+)
+_MISSING: Final = (
+    b"<D:response><D:href>%b</D:href><D:propstat><D:prop>%b</D:prop>"
+    b"<D:status>HTTP/1.1 404 Not Found</D:status></D:propstat></D:response>\n"
+)
+_FOUND_AND_MISSING: Final = (
+    b"<D:response><D:href>%b</D:href><D:propstat><D:prop>%b</D:prop>"
+    b"<D:status>HTTP/1.1 200 OK</D:status></D:propstat><D:propstat><D:prop>%b</D:prop>"
+    b"<D:status>HTTP/1.1 404 Not Found</D:status></D:propstat></D:response>\n"
+)
+_REMOVED: Final = b"<D:response><D:href>%b</D:href><D:status>HTTP/1.1 404 Not Found</D:status></D:response>\n"
+
+
+class PropStat(NamedTuple):
+    """Properties that share a status: their elements, and the Clark name of the condition that failed, if one did."""
+
+    status: int
+    properties: bytes
+    condition: str | None = None
+
+
+class Multistatus:
+    """Writes one multistatus to a spool. `close` ends it; without it the answer is not well-formed.
+
+    An href may come once only (RFC 4918 §14.24): that is the caller's to keep.
+    """
+
+    __slots__ = ("_pieces", "_write")
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        """Begin an answer; write takes its bytes, in order."""
+        self._write = write
+        self._pieces = [DECLARATION, b"<D:multistatus%b>\n" % ROOT_NAMESPACES]
+
+    def response(self, href: bytes, found: bytes, missing: bytes = b"") -> None:
+        """Tell the properties of one resource: elements with values, and empty elements of those it does not have."""
+        self.add(render_response(href, found, missing))
+
+    def add(self, response: bytes) -> None:
+        """Tell the properties of one resource, as `render_response` or a template put them."""
+        pieces = self._pieces
+        pieces.append(response)
+        if len(pieces) >= _BATCH or len(response) > _LARGE_BYTES:
+            self._flush()
+
+    def propstats(self, href: bytes, groups: Iterable[PropStat]) -> None:
+        """Tell the fate of properties by status, as PROPPATCH answers."""
+        self.add(b"<D:response><D:href>%b</D:href>%b</D:response>\n" % (href, _propstats(groups)))
+
+    def removed(self, href: bytes) -> None:
+        """Tell that a member is gone (RFC 6578 §3.5.2)."""
+        self.add(_REMOVED % href)
+
+    def status(self, href: bytes, status: int, condition: str | None = None) -> None:
+        """Tell the status of a resource as a whole, and the Clark name of the condition that failed, if one did."""
+        self.add(b"<D:response><D:href>%b</D:href>%b%b</D:response>\n" % (href, _status(status), _error(condition)))
+
+    def truncated(self, href: bytes) -> None:
+        """Tell that more members changed than were given; href is the collection's (RFC 6578 §3.6)."""
+        self.status(href, HTTPStatus.INSUFFICIENT_STORAGE, names.NUMBER_OF_MATCHES_WITHIN_LIMITS)
+
+    def close(self, *, sync_token: str | None = None) -> None:
+        """End the answer, with the token of a sync-collection report if it is one."""
+        if sync_token is not None:
+            self._pieces.append(b"<D:sync-token>%b</D:sync-token>\n" % escape(sync_token))
+        self._pieces.append(b"</D:multistatus>\n")
+        self._flush()
+
+    def _flush(self) -> None:
+        self._write(b"".join(self._pieces))
+        self._pieces.clear()
+
+
+def render_response(href: bytes, found: bytes, missing: bytes = b"") -> bytes:
+    """Return the response of one resource: elements with values, and empty elements of those it does not have."""
+    if not missing:
+        return _FOUND % (href, found)
+    if found:
+        return _FOUND_AND_MISSING % (href, found, missing)
+    return _MISSING % (href, missing)
+
+
+def render_template(constant: bytes, varying: int, missing: bytes = b"") -> bytes:
+    """Return a template for the responses of many resources: `template % (href, *varying elements)`.
+
+    constant holds the elements that all of them have alike, missing the empty ones that none of them has.
+    """
+    return render_response(b"%b", constant.replace(b"%", b"%%") + varying * b"%b", missing.replace(b"%", b"%%"))
+
+
+def mkcol_response(groups: Iterable[PropStat]) -> bytes:
+    """Return the body of an extended MKCOL that made nothing: the fate of each property (RFC 5689 §5.2)."""
+    return b"%b<D:mkcol-response%b>%b</D:mkcol-response>" % (DECLARATION, ROOT_NAMESPACES, _propstats(groups))
+
+
+def _propstats(groups: Iterable[PropStat]) -> bytes:
+    return b"".join(
+        b"<D:propstat><D:prop>%b</D:prop>%b%b</D:propstat>" % (properties, _status(status), _error(condition))
+        for status, properties, condition in groups
+    )
+
+
+@lru_cache(maxsize=64)
+def _status(status: int) -> bytes:
+    return b"<D:status>HTTP/1.1 %d %b</D:status>" % (status, HTTPStatus(status).phrase.encode())
+
+
+def _error(condition: str | None) -> bytes:
+    return b"" if condition is None else element("{DAV:}error", empty(condition))

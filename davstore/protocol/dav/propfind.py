@@ -1,0 +1,78 @@
+"""The body of PROPFIND (RFC 4918 §9.1, §14.20)."""
+
+from __future__ import annotations
+
+import enum
+from functools import lru_cache
+from typing import NamedTuple
+
+from davstore.errors import Malformed
+from davstore.protocol.dav import names, prop, xml
+
+
+class Kind(enum.Enum):
+    """Which of the three questions is asked."""
+
+    ALLPROP = "allprop"
+    PROPNAME = "propname"
+    PROP = "prop"
+
+
+class PropFind(NamedTuple):
+    """What a PROPFIND asks for. `names` belong to PROP, `include` to ALLPROP; all are Clark names, each once."""
+
+    kind: Kind
+    names: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+
+
+ALL_PROPERTIES = PropFind(Kind.ALLPROP)
+FOR_WINDOWS = PropFind(
+    Kind.PROP,
+    names=(
+        names.RESOURCETYPE,
+        names.GETCONTENTLENGTH,
+        names.GETLASTMODIFIED,
+        names.CREATIONDATE,
+        "{urn:schemas-microsoft-com:}Win32FileAttributes",
+    ),
+)
+"""What Windows shows of a listing. It asks for all properties, and shows nothing of an answer above 1,000,000 bytes."""
+
+_KINDS = {names.ALLPROP: Kind.ALLPROP, names.PROPNAME: Kind.PROPNAME, names.PROP: Kind.PROP}
+
+
+USUAL_BYTES = 2_048
+"""Clients ask the same few questions for ever: those up to this length are read once."""
+
+
+def parse(body: bytes) -> PropFind:
+    """Return the question; an empty body asks for all properties. Unknown elements are ignored (RFC 4918 §17).
+
+    Raises:
+        Malformed, ExternalEntities, TooLarge: see `xml.parse`; or not exactly one question.
+    """
+    return _usual(body) if len(body) <= USUAL_BYTES else _parse(body)
+
+
+def _parse(body: bytes) -> PropFind:
+    root = xml.parse(body)
+    if root is None:
+        return ALL_PROPERTIES
+    if root.tag != names.PROPFIND:
+        raise Malformed("the body is not a propfind")
+    questions = [child for child in root if child.tag in _KINDS]
+    includes = root.findall(names.INCLUDE)
+    if len(questions) != 1:
+        raise Malformed("a propfind asks exactly one of prop, allprop and propname")
+    kind = _KINDS[str(questions[0].tag)]
+    if len(includes) > 1 or (includes and kind is not Kind.ALLPROP):
+        raise Malformed("one include may follow allprop, and nothing else")
+    return PropFind(
+        kind,
+        names=prop.names(questions[0]) if kind is Kind.PROP else (),
+        include=prop.names(includes[0]) if includes else (),
+    )
+
+
+_usual = lru_cache(maxsize=64)(_parse)

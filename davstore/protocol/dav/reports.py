@@ -1,0 +1,96 @@
+"""The body of REPORT (RFC 3253 §3.6): sync-collection (RFC 6578 §3.2, §6)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from lxml import etree
+
+from davstore.errors import Malformed, UnsupportedFilter, UnsupportedReport
+from davstore.model.changes import Level
+from davstore.protocol.dav import names, prop, xml
+from davstore.protocol.http import sync_context
+from davstore.protocol.http.sync_context import SyncContext
+
+_COUNT: Final = re.compile(r"0*([1-9][0-9]*)")
+_MAX_LIMIT: Final = 10**9
+"""No page is that long: a larger limit is the same wish."""
+
+
+class SyncQuery(NamedTuple):
+    """What a sync-collection report asks. `token` is text, '' for the first sync; `limit` None for no limit.
+
+    `context` is the twin of the Sync-Context header and wins over it; None when the body has none.
+    """
+
+    token: str
+    level: Level
+    limit: int | None
+    names: tuple[str, ...]
+    context: SyncContext | None = None
+
+
+def parse(body: bytes, depth: int | None, *, strict_depth: bool = False) -> SyncQuery:
+    """Return the query of a report. depth is the Depth header's, 0 if missing, None for infinity.
+
+    RFC 6578 §3.2 asks for Depth 0. A well-known library sends 1, which was how drafts of it told the sync-level: that
+    is as 0 unless strict_depth.
+
+    Raises:
+        UnsupportedReport: a report that this server does not know.
+        Malformed, ExternalEntities, TooLarge: see `xml.parse`; a depth that may not be; not exactly one sync-token,
+            sync-level and prop; a level or limit that is none.
+        UnsupportedFilter: it asks for a part of the collection, and would take all of it for that part.
+    """
+    root = xml.parse(body)
+    if root is None:
+        raise Malformed("a REPORT without a body")
+    if root.tag != names.SYNC_COLLECTION:
+        raise UnsupportedReport(f"report {root.tag}")
+    if depth != 0 and (strict_depth or depth != 1):
+        raise Malformed("sync-collection with a Depth other than 0")
+    if root.find(names.FILTER) is not None:
+        raise UnsupportedFilter
+    return SyncQuery(
+        token=_text(prop.only_child(root, names.SYNC_TOKEN)),
+        level=_level(_text(prop.only_child(root, names.SYNC_LEVEL))),
+        limit=_limit(root),
+        names=prop.names(prop.only_child(root, names.PROP)),
+        context=_context(root),
+    )
+
+
+def _text(element: etree._Element) -> str:
+    if len(element):
+        raise Malformed(f"{element.tag} holds text only")
+    return (element.text or "").strip(" \t\r\n")
+
+
+def _level(text: str) -> Level:
+    try:
+        return Level(text)
+    except ValueError as cause:
+        raise Malformed("a sync-level other than 1 and infinite") from cause
+
+
+def _limit(root: etree._Element) -> int | None:
+    if root.find(names.LIMIT) is None:
+        return None
+    text = _text(prop.only_child(prop.only_child(root, names.LIMIT), names.NRESULTS))
+    match = _COUNT.fullmatch(text)
+    if match is None:
+        raise Malformed("nresults is not a positive number")
+    digits = match[1]
+    return min(int(digits), _MAX_LIMIT) if len(digits) <= 10 else _MAX_LIMIT
+
+
+def _context(root: etree._Element) -> SyncContext | None:
+    context = root.find(names.CONTEXT)
+    if context is None:
+        return None
+    mode, bearer = context.find(names.MODE), context.find(names.BEARER)
+    return sync_context.build(
+        mode=None if mode is None else _text(mode),
+        bearer=None if bearer is None else _text(bearer),
+    )

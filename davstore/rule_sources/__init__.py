@@ -1,0 +1,1 @@
+"""Where rules are read from: the provider's file."""

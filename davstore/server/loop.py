@@ -1,0 +1,303 @@
+"""cheroot's WSGI server with its threads on one epoll: none of them waits for a client, and everything has a bound.
+
+A thread takes a connection when something can be done for it and gives it back when the client has to act. There is no
+hand-over from a thread that selects to one that works: the kernel wakes the thread that has been idle for the shortest
+time, and no more of them run, and hold handles, than there is work for.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import errno
+import logging
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+from cheroot import wsgi
+
+from davstore.server.connection import GRACE_SECONDS, Connection, Phase, Wait, render_refusal
+from davstore.server.exchange import Gateway
+
+MAX_OWING: Final = 20
+"""Connections of one client that may owe us a request at a time, the newest; a proxy has no such bound."""
+UNSENT_BYTES: Final = 131_072
+"""What the kernel takes of an answer in advance of the network: it is memory too."""
+_TICK_SECONDS: Final = 0.5
+_BREAK_SECONDS: Final = 1.0
+_SHORT_OF: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_CROWD: Final = 20
+_LATER_SECONDS: Final = 0.0001
+"""For each connection up to a crowd. Without it one of two workers often got all eight of a client that uses eight."""
+_EVENTS: Final = {Wait.INPUT: select.EPOLLIN | select.EPOLLONESHOT, Wait.ROOM: select.EPOLLOUT | select.EPOLLONESHOT}
+
+log = logging.getLogger("davstore.server")
+
+
+class StrictServer(wsgi.Server):
+    """Serves a WSGI application. The bounds are attributes, to be set before `prepare`.
+
+    listener is a socket that listens already; without it the address is bound. has_siblings: others accept from it
+    too. is_proxy tells the addresses behind which many clients are.
+    """
+
+    version = software = "davstore"
+    head_timeout_seconds = 10.0
+    body_timeout_seconds = 20.0
+    max_request_header_size = 32_768
+    max_connections = 1_000
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        application: Any,
+        *,
+        listener: socket.socket | None = None,
+        has_siblings: bool = False,
+        is_proxy: Callable[[str], bool] = lambda _address: False,
+        **rest: Any,
+    ) -> None:
+        super().__init__(address, application, **rest)
+        self.gateway = Gateway
+        self.stopping = False
+        self.socket = listener
+        self._is_own = listener is None
+        self._has_siblings = has_siblings
+        self._is_proxy = is_proxy
+        self._stopped = threading.Event()
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.numthreads)]
+        self._open: dict[int, Connection] = {}
+        self._waiting: dict[int, Connection] = {}
+        """Those that nobody has. Whoever takes one out, by `_claim`, has it alone."""
+        self._accepting = threading.Lock()
+        self._turns = threading.Lock()
+        self._free_turns = max(1, self.numthreads // 2)
+        self._queue: collections.deque[Connection] = collections.deque()
+
+    def prepare(self) -> None:
+        """Bind and listen, unless somebody did, and answer."""
+        if self.socket is None:
+            host, port = self.bind_addr
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            self.socket = self.bind(*found[0][:3])
+            self.socket.listen(self.request_queue_size)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+        self.socket.settimeout(0)  # another worker may be first to accept
+        self._arrivals = select.poll()
+        self._arrivals.register(self.socket, select.POLLIN)
+        self._end = os.eventfd(0)
+        self._epoll = select.epoll()
+        self._epoll.register(self._end, select.EPOLLIN)
+        for thread in self._threads:
+            thread.start()
+
+    def serve(self) -> None:
+        """Accept connections and look after slow clients until `stop`."""
+        tick = 0.0
+        while not self.stopping:
+            if self._arrivals.poll(_TICK_SECONDS * 1000):
+                self._accept_some()
+            if time.monotonic() >= tick:
+                tick = time.monotonic() + _TICK_SECONDS
+                self._cut_overdue()
+        while not self._stopped.wait(_TICK_SECONDS):
+            self._cut_overdue()
+
+    def _cut_overdue(self) -> None:
+        now = time.monotonic()
+        for connection in list(self._waiting.values()):
+            if connection.is_overdue(now):
+                self._cut(connection)
+
+    def stop(self) -> None:
+        """Accept no more, let what has begun come to its end until the shutdown timeout, and break the rest."""
+        if self.stopping:
+            return
+        with self._accepting:
+            self.stopping = True
+            while self._is_own and self._accept():
+                pass  # what the kernel has accepted would be reset
+            self.socket.close()
+        self._settle(self.shutdown_timeout)
+        for connection in list(self._open.values()):
+            if not self._cut(connection, at_once=True):
+                connection.break_off()
+        self._settle(_BREAK_SECONDS)
+        os.eventfd_write(self._end, 1)
+        self._stopped.set()
+
+    def _settle(self, seconds: float) -> None:
+        """Wait for what has begun, and send away who has nothing begun."""
+        deadline = time.monotonic() + seconds
+        while self._open and time.monotonic() < deadline:
+            for connection in list(self._waiting.values()):
+                if connection.is_idle():
+                    self._cut(connection, at_once=True)
+            time.sleep(0.02)
+
+    def _work(self) -> None:
+        while True:
+            ((number, _),) = self._epoll.poll(maxevents=1)
+            if number == self._end:
+                return
+            connection = self._waiting.get(number)
+            if connection is not None and self._claim(connection):
+                self._go_on(connection)
+                if len(self._open) > len(self._waiting):
+                    # Another thread wants the interpreter. On one core it would get it, again and again for each system
+                    # call of its request, only when the kernel ends our slice: 60 ms for one request in fifty.
+                    os.sched_yield()
+
+    def _go_on(self, connection: Connection) -> None:
+        try:
+            wait = connection.proceed()
+        except Exception:
+            # The application has a boundary of its own: this is for an answer that breaks after it began.
+            log.exception("an answer broke off")
+            self._finish(connection, connection.fail)
+            return
+        if wait is Wait.OVER:
+            self._finish(connection, connection.close)
+        else:
+            self._hand_back(connection, wait)
+
+    def _finish(self, connection: Connection, end: Callable[[], None]) -> None:
+        del self._open[connection.number]
+        try:
+            end()
+        except Exception:
+            log.exception("an answer could not be closed")
+
+    def _hand_back(self, connection: Connection, wait: Wait) -> None:
+        """Let a connection be anybody's, once what it waits for has happened."""
+        with connection.lock:
+            self._waiting[connection.number] = connection
+            if wait is not Wait.TURN:
+                self._epoll.modify(connection.number, _EVENTS[wait])
+                return
+            with self._turns:
+                if self._free_turns:
+                    self._give_turn(connection)
+                else:
+                    self._queue.append(connection)
+
+    def _claim(self, connection: Connection) -> bool:
+        """Take a waiting connection; False when somebody else has it, or it is gone."""
+        with connection.lock:
+            if self._waiting.get(connection.number) is not connection:
+                return False
+            del self._waiting[connection.number]
+            return True
+
+    def take_turn(self, connection: Connection) -> bool:
+        """Let a connection that a thread has read a long body in it, if not too many do."""
+        with self._turns:
+            connection.holds_turn = self._free_turns > 0
+            self._free_turns -= connection.holds_turn
+            return connection.holds_turn
+
+    def pass_turn(self) -> None:
+        """Give back the turn that a connection had: to the one that waits for the longest time."""
+        while True:
+            with self._turns:
+                if not self._queue:
+                    self._free_turns += 1
+                    return
+                connection = self._queue.popleft()
+            with connection.lock:
+                if self._waiting.get(connection.number) is connection:
+                    connection.holds_turn = True
+                    self._wake(connection)
+                    return
+
+    def _give_turn(self, connection: Connection) -> None:
+        self._free_turns -= 1
+        connection.holds_turn = True
+        self._wake(connection)
+
+    def _wake(self, connection: Connection) -> None:
+        """Have a thread take a waiting connection: there is always room to send."""
+        self._epoll.modify(connection.number, _EVENTS[Wait.ROOM])
+
+    def _accept_some(self) -> None:
+        """Accept what has arrived, later the more connections are here: a worker with fewer is to have it."""
+        crowd = min(len(self._open), _CROWD) if self._has_siblings else 0
+        time.sleep(crowd * _LATER_SECONDS)
+        for _ in range(4 if crowd == _CROWD else 1):
+            with self._accepting:
+                if self.stopping or not self._accept():
+                    return
+
+    def _accept(self) -> bool:
+        """Take a connection that has arrived; False when there is none."""
+        try:
+            connected, address = self.socket.accept()
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno in _SHORT_OF and not self._make_room():
+                log.warning("cannot accept a connection: %s", error.strerror)
+                time.sleep(_TICK_SECONDS)
+            return False
+        self._welcome(connected, address)
+        return True
+
+    def _welcome(self, connected: socket.socket, address: tuple[str, int]) -> None:
+        connection = Connection(self, connected, address)
+        self._bound_owing(connection)
+        if len(self._open) >= self.max_connections and not self._make_room():
+            with contextlib.suppress(OSError):
+                connected.send(render_refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections"))
+            connected.close()
+            return
+        self._open[connection.number] = connection
+        with connection.lock:
+            self._waiting[connection.number] = connection
+            self._epoll.register(connection.number, _EVENTS[Wait.INPUT])
+
+    def _bound_owing(self, newest: Connection) -> None:
+        """Cut the oldest of a client whose connections keep us waiting."""
+        if len(self._waiting) < MAX_OWING or self._is_proxy(newest.remote_addr):
+            return
+        owing = [one for one in list(self._waiting.values()) if one.client == newest.client and one.owes()]
+        if len(owing) >= MAX_OWING:
+            oldest = min(owing, key=lambda one: one.since)
+            waits_for_us = not oldest.wire.received_bytes and oldest.wire.has_more()
+            if _is_late(oldest) and not waits_for_us:
+                self._cut(oldest)
+
+    def _make_room(self) -> bool:
+        """Cut a connection for a new one: what is over, then the longest idle, then who owes us most time."""
+        waiting = list(self._waiting.values())
+        first = min(waiting, key=lambda one: (one.precedence(), one.since), default=None)
+        if first is None:
+            return False
+        if first.phase is Phase.ANSWER:  # of those whose client has most of the storage
+            crowds = collections.Counter(one.client for one in list(self._open.values()))
+            first = min(waiting, key=lambda one: (-crowds[one.client], one.since))
+        return (first.phase in (Phase.LINGER, Phase.IDLE) or _is_late(first)) and self._cut(first, at_once=True)
+
+    def _cut(self, connection: Connection, *, at_once: bool = False) -> bool:
+        """End a connection that nobody has; False when one took it meanwhile. at_once: without lingering."""
+        if not self._claim(connection):
+            return False
+        if connection.phase is Phase.QUEUED:
+            with self._turns, contextlib.suppress(ValueError):
+                self._queue.remove(connection)
+        wait = connection.cut()
+        if at_once or wait is Wait.OVER:
+            self._finish(connection, connection.close)
+        else:
+            self._hand_back(connection, wait)
+        return True
+
+
+def _is_late(connection: Connection) -> bool:
+    return connection.age_seconds() > GRACE_SECONDS

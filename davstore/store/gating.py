@@ -1,0 +1,143 @@
+"""May this device synchronise now, and what is remembered of it (protocol.md B.1.1, DECISIONS 23).
+
+The decision is `policy.sync_rules`'; here are the facts it needs and the bookkeeping after an answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from davstore.errors import DiskFull, SyncDeferred, SyncRefused, Unavailable
+from davstore.metadata import principals
+from davstore.metadata.engine import Database
+from davstore.metadata.volatile import Throttle
+from davstore.model.principals import Device, User
+from davstore.model.rounds import Round
+from davstore.policy.sync_rules import (
+    Attempt,
+    Defer,
+    Mode,
+    Reject,
+    Rule,
+    decide,
+    find_interval_rule,
+    list_fitting,
+    next_round,
+)
+
+log = logging.getLogger("davstore.gate")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A device at a gate point: names below its user's root, and the sync token; None where there is none."""
+
+    user: User
+    device: Device
+    names: tuple[str, ...]
+    mode: Mode
+    token: str | None
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An accepted request. `answered` is to be called when it succeeded: what failed uses up nobody's interval."""
+
+    gate: Gate
+    request: Request
+    scope: str
+    last_round: Round | None
+
+    def answered(self, given: str = "", *, truncated: bool = False) -> None:
+        """Remember the round: given is the sync token of the answer, truncated tells that more is to be asked for."""
+        request, gate = self.request, self.gate
+        rule = find_interval_rule(_list_rules(gate.rules(), request))
+        if request.token is None:
+            if rule:
+                gate.throttle.record_round(request.device.id, self.scope, Round(request.now_us))
+            return
+        accepted = next_round(
+            self.last_round,
+            asked=request.token,
+            given=given,
+            truncated=truncated,
+            now_us=request.now_us,
+            interval_seconds=(rule and rule.min_interval_seconds) or 0,
+        )
+        gate.throttle.record_round(request.device.id, self.scope, accepted)
+        if gate.throttle.is_due(request.device.id, now_us=request.now_us):
+            self._write_seen(accepted, given)
+
+    def _write_seen(self, accepted: Round, given: str) -> None:
+        device_id, seen_us = self.request.device.id, self.request.now_us
+        try:
+            self.gate.database.write(
+                lambda unit: principals.record_seen(
+                    unit, device_id, seen_us=seen_us, round_us=accepted.started_us, token=given
+                )
+            )
+        except (DiskFull, Unavailable) as error:  # no reason to fail a report that only reads
+            log.warning("what was seen of device %s is not written down: %s", device_id, error)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What stands in front of synchronisation. rules gives those in force now."""
+
+    rules: Callable[[], Sequence[Rule]]
+    throttle: Throttle
+    database: Database
+
+    def admit(self, request: Request) -> Turn:
+        """Let a device in.
+
+        Raises:
+            SyncRefused: a rule forbids it.
+            SyncDeferred: it came too early.
+        """
+        rules = self.rules()
+        scope = _scope(request)
+        last_round = self.throttle.find_round(request.device.id, scope)
+        decision = decide(
+            rules,
+            Attempt(
+                request.user.name,
+                request.device.name,
+                request.device.device_class,
+                request.mode,
+                request.names,
+                request.now_us,
+                request.token,
+                last_round,
+            ),
+        )
+        match decision:
+            case Reject(condition, rule, modes):
+                raise SyncRefused(
+                    condition,
+                    rule=rule.name,
+                    decided_by=rule.voice,
+                    allowed_modes=tuple(mode.value for mode in Mode if mode in modes),
+                )
+            case Defer(rule, seconds):
+                raise SyncDeferred(rule=rule.name, decided_by=rule.voice, retry_after_seconds=seconds)
+        return Turn(self, request, scope, last_round)
+
+
+def _list_rules(rules: Sequence[Rule], request: Request) -> list[Rule]:
+    device = request.device
+    return list_fitting(rules, user=request.user.name, device=device.name, device_class=device.device_class)
+
+
+def _scope(request: Request) -> str:
+    """Return what an interval is counted for: reports on a collection, or listings of it by whatever method.
+
+    A device may keep several collections in step.
+    """
+    kind = "LIST" if request.token is None else "REPORT"
+    path = "/".join(request.names).encode("utf-8", "surrogatepass")
+    return f"{kind} {hashlib.sha256(path).hexdigest()[:32]}"

@@ -1,0 +1,58 @@
+"""Order and page of a listing: the query of a page's URL."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from davstore.errors import Malformed, NotFound
+from davstore.model.pages import Mark, Sort
+from davstore.protocol.http.queries import names_sub_resource, parse_query
+
+_MARK: Final = re.compile(r"([01])\.(-?[0-9]{1,18})\.([^\x00-\x1f\x7f/\ud800-\udfff]+)")
+_ORDERS: Final = {"asc": False, "desc": True}
+_KEYS: Final = frozenset({"sort", "order", "after"})
+_DESCENDING_FIRST: Final = frozenset({Sort.SIZE, Sort.TIME})
+"""What is looked for when one sorts by these is the largest and the newest."""
+
+
+class Ordering(NamedTuple):
+    """What of a collection is shown, in which order."""
+
+    sort: Sort = Sort.NAME
+    descending: bool = False
+    after: Mark | None = None
+
+    @property
+    def query(self) -> str:
+        """The reference from one page of the collection to this one."""
+        order = "desc" if self.descending else "asc"
+        after = "" if self.after is None else f"&after={quote('.'.join(map(str, self.after)), safe='')}"
+        return f"?sort={self.sort.value}&order={order}{after}"
+
+    def sorted_by(self, sort: Sort) -> Ordering:
+        """Return the ordering that the head of a column leads to: what is sorted by it already is turned round."""
+        return Ordering(sort, not self.descending if sort is self.sort else sort in _DESCENDING_FIRST)
+
+
+def parse_ordering(query: str) -> Ordering:
+    """Return the ordering that a query asks for. Names that no page has are ignored.
+
+    Raises:
+        NotFound: it names a sub-resource.
+        Malformed: a name of a page's twice, or a value that it does not have.
+    """
+    if names_sub_resource(query):
+        raise NotFound("a sub-resource")
+    pairs = [(name, value) for name, value in parse_query(query) if name in _KEYS]
+    words = dict(pairs)
+    try:
+        sort = Sort(words.get("sort", "name"))
+        descending = _ORDERS[words.get("order", "asc")]
+    except (ValueError, KeyError) as cause:
+        raise Malformed("an order that pages do not have") from cause
+    mark = _MARK.fullmatch(words.get("after", ""))
+    if len(words) < len(pairs) or ("after" in words and mark is None):
+        raise Malformed("not the place where a page ends")
+    return Ordering(sort, descending, mark and Mark(int(mark[1]), int(mark[2]), mark[3]))

@@ -1,0 +1,121 @@
+"""The storage rules that no tool knows, checked on the syntax trees of the package."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[2]
+MODULES = sorted((TOP / "davstore").rglob("*.py"))
+TREES = {module.relative_to(TOP / "davstore").as_posix(): ast.parse(module.read_text()) for module in MODULES}
+
+FILE_LINES = 400
+FUNCTION_LINES = 40
+MIGRATIONS = "metadata/migrations/versions/"
+FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "managers", "base"}
+BOUNDARIES = {"middleware/boundary.py", "jobs/runner.py", "metadata/group_commit.py", "server/loop.py"}
+
+STATUS_LINE = re.compile(r"[45]\d\d [A-Z]")
+SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|DROP|ALTER|PRAGMA|ATTACH)\s")
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def code_lines(function: Function) -> int:
+    """Count the lines of a function without its docstring."""
+    first = function.body[0]
+    documented = ast.get_docstring(function) is not None
+    documentation = (first.end_lineno or 0) - first.lineno + 1 if documented else 0
+    return (function.end_lineno or 0) - function.lineno + 1 - documentation
+
+
+def functions(tree: ast.AST) -> Iterator[Function]:
+    return (node for node in ast.walk(tree) if isinstance(node, Function))
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_files_and_functions_stay_small(name: str):
+    assert len((TOP / "davstore" / name).read_text().splitlines()) <= FILE_LINES
+    if name.startswith(MIGRATIONS):
+        return  # one list of statements, never read as code
+    lengths = {found.name: code_lines(found) for found in functions(TREES[name])}
+    assert {found: lines for found, lines in lengths.items() if lines > FUNCTION_LINES} == {}
+
+
+def test_modules_are_named_for_what_they_answer_for():
+    words = {part for name in TREES for part in name.removesuffix(".py").split("/")}
+    assert words & FORBIDDEN_NAMES == set()
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_every_module_says_what_it_answers_for(name: str):
+    assert ast.get_docstring(TREES[name]) or not TREES[name].body
+
+
+def catches_all(handler: ast.ExceptHandler) -> bool:
+    """Tell whether a handler ends every error; one that cleans up and raises it again does not."""
+    if isinstance(handler.body[-1], ast.Raise) and handler.body[-1].exc is None:
+        return False
+    caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(kind is None or getattr(kind, "id", "") in ("Exception", "BaseException") for kind in caught)
+
+
+def test_everything_is_caught_in_three_places_only():
+    found = {
+        name
+        for name, tree in TREES.items()
+        if any(isinstance(node, ast.ExceptHandler) and catches_all(node) for node in ast.walk(tree))
+    }
+    assert found <= BOUNDARIES
+
+
+def strings(tree: ast.AST) -> Iterator[str]:
+    return (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def test_error_statuses_are_said_in_one_table():
+    """Framing errors belong to the connection, member statuses to the multistatus."""
+    allowed = {"middleware/errors.py", "server/connection.py", "protocol/dav/multistatus.py"}
+    found = {name: [text for text in strings(tree) if STATUS_LINE.match(text)] for name, tree in TREES.items()}
+    assert {name: texts for name, texts in found.items() if texts and name not in allowed} == {}
+
+
+def test_wsgidav_answers_no_errors_of_its_own():
+    """Its constants are statuses. Where its own machinery wants a DAVError, the status comes from the table."""
+    for name, tree in TREES.items():
+        names = (getattr(node, "attr", None) or getattr(node, "id", "") for node in ast.walk(tree))
+        assert not [word for word in names if re.fullmatch(r"HTTP_[A-Z_]+", word)], name
+
+
+def formats(node: ast.AST) -> bool:
+    """Tell whether an expression puts values into a text that begins like a statement of SQL."""
+    match node:
+        case ast.JoinedStr(values=[ast.Constant(value=str(head)), *rest]):
+            return bool(SQL.match(head)) and any(isinstance(part, ast.FormattedValue) for part in rest)
+        case ast.BinOp(left=ast.Constant(value=str(head)), op=ast.Mod() | ast.Add()):
+            return bool(SQL.match(head))
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(head)), attr="format")):
+            return bool(SQL.match(head))
+    return False
+
+
+def numbers_only(function: Function) -> bool:
+    """Tell whether a function is cached and takes nothing but numbers and flags: no text can reach its statement."""
+    given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    cached = any("cache" in ast.unparse(decorator) for decorator in function.decorator_list)
+    return cached and all(word.annotation and ast.unparse(word.annotation) in ("int", "bool") for word in given)
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_no_request_can_write_sql(name: str):
+    """Statements are put together when a module is imported, or by a cached function of numbers; never per request."""
+    built = [
+        f"{function.name}:{node.lineno}"
+        for function in functions(TREES[name])
+        if not numbers_only(function)
+        for node in ast.walk(function)
+        if formats(node)
+    ]
+    assert built == []

@@ -1,4 +1,4 @@
-"""Between the server and everything else: whatever happens inside, an answer goes out, and it says nothing of why.
+"""The error boundary around the application: every request gets a response, and no response holds the text of an error.
 
 Here the request target is parsed, once and from its raw form (ADR 20), pages of other origins are refused, and
 errors become answers. What is refused here never reached authentication.

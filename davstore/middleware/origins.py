@@ -1,4 +1,4 @@
-"""Pages and extensions of other origins: which may use the store, what they may read of it, and who changes nothing.
+"""Requests from web pages and browser extensions of other origins: permitted ones (CORS), and refusals for the others.
 
 An extension's origin is its own word, which no page can give (`chrome-extension://…`), so extensions may do what their
 user may; pages of the web may when `web.allowed_origins` names theirs. What they read is the CORS protocol's

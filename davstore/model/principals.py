@@ -1,4 +1,4 @@
-"""Who asks: users, and the devices that act for them."""
+"""Principals: users, and the devices that act for them."""
 
 from __future__ import annotations
 

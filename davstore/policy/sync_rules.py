@@ -32,7 +32,7 @@ class Mode(enum.Enum):
 
 BOTH = frozenset(Mode)
 REPEATS = 2
-"""So often one may ask again because an answer got lost: more often it is a poll, or a device that needs help."""
+"""Repetitions of a request that are free within an interval, for lost answers. More would be polls."""
 
 
 @dataclass(frozen=True, slots=True)

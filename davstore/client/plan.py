@@ -16,7 +16,7 @@ from typing import NamedTuple
 from davstore.client.tree import Agreed, Local, Remote, Tree, View, name_of, parent_of
 
 MANY = 20
-"""So many deletions at once are looked at twice."""
+"""Up to so many deletions at once are never suspicious."""
 
 
 class Verb(enum.Enum):

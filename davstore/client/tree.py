@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 
 class Stamp(NamedTuple):
-    """What tells that a local file may have changed, without reading it. Times are nanoseconds."""
+    """The stat of a local file: while it is the same, the file need not be read. Times are nanoseconds."""
 
     size: int
     mtime_ns: int

@@ -39,7 +39,7 @@ log = logging.getLogger("davstore.boundary")
 
 
 class Boundary:
-    """Around it are the access log and what is for other origins alone.
+    """The access log and CORS stand outside of it.
 
     realm goes into the challenge of a 401; proxies are believed; pages makes of an error what people in a browser read.
     """

@@ -46,7 +46,7 @@ _EXPOSED: Final = ", ".join(
         "X-Request-Id",
     )
 )
-"""What answers have beside the few headers that any page may read."""
+"""Response headers that pages of permitted origins may read, beside those that CORS always allows."""
 
 Headers = list[tuple[str, str]]
 

@@ -37,7 +37,7 @@ REPEATS = 2
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of a voice. What is None does not select, or is not ruled.
+    """One rule of a voice. A selector that is None fits everything; an interval that is None leaves it to other rules.
 
     exclude holds patterns of names below the store's root: a name, a glob of one (`*`, `?`, `[ab]`), or `**` for any
     number of names. A pattern covers what it matches and everything beneath.
@@ -123,7 +123,7 @@ def find_interval_rule(fitting: Iterable[Rule]) -> Rule | None:
 
 
 def decide(rules: Iterable[Rule], attempt: Attempt) -> Decision:
-    """Say what becomes of an attempt. A refusal outranks a delay: there is no sense in waiting for a no."""
+    """Say what becomes of an attempt. A refusal outranks a delay: after the wait it would still be one."""
     fitting = list_fitting(rules, user=attempt.user, device=attempt.device, device_class=attempt.device_class)
     modes = functools.reduce(frozenset.intersection, (rule.modes for rule in fitting), BOTH)
     for rule in fitting:

@@ -27,8 +27,8 @@ from davstore.client.tree import Agreed, Local, View, parent_of
 from davstore.client.tree import Remote as RemoteEntry
 
 DOWNLOADS_AT_ONCE = 4
-"""Downloads are mostly work of this process: more threads hand the interpreter's lock to each other more than they work.
-Uploads wait for the server's disk."""
+"""Downloads are mostly work of this process: more threads hand the interpreter's lock to each other more than they
+work. Uploads wait for the server's disk."""
 BATCH = 16
 """Small actions that one thread takes at a time, and one transaction records."""
 BATCH_BYTES = 1024 * 1024

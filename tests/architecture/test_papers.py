@@ -95,6 +95,18 @@ def test_every_reference_opens_a_paper_that_is_here(name: str) -> None:
     assert [*closed(name, text), *absent(text)] == []
 
 
+def test_every_folder_of_tests_is_in_their_table() -> None:
+    table = read("tests/README.md")
+    folders = {Path(name).parts[1] for name in TRACKED if name.startswith("tests/") and name.count("/") > 1}
+    assert [folder for folder in folders if f"| `{folder}`" not in table] == []
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    pages = [name for name in TRACKED if re.fullmatch(r"docs/[\w-]+\.md|[A-Z]+\.md|tests/README\.md", name)]
+    linked = {path for path, _ in LINK.findall(read("README.md"))}
+    assert {*pages} - linked == {"README.md"}
+
+
 @pytest.mark.parametrize("record", sorted((TOP / "docs/adr").iterdir()), ids=lambda record: record.name)
 def test_a_record_has_a_number_a_status_and_a_date(record: Path) -> None:
     number = int(record.name[:4])

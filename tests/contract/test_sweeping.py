@@ -1,4 +1,4 @@
-"""What is swept: tombstones both old and far behind, and blobs no row names; nothing else."""
+"""Sweeps: tombstones both old and far behind, and blobs that no row names; nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plain install brings all that is imported, and has the commands that the systemd unit and the Containerfile call."""
+"""A plain install brings all that is imported, and the commands that the systemd unit and the Containerfile call."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _LENGTH: Final = re.compile(r"[0-9]{1,15}")
 _HOST: Final = re.compile(r"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Za-z:.]+\])(?::[0-9]*)?", re.ASCII)
 _ONCE: Final = frozenset({"CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_HOST"})
 _BEGUN: Final = re.compile(rb"\r|[!#$%&'*+.^_`|~0-9A-Z-]{0,64}(?: |\Z)")
-"""The first bytes that a request may have. Others, TLS for example, are refused at once and not at the end of a head."""
+"""The first bytes that a request may have. Others, TLS for example, are refused at once, not after a head."""
 
 
 class BadHead(Exception):

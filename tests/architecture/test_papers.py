@@ -18,7 +18,7 @@ UNMENDED: tuple[str, ...] = (
     "davstore/engine/",
     "davstore/errors.py",
     "davstore/metadata/",
-    "davstore/server/",
+    "davstore/server/supervisor.py",
     "davstore/store/",
     "davstore/sync/",
 )

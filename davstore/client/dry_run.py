@@ -1,4 +1,4 @@
-"""Carry a plan out on paper: for `--dry-run`, and for the proofs that plans converge and lose nothing."""
+"""Carry a plan out on copies of the trees: for `--dry-run`, and for tests that plans converge and lose nothing."""
 
 from __future__ import annotations
 

@@ -26,10 +26,10 @@ from davstore.client.transfers import Transfers
 from davstore.client.tree import Agreed, Local, Remote, Trees, parent_of
 
 DOWNLOADS_AT_ONCE = 4
-"""Files that come are mostly work for this process: with more threads it hands the interpreter's lock from one to
-another more often than it works. Files that go wait for the server's disk."""
+"""Downloads are mostly work of this process: more threads hand the interpreter's lock to each other more than they
+work. Uploads wait for the server's disk."""
 BATCH = 16
-"""So many small actions are one thread's, and one transaction's."""
+"""Small actions that one thread takes at a time, and one transaction records."""
 BATCH_BYTES = 1024 * 1024
 
 Outcome = Record | Exception | None
@@ -40,7 +40,7 @@ Given = TypeVar("Given")
 class Executor:
     """Carries plans out on one trees.
 
-    failures: why a path was not brought in step. kept: of which files there are two now.
+    failures: why a path was not brought in step. kept: the files that were kept twice.
     """
 
     def __init__(

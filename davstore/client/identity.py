@@ -1,4 +1,4 @@
-"""Is the server still the one that was agreed with, and does it remember all that it told?
+"""Recognise a server that was restored or made anew (docs/adr/0011).
 
 A server that was restored from a backup, or made anew at the same URL, lacks files that nobody deleted. Compared with
 what was agreed they would be deleted here too. So where that cannot be ruled out, what was agreed is forgotten, and the

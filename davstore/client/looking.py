@@ -1,4 +1,4 @@
-"""Look once more before something goes on the server: is it really gone here?"""
+"""Look once more for local files before they are deleted on the server."""
 
 from __future__ import annotations
 

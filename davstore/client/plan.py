@@ -1,4 +1,4 @@
-"""What to do next so that both sides become the same: a pure function of what was agreed and what each side has now.
+"""The next actions that make both sides the same: a pure function of what was agreed and what each side has now.
 
 A plan is the first of these stages that has something to do: record what already agrees; move whole folders on the
 server; make folders; move files; delete; set local conflicts aside; transfer. After it was carried out the trees have
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from davstore.client.tree import Agreed, Local, Remote, Tree, Trees, name_of, parent_of
 
 MANY = 20
-"""So many deletions at once are looked at twice."""
+"""Up to so many deletions at once are never suspicious."""
 
 
 class Verb(enum.Enum):

@@ -1,4 +1,4 @@
-"""What an error answer says, in a sentence: its conditions (RFC 4918 §16), or the rule of a sync policy."""
+"""An error response as a sentence: its conditions (RFC 4918 §16), or the rule of a sync policy."""
 
 from __future__ import annotations
 

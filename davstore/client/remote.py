@@ -35,12 +35,12 @@ from davstore.protocol.dav import hrefs
 from davstore.protocol.dav.elements import escape
 
 REQUESTS_AT_ONCE: Final = 8
-"""So many share one flush of the server's disk, and no proxy takes them for an attack."""
+"""Enough to share one flush of the server's disk, few enough that no proxy takes them for an attack."""
 RETRY_SECONDS: Final = (0.2, 1.0, 3.0)
 PATIENCE_SECONDS: Final = 60.0
 """How long a run waits in all for a server that asks to come again and gives no policy as the reason."""
 UNSET_SECONDS: Final = 24 * 60 * 60
-"""A time up to here is as good as none, and there are servers that fail on it."""
+"""Times of the first day of 1970 are not sent: they mean none, and some servers fail on them."""
 
 PROPERTIES: Final = "<D:prop><D:resourcetype/><D:getetag/><D:getcontentlength/><D:resource-id/></D:prop>"
 REPORT_BODY: Final = (

@@ -14,7 +14,7 @@ from davstore.policy.sync_rules import BOTH, Mode, Rule
 from davstore.toml_lines import find_line
 
 MAX_INTERVAL_SECONDS = 366 * 86_400
-"""More is a slip of the pen: to forbid synchronising there is `allowed`."""
+"""A longer interval is a mistake: `allowed = false` forbids."""
 MAX_PATTERN_NAMES = 100
 """Of one path of `exclude`; each is held against every name of a request's path."""
 

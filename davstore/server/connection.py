@@ -1,7 +1,7 @@
 """One client's connection as a machine that never waits: what arrived becomes requests, answers leave as there is room.
 
 Only the application, and the reading of a body too large to be held, take a thread for longer. Slow heads, small
-bodies and answers that a client takes slowly cost no thread at all (RELIABILITY C5).
+bodies and answers that a client takes slowly cost no thread at all (ADR 4).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from davstore.server.turns import Turns
 HELD_BYTES: Final = 65_536
 """A body up to this size is complete before a thread takes the request."""
 GRACE_SECONDS: Final = 1.0
-"""An honest client sends its request in this time. One that owes it for longer may be cut for the sake of others."""
+"""A client sends its request within this time, or may be cut when others have no place."""
 RETRY_AFTER_SECONDS: Final = 5
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DRAIN_BYTES: Final = 65_536
 """An unread body up to this size costs less to read and drop than a new connection."""
 DRAIN_SECONDS: Final = 0.1
-"""What is on its way may arrive; longer, and those who are refused would hold the threads of those who are not."""
+"""Time for bytes that are on their way; longer, and refused requests would hold the threads that others need."""
 JOINED_BYTES: Final = 65_536
 """A larger part is sent by itself: copying it costs more than a packet."""
 

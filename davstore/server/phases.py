@@ -24,7 +24,7 @@ QUEUE_SECONDS: Final = 10.0
 
 
 class Phase(enum.Enum):
-    """What a connection is about."""
+    """The phases."""
 
     IDLE = "between requests"
     HEAD = "the first request, or a part of one, is owed"
@@ -35,7 +35,7 @@ class Phase(enum.Enum):
 
 
 class LastWord(enum.Enum):
-    """What a client is told when we wait for it no longer."""
+    """The answer to a client that is waited for no longer."""
 
     NONE = enum.auto()
     """It asked for nothing, or an answer has begun."""

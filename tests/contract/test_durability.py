@@ -1,4 +1,4 @@
-"""What was acknowledged is there, and nothing is half done: groups, full disks, kill -9 (DECISIONS 11)."""
+"""What was acknowledged is there, and nothing is half done: groups, full disks, kill -9 (ADR 2)."""
 
 from __future__ import annotations
 

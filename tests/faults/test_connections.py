@@ -1,4 +1,4 @@
-"""What a client may do to the server, and what it must not do to others: on real sockets, with few threads."""
+"""Connections that do as they like: none of them holds up others. On real sockets, with few threads."""
 
 import re
 import socket

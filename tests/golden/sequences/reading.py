@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from tests.faults.served import until
 from tests.golden.talk import Talk
+from tests.waiting import until
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 DIGITS = "0123456789"

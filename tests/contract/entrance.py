@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 
 from davstore.errors import Throttled, Unauthenticated
 from davstore.metadata import principals, stores
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 from davstore.metadata.volatile import Throttle
 from davstore.model.principals import Principal

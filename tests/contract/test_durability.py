@@ -19,10 +19,11 @@ from davstore.blobs.unnamed import SEEN_FOR_US
 from davstore.engine.context import Limits
 from davstore.errors import DiskFull, NotFound, Unavailable
 from davstore.metadata import bindings, nodes
-from davstore.metadata.engine import SQLite, open_database
 from davstore.metadata.group_commit import GroupCommit
 from davstore.metadata.migrate import migrate
+from davstore.metadata.opening import open_database
 from davstore.metadata.postgresql import PostgreSQL
+from davstore.metadata.sqlite import SQLite
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_CLIENT
 from davstore.metadata.unit import Unit

@@ -15,7 +15,7 @@ import pytest
 from davstore.blobs import Blobs, Staged
 from davstore.errors import InvalidSyncToken
 from davstore.metadata import uploads
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.store import enrolling, writing
 from davstore.store.checking import list_unfinished
 from davstore.store.sweeping import sweep_history, sweep_uploads

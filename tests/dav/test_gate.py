@@ -19,8 +19,8 @@ from davstore.errors import (
     Unavailable,
     UnsupportedReport,
 )
-from davstore.metadata.engine import open_database
 from davstore.metadata.migrate import migrate
+from davstore.metadata.opening import open_database
 from davstore.metadata.volatile import Throttle
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET, Boundary

@@ -1,4 +1,4 @@
-"""Where one signs in: what the tests of credentials and of guessing have in common."""
+"""Signing in, for the tests of credentials and of guessing."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ _RESERVED = Statement(
     )
 )
 _UPLOADING = Statement(select(upload.c.blob).where(upload.c.store_id == bindparam("s")))
+_RESERVATIONS = Statement(select(upload.c.store_id, upload.c.blob))
 _BLOBS = Statement(select(body.c.blob).where(body.c.store_id == bindparam("s"), body.c.blob.is_not(None)))
 
 
@@ -48,6 +49,11 @@ def sum_reserved(unit: Unit, store_id: int, *, now_us: int) -> int:
 def list_reserved_blobs(unit: Unit, store_id: int) -> set[str]:
     """Return the blobs that bytes were promised to, by uploads that live or not."""
     return {row[0] for row in unit.all(_UPLOADING, {"s": store_id})}
+
+
+def list_reserved(unit: Unit) -> list[tuple[int, str]]:
+    """Return every store and blob that bytes were promised to, by uploads that live or not."""
+    return [(row[0], row[1]) for row in unit.all(_RESERVATIONS, {})]
 
 
 def list_named_blobs(unit: Unit, store_id: int) -> set[str]:

@@ -99,7 +99,8 @@ class Runner:
         for kind, task in self._tasks.items():
             if task.every_us:
                 jobs.ensure(unit, task.id, kind, due_us=now_us)
-                jobs.hasten(unit, task.id, now_us=now_us, beyond_us=now_us + task.every_us)
+                far_us = now_us + 2 * task.every_us  # a clock is set back by moments, too
+                jobs.hasten(unit, task.id, now_us=now_us, beyond_us=far_us)
 
     def _look_for_wants(self) -> None:
         for task in self._tasks.values():
@@ -126,12 +127,12 @@ class Runner:
             self._database.write(partial(self._end, held=held, effect=effect, every_us=task.every_us))
 
     def _end(self, unit: Unit, *, held: Job, effect: Effect | None, every_us: int) -> None:
-        if effect is not None:
-            effect(unit)
         if every_us:
             jobs.repeat(unit, held, due_us=self._clock_us() + every_us)
         else:
             jobs.done(unit, held)
+        if effect is not None:
+            effect(unit)
 
     def _tell(self, what: str, error: Exception) -> None:
         """Log what went wrong; with a trace what nobody foresaw."""

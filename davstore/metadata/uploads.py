@@ -20,6 +20,7 @@ _RESERVED = Statement[tuple[int]](
 )
 _UPLOADING = Statement[tuple[str]](select(upload.c.blob).where(upload.c.store_id == bindparam("s")))
 _BLOBS = Statement[tuple[str]](select(body.c.blob).where(body.c.store_id == bindparam("s"), body.c.blob.is_not(None)))
+_RESERVATIONS = Statement[tuple[int, str]](select(upload.c.store_id, upload.c.blob))
 
 
 def reserve(unit: Unit, store_id: int, blob: str, *, reserved_bytes: int, expires_us: int, now_us: int) -> None:
@@ -47,6 +48,11 @@ def sum_reserved(unit: Unit, store_id: int, *, now_us: int) -> int:
 def list_reserved_blobs(unit: Unit, store_id: int) -> set[str]:
     """Return the blobs that bytes were promised to, by uploads that live or not."""
     return {blob for (blob,) in unit.all(_UPLOADING, {"s": store_id})}
+
+
+def list_reserved(unit: Unit) -> list[tuple[int, str]]:
+    """Return every store and blob that bytes were promised to, by uploads that live or not."""
+    return [(row[0], row[1]) for row in unit.all(_RESERVATIONS, {})]
 
 
 def list_named_blobs(unit: Unit, store_id: int) -> set[str]:

@@ -20,7 +20,7 @@ from davstore.metadata.tables.namespace import (
 )
 from davstore.metadata.tables.people import DEVICE, USER, device, principal, user
 from davstore.metadata.tables.stores import STORE_ROOT, THREADS_ROOT, instance, store, store_root
-from davstore.metadata.tables.work import outbox
+from davstore.metadata.tables.work import job
 
 __all__ = [
     "DEVICE",
@@ -38,10 +38,10 @@ __all__ = [
     "hidden",
     "instance",
     "instant",
+    "job",
     "lock",
     "metadata",
     "node",
-    "outbox",
     "principal",
     "property_",
     "store",

@@ -23,8 +23,9 @@ from davstore.jobs import sweeping
 from davstore.jobs.bell import Bell
 from davstore.jobs.runner import Runner, Task
 from davstore.metadata import instance, stores
-from davstore.metadata.engine import Database, open_database
+from davstore.metadata.database import Database
 from davstore.metadata.migrate import find_revision, migrate
+from davstore.metadata.opening import open_database
 from davstore.metadata.volatile import Throttle
 from davstore.middleware.access_log import AccessLog
 from davstore.middleware.auth import Authentication

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from davstore.errors import DavstoreError
 from davstore.jobs.bell import Bell
 from davstore.metadata import jobs
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 from davstore.model.jobs import Job
 

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from davstore.blobs import Blobs
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.store.sweeping import sweep_history, sweep_uploads
 
 log = logging.getLogger("davstore.directory")

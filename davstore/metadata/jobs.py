@@ -10,9 +10,10 @@ from __future__ import annotations
 from sqlalchemy import bindparam, delete, exists, insert, literal, select, update
 
 from davstore.errors import NotFound
+from davstore.metadata.statements import Statement, Write
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import job
-from davstore.metadata.unit import Statement, Unit
+from davstore.metadata.unit import Unit
 from davstore.model.jobs import LONGEST_WAIT_US, Job, find_wait_us
 
 WHOLE_SERVER = 0
@@ -26,8 +27,8 @@ _held = (
     job.c.leased_until_us == bindparam("lease_us"),
 )
 _order = (job.c.due_us, job.c.store_id, job.c.id)
-_INSERT = Statement(insert(job).values({c.name: bindparam(c.name) for c in job.c}))
-_ENSURE = Statement(
+_INSERT = Write(insert(job).values({c.name: bindparam(c.name) for c in job.c}))
+_ENSURE = Write(
     insert(job).from_select(
         [c.name for c in job.c],
         select(*(bindparam(c.name, type_=c.type) for c in job.c)).where(
@@ -40,25 +41,26 @@ _DUE = Statement(
     .where(job.c.due_us <= bindparam("now_us"), _free)
     .order_by(*_order)
     .limit(1)
-    .with_for_update(skip_locked=True)
+    .with_for_update(skip_locked=True),
+    Job,
 )
-_NEXT = Statement(select(job.c.due_us).where(_free).order_by(job.c.due_us).limit(1))
-_LEASE = Statement(
+_NEXT = Statement[tuple[int]](select(job.c.due_us).where(_free).order_by(job.c.due_us).limit(1))
+_LEASE = Write(
     update(job)
     .where(job.c.store_id == bindparam("s"), job.c.id == bindparam("i"))
     .values(attempts=bindparam("attempts"), leased_until_us=bindparam("lease_us"))
 )
-_LEASED = Statement(select(*_columns).where(job.c.leased_until_us > bindparam("beyond_us")))
-_DELETE = Statement(delete(job).where(*_held))
-_PUT_OFF = Statement(
+_LEASED = Statement(select(*_columns).where(job.c.leased_until_us > bindparam("beyond_us")), Job)
+_DELETE = Write(delete(job).where(*_held))
+_PUT_OFF = Write(
     update(job).where(*_held).values(due_us=bindparam("new_due_us"), attempts=bindparam("attempts"), leased_until_us=0)
 )
-_HASTEN = Statement(
+_HASTEN = Write(
     update(job)
     .where(job.c.store_id == bindparam("s"), job.c.id == bindparam("i"), job.c.due_us > bindparam("beyond_us"))
     .values(due_us=bindparam("now_us"))
 )
-_HASTEN_FAILED = Statement(
+_HASTEN_FAILED = Write(
     update(job).where(job.c.attempts > 0, job.c.due_us > bindparam("beyond_us")).values(due_us=bindparam("now_us"))
 )
 
@@ -77,10 +79,9 @@ def ensure(unit: Unit, id_: int, kind: str, *, due_us: int) -> None:
 
 def claim(unit: Unit, *, now_us: int, lease_us: int) -> Job | None:
     """Take the job that is due for the longest time, for as long as the lease lasts; None: nothing is due."""
-    row = unit.one(_DUE, {"now_us": now_us})
-    if row is None:
+    found = unit.one(_DUE, {"now_us": now_us})
+    if found is None:
         return None
-    found = Job._make(row)
     claimed = found._replace(attempts=found.attempts + 1, leased_until_us=now_us + lease_us)
     values = {"s": found.store_id, "i": found.id, "attempts": claimed.attempts, "lease_us": claimed.leased_until_us}
     unit.run(_LEASE, values)
@@ -120,8 +121,8 @@ def _require(count: int, held: Job) -> None:
 
 def end_leases(unit: Unit, *, now_us: int, beyond_us: int) -> None:
     """Take jobs from those that have them for longer than beyond_us, as tried in vain."""
-    for row in unit.all(_LEASED, {"beyond_us": beyond_us}):
-        fail(unit, Job._make(row), now_us=now_us)
+    for held in unit.all(_LEASED, {"beyond_us": beyond_us}):
+        fail(unit, held, now_us=now_us)
 
 
 def hasten(unit: Unit, id_: int, *, now_us: int, beyond_us: int) -> None:

@@ -1,6 +1,6 @@
-"""Where something is: a store and the names from its root down.
+"""Paths: a store and the names from its root down.
 
-Names are compared byte for byte as the client sent them (DECISIONS 2); a `Path` is made from a request target by
+Names are compared byte for byte as the client sent them (ADR 20); a `Path` is made from a request target by
 `protocol/dav/hrefs.py` and nowhere else.
 """
 

@@ -1,4 +1,4 @@
-"""A process that the supervisor forks: what it begins with, how it is told to leave, and how it ends (docs/adr/0017).
+"""A process that the supervisor forks: what it begins with, its orders to leave, its end (docs/architecture.md).
 
 All processes share the memory of the supervisor until they write to it, so the supervisor imports what they need and
 opens nothing that must not be shared: what does is run `apart`.

@@ -10,8 +10,9 @@ import pytest
 
 from davstore.errors import NotFound
 from davstore.metadata import jobs, stores
-from davstore.metadata.engine import Database, SQLite
+from davstore.metadata.database import Database
 from davstore.metadata.postgresql import PostgreSQL
+from davstore.metadata.sqlite import SQLite
 from davstore.metadata.unit import Unit
 from davstore.model.jobs import Job, find_wait_us
 from tests.contract.storage import START_US, Storage, count_rows

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
-from davstore.dav.methods import HANDLERS
+from davstore.dav.dispatch import HANDLERS
 from davstore.dav.wsgidav.app import build_dav
 from davstore.directory import identity
 from davstore.directory.numbers import Numbers

@@ -1,7 +1,7 @@
 """Between the server and everything else: whatever happens inside, an answer goes out, and it says nothing of why.
 
-Here the request target is parsed, once and from its raw form (DECISIONS 1), pages of other origins are refused
-(DECISIONS 7), and errors become answers. What is refused here never reached authentication.
+Here the request target is parsed, once and from its raw form, pages of other origins are refused, and errors become
+answers. What is refused here never reached authentication.
 """
 
 from __future__ import annotations
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 TARGET = "davstore.target"
 """The key of the parsed `Target` in the environ."""
-START_RESPONSE = "davstore.start_response"
-"""The key of the server's own start_response (DECISIONS 4)."""
 
 Pages = Callable[[HTTPStatus, str, int | None], tuple[Headers, bytes]]
 """Makes headers and body of an error for a person: from the status, the path to the files, seconds to wait."""
@@ -55,13 +53,11 @@ class Boundary:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, whatever happens."""
         try:
-            environ[START_RESPONSE] = start_response
             believe(environ, self._proxies)
             target = environ[TARGET] = _parse_target(environ)
             environ["PATH_INFO"] = f"/{'/'.join(target.segments)}{'/' if target.slash and target.segments else ''}"
             refuse_other_origins(environ)
-            parts = iter(self._application(environ, start_response))
-            return _Answer(next(parts, b""), parts, environ)  # a generator does all its work before its first part
+            return _Answer(self._application(environ, start_response), environ)
         except DavstoreError as error:
             return self._refuse(error, environ, start_response)
         except OSError as error:
@@ -99,10 +95,16 @@ class Boundary:
 class _Answer:
     """The parts of an answer. What fails once the first of them left can only break the connection."""
 
-    def __init__(self, first: bytes, rest: Iterator[bytes], environ: WSGIEnvironment) -> None:
-        self._first = first
-        self._rest = rest
+    def __init__(self, answer: Iterable[bytes], environ: WSGIEnvironment) -> None:
+        """Read the first part: until then what fails can still be told."""
+        self._answer = answer
         self._environ = environ
+        self._rest = iter(answer)
+        try:
+            self._first = next(self._rest, b"")
+        except BaseException:
+            self.close()
+            raise
 
     def __iter__(self) -> Iterator[bytes]:
         if self._first:
@@ -114,9 +116,9 @@ class _Answer:
             raise
 
     def close(self) -> None:
-        """Let the application clean up."""
-        if hasattr(self._rest, "close"):
-            self._rest.close()
+        """Let the application clean up (PEP 3333)."""
+        if hasattr(self._answer, "close"):
+            self._answer.close()
 
 
 def _parse_target(environ: WSGIEnvironment) -> Target:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from lxml import etree
 
 from davstore.blobs.local import LocalBlobs
-from davstore.dav.methods import HANDLERS
+from davstore.dav.dispatch import HANDLERS
 from davstore.dav.wsgidav.app import build_dav
 from davstore.engine.context import Limits, Services
 from davstore.metadata import stores

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from davstore import wiring
-from davstore.dav.methods import HANDLERS
+from davstore.dav.dispatch import HANDLERS
 from davstore.settings import load_settings
 from davstore.store import enrolling
 from tests.dav.client import sync_body

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from davstore.dav.methods import HANDLERS
+from davstore.dav.dispatch import HANDLERS
 from davstore.settings import load_settings
 from davstore.store import enrolling
 from davstore.wiring import build_application, open_storage

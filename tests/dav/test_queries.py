@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from davstore.dav.methods import HANDLERS
+from davstore.dav.dispatch import HANDLERS
 from tests.dav.client import HOME, Client, sync_body
 from tests.dav.test_locks import info
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from davstore.dav.methods import HANDLERS
+from davstore.dav.dispatch import HANDLERS
 from tests.dav.client import BOB, HOME, Answer, Client, setting, sync_body
 from tests.dav.test_forwarded import HEADERS as PROXY
 from tests.dav.test_locks import info

@@ -1,0 +1,117 @@
+"""Our dispatch, in the place of WsgiDAV's: a request in, a handler's response out; the one call of start_response."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from wsgidav.dav_provider import DAVProvider
+from wsgidav.request_server import RequestServer
+
+from davstore.dav.handlers import get, locks, namespace, options, propfind, proppatch, put
+from davstore.dav.handlers.reports import sync
+from davstore.dav.places import ALLOWED, ALLOWED_ROOT, Fixed, Kind
+from davstore.dav.request import Request
+from davstore.dav.responses import Response, Spooled
+from davstore.engine.context import Services
+from davstore.errors import AlreadyExists, Locked, MethodNotAllowed, NotImplementedMethod
+from davstore.middleware.sync_gate import answered, ask
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+HANDLERS: Final[dict[str, Callable[[Request], Response]]] = {
+    "OPTIONS": options.handle_options,
+    "GET": get.handle_get,
+    "HEAD": get.handle_get,
+    "PROPFIND": propfind.handle_propfind,
+    "REPORT": sync.handle_sync_collection,
+    "PUT": put.handle_put,
+    "DELETE": namespace.handle_delete,
+    "MKCOL": namespace.handle_mkcol,
+    "PROPPATCH": proppatch.handle_proppatch,
+    "COPY": namespace.handle_copy,
+    "MOVE": namespace.handle_move,
+    "LOCK": locks.handle_lock,
+    "UNLOCK": locks.handle_unlock,
+}
+_NOWHERE: Final = frozenset({"POST", "PATCH"})
+"""Methods that this server knows of and that no resource has yet; any other one is unknown."""
+_LINES: Final = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}
+_NO_LENGTH: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+_WHOLE_BYTES: Final = 1 << 18
+"""Up to here a body is read before the status leaves, so that a lost one is an error and not a cut answer."""
+
+
+class Dispatch(RequestServer):  # type: ignore[misc]  # WsgiDAV has no types
+    """Answers one request of a principal."""
+
+    def __init__(self, provider: DAVProvider, services: Services) -> None:
+        super().__init__(provider)
+        self._services = services
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Hand the request to its handler, send what it returns, and tell the gate of a listing.
+
+        Raises:
+            NotFound: the URL names nothing that this principal may know of, whatever the method.
+            NotImplementedMethod, MethodNotAllowed, and whatever the handler raises.
+        """
+        response = self._respond(environ)
+        told = response.told
+        if told is not None:
+            ask(environ)
+        answer = _send(response, start_response, is_head=environ["REQUEST_METHOD"] == "HEAD")
+        answered(environ, told.token if told else "", truncated=told is not None and told.truncated)
+        return answer
+
+    def _respond(self, environ: WSGIEnvironment) -> Response:
+        method = environ["REQUEST_METHOD"]
+        handler = HANDLERS.get(method)
+        if handler is None and method not in _NOWHERE:
+            raise NotImplementedMethod(method)
+        request = Request(environ, self._services)
+        if handler is None:
+            raise MethodNotAllowed(_allowed(request))
+        try:
+            return handler(request)
+        except Locked as error:
+            return locks.handle_locked(request, error)
+        except (AlreadyExists, MethodNotAllowed) as error:
+            if getattr(error, "allowed", ()):
+                raise
+            raise MethodNotAllowed(_allowed(request)) from error
+
+
+def _send(response: Response, start_response: StartResponse, *, is_head: bool) -> Iterable[bytes]:
+    """Begin an answer, and return its body: none for HEAD, which has the headers of GET (RFC 9110 §9.3.2)."""
+    status, headers, body, _ = response
+    if isinstance(body, Spooled):
+        body = body.spool()
+    if not isinstance(body, bytes):
+        length_bytes = body.length_bytes
+        if is_head:
+            body.close()
+        elif length_bytes <= _WHOLE_BYTES:
+            try:
+                whole = b"".join(body)
+            finally:
+                body.close()
+            body = whole
+    else:
+        length_bytes = len(body)
+    if status not in _NO_LENGTH:
+        headers = [*headers, ("Content-Length", str(length_bytes))]
+    start_response(_LINES[status], headers)
+    if is_head or not body:
+        return ()
+    return [body] if isinstance(body, bytes) else body
+
+
+def _allowed(request: Request) -> tuple[str, ...]:
+    """Return what can be done with what is there; of a store's URL, what can be done with every resource."""
+    place = request.place
+    if isinstance(place, Fixed):
+        return ALLOWED[place.kind]
+    return ALLOWED[Kind.COLLECTION] if place.names else ALLOWED_ROOT

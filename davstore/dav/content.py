@@ -9,12 +9,12 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
-from davstore.dav.rendering import Hrefs
 from davstore.dav.request import Request
 from davstore.dav.responses import Headers, Response, Stream, validators
 from davstore.errors import PreconditionFailed
 from davstore.model.conditions import Preconditions
 from davstore.model.nodes import Resource
+from davstore.model.paths import Path
 from davstore.policy.preconditions import SECOND_US, Verdict, is_strong, judge
 from davstore.protocol.http.digests import render_digest, wants_digest
 from davstore.protocol.http.media_types import UNKNOWN_TYPE
@@ -60,9 +60,11 @@ def content(request: Request, resource: Resource, body: Body, conditions: Precon
     return Response(HTTPStatus.NOT_MODIFIED, [*validators(resource), _FRESH])
 
 
-def representation(request: Request, status: HTTPStatus, resource: Resource, body: Body, headers: Headers) -> Response:
+def representation(
+    request: Request, path: Path, status: HTTPStatus, resource: Resource, body: Body, headers: Headers
+) -> Response:
     """Return the answer to a write with the body that is there now (RFC 8144 §3, RFC 9110 §8.7)."""
-    location = Hrefs(request.spelling, request.root).path(resource)
+    location = request.hrefs(path).path(resource)
     told = [*_headers(resource, body), ("Content-Location", location), *headers]
     return Response(status, told, _whole(body))
 

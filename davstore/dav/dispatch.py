@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING, Final
 from wsgidav.dav_provider import DAVProvider
 from wsgidav.request_server import RequestServer
 
-from davstore.dav.handlers import get, locks, namespace, options, propfind, proppatch, put
+from davstore.dav.handlers import get, locks, namespace, options, propfind, proppatch, put, reports
 from davstore.dav.handlers.reports import sync
-from davstore.dav.places import ALLOWED, ALLOWED_ROOT, Fixed, Kind
+from davstore.dav.kinds import allowed_at
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, Spooled
 from davstore.engine.context import Services
-from davstore.errors import AlreadyExists, Locked, MethodNotAllowed, NotImplementedMethod
+from davstore.errors import AlreadyExists, Locked, MethodNotAllowed, NotFound, NotImplementedMethod
+from davstore.middleware.places import PLACE
 from davstore.middleware.sync_gate import answered, ask
+from davstore.model.paths import Path
+from davstore.protocol.urls import Fixed
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-HANDLERS: Final[dict[str, Callable[[Request], Response]]] = {
+_HANDLERS: Final[dict[str, Callable[[Request, Path], Response]]] = {
     "OPTIONS": options.handle_options,
     "GET": get.handle_get,
     "HEAD": get.handle_get,
@@ -36,6 +39,16 @@ HANDLERS: Final[dict[str, Callable[[Request], Response]]] = {
     "LOCK": locks.handle_lock,
     "UNLOCK": locks.handle_unlock,
 }
+_HANDLERS_OF_FIXED: Final[dict[str, Callable[[Request, Fixed], Response]]] = {
+    "OPTIONS": options.handle_options_of_fixed,
+    "GET": get.handle_get_of_fixed,
+    "HEAD": get.handle_get_of_fixed,
+    "PROPFIND": propfind.handle_propfind,
+    "REPORT": reports.handle_no_report,
+}
+METHODS: Final = tuple(_HANDLERS)
+"""Every method that some resource has."""
+METHODS_OF_FIXED: Final = frozenset(_HANDLERS_OF_FIXED)
 _NOWHERE: Final = frozenset({"POST", "PATCH"})
 """Methods that this server knows of and that no resource has yet; any other one is unknown."""
 _LINES: Final = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}
@@ -67,21 +80,27 @@ class Dispatch(RequestServer):  # type: ignore[misc]  # WsgiDAV has no types
         return answer
 
     def _respond(self, environ: WSGIEnvironment) -> Response:
-        method = environ["REQUEST_METHOD"]
-        handler = HANDLERS.get(method)
-        if handler is None and method not in _NOWHERE:
+        method, place = environ["REQUEST_METHOD"], environ[PLACE]
+        if method not in _HANDLERS and method not in _NOWHERE:
             raise NotImplementedMethod(method)
-        request = Request(environ, self._services)
-        if handler is None:
-            raise MethodNotAllowed(_allowed(request))
+        if place is None:
+            raise NotFound("nothing that the asker may know of")
+        if not isinstance(place, Path):
+            handler = _HANDLERS_OF_FIXED.get(method)
+            if handler is None:
+                raise MethodNotAllowed(allowed_at(place))
+            return handler(Request(environ, self._services), place)
+        if method in _NOWHERE:
+            raise MethodNotAllowed(allowed_at(place))
+        return self._respond_in_store(Request(environ, self._services), place)
+
+    def _respond_in_store(self, request: Request, path: Path) -> Response:
         try:
-            return handler(request)
+            return _HANDLERS[request.method](request, path)
         except Locked as error:
-            return locks.handle_locked(request, error)
+            return locks.handle_locked(request, path, error)
         except (AlreadyExists, MethodNotAllowed) as error:
-            if getattr(error, "allowed", ()):
-                raise
-            raise MethodNotAllowed(_allowed(request)) from error
+            raise MethodNotAllowed(allowed_at(path)) from error
 
 
 def _send(response: Response, start_response: StartResponse, *, is_head: bool) -> Iterable[bytes]:
@@ -107,11 +126,3 @@ def _send(response: Response, start_response: StartResponse, *, is_head: bool) -
     if is_head or not body:
         return ()
     return [body] if isinstance(body, bytes) else body
-
-
-def _allowed(request: Request) -> tuple[str, ...]:
-    """Return what can be done with what is there; of a store's URL, what can be done with every resource."""
-    place = request.place
-    if isinstance(place, Fixed):
-        return ALLOWED[place.kind]
-    return ALLOWED[Kind.COLLECTION] if place.names else ALLOWED_ROOT

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from davstore.dav import places
-from davstore.dav.places import ALLOWED, Fixed
+from davstore.dav.rendering import Hrefs
 from davstore.engine.context import Services
 from davstore.engine.receiving import Source
-from davstore.errors import ForeignDestination, Malformed, MethodNotAllowed, UnsupportedMediaType
+from davstore.engine.rights import may_see
+from davstore.errors import ForeignDestination, Malformed, UnsupportedMediaType
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.middleware.forwarded import PREFIX
@@ -17,6 +17,7 @@ from davstore.middleware.xml_body import content_length, read_xml
 from davstore.model.conditions import NONE, IfList, Preconditions
 from davstore.model.paths import Path
 from davstore.model.principals import Principal
+from davstore.protocol import urls
 from davstore.protocol.dav import if_header, reports
 from davstore.protocol.dav.hrefs import ROOT, Spelling, Target, parse_destination
 from davstore.protocol.dav.lockinfo import parse_lock_token
@@ -40,29 +41,20 @@ _CONDITIONS: Final = (
 
 
 class Request:
-    """One request: its method, where it goes, for whom and when; its headers and its body as they are asked for."""
+    """One request: its method and target, for whom and when; its headers and its body as they are asked for."""
 
-    __slots__ = ("_environ", "context", "method", "place", "target")
+    __slots__ = ("_environ", "context", "method", "target")
 
     def __init__(self, environ: WSGIEnvironment, services: Services) -> None:
-        """Read the environ. Raises NotFound: the target names nothing for this principal."""
         self._environ = environ
         self.method: str = environ["REQUEST_METHOD"]
         self.target: Target = environ[TARGET]
-        self.place = places.locate(self.target, environ[PRINCIPAL])
         self.context = services.context(environ[PRINCIPAL])
 
     @property
     def principal(self) -> Principal:
         """The asker."""
         return self.context.asker
-
-    @property
-    def path(self) -> Path:
-        """The place in the store. Raises MethodNotAllowed for a fixed collection, which nobody changes."""
-        if isinstance(self.place, Fixed):
-            raise MethodNotAllowed(ALLOWED[self.place.kind])
-        return self.place
 
     @property
     def prefix(self) -> tuple[str, ...]:
@@ -75,10 +67,9 @@ class Request:
         """How hrefs of the answer are spelled."""
         return Spelling(self.target, self._environ.get(PREFIX, ROOT))
 
-    @property
-    def root(self) -> tuple[str, ...]:
-        """The segments of the principal's store."""
-        return places.store_root(self.principal)
+    def hrefs(self, path: Path) -> Hrefs:
+        """Return what makes the hrefs of resources of a store: of the one that a path is in, and of its area."""
+        return Hrefs(self.spelling, urls.segments_of(path.root))
 
     @property
     def with_slash(self) -> str:
@@ -91,9 +82,22 @@ class Request:
 
     @property
     def destination(self) -> Path:
-        """Where COPY and MOVE go to. Raises Malformed, ForeignDestination."""
+        """Where COPY and MOVE go to (RFC 4918 §10.3).
+
+        Raises:
+            Malformed: no Destination, one that cannot be read, or a sub-resource, to which nothing can be copied.
+            ForeignDestination: no place that the asker may know of; whether something is there is not told.
+        """
         value = self.header("DESTINATION")
-        return places.locate_destination(value, self.principal, host=self.header("HOST"), prefix=self.prefix)
+        if value is None:
+            raise Malformed("no Destination")
+        target = parse_destination(value, host=self.header("HOST"), prefix=self.prefix)
+        if target.query and names_sub_resource(target.query):
+            raise Malformed("a Destination that is a sub-resource")
+        path = urls.find_path(target.segments)
+        if path is None or not may_see(self.principal, path):
+            raise ForeignDestination("not in this store")
+        return path
 
     def header(self, name: str) -> str | None:
         """Return a header by its name in CGI's spelling, `IF_MATCH`; None when it was not sent."""
@@ -135,7 +139,7 @@ class Request:
             value = f"(<{parse_lock_token(self.header('LOCK_TOKEN'))}>) (Not <DAV:no-lock>)"
         if value is None:
             return None
-        here = self.place if isinstance(self.place, Path) else None
+        here = urls.find_path(self.target.segments)
         return tuple(
             IfList(here if tag is None else self._tagged(tag), conditions) for tag, conditions in if_header.parse(value)
         )
@@ -146,7 +150,7 @@ class Request:
             target = parse_destination(tag, host=self.header("HOST"), prefix=self.prefix)
         except (ForeignDestination, Malformed):
             return None
-        return None if names_sub_resource(target.query) else places.to_path(target)
+        return None if names_sub_resource(target.query) else urls.find_path(target.segments)
 
     @property
     def content_type(self) -> str | None:

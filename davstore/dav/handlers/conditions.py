@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from davstore.dav.request import Request
+from davstore.engine.rights import home
 from davstore.model.conditions import NONE
-from davstore.model.paths import Path
 from davstore.store import reading
 
 
@@ -12,4 +12,4 @@ def judge_if(request: Request) -> None:
     """Raise PreconditionFailed unless an `If` list holds."""
     conditions = request.if_alone
     if conditions is not NONE:
-        reading.find(request.context, Path(request.principal.user.name), conditions)
+        reading.find(request.context, home(request.principal), conditions)

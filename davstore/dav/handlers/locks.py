@@ -9,6 +9,8 @@ from davstore.dav.request import Request
 from davstore.dav.responses import Response, multistatus
 from davstore.errors import FailedDependency, LockConflict, Locked, Malformed
 from davstore.middleware.errors import find_row
+from davstore.model.paths import Path
+from davstore.protocol import urls
 from davstore.protocol.dav import lockinfo
 from davstore.protocol.dav.elements import CONTENT_TYPE
 from davstore.protocol.dav.hrefs import for_xml
@@ -16,9 +18,8 @@ from davstore.protocol.dav.multistatus import Multistatus
 from davstore.store import locking
 
 
-def handle_lock(request: Request) -> Response:
+def handle_lock(request: Request, path: Path) -> Response:
     """Take a lock, or refresh one when there is no body (RFC 4918 §9.10)."""
-    path = request.path
     info = lockinfo.parse(request.read_xml())
     conditions = request.conditions
     seconds = lockinfo.parse_timeout(request.header("TIMEOUT"))
@@ -47,15 +48,15 @@ def handle_lock(request: Request) -> Response:
     return Response(status, headers, body)
 
 
-def handle_unlock(request: Request) -> Response:
+def handle_unlock(request: Request, path: Path) -> Response:
     """End a lock (RFC 4918 §9.11)."""
     request.refuse_body()
-    path, token = request.path, lockinfo.parse_lock_token(request.header("LOCK_TOKEN"))
-    there = locking.unlock(request.context, path, token, request.conditions, discard=_is_litter(request))
+    token = lockinfo.parse_lock_token(request.header("LOCK_TOKEN"))
+    there = locking.unlock(request.context, path, token, request.conditions, discard=_is_litter(request, path))
     return Response(HTTPStatus.NO_CONTENT, request.located(is_collection=there.is_collection))
 
 
-def _is_litter(request: Request) -> bool:
+def _is_litter(request: Request, path: Path) -> bool:
     """Tell whether this is what macOS keeps beside a user's files, and the provider wants none of it.
 
     Finder writes nothing without a lock, and looks at what it wrote while it holds it: so it is let write, and what is
@@ -63,10 +64,10 @@ def _is_litter(request: Request) -> bool:
     """
     if not request.context.services.drops_litter or not (request.header("USER_AGENT") or "").startswith("WebDAVFS/"):
         return False
-    return request.path.name.startswith("._") or request.path.name == ".DS_Store"
+    return path.name.startswith("._") or path.name == ".DS_Store"
 
 
-def handle_locked(request: Request, error: Locked) -> Response:
+def handle_locked(request: Request, path: Path, error: Locked) -> Response:
     """Tell which locks are in the way.
 
     Only LOCK tells those beneath in a multistatus (RFC 4918 §9.10.9). A DELETE, COPY or MOVE that a member prevents
@@ -75,7 +76,7 @@ def handle_locked(request: Request, error: Locked) -> Response:
     Raises:
         Locked, LockConflict: with the hrefs of the locks.
     """
-    store, spelling, top = request.root, request.spelling, request.path.names
+    store, spelling, top = urls.segments_of(path.root), request.spelling, path.names
     hrefs = tuple(spelling.href((*store, *names), slash=slash) for names, slash in error.roots)
     is_beneath = all(len(names) > len(top) and names[: len(top)] == top for names, _ in error.roots)
     if not isinstance(error, LockConflict) or not is_beneath:

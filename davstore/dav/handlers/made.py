@@ -36,4 +36,4 @@ def represented(request: Request, path: Path, status: HTTPStatus, headers: Heade
     if content.body is None:
         return None
     applied = Prefer(representation=True).applied()
-    return representation(request, status, content.resource, content.body, [*headers, *applied])
+    return representation(request, path, status, content.resource, content.body, [*headers, *applied])

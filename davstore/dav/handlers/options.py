@@ -5,39 +5,39 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from davstore.dav.handlers.conditions import judge_if
-from davstore.dav.places import ALLOWED, ALLOWED_ROOT, ALLOWED_UNMAPPED, Fixed, Kind
+from davstore.dav.kinds import AT_ROOT, COMPLIANCE, TABLE, UNMAPPED, Kind, allowed_at
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.errors import NotFound
+from davstore.model.paths import Path
+from davstore.protocol.urls import Fixed
 from davstore.store import reading
 
-COMPLIANCE = "1, 2, 3, extended-mkcol"
-"""The DAV header (RFC 4918 §18)."""
 
-
-def handle_options(request: Request) -> Response:
-    """Tell what can be done with a URL (RFC 4918 §10.1). An unmapped URL of the own store can be made."""
+def handle_options(request: Request, path: Path) -> Response:
+    """Tell what can be done with a URL in a store; one that names nothing can be made something."""
     request.refuse_body()
-    kind, allowed = _allowed(request)
+    try:
+        top = reading.find(request.context, path, request.if_alone)
+    except NotFound:
+        return _options(request, UNMAPPED, is_collection=False)
+    methods = TABLE[Kind.COLLECTION if top.is_collection else Kind.RESOURCE].methods
+    return _options(request, methods if path.names else AT_ROOT, is_collection=bool(top.is_collection))
+
+
+def handle_options_of_fixed(request: Request, place: Fixed) -> Response:
+    """Tell what can be done with a fixed collection."""
+    request.refuse_body()
+    judge_if(request)
+    return _options(request, allowed_at(place), is_collection=True)
+
+
+def _options(request: Request, methods: tuple[str, ...], *, is_collection: bool) -> Response:
     headers = [
         ("DAV", COMPLIANCE),
-        ("Allow", ", ".join(allowed)),
+        ("Allow", ", ".join(methods)),
         ("MS-Author-Via", "DAV"),
         ("Accept-Ranges", "bytes"),
-        *request.located(is_collection=kind not in (None, Kind.RESOURCE)),
+        *request.located(is_collection=is_collection),
     ]
     return Response(HTTPStatus.OK, headers)
-
-
-def _allowed(request: Request) -> tuple[Kind | None, tuple[str, ...]]:
-    """Return what the URL names, None for nothing, and the methods that it has."""
-    place = request.place
-    if isinstance(place, Fixed):
-        judge_if(request)
-        return place.kind, ALLOWED[place.kind]
-    try:
-        top = reading.find(request.context, place, request.if_alone)
-    except NotFound:
-        return None, ALLOWED_UNMAPPED
-    kind = Kind.COLLECTION if top.is_collection else Kind.RESOURCE
-    return kind, ALLOWED[kind] if place.names else ALLOWED_ROOT

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from davstore.dav import places
 from davstore.dav.handlers.conditions import judge_if
-from davstore.dav.places import Fixed
+from davstore.dav.kinds import kind_of
 from davstore.dav.properties import PropertyContext
 from davstore.dav.rendering import Hrefs, Plan, asks_for_checksums, asks_for_dead, asks_for_locks, write_stored
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, Told, multistatus
+from davstore.engine.rights import known_to
 from davstore.errors import InfiniteDepth
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
+from davstore.protocol import urls
 from davstore.protocol.dav import propfind
 from davstore.protocol.dav.hrefs import for_xml
 from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import ALL_PROPERTIES, FOR_WINDOWS, PropFind
 from davstore.protocol.http.prefer import Prefer
+from davstore.protocol.urls import Fixed, Place
 from davstore.store import reading
 from davstore.store.reading import Listing
 
 _WINDOWS = "Microsoft-WebDAV-MiniRedir/"
 
 
-def handle_propfind(request: Request) -> Response:
+def handle_propfind(request: Request, place: Place) -> Response:
     """Tell properties of a resource, its members, or all beneath it."""
     depth = request.depth()
     question = propfind.parse(request.read_xml())
-    place = request.place
     prefer = request.prefer._replace(representation=False)
     if depth == 0:
         prefer = prefer._replace(noroot=False)  # nothing would be left
@@ -54,10 +55,10 @@ def _write_tree(
 ) -> bool:
     """Tell of a resource of the store and what lies beneath it; return whether it is a collection."""
     tops: list[Resource] = []
-    hrefs, free_bytes = hrefs_of(request), _once(request.context.services.blobs.free_bytes)
+    hrefs, free_bytes = request.hrefs(path), _once(request.context.services.blobs.free_bytes)
 
     def tell(some: Listing) -> None:
-        view = view_of(request, some, hrefs, free_bytes)
+        view = _view(request, some, hrefs, free_bytes)
         plan = Plan(question, view, some.properties, minimal=prefer.minimal)
         tops.append(some.top)
         without_top = prefer.noroot and some.top.is_collection
@@ -79,22 +80,20 @@ def _write_tree(
 def _write_fixed(
     request: Request, place: Fixed, question: PropFind, answer: Multistatus, *, depth: int | None, prefer: Prefer
 ) -> None:
-    """Tell of a fixed collection and its members; the only member that is not fixed itself is the store."""
+    """Tell of a fixed collection and its members; those that are not fixed themselves are roots of stores."""
     judge_if(request)
     if depth is None:
         raise InfiniteDepth("a store lies beneath")
+    spelling, known = request.spelling, known_to(request.principal)
     below = [(*place.segments, name) for name in place.members] if depth else []
-    store = places.store_root(request.principal)
-    spelling = request.spelling
+    stores = [path for path in map(urls.find_path, below) if path is not None]
+    fixed = [place for place in (urls.find_fixed(segments, known) for segments in below) if place is not None]
     plan = Plan(question, PropertyContext(request.principal, spelling=spelling), {}, minimal=prefer.minimal)
-    top = [] if prefer.noroot else [place.segments]
-    for segments in [*top, *(one for one in below if one != store)]:
-        one = places.find_fixed(segments, request.principal)
-        href = for_xml(spelling.href(segments, slash=True))
-        answer.add(plan.of(one.kind)(_as_resource(segments), href))
-    if store in below:
-        own, shown = Path(request.principal.user.name), prefer._replace(noroot=False)
-        _write_tree(request, own, question, answer, depth=0, prefer=shown)
+    for one in fixed if prefer.noroot else [place, *fixed]:
+        href = for_xml(spelling.href(one.segments, slash=True))
+        answer.add(plan.of(kind_of(one))(_as_resource(one.segments), href))
+    for path in stores:
+        _write_tree(request, path, question, answer, depth=0, prefer=prefer._replace(noroot=False))
 
 
 def _as_resource(segments: tuple[str, ...]) -> Resource:
@@ -102,7 +101,7 @@ def _as_resource(segments: tuple[str, ...]) -> Resource:
     return Resource(segments[:-1], segments[-1] if segments else "", 0, 1, 0, "", None, None, None, 0, 0, 0)
 
 
-def view_of(request: Request, told: Listing, hrefs: Hrefs, free_bytes: Callable[[], int]) -> PropertyContext:
+def _view(request: Request, told: Listing, hrefs: Hrefs, free_bytes: Callable[[], int]) -> PropertyContext:
     now_us, spelling = request.context.now_us, hrefs.spelling
     return PropertyContext(request.principal, told.facts, told.locks, told.checksums, now_us, spelling, free_bytes)
 
@@ -117,7 +116,3 @@ def _once(ask: Callable[[], int]) -> Callable[[], int]:
         return known[0]
 
     return answer
-
-
-def hrefs_of(request: Request) -> Hrefs:
-    return Hrefs(request.spelling, request.root)

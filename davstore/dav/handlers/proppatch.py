@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from davstore.dav.patches import sort_changes
-from davstore.dav.rendering import Hrefs
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, multistatus
 from davstore.errors import DavstoreError, FailedDependency, PropertiesRefused, QuotaExceeded
 from davstore.middleware.errors import group_by_row
+from davstore.model.paths import Path
 from davstore.protocol.dav import proppatch
 from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.multistatus import PropStat
@@ -18,7 +18,7 @@ from davstore.protocol.http.prefer import Prefer
 from davstore.store import reading, writing
 
 
-def handle_proppatch(request: Request) -> Response:
+def handle_proppatch(request: Request, path: Path) -> Response:
     """Set and remove properties, all or none; the answer is 207 also when none was (RFC 4918 §9.2).
 
     It has no Depth, and those who send one mean the resource. A minimal answer says that all went well (RFC 8144 §2.2).
@@ -30,14 +30,14 @@ def handle_proppatch(request: Request) -> Response:
     try:
         resource = writing.patch_properties(
             request.context,
-            request.path,
+            path,
             patch.dead,
             request.conditions,
             refused=patch.refused,
             live=patch.live,
         )
     except (PropertiesRefused, QuotaExceeded) as error:
-        resource = reading.find(request.context, request.path)  # for its href
+        resource = reading.find(request.context, path)  # for its href
         if isinstance(error, QuotaExceeded):  # by what is set; removals depend on it (RFC 4918 §9.2.1)
             error = PropertiesRefused({name: error for name, element in changes if element is not None})
         groups = group_by_row(with_dependent(changed, error))
@@ -47,7 +47,7 @@ def handle_proppatch(request: Request) -> Response:
     headers = [*request.located(is_collection=resource.is_collection), *prefer.applied()]
     if prefer.minimal and groups[0].status == HTTPStatus.OK:
         return Response(HTTPStatus.OK, headers)
-    href = Hrefs(request.spelling, request.root).of(resource)
+    href = request.hrefs(path).of(resource)
     return multistatus(lambda answer: answer.propstats(href, groups), headers)
 
 

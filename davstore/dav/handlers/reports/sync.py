@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from davstore.dav.handlers.conditions import judge_if
-from davstore.dav.places import Fixed
 from davstore.dav.properties import PropertyContext
 from davstore.dav.rendering import Hrefs, Plan, asks_for_checksums, asks_for_dead, asks_for_locks, write_stored
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, Told, multistatus
-from davstore.errors import UnsupportedReport
 from davstore.model.changes import Changes
+from davstore.model.paths import Path
 from davstore.protocol.dav import propfind, sync_token
 from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import PropFind
@@ -17,12 +16,9 @@ from davstore.protocol.http.prefer import Prefer
 from davstore.store import syncing
 
 
-def handle_sync_collection(request: Request) -> Response:
+def handle_sync_collection(request: Request, path: Path) -> Response:
     """Tell what changed since a sync token."""
     query = request.read_report()
-    path = request.place
-    if isinstance(path, Fixed):
-        raise UnsupportedReport("no store keeps this collection")
     judge_if(request)  # nobody gains by a report and a condition in one snapshot
     token = sync_token.parse(query.token) if query.token else None
     question = PropFind(propfind.Kind.PROP, query.names)
@@ -37,7 +33,7 @@ def handle_sync_collection(request: Request) -> Response:
         locks=asks_for_locks(question),
     )
     prefer = Prefer(minimal=request.prefer.minimal)  # no report tells of the collection itself
-    hrefs = Hrefs(request.spelling, request.root)
+    hrefs = request.hrefs(path)
     view = _view(request, changes, hrefs)
     plan = Plan(question, view, changes.properties, minimal=prefer.minimal)
     given = sync_token.render(changes.token)

@@ -20,8 +20,9 @@ from davstore.directory.numbers import Numbers
 from davstore.engine.context import Limits, Services
 from davstore.errors import BadSettings, DavstoreError, Unavailable, Unprocessable
 from davstore.metadata import instance, stores
-from davstore.metadata.engine import Database, open_database
+from davstore.metadata.database import Database
 from davstore.metadata.migrate import find_revision, migrate
+from davstore.metadata.opening import open_database
 from davstore.metadata.volatile import Throttle
 from davstore.middleware.access_log import AccessLog
 from davstore.middleware.auth import Authentication

@@ -18,13 +18,12 @@ from davstore.engine.context import Services
 from davstore.errors import AlreadyExists, Locked, MethodNotAllowed, NotFound, NotImplementedMethod
 from davstore.middleware.places import PLACE
 from davstore.middleware.sync_gate import answered, ask
-from davstore.model.paths import Path
 from davstore.protocol.urls import Fixed
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-_HANDLERS: Final[dict[str, Callable[[Request, Path], Response]]] = {
+_HANDLERS: Final[dict[str, Callable[[Request], Response]]] = {
     "OPTIONS": options.handle_options,
     "GET": get.handle_get,
     "HEAD": get.handle_get,
@@ -43,12 +42,11 @@ _HANDLERS_OF_FIXED: Final[dict[str, Callable[[Request, Fixed], Response]]] = {
     "OPTIONS": options.handle_options_of_fixed,
     "GET": get.handle_get_of_fixed,
     "HEAD": get.handle_get_of_fixed,
-    "PROPFIND": propfind.handle_propfind,
     "REPORT": reports.handle_no_report,
 }
+"""Those that are other functions where nothing is stored."""
 METHODS: Final = tuple(_HANDLERS)
 """Every method that some resource has."""
-METHODS_OF_FIXED: Final = frozenset(_HANDLERS_OF_FIXED)
 _NOWHERE: Final = frozenset({"POST", "PATCH"})
 """Methods that this server knows of and that no resource has yet; any other one is unknown."""
 _LINES: Final = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}
@@ -85,22 +83,17 @@ class Dispatch(RequestServer):  # type: ignore[misc]  # WsgiDAV has no types
             raise NotImplementedMethod(method)
         if place is None:
             raise NotFound("nothing that the asker may know of")
-        if not isinstance(place, Path):
-            handler = _HANDLERS_OF_FIXED.get(method)
-            if handler is None:
-                raise MethodNotAllowed(allowed_at(place))
-            return handler(Request(environ, self._services), place)
         if method in _NOWHERE:
             raise MethodNotAllowed(allowed_at(place))
-        return self._respond_in_store(Request(environ, self._services), place)
-
-    def _respond_in_store(self, request: Request, path: Path) -> Response:
+        request = Request(environ, place, self._services)
+        if isinstance(place, Fixed) and method in _HANDLERS_OF_FIXED:
+            return _HANDLERS_OF_FIXED[method](request, place)
         try:
-            return _HANDLERS[request.method](request, path)
+            return _HANDLERS[method](request)
         except Locked as error:
-            return locks.handle_locked(request, path, error)
+            return locks.handle_locked(request, error)
         except (AlreadyExists, MethodNotAllowed) as error:
-            raise MethodNotAllowed(allowed_at(path)) from error
+            raise MethodNotAllowed(allowed_at(place)) from error
 
 
 def _send(response: Response, start_response: StartResponse, *, is_head: bool) -> Iterable[bytes]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from davstore.dav.kinds import allowed_at
 from davstore.dav.rendering import Hrefs
 from davstore.engine.context import Services
 from davstore.engine.receiving import Source
 from davstore.engine.rights import may_see
-from davstore.errors import ForeignDestination, Malformed, UnsupportedMediaType
+from davstore.errors import ForeignDestination, Malformed, MethodNotAllowed, UnsupportedMediaType
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.middleware.forwarded import PREFIX
@@ -26,6 +27,7 @@ from davstore.protocol.http.dates import parse_http_date
 from davstore.protocol.http.headers import parse_depth, parse_etags
 from davstore.protocol.http.prefer import Prefer, parse_prefer
 from davstore.protocol.http.queries import names_sub_resource
+from davstore.protocol.urls import Place
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -41,12 +43,13 @@ _CONDITIONS: Final = (
 
 
 class Request:
-    """One request: its method and target, for whom and when; its headers and its body as they are asked for."""
+    """One request: its method and place, for whom and when; its headers and its body as they are asked for."""
 
-    __slots__ = ("_environ", "context", "method", "target")
+    __slots__ = ("_environ", "context", "method", "place", "target")
 
-    def __init__(self, environ: WSGIEnvironment, services: Services) -> None:
+    def __init__(self, environ: WSGIEnvironment, place: Place, services: Services) -> None:
         self._environ = environ
+        self.place = place
         self.method: str = environ["REQUEST_METHOD"]
         self.target: Target = environ[TARGET]
         self.context = services.context(environ[PRINCIPAL])
@@ -55,6 +58,13 @@ class Request:
     def principal(self) -> Principal:
         """The asker."""
         return self.context.asker
+
+    @property
+    def path(self) -> Path:
+        """The place in a store. Raises MethodNotAllowed for a fixed collection, which nobody changes."""
+        if isinstance(self.place, Path):
+            return self.place
+        raise MethodNotAllowed(allowed_at(self.place))
 
     @property
     def prefix(self) -> tuple[str, ...]:
@@ -139,7 +149,7 @@ class Request:
             value = f"(<{parse_lock_token(self.header('LOCK_TOKEN'))}>) (Not <DAV:no-lock>)"
         if value is None:
             return None
-        here = urls.find_path(self.target.segments)
+        here = self.place if isinstance(self.place, Path) else None
         return tuple(
             IfList(here if tag is None else self._tagged(tag), conditions) for tag, conditions in if_header.parse(value)
         )

@@ -1,4 +1,4 @@
-"""Nobody gets past without credentials (RFC 7617, RFC 6750); who it is stands in the environ.
+"""Authentication (RFC 7617, RFC 6750): a request without valid credentials ends here.
 
 Each refusal of credentials is one warning, whose form `config/fail2ban/davstore.conf` relies on.
 """

@@ -1,7 +1,7 @@
-"""Between the server and everything else: whatever happens inside, an answer goes out, and it says nothing of why.
+"""The error boundary around the application: every request gets a response, and no response holds the text of an error.
 
-Here the request target is parsed, once and from its raw form, pages of other origins are refused, and errors become
-answers. What is refused here never reached authentication.
+Here the request target is parsed, once and from its raw form (ADR 20), pages of other origins are refused, and
+errors become answers. What is refused here never reached authentication.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ log = logging.getLogger("davstore.boundary")
 
 
 class Boundary:
-    """Around it are the access log and what is for other origins alone.
+    """The access log and CORS stand outside of it.
 
     realm goes into the challenge of a 401; proxies are believed; pages makes of an error what people in a browser read.
     """

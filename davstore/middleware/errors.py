@@ -1,6 +1,6 @@
-"""THE table: what each error is in HTTP (status, precondition or postcondition element, headers).
+"""The one table from errors to HTTP: status, precondition or postcondition element, headers.
 
-No other module sets a response status of 400 or more (DECISIONS 8), and no text of an exception leaves by here.
+No other module sets a response status of 400 or more, and no text of an exception leaves by here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pages and extensions of other origins: which may use the store, what they may read of it, and who changes nothing.
+"""Requests from web pages and browser extensions of other origins: permitted ones (CORS), and refusals for the others.
 
 An extension's origin is its own word, which no page can give (`chrome-extension://…`), so extensions may do what their
 user may; pages of the web may when `web.allowed_origins` names theirs. What they read is the CORS protocol's
@@ -46,7 +46,7 @@ _EXPOSED: Final = ", ".join(
         "X-Request-Id",
     )
 )
-"""What answers have beside the few headers that any page may read."""
+"""Response headers that pages of permitted origins may read, beside those that CORS always allows."""
 
 Headers = list[tuple[str, str]]
 

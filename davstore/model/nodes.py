@@ -1,4 +1,4 @@
-"""What a URL names: the facts of a node, seen through one binding."""
+"""Resources: the facts of a node, seen through one binding."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from functools import lru_cache
 from davstore import wiring
 from davstore.errors import DavstoreError
 from davstore.model.networks import find_address
+from davstore.server.limits import Limits
 from davstore.server.loop import StrictServer
 from davstore.settings import Settings, load_settings
 
@@ -44,20 +45,21 @@ def build_server(
     key is that of `wiring.build_application`.
     """
     limits = settings.server
-    server = StrictServer(
+    return StrictServer(
         listener.getsockname()[:2],
         wiring.build_application(settings, key=key),
         listener=listener,
         has_siblings=has_siblings,
         is_proxy=lambda address: limits.proxies.holds(find_address(address)),
+        limits=Limits(
+            idle_seconds=limits.idle_timeout_seconds,
+            body_seconds=limits.body_timeout_seconds,
+            head_bytes=limits.max_header_bytes,
+        ),
+        max_connections=limits.max_connections,
         numthreads=limits.threads,
-        timeout=limits.idle_timeout_seconds,
         shutdown_timeout=limits.shutdown_timeout_seconds,
     )
-    server.max_request_header_size = limits.max_header_bytes
-    server.max_connections = limits.max_connections
-    server.body_timeout_seconds = limits.body_timeout_seconds
-    return server
 
 
 class _Lines(logging.Formatter):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from davstore.blobs import Blobs
 from davstore.errors import NotFound
 from davstore.metadata import stores, tombstones, uploads
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 
 SWEPT_ROWS = 10_000

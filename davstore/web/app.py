@@ -1,4 +1,4 @@
-"""GET and HEAD for a person in a browser; whatever a browser would not ask goes on to WebDAV."""
+"""GET and HEAD for a person in a browser; every other request goes on to WebDAV."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _MARK: Final = re.compile(r"([01])\.(-?[0-9]{1,18})\.([^\x00-\x1f\x7f/\ud800-\ud
 _ORDERS: Final = {"asc": False, "desc": True}
 _KEYS: Final = frozenset({"sort", "order", "after"})
 _DESCENDING_FIRST: Final = frozenset({Sort.SIZE, Sort.TIME})
-"""What is looked for when one sorts by these is the largest and the newest."""
+"""Sorted by these, people look for the largest and the newest first."""
 
 
 class Ordering(NamedTuple):
@@ -32,7 +32,7 @@ class Ordering(NamedTuple):
         return f"?sort={self.sort.value}&order={order}{after}"
 
     def sorted_by(self, sort: Sort) -> Ordering:
-        """Return the ordering that the head of a column leads to: what is sorted by it already is turned round."""
+        """Return the ordering that the head of a column leads to: one that is sorted by already is reversed."""
         return Ordering(sort, not self.descending if sort is self.sort else sort in _DESCENDING_FIRST)
 
 

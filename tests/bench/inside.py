@@ -1,4 +1,4 @@
-"""What a request costs inside the process: the WSGI application called in a loop, CPU time for each, no HTTP.
+"""The cost of a request inside the process: the WSGI application called in a loop, CPU time for each, no HTTP.
 
     python tests/bench/inside.py [--profile CASE] [CASE ...]
 

@@ -1,4 +1,4 @@
-"""DECISIONS 37: each kind of damage is planted, and found."""
+"""Each kind of damage that docs/consistency.md#what-check-finds lists is planted, and found."""
 
 from __future__ import annotations
 

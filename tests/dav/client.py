@@ -14,8 +14,9 @@ from davstore.dav.dispatch import METHODS
 from davstore.dav.wsgidav.app import build_dav
 from davstore.engine.context import Limits, Services
 from davstore.metadata import stores
-from davstore.metadata.engine import Database, open_database
+from davstore.metadata.database import Database
 from davstore.metadata.migrate import migrate
+from davstore.metadata.opening import open_database
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.origins import OtherOrigins

@@ -1,4 +1,4 @@
-"""The boundary and the table of errors: RELIABILITY promises 6 and 10, DECISIONS 1, 7, 8."""
+"""The boundary and the table of errors: promises 6 and 10 of `docs/reliability.md`, ADR 20."""
 
 from __future__ import annotations
 

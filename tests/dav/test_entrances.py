@@ -1,6 +1,6 @@
 """Every entrance of the whole application: nobody without credentials, nothing of others, and no word of what is there.
 
-RELIABILITY promises 8 and 9, as far as there are principals.
+Promise 9 of `docs/reliability.md`, and docs/protocol.md#order-of-answers.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def test_a_store_that_cannot_serve_does_not_say_why(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_credentials_that_cannot_be_read_are_401(storage: Storage, authorization: str) -> None:
-    """RELIABILITY W14."""
+    """WsgiDAV answered them 500."""
     assert storage("PROPFIND", "/dav/store/alice/", authorization).status == 401
 
 

@@ -19,8 +19,8 @@ from davstore.errors import (
     Unavailable,
     UnsupportedReport,
 )
-from davstore.metadata.engine import open_database
 from davstore.metadata.migrate import migrate
+from davstore.metadata.opening import open_database
 from davstore.metadata.volatile import Throttle
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import Boundary
@@ -427,7 +427,7 @@ def test_a_report_with_depth_1_is_answered_unless_the_depth_is_strict(store: Sto
 
 
 def test_a_refusal_on_the_wire(store: Store) -> None:
-    """The answers of protocol.md B.1.1: condition, voice and rule; never valid-sync-token."""
+    """docs/protocol.md#the-sync-policy: condition, voice and rule; never valid-sync-token."""
     answers: list[tuple[str, dict[str, str]]] = []
 
     def told(body: bytes, target: str = MINE) -> tuple[str, dict[str, str], str]:

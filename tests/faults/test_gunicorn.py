@@ -20,7 +20,8 @@ from davstore import wiring
 from davstore.settings import load_settings
 from davstore.store import enrolling
 from tests.dav.test_fail2ban import banned
-from tests.faults.served import PATIENCE_SECONDS, until
+from tests.faults.served import PATIENCE_SECONDS
+from tests.waiting import until
 
 ME = ("me", "geheim")
 AUTHORIZATION = f"Authorization: Basic {base64.b64encode(b'me:geheim').decode()}"

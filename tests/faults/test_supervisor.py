@@ -12,7 +12,8 @@ import requests
 from davstore.server.workers import Orders, Worker, next_pause
 from davstore.settings import load_settings
 from davstore.wiring import prepare_store
-from tests.faults.served import PATIENCE_SECONDS, alive, healthy, until
+from tests.faults.served import PATIENCE_SECONDS, alive, healthy
+from tests.waiting import until
 
 
 def test_it_answers_when_it_says_so_and_logs_with_an_id(serve):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from tests.client.served import Server
 
 PATIENCE_SECONDS = 5
-"""No request may hang longer (RELIABILITY promise 6)."""
+"""No request may hang longer (promise 6 of `docs/reliability.md`)."""
 NO_BODY = (204, 304)
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2}) [ -~]*\r\n")

@@ -12,20 +12,19 @@ from davstore.dav.listing import Tell, listing
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.model.nodes import Resource
-from davstore.model.paths import Path
 from davstore.protocol.urls import Fixed
 from davstore.store import reading
 
 _FRESH = ("Cache-Control", "no-cache")
 
 
-def handle_get(request: Request, path: Path) -> Response:
+def handle_get(request: Request) -> Response:
     """Send a body, or what a collection holds.
 
     A collection is led to by its slash: relative links would start from its parent, and so would what a client writes.
     """
     request.refuse_body()
-    conditions = request.conditions
+    path, conditions = request.path, request.conditions
     found = reading.open_resource(request.context, path, conditions)
     if found.body is not None:
         return content(request, found.resource, found.body, conditions)

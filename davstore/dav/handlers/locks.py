@@ -18,9 +18,9 @@ from davstore.protocol.dav.multistatus import Multistatus
 from davstore.store import locking
 
 
-def handle_lock(request: Request, path: Path) -> Response:
+def handle_lock(request: Request) -> Response:
     """Take a lock, or refresh one when there is no body (RFC 4918 §9.10)."""
-    info = lockinfo.parse(request.read_xml())
+    path, info = request.path, lockinfo.parse(request.read_xml())
     conditions = request.conditions
     seconds = lockinfo.parse_timeout(request.header("TIMEOUT"))
     context = request.context
@@ -48,10 +48,10 @@ def handle_lock(request: Request, path: Path) -> Response:
     return Response(status, headers, body)
 
 
-def handle_unlock(request: Request, path: Path) -> Response:
+def handle_unlock(request: Request) -> Response:
     """End a lock (RFC 4918 §9.11)."""
     request.refuse_body()
-    token = lockinfo.parse_lock_token(request.header("LOCK_TOKEN"))
+    path, token = request.path, lockinfo.parse_lock_token(request.header("LOCK_TOKEN"))
     there = locking.unlock(request.context, path, token, request.conditions, discard=_is_litter(request, path))
     return Response(HTTPStatus.NO_CONTENT, request.located(is_collection=there.is_collection))
 
@@ -67,7 +67,7 @@ def _is_litter(request: Request, path: Path) -> bool:
     return path.name.startswith("._") or path.name == ".DS_Store"
 
 
-def handle_locked(request: Request, path: Path, error: Locked) -> Response:
+def handle_locked(request: Request, error: Locked) -> Response:
     """Tell which locks are in the way.
 
     Only LOCK tells those beneath in a multistatus (RFC 4918 §9.10.9). A DELETE, COPY or MOVE that a member prevents
@@ -76,7 +76,7 @@ def handle_locked(request: Request, path: Path, error: Locked) -> Response:
     Raises:
         Locked, LockConflict: with the hrefs of the locks.
     """
-    store, spelling, top = urls.segments_of(path.root), request.spelling, path.names
+    store, spelling, top = urls.segments_of(request.path.root), request.spelling, request.path.names
     hrefs = tuple(spelling.href((*store, *names), slash=slash) for names, slash in error.roots)
     is_beneath = all(len(names) > len(top) and names[: len(top)] == top for names, _ in error.roots)
     if not isinstance(error, LockConflict) or not is_beneath:

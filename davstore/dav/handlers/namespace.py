@@ -10,7 +10,6 @@ from davstore.dav.patches import sort_changes
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.errors import InvalidResourceType, PropertiesOverQuota, PropertiesRefused, QuotaExceeded
-from davstore.model.paths import Path
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.dav import mkcol, names, owncloud
 from davstore.protocol.http.headers import parse_overwrite
@@ -20,16 +19,17 @@ from davstore.store import moving, writing
 _XML_TYPES = ("application/xml", "text/xml")
 
 
-def handle_delete(request: Request, path: Path) -> Response:
+def handle_delete(request: Request) -> Response:
     """Delete a resource with all beneath it (RFC 4918 §9.6)."""
     request.refuse_body()
     depth = request.depth()
-    gone = writing.delete(request.context, path, request.conditions, depth=depth)
+    gone = writing.delete(request.context, request.path, request.conditions, depth=depth)
     return Response(HTTPStatus.NO_CONTENT, request.located(is_collection=gone.is_collection))
 
 
-def handle_mkcol(request: Request, path: Path) -> Response:
+def handle_mkcol(request: Request) -> Response:
     """Make a collection, with properties if the body says so (RFC 4918 §9.3, RFC 5689)."""
+    path = request.path
     if not _is_xml(request.content_type or ""):
         request.refuse_body()
     wanted = mkcol.parse(request.read_xml())
@@ -57,13 +57,13 @@ def handle_mkcol(request: Request, path: Path) -> Response:
     return Response(HTTPStatus.CREATED, headers)
 
 
-def handle_copy(request: Request, path: Path) -> Response:
+def handle_copy(request: Request) -> Response:
     """Make new resources like others (RFC 4918 §9.8); Depth 0 copies a collection without its members."""
     request.refuse_body()
     destination, modified_us = request.destination, _modified_us(request)
     placed = moving.copy(
         request.context,
-        path,
+        request.path,
         destination,
         request.conditions,
         overwrite=parse_overwrite(request.header("OVERWRITE")),
@@ -74,13 +74,13 @@ def handle_copy(request: Request, path: Path) -> Response:
     return made(request, destination, created=placed.created, headers=located, timed=modified_us is not None)
 
 
-def handle_move(request: Request, path: Path) -> Response:
+def handle_move(request: Request) -> Response:
     """Give a resource, with all beneath it, another URL (RFC 4918 §9.9)."""
     request.refuse_body()
     destination, modified_us = request.destination, _modified_us(request)
     placed = moving.move(
         request.context,
-        path,
+        request.path,
         destination,
         request.conditions,
         overwrite=parse_overwrite(request.header("OVERWRITE")),

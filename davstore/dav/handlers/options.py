@@ -9,14 +9,14 @@ from davstore.dav.kinds import AT_ROOT, COMPLIANCE, TABLE, UNMAPPED, Kind, allow
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.errors import NotFound
-from davstore.model.paths import Path
 from davstore.protocol.urls import Fixed
 from davstore.store import reading
 
 
-def handle_options(request: Request, path: Path) -> Response:
+def handle_options(request: Request) -> Response:
     """Tell what can be done with a URL in a store; one that names nothing can be made something."""
     request.refuse_body()
+    path = request.path
     try:
         top = reading.find(request.context, path, request.if_alone)
     except NotFound:

@@ -20,17 +20,18 @@ from davstore.protocol.dav.hrefs import for_xml
 from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import ALL_PROPERTIES, FOR_WINDOWS, PropFind
 from davstore.protocol.http.prefer import Prefer
-from davstore.protocol.urls import Fixed, Place
+from davstore.protocol.urls import Fixed
 from davstore.store import reading
 from davstore.store.reading import Listing
 
 _WINDOWS = "Microsoft-WebDAV-MiniRedir/"
 
 
-def handle_propfind(request: Request, place: Place) -> Response:
+def handle_propfind(request: Request) -> Response:
     """Tell properties of a resource, its members, or all beneath it."""
     depth = request.depth()
     question = propfind.parse(request.read_xml())
+    place = request.place
     prefer = request.prefer._replace(representation=False)
     if depth == 0:
         prefer = prefer._replace(noroot=False)  # nothing would be left

@@ -10,7 +10,6 @@ from davstore.dav.request import Request
 from davstore.dav.responses import Response, multistatus
 from davstore.errors import DavstoreError, FailedDependency, PropertiesRefused, QuotaExceeded
 from davstore.middleware.errors import group_by_row
-from davstore.model.paths import Path
 from davstore.protocol.dav import proppatch
 from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.multistatus import PropStat
@@ -18,7 +17,7 @@ from davstore.protocol.http.prefer import Prefer
 from davstore.store import reading, writing
 
 
-def handle_proppatch(request: Request, path: Path) -> Response:
+def handle_proppatch(request: Request) -> Response:
     """Set and remove properties, all or none; the answer is 207 also when none was (RFC 4918 §9.2).
 
     It has no Depth, and those who send one mean the resource. A minimal answer says that all went well (RFC 8144 §2.2).
@@ -26,7 +25,7 @@ def handle_proppatch(request: Request, path: Path) -> Response:
     prefer = Prefer(minimal=request.prefer.minimal)
     changes = proppatch.parse(request.read_xml())
     changed = dict.fromkeys(name for name, _ in changes)
-    patch = sort_changes(changes)
+    patch, path = sort_changes(changes), request.path
     try:
         resource = writing.patch_properties(
             request.context,

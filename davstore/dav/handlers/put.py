@@ -8,7 +8,6 @@ from davstore.dav.responses import Response, validators
 from davstore.engine.integrity import Promises
 from davstore.errors import Malformed, MethodNotAllowed, PreconditionFailed, UnsupportedMediaType
 from davstore.middleware.errors import find_row
-from davstore.model.paths import Path
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.http import put_headers
 from davstore.protocol.http.media_types import guess_media_type
@@ -16,8 +15,9 @@ from davstore.store import writing
 from davstore.store.writing import NewContent
 
 
-def handle_put(request: Request, path: Path) -> Response:
+def handle_put(request: Request) -> Response:
     """Store a body under a URL, as sent: so the answer may carry its ETag."""
+    path = request.path
     if request.target.slash:
         raise MethodNotAllowed
     if request.header("CONTENT_RANGE") is not None:

@@ -8,7 +8,6 @@ from davstore.dav.rendering import Hrefs, Plan, asks_for_checksums, asks_for_dea
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, Told, multistatus
 from davstore.model.changes import Changes
-from davstore.model.paths import Path
 from davstore.protocol.dav import propfind, sync_token
 from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import PropFind
@@ -16,9 +15,9 @@ from davstore.protocol.http.prefer import Prefer
 from davstore.store import syncing
 
 
-def handle_sync_collection(request: Request, path: Path) -> Response:
+def handle_sync_collection(request: Request) -> Response:
     """Tell what changed since a sync token."""
-    query = request.read_report()
+    query, path = request.read_report(), request.path
     judge_if(request)  # nobody gains by a report and a condition in one snapshot
     token = sync_token.parse(query.token) if query.token else None
     question = PropFind(propfind.Kind.PROP, query.names)

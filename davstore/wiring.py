@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
-from davstore.dav.dispatch import METHODS
+from davstore.dav.dispatch import METHODS, find_allowed
 from davstore.dav.wsgidav.app import build_dav
 from davstore.directory import identity
 from davstore.directory.numbers import Numbers
@@ -351,7 +351,13 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
         policy.check()
 
     health = Health(WellKnown(inner), check)
-    boundary = Boundary(health, realm=settings.auth.realm, proxies=settings.server.proxies, pages=render_refusal)
+    boundary = Boundary(
+        health,
+        realm=settings.auth.realm,
+        proxies=settings.server.proxies,
+        pages=render_refusal,
+        allowed=find_allowed,
+    )
     return AccessLog(OtherOrigins(boundary, settings.web.origins, METHODS))
 
 

@@ -15,7 +15,7 @@ from davstore.dav.kinds import allowed_at
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, Spooled
 from davstore.engine.context import Services
-from davstore.errors import AlreadyExists, Locked, MethodNotAllowed, NotFound, NotImplementedMethod
+from davstore.errors import Locked, MethodNotAllowed, NotFound, NotImplementedMethod
 from davstore.middleware.places import PLACE
 from davstore.middleware.sync_gate import answered, ask
 from davstore.protocol.urls import Fixed
@@ -84,7 +84,7 @@ class Dispatch(RequestServer):  # type: ignore[misc]  # WsgiDAV has no types
         if place is None:
             raise NotFound("nothing that the asker may know of")
         if method in _NOWHERE:
-            raise MethodNotAllowed(allowed_at(place))
+            raise MethodNotAllowed
         request = Request(environ, place, self._services)
         if isinstance(place, Fixed) and method in _HANDLERS_OF_FIXED:
             return _HANDLERS_OF_FIXED[method](request, place)
@@ -92,8 +92,11 @@ class Dispatch(RequestServer):  # type: ignore[misc]  # WsgiDAV has no types
             return _HANDLERS[method](request)
         except Locked as error:
             return locks.handle_locked(request, error)
-        except (AlreadyExists, MethodNotAllowed) as error:
-            raise MethodNotAllowed(allowed_at(place)) from error
+
+
+def find_allowed(environ: WSGIEnvironment) -> tuple[str, ...]:
+    """Return what Allow says when a method is not for the place that a request is about."""
+    return allowed_at(environ.get(PLACE))
 
 
 def _send(response: Response, start_response: StartResponse, *, is_head: bool) -> Iterable[bytes]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from davstore.dav.kinds import allowed_at
 from davstore.dav.rendering import Hrefs
 from davstore.engine.context import Services
 from davstore.engine.receiving import Source
@@ -64,7 +63,7 @@ class Request:
         """The place in a store. Raises MethodNotAllowed for a fixed collection, which nobody changes."""
         if isinstance(self.place, Path):
             return self.place
-        raise MethodNotAllowed(allowed_at(self.place))
+        raise MethodNotAllowed
 
     @property
     def prefix(self) -> tuple[str, ...]:

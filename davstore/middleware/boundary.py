@@ -19,6 +19,7 @@ from davstore.middleware.errors import Headers, Page, is_failure, refuse
 from davstore.middleware.forwarded import PREFIX, believe
 from davstore.middleware.origins import refuse_other_origins
 from davstore.model.networks import NOBODY, Networks
+from davstore.protocol import urls
 from davstore.protocol.dav.hrefs import ROOT, Spelling, Target, parse_target
 from davstore.protocol.http.accept import wants_html
 
@@ -39,16 +40,24 @@ log = logging.getLogger("davstore.boundary")
 class Boundary:
     """The access log and CORS stand outside of it.
 
-    realm goes into the challenge of a 401; proxies are believed; pages makes of an error what people in a browser read.
+    realm goes into the challenge of a 401; proxies are believed; pages makes of an error what people in a browser read;
+    allowed returns the methods of what a request is about, for those that it does not have.
     """
 
     def __init__(
-        self, application: WSGIApplication, *, realm: str, proxies: Networks = NOBODY, pages: Pages | None = None
+        self,
+        application: WSGIApplication,
+        *,
+        realm: str,
+        proxies: Networks = NOBODY,
+        pages: Pages | None = None,
+        allowed: Callable[[WSGIEnvironment], tuple[str, ...]] = lambda _environ: (),
     ) -> None:
         self._application = application
         self._realm = realm
         self._proxies = proxies
         self._pages = pages
+        self._allowed = allowed
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, whatever happens."""
@@ -78,7 +87,14 @@ class Boundary:
         return self._answer(DavstoreError(), environ, start_response)
 
     def _answer(self, error: DavstoreError, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        refusal = refuse(error, realm=self._realm, page=self._page(environ))
+        spelling = Spelling(environ.get(TARGET, ROOT), environ.get(PREFIX, ROOT))
+        refusal = refuse(
+            error,
+            hrefs=lambda path, slash: spelling.href(urls.segments_of(path), slash=slash),
+            allowed=self._allowed(environ),
+            realm=self._realm,
+            page=self._page(environ),
+        )
         start_response(refusal.status, refusal.headers, sys.exc_info())
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [refusal.body]
 

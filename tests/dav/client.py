@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from lxml import etree
 
 from davstore.blobs.local import LocalBlobs
-from davstore.dav.dispatch import METHODS
+from davstore.dav.dispatch import METHODS, find_allowed
 from davstore.dav.wsgidav.app import build_dav
 from davstore.engine.context import Limits, Services
 from davstore.metadata import stores
@@ -122,7 +122,9 @@ class Client:
             return placed(environ, start_response)
 
         trusted = Networks.parse(proxies)
-        boundary = Boundary(WellKnown(signed_in), realm="davstore", proxies=trusted, pages=render_refusal)
+        boundary = Boundary(
+            WellKnown(signed_in), realm="davstore", proxies=trusted, pages=render_refusal, allowed=find_allowed
+        )
         self._application: Any = OtherOrigins(boundary, Origins.parse(origins), METHODS)
 
     def _create(self, owner: str, quota_bytes: int | None) -> None:

@@ -2,30 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, insert, null, select, update
 
+from davstore.metadata.statements import Statement, Write
 from davstore.metadata.tables import device, store, user
-from davstore.metadata.unit import Statement, Unit
+from davstore.metadata.unit import Unit
 from davstore.model.principals import Device, DeviceClass, User
+
+
+class _UserRow(NamedTuple):
+    id: int
+    name: str
+    store_id: int
+    version: int
+    disabled: int
+
+    def user(self) -> User:
+        return User(self.id, self.name, self.store_id, self.version, disabled=self.disabled == 1)
+
+
+class _DeviceRow(NamedTuple):
+    id: str
+    user_id: int
+    name: str
+    device_class: str
+    revoked: int
+
+    def device(self) -> Device:
+        return Device(self.id, self.user_id, self.name, DeviceClass(self.device_class), revoked=self.revoked == 1)
+
+
+class _Secret(NamedTuple):
+    hashed: str
+
+
+class _AccountFacts(NamedTuple):
+    created_us: int
+    used_bytes: int
+    entries: int
+    quota_bytes: int | None
+
+
+class _SeenFacts(NamedTuple):
+    created_us: int
+    seen_us: int | None
+    round_us: int | None
+    token: str | None
+
 
 _USER = (user.c.id, user.c.name, user.c.store_id, user.c.version, user.c.disabled)
 _DEVICE = (device.c.id, device.c.user_id, device.c.name, device.c["class"], device.c.revoked)
 
-_CREDENTIALS = Statement(select(*_USER, user.c.password_hash).where(user.c.name == bindparam("name")))
+_CREDENTIALS = Statement(
+    select(*_USER, user.c.password_hash).where(user.c.name == bindparam("name")), _UserRow, _Secret
+)
 _ENROLLED = Statement(
     select(*_USER, *_DEVICE, device.c.secret_sha256)
     .select_from(device.join(user, user.c.id == device.c.user_id))
-    .where(device.c.id == bindparam("device_id"))
+    .where(device.c.id == bindparam("device_id")),
+    _UserRow,
+    _DeviceRow,
+    _Secret,
 )
 _ACCOUNTS = Statement(
     select(*_USER, user.c.created_us, store.c.used_bytes, store.c.entries, store.c.quota_bytes)
     .select_from(user.join(store, store.c.id == user.c.store_id))
-    .order_by(user.c.name)
+    .order_by(user.c.name),
+    _UserRow,
+    _AccountFacts,
 )
-_ADD_USER = Statement(
+_ADD_USER = Write(
     insert(user).values(
         name=bindparam("name"),
         password_hash=bindparam("password_hash"),
@@ -35,12 +83,12 @@ _ADD_USER = Statement(
         created_us=bindparam("created_us"),
     )
 )
-_SET_PASSWORD = Statement(
+_SET_PASSWORD = Write(
     update(user)
     .where(user.c.name == bindparam("of"))
     .values(password_hash=bindparam("password_hash"), version=user.c.version + 1)
 )
-_SET_DISABLED = Statement(
+_SET_DISABLED = Write(
     update(user)
     .where(user.c.name == bindparam("of"))
     .values(disabled=bindparam("disabled"), version=user.c.version + 1)
@@ -48,9 +96,11 @@ _SET_DISABLED = Statement(
 _DEVICES = Statement(
     select(*_DEVICE, device.c.created_us, device.c.seen_us, device.c.round_us, device.c.token)
     .where(device.c.user_id == bindparam("user_id"))
-    .order_by(device.c.name, device.c.created_us)
+    .order_by(device.c.name, device.c.created_us),
+    _DeviceRow,
+    _SeenFacts,
 )
-_ADD_DEVICE = Statement(
+_ADD_DEVICE = Write(
     insert(device).values(
         {
             "id": bindparam("id"),
@@ -66,16 +116,16 @@ _ADD_DEVICE = Statement(
         }
     )
 )
-_NAMES = Statement(
+_NAMES = Statement[tuple[str, str | None]](
     select(user.c.name, device.c.name).select_from(
         user.outerjoin(device, and_(device.c.user_id == user.c.id, device.c.revoked == 0))
     )
 )
-_REVOKE = Statement(update(device).where(device.c.id == bindparam("of")).values(revoked=1))
-_RENAME = Statement(update(device).where(device.c.id == bindparam("of")).values(name=bindparam("new_name")))
-_REMOVE_DEVICES = Statement(delete(device).where(device.c.user_id == bindparam("user_id")))
-_REMOVE_USER = Statement(delete(user).where(user.c.id == bindparam("user_id")))
-_SEEN = Statement(
+_REVOKE = Write(update(device).where(device.c.id == bindparam("of")).values(revoked=1))
+_RENAME = Write(update(device).where(device.c.id == bindparam("of")).values(name=bindparam("new_name")))
+_REMOVE_DEVICES = Write(delete(device).where(device.c.user_id == bindparam("user_id")))
+_REMOVE_USER = Write(delete(user).where(user.c.id == bindparam("user_id")))
+_SEEN = Write(
     update(device)
     .where(device.c.id == bindparam("of"))
     .values(seen_us=bindparam("seen_us"), round_us=bindparam("round_us"), token=bindparam("token"))
@@ -120,18 +170,24 @@ class DeviceFacts(NamedTuple):
 def find_credentials(unit: Unit, name: str) -> Credentials | None:
     """Return the user of a name."""
     row = unit.one(_CREDENTIALS, {"name": name})
-    return Credentials(_user(row), row[5]) if row else None
+    if row is None:
+        return None
+    found, (password_hash,) = row
+    return Credentials(found.user(), password_hash)
 
 
 def find_enrolled(unit: Unit, device_id: str) -> Enrolled | None:
     """Return the device of an id, revoked or not, with its user."""
     row = unit.one(_ENROLLED, {"device_id": device_id})
-    return Enrolled(_user(row), _device(row[5:]), row[10]) if row else None
+    if row is None:
+        return None
+    owner, found, (secret_sha256,) = row
+    return Enrolled(owner.user(), found.device(), secret_sha256)
 
 
 def list_accounts(unit: Unit) -> list[Account]:
     """Return all users by name."""
-    return [Account(_user(row), *row[5:]) for row in unit.all(_ACCOUNTS, {})]
+    return [Account(found.user(), *facts) for found, facts in unit.all(_ACCOUNTS, {})]
 
 
 def add_user(unit: Unit, name: str, *, password_hash: str, store_id: int, now_us: int) -> None:
@@ -151,7 +207,7 @@ def set_disabled(unit: Unit, name: str, *, disabled: bool) -> bool:
 
 def list_devices(unit: Unit, user_id: int) -> list[DeviceFacts]:
     """Return a user's devices by name, revoked ones too."""
-    return [DeviceFacts(_device(row), *row[5:]) for row in unit.all(_DEVICES, {"user_id": user_id})]
+    return [DeviceFacts(found.device(), *facts) for found, facts in unit.all(_DEVICES, {"user_id": user_id})]
 
 
 def list_names(unit: Unit) -> dict[str, set[str]]:
@@ -196,11 +252,3 @@ def remove_user(unit: Unit, user_id: int) -> None:
 def record_seen(unit: Unit, device_id: str, *, seen_us: int, round_us: int, token: str) -> None:
     """Write down when a device was last seen, when its last accepted round began and which token it was given."""
     unit.run(_SEEN, {"of": device_id, "seen_us": seen_us, "round_us": round_us, "token": token})
-
-
-def _user(row: Sequence[Any]) -> User:
-    return User(row[0], row[1], row[2], row[3], bool(row[4]))
-
-
-def _device(row: Sequence[Any]) -> Device:
-    return Device(row[0], row[1], row[2], DeviceClass(row[3]), bool(row[4]))

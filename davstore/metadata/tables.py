@@ -228,15 +228,20 @@ lock = _table(
 )
 Index("lock_node", lock.c.store_id, lock.c.node_id)
 
-outbox = _table(
-    "outbox",
+job = _table(  # work that a process does later; store_id 0: the whole server's
+    "job",
     _number("store_id"),
-    _number("seq"),
+    _number("id"),
     Column("kind", Text, nullable=False),
-    _number("node_id"),
-    PrimaryKeyConstraint("store_id", "seq", "kind"),
+    Column("node_id", BigInteger),
+    Column("payload", Text, nullable=False),
+    _number("due_us"),
+    _number("attempts"),
+    _number("leased_until_us"),  # in the past: nobody has it
+    PrimaryKeyConstraint("store_id", "id"),
     keyed=True,
 )
+Index("job_due", job.c.due_us)  # what is due, the oldest first
 
 user = _table(
     "user",

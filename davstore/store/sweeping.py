@@ -73,6 +73,11 @@ def sweep_uploads(database: Database, blobs: Blobs, *, now_us: int) -> Swept:
     return Swept(count, size_bytes)
 
 
+def has_dead_uploads(database: Database, blobs: Blobs) -> bool:
+    """Tell whether bytes are promised to an upload that no process makes; one that was just admitted looks so too."""
+    return any(not blobs.is_held(store_id, blob) for store_id, blob in database.look(uploads.list_reserved))
+
+
 class Leftovers(NamedTuple):
     """Blobs that no row names and no upload holds: those that lie there, and those that were only reserved."""
 

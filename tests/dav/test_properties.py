@@ -14,8 +14,8 @@ from davstore.dav.patches import SETTABLE
 from davstore.dav.properties import LIVE_OF, PROTECTED
 from davstore.engine.context import Limits
 from davstore.metadata import unit
+from davstore.metadata.statements import Statement
 from davstore.metadata.tables import property_
-from davstore.metadata.unit import Statement
 from davstore.protocol.dav.owncloud import CHECKSUMS
 from tests.dav.client import ALICE, HOME, PHONE, Client, D, prop_body, removing, setting, sync_body, token_of
 from tests.dav.test_locks import info

@@ -32,7 +32,7 @@ from tests.contract import storm
 from tests.contract.backups import back_up, list_files, list_rows, open_backup, restore
 from tests.contract.conftest import BACKENDS, Backend, drop_database
 from tests.contract.storage import Storage
-from tests.contract.test_migrations import config
+from tests.contract.old_stores import config
 
 LARGE = b"x" * 1000
 

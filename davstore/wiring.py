@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
-from davstore.dav.methods import HANDLERS
+from davstore.dav.dispatch import METHODS, find_allowed
 from davstore.dav.wsgidav.app import build_dav
 from davstore.directory import identity
 from davstore.directory.numbers import Numbers
@@ -32,6 +32,7 @@ from davstore.middleware.auth import Authentication
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.health import Health
 from davstore.middleware.origins import OtherOrigins
+from davstore.middleware.places import Places
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.policy.provider import list_unknown
@@ -364,7 +365,7 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
     faces = Pages(build_dav(services), services)
     gate, rules = Gate(policy.rules, throttle, database), settings.policy
     gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)
-    inner = Authentication(gated, Authenticator(database, throttle, Passwords(), key=key))
+    inner = Authentication(Places(gated), Authenticator(database, throttle, Passwords(), key=key))
 
     def check() -> None:
         if not directory.is_dir():
@@ -373,8 +374,14 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
         policy.check()
 
     health = Health(WellKnown(inner), check)
-    boundary = Boundary(health, realm=settings.auth.realm, proxies=settings.server.proxies, pages=render_refusal)
-    return AccessLog(OtherOrigins(boundary, settings.web.origins, HANDLERS))
+    boundary = Boundary(
+        health,
+        realm=settings.auth.realm,
+        proxies=settings.server.proxies,
+        pages=render_refusal,
+        allowed=find_allowed,
+    )
+    return AccessLog(OtherOrigins(boundary, settings.web.origins, METHODS))
 
 
 def _limits(settings: Settings) -> Limits:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PERMITTED: Final = "davstore.permitted"
 """The key in the environ that is there when the request's origin is permitted."""
 
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
 _MAX_AGE_SECONDS: Final = 7_200
 """As long as any browser keeps the answer to a preflight."""
 _NAMES: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
@@ -103,7 +103,7 @@ def refuse_other_origins(environ: WSGIEnvironment) -> None:
     Raises:
         CrossOrigin: an unsafe method, and Sec-Fetch-Site or Origin name another place, which is not permitted.
     """
-    if environ["REQUEST_METHOD"] in _SAFE or PERMITTED in environ:
+    if environ["REQUEST_METHOD"] in SAFE or PERMITTED in environ:
         return
     if environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none"):
         raise CrossOrigin("Sec-Fetch-Site")

@@ -23,7 +23,8 @@ from davstore.metadata.migrate import migrate
 from davstore.metadata.opening import open_database
 from davstore.metadata.volatile import Throttle
 from davstore.middleware.auth import PRINCIPAL
-from davstore.middleware.boundary import TARGET, Boundary
+from davstore.middleware.boundary import Boundary
+from davstore.middleware.places import PLACE, Places, find_place
 from davstore.middleware.sync_gate import QUERY, SyncGate, answered, ask
 from davstore.model.principals import DeviceClass, Principal
 from davstore.protocol.dav.hrefs import parse_target
@@ -96,11 +97,12 @@ class Store:
         **headers: str,
     ) -> None:
         """Send one request; its refusal is raised."""
+        asker = Principal(self.user, self.devices[device] if device else None)
         environ = {
             "REQUEST_METHOD": method,
-            TARGET: parse_target(target),
             "wsgi.input": io.BytesIO(body),
-            PRINCIPAL: Principal(self.user, self.devices[device] if device else None),
+            PRINCIPAL: asker,
+            PLACE: find_place(parse_target(target), asker),
             **{f"HTTP_{name.upper()}": value for name, value in headers.items()},
         }
         environ |= {"wsgi.input_terminated": True} if chunked else {"CONTENT_LENGTH": str(len(body))}
@@ -436,7 +438,7 @@ def test_a_refusal_on_the_wire(store: Store) -> None:
             "wsgi.input": io.BytesIO(body),
             PRINCIPAL: Principal(store.user, store.devices["phone"]),
         }
-        parts = Boundary(store.application, realm="davstore")(
+        parts = Boundary(Places(store.application), realm="davstore")(
             environ, lambda status, headers, exc_info=None: answers.append((status, dict(headers)))
         )
         content = b"".join(parts).decode()

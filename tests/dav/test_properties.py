@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from davstore.dav.kinds import Kind
 from davstore.dav.patches import SETTABLE
-from davstore.dav.places import Kind
 from davstore.dav.properties import LIVE_OF, PROTECTED
 from davstore.engine.context import Limits
 from davstore.metadata import unit

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from davstore.model.nodes import Resource
 from davstore.protocol.dav.elements import CONTENT_TYPE
@@ -46,16 +47,46 @@ class Spooled(NamedTuple):
     write: Write
 
     def spool(self) -> Stream:
-        """Write the body. What write raises is raised."""
-        spool: Any = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115  the stream closes it
+        """Write the body. Errors of write are raised."""
+        spool = _Spool()
         try:
             self.write(spool.write)
         except BaseException:
             spool.close()
             raise
-        length_bytes = spool.tell()
-        spool.seek(0)
-        return Stream(iter(lambda: spool.read(BLOCK_BYTES), b""), length_bytes, spool.close)
+        return Stream(spool.parts(), spool.length_bytes, spool.close)
+
+
+class _Spool:
+    """Bytes in memory, and in a temporary file when they are many."""
+
+    __slots__ = ("_file", "_pieces", "length_bytes")
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._file: IO[bytes] | None = None
+        self.length_bytes = 0
+
+    def write(self, piece: bytes) -> None:
+        self.length_bytes += len(piece)
+        if self._file is not None:
+            self._file.write(piece)
+            return
+        self._pieces.append(piece)
+        if self.length_bytes > SPOOL_BYTES:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115  `close` closes it
+            self._file.writelines(self._pieces)
+            self._pieces.clear()
+
+    def parts(self) -> Iterable[bytes]:
+        if self._file is None:
+            return self._pieces
+        self._file.seek(0)
+        return iter(partial(self._file.read, BLOCK_BYTES), b"")
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
 
 class Told(NamedTuple):

@@ -28,7 +28,7 @@ from davstore.metadata.listings import NODE_FACTS, NodeFacts, list_collections_b
 from davstore.metadata.nodes import Stored
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import binding, body, gone, node, store
+from davstore.metadata.tables import binding, body, gone, node, store, store_root
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import AGAIN, BY_CLIENT, Resource, StoreFacts
 
@@ -156,12 +156,12 @@ def _way_columns(aliases: Sequence[FromClause]) -> list[ColumnElement[Any]]:
 
 def _follow_from_store(count: int) -> tuple[FromClause, Sequence[FromClause]]:
     aliases = [binding.alias(f"b{i}") for i in range(count)]
-    joined: FromClause = store
+    joined: FromClause = stores.ROOTED
     if aliases:
         start = aliases[0].c
-        joined = store.outerjoin(
-            aliases[0],
-            and_(start.store_id == store.c.id, start.parent_id == store.c.root_id, start.name == bindparam("n0")),
+        in_root = start.parent_id == store_root.c.node_id
+        joined = joined.outerjoin(
+            aliases[0], and_(start.store_id == store.c.id, in_root, start.name == bindparam("n0"))
         )
     return _follow(joined, aliases, store.c.id), aliases
 
@@ -179,7 +179,7 @@ def _follow(start: FromClause, aliases: Sequence[FromClause], store_id: ColumnEl
                 below.c.name == bindparam(f"n{i}"),
             ),
         )
-    last = aliases[-1].c.node_id if aliases else store.c.root_id
+    last = aliases[-1].c.node_id if aliases else store_root.c.node_id
     return joined.outerjoin(node, and_(node.c.store_id == store_id, node.c.id == last))
 
 

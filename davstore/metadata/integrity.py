@@ -23,8 +23,6 @@ from sqlalchemy import (
 
 from davstore.metadata.statements import Statement
 from davstore.metadata.tables import (
-    KIND_COLLECTION,
-    KIND_RESOURCE,
     MADE_THREAD,
     binding,
     body,
@@ -33,6 +31,7 @@ from davstore.metadata.tables import (
     node,
     property_,
     store,
+    store_root,
 )
 from davstore.metadata.unit import Unit
 
@@ -83,18 +82,10 @@ _bound = exists().where(
     binding.c.store_id == node.c.store_id, binding.c.node_id == node.c.id, binding.c.made != MADE_THREAD
 )
 _wrong_kind = exists().where(
-    node.c.store_id == binding.c.store_id,
-    node.c.id == binding.c.node_id,
-    or_(
-        and_(binding.c.is_coll == 1, node.c.kind != KIND_COLLECTION),
-        and_(binding.c.is_coll == 0, node.c.kind == KIND_COLLECTION),
-    ),
+    node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id, node.c.is_coll != binding.c.is_coll
 )
 _parent_lives = or_(
-    exists().where(
-        store.c.id == binding.c.store_id,
-        or_(store.c.root_id == binding.c.parent_id, store.c.threads_id == binding.c.parent_id),
-    ),
+    exists().where(store_root.c.store_id == binding.c.store_id, store_root.c.node_id == binding.c.parent_id),
     exists().where(
         _other.c.store_id == binding.c.store_id, _other.c.node_id == binding.c.parent_id, _other.c.is_coll == 1
     ),
@@ -124,7 +115,7 @@ _DAMAGE: dict[str, Statement[tuple[int | str]]] = {
         node.c.body_id.is_not(None),
         ~exists().where(body.c.store_id == node.c.store_id, body.c.id == node.c.body_id),
     ),
-    "node without its body": _rows(node, node.c.id, node.c.kind == KIND_RESOURCE, node.c.body_id.is_(None), _bound),
+    "node without its body": _rows(node, node.c.id, node.c.is_coll == 0, node.c.body_id.is_(None), _bound),
     "node of another length or digest than its body": _rows(
         node,
         node.c.id,
@@ -173,7 +164,7 @@ _elements: Select[Any] = (
     .select_from(property_.join(node, and_(node.c.store_id == property_.c.store_id, node.c.id == property_.c.node_id)))
     .where(
         property_.c.store_id == _s,
-        or_(_bound, exists().where(store.c.id == node.c.store_id, store.c.root_id == node.c.id)),
+        or_(_bound, exists().where(store_root.c.store_id == node.c.store_id, store_root.c.node_id == node.c.id)),
     )
 )
 

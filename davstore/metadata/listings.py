@@ -20,7 +20,7 @@ FACTS = (
     node.c.resource_id,
     node.c.etag,
     node.c.length,
-    node.c.type,
+    node.c.media_type,
     node.c.created_us,
     node.c.modified_us,
     node.c.modified_by,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import and_, bindparam, delete, insert, select, update
 
 from davstore.metadata.statements import Statement, Write
-from davstore.metadata.tables import KIND_COLLECTION, lock, node
+from davstore.metadata.tables import lock, node
 from davstore.metadata.unit import Unit
 from davstore.model.locks import Lock, LockScope
 
@@ -18,13 +18,13 @@ class _Held(NamedTuple):
 
     token: str
     node_id: int
-    user_id: int
+    principal_id: int
     scope: str
     infinite: int
     owner: bytes | None
     expires_us: int
     root: str
-    kind: int
+    is_coll: int
 
 
 _in_store = lock.c.store_id == bindparam("s")
@@ -32,13 +32,13 @@ _HELD = Statement(
     select(
         lock.c.token,
         lock.c.node_id,
-        lock.c.user_id,
+        lock.c.principal_id,
         lock.c.scope,
         lock.c.infinite,
         lock.c.owner,
         lock.c.expires_us,
         lock.c.root,
-        node.c.kind,
+        node.c.is_coll,
     )
     .select_from(lock.join(node, and_(node.c.store_id == lock.c.store_id, node.c.id == lock.c.node_id)))
     .where(_in_store, lock.c.expires_us > bindparam("now_us"))
@@ -59,13 +59,13 @@ def list_locks(unit: Unit, store_id: int, *, now_us: int) -> list[Lock]:
         Lock(
             row.token,
             row.node_id,
-            row.user_id,
+            row.principal_id,
             LockScope(row.scope),
             row.infinite == 1,
             row.owner,
             row.expires_us,
             tuple(row.root.split("/")) if row.root else (),
-            row.kind == KIND_COLLECTION,
+            row.is_coll == 1,
         )
         for row in unit.all(_HELD, {"s": store_id, "now_us": now_us})
     ]
@@ -79,7 +79,7 @@ def insert_lock(unit: Unit, store_id: int, new: Lock) -> None:
             "store_id": store_id,
             "token": new.token,
             "node_id": new.node_id,
-            "user_id": new.user_id,
+            "principal_id": new.user_id,
             "scope": new.scope.value,
             "infinite": int(new.infinite),
             "owner": new.owner,

@@ -9,7 +9,7 @@ from sqlalchemy import and_, bindparam, delete, exists, func, insert, null, sele
 
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import KIND_COLLECTION, KIND_RESOURCE, MADE_THREAD, binding, body, gone, node, property_
+from davstore.metadata.tables import MADE_THREAD, PLAIN, binding, body, gone, node, property_
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import BY_CLIENT, Resource
 
@@ -24,7 +24,7 @@ class Stored(NamedTuple):
     checksums: str | None = None
 
 
-_INSERT = Write(insert(node).values(state=null(), **{c.name: bindparam(c.name) for c in node.c if c.name != "state"}))
+_INSERT = Write(insert(node).values({c.name: bindparam(c.name) for c in node.c}))
 _REPLACE = Write(
     update(node)
     .where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
@@ -32,7 +32,7 @@ _REPLACE = Write(
         body_id=bindparam("body_id"),
         etag=bindparam("etag"),
         length=bindparam("length"),
-        type=bindparam("type"),
+        media_type=bindparam("media_type"),
         modified_us=bindparam("modified_us"),
         modified_by=bindparam("modified_by"),
     )
@@ -152,11 +152,13 @@ def _values(store_id: int, node_id: int, row: NodeRow) -> dict[str, object]:
         "store_id": store_id,
         "id": node_id,
         "resource_id": str(uuid.uuid4()),
-        "kind": KIND_COLLECTION if row.is_collection else KIND_RESOURCE,
+        "is_coll": int(row.is_collection),
+        "type": PLAIN,
+        "flags": 0,
         "body_id": row.body_id,
         "etag": row.etag,
         "length": row.length,
-        "type": row.content_type,
+        "media_type": row.content_type,
         "created_us": row.created_us,
         "modified_us": row.modified_us,
         "modified_by": row.modified_by,
@@ -188,7 +190,7 @@ def replace_body(unit: Unit, ledger: Ledger, new: Resource, stored: Stored) -> N
             "body_id": insert_body(unit, ledger, stored),
             "etag": new.etag,
             "length": new.length,
-            "type": new.content_type,
+            "media_type": new.content_type,
             "modified_us": new.modified_us,
             "modified_by": new.modified_by,
         },

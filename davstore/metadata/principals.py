@@ -1,13 +1,14 @@
-"""Users and devices: the global tables of who may ask (DECISIONS 14, 22)."""
+"""Users and devices: the principals that may ask, each with its secret."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, insert, null, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, literal_column, null, select, update
 
+from davstore.errors import AlreadyExists
 from davstore.metadata.statements import Statement, Write
-from davstore.metadata.tables import device, store, user
+from davstore.metadata.tables import DEVICE, USER, device, principal, store, user
 from davstore.metadata.unit import Unit
 from davstore.model.principals import Device, DeviceClass, User
 
@@ -52,15 +53,24 @@ class _SeenFacts(NamedTuple):
     token: str | None
 
 
-_USER = (user.c.id, user.c.name, user.c.store_id, user.c.version, user.c.disabled)
-_DEVICE = (device.c.id, device.c.user_id, device.c.name, device.c["class"], device.c.revoked)
+_owner, _acting = principal.alias("owner"), principal.alias("acting")
+"""A user's row, and that of a device of it."""
+_users = _owner.join(user, user.c.principal_id == _owner.c.id)
+_devices = _acting.join(device, device.c.principal_id == _acting.c.id)
+_USER = (_owner.c.id, _owner.c.name, user.c.store_id, user.c.version, user.c.disabled)
+_DEVICE = (device.c.id, _acting.c.owner_id, _acting.c.name, device.c["class"], device.c.revoked)
+_is_user: ColumnElement[int] = literal_column(str(USER))
 
 _CREDENTIALS = Statement(
-    select(*_USER, user.c.password_hash).where(user.c.name == bindparam("name")), _UserRow, _Secret
+    select(*_USER, user.c.password_hash)
+    .select_from(_users)
+    .where(_owner.c.name == bindparam("name"), _owner.c.kind == _is_user),
+    _UserRow,
+    _Secret,
 )
 _ENROLLED = Statement(
     select(*_USER, *_DEVICE, device.c.secret_sha256)
-    .select_from(device.join(user, user.c.id == device.c.user_id))
+    .select_from(_devices.join(_users, _owner.c.id == _acting.c.owner_id))
     .where(device.c.id == bindparam("device_id")),
     _UserRow,
     _DeviceRow,
@@ -68,14 +78,19 @@ _ENROLLED = Statement(
 )
 _ACCOUNTS = Statement(
     select(*_USER, user.c.created_us, store.c.used_bytes, store.c.entries, store.c.quota_bytes)
-    .select_from(user.join(store, store.c.id == user.c.store_id))
-    .order_by(user.c.name),
+    .select_from(_users.join(store, store.c.id == user.c.store_id))
+    .order_by(_owner.c.name),
     _UserRow,
     _AccountFacts,
 )
+_ADD_PRINCIPAL = Statement[tuple[int]](
+    insert(principal)
+    .values(kind=bindparam("kind"), name=bindparam("name"), owner_id=bindparam("owner_id"))
+    .returning(principal.c.id)
+)
 _ADD_USER = Write(
     insert(user).values(
-        name=bindparam("name"),
+        principal_id=bindparam("principal_id"),
         password_hash=bindparam("password_hash"),
         version=1,
         disabled=0,
@@ -83,20 +98,19 @@ _ADD_USER = Write(
         created_us=bindparam("created_us"),
     )
 )
+_named = (
+    user.c.principal_id
+    == select(principal.c.id).where(principal.c.name == bindparam("of"), principal.c.kind == _is_user).scalar_subquery()
+)
 _SET_PASSWORD = Write(
-    update(user)
-    .where(user.c.name == bindparam("of"))
-    .values(password_hash=bindparam("password_hash"), version=user.c.version + 1)
+    update(user).where(_named).values(password_hash=bindparam("password_hash"), version=user.c.version + 1)
 )
-_SET_DISABLED = Write(
-    update(user)
-    .where(user.c.name == bindparam("of"))
-    .values(disabled=bindparam("disabled"), version=user.c.version + 1)
-)
+_SET_DISABLED = Write(update(user).where(_named).values(disabled=bindparam("disabled"), version=user.c.version + 1))
 _DEVICES = Statement(
     select(*_DEVICE, device.c.created_us, device.c.seen_us, device.c.round_us, device.c.token)
-    .where(device.c.user_id == bindparam("user_id"))
-    .order_by(device.c.name, device.c.created_us),
+    .select_from(_devices)
+    .where(_acting.c.owner_id == bindparam("user_id"))
+    .order_by(_acting.c.name, device.c.created_us),
     _DeviceRow,
     _SeenFacts,
 )
@@ -104,8 +118,7 @@ _ADD_DEVICE = Write(
     insert(device).values(
         {
             "id": bindparam("id"),
-            "user_id": bindparam("user_id"),
-            "name": bindparam("name"),
+            "principal_id": bindparam("principal_id"),
             "class": bindparam("class"),
             "secret_sha256": bindparam("secret_sha256"),
             "revoked": 0,
@@ -117,14 +130,26 @@ _ADD_DEVICE = Write(
     )
 )
 _NAMES = Statement[tuple[str, str | None]](
-    select(user.c.name, device.c.name).select_from(
-        user.outerjoin(device, and_(device.c.user_id == user.c.id, device.c.revoked == 0))
-    )
+    select(_owner.c.name, _acting.c.name)
+    .select_from(_owner.outerjoin(_devices, and_(_acting.c.owner_id == _owner.c.id, device.c.revoked == 0)))
+    .where(_owner.c.kind == _is_user)
 )
 _REVOKE = Write(update(device).where(device.c.id == bindparam("of")).values(revoked=1))
-_RENAME = Write(update(device).where(device.c.id == bindparam("of")).values(name=bindparam("new_name")))
-_REMOVE_DEVICES = Write(delete(device).where(device.c.user_id == bindparam("user_id")))
-_REMOVE_USER = Write(delete(user).where(user.c.id == bindparam("user_id")))
+_RENAME = Write(
+    update(principal)
+    .where(principal.c.id == select(device.c.principal_id).where(device.c.id == bindparam("of")).scalar_subquery())
+    .values(name=bindparam("new_name"))
+)
+_REMOVE_USER = (
+    Write(
+        delete(device).where(
+            device.c.principal_id.in_(select(principal.c.id).where(principal.c.owner_id == bindparam("user_id")))
+        )
+    ),
+    Write(delete(user).where(user.c.principal_id == bindparam("user_id"))),
+    Write(delete(principal).where(principal.c.owner_id == bindparam("user_id"))),
+    Write(delete(principal).where(principal.c.id == bindparam("user_id"))),
+)
 _SEEN = Write(
     update(device)
     .where(device.c.id == bindparam("of"))
@@ -192,7 +217,15 @@ def list_accounts(unit: Unit) -> list[Account]:
 
 def add_user(unit: Unit, name: str, *, password_hash: str, store_id: int, now_us: int) -> None:
     """Write a new user. That the name is free is the caller's to see."""
-    unit.run(_ADD_USER, {"name": name, "password_hash": password_hash, "store_id": store_id, "created_us": now_us})
+    values = {"password_hash": password_hash, "store_id": store_id, "created_us": now_us}
+    unit.run(_ADD_USER, {"principal_id": _add_principal(unit, USER, name), **values})
+
+
+def _add_principal(unit: Unit, kind: int, name: str, *, owner_id: int | None = None) -> int:
+    row = unit.one(_ADD_PRINCIPAL, {"kind": kind, "name": name, "owner_id": owner_id})
+    if row is None:
+        raise AlreadyExists(name)
+    return row[0]
 
 
 def set_password(unit: Unit, name: str, password_hash: str) -> bool:
@@ -224,8 +257,7 @@ def add_device(unit: Unit, added: Device, *, secret_sha256: str, now_us: int) ->
         _ADD_DEVICE,
         {
             "id": added.id,
-            "user_id": added.user_id,
-            "name": added.name,
+            "principal_id": _add_principal(unit, DEVICE, added.name, owner_id=added.user_id),
             "class": added.device_class.value,
             "secret_sha256": secret_sha256,
             "created_us": now_us,
@@ -245,8 +277,8 @@ def rename_device(unit: Unit, device_id: str, name: str) -> None:
 
 def remove_user(unit: Unit, user_id: int) -> None:
     """Delete a user with all its devices."""
-    unit.run(_REMOVE_DEVICES, {"user_id": user_id})
-    unit.run(_REMOVE_USER, {"user_id": user_id})
+    for statement in _REMOVE_USER:
+        unit.run(statement, {"user_id": user_id})
 
 
 def record_seen(unit: Unit, device_id: str, *, seen_us: int, round_us: int, token: str) -> None:

@@ -7,11 +7,11 @@ import uuid
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, select, update
 
 from davstore.errors import NotFound
 from davstore.metadata.statements import Row, Statement, Write
-from davstore.metadata.tables import KIND_COLLECTION, instant, metadata, node, store
+from davstore.metadata.tables import STORE_ROOT, THREADS_ROOT, instant, metadata, node, store, store_root
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import StoreFacts
 
@@ -20,6 +20,7 @@ R = TypeVar("R", bound=Row)
 SAMPLE_US = 3_600_000_000
 """How often a change number is written down with its time: an hour is fine enough for a history of weeks."""
 
+AREAS = (STORE_ROOT, THREADS_ROOT)
 FACTS = (
     store.c.id,
     store.c.owner,
@@ -28,10 +29,15 @@ FACTS = (
     store.c.floor,
     store.c.used_bytes,
     store.c.quota_bytes,
-    store.c.root_id,
+    store_root.c.node_id,
     store.c.entries,
+    store.c.traits,
 )
 """The columns of `StoreFacts`."""
+ROOTED = store.join(
+    store_root, and_(store_root.c.store_id == store.c.id, store_root.c.area == literal_column(str(STORE_ROOT)))
+)
+"""The tables they come from."""
 
 
 class _Counters(NamedTuple):
@@ -42,11 +48,12 @@ class _Counters(NamedTuple):
     unmapped_us: int
 
 
-_BY_OWNER = Statement(select(*FACTS).where(store.c.owner == bindparam("owner")), StoreFacts)
+_BY_OWNER = Statement(select(*FACTS).select_from(ROOTED).where(store.c.owner == bindparam("owner")), StoreFacts)
 _LOCK = Statement(
     select(*FACTS, store.c.next_id, store.c.sampled_us, store.c.unmapped_us)
+    .select_from(ROOTED)
     .where(store.c.owner == bindparam("owner"))
-    .with_for_update(),
+    .with_for_update(of=store),
     StoreFacts,
     _Counters,
 )
@@ -64,9 +71,8 @@ _CREATE = Statement[tuple[int]](
         epoch=bindparam("epoch"),
         seq=0,
         floor=0,
-        next_id=3,
-        root_id=1,
-        threads_id=2,
+        next_id=1 + len(AREAS),
+        traits=0,
         used_bytes=0,
         entries=0,
         quota_bytes=bindparam("quota_bytes"),
@@ -74,15 +80,18 @@ _CREATE = Statement[tuple[int]](
     )
     .returning(store.c.id)
 )
-_ROOT = Write(
-    insert(node).values(
-        store_id=bindparam("store_id"),
-        id=bindparam("id"),
-        resource_id=bindparam("resource_id"),
-        kind=KIND_COLLECTION,
-        created_us=bindparam("now_us"),
-        modified_us=bindparam("now_us"),
-    )
+_ROOT = (
+    Write(
+        insert(node).values(
+            store_id=bindparam("store_id"),
+            id=bindparam("id"),
+            resource_id=bindparam("resource_id"),
+            is_coll=1,
+            created_us=bindparam("now_us"),
+            modified_us=bindparam("now_us"),
+        )
+    ),
+    Write(insert(store_root).values(store_id=bindparam("store_id"), area=bindparam("area"), node_id=bindparam("id"))),
 )
 _SET_QUOTA = Write(update(store).where(store.c.id == bindparam("id_")).values(quota_bytes=bindparam("quota_bytes")))
 _OWNERS = Statement[tuple[str]](select(store.c.owner).order_by(store.c.id))
@@ -167,8 +176,10 @@ def create(unit: Unit, owner: str, *, now_us: int, quota_bytes: int | None = Non
     if row is None:
         raise NotFound(owner)
     (store_id,) = row
-    for root in (1, 2):
-        unit.run(_ROOT, {"store_id": store_id, "id": root, "resource_id": str(uuid.uuid4()), "now_us": now_us})
+    for root, area in enumerate(AREAS, start=1):
+        values = {"store_id": store_id, "id": root, "area": area, "resource_id": str(uuid.uuid4()), "now_us": now_us}
+        for statement in _ROOT:
+            unit.run(statement, values)
     return store_id
 
 

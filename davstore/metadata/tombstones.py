@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, exists, or_, select, tuple_
+from sqlalchemy import bindparam, delete, exists, select, tuple_
 
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import binding, gone, lock, node, property_, store
+from davstore.metadata.tables import binding, gone, lock, node, property_, store_root
 from davstore.metadata.unit import Unit
 
 _oldest = (
@@ -26,9 +26,7 @@ _PURGEABLE = Statement[tuple[int]](
         among(node.c.id, bindparam("ids")),
         ~exists().where(binding.c.store_id == node.c.store_id, binding.c.node_id == node.c.id),
         ~exists().where(gone.c.store_id == node.c.store_id, gone.c.node_id == node.c.id),
-        ~exists().where(
-            store.c.id == node.c.store_id, or_(store.c.root_id == node.c.id, store.c.threads_id == node.c.id)
-        ),
+        ~exists().where(store_root.c.store_id == node.c.store_id, store_root.c.node_id == node.c.id),
     )
 )
 _TOMBSTONES_IN = Statement[tuple[int]](

@@ -28,7 +28,7 @@ from sqlalchemy.ext.compiler import compiles
 from davstore.metadata.listings import list_collections_beneath
 from davstore.metadata.statements import Statement, Write, table
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import KIND_COLLECTION, MADE_HOME, binding, node, property_
+from davstore.metadata.tables import MADE_HOME, binding, node, property_
 from davstore.metadata.unit import Unit
 
 
@@ -73,8 +73,8 @@ _whose = bindparam("modified_by", type_=SmallInteger)
 _collections: Subquery = table(bindparam("rows"), "old_id", "new_id", "parent_id", "number")
 _COPY_COLLECTIONS = Write(
     insert(node).from_select(
-        ["store_id", "id", "resource_id", "kind", "created_us", "modified_us", "modified_by"],
-        select(_s, _collections.c.new_id, _RandomUUID(), literal(KIND_COLLECTION, SmallInteger), _now, _now, _whose),
+        ["store_id", "id", "resource_id", "is_coll", "created_us", "modified_us", "modified_by"],
+        select(_s, _collections.c.new_id, _RandomUUID(), _one, _now, _now, _whose),
     )
 )
 _BINDING = ["store_id", "parent_id", "name", "node_id", "is_coll", "moved", "made", "mapped", "changed"]
@@ -117,11 +117,11 @@ _COPY_MEMBERS = Write(
             "store_id",
             "id",
             "resource_id",
-            "kind",
+            "is_coll",
             "body_id",
             "etag",
             "length",
-            "type",
+            "media_type",
             "created_us",
             "modified_us",
             "modified_by",
@@ -130,11 +130,11 @@ _COPY_MEMBERS = Write(
             _s,
             _new_id,
             _RandomUUID(),
-            node.c.kind,
+            node.c.is_coll,
             node.c.body_id,
             node.c.etag,
             node.c.length,
-            node.c.type,
+            node.c.media_type,
             _now,
             _now,
             _whose,

@@ -49,3 +49,4 @@ class StoreFacts(NamedTuple):
     quota_bytes: int | None
     root_id: int
     entries: int
+    traits: int

@@ -101,10 +101,11 @@ class Control:
         threading.Thread(target=self._listen, args=[leave], daemon=True).start()
 
     def _listen(self, leave: Callable[[], None]) -> None:
-        while self._line.recv(64):
-            if not self.leaving.is_set():
-                self.leaving.set()
-                threading.Thread(target=leave, daemon=True).start()
+        with contextlib.suppress(ConnectionResetError):  # it ended before it read what we said
+            while self._line.recv(64):
+                if not self.leaving.is_set():
+                    self.leaving.set()
+                    threading.Thread(target=leave, daemon=True).start()
         os._exit(1)
 
 

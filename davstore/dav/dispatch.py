@@ -63,18 +63,18 @@ class Dispatch(RequestServer):  # type: ignore[misc]  # WsgiDAV has no types
         self._services = services
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Hand the request to its handler, send what it returns, and tell the gate of a listing.
+        """Hand the request to its handler, send what it returns, and report a listing to the gate.
 
         Raises:
             NotFound: the URL names nothing that this principal may know of, whatever the method.
             NotImplementedMethod, MethodNotAllowed, and whatever the handler raises.
         """
         response = self._respond(environ)
-        told = response.told
-        if told is not None:
+        listed = response.listed
+        if listed is not None:
             ask(environ)
         answer = _send(response, start_response, is_head=environ["REQUEST_METHOD"] == "HEAD")
-        answered(environ, told.token if told else "", truncated=told is not None and told.truncated)
+        answered(environ, listed.token if listed else "", truncated=listed is not None and listed.truncated)
         return answer
 
     def _respond(self, environ: WSGIEnvironment) -> Response:

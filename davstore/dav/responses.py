@@ -89,7 +89,7 @@ class _Spool:
             self._file.close()
 
 
-class Told(NamedTuple):
+class Listed(NamedTuple):
     """For the gate, of a listing or a report: the sync token that it gives out, and whether there is more."""
 
     token: str = ""
@@ -99,24 +99,26 @@ class Told(NamedTuple):
 class Response(NamedTuple):
     """Status, headers without Content-Length, and body; of a HEAD it has the body that GET would get.
 
-    While a spooled body is written its headers may still be added to. told is there when names of members are told: the
-    gate is asked before the body is written.
+    While a spooled body is written its headers may still be added to. listed is there when the body names
+    members: the gate is asked before that is written.
     """
 
     status: HTTPStatus
     headers: Headers
     body: bytes | Stream | Spooled = b""
-    told: Told | None = None
+    listed: Listed | None = None
 
 
-def multistatus(write: Callable[[Multistatus], str | None], headers: Headers, *, told: Told | None = None) -> Response:
+def multistatus(
+    write: Callable[[Multistatus], str | None], headers: Headers, *, listed: Listed | None = None
+) -> Response:
     """Return the 207 that write renders; it returns the sync token of a report, None for any other answer."""
 
     def render(out: Callable[[bytes], object]) -> None:
         answer = Multistatus(out)
         answer.close(sync_token=write(answer))
 
-    return Response(HTTPStatus.MULTI_STATUS, [("Content-Type", CONTENT_TYPE), *headers], Spooled(render), told)
+    return Response(HTTPStatus.MULTI_STATUS, [("Content-Type", CONTENT_TYPE), *headers], Spooled(render), listed)
 
 
 def validators(resource: Resource) -> Headers:

@@ -1,13 +1,10 @@
-"""Our dispatch, in the place of WsgiDAV's: a request in, a handler's response out; the one call of start_response."""
+"""The dispatch: a request in, a handler's response out, and the one call of start_response. WsgiDAV mounts it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
-
-from wsgidav.dav_provider import DAVProvider
-from wsgidav.request_server import RequestServer
 
 from davstore.dav.handlers import get, locks, namespace, options, propfind, proppatch, put, reports
 from davstore.dav.handlers.reports import sync
@@ -55,11 +52,10 @@ _WHOLE_BYTES: Final = 1 << 18
 """Up to here a body is read before the status leaves, so that a lost one is an error and not a cut answer."""
 
 
-class Dispatch(RequestServer):  # type: ignore[misc]  # WsgiDAV has no types
+class Dispatch:
     """Answers one request of a principal."""
 
-    def __init__(self, provider: DAVProvider, services: Services) -> None:
-        super().__init__(provider)
+    def __init__(self, services: Services) -> None:
         self._services = services
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""What a report is made of: rows by change number, ways up to a scope, tombstones and former members (SYNC.md)."""
+"""The rows of a report: by change number, ways up to a scope, tombstones and former members (docs/sync.md)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCH = 256
 
 
 class Above(NamedTuple):
-    """Where a collection is bound."""
+    """The binding of a collection."""
 
     node_id: int
     parent_id: int

@@ -8,7 +8,6 @@ from http import HTTPStatus
 from davstore.dav.conditions import read_conditions
 from davstore.dav.content import find_content_type, send_representation
 from davstore.dav.patches import sort_changes
-from davstore.dav.promises import read_promises
 from davstore.dav.rendering import Hrefs
 from davstore.dav.request import Request
 from davstore.dav.responses import Headers, send, send_multistatus, validators
@@ -32,11 +31,12 @@ from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.dav import mkcol, names, owncloud, proppatch
 from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.multistatus import PropStat
+from davstore.protocol.http import integrity
 from davstore.protocol.http.headers import parse_depth, parse_overwrite
 from davstore.protocol.http.media_types import guess_media_type
 from davstore.protocol.http.prefer import Prefer, parse_prefer
-from davstore.store import moving, reading, writing
-from davstore.store.writing import NewContent
+from davstore.store import deleting, making, moving, patching, putting, reading
+from davstore.store.putting import NewContent
 
 _XML_TYPES = ("application/xml", "text/xml")
 
@@ -54,12 +54,18 @@ def handle_put(request: Request) -> Iterable[bytes]:
         request.environ["wsgi.input"],
         content_length(request.environ),
         find_content_type(request),
-        read_promises(request),
+        integrity.parse(
+            repr_digest=request.header("REPR_DIGEST"),
+            content_digest=request.header("CONTENT_DIGEST"),
+            checksum=request.header("OC_CHECKSUM"),
+            length=request.header("X_EXPECTED_ENTITY_LENGTH"),
+            mtime=request.header("X_OC_MTIME"),
+        ),
         _modified_us(request),
         guess_media_type(path.name),
     )
     try:
-        written = writing.put(request.context, path, content, read_conditions(request))
+        written = putting.put(request.context, path, content, read_conditions(request))
     except PreconditionFailed as error:  # what is there instead spares who asks a GET (RFC 8144 §3.2)
         answer = _represent(request, path, find_row(error).status, [])
         if answer is None:
@@ -72,7 +78,7 @@ def handle_delete(request: Request) -> Iterable[bytes]:
     """Delete a resource with all beneath it (RFC 4918 §9.6)."""
     request.refuse_body()
     depth = parse_depth(request.header("DEPTH"), default=None)
-    gone = writing.delete(request.context, request.path, read_conditions(request), depth=depth)
+    gone = deleting.delete(request.context, request.path, read_conditions(request), depth=depth)
     return send(request.environ, HTTPStatus.NO_CONTENT, headers=request.located(is_collection=gone.is_collection))
 
 
@@ -87,7 +93,7 @@ def handle_mkcol(request: Request) -> Iterable[bytes]:
     properties = {} if wanted is None else wanted.properties
     patch = sort_changes(properties.items())
     try:
-        writing.make_collection(
+        making.make_collection(
             request.context,
             path,
             read_conditions(request),
@@ -116,7 +122,7 @@ def handle_proppatch(request: Request) -> Iterable[bytes]:
     changed = dict.fromkeys(name for name, _ in changes)
     patch = sort_changes(changes)
     try:
-        resource = writing.patch_properties(
+        resource = patching.patch_properties(
             request.context,
             request.path,
             patch.dead,

@@ -17,16 +17,17 @@ import psycopg
 import pytest
 
 from davstore.blobs.unnamed import SEEN_FOR_US
-from davstore.engine.context import Limits
+from davstore.engine import transaction
+from davstore.engine.writer import Writer
 from davstore.errors import DiskFull, NotFound, Unavailable
 from davstore.metadata import bindings, nodes
 from davstore.metadata.engine import SQLite, open_database
 from davstore.metadata.group_commit import GroupCommit
 from davstore.metadata.migrate import migrate
 from davstore.metadata.postgresql import PostgreSQL
-from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_CLIENT
 from davstore.metadata.unit import Unit
+from davstore.model.limits import Limits
 from davstore.model.nodes import Resource
 from davstore.store import sweeping
 from davstore.store.checking import list_unfinished
@@ -104,13 +105,14 @@ class Group:
 def fail_halfway(storage: Storage) -> None:
     """Write something and fail."""
 
-    def work(unit: Unit, ledger: Ledger) -> None:
+    def work(writer: Writer) -> None:
+        unit, ledger = writer.unit, writer.ledger
         node_id, _ = nodes.insert_node(unit, ledger, nodes.empty_collection(now_us=storage.now_us))
         root_id = ledger.facts.root_id
         bindings.bind(unit, ledger, root_id, "half", node_id=node_id, is_collection=True, made=MADE_CLIENT)
         raise NotFound("halfway")
 
-    storage.context.write(storage.owner, work)
+    transaction.write(storage.context, storage.owner, work)
 
 
 def test_a_failing_function_harms_nobody_in_its_group(sqlite_storage: Storage) -> None:

@@ -12,7 +12,7 @@ from lxml import etree
 from davstore.blobs.local import LocalBlobs
 from davstore.dav.methods import HANDLERS
 from davstore.dav.wsgidav.app import build_dav
-from davstore.engine.context import Limits, Services
+from davstore.engine.context import Services
 from davstore.metadata import stores
 from davstore.metadata.engine import Database, open_database
 from davstore.metadata.migrate import migrate
@@ -20,6 +20,7 @@ from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.origins import OtherOrigins
 from davstore.middleware.well_known import WellKnown
+from davstore.model.limits import Limits
 from davstore.model.networks import Networks
 from davstore.model.origins import Origins
 from davstore.model.principals import Device, DeviceClass, Principal, User

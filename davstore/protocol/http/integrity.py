@@ -1,0 +1,96 @@
+"""Integrity fields (RFC 9530): Repr-Digest and Content-Digest, with what OwnCloud's and Finder's dialects say beside.
+
+sha-256 and sha-512 are taken, sha-256 is given.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from davstore.errors import Malformed
+from davstore.protocol.dav import owncloud
+from davstore.protocol.http.headers import parse_content_length
+
+_DIGEST: Final = re.compile(r"(?:\A|,)[ \t]*sha-(256|512)[ \t]*=[ \t]*([^,;]*)")
+_WANTED: Final = re.compile(r"(?:\A|,)[ \t]*sha-256(?:=([0-9]{1,15}))?[ \t]*(?:;[^,]*)?(?:,|\Z)")
+
+COMPARED: Final = ("sha1", "md5")
+"""What clients of OwnCloud's dialect compare, in the order in which they are told."""
+VERIFIED: Final = frozenset({"sha256", "sha512", *COMPARED})
+"""The algorithms whose digests a body is held against."""
+
+
+class IntegrityFields(NamedTuple):
+    """What a client says of the body it sends: `digests` in lower-case hex by algorithm, and how long it is.
+
+    With `compared` its SHA-1 and MD5 are kept too, at twice the price of hashing: nobody else needs them.
+    """
+
+    digests: Mapping[str, str] = MappingProxyType({})
+    length: int | None = None
+    compared: bool = False
+
+
+NO_FIELDS: Final = IntegrityFields()
+
+
+def parse(
+    *, repr_digest: str | None, content_digest: str | None, checksum: str | None, length: str | None, mtime: str | None
+) -> IntegrityFields:
+    """Return what a PUT says of its body, to be held against it. Unknown algorithms say nothing.
+
+    The two digests say the same of a PUT: it has no content coding and no range. checksum is `OC-Checksum`, length
+    `X-Expected-Entity-Length`, and mtime `X-OC-Mtime`, which tells a client that compares.
+
+    Raises:
+        Malformed: a digest or a length that cannot be read, or two that cannot both be true.
+    """
+    if repr_digest is content_digest is checksum is length is mtime is None:
+        return NO_FIELDS
+    digests: dict[str, str] = {}
+    summed = owncloud.parse_checksum(checksum)
+    if summed is not None and summed[0] in VERIFIED:
+        digests[summed[0]] = summed[1]
+    for value in (repr_digest, content_digest):
+        for algorithm, digest in parse_digests(value).items():
+            if digests.setdefault(algorithm, digest) != digest:
+                raise Malformed("two digests that differ")
+    return IntegrityFields(
+        digests, length=parse_content_length(length), compared=summed is not None or mtime is not None
+    )
+
+
+def parse_digests(value: str | None) -> dict[str, str]:
+    """Return what a Repr-Digest or Content-Digest says, in hex by `sha256` and `sha512`; others are ignored (§2).
+
+    Raises:
+        Malformed: it is no byte sequence (RFC 9651 §3.3.5) as long as the algorithm's.
+    """
+    return {f"sha{bits}": _parse_bytes(text, int(bits) // 8) for bits, text in _DIGEST.findall(value or "")}
+
+
+def _parse_bytes(text: str, length: int) -> str:
+    word = text.strip(" \t")
+    try:
+        digest = base64.b64decode(word[1:-1], validate=True) if re.fullmatch(":.*:", word) else b""
+    except (binascii.Error, ValueError) as cause:
+        raise Malformed("a digest that is not base64") from cause
+    if len(digest) != length:
+        raise Malformed("a digest of another length than its algorithm's")
+    return digest.hex()
+
+
+def wants_digest(value: str | None) -> bool:
+    """Tell whether Want-Repr-Digest asks for sha-256; a preference of 0 says that it does not (RFC 9530 §4)."""
+    match = None if value is None else _WANTED.search(value)
+    return match is not None and int(match[1] or 1) > 0
+
+
+def render_digest(sha256: str) -> str:
+    """Return the value of Repr-Digest for a sha-256 in hex."""
+    return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import random
 import subprocess
 import sys
@@ -138,6 +139,37 @@ def test_a_failing_function_harms_nobody_in_its_group(sqlite_storage: Storage) -
     assert group.commits == 2
     assert storage.names() == ["a", "b"]
     assert storage.facts.seq == seq + 3
+
+
+def test_those_that_come_during_the_wait_for_another_process_are_one_group(sqlite_storage: Storage) -> None:
+    """The lock of the file is another process's for as long as an fsync takes: time in which the group grows."""
+    database, done = sqlite_storage.database, list[int]()
+    assert isinstance(database, SQLite)
+    database.write(lambda _: None)  # opens the writer
+    writer, traced = database._group, Group(sqlite_storage)
+    assert writer is not None
+    writer._connection.set_trace_callback(traced._trace)
+    with ThreadPoolExecutor(4) as pool, database.file.with_suffix(".lock").open() as another:
+        fcntl.flock(another, fcntl.LOCK_EX)
+        for number in range(4):
+            pool.submit(database.write, lambda _, number=number: done.append(number))
+            until(lambda number=number: len(writer._waiting) == number + 1)
+        fcntl.flock(another, fcntl.LOCK_UN)
+    assert (sorted(done), traced.commits) == ([0, 1, 2, 3], 1)
+
+
+def test_those_that_come_while_a_group_runs_are_taken_into_it(sqlite_storage: Storage) -> None:
+    database, pool, group = sqlite_storage.database, ThreadPoolExecutor(1), Group(sqlite_storage)
+    commits = list[int]()
+
+    def last(_: Unit) -> None:
+        pool.submit(database.write, lambda _: commits.append(group.commits))
+        until(lambda: database._group is not None and database._group._waiting)
+        commits.append(group.commits)
+
+    with pool, group.waiting(lambda: database.write(lambda _: None), lambda: database.write(last)):
+        pool.shutdown()
+    assert commits == [1, 1]  # the keeper's
 
 
 def test_a_failing_function_leaves_nothing(storage: Storage) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from davstore.blobs import Blobs
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.model.limits import Limits
 from davstore.model.principals import Principal
 

@@ -96,7 +96,7 @@ NEEDS: Final = {
 def resolve(writer: Writer, path: Path) -> Resolved:
     """Return what a path of the store meets, to somebody who may know. Raises NotFound."""
     place = bindings.resolve(writer.unit, writer.ledger.facts, path.names)
-    rights.require(writer.context.asker, path.store)
+    rights.require(writer.context.asker, path)
     return place
 
 

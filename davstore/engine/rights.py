@@ -1,4 +1,4 @@
-"""What an asker may do in a store: the only place where the asker and the owner of a store meet.
+"""What an asker may know of and do: the only place where the asker and the owner of a store meet.
 
 The owner may do everything; for anybody else nothing is there.
 """
@@ -6,15 +6,28 @@ The owner may do everything; for anybody else nothing is there.
 from __future__ import annotations
 
 from davstore.errors import NotFound
+from davstore.model.paths import Path
 from davstore.model.principals import Principal
+from davstore.protocol.urls import Known
 
 
-def grants_all(asker: Principal, owner: str) -> bool:
-    """Tell whether the asker may do everything in the store of an owner."""
-    return asker.user.name == owner
+def may_see(asker: Principal, path: Path) -> bool:
+    """Tell whether the asker may know of a place, be anything there or not."""
+    return path.store == asker.user.name
 
 
-def require(asker: Principal, owner: str) -> None:
-    """Raise NotFound unless the asker may know of the store of an owner."""
-    if not grants_all(asker, owner):
-        raise NotFound(owner)
+def require(asker: Principal, path: Path) -> None:
+    """Raise NotFound unless the asker may do everything at a place."""
+    if not may_see(asker, path):
+        raise NotFound(path.name)
+
+
+def home(asker: Principal) -> Path:
+    """Return the root of the asker's own store."""
+    return Path(asker.user.name)
+
+
+def known_to(asker: Principal) -> Known:
+    """Return the names that the asker may see outside of stores: its own, and that of the device it comes from."""
+    user, device = asker.user.name, asker.device
+    return Known((user,), {user: () if device is None else (device.name,)})

@@ -36,7 +36,7 @@ def changes_since(
     most = context.services.limits.sync_rows if limit is None else min(limit, context.services.limits.sync_rows)
 
     def work(unit: Unit) -> Changes:
-        rights.require(context.asker, path.store)
+        rights.require(context.asker, path)
         facts = stores.get(unit, path.store)
         start = report.start_of(facts, path.names, token)
         rows = report.page(unit, facts, path.names, start, level, most + 1)

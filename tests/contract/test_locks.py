@@ -44,7 +44,7 @@ HOUR_US = 3_600_000_000
 @pytest.fixture(autouse=True)
 def _shared_store(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a friend into the store: locks stand between people who may both write."""
-    monkeypatch.setattr(rights, "grants_all", lambda *_: True)
+    monkeypatch.setattr(rights, "may_see", lambda *_: True)
 
 
 def lock(

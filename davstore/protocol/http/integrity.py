@@ -1,6 +1,6 @@
-"""Integrity fields (RFC 9530): Repr-Digest and Content-Digest, with what OwnCloud's and Finder's dialects say beside.
+"""Integrity fields (RFC 9530): Repr-Digest, Content-Digest and Want-Repr-Digest.
 
-sha-256 and sha-512 are taken, sha-256 is given.
+sha-256 and sha-512 are accepted, sha-256 is sent.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from davstore.errors import Malformed
-from davstore.protocol.dav import owncloud
-from davstore.protocol.http.headers import parse_content_length
 
 _DIGEST: Final = re.compile(r"(?:\A|,)[ \t]*sha-(256|512)[ \t]*=[ \t]*([^,;]*)")
 _WANTED: Final = re.compile(r"(?:\A|,)[ \t]*sha-256(?:=([0-9]{1,15}))?[ \t]*(?:;[^,]*)?(?:,|\Z)")
@@ -37,32 +35,6 @@ class IntegrityFields(NamedTuple):
 
 
 NO_FIELDS: Final = IntegrityFields()
-
-
-def parse(
-    *, repr_digest: str | None, content_digest: str | None, checksum: str | None, length: str | None, mtime: str | None
-) -> IntegrityFields:
-    """Return what a PUT says of its body, to be held against it. Unknown algorithms say nothing.
-
-    The two digests say the same of a PUT: it has no content coding and no range. checksum is `OC-Checksum`, length
-    `X-Expected-Entity-Length`, and mtime `X-OC-Mtime`, which tells a client that compares.
-
-    Raises:
-        Malformed: a digest or a length that cannot be read, or two that cannot both be true.
-    """
-    if repr_digest is content_digest is checksum is length is mtime is None:
-        return NO_FIELDS
-    digests: dict[str, str] = {}
-    summed = owncloud.parse_checksum(checksum)
-    if summed is not None and summed[0] in VERIFIED:
-        digests[summed[0]] = summed[1]
-    for value in (repr_digest, content_digest):
-        for algorithm, digest in parse_digests(value).items():
-            if digests.setdefault(algorithm, digest) != digest:
-                raise Malformed("two digests that differ")
-    return IntegrityFields(
-        digests, length=parse_content_length(length), compared=summed is not None or mtime is not None
-    )
 
 
 def parse_digests(value: str | None) -> dict[str, str]:

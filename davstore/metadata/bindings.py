@@ -293,7 +293,6 @@ def bind(
 ) -> int:
     """Map a name to a node under a new number and return the number."""
     number = ledger.number()
-    ledger.entries += 1
     unit.run(
         _INSERT,
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from davstore.engine import rights
 from davstore.engine.context import Context
 from davstore.metadata import nodes, properties, stores
 from davstore.metadata.locks import list_locks
@@ -35,6 +36,7 @@ def changes_since(
     most = context.services.limits.sync_rows if limit is None else min(limit, context.services.limits.sync_rows)
 
     def work(unit: Unit) -> Changes:
+        rights.require(context.asker, path)
         facts = stores.get(unit, path.store)
         start = report.start_of(facts, path.names, token)
         rows = report.page(unit, facts, path.names, start, level, most + 1)

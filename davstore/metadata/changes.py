@@ -1,15 +1,14 @@
-"""What a report is made of: rows by change number, ways up to a scope, tombstones and former members (SYNC.md)."""
+"""Rows by change number, ways up to a scope, tombstones and former members (docs/sync.md)."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, and_, bindparam, literal_column, null, select, union_all
+from sqlalchemy import BigInteger, and_, bindparam, exists, literal_column, null, select, union_all
 
 from davstore.metadata.bindings import BOUND, FACTS
-from davstore.metadata.tables import binding, gone
+from davstore.metadata.tables import binding, gone, node
 from davstore.metadata.unit import Row, Statement, Unit, among, array
 
 CHANGED_COLUMN = 4
@@ -23,16 +22,75 @@ _window = and_(binding.c.changed > bindparam("after"), binding.c.changed < bindp
 _ROWS = select(binding.c.parent_id, *FACTS).select_from(BOUND).order_by(binding.c.changed).limit(bindparam("limit"))
 _CHANGED = Statement(_ROWS.where(_in_store, _window))
 _CHANGED_IN = Statement(_ROWS.where(_in_store, binding.c.parent_id == bindparam("p"), _window))
-_CHANGED_IN_MANY = Statement(_ROWS.where(_in_store, among(binding.c.parent_id, bindparam("ps")), _window))
+_child = binding.alias("child")
+_grandchild = binding.alias("grandchild")
+_CARRIED_BELOW = Statement(
+    select(binding.c.parent_id, *FACTS)
+    .select_from(
+        _child.join(
+            binding, and_(binding.c.store_id == _child.c.store_id, binding.c.parent_id == _child.c.node_id)
+        ).join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id))
+    )
+    .where(
+        _child.c.store_id == bindparam("s"),
+        _child.c.parent_id == bindparam("p"),
+        _child.c.is_coll == literal_column("1"),
+        _child.c.node_id > bindparam("first"),
+        _child.c.node_id <= bindparam("last"),
+        _child.c.mapped < bindparam("before"),
+        binding.c.changed < bindparam("before"),
+    )
+    .order_by(_child.c.node_id, binding.c.changed)
+    .limit(bindparam("limit"))
+)
+_COLLECTIONS_IN = Statement(
+    select(
+        binding.c.node_id,
+        binding.c.name,
+        binding.c.mapped,
+        exists().where(
+            _grandchild.c.store_id == binding.c.store_id,
+            _grandchild.c.parent_id == binding.c.node_id,
+            _grandchild.c.is_coll == literal_column("1"),
+        ),
+    )
+    .where(
+        _in_store,
+        binding.c.parent_id == bindparam("p"),
+        binding.c.is_coll == literal_column("1"),
+        binding.c.node_id > bindparam("after"),
+        binding.c.mapped < bindparam("before"),
+    )
+    .order_by(binding.c.node_id)
+    .limit(bindparam("limit"))
+)
 _UP = Statement(
     select(binding.c.node_id, binding.c.parent_id, binding.c.name, binding.c.mapped).where(
         _in_store, among(binding.c.node_id, bindparam("ids")), binding.c.is_coll == literal_column("1")
     )
 )
-_MOVED = Statement(
-    select(binding.c.node_id).where(
-        _in_store, binding.c.moved == literal_column("1"), binding.c.mapped >= bindparam("number")
+_BOUND_AT = Statement(
+    union_all(
+        select(binding.c.node_id, binding.c.parent_id, binding.c.name, binding.c.mapped, literal_column("1")).where(
+            _in_store,
+            binding.c.node_id == bindparam("n"),
+            binding.c.is_coll == literal_column("1"),
+            binding.c.mapped <= bindparam("number"),
+        ),
+        select(gone.c.node_id, gone.c.parent_id, gone.c.name, gone.c.mapped, literal_column("0")).where(
+            gone.c.store_id == bindparam("s"),
+            gone.c.node_id == bindparam("n"),
+            gone.c.is_coll == literal_column("1"),
+            gone.c.mapped <= bindparam("number"),
+            gone.c.unmapped > bindparam("number"),
+        ),
     )
+)
+_MOVED = Statement(
+    select(binding.c.node_id, binding.c.mapped)
+    .where(_in_store, binding.c.moved == literal_column("1"), binding.c.mapped > bindparam("after"))
+    .order_by(binding.c.mapped)
+    .limit(bindparam("limit"))
 )
 
 _live = binding.alias("live")
@@ -100,7 +158,7 @@ _NAMED = Statement(
 )
 
 AT_ONCE = 64
-"""Collections whose rows are merged one by one; more are sorted together."""
+"""Collections whose rows are merged one by one; where there are more, those of the whole store are read."""
 
 
 class Above(NamedTuple):
@@ -109,6 +167,32 @@ class Above(NamedTuple):
     node_id: int
     parent_id: int
     name: str
+    mapped: int
+
+
+class Once(NamedTuple):
+    """Where a collection was bound at some number, and whether it still is."""
+
+    node_id: int
+    parent_id: int
+    name: str
+    mapped: int
+    is_open: int
+
+
+class Collection(NamedTuple):
+    """A collection in another one, and whether it holds collections itself."""
+
+    node_id: int
+    name: str
+    mapped: int
+    is_parent: int
+
+
+class Moved(NamedTuple):
+    """A collection that a MOVE mapped."""
+
+    node_id: int
     mapped: int
 
 
@@ -134,20 +218,35 @@ def each_changed(unit: Unit, store_id: int, *, after: int, wanted: int) -> Itera
 
 def each_changed_in(
     unit: Unit, store_id: int, parent_id: int, *, after: int, before: int = 2**62, wanted: int
-) -> Iterator[Row]:
-    """Yield (parent id, facts) of the members of one collection changed between two numbers, both left out."""
-    return _flat(_batches(unit, _CHANGED_IN, {"s": store_id, "p": parent_id, "before": before}, after, wanted))
+) -> Iterator[list[Row]]:
+    """Yield as `each_changed`, of the members of one collection changed between two numbers, both left out."""
+    return _batches(unit, _CHANGED_IN, {"s": store_id, "p": parent_id, "before": before}, after, wanted)
 
 
-def each_changed_in_many(
-    unit: Unit, store_id: int, parent_ids: Iterable[int], *, after: int, before: int, wanted: int
-) -> Iterator[Row]:
-    """Yield as `each_changed_in` for many collections together."""
-    values = {"s": store_id, "ps": array(parent_ids), "before": before}
-    return _flat(_batches(unit, _CHANGED_IN_MANY, values, after, wanted))
+def list_carried_below(
+    unit: Unit, store_id: int, parent_id: int, *, first: int, last: int, before: int, limit: int
+) -> list[Row]:
+    """Return (parent id, facts) of the members of the collections in one, by parent and then by their change.
+
+    Those of collections with a node id behind first and up to last, as far as both were mapped and changed before a
+    number.
+    """
+    values = {"s": store_id, "p": parent_id, "first": first, "last": last, "before": before, "limit": limit}
+    return unit.all(_CARRIED_BELOW, values)
 
 
-_flat = itertools.chain.from_iterable
+def list_collections_in(
+    unit: Unit, store_id: int, parent_id: int, *, after: int, before: int, limit: int
+) -> list[Collection]:
+    """Return the collections in one that were mapped before a number, by node id and behind one."""
+    values = {"s": store_id, "p": parent_id, "after": after, "before": before, "limit": limit}
+    return [Collection._make(row) for row in unit.all(_COLLECTIONS_IN, values)]
+
+
+def find_bound_at(unit: Unit, store_id: int, node_id: int, number: int) -> Once | None:
+    """Return where a collection was bound at a change number that history reaches back to; None: it was not."""
+    row = unit.one(_BOUND_AT, {"s": store_id, "n": node_id, "number": number})
+    return None if row is None else Once._make(row)
 
 
 def _batches(
@@ -170,9 +269,9 @@ def list_above(unit: Unit, store_id: int, node_ids: Iterable[int]) -> list[Above
     return [Above._make(row) for row in unit.all(_UP, {"s": store_id, "ids": array(node_ids)})]
 
 
-def list_moved(unit: Unit, store_id: int, *, since: int) -> list[int]:
-    """Return the nodes of the collections that a MOVE mapped at or after a number."""
-    return [row[0] for row in unit.all(_MOVED, {"s": store_id, "number": since})]
+def list_moved(unit: Unit, store_id: int, *, after: int, limit: int) -> list[Moved]:
+    """Return the collections that a MOVE mapped after a number, in that order."""
+    return [Moved._make(row) for row in unit.all(_MOVED, {"s": store_id, "after": after, "limit": limit})]
 
 
 def list_gone(unit: Unit, store_id: int, *, after: int, parent_id: int | None = None) -> list[Former]:

@@ -1,10 +1,11 @@
-"""The sync log under random operations: whatever happens, replayed reports equal a fresh listing (SYNC.md)."""
+"""The sync log under random operations: whatever happens, replayed reports equal a fresh listing (docs/sync.md)."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,8 +16,10 @@ from davstore.metadata import changes
 from davstore.model.changes import Level, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.store import sweeping
+from davstore.sync import arrivals, departures, moved, tokens
 from davstore.sync import report as sync_report
-from davstore.sync.difference import Difference, Key, Keyed
+from davstore.sync.inquiry import Inquiry
+from davstore.sync.runs import Arrived, Departed, Run
 from tests.contract.storage import Storage
 from tests.contract.sync_model import Device, Disagreement, Pair, Url
 
@@ -192,6 +195,8 @@ def test_the_thresholds_of_large_stores_change_nothing(
 ) -> None:
     monkeypatch.setattr(changes, "AT_ONCE", 3)
     monkeypatch.setattr(changes, "BATCH", 2)
+    monkeypatch.setattr(moved, "AT_ONCE", 2)
+    monkeypatch.setattr(arrivals, "MOVED_AT_ONCE", 2)
     walk(sqlite_storage, seed=SEED + 1, steps=STEPS)
 
 
@@ -201,24 +206,36 @@ def test_replayed_reports_equal_a_fresh_listing_for_long(storage: Storage, seed:
     walk(storage, seed=seed, steps=20_000)
 
 
-def _newest_token(facts: StoreFacts, names: Url, start: object, last: object) -> SyncToken:
-    return sync_report.current_token(facts, names)
+def _newest_token(facts: StoreFacts, names: Url, begun: object, last: object) -> SyncToken:
+    return tokens.current_token(facts, names)
 
 
-def _no_walk(self: Difference, *words: object, **more: object) -> None:
+def _no_walk(*words: object, **more: object) -> None:
     return
 
 
-def _by_name(self: Difference, cursor: Key, base: int) -> Iterator[Keyed]:
-    return iter(sorted(_rows(self, cursor, base), key=lambda keyed: keyed[1].names))
+def _not_told_of_the_moved(*words: object) -> Iterator[Arrived]:
+    return iter(())
 
 
-_rows = Difference.rows
+def _by_name(asked: Inquiry) -> Iterator[Run]:
+    single = [run._replace(rows=[row]) for run in _rows(asked) for row in run.rows]
+    return iter(sorted(single, key=lambda run: _names(asked, run)))
 
-PLANTED = {
-    "newest token on a truncated page": (sync_report, "after", _newest_token),
-    "no walk of former nodes": (Difference, "_expand", _no_walk),
-    "order by name": (Difference, "rows", _by_name),
+
+def _names(asked: Inquiry, run: Run) -> Url:
+    (row,) = run.rows
+    return row[1].names if isinstance(run, Departed) else (*asked.ancestry.names(row[0]), row[1])
+
+
+_rows = sync_report.rows
+
+PLANTED: dict[str, tuple[ModuleType, str, object]] = {
+    "newest token on a truncated page": (tokens, "after", _newest_token),
+    "no walk of former nodes": (departures, "expand", _no_walk),
+    "nothing of moved trees": (moved, "carried", _not_told_of_the_moved),
+    "a moved tree goes on nowhere": (moved, "rest", _not_told_of_the_moved),
+    "order by name": (sync_report, "rows", _by_name),
 }
 
 

@@ -28,7 +28,7 @@ MOVED_AT_ONCE = 64
 def changed(asked: Inquiry) -> Iterator[Arrived]:
     """Yield what changed by itself after the position, in the order of its numbers."""
     number = asked.start.number
-    after = number if asked.start.key >= (number, 0, number) else number - 1
+    after = max(number if asked.start.key >= (number, 0, number) else number - 1, asked.scope.fresh)
     if asked.level is Level.ONE:
         return _changed_in(asked, [asked.scope.node_id], after)
     return _changed_below(asked, after)

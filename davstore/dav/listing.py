@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Final
 
 from davstore.dav.request import Request
-from davstore.dav.responses import Headers, send_spooled
+from davstore.dav.responses import Headers, Response, Spooled, Told
 from davstore.protocol.dav.hrefs import encode_segment
 from davstore.protocol.http.accept import wants_text
 
@@ -26,6 +26,8 @@ _HEADERS: Final[Headers] = [
     ("X-Content-Type-Options", "nosniff"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
+_TEXT: Final = "text/plain; charset=utf-8"
+_HTML: Final = "text/html; charset=utf-8"
 _HEAD: Final = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{title}</title></head>
@@ -35,22 +37,21 @@ _HEAD: Final = """<!doctype html>
 _FOOT: Final = b"</ul>\n</body>\n</html>\n"
 
 
-def send_listing(request: Request, tell_all: Callable[[Tell], object]) -> Iterable[bytes]:
-    """Answer GET or HEAD of a collection with the names that tell_all gives to its argument, some at a time."""
-    write = _text if wants_text(request.header("ACCEPT")) else _html
-    return send_spooled(request.environ, HTTPStatus.OK, lambda out: write(request, tell_all, out))
+def listing(request: Request, tell_all: Callable[[Tell], object]) -> Response:
+    """Return the answer to GET of a collection: the names that tell_all gives to its argument, some at a time."""
+    wanted, write = (_TEXT, _text) if wants_text(request.header("ACCEPT")) else (_HTML, _html)
+    body = Spooled(lambda out: write(request, tell_all, out))
+    return Response(HTTPStatus.OK, [("Content-Type", wanted), *_HEADERS], body, Told())
 
 
-def _text(_request: Request, tell_all: Callable[[Tell], object], out: Callable[[bytes], object]) -> Headers:
+def _text(_request: Request, tell_all: Callable[[Tell], object], out: Callable[[bytes], object]) -> None:
     tell_all(lambda names: out("".join([f"{name}\n" for name in names]).encode()))
-    return [("Content-Type", "text/plain; charset=utf-8"), *_HEADERS]
 
 
-def _html(request: Request, tell_all: Callable[[Tell], object], out: Callable[[bytes], object]) -> Headers:
+def _html(request: Request, tell_all: Callable[[Tell], object], out: Callable[[bytes], object]) -> None:
     out(_HEAD.format(title=escape("/".join(request.target.segments))).encode())
     tell_all(lambda names: out("".join(map(_item, names)).encode()))
     out(_FOOT)
-    return [("Content-Type", "text/html; charset=utf-8"), *_HEADERS]
 
 
 def _item(name: str) -> str:

@@ -13,12 +13,14 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from davstore.dav import places
-from davstore.dav.places import ALLOWED, Kind
+from davstore.dav.kinds import TABLE as KINDS
+from davstore.dav.kinds import Kind
+from davstore.engine.rights import home
 from davstore.model.locks import Lock
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
 from davstore.policy.quota import charged_bytes
+from davstore.protocol import urls
 from davstore.protocol.dav import lockinfo, names, owncloud, sync_token
 from davstore.protocol.dav.elements import element, empty, href, text_element
 from davstore.protocol.dav.hrefs import Spelling
@@ -148,7 +150,7 @@ def _lockdiscovery(view: PropertyContext, _kind: Kind) -> Piece | bytes:
 
 def discover(view: PropertyContext, locks: Sequence[Lock]) -> bytes:
     """Return `D:lockdiscovery` of a resource's locks; who holds a lock is told its token, nobody else (§20.7)."""
-    user, store = view.principal.user, places.store_root(view.principal)
+    user, store = view.principal.user, urls.segments_of(home(view.principal))
     return element(
         names.LOCKDISCOVERY,
         *(
@@ -183,26 +185,24 @@ def _charged(facts: StoreFacts) -> int:
 
 
 def _owner(view: PropertyContext, _kind: Kind) -> bytes | None:
-    return None if view.facts is None else element(names.OWNER, view.href(places.user_segments(view.facts.owner)))
+    return None if view.facts is None else element(names.OWNER, view.href(urls.user_segments(view.facts.owner)))
 
 
 def _current_user_principal(view: PropertyContext, _kind: Kind) -> bytes:
-    return element(names.CURRENT_USER_PRINCIPAL, view.href(places.principal_segments(view.principal)))
+    return element(names.CURRENT_USER_PRINCIPAL, view.href(urls.principal_segments(view.principal)))
 
 
 def _principal_collection_set(view: PropertyContext, _kind: Kind) -> bytes:
-    return element(names.PRINCIPAL_COLLECTION_SET, view.href(places.PRINCIPALS))
+    return element(names.PRINCIPAL_COLLECTION_SET, view.href(urls.PRINCIPALS))
 
 
 def _supported_report_set(_view: PropertyContext, kind: Kind) -> bytes:
-    if kind is not Kind.COLLECTION:
-        return empty(names.SUPPORTED_REPORT_SET)
-    report = element("{DAV:}report", empty(names.SYNC_COLLECTION))
-    return element(names.SUPPORTED_REPORT_SET, element("{DAV:}supported-report", report))
+    reports = [element("{DAV:}report", empty(name)) for name in KINDS[kind].reports]
+    return element(names.SUPPORTED_REPORT_SET, *(element("{DAV:}supported-report", report) for report in reports))
 
 
 def _supported_method_set(_view: PropertyContext, kind: Kind) -> bytes:
-    methods = [f'<D:supported-method name="{method}"/>'.encode() for method in ALLOWED[kind]]
+    methods = [f'<D:supported-method name="{method}"/>'.encode() for method in KINDS[kind].methods]
     return element(names.SUPPORTED_METHOD_SET, *methods)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from davstore.dav.places import Kind
+from davstore.dav.kinds import Kind
 from davstore.dav.properties import LIVE_OF, PROTECTED, Piece, PropertyContext, Value
 from davstore.model.changes import Removed
 from davstore.model.nodes import Resource

@@ -1,4 +1,4 @@
-"""Rows by change number, ways up to a scope, tombstones and former members (docs/sync.md)."""
+"""What a report is made of: rows by change number, ways up to a scope, tombstones and former members (SYNC.md)."""
 
 from __future__ import annotations
 
@@ -7,158 +7,13 @@ from typing import NamedTuple
 
 from sqlalchemy import BigInteger, and_, bindparam, exists, literal_column, null, select, union_all
 
-from davstore.metadata.bindings import BOUND, FACTS
+from davstore.metadata.listings import BOUND, FACTS, Member
+from davstore.metadata.statements import Statement, among, array
 from davstore.metadata.tables import binding, gone, node
-from davstore.metadata.unit import Row, Statement, Unit, among, array
-
-CHANGED_COLUMN = 4
-"""Where `changed` stands in (parent id, facts)."""
+from davstore.metadata.unit import Unit
 
 BATCH = 256
 """Rows fetched at first where the reader may stop at any of them: most reports end within them."""
-
-_in_store = binding.c.store_id == bindparam("s")
-_window = and_(binding.c.changed > bindparam("after"), binding.c.changed < bindparam("before"))
-_ROWS = select(binding.c.parent_id, *FACTS).select_from(BOUND).order_by(binding.c.changed).limit(bindparam("limit"))
-_CHANGED = Statement(_ROWS.where(_in_store, _window))
-_CHANGED_IN = Statement(_ROWS.where(_in_store, binding.c.parent_id == bindparam("p"), _window))
-_child = binding.alias("child")
-_grandchild = binding.alias("grandchild")
-_CARRIED_BELOW = Statement(
-    select(binding.c.parent_id, *FACTS)
-    .select_from(
-        _child.join(
-            binding, and_(binding.c.store_id == _child.c.store_id, binding.c.parent_id == _child.c.node_id)
-        ).join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id))
-    )
-    .where(
-        _child.c.store_id == bindparam("s"),
-        _child.c.parent_id == bindparam("p"),
-        _child.c.is_coll == literal_column("1"),
-        _child.c.node_id > bindparam("first"),
-        _child.c.node_id <= bindparam("last"),
-        _child.c.mapped < bindparam("before"),
-        binding.c.changed < bindparam("before"),
-    )
-    .order_by(_child.c.node_id, binding.c.changed)
-    .limit(bindparam("limit"))
-)
-_COLLECTIONS_IN = Statement(
-    select(
-        binding.c.node_id,
-        binding.c.name,
-        binding.c.mapped,
-        exists().where(
-            _grandchild.c.store_id == binding.c.store_id,
-            _grandchild.c.parent_id == binding.c.node_id,
-            _grandchild.c.is_coll == literal_column("1"),
-        ),
-    )
-    .where(
-        _in_store,
-        binding.c.parent_id == bindparam("p"),
-        binding.c.is_coll == literal_column("1"),
-        binding.c.node_id > bindparam("after"),
-        binding.c.mapped < bindparam("before"),
-    )
-    .order_by(binding.c.node_id)
-    .limit(bindparam("limit"))
-)
-_UP = Statement(
-    select(binding.c.node_id, binding.c.parent_id, binding.c.name, binding.c.mapped).where(
-        _in_store, among(binding.c.node_id, bindparam("ids")), binding.c.is_coll == literal_column("1")
-    )
-)
-_BOUND_AT = Statement(
-    union_all(
-        select(binding.c.node_id, binding.c.parent_id, binding.c.name, binding.c.mapped, literal_column("1")).where(
-            _in_store,
-            binding.c.node_id == bindparam("n"),
-            binding.c.is_coll == literal_column("1"),
-            binding.c.mapped <= bindparam("number"),
-        ),
-        select(gone.c.node_id, gone.c.parent_id, gone.c.name, gone.c.mapped, literal_column("0")).where(
-            gone.c.store_id == bindparam("s"),
-            gone.c.node_id == bindparam("n"),
-            gone.c.is_coll == literal_column("1"),
-            gone.c.mapped <= bindparam("number"),
-            gone.c.unmapped > bindparam("number"),
-        ),
-    )
-)
-_MOVED = Statement(
-    select(binding.c.node_id, binding.c.mapped)
-    .where(_in_store, binding.c.moved == literal_column("1"), binding.c.mapped > bindparam("after"))
-    .order_by(binding.c.mapped)
-    .limit(bindparam("limit"))
-)
-
-_live = binding.alias("live")
-_FORMER = (gone.c.parent_id, gone.c.name, gone.c.node_id, gone.c.is_coll, gone.c.mapped, gone.c.unmapped)
-_now_there = and_(
-    _live.c.store_id == gone.c.store_id, _live.c.parent_id == gone.c.parent_id, _live.c.name == gone.c.name
-)
-_TOPS = (
-    select(*_FORMER, _live.c.node_id)
-    .select_from(gone.outerjoin(_live, _now_there))
-    .where(
-        gone.c.store_id == bindparam("s"), gone.c.unmapped > bindparam("after"), gone.c.nested == literal_column("0")
-    )
-)
-_GONE = Statement(_TOPS)
-_GONE_FROM = Statement(_TOPS.where(gone.c.parent_id == bindparam("p")))
-
-_under = bindparam("live_parent", type_=BigInteger)
-_FORMER_MEMBERS = Statement(
-    union_all(
-        select(*_FORMER, _live.c.node_id)
-        .select_from(
-            gone.outerjoin(
-                _live,
-                and_(_live.c.store_id == gone.c.store_id, _live.c.parent_id == _under, _live.c.name == gone.c.name),
-            )
-        )
-        .where(
-            gone.c.store_id == bindparam("s"),
-            gone.c.parent_id == bindparam("p"),
-            gone.c.unmapped > bindparam("after"),
-            gone.c.mapped < bindparam("before"),
-        ),
-        select(
-            binding.c.parent_id,
-            binding.c.name,
-            binding.c.node_id,
-            binding.c.is_coll,
-            binding.c.mapped,
-            bindparam("before", type_=BigInteger),
-            _live.c.node_id,
-        )
-        .select_from(
-            binding.outerjoin(
-                _live,
-                and_(
-                    _live.c.store_id == binding.c.store_id,
-                    _live.c.parent_id == _under,
-                    _live.c.name == binding.c.name,
-                ),
-            )
-        )
-        .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.mapped < bindparam("before")),
-    )
-)
-_NAMED = Statement(
-    union_all(
-        select(*_FORMER).where(
-            gone.c.store_id == bindparam("s"), gone.c.parent_id == bindparam("p"), gone.c.name == bindparam("name_")
-        ),
-        select(
-            binding.c.parent_id, binding.c.name, binding.c.node_id, binding.c.is_coll, binding.c.mapped, null()
-        ).where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name == bindparam("name_")),
-    )
-)
-
-AT_ONCE = 64
-"""Collections whose rows are merged one by one; where there are more, those of the whole store are read."""
 
 
 class Above(NamedTuple):
@@ -196,6 +51,17 @@ class Moved(NamedTuple):
     mapped: int
 
 
+class Incarnation(NamedTuple):
+    """A binding that a name has or had; `unmapped` is None while it is open."""
+
+    parent_id: int
+    name: str
+    node_id: int
+    is_coll: int
+    mapped: int
+    unmapped: int | None
+
+
 class Former(NamedTuple):
     """A binding in the past: a name meant a node over [mapped, unmapped). `live` is the node it means now, if any."""
 
@@ -208,7 +74,158 @@ class Former(NamedTuple):
     live: int | None = None
 
 
-def each_changed(unit: Unit, store_id: int, *, after: int, wanted: int) -> Iterator[list[Row]]:
+_in_store = binding.c.store_id == bindparam("s")
+_window = and_(binding.c.changed > bindparam("after"), binding.c.changed < bindparam("before"))
+_ROWS = select(binding.c.parent_id, *FACTS).select_from(BOUND).order_by(binding.c.changed).limit(bindparam("limit"))
+_CHANGED = Statement(_ROWS.where(_in_store, _window), Member)
+_CHANGED_IN = Statement(_ROWS.where(_in_store, binding.c.parent_id == bindparam("p"), _window), Member)
+_child = binding.alias("child")
+_grandchild = binding.alias("grandchild")
+_CARRIED_BELOW = Statement(
+    select(binding.c.parent_id, *FACTS)
+    .select_from(
+        _child.join(
+            binding, and_(binding.c.store_id == _child.c.store_id, binding.c.parent_id == _child.c.node_id)
+        ).join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id))
+    )
+    .where(
+        _child.c.store_id == bindparam("s"),
+        _child.c.parent_id == bindparam("p"),
+        _child.c.is_coll == literal_column("1"),
+        _child.c.node_id > bindparam("first"),
+        _child.c.node_id <= bindparam("last"),
+        _child.c.mapped < bindparam("before"),
+        binding.c.changed < bindparam("before"),
+    )
+    .order_by(_child.c.node_id, binding.c.changed)
+    .limit(bindparam("limit")),
+    Member,
+)
+_COLLECTIONS_IN = Statement(
+    select(
+        binding.c.node_id,
+        binding.c.name,
+        binding.c.mapped,
+        exists().where(
+            _grandchild.c.store_id == binding.c.store_id,
+            _grandchild.c.parent_id == binding.c.node_id,
+            _grandchild.c.is_coll == literal_column("1"),
+        ),
+    )
+    .where(
+        _in_store,
+        binding.c.parent_id == bindparam("p"),
+        binding.c.is_coll == literal_column("1"),
+        binding.c.node_id > bindparam("after"),
+        binding.c.mapped < bindparam("before"),
+    )
+    .order_by(binding.c.node_id)
+    .limit(bindparam("limit")),
+    Collection,
+)
+_UP = Statement(
+    select(binding.c.node_id, binding.c.parent_id, binding.c.name, binding.c.mapped).where(
+        _in_store, among(binding.c.node_id, bindparam("ids")), binding.c.is_coll == literal_column("1")
+    ),
+    Above,
+)
+_BOUND_AT = Statement(
+    union_all(
+        select(binding.c.node_id, binding.c.parent_id, binding.c.name, binding.c.mapped, literal_column("1")).where(
+            _in_store,
+            binding.c.node_id == bindparam("n"),
+            binding.c.is_coll == literal_column("1"),
+            binding.c.mapped <= bindparam("number"),
+        ),
+        select(gone.c.node_id, gone.c.parent_id, gone.c.name, gone.c.mapped, literal_column("0")).where(
+            gone.c.store_id == bindparam("s"),
+            gone.c.node_id == bindparam("n"),
+            gone.c.is_coll == literal_column("1"),
+            gone.c.mapped <= bindparam("number"),
+            gone.c.unmapped > bindparam("number"),
+        ),
+    ),
+    Once,
+)
+_MOVED = Statement(
+    select(binding.c.node_id, binding.c.mapped)
+    .where(_in_store, binding.c.moved == literal_column("1"), binding.c.mapped > bindparam("after"))
+    .order_by(binding.c.mapped)
+    .limit(bindparam("limit")),
+    Moved,
+)
+
+_live = binding.alias("live")
+_FORMER = (gone.c.parent_id, gone.c.name, gone.c.node_id, gone.c.is_coll, gone.c.mapped, gone.c.unmapped)
+_now_there = and_(
+    _live.c.store_id == gone.c.store_id, _live.c.parent_id == gone.c.parent_id, _live.c.name == gone.c.name
+)
+_TOPS = (
+    select(*_FORMER, _live.c.node_id)
+    .select_from(gone.outerjoin(_live, _now_there))
+    .where(
+        gone.c.store_id == bindparam("s"), gone.c.unmapped > bindparam("after"), gone.c.nested == literal_column("0")
+    )
+)
+_GONE = Statement(_TOPS, Former)
+_GONE_FROM = Statement(_TOPS.where(gone.c.parent_id == bindparam("p")), Former)
+
+_under = bindparam("live_parent", type_=BigInteger)
+_FORMER_MEMBERS = Statement(
+    union_all(
+        select(*_FORMER, _live.c.node_id)
+        .select_from(
+            gone.outerjoin(
+                _live,
+                and_(_live.c.store_id == gone.c.store_id, _live.c.parent_id == _under, _live.c.name == gone.c.name),
+            )
+        )
+        .where(
+            gone.c.store_id == bindparam("s"),
+            gone.c.parent_id == bindparam("p"),
+            gone.c.unmapped > bindparam("after"),
+            gone.c.mapped < bindparam("before"),
+        ),
+        select(
+            binding.c.parent_id,
+            binding.c.name,
+            binding.c.node_id,
+            binding.c.is_coll,
+            binding.c.mapped,
+            bindparam("before", type_=BigInteger),
+            _live.c.node_id,
+        )
+        .select_from(
+            binding.outerjoin(
+                _live,
+                and_(
+                    _live.c.store_id == binding.c.store_id,
+                    _live.c.parent_id == _under,
+                    _live.c.name == binding.c.name,
+                ),
+            )
+        )
+        .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.mapped < bindparam("before")),
+    ),
+    Former,
+)
+_NAMED = Statement(
+    union_all(
+        select(*_FORMER).where(
+            gone.c.store_id == bindparam("s"), gone.c.parent_id == bindparam("p"), gone.c.name == bindparam("name_")
+        ),
+        select(
+            binding.c.parent_id, binding.c.name, binding.c.node_id, binding.c.is_coll, binding.c.mapped, null()
+        ).where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name == bindparam("name_")),
+    ),
+    Incarnation,
+)
+
+AT_ONCE = 64
+"""Collections whose rows are merged one by one; where there are more, those of the whole store are read."""
+
+
+def each_changed(unit: Unit, store_id: int, *, after: int, wanted: int) -> Iterator[list[Member]]:
     """Yield (parent id, facts) of every binding of a store changed after a number, in that order and in batches.
 
     Any number of them may be read; no more than wanted is fetched before the reader has taken so many.
@@ -218,14 +235,14 @@ def each_changed(unit: Unit, store_id: int, *, after: int, wanted: int) -> Itera
 
 def each_changed_in(
     unit: Unit, store_id: int, parent_id: int, *, after: int, before: int = 2**62, wanted: int
-) -> Iterator[list[Row]]:
+) -> Iterator[list[Member]]:
     """Yield as `each_changed`, of the members of one collection changed between two numbers, both left out."""
     return _batches(unit, _CHANGED_IN, {"s": store_id, "p": parent_id, "before": before}, after, wanted)
 
 
 def list_carried_below(
     unit: Unit, store_id: int, parent_id: int, *, first: int, last: int, before: int, limit: int
-) -> list[Row]:
+) -> list[Member]:
     """Return (parent id, facts) of the members of the collections in one, by parent and then by their change.
 
     Those of collections with a node id behind first and up to last, as far as both were mapped and changed before a
@@ -240,18 +257,17 @@ def list_collections_in(
 ) -> list[Collection]:
     """Return the collections in one that were mapped before a number, by node id and behind one."""
     values = {"s": store_id, "p": parent_id, "after": after, "before": before, "limit": limit}
-    return [Collection._make(row) for row in unit.all(_COLLECTIONS_IN, values)]
+    return unit.all(_COLLECTIONS_IN, values)
 
 
 def find_bound_at(unit: Unit, store_id: int, node_id: int, number: int) -> Once | None:
     """Return where a collection was bound at a change number that history reaches back to; None: it was not."""
-    row = unit.one(_BOUND_AT, {"s": store_id, "n": node_id, "number": number})
-    return None if row is None else Once._make(row)
+    return unit.one(_BOUND_AT, {"s": store_id, "n": node_id, "number": number})
 
 
 def _batches(
-    unit: Unit, statement: Statement, values: Mapping[str, object], after: int, wanted: int
-) -> Iterator[list[Row]]:
+    unit: Unit, statement: Statement[Member], values: Mapping[str, object], after: int, wanted: int
+) -> Iterator[list[Member]]:
     size = BATCH
     while True:
         rows = unit.all(statement, {**values, "after": after, "limit": size})
@@ -259,26 +275,26 @@ def _batches(
             yield rows
         if len(rows) < size:
             return
-        after = rows[-1][CHANGED_COLUMN]
+        after = rows[-1].changed
         wanted -= size
         size = min(2 * size, 32 * BATCH, wanted if wanted > 0 else 32 * BATCH)
 
 
 def list_above(unit: Unit, store_id: int, node_ids: Iterable[int]) -> list[Above]:
     """Return where collections are bound; the root and dead ones are not."""
-    return [Above._make(row) for row in unit.all(_UP, {"s": store_id, "ids": array(node_ids)})]
+    return unit.all(_UP, {"s": store_id, "ids": array(node_ids)})
 
 
 def list_moved(unit: Unit, store_id: int, *, after: int, limit: int) -> list[Moved]:
     """Return the collections that a MOVE mapped after a number, in that order."""
-    return [Moved._make(row) for row in unit.all(_MOVED, {"s": store_id, "after": after, "limit": limit})]
+    return unit.all(_MOVED, {"s": store_id, "after": after, "limit": limit})
 
 
 def list_gone(unit: Unit, store_id: int, *, after: int, parent_id: int | None = None) -> list[Former]:
     """Return what was closed after a number, but not with a collection above it; of one collection or of all."""
     if parent_id is None:
-        return [Former._make(row) for row in unit.all(_GONE, {"s": store_id, "after": after})]
-    return [Former._make(row) for row in unit.all(_GONE_FROM, {"s": store_id, "after": after, "p": parent_id})]
+        return unit.all(_GONE, {"s": store_id, "after": after})
+    return unit.all(_GONE_FROM, {"s": store_id, "after": after, "p": parent_id})
 
 
 def list_former_members(
@@ -289,9 +305,9 @@ def list_former_members(
     `live` tells what the name means now in another collection, live_parent.
     """
     values = {"s": store_id, "p": node_id, "after": after, "before": before, "live_parent": live_parent}
-    return [Former._make(row) for row in unit.all(_FORMER_MEMBERS, values)]
+    return unit.all(_FORMER_MEMBERS, values)
 
 
-def list_incarnations(unit: Unit, store_id: int, parent_id: int, name: str) -> list[Row]:
-    """Return every binding a name in a collection has or had, as `Former` rows; `unmapped` is None while open."""
+def list_incarnations(unit: Unit, store_id: int, parent_id: int, name: str) -> list[Incarnation]:
+    """Return every binding a name in a collection has or had."""
     return unit.all(_NAMED, {"s": store_id, "p": parent_id, "name_": name})

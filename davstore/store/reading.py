@@ -9,7 +9,7 @@ from davstore.blobs import Reader
 from davstore.engine.context import Context
 from davstore.engine.guarding import list_held, require_list
 from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
-from davstore.metadata import bindings, nodes, properties, sorted_pages
+from davstore.metadata import bindings, listings, nodes, properties, sorted_pages
 from davstore.metadata.nodes import Stored
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
@@ -149,16 +149,16 @@ def _each_some(
     elif depth is None:
         yield [top, *_everything_beneath(unit, store_id, top, limit=context.services.limits.propfind_members)]
     else:
-        pages = bindings.each_members(unit, store_id, top)
+        pages = listings.each_members(unit, store_id, top)
         yield [top, *next(pages, [])]
         yield from pages
 
 
 def _everything_beneath(unit: Unit, store_id: int, top: Resource, *, limit: int) -> list[Resource]:
     names = {top.node_id: top.names}
-    for row in bindings.list_collections_beneath(unit, store_id, top.node_id, limit=limit + 1):
+    for row in listings.list_collections_beneath(unit, store_id, top.node_id, limit=limit + 1):
         names[row.node_id] = (*names[row.parent_id], row.name)
-    members = bindings.list_members_of(unit, store_id, names, limit=limit + 1) if len(names) <= limit + 1 else []
+    members = listings.list_members_of(unit, store_id, names, limit=limit + 1) if len(names) <= limit + 1 else []
     if len(names) > limit + 1 or len(members) > limit:  # names holds the top too
         raise InfiniteDepth(f"more than {limit} members")
     return members

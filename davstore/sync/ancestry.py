@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from davstore.metadata import bindings, changes
+from davstore.metadata import changes, listings
 from davstore.metadata.unit import Unit
 from davstore.sync.scopes import Scope
 from davstore.sync.visibility import Visibility
@@ -72,7 +72,7 @@ class Ancestry:
 
     def walk(self, node_id: int, *, limit: int) -> list[int] | None:
         """Return a located collection and all beneath it, which are located now; None when they are too many."""
-        beneath = bindings.list_collections_beneath(self._unit, self._store_id, node_id, limit=limit)
+        beneath = listings.list_collections_beneath(self._unit, self._store_id, node_id, limit=limit)
         if len(beneath) >= limit:
             return None
         for row in beneath:

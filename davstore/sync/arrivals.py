@@ -10,11 +10,11 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Iterator
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from davstore.metadata import changes
-from davstore.metadata.changes import CHANGED_COLUMN, Moved
-from davstore.metadata.unit import Row
+from davstore.metadata.changes import Moved
+from davstore.metadata.listings import Member
 from davstore.model.changes import Level
 from davstore.sync import moved
 from davstore.sync.inquiry import Inquiry
@@ -39,15 +39,15 @@ def _changed_below(asked: Inquiry, after: int) -> Iterator[Arrived]:
     ancestry = asked.ancestry
     batches = changes.each_changed(asked.unit, asked.facts.id, after=after, wanted=asked.wanted)
     for count, batch in enumerate(batches):
-        ancestry.locate({row[0] for row in batch})
+        ancestry.locate({row.parent_id for row in batch})
         places = ancestry.known
-        rows = [row for row in batch if (at := places[row[0]]) is not None and at.fresh < row[CHANGED_COLUMN]]
+        rows = [row for row in batch if (at := places[row.parent_id]) is not None and at.fresh < row.changed]
         if rows:
             yield Arrived(rows)
         if count == 0 and len(batch) == changes.BATCH and asked.scope.names:
             inside = ancestry.walk(asked.scope.node_id, limit=changes.AT_ONCE)
             if inside is not None:
-                yield from _changed_in(asked, inside, batch[-1][CHANGED_COLUMN])
+                yield from _changed_in(asked, inside, batch[-1].changed)
                 return
 
 
@@ -64,8 +64,8 @@ def _changed_in(asked: Inquiry, collections: list[int], after: int) -> Iterator[
     return (Arrived(rows) for rows in (streams[0] if len(streams) == 1 else _merged(streams)))
 
 
-def _merged(streams: list[Iterator[list[Row]]]) -> Iterator[list[Row]]:
-    rows = heapq.merge(*map(itertools.chain.from_iterable, streams), key=itemgetter(CHANGED_COLUMN))
+def _merged(streams: list[Iterator[list[Member]]]) -> Iterator[list[Member]]:
+    rows = heapq.merge(*map(itertools.chain.from_iterable, streams), key=attrgetter("changed"))
     while some := list(itertools.islice(rows, changes.BATCH)):
         yield some
 

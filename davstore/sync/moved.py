@@ -12,8 +12,8 @@ import itertools
 from collections.abc import Iterator
 
 from davstore.metadata import changes
-from davstore.metadata.changes import CHANGED_COLUMN, Collection, Moved, Once
-from davstore.metadata.unit import Row
+from davstore.metadata.changes import Collection, Moved, Once
+from davstore.metadata.listings import Member
 from davstore.model.changes import Key, Level
 from davstore.sync.inquiry import Inquiry
 from davstore.sync.runs import Arrived
@@ -28,7 +28,7 @@ def carried(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[Arrived]:
     return (Arrived(some, top.mapped) for some in rows if some)
 
 
-def members(asked: Inquiry, parent: int, fresh: int, after: int) -> Iterator[list[Row]]:
+def members(asked: Inquiry, parent: int, fresh: int, after: int) -> Iterator[list[Member]]:
     """Yield those in one collection."""
     return changes.each_changed_in(asked.unit, asked.facts.id, parent, after=after, before=fresh, wanted=asked.wanted)
 
@@ -45,14 +45,14 @@ def way_down(asked: Inquiry, top: Moved, node_id: int) -> list[Once]:
     return way[::-1]
 
 
-def _in_top(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[list[Row]]:
+def _in_top(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[list[Member]]:
     """Yield the members of the top: nothing behind a row from further down, which a report at another level gave."""
     _, parent, changed = cursor
     if parent in (0, top.node_id):
         yield from members(asked, top.node_id, top.mapped, changed if parent else 0)
 
 
-def _in_tree(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[list[Row]]:
+def _in_tree(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[list[Member]]:
     fresh = top.mapped
     waiting: list[Iterator[Collection]] = []  # of each collection on the way: those in it that are still to be entered
     way = way_down(asked, top, cursor[1]) if cursor[1] else []
@@ -71,7 +71,7 @@ def _in_tree(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[list[Row]]:
 
 def rest(
     asked: Inquiry, way: list[Once], fresh: int, changed: int, waiting: list[Iterator[Collection]]
-) -> Iterator[list[Row]]:
+) -> Iterator[list[Member]]:
     """Go on after a row whose parent is at the end of a way, as far as the way is still there."""
     *above, last = way
     for step in above:
@@ -87,7 +87,7 @@ def rest(
 
 def _enter(
     asked: Inquiry, parent: int, fresh: int, waiting: list[Iterator[Collection]], *, after: int = 0
-) -> Iterator[list[Row]]:
+) -> Iterator[list[Member]]:
     """Yield the members of the collections in one, behind a node id, and let those be entered next."""
     waiting.append(_each(asked, parent, fresh, 0))
     for some in _batches(asked, parent, fresh, after):
@@ -99,8 +99,8 @@ def _enter(
             yield rows
             after = last
             if len(rows) == asked.wanted:  # the last parent's members may not be all
-                after = rows[-1][0]
-                yield from members(asked, after, fresh, rows[-1][CHANGED_COLUMN])
+                after = rows[-1].parent_id
+                yield from members(asked, after, fresh, rows[-1].changed)
 
 
 def _each(asked: Inquiry, parent: int, fresh: int, after: int) -> Iterator[Collection]:

@@ -10,27 +10,30 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from operator import itemgetter
+from operator import attrgetter
 from typing import NamedTuple
 
-from davstore.metadata.changes import CHANGED_COLUMN
-from davstore.metadata.unit import Row
+from davstore.metadata.listings import Member
 from davstore.model.changes import Key, Removed
 
-_changed = itemgetter(CHANGED_COLUMN)
+_changed = attrgetter("changed")
 
 
 class Arrived(NamedTuple):
     """Members that are there, as (parent id, facts); carried along at `fresh`, or 0: they changed by themselves."""
 
-    rows: list[Row]
+    rows: list[Member]
     fresh: int = 0
 
     def key(self, index: int) -> Key:
         """Return the key of a row."""
         row = self.rows[index]
-        changed = row[CHANGED_COLUMN]
-        return (self.fresh, row[0], changed) if self.fresh else (changed, 0, changed)
+        changed = row.changed
+        return (self.fresh, row.parent_id, changed) if self.fresh else (changed, 0, changed)
+
+    def first(self, count: int) -> Arrived:
+        """Return so many rows of it."""
+        return Arrived(self.rows[:count], self.fresh)
 
 
 class Departed(NamedTuple):
@@ -41,6 +44,10 @@ class Departed(NamedTuple):
     def key(self, index: int) -> Key:
         """Return the key of a row."""
         return self.rows[index][0]
+
+    def first(self, count: int) -> Departed:
+        """Return so many rows of it."""
+        return Departed(self.rows[:count])
 
 
 Run = Arrived | Departed
@@ -58,7 +65,7 @@ def in_order(changed: Iterator[Arrived], due: Iterator[Due]) -> Iterator[Run]:
     coming = next(due, None)
     for run in changed:
         rows = run.rows
-        while coming is not None and coming.number < _changed(rows[-1]):
+        while coming is not None and coming.number < rows[-1].changed:
             cut = bisect_right(rows, coming.number, key=_changed)
             if cut:
                 yield Arrived(rows[:cut])
@@ -77,7 +84,7 @@ def take(runs: Iterator[Run], limit: int) -> tuple[list[Run], bool]:
     for run in runs:
         if len(run.rows) > limit:
             if limit:
-                taken.append(run._replace(rows=run.rows[:limit]))
+                taken.append(run.first(limit))
             return taken, True
         taken.append(run)
         limit -= len(run.rows)

@@ -75,10 +75,10 @@ def _incarnations(
     unit: Unit, facts: StoreFacts, parent: Span, name: str, see: Visibility, *, was: bool
 ) -> Iterator[tuple[Span, bool]]:
     """Yield what a name in a (former) collection meant, cut to the time in which it and the collection were seen."""
-    for _, _, node_id, is_coll, mapped, unmapped in changes.list_incarnations(unit, facts.id, parent.node_id, name):
-        if unmapped is None and not was:
+    for row in changes.list_incarnations(unit, facts.id, parent.node_id, name):
+        if row.unmapped is None and not was:
             continue  # what is there now is not former
-        since, until = max(mapped, parent.since), min(unmapped or parent.until, parent.until)
+        since, until = max(row.mapped, parent.since), min(row.unmapped or parent.until, parent.until)
         if since < until:
-            for part in see.spans(node_id, since, until):
-                yield Span(node_id, *part), bool(is_coll)
+            for part in see.spans(row.node_id, since, until):
+                yield Span(row.node_id, *part), bool(row.is_coll)

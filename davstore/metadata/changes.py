@@ -1,19 +1,15 @@
-"""What a report is made of: rows by change number, ways up to a scope, tombstones and former members (SYNC.md)."""
+"""Where collections lie and lay, which a MOVE mapped, tombstones and former members (docs/sync.md)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, and_, bindparam, exists, literal_column, null, select, union_all
 
-from davstore.metadata.listings import BOUND, FACTS, Member
 from davstore.metadata.statements import Statement, among, array
-from davstore.metadata.tables import binding, gone, node
+from davstore.metadata.tables import binding, gone
 from davstore.metadata.unit import Unit
-
-BATCH = 256
-"""Rows fetched at first where the reader may stop at any of them: most reports end within them."""
 
 
 class Above(NamedTuple):
@@ -75,32 +71,7 @@ class Former(NamedTuple):
 
 
 _in_store = binding.c.store_id == bindparam("s")
-_window = and_(binding.c.changed > bindparam("after"), binding.c.changed < bindparam("before"))
-_ROWS = select(binding.c.parent_id, *FACTS).select_from(BOUND).order_by(binding.c.changed).limit(bindparam("limit"))
-_CHANGED = Statement(_ROWS.where(_in_store, _window), Member)
-_CHANGED_IN = Statement(_ROWS.where(_in_store, binding.c.parent_id == bindparam("p"), _window), Member)
-_child = binding.alias("child")
 _grandchild = binding.alias("grandchild")
-_CARRIED_BELOW = Statement(
-    select(binding.c.parent_id, *FACTS)
-    .select_from(
-        _child.join(
-            binding, and_(binding.c.store_id == _child.c.store_id, binding.c.parent_id == _child.c.node_id)
-        ).join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id))
-    )
-    .where(
-        _child.c.store_id == bindparam("s"),
-        _child.c.parent_id == bindparam("p"),
-        _child.c.is_coll == literal_column("1"),
-        _child.c.node_id > bindparam("first"),
-        _child.c.node_id <= bindparam("last"),
-        _child.c.mapped < bindparam("before"),
-        binding.c.changed < bindparam("before"),
-    )
-    .order_by(_child.c.node_id, binding.c.changed)
-    .limit(bindparam("limit")),
-    Member,
-)
 _COLLECTIONS_IN = Statement(
     select(
         binding.c.node_id,
@@ -221,36 +192,6 @@ _NAMED = Statement(
     Incarnation,
 )
 
-AT_ONCE = 64
-"""Collections whose rows are merged one by one; where there are more, those of the whole store are read."""
-
-
-def each_changed(unit: Unit, store_id: int, *, after: int, wanted: int) -> Iterator[list[Member]]:
-    """Yield (parent id, facts) of every binding of a store changed after a number, in that order and in batches.
-
-    Any number of them may be read; no more than wanted is fetched before the reader has taken so many.
-    """
-    return _batches(unit, _CHANGED, {"s": store_id, "before": 2**62}, after, wanted)
-
-
-def each_changed_in(
-    unit: Unit, store_id: int, parent_id: int, *, after: int, before: int = 2**62, wanted: int
-) -> Iterator[list[Member]]:
-    """Yield as `each_changed`, of the members of one collection changed between two numbers, both left out."""
-    return _batches(unit, _CHANGED_IN, {"s": store_id, "p": parent_id, "before": before}, after, wanted)
-
-
-def list_carried_below(
-    unit: Unit, store_id: int, parent_id: int, *, first: int, last: int, before: int, limit: int
-) -> list[Member]:
-    """Return (parent id, facts) of the members of the collections in one, by parent and then by their change.
-
-    Those of collections with a node id behind first and up to last, as far as both were mapped and changed before a
-    number.
-    """
-    values = {"s": store_id, "p": parent_id, "first": first, "last": last, "before": before, "limit": limit}
-    return unit.all(_CARRIED_BELOW, values)
-
 
 def list_collections_in(
     unit: Unit, store_id: int, parent_id: int, *, after: int, before: int, limit: int
@@ -263,21 +204,6 @@ def list_collections_in(
 def find_bound_at(unit: Unit, store_id: int, node_id: int, number: int) -> Once | None:
     """Return where a collection was bound at a change number that history reaches back to; None: it was not."""
     return unit.one(_BOUND_AT, {"s": store_id, "n": node_id, "number": number})
-
-
-def _batches(
-    unit: Unit, statement: Statement[Member], values: Mapping[str, object], after: int, wanted: int
-) -> Iterator[list[Member]]:
-    size = BATCH
-    while True:
-        rows = unit.all(statement, {**values, "after": after, "limit": size})
-        if rows:
-            yield rows
-        if len(rows) < size:
-            return
-        after = rows[-1].changed
-        wanted -= size
-        size = min(2 * size, 32 * BATCH, wanted if wanted > 0 else 32 * BATCH)
 
 
 def list_above(unit: Unit, store_id: int, node_ids: Iterable[int]) -> list[Above]:

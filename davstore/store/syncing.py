@@ -62,4 +62,4 @@ def _rows(page: Page) -> Iterator[Resource | Removed]:
         if isinstance(run, Departed):
             yield from (row for _, row in run.rows)
         else:
-            yield from (row.at(names(row.parent_id)) for row in run.rows)
+            yield from (row.at(names(row.parent_id)) for row in run.rows.columns[2])

@@ -8,19 +8,23 @@ collections, and nowhere else (docs/adr/0001).
 from __future__ import annotations
 
 import heapq
-import itertools
+from bisect import bisect_right
 from collections.abc import Iterator
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 
-from davstore.metadata import changes
+from davstore.metadata import changed_members, changes
+from davstore.metadata.changed_members import Batch, merge
 from davstore.metadata.changes import Moved
-from davstore.metadata.listings import Member
+from davstore.metadata.listings import NO_LIMIT
 from davstore.model.changes import Level
 from davstore.sync import moved
+from davstore.sync.ancestry import Ancestry
 from davstore.sync.inquiry import Inquiry
 from davstore.sync.runs import Arrived, Due
 from davstore.sync.tokens import AFTER_ALL
 
+AT_ONCE = 64
+"""Collections of a scope whose members are merged; where there are more, those of the whole store are read."""
 MOVED_AT_ONCE = 64
 """Moved collections located together: most reports end before the next ones."""
 
@@ -36,19 +40,28 @@ def changed(asked: Inquiry) -> Iterator[Arrived]:
 
 def _changed_below(asked: Inquiry, after: int) -> Iterator[Arrived]:
     """Read the changes of the store and keep those of the scope, unless that is a small part of it."""
-    ancestry = asked.ancestry
-    batches = changes.each_changed(asked.unit, asked.facts.id, after=after, wanted=asked.wanted)
+    batches = changed_members.each_changed(asked.unit, asked.facts.id, asked.form, after=after, wanted=asked.wanted)
     for count, batch in enumerate(batches):
-        ancestry.locate({row.parent_id for row in batch})
-        places = ancestry.known
-        rows = [row for row in batch if (at := places[row.parent_id]) is not None and at.fresh < row.changed]
-        if rows:
+        rows = _inside(asked.ancestry, batch)
+        if len(rows):
             yield Arrived(rows)
-        if count == 0 and len(batch) == changes.BATCH and asked.scope.names:
-            inside = ancestry.walk(asked.scope.node_id, limit=changes.AT_ONCE)
-            if inside is not None:
-                yield from _changed_in(asked, inside, batch[-1].changed)
+        if count == 0 and len(batch) == changed_members.FIRST and asked.scope.names:
+            collections = asked.ancestry.walk(asked.scope.node_id, limit=AT_ONCE)
+            if collections is not None:
+                yield from _changed_in(asked, collections, batch.changed[-1])
                 return
+
+
+def _inside(ancestry: Ancestry, batch: Batch) -> Batch:
+    """Return those of some members that lie in the scope and changed since a collection above was mapped."""
+    parents = set(batch.parents)
+    ancestry.locate(parents)
+    places = {parent: ancestry.find(parent) for parent in parents}
+    oldest = batch.changed[0]
+    if all(place is not None and place.fresh < oldest for place in places.values()):
+        return batch
+    since = {parent: NO_LIMIT if place is None else place.fresh for parent, place in places.items()}
+    return batch.keep([since[parent] < changed for parent, changed in zip(*batch.columns[:2], strict=True)])
 
 
 def _changed_in(asked: Inquiry, collections: list[int], after: int) -> Iterator[Arrived]:
@@ -59,15 +72,27 @@ def _changed_in(asked: Inquiry, collections: list[int], after: int) -> Iterator[
         if place is not None:
             since = max(after, place.fresh)
             streams.append(
-                changes.each_changed_in(asked.unit, asked.facts.id, node_id, after=since, wanted=asked.wanted)
+                changed_members.each_changed_in(
+                    asked.unit, asked.facts.id, asked.form, node_id, after=since, wanted=asked.wanted
+                )
             )
-    return (Arrived(rows) for rows in (streams[0] if len(streams) == 1 else _merged(streams)))
+    return map(Arrived, streams[0] if len(streams) == 1 else _merged(streams))
 
 
-def _merged(streams: list[Iterator[list[Member]]]) -> Iterator[list[Member]]:
-    rows = heapq.merge(*map(itertools.chain.from_iterable, streams), key=attrgetter("changed"))
-    while some := list(itertools.islice(rows, changes.BATCH)):
-        yield some
+def _merged(streams: list[Iterator[Batch]]) -> Iterator[Batch]:
+    """Merge the members of several collections: those up to the end of any batch are all known."""
+    waiting = [(batch, stream) for stream in streams if (batch := next(stream, None)) is not None]
+    while waiting:
+        last = min(batch.changed[-1] for batch, _ in waiting)
+        taken, left = [], []
+        for batch, stream in waiting:
+            at = bisect_right(batch.changed, last)
+            taken.append(batch.cut(0, at))
+            rest = batch.cut(at) if at < len(batch) else next(stream, None)
+            if rest is not None:
+                left.append((rest, stream))
+        yield merge([batch for batch in taken if len(batch)])
+        waiting = left
 
 
 def carried(asked: Inquiry) -> Iterator[Due]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from davstore.metadata.changed_members import Form
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level, Position
 from davstore.model.nodes import StoreFacts
@@ -16,7 +17,8 @@ from davstore.sync.visibility import Visibility
 class Inquiry:
     """What a device that is at a position has to be told of a scope, in one snapshot.
 
-    wanted rows are read, perhaps more: none is fetched long before. ancestry remembers what the stages look up.
+    wanted rows are read, perhaps more: none is fetched long before. form is that of the members that are there.
+    ancestry remembers what the stages look up.
     """
 
     unit: Unit
@@ -26,4 +28,5 @@ class Inquiry:
     level: Level
     start: Position
     wanted: int
+    form: Form
     ancestry: Ancestry

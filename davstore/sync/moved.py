@@ -11,9 +11,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from davstore.metadata import changes
+from davstore.metadata import changed_members, changes
+from davstore.metadata.changed_members import Batch
 from davstore.metadata.changes import Collection, Moved, Once
-from davstore.metadata.listings import Member
 from davstore.model.changes import Key, Level
 from davstore.sync.inquiry import Inquiry
 from davstore.sync.runs import Arrived
@@ -25,12 +25,14 @@ AT_ONCE = 256
 def carried(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[Arrived]:
     """Yield the members that a moved collection and those below it carried along, behind a cursor of its number."""
     rows = _in_tree(asked, top, cursor) if asked.level is Level.INFINITE else _in_top(asked, top, cursor)
-    return (Arrived(some, top.mapped) for some in rows if some)
+    return (Arrived(some, top.mapped) for some in rows if len(some))
 
 
-def members(asked: Inquiry, parent: int, fresh: int, after: int) -> Iterator[list[Member]]:
+def members(asked: Inquiry, parent: int, fresh: int, after: int) -> Iterator[Batch]:
     """Yield those in one collection."""
-    return changes.each_changed_in(asked.unit, asked.facts.id, parent, after=after, before=fresh, wanted=asked.wanted)
+    return changed_members.each_changed_in(
+        asked.unit, asked.facts.id, asked.form, parent, after=after, before=fresh, wanted=asked.wanted
+    )
 
 
 def way_down(asked: Inquiry, top: Moved, node_id: int) -> list[Once]:
@@ -45,14 +47,14 @@ def way_down(asked: Inquiry, top: Moved, node_id: int) -> list[Once]:
     return way[::-1]
 
 
-def _in_top(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[list[Member]]:
+def _in_top(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[Batch]:
     """Yield the members of the top: nothing behind a row from further down, which a report at another level gave."""
     _, parent, changed = cursor
     if parent in (0, top.node_id):
         yield from members(asked, top.node_id, top.mapped, changed if parent else 0)
 
 
-def _in_tree(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[list[Member]]:
+def _in_tree(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[Batch]:
     fresh = top.mapped
     waiting: list[Iterator[Collection]] = []  # of each collection on the way: those in it that are still to be entered
     way = way_down(asked, top, cursor[1]) if cursor[1] else []
@@ -71,7 +73,7 @@ def _in_tree(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[list[Member]]:
 
 def rest(
     asked: Inquiry, way: list[Once], fresh: int, changed: int, waiting: list[Iterator[Collection]]
-) -> Iterator[list[Member]]:
+) -> Iterator[Batch]:
     """Go on after a row whose parent is at the end of a way, as far as the way is still there."""
     *above, last = way
     for step in above:
@@ -87,20 +89,20 @@ def rest(
 
 def _enter(
     asked: Inquiry, parent: int, fresh: int, waiting: list[Iterator[Collection]], *, after: int = 0
-) -> Iterator[list[Member]]:
+) -> Iterator[Batch]:
     """Yield the members of the collections in one, behind a node id, and let those be entered next."""
     waiting.append(_each(asked, parent, fresh, 0))
     for some in _batches(asked, parent, fresh, after):
         last = some[-1].node_id
         while after < last:
-            rows = changes.list_carried_below(
-                asked.unit, asked.facts.id, parent, first=after, last=last, before=fresh, limit=asked.wanted
+            rows = changed_members.list_carried_below(
+                asked.unit, asked.facts.id, asked.form, parent, first=after, last=last, before=fresh, limit=asked.wanted
             )
             yield rows
             after = last
             if len(rows) == asked.wanted:  # the last parent's members may not be all
-                after = rows[-1].parent_id
-                yield from members(asked, after, fresh, rows[-1].changed)
+                after = rows.parents[-1]
+                yield from members(asked, after, fresh, rows.changed[-1])
 
 
 def _each(asked: Inquiry, parent: int, fresh: int, after: int) -> Iterator[Collection]:

@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from davstore.errors import InvalidSyncToken, NotFound, UnsupportedReport
+from davstore.metadata.changed_members import ROWS
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level, SyncToken
 from davstore.model.nodes import StoreFacts
@@ -67,7 +68,7 @@ def inquire(
     """Resolve a collection and a token of it, for the stages. Raises as `page`."""
     start = tokens.start(facts, names, token)
     scope = scopes.find(unit, facts, names, see, base=start.base)
-    return Inquiry(unit, facts, scope, see, level, start, limit + 1, Ancestry(unit, facts.id, scope, see))
+    return Inquiry(unit, facts, scope, see, level, start, limit + 1, ROWS, Ancestry(unit, facts.id, scope, see))
 
 
 def rows(asked: Inquiry) -> Iterator[Run]:

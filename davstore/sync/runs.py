@@ -10,30 +10,26 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from operator import attrgetter
 from typing import NamedTuple
 
-from davstore.metadata.listings import Member
+from davstore.metadata.changed_members import Batch
 from davstore.model.changes import Key, Removed
-
-_changed = attrgetter("changed")
 
 
 class Arrived(NamedTuple):
-    """Members that are there, as (parent id, facts); carried along at `fresh`, or 0: they changed by themselves."""
+    """Members that are there; carried along at `fresh`, or 0: they changed by themselves."""
 
-    rows: list[Member]
+    rows: Batch
     fresh: int = 0
 
     def key(self, index: int) -> Key:
         """Return the key of a row."""
-        row = self.rows[index]
-        changed = row.changed
-        return (self.fresh, row.parent_id, changed) if self.fresh else (changed, 0, changed)
+        changed = self.rows.changed[index]
+        return (self.fresh, self.rows.parents[index], changed) if self.fresh else (changed, 0, changed)
 
     def first(self, count: int) -> Arrived:
         """Return so many rows of it."""
-        return Arrived(self.rows[:count], self.fresh)
+        return Arrived(self.rows.cut(0, count), self.fresh)
 
 
 class Departed(NamedTuple):
@@ -65,11 +61,11 @@ def in_order(changed: Iterator[Arrived], due: Iterator[Due]) -> Iterator[Run]:
     coming = next(due, None)
     for run in changed:
         rows = run.rows
-        while coming is not None and coming.number < rows[-1].changed:
-            cut = bisect_right(rows, coming.number, key=_changed)
-            if cut:
-                yield Arrived(rows[:cut])
-                rows = rows[cut:]
+        while coming is not None and coming.number < rows.changed[-1]:
+            at = bisect_right(rows.changed, coming.number)
+            if at:
+                yield Arrived(rows.cut(0, at))
+                rows = rows.cut(at)
             yield from coming.runs
             coming = next(due, None)
         yield Arrived(rows)

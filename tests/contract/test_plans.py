@@ -6,6 +6,7 @@ import pytest
 
 from davstore.metadata import (
     bindings,
+    changed_members,
     changes,
     locks,
     nodes,
@@ -42,6 +43,7 @@ STATEMENTS = {
     for name, statement in vars(module).items()
     if isinstance(statement, Statement) and name not in WHOLE_BY_INTENT
 }
+STATEMENTS |= {f"changed_members.ROWS.{name}": statement for name, statement in vars(changed_members.ROWS).items()}
 FIRST_COLUMN_ONLY = ("(store_id=?)", "SCAN binding", "SCAN node", "SCAN gone", "SCAN body", "SCAN property")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from types import ModuleType
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from davstore.metadata import changes
+from davstore.metadata import changed_members
 from davstore.model.changes import Level, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.store import sweeping
@@ -193,8 +194,8 @@ def test_replayed_reports_equal_a_fresh_listing(storage: Storage) -> None:
 def test_the_thresholds_of_large_stores_change_nothing(
     sqlite_storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "AT_ONCE", 3)
-    monkeypatch.setattr(changes, "BATCH", 2)
+    monkeypatch.setattr(arrivals, "AT_ONCE", 3)
+    monkeypatch.setattr(changed_members, "FIRST", 2)
     monkeypatch.setattr(moved, "AT_ONCE", 2)
     monkeypatch.setattr(arrivals, "MOVED_AT_ONCE", 2)
     walk(sqlite_storage, seed=SEED + 1, steps=STEPS)
@@ -219,13 +220,14 @@ def _not_told_of_the_moved(*words: object) -> Iterator[Arrived]:
 
 
 def _by_name(asked: Inquiry) -> Iterator[Run]:
-    single = [run._replace(rows=[row]) for run in _rows(asked) for row in run.rows]
-    return iter(sorted(single, key=lambda run: _names(asked, run)))
-
-
-def _names(asked: Inquiry, run: Run) -> Url:
-    (row,) = run.rows
-    return row[1].names if isinstance(run, Departed) else (*asked.ancestry.names(row[0]), row[1])
+    single: list[tuple[Url, Run]] = []
+    for run in _rows(asked):
+        if isinstance(run, Departed):
+            single += [(row[1].names, Departed([row])) for row in run.rows]
+        else:
+            names = [(*asked.ancestry.names(row.parent_id), row.name) for row in run.rows.columns[2]]
+            single += [(name, Arrived(run.rows.cut(at, at + 1), run.fresh)) for at, name in enumerate(names)]
+    return (run for _, run in sorted(single, key=itemgetter(0)))
 
 
 _rows = sync_report.rows

@@ -6,6 +6,7 @@ import pytest
 
 from davstore.metadata import (
     bindings,
+    changed_members,
     changes,
     listings,
     locks,
@@ -44,6 +45,7 @@ STATEMENTS = {
     for name, statement in vars(module).items()
     if isinstance(statement, Statement) and name not in WHOLE_BY_INTENT
 }
+STATEMENTS |= {f"changed_members.ROWS.{name}": statement for name, statement in vars(changed_members.ROWS).items()}
 OF_FEW_ROWS = "SEARCH store_root"
 """A store has one of each area."""
 FIRST_COLUMN_ONLY = ("(store_id=?)", "SCAN binding", "SCAN node", "SCAN gone", "SCAN body", "SCAN property")

@@ -52,7 +52,7 @@ class CrossOrigin(Refused):
 
 
 class ForeignDestination(Refused):
-    """The destination is on another server, or in another store where the method cannot reach."""
+    """The destination is on another server, or in another store (docs/protocol.md#url-space)."""
 
 
 class SourceIsDestination(Refused):

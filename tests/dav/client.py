@@ -12,7 +12,7 @@ from lxml import etree
 from davstore.blobs.local import LocalBlobs
 from davstore.dav.dispatch import METHODS, find_allowed
 from davstore.dav.wsgidav.app import build_dav
-from davstore.engine.context import Limits, Services
+from davstore.engine.context import Services
 from davstore.metadata import stores
 from davstore.metadata.database import Database
 from davstore.metadata.migrate import migrate
@@ -22,6 +22,7 @@ from davstore.middleware.boundary import Boundary
 from davstore.middleware.origins import OtherOrigins
 from davstore.middleware.places import Places
 from davstore.middleware.well_known import WellKnown
+from davstore.model.limits import Limits
 from davstore.model.networks import Networks
 from davstore.model.origins import Origins
 from davstore.model.principals import Device, DeviceClass, Principal, User

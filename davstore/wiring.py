@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +16,7 @@ from davstore.dav.dispatch import METHODS, find_allowed
 from davstore.dav.wsgidav.app import build_dav
 from davstore.directory import identity
 from davstore.directory.numbers import Numbers
-from davstore.engine.context import Limits, Services
+from davstore.engine.context import Limits, Services, now_us
 from davstore.errors import BadSettings, DavstoreError, Unavailable, Unprocessable
 from davstore.jobs import sweeping
 from davstore.jobs.bell import Bell
@@ -324,6 +323,11 @@ def sweep(settings: Settings) -> None:
         storage.database.close()
 
 
+def import_driver(settings: Settings) -> None:
+    """Import what the database needs, so that all processes which are forked share it. Raises BadSettings."""
+    _build_storage(settings)
+
+
 @contextlib.contextmanager
 def open_jobs(settings: Settings, bell: Bell) -> Iterator[Runner]:
     """Yield what does the jobs of a data directory, once no other process does them."""
@@ -338,11 +342,6 @@ def open_jobs(settings: Settings, bell: Bell) -> Iterator[Runner]:
         )
         is_alone = storage.database.file is not None  # a database of a server may serve other directories
         yield Runner(storage.database, {"sweep": sweep_}, bell, clock_us=now_us, is_alone=is_alone)
-
-
-def now_us() -> int:
-    """Return the time of the day, in microseconds since the epoch."""
-    return time.time_ns() // 1000
 
 
 def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIApplication:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -346,10 +346,12 @@ def open_jobs(settings: Settings, bell: Bell) -> Iterator[Runner]:
         yield Runner(storage.database, {"sweep": sweep_}, bell, clock_us=now_us, is_alone=is_alone)
 
 
-def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIApplication:
+def build_application(
+    settings: Settings, *, key: bytes | None = None, wake: Callable[[], None] = lambda: None
+) -> WSGIApplication:
     """Build the WSGI application of one process. Handles to the database open on first use, after any fork.
 
-    Applications with the same key know of each other whose password was proven.
+    Applications with the same key know of each other whose password was proven. wake is that of `Services`.
     """
     directory = settings.data.path
     _require_data_directory(directory)
@@ -365,7 +367,7 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
     limits = Limits(
         **asdict(settings.limits), inline_bytes=settings.storage.inline_bytes, sync_rows=settings.sync.rows_per_page
     )
-    services = Services(database, blobs, limits, drops_litter, note=numbers.note)
+    services = Services(database, blobs, limits, drops_litter, note=numbers.note, wake=wake)
     faces = Pages(build_dav(services), services)
     gate, rules = Gate(policy.rules, throttle, database), settings.policy
     gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)

@@ -5,7 +5,7 @@ The list is whole, however long: the programs that read such lists do not follow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from http import HTTPStatus
 from typing import Final
@@ -17,7 +17,6 @@ from davstore.protocol.http.accept import wants_text
 
 Names = Iterable[str]
 """Names of members; those of collections end in a slash."""
-Tell = Callable[[Names], object]
 
 _HEADERS: Final[Headers] = [
     ("Cache-Control", "private, no-cache"),
@@ -35,20 +34,22 @@ _HEAD: Final = """<!doctype html>
 _FOOT: Final = b"</ul>\n</body>\n</html>\n"
 
 
-def send_listing(request: Request, tell_all: Callable[[Tell], object]) -> Iterable[bytes]:
-    """Answer GET or HEAD of a collection with the names that tell_all gives to its argument, some at a time."""
+def send_listing(request: Request, pages: Iterator[Names]) -> Iterable[bytes]:
+    """Answer GET or HEAD of a collection with pages of names."""
     write = _text if wants_text(request.header("ACCEPT")) else _html
-    return send_spooled(request.environ, HTTPStatus.OK, lambda out: write(request, tell_all, out))
+    return send_spooled(request.environ, HTTPStatus.OK, lambda out: write(request, pages, out))
 
 
-def _text(_request: Request, tell_all: Callable[[Tell], object], out: Callable[[bytes], object]) -> Headers:
-    tell_all(lambda names: out("".join([f"{name}\n" for name in names]).encode()))
+def _text(_request: Request, pages: Iterator[Names], out: Callable[[bytes], object]) -> Headers:
+    for names in pages:
+        out("".join([f"{name}\n" for name in names]).encode())
     return [("Content-Type", "text/plain; charset=utf-8"), *_HEADERS]
 
 
-def _html(request: Request, tell_all: Callable[[Tell], object], out: Callable[[bytes], object]) -> Headers:
+def _html(request: Request, pages: Iterator[Names], out: Callable[[bytes], object]) -> Headers:
     out(_HEAD.format(title=escape("/".join(request.target.segments))).encode())
-    tell_all(lambda names: out("".join(map(_item, names)).encode()))
+    for names in pages:
+        out("".join(map(_item, names)).encode())
     out(_FOOT)
     return [("Content-Type", "text/html; charset=utf-8"), *_HEADERS]
 

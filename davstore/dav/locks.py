@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from davstore.dav.conditions import read_conditions
-from davstore.dav.properties import PropertyContext, discover
+from davstore.dav.properties.live import PropertyContext
+from davstore.dav.properties.locks import discover
 from davstore.dav.request import Request
 from davstore.dav.responses import send, send_multistatus
 from davstore.errors import FailedDependency, LockConflict, Locked, Malformed

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from http import HTTPStatus
 from urllib.parse import quote
 
 from davstore.dav import places
 from davstore.dav.conditions import read_conditions, read_if
 from davstore.dav.content import send_content
-from davstore.dav.listing import Tell, send_listing
+from davstore.dav.listing import Names, send_listing
 from davstore.dav.places import ALLOWED, ALLOWED_ROOT, ALLOWED_UNMAPPED, Fixed, Kind
-from davstore.dav.properties import PropertyContext
-from davstore.dav.rendering import Hrefs, Plan, asks_for_checksums, asks_for_dead, asks_for_locks, write_stored
+from davstore.dav.properties.live import PropertyContext
+from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
 from davstore.dav.request import Request
 from davstore.dav.responses import send, send_multistatus
 from davstore.errors import InfiniteDepth, NotFound, UnsupportedReport
@@ -78,7 +79,7 @@ def handle_get(request: Request) -> Iterable[bytes]:
         _judge_if(request)
         if not request.target.slash:
             return _lead_to_slash(request)
-        return send_listing(request, lambda tell: tell([f"{name}/" for name in place.members]))
+        return send_listing(request, iter([[f"{name}/" for name in place.members]]))
     conditions = read_conditions(request)
     content = reading.open_resource(request.context, place, conditions)
     if content.body is not None:
@@ -86,13 +87,16 @@ def handle_get(request: Request) -> Iterable[bytes]:
     if not request.target.slash:
         return _lead_to_slash(request)
     ask(request.environ)
-
-    def tell_all(tell: Tell) -> None:
-        reading.describe(request.context, place, depth=1, tell=lambda some: tell(map(_listed, some.members)))
-
-    parts = send_listing(request, tell_all)
+    with closing(_pages(request, place)) as pages:
+        parts = send_listing(request, pages)
     answered(request.environ)
     return parts
+
+
+def _pages(request: Request, path: Path) -> Generator[Names, None, None]:
+    with closing(reading.describe(request.context, path, depth=1)) as pages:
+        for page in pages:
+            yield map(_listed, page.members)
 
 
 def _listed(member: Resource) -> str:
@@ -134,28 +138,17 @@ def handle_propfind(request: Request) -> Iterable[bytes]:
 def _write_tree(
     request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None, prefer: Prefer
 ) -> bool:
-    """Tell of a resource of the store and what lies beneath it; return whether it is a collection."""
-    tops: list[Resource] = []
+    """Write a resource of the store and what lies beneath it; return whether it is a collection."""
+    is_collection = False
     hrefs, free_bytes = _hrefs(request), _once(request.context.services.blobs.free_bytes)
-
-    def tell(some: Listing) -> None:
-        view = _view(request, some, hrefs, free_bytes)
-        plan = Plan(question, view, some.properties, minimal=prefer.minimal)
-        tops.append(some.top)
-        without_top = prefer.noroot and some.top.is_collection
-        write_stored(answer, plan, hrefs, some.members if without_top else some.resources)
-
-    reading.describe(
-        request.context,
-        path,
-        read_if(request),
-        tell=tell,
-        depth=depth,
-        dead=asks_for_dead(question),
-        sums=asks_for_checksums(question),
-        locks=asks_for_locks(question),
-    )
-    return bool(tops[0].is_collection)
+    facets = facets_of(question)
+    with closing(reading.describe(request.context, path, read_if(request), depth=depth, facets=facets)) as pages:
+        for page in pages:
+            plan = Plan(question, _context(request, page, hrefs, free_bytes), minimal=prefer.minimal)
+            is_collection = bool(page.top.is_collection)
+            without_top = prefer.noroot and is_collection
+            write_stored(answer, plan, hrefs, page.members if without_top else page.resources)
+    return is_collection
 
 
 def _write_fixed(
@@ -168,20 +161,15 @@ def _write_fixed(
     below = [(*place.segments, name) for name in place.members] if depth else []
     store = places.store_root(request.principal)
     spelling = request.spelling
-    plan = Plan(question, PropertyContext(request.principal, spelling=spelling), {}, minimal=prefer.minimal)
+    plan = Plan(question, PropertyContext(request.principal, spelling=spelling), minimal=prefer.minimal)
     top = [] if prefer.noroot else [place.segments]
     for segments in [*top, *(one for one in below if one != store)]:
         one = places.find_fixed(segments, request.principal)
         href = for_xml(spelling.href(segments, slash=True))
-        answer.add(plan.of(one.kind)(_as_resource(segments), href))
+        answer.add(plan.of(one.kind)(one, href))
     if store in below:
         own, shown = Path(request.principal.user.name), prefer._replace(noroot=False)
         _write_tree(request, own, question, answer, depth=0, prefer=shown)
-
-
-def _as_resource(segments: tuple[str, ...]) -> Resource:
-    """Return a resource that has a name and no facts."""
-    return Resource(segments[:-1], segments[-1] if segments else "", 0, 1, 0, "", None, None, None, 0, 0, 0)
 
 
 def handle_report(request: Request) -> Iterable[bytes]:
@@ -201,14 +189,12 @@ def handle_report(request: Request) -> Iterable[bytes]:
         token,
         level=query.level,
         limit=query.limit,
-        dead=asks_for_dead(question),
-        sums=asks_for_checksums(question),
-        locks=asks_for_locks(question),
+        facets=facets_of(question),
     )
     prefer = Prefer(minimal=parse_prefer(request.header("PREFER")).minimal)  # no report tells of the collection itself
     hrefs = _hrefs(request)
-    view = _view(request, changes, hrefs, request.context.services.blobs.free_bytes)
-    plan = Plan(question, view, changes.properties, minimal=prefer.minimal)
+    context = _context(request, changes, hrefs, request.context.services.blobs.free_bytes)
+    plan = Plan(question, context, minimal=prefer.minimal)
     given = sync_token.render(changes.token)
 
     def write(answer: Multistatus) -> str:
@@ -230,9 +216,9 @@ def _judge_if(request: Request) -> None:
         reading.find(request.context, Path(request.principal.user.name), conditions)
 
 
-def _view(request: Request, told: Listing | Changes, hrefs: Hrefs, free_bytes: Callable[[], int]) -> PropertyContext:
-    now_us, spelling = request.context.now_us, hrefs.spelling
-    return PropertyContext(request.principal, told.facts, told.locks, told.checksums, now_us, spelling, free_bytes)
+def _context(request: Request, page: Listing | Changes, hrefs: Hrefs, free_bytes: Callable[[], int]) -> PropertyContext:
+    now_us = request.context.now_us
+    return PropertyContext(request.principal, page.facts, page.facets, now_us, hrefs.spelling, free_bytes)
 
 
 def _once(ask: Callable[[], int]) -> Callable[[], int]:

@@ -1,43 +1,42 @@
-"""What is asked of each resource, decided once for a request; then one tuple and one template for each resource."""
+"""Compile a question about properties into a function that renders the response of one resource."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
 
 from davstore.dav.places import Kind
-from davstore.dav.properties import LIVE_OF, PROTECTED, Piece, PropertyContext, Value
+from davstore.dav.properties import LIVE_OF, PROTECTED, TABLE
+from davstore.dav.properties.live import PropertyContext
 from davstore.model.changes import Removed
+from davstore.model.facets import PROPERTIES, Facets
 from davstore.model.nodes import Resource
-from davstore.protocol.dav import owncloud, propfind
+from davstore.protocol.dav import propfind
 from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.hrefs import Spelling, encode_segment_for_xml, for_xml
 from davstore.protocol.dav.multistatus import Multistatus, render_response, render_template
-from davstore.protocol.dav.names import LOCKDISCOVERY, is_ours
+from davstore.protocol.dav.names import is_ours
 from davstore.protocol.dav.propfind import PropFind
 
 Rendered = tuple[bytes, bytes]
 """The elements of the properties that are there, and empty ones of those that were asked for and are not."""
-Respond = Callable[[Resource, bytes], bytes]
-DeadProperties = Mapping[int, Mapping[str, bytes]]
+Piece = Callable[[Any], bytes | None]
+"""Returns the element of a property of a resource, None when the resource does not have it."""
+Respond = Callable[[Any, bytes], bytes]
+"""Renders the response of a resource, or of a fixed collection, under an href."""
 
 _NOTHING: Mapping[str, bytes] = {}
 
 
-def asks_for_dead(question: PropFind) -> bool:
-    """Tell whether dead properties have to be looked up to answer."""
-    return question.kind is not propfind.Kind.PROP or not PROTECTED.issuperset(question.names)
-
-
-def asks_for_checksums(question: PropFind) -> bool:
-    """Tell whether checksums have to be looked up to answer: also to tell their name."""
-    if question.kind is propfind.Kind.PROPNAME:
-        return True
-    return owncloud.CHECKSUMS in (question.names if question.kind is propfind.Kind.PROP else question.include)
-
-
-def asks_for_locks(question: PropFind) -> bool:
-    """Tell whether locks have to be looked up to answer."""
-    return question.kind is propfind.Kind.ALLPROP or LOCKDISCOVERY in question.names
+def facets_of(question: PropFind) -> Facets:
+    """Return what has to be looked up to answer: the facets of the properties that are asked for."""
+    if question.kind is propfind.Kind.PROPNAME:  # the name alone of what every resource has needs no look
+        return {PROPERTIES, *(live.facet for live in TABLE if live.facet is not None and live.same is None)}
+    asked = {*question.names, *question.include}
+    in_all = question.kind is propfind.Kind.ALLPROP
+    facets = {live.facet for live in TABLE if live.facet and (live.name in asked or (in_all and live.in_allprop))}
+    return facets | {PROPERTIES} if in_all or not PROTECTED.issuperset(asked) else facets
 
 
 class Hrefs:
@@ -62,7 +61,7 @@ class Hrefs:
         return f"{self._above}{encode_segment_for_xml(name)}{slash}".encode("ascii")
 
     def path(self, resource: Resource | Removed) -> str:
-        """Return the absolute path of a resource as headers tell it."""
+        """Return the absolute path of a resource, as headers have it."""
         return self.spelling.href((*self._root, *resource.names), slash=bool(resource.is_collection))
 
     def collection(self, names: tuple[str, ...]) -> bytes:
@@ -70,38 +69,47 @@ class Hrefs:
         return for_xml(self.spelling.href((*self._root, *names), slash=True))
 
 
+class Compiled(NamedTuple):
+    """Properties of one kind of resource: what all have alike, what each has of its own, and what none of them has."""
+
+    same: dict[str, bytes]
+    each: dict[str, Piece]
+    lacking: tuple[str, ...]
+
+    def render(self, resource: Any) -> Rendered:
+        """Return the properties of one resource."""
+        values = [piece(resource) for piece in self.each.values()]
+        missing = [name for name, value in zip(self.each, values, strict=True) if value is None]
+        found = b"".join((*self.same.values(), *filter(None, values)))
+        return found, b"".join(map(empty, (*self.lacking, *missing)))
+
+
 class Plan:
     """Renders the properties of one question; minimal leaves out those that are not there (RFC 8144 §2.1)."""
 
-    def __init__(
-        self, question: PropFind, view: PropertyContext, dead: DeadProperties, *, minimal: bool = False
-    ) -> None:
+    def __init__(self, question: PropFind, context: PropertyContext, *, minimal: bool = False) -> None:
         self._question = question
         self._minimal = minimal
-        self._view = view
-        self._dead = dead
+        self._context = context
+        self._dead = context.facets.of(PROPERTIES)
 
     def of(self, kind: Kind) -> Respond:
         """Return the function that renders the response of a resource of a kind under an href."""
         if self._question.kind is propfind.Kind.PROP:
-            return self._respond(self._pieces(kind, self._question.names))
+            return self._respond(self._compile(kind, self._question.names))
         render = self._all(kind, names_only=self._question.kind is propfind.Kind.PROPNAME)
         return lambda resource, href: self._whole(href, *render(resource))
 
-    def _respond(self, pieces: _Pieces) -> Respond:
+    def _respond(self, compiled: Compiled) -> Respond:
         """Fill one template where a resource has all that varies, as most have."""
-        same, varying = _parted(pieces)
-        lacking = b"" if self._minimal else b"".join(empty(name) for name, piece in pieces.items() if piece is None)
-        template = render_template(b"".join(same.values()), len(varying), lacking)
-        functions = list(varying.values())
-        render: Callable[[Resource], Rendered] | None = None  # made for the first that needs it: most never do
+        missing = b"" if self._minimal else b"".join(map(empty, compiled.lacking))
+        template = render_template(b"".join(compiled.same.values()), len(compiled.each), missing)
+        pieces = list(compiled.each.values())
 
-        def respond(resource: Resource, href: bytes) -> bytes:
-            nonlocal render
-            values = [piece(resource) for piece in functions]
+        def respond(resource: Any, href: bytes) -> bytes:
+            values = [piece(resource) for piece in pieces]
             if None in values:
-                render = render or _asked(pieces)
-                return self._whole(href, *render(resource))
+                return self._whole(href, *compiled.render(resource))
             return template % (href, *values)
 
         return respond
@@ -109,9 +117,34 @@ class Plan:
     def _whole(self, href: bytes, found: bytes, missing: bytes) -> bytes:
         return render_response(href, found, b"" if self._minimal else missing)
 
-    def _pieces(self, kind: Kind, names: Iterable[str]) -> _Pieces:
-        live = LIVE_OF[kind]
-        return {name: live[name].piece(self._view, kind) if name in live else self._dead_piece(name) for name in names}
+    def _compile(self, kind: Kind, names: Iterable[str]) -> Compiled:
+        same: dict[str, bytes] = {}
+        each: dict[str, Piece] = {}
+        lacking = []
+        for name in names:
+            value = self._same(kind, name)
+            piece = None if value is not None else self._each(kind, name)
+            if value is not None:
+                same[name] = value
+            elif piece is not None:
+                each[name] = piece
+            else:
+                lacking.append(name)
+        return Compiled(same, each, tuple(lacking))
+
+    def _same(self, kind: Kind, name: str) -> bytes | None:
+        live = LIVE_OF[kind].get(name)
+        return None if live is None or live.same is None else live.same(self._context, kind)
+
+    def _each(self, kind: Kind, name: str) -> Piece | None:
+        live = LIVE_OF[kind].get(name)
+        if live is None:
+            return self._dead_piece(name)
+        if live.column is not None:
+            return live.column.of
+        if live.each is None or (live.facet is not None and not self._context.facets.of(live.facet)):
+            return None
+        return partial(live.each, self._context)
 
     def _dead_piece(self, name: str) -> Piece | None:
         dead = self._dead
@@ -119,53 +152,28 @@ class Plan:
             return None
         return lambda resource: dead.get(resource.node_id, _NOTHING).get(name)
 
-    def _all(self, kind: Kind, *, names_only: bool) -> Callable[[Resource], Rendered]:
+    def _all(self, kind: Kind, *, names_only: bool) -> Callable[[Any], Rendered]:
         """Render allprop, or propname: the names of all that is there, also of what allprop leaves out."""
         live = {name: row for name, row in LIVE_OF[kind].items() if row.in_allprop or names_only}
-        pieces = self._pieces(kind, live)
-        included = self._pieces(kind, [name for name in self._question.include if name not in live])
-        asked = _asked(included)
-        same, varying = _parted(pieces)
+        own = self._compile(kind, live)
+        include = [name for name in self._question.include if name not in live]
+        included = self._compile(kind, include)
         dead = self._dead
 
-        def render(resource: Resource) -> Rendered:
-            found, missing = asked(resource)
-            values = {name: value for name, piece in varying.items() if (value := piece(resource)) is not None}
-            values |= same
-            own = dead.get(resource.node_id, _NOTHING)
-            values |= {name: value for name, value in own.items() if name not in included and not is_ours(name)}
+        def render(resource: Any) -> Rendered:
+            found, missing = included.render(resource)
+            values = {name: value for name, piece in own.each.items() if (value := piece(resource)) is not None}
+            values |= own.same
+            written = dead.get(resource.node_id, _NOTHING) if dead else _NOTHING
+            values |= {name: value for name, value in written.items() if name not in include and not is_ours(name)}
             parts = map(empty, values) if names_only else values.values()
             return b"".join((*parts, found)), missing
 
         return render
 
 
-_Pieces = Mapping[str, Piece | Value]
-
-
-def _parted(pieces: _Pieces) -> tuple[dict[str, bytes], dict[str, Piece]]:
-    """Return what is the same for every resource, and what is not."""
-    same = {name: piece for name, piece in pieces.items() if isinstance(piece, bytes)}
-    varying = {name: piece for name, piece in pieces.items() if not isinstance(piece, bytes) and piece is not None}
-    return same, varying
-
-
-def _asked(pieces: _Pieces) -> Callable[[Resource], Rendered]:
-    same, varying = _parted(pieces)
-    constant = b"".join(same.values())
-    lacking = b"".join(empty(name) for name, piece in pieces.items() if piece is None)
-    functions, blanks = list(varying.values()), list(map(empty, varying))
-
-    def render(resource: Resource) -> Rendered:
-        values = [piece(resource) for piece in functions]
-        missing = [blank for value, blank in zip(values, blanks, strict=True) if value is None]
-        return constant + b"".join(filter(None, values)), lacking + b"".join(missing)
-
-    return render
-
-
 def write_stored(answer: Multistatus, plan: Plan, hrefs: Hrefs, rows: Iterable[Resource | Removed]) -> None:
-    """Tell the properties of resources of a store, and that others are gone, in the order of rows."""
+    """Write the properties of resources of a store, and that others are gone, in the order of rows."""
     responders: dict[int, Respond] = {}
     href, add = hrefs.of, answer.add
     for row in rows:

@@ -7,8 +7,8 @@ from http import HTTPStatus
 
 from davstore.dav.conditions import read_conditions
 from davstore.dav.content import find_content_type, send_representation
-from davstore.dav.patches import sort_changes
 from davstore.dav.promises import read_promises
+from davstore.dav.properties.proppatch import sort_changes
 from davstore.dav.rendering import Hrefs
 from davstore.dav.request import Request
 from davstore.dav.responses import Headers, send, send_multistatus, validators

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,6 +63,20 @@ class Database(ABC):
             try:
                 unit.connection.execute(self._begin_read)
                 return work(unit)
+            finally:
+                self._end(unit.connection)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Unit]:
+        """Read one snapshot, page by page. The thread reads nothing else meanwhile.
+
+        Raises: as `read`.
+        """
+        with self._translated:
+            unit = self._own_unit()
+            try:
+                unit.connection.execute(self._begin_read)
+                yield unit
             finally:
                 self._end(unit.connection)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from davstore.engine.context import Context
-from davstore.metadata import nodes, properties, stores
-from davstore.metadata.locks import list_locks
+from davstore.metadata import stores
+from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, SyncToken
+from davstore.model.facets import Facets
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.sync import report
@@ -19,9 +20,7 @@ def changes_since(
     *,
     level: Level,
     limit: int | None,
-    dead: bool = False,
-    sums: bool = False,
-    locks: bool = False,
+    facets: Facets = frozenset(),
 ) -> Changes:
     """Return what changed in a collection since a token (None: all of it), at most limit rows, oldest first.
 
@@ -41,17 +40,15 @@ def changes_since(
         truncated = len(rows) > most
         rows = rows[:most]
         found = [row for _, row in rows]
-        ids = list({row.node_id for row in found if isinstance(row, Resource)}) if dead or sums else []
+        ids = {row.node_id for row in found if isinstance(row, Resource)} if facets else set()
         return Changes(
             found,
             report.after(facts, path.names, start, rows[-1][0])
             if truncated
             else report.current_token(facts, path.names),
             truncated,
-            properties.list_properties(unit, facts.id, ids) if dead and ids else {},
             facts,
-            list_locks(unit, facts.id, now_us=context.now_us) if locks else [],
-            nodes.list_checksums(unit, facts.id, ids) if sums else {},
+            load(unit, facts.id, facets, ids, now_us=context.now_us),
         )
 
     return context.services.database.read(work)

@@ -9,6 +9,7 @@ import pytest
 
 from davstore.engine.integrity import Promises
 from davstore.errors import Malformed
+from davstore.model.facets import CHECKSUMS
 from davstore.store import writing
 from davstore.store.writing import NewContent, Written
 from tests.contract.storage import INLINE_BYTES, START_US, Storage, count_rows
@@ -23,8 +24,8 @@ def put(storage: Storage, body: bytes, promises: Promises, modified_us: int | No
 
 
 def checksums(storage: Storage, text: str) -> list[str]:
-    listing = storage.listing(text, depth=1, sums=True)
-    told = (listing.checksums.get(one.node_id) for one in listing.resources)
+    listing = storage.listing(text, depth=1, facets={CHECKSUMS})
+    told = (listing.facets.of(CHECKSUMS).get(one.node_id) for one in listing.resources)
     return [checksum for checksum in told if checksum is not None]
 
 

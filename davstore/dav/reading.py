@@ -9,6 +9,7 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from davstore.dav import places
+from davstore.dav.bulk import Bulk, facts_of
 from davstore.dav.conditions import read_conditions, read_if
 from davstore.dav.content import send_content
 from davstore.dav.listing import Names, send_listing
@@ -141,13 +142,20 @@ def _write_tree(
     """Write a resource of the store and what lies beneath it; return whether it is a collection."""
     is_collection = False
     hrefs, free_bytes = _hrefs(request), _once(request.context.services.blobs.free_bytes)
-    facets = facets_of(question)
-    with closing(reading.describe(request.context, path, read_if(request), depth=depth, facets=facets)) as pages:
+    facets, columns = facets_of(question), facts_of(question)
+    bulk: Bulk | None = None
+    with closing(
+        reading.describe(request.context, path, read_if(request), depth=depth, facets=facets, columns=columns)
+    ) as pages:
         for page in pages:
-            plan = Plan(question, _context(request, page, hrefs, free_bytes), minimal=prefer.minimal)
             is_collection = bool(page.top.is_collection)
-            without_top = prefer.noroot and is_collection
-            write_stored(answer, plan, hrefs, page.members if without_top else page.resources)
+            plan = Plan(question, _context(request, page, hrefs, free_bytes), minimal=prefer.minimal)
+            if page.columns is not None:
+                bulk = bulk or Bulk(plan, hrefs)
+                answer.add(bulk.render(page.columns))
+            else:
+                without_top = prefer.noroot and is_collection
+                write_stored(answer, plan, hrefs, page.members if without_top else page.resources)
     return is_collection
 
 

@@ -56,9 +56,13 @@ class Hrefs:
             if not name or len(parent) < self._depth:  # the request-URI names it, or what lies beneath
                 return for_xml(self.path(resource))
             self._parent = parent
-            self._above = for_xml(self.spelling.href((*self._root, *parent), slash=True)).decode("ascii")
+            self._above = self.above(parent)
         slash = "/" if resource.is_collection else ""
         return f"{self._above}{encode_segment_for_xml(name)}{slash}".encode("ascii")
+
+    def above(self, parent: tuple[str, ...]) -> str:
+        """Return what the hrefs of the members of a collection at or beneath the request-URI begin with."""
+        return self.collection(parent).decode("ascii")
 
     def path(self, resource: Resource | Removed) -> str:
         """Return the absolute path of a resource, as headers have it."""
@@ -96,9 +100,9 @@ class Plan:
     def of(self, kind: Kind) -> Respond:
         """Return the function that renders the response of a resource of a kind under an href."""
         if self._question.kind is propfind.Kind.PROP:
-            return self._respond(self._compile(kind, self._question.names))
+            return self._respond(self.compile(kind))
         render = self._all(kind, names_only=self._question.kind is propfind.Kind.PROPNAME)
-        return lambda resource, href: self._whole(href, *render(resource))
+        return lambda resource, href: self.whole(href, *render(resource))
 
     def _respond(self, compiled: Compiled) -> Respond:
         """Fill one template where a resource has all that varies, as most have."""
@@ -109,13 +113,18 @@ class Plan:
         def respond(resource: Any, href: bytes) -> bytes:
             values = [piece(resource) for piece in pieces]
             if None in values:
-                return self._whole(href, *compiled.render(resource))
+                return self.whole(href, *compiled.render(resource))
             return template % (href, *values)
 
         return respond
 
-    def _whole(self, href: bytes, found: bytes, missing: bytes) -> bytes:
+    def whole(self, href: bytes, found: bytes, missing: bytes) -> bytes:
+        """Return the response of one resource, with the properties that are there and those that are not."""
         return render_response(href, found, b"" if self._minimal else missing)
+
+    def compile(self, kind: Kind) -> Compiled:
+        """Return how the properties that the question names are rendered for a kind of resource."""
+        return self._compile(kind, self._question.names)
 
     def _compile(self, kind: Kind, names: Iterable[str]) -> Compiled:
         same: dict[str, bytes] = {}

@@ -24,10 +24,12 @@ from sqlalchemy import (
 
 from davstore.errors import NotFound
 from davstore.metadata import nodes, stores
+from davstore.metadata.columns import by_column, pages_by_column
 from davstore.metadata.nodes import Stored
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import binding, body, gone, node, store
 from davstore.metadata.unit import Row, Statement, Unit, among, array
+from davstore.model.columns import Columns
 from davstore.model.nodes import AGAIN, BY_CLIENT, Resource, StoreFacts
 
 HOP = 8
@@ -47,6 +49,7 @@ FACTS = (
     node.c.modified_by,
 )
 """The columns of a `Resource`, after its parent."""
+_FACT = dict(zip(Resource._fields[1:], FACTS, strict=True))
 
 BOUND = binding.join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id))
 
@@ -56,13 +59,14 @@ _ROOT = Statement(
         node.c.store_id == bindparam("s"), node.c.id == bindparam("n")
     )
 )
-_MEMBERS = Statement(
+_MEMBERS_IN_ORDER = (
     select(*FACTS)
     .select_from(BOUND)
     .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name > bindparam("after"))
     .order_by(binding.c.name)
     .limit(bindparam("limit"))
 )
+_MEMBERS = Statement(_MEMBERS_IN_ORDER)
 _INSERT = Statement(insert(binding).values({c.name: bindparam(c.name) for c in binding.c}))
 _TOUCH = Statement(
     update(binding)
@@ -318,11 +322,24 @@ def _end(names: tuple[str, ...], row: Row, at: int, above: list[Step]) -> tuple[
     return step, found
 
 
-def each_members(unit: Unit, store_id: int, top: Resource) -> Iterator[list[Resource]]:
-    """Yield the members of a collection in the order of their names, some at a time."""
+def each_members(unit: Unit, store_id: int, top: Resource, *, after: str = "") -> Iterator[list[Resource]]:
+    """Yield the members of a collection behind a name, in the order of their names and some at a time."""
     names = top.names
-    for rows in unit.pages(_MEMBERS, {"s": store_id, "p": top.node_id}):
+    for rows in unit.pages(_MEMBERS, {"s": store_id, "p": top.node_id}, after=after):
         yield [Resource._make((names, *row)) for row in rows]
+
+
+@lru_cache(maxsize=64)
+def _members_by_column(facts: tuple[str, ...]) -> Statement:
+    return by_column(_MEMBERS_IN_ORDER.with_only_columns(*(_FACT[fact] for fact in facts)))
+
+
+def each_columns(unit: Unit, store_id: int, top: Resource, facts: tuple[str, ...]) -> Iterator[Columns]:
+    """Yield the members of a collection as `each_members`, by column, with no more of their facts than those."""
+    statement = _members_by_column(("name", "is_collection", *facts))
+    parent = top.names
+    for names, collections, *columns in pages_by_column(unit, statement, {"s": store_id, "p": top.node_id}):
+        yield Columns(parent, "".join(collections), names, dict(zip(facts, columns, strict=True)))
 
 
 def list_collections_beneath(unit: Unit, store_id: int, node_id: int, *, limit: int = NO_LIMIT) -> list[Beneath]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from davstore.blobs import Reader
@@ -13,6 +14,7 @@ from davstore.metadata import bindings
 from davstore.metadata.facets import load
 from davstore.metadata.nodes import Stored
 from davstore.metadata.unit import Unit
+from davstore.model.columns import Columns
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import NO_FACTS, Facets, Facts
 from davstore.model.nodes import Resource, StoreFacts
@@ -24,13 +26,14 @@ T = TypeVar("T")
 class Listing(NamedTuple):
     """A resource and some of what lies beneath it, with what was asked for of those.
 
-    The first listing of a resource begins with itself.
+    The first listing of a resource begins with itself. Where there are columns they stand for resources.
     """
 
     facts: StoreFacts
     top: Resource
     resources: list[Resource]
     facets: Facts = NO_FACTS
+    columns: Columns | None = None
 
     @property
     def members(self) -> list[Resource]:
@@ -95,8 +98,11 @@ def describe(
     *,
     depth: int | None,
     facets: Facets = frozenset(),
+    columns: tuple[str, ...] | None = None,
 ) -> Generator[Listing, None, None]:
     """Yield a resource, its members (depth 1) or all that lies beneath (None), with what else is asked for.
+
+    With columns, fields of `Resource`, members come by column as long as no facet has a value for them.
 
     However many they are, they come some at a time, all from one snapshot, which is open until the last of them is
     taken or the iterator is closed: nothing else may be read meanwhile.
@@ -111,9 +117,33 @@ def describe(
         return
     with context.services.database.snapshot() as unit:
         facts, top = _find(context, unit, path, conditions)
-        for resources in _each_some(context, unit, facts.id, top, depth=depth):
-            ids = [resource.node_id for resource in resources]
-            yield Listing(facts, top, resources, load(unit, facts.id, facets, ids, now_us=context.now_us))
+        find_facts = partial(load, unit, facts.id, facets, now_us=context.now_us)
+        if columns is None or depth != 1 or not top.is_collection:
+            pages = _each_some(context, unit, facts.id, top, depth=depth)
+        else:
+            yield Listing(facts, top, [top], find_facts([top.node_id]))
+            after = yield from _by_column(unit, facts, top, columns, find_facts if facets else None)
+            pages = iter(()) if after is None else bindings.each_members(unit, facts.id, top, after=after)
+        for resources in pages:
+            yield Listing(facts, top, resources, find_facts([resource.node_id for resource in resources]))
+
+
+def _by_column(
+    unit: Unit,
+    facts: StoreFacts,
+    top: Resource,
+    columns: tuple[str, ...],
+    find_facts: Callable[[Collection[int]], Facts] | None,
+) -> Generator[Listing, None, str | None]:
+    """Yield members by column; return the name behind which a facet has a value for one, None when there is none."""
+    after = ""
+    wanted = columns if find_facts is None else tuple(sorted({*columns, "node_id"}))
+    for page in bindings.each_columns(unit, facts.id, top, wanted):
+        if find_facts is not None and any(find_facts(list(map(int, page.facts["node_id"]))).values.values()):
+            return after
+        yield Listing(facts, top, [], columns=page)
+        after = page.names[-1]
+    return None
 
 
 def _each_some(

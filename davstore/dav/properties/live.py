@@ -44,10 +44,10 @@ class PropertyContext(NamedTuple):
 class Column:
     """A property that is made of one fact of a resource's row; a resource without the fact has no such property."""
 
-    def __init__(self, fact: str, template: str, text: Callable[[Any], str] | None = None) -> None:
+    def __init__(self, fact: str, template: str, text: Callable[[Any], str] = str) -> None:
         """Take the field of `Resource`, the element with `%s` for its value, and what writes the value for XML.
 
-        text takes the value or the digits of it, and may be left out where these need no escaping.
+        text takes the value or the digits of it, and is left out where these need no escaping.
         """
         self.fact = fact
         self.text = text
@@ -56,7 +56,7 @@ class Column:
     @cached_property
     def of(self) -> Callable[[Resource], bytes | None]:
         """Return the function of one resource."""
-        value_of, text, start, end = attrgetter(self.fact), self.text or str, self.start, self.end
+        value_of, text, start, end = attrgetter(self.fact), self.text, self.start, self.end
 
         def element_of(resource: Resource) -> bytes | None:
             value = value_of(resource)

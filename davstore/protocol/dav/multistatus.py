@@ -61,10 +61,14 @@ class Multistatus:
         self.add(render_response(href, found, missing))
 
     def add(self, response: bytes) -> None:
-        """Tell the properties of one resource, as `render_response` or a template put them."""
+        """Write the properties of a resource, or of many, as `render_response` or a template put them."""
         pieces = self._pieces
+        if len(response) > _LARGE_BYTES:
+            self._flush()
+            self._write(response)
+            return
         pieces.append(response)
-        if len(pieces) >= _BATCH or len(response) > _LARGE_BYTES:
+        if len(pieces) >= _BATCH:
             self._flush()
 
     def propstats(self, href: bytes, groups: Iterable[PropStat]) -> None:

@@ -9,7 +9,7 @@ CLIENT_PACKAGES := davfs2 dbus-daemon fuse3 git gvfs gvfs-backends kde-cli-tools
 NOTES := joplin@3.5.1
 INSTALL = $(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: run test clients check setup packages bench torture
+.PHONY: run test clients check setup packages bench torture release
 
 run: $(RUNS)
 	$(VENV)/bin/davstore serve $(ARGS)
@@ -39,6 +39,10 @@ check: setup
 bench: setup packages
 	.ci/packages apache2 dovecot-imapd wrk
 	$(VENV)/bin/python -m tests.bench.run $(ARGS)
+
+# make release VERSION=1.2.3: joins changes/next/ into CHANGELOG.md, sets the version, commits and tags; pushes nothing
+release:
+	$(PYTHON) changes/release.py $(VERSION)
 
 setup: $(READY)
 

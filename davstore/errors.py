@@ -1,4 +1,4 @@
-"""What can go wrong, by meaning.
+"""The errors that davstore raises on purpose, by meaning.
 
 Every error that a request can end in is a class here and carries the data of its answer. Nothing here knows HTTP:
 the one table from class to status, DAV precondition and headers is in `middleware/errors.py`.
@@ -11,7 +11,11 @@ class DavstoreError(Exception):
     """The root of all errors that davstore raises on purpose. Its text is for logs, never for clients."""
 
 
-class Malformed(DavstoreError):
+class RequestError(DavstoreError):
+    """An error that a request can end in; its direct subclasses are the meanings that callers tell apart."""
+
+
+class Malformed(RequestError):
     """The request breaks a grammar or a rule of its method: nobody can answer it as sent."""
 
 
@@ -27,11 +31,11 @@ class ExternalEntities(Malformed):
     """The XML of the request declares external entities (RFC 4918 §17)."""
 
 
-class Unauthenticated(DavstoreError):
+class Unauthenticated(RequestError):
     """No valid credentials came with the request."""
 
 
-class Throttled(DavstoreError):
+class Throttled(Unauthenticated):
     """Too many failed attempts; nothing was looked at."""
 
     def __init__(self, retry_after_seconds: int) -> None:
@@ -39,162 +43,47 @@ class Throttled(DavstoreError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class CrossOrigin(DavstoreError):
+class Refused(RequestError):
+    """The request is understood and may not be: by a rule, a policy, or because the server does no such thing."""
+
+
+class CrossOrigin(Refused):
     """An unsafe method came from a page of another origin."""
 
 
-class NotFound(DavstoreError):
-    """Nothing is there, or nothing that this principal may know of."""
-
-
-class ParentMissing(DavstoreError):
-    """The collection that would hold the new member does not exist (RFC 4918 §9.3.1, §9.7.1)."""
-
-
-class AlreadyExists(DavstoreError):
-    """MKCOL on a mapped URL (RFC 4918 §9.3.1)."""
-
-
-class MethodNotAllowed(DavstoreError):
-    """The resource exists, and this method is not for it."""
-
-    def __init__(self, allowed: tuple[str, ...] = ()) -> None:
-        super().__init__(f"allowed: {', '.join(allowed)}")
-        self.allowed = allowed
-
-
-class NotImplementedMethod(DavstoreError):
-    """No resource of this server knows the method."""
-
-
-class SourceIsDestination(DavstoreError):
-    """COPY or MOVE onto itself, into itself, or over an ancestor of the source (RFC 4918 §9.8.5, §9.9.4)."""
-
-
-class ForeignDestination(DavstoreError):
+class ForeignDestination(Refused):
     """The destination is on another server, or in another store where the method cannot reach (DECISIONS 33)."""
 
 
-class PreconditionFailed(DavstoreError):
-    """A condition of the request does not hold: If-Match and kin, If, Overwrite: F."""
+class SourceIsDestination(Refused):
+    """COPY or MOVE onto itself, into itself, or over an ancestor of the source (RFC 4918 §9.8.5, §9.9.4)."""
 
 
-class Locked(DavstoreError):
-    """A lock is in the way and its token was not submitted by who holds it (RFC 4918 §16, `lock-token-submitted`).
-
-    roots are the URLs of such locks: names from the store's root, and whether a collection is there. hrefs are the
-    same as the client knows them; the edge that has a URL space fills them in.
-    """
-
-    def __init__(self, roots: tuple[tuple[tuple[str, ...], bool], ...], hrefs: tuple[str, ...] = ()) -> None:
-        super().__init__(f"{len(roots)} locks are in the way")
-        self.roots = roots
-        self.hrefs = hrefs
-
-
-class LockConflict(Locked):
-    """A lock that is held excludes the one that is asked for (RFC 4918 §16, `no-conflicting-lock`)."""
-
-
-class LockTokenMismatch(DavstoreError):
-    """UNLOCK with a token that is none, or not of this principal or this URL (RFC 4918 §9.11.1)."""
-
-
-class LockNotRefreshed(PreconditionFailed):
-    """LOCK is to refresh a lock that is none, or not of this principal or this URL (RFC 4918 §9.10.6)."""
-
-
-class TooManyLocks(DavstoreError):
-    """The user, or the resource, has as many locks as may be."""
-
-
-class TreeTooLarge(DavstoreError):
-    """COPY, MOVE or DELETE would touch more nodes than one request may: others wait meanwhile."""
-
-
-class ConflictingValue(DavstoreError):
-    """The value means nothing for this property, or is not true of this resource (RFC 4918 §9.2.1)."""
-
-
-class UnsupportedMediaType(DavstoreError):
-    """The request has a body that its method does not define (RFC 4918 §8.4, §9.3)."""
-
-
-class Unprocessable(DavstoreError):
-    """Well-formed, understood, and not doable as asked."""
-
-
-class TooLarge(DavstoreError):
-    """The body passes the cap of its method."""
-
-
-class RangeNotSatisfiable(DavstoreError):
-    """No byte of the resource lies in the range asked for (RFC 9110 §15.5.17)."""
-
-    def __init__(self, length_bytes: int) -> None:
-        super().__init__(f"the resource has {length_bytes} bytes")
-        self.length_bytes = length_bytes
-
-
-class QuotaExceeded(DavstoreError):
-    """The write would pass the store's quota (RFC 4331 §6)."""
-
-    def __init__(self, *, used_bytes: int, limit_bytes: int, needed_bytes: int) -> None:
-        super().__init__(f"{used_bytes} of {limit_bytes} bytes used, {needed_bytes} more needed")
-        self.used_bytes = used_bytes
-        self.limit_bytes = limit_bytes
-        self.needed_bytes = needed_bytes
-
-
-class DiskFull(DavstoreError):
-    """The disk has no room for the write (RFC 4331 §6, `sufficient-disk-space`)."""
-
-
-class Unavailable(DavstoreError):
-    """Cannot be served just now: the same request may pass later."""
-
-    def __init__(self, message: str, retry_after_seconds: int = 5) -> None:
-        super().__init__(message)
-        self.retry_after_seconds = retry_after_seconds
-
-
-class CorruptBlob(DavstoreError):
-    """A body that a row names is missing or does not match its digest."""
-
-
-class NameNotAllowed(DavstoreError):
+class NameNotAllowed(Refused):
     """The last segment of the URL cannot be a name here: it is longer than 255 bytes."""
 
 
-class InvalidSyncToken(DavstoreError):
-    """The token is not of this collection, or its history was swept (RFC 6578 §3.2, `valid-sync-token`)."""
-
-
-class UnsupportedReport(DavstoreError):
-    """The resource does not support this report (RFC 3253 §3.6, `supported-report`)."""
-
-
-class UnsupportedFilter(DavstoreError):
-    """A sync-collection report is to be narrowed by a filter, which this server does not do yet."""
-
-
-class LimitNotSupported(DavstoreError):
-    """The answer would be longer than any may be (RFC 6578 §3.7, `number-of-matches-within-limits`)."""
-
-
-class InfiniteDepth(DavstoreError):
-    """PROPFIND with depth infinity over too many members (RFC 4918 §9.1, `propfind-finite-depth`)."""
-
-
-class InvalidResourceType(DavstoreError):
-    """Extended MKCOL asks for a type of collection that is not made here (RFC 5689 §3.3, `valid-resourcetype`)."""
-
-
-class ProtectedProperty(DavstoreError):
+class ProtectedProperty(Refused):
     """The property is the server's to set (RFC 4918 §9.2.1, `cannot-modify-protected-property`)."""
 
 
-class SyncRefused(DavstoreError):
+class InvalidResourceType(Refused):
+    """Extended MKCOL asks for a type of collection that is not made here (RFC 5689 §3.3, `valid-resourcetype`)."""
+
+
+class UnsupportedReport(Refused):
+    """The resource does not support this report (RFC 3253 §3.6, `supported-report`)."""
+
+
+class UnsupportedFilter(Refused):
+    """A sync-collection report is to be narrowed by a filter, which this server does not do yet."""
+
+
+class Unprocessable(Refused):
+    """Well-formed, understood, and not doable as asked."""
+
+
+class SyncRefused(Refused):
     """The sync policy says no (`sync-allowed`, `sync-scope-allowed`).
 
     condition is the local name of the precondition element in `urn:davstore:cpm`; decided_by the voice that said it:
@@ -217,11 +106,11 @@ class SyncDeferred(SyncRefused):
         self.retry_after_seconds = retry_after_seconds
 
 
-class DeviceRequired(DavstoreError):
+class DeviceRequired(Refused):
     """The provider lets only devices list and synchronise, and who asks signed in with a password."""
 
 
-class PropertiesRefused(DavstoreError):
+class PropertiesRefused(Refused):
     """Some properties of a PROPPATCH or an extended MKCOL cannot be set; nothing was changed (RFC 4918 §9.2).
 
     reasons maps a Clark name to the error that refuses it. The others of the request failed with them (424).
@@ -232,21 +121,175 @@ class PropertiesRefused(DavstoreError):
         self.reasons = reasons
 
 
+class UnsupportedMediaType(Refused):
+    """The request has a body that its method does not define (RFC 4918 §8.4, §9.3)."""
+
+
+class NotImplementedMethod(Refused):
+    """No resource of this server knows the method."""
+
+
+class MethodNotAllowed(Refused):
+    """The resource exists, and this method is not for it.
+
+    allowed is for a resource that no table of kinds knows.
+    """
+
+    def __init__(self, allowed: tuple[str, ...] = ()) -> None:
+        super().__init__(f"allowed: {', '.join(allowed)}")
+        self.allowed = allowed
+
+
+class Missing(RequestError):
+    """The request is about nothing."""
+
+
+class NotFound(Missing):
+    """Nothing is there, or nothing that this principal may know of."""
+
+
+class Conflict(RequestError):
+    """The state of the store is in the way: another request may change that."""
+
+
+class ParentMissing(Conflict):
+    """The collection that would hold the new member does not exist (RFC 4918 §9.3.1, §9.7.1)."""
+
+
+class PreconditionFailed(Conflict):
+    """A condition of the request does not hold: If-Match and kin, If, Overwrite: F."""
+
+
+class LockNotRefreshed(PreconditionFailed):
+    """LOCK is to refresh a lock that is none, or not of this principal or this URL (RFC 4918 §9.10.6)."""
+
+
+class Locked(Conflict):
+    """A lock is in the way and its token was not submitted by who holds it (RFC 4918 §16, `lock-token-submitted`).
+
+    roots are the URLs of such locks: names from the store's root, and whether a collection is there. hrefs are the
+    same as the client knows them; the edge that has a URL space fills them in.
+    """
+
+    def __init__(self, roots: tuple[tuple[tuple[str, ...], bool], ...], hrefs: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{len(roots)} locks are in the way")
+        self.roots = roots
+        self.hrefs = hrefs
+
+
+class LockConflict(Locked):
+    """A lock that is held excludes the one that is asked for (RFC 4918 §16, `no-conflicting-lock`)."""
+
+
+class LockTokenMismatch(Conflict):
+    """UNLOCK with a token that is none, or not of this principal or this URL (RFC 4918 §9.11.1)."""
+
+
+class ConflictingValue(Conflict):
+    """The value means nothing for this property, or is not true of this resource (RFC 4918 §9.2.1)."""
+
+
+class InvalidSyncToken(Conflict):
+    """The token is not of this collection, or its history was swept (RFC 6578 §3.2, `valid-sync-token`)."""
+
+
+class RangeNotSatisfiable(Conflict):
+    """No byte of the resource lies in the range asked for (RFC 9110 §15.5.17)."""
+
+    def __init__(self, length_bytes: int) -> None:
+        super().__init__(f"the resource has {length_bytes} bytes")
+        self.length_bytes = length_bytes
+
+
+class FailedDependency(Conflict):
+    """Not done because something else of the same request failed (RFC 4918 §11.4)."""
+
+
+class WrongKind(Conflict):
+    """The method means nothing for the kind of thing that the URL names; Allow tells those that do."""
+
+
+class AlreadyExists(WrongKind):
+    """MKCOL on a mapped URL (RFC 4918 §9.3.1)."""
+
+
+class IsCollection(WrongKind):
+    """A body is sent to a collection, which has none (RFC 4918 §9.7.2)."""
+
+
+class IsRoot(WrongKind):
+    """The root of a store, which no method makes, replaces or takes away."""
+
+
+class OnlyCollection(WrongKind):
+    """The URL names nothing, and ends in a slash: only a collection could be made there, which the method does not."""
+
+
+class NoRoom(RequestError):
+    """A bound would be passed: of a quota, of the disk, or of how much one request may be or touch."""
+
+
+class QuotaExceeded(NoRoom):
+    """The write would pass the store's quota (RFC 4331 §6)."""
+
+    def __init__(self, *, used_bytes: int, limit_bytes: int, needed_bytes: int) -> None:
+        super().__init__(f"{used_bytes} of {limit_bytes} bytes used, {needed_bytes} more needed")
+        self.used_bytes = used_bytes
+        self.limit_bytes = limit_bytes
+        self.needed_bytes = needed_bytes
+
+
+class DiskFull(NoRoom):
+    """The disk has no room for the write (RFC 4331 §6, `sufficient-disk-space`)."""
+
+
+class TooLarge(NoRoom):
+    """The body passes the cap of its method."""
+
+
+class TreeTooLarge(NoRoom):
+    """COPY, MOVE or DELETE would touch more nodes than one request may: others wait meanwhile."""
+
+
+class TooManyLocks(NoRoom):
+    """The user, or the resource, has as many locks as may be."""
+
+
+class LimitNotSupported(NoRoom):
+    """The answer would be longer than any may be (RFC 6578 §3.7, `number-of-matches-within-limits`)."""
+
+
+class InfiniteDepth(NoRoom):
+    """PROPFIND with depth infinity over too many members (RFC 4918 §9.1, `propfind-finite-depth`)."""
+
+
 class PropertiesOverQuota(PropertiesRefused):
     """The properties of an extended MKCOL would pass the store's quota; nothing was made (RFC 4331 §6, RFC 5689 §3)."""
 
 
-class FailedDependency(DavstoreError):
-    """Not done because something else of the same request failed (RFC 4918 §11.4)."""
+class Unavailable(RequestError):
+    """Cannot be served just now: the same request may pass later."""
+
+    def __init__(self, message: str, retry_after_seconds: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
-class BadSettings(DavstoreError):
+class CorruptBlob(RequestError):
+    """A body that a row names is missing or does not match its digest."""
+
+
+class OperatorError(DavstoreError):
+    """What keeps a process from its work, told to the person at the terminal and in no response."""
+
+
+class BadSettings(OperatorError):
     """A setting is wrong; the text names file, line and key for the person at the terminal."""
 
 
-class AlreadyRunning(DavstoreError):
+class AlreadyRunning(OperatorError):
     """Another davstore process holds the data directory, the address or the backup."""
 
 
-class BadBackup(DavstoreError):
+class BadBackup(OperatorError):
     """A backup is cut or altered; the text names what was found."""

@@ -9,15 +9,16 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from davstore import toml_lines
 from davstore.errors import BadSettings
 from davstore.model.networks import Networks
 from davstore.model.origins import Origins
+from davstore.toml_lines import find_line
 
 
 def _integer(default: int, low: int, high: int | None = None) -> Any:
@@ -209,26 +210,17 @@ def parse_bind(text: str) -> tuple[str, int]:
 
 
 def _from_file(file: Path) -> dict[str, _Given]:
-    try:
-        text = file.read_text(encoding="utf-8")
-        document = tomllib.loads(text)
-    except OSError as error:
-        raise BadSettings(f"{file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BadSettings(f"{file}: not UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        number = line[1] if line else len(text.splitlines())
-        raise BadSettings(f"{file}:{number}: {error}") from error
+    text = toml_lines.read_text(file)
+    document = toml_lines.parse(text, str(file))
     given = {}
     for section, keys in document.items():
-        place = f"{file}:{_line(text, section, None)}"
+        place = f"{file}:{find_line(text, section)}"
         if not isinstance(keys, dict):
             raise BadSettings(f"{place}: {section}: must stand in a section")
         if section not in SECTIONS:
             raise BadSettings(f"{place}: {section}: unknown section")
         for key, value in keys.items():
-            given[f"{section}.{key}"] = _Given(value, f"{file}:{_line(text, section, key)}", typed=True)
+            given[f"{section}.{key}"] = _Given(value, f"{file}:{find_line(text, section, key)}", typed=True)
     return given
 
 
@@ -241,23 +233,6 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, _Given]:
             if name.partition(".")[0] not in SECTIONS:
                 raise BadSettings(f"{variable}: {name}: unknown section")
     return given
-
-
-def _line(text: str, section: str, key: str | None) -> int:
-    """Find the line of a key of a valid TOML text, or that of its section, for a message to a person."""
-    table, found = "", 1
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
-            table = header[1]
-            if table == section:
-                found = number
-        elif assigned := re.match(r"\s*([\w.\s-]+?)\s*=", line):
-            name = f"{table}.{assigned[1]}".lstrip(".")
-            if key and name == f"{section}.{key}":
-                return number
-            if not table and name.partition(".")[0] == section:
-                found = number
-    return found
 
 
 def _checked(name: str, value: object, place: str, *, typed: bool) -> object:

@@ -13,21 +13,26 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
-from davstore.dav.methods import HANDLERS
+from davstore.dav.dispatch import METHODS, find_allowed
 from davstore.dav.wsgidav.app import build_dav
 from davstore.directory import identity
 from davstore.directory.numbers import Numbers
 from davstore.engine.context import Limits, Services
 from davstore.errors import BadSettings, DavstoreError, Unavailable, Unprocessable
+from davstore.jobs import sweeping
+from davstore.jobs.bell import Bell
+from davstore.jobs.runner import Runner, Task
 from davstore.metadata import instance, stores
-from davstore.metadata.engine import Database, open_database
+from davstore.metadata.database import Database
 from davstore.metadata.migrate import find_revision, migrate
+from davstore.metadata.opening import open_database
 from davstore.metadata.volatile import Throttle
 from davstore.middleware.access_log import AccessLog
 from davstore.middleware.auth import Authentication
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.health import Health
 from davstore.middleware.origins import OtherOrigins
+from davstore.middleware.places import Places
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.policy.provider import list_unknown
@@ -41,7 +46,7 @@ from davstore.store.backups import Backup, Meter
 from davstore.store.gating import Gate
 from davstore.store.hashing import Passwords
 from davstore.store.restoring import Restored
-from davstore.store.sweeping import sweep_history, sweep_uploads
+from davstore.store.sweeping import has_dead_uploads
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
 
@@ -51,6 +56,8 @@ if TYPE_CHECKING:
 
 FIRST_USER = "me"
 WEEK_SECONDS = 7 * 86_400
+SWEEP_SECONDS = 3600
+JOBS_LOCK = "jobs.lock"
 
 log = logging.getLogger("davstore.directory")
 policy_log = logging.getLogger("davstore.policy")
@@ -278,7 +285,7 @@ def prepare_store(settings: Settings, *, adopts: bool = False) -> FirstUser | No
         if enrolling.list_users(database):
             return None
         first = FirstUser(FIRST_USER, enrolling.new_password())
-        enrolling.add_user(database, first.name, first.password, now_us=time.time_ns() // 1000)
+        enrolling.add_user(database, first.name, first.password, now_us=now_us())
         return first
     finally:
         database.close()
@@ -303,21 +310,39 @@ def sweep(settings: Settings) -> None:
         BadSettings: the data directory and the database do not belong together any more; nothing is taken away.
     """
     storage = find_storage(settings)
-    now_us = time.time_ns() // 1000
     try:
         renew_identity(settings)
-        sweep_history(
+        sweeping.sweep(
             storage.database,
-            now_us=now_us,
+            storage.blobs,
+            settings.data.path,
+            now_us=now_us(),
             keep_seconds=settings.sync.history_weeks * WEEK_SECONDS,
             keep_changes=settings.sync.history_changes,
         )
-        swept = sweep_uploads(storage.database, storage.blobs, now_us=now_us)
     finally:
         storage.database.close()
-    if swept.blobs:
-        lost = settings.data.path / "lost+found"
-        log.warning("%d bytes in %d bodies that no row names were moved to %s", swept.size_bytes, swept.blobs, lost)
+
+
+@contextlib.contextmanager
+def open_jobs(settings: Settings, bell: Bell) -> Iterator[Runner]:
+    """Yield what does the jobs of a data directory, once no other process does them."""
+    directory = settings.data.path
+    storage = _build_storage(settings)
+    with identity.hold(directory, JOBS_LOCK):
+        sweep_ = Task(
+            lambda _: sweep(settings),
+            id=1,
+            every_us=SWEEP_SECONDS * 1_000_000,
+            is_wanted=partial(has_dead_uploads, storage.database, storage.blobs),
+        )
+        is_alone = storage.database.file is not None  # a database of a server may serve other directories
+        yield Runner(storage.database, {"sweep": sweep_}, bell, clock_us=now_us, is_alone=is_alone)
+
+
+def now_us() -> int:
+    """Return the time of the day, in microseconds since the epoch."""
+    return time.time_ns() // 1000
 
 
 def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIApplication:
@@ -340,7 +365,7 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
     faces = Pages(build_dav(services), services)
     gate, rules = Gate(policy.rules, throttle, database), settings.policy
     gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)
-    inner = Authentication(gated, Authenticator(database, throttle, Passwords(), key=key))
+    inner = Authentication(Places(gated), Authenticator(database, throttle, Passwords(), key=key))
 
     def check() -> None:
         if not directory.is_dir():
@@ -349,8 +374,14 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
         policy.check()
 
     health = Health(WellKnown(inner), check)
-    boundary = Boundary(health, realm=settings.auth.realm, proxies=settings.server.proxies, pages=render_refusal)
-    return AccessLog(OtherOrigins(boundary, settings.web.origins, HANDLERS))
+    boundary = Boundary(
+        health,
+        realm=settings.auth.realm,
+        proxies=settings.server.proxies,
+        pages=render_refusal,
+        allowed=find_allowed,
+    )
+    return AccessLog(OtherOrigins(boundary, settings.web.origins, METHODS))
 
 
 def _limits(settings: Settings) -> Limits:

@@ -2,13 +2,12 @@
 
 The store must be there: `davstore init` makes one. `davstore serve` frames requests more strictly than other servers
 do. The log goes to standard error, as that of `davstore serve` does, unless the server has set up logging; of all
-processes that serve a data directory one sweeps.
+processes that serve a data directory one does the jobs.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import socket
@@ -19,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from davstore.errors import DavstoreError, Malformed
-from davstore.server.worker import sweep_now_and_then
+from davstore.jobs.bell import Bell
 from davstore.settings import Settings, load_settings
-from davstore.wiring import build_application, enter_storage, tell_policy
+from davstore.wiring import build_application, enter_storage, open_jobs, tell_policy
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -72,21 +71,20 @@ def _build() -> tuple[Settings, WSGIApplication]:
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s")
 _settings, _application = _build()
-_sweeping: set[int] = set()
-"""The process whose sweeper was started: a server may fork after it has loaded us, and threads stay behind then."""
+_working: set[int] = set()
+"""The process whose thread was started: a server may fork after it has loaded us, and threads stay behind then."""
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Answer one request."""
-    if os.getpid() not in _sweeping:
-        _sweeping.add(os.getpid())
-        threading.Thread(target=_sweep_alone, daemon=True).start()
+    if os.getpid() not in _working:
+        _working.add(os.getpid())
+        threading.Thread(target=_do_jobs, daemon=True).start()
     environ["wsgi.input"] = _Body(environ)
     return _application(environ, start_response)
 
 
-def _sweep_alone() -> None:
-    """Sweep while no other process does; when that one ends, the next takes its place."""
-    with (_settings.data.path / "sweep.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        sweep_now_and_then(_settings)
+def _do_jobs() -> None:
+    """Do the jobs while no other process does; when that one ends, the next takes its place."""
+    with open_jobs(_settings, Bell()) as runner:
+        runner.run(threading.Event())

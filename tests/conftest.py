@@ -1,4 +1,4 @@
-"""What all tests share: a real PostgreSQL server."""
+"""The fixture of all tests: a real PostgreSQL server."""
 
 from __future__ import annotations
 

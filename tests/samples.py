@@ -1,4 +1,4 @@
-"""Where the real mail and photographs are: DAVSTORE_SAMPLES, or `../shared/data`."""
+"""The corpus of real mail and photographs: DAVSTORE_SAMPLES, or `../shared/data`."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _STAGED = re.compile(rf"[1-9][0-9]*\.{BLOB}", re.ASCII)
 """The names that davstore gives; files of other names are another's, and are not looked at."""
 
 _NO_FILE = (errno.ENOENT, errno.ELOOP, errno.ENXIO)
-"""Nothing is there, or a link or a socket, which davstore makes none of."""
+"""Errors of opening that mean no blob: nothing is there, or a link or a socket, which davstore does not make."""
 RETAIN_SECONDS = 1.0
 """How long the lock of the blobs is tried for: each deletion has it for a moment."""
 
@@ -94,7 +94,7 @@ def _sync_directory(directory: Path) -> None:
 
 @lru_cache(maxsize=4096)
 def _sync_above(directory: Path) -> None:
-    """Make the directory of a blob last, once in a process: whoever made it may not have come so far."""
+    """Sync the directories above a blob, once in a process: the process that made them may have died before it did."""
     for above in directory.parents[:3]:  # the store's, that of all blobs, and where that lies
         _sync_directory(above)
 

@@ -1,4 +1,4 @@
-"""What to do next, told once with the first user's password."""
+"""The next steps after the first start, printed once with the first user's password."""
 
 from __future__ import annotations
 

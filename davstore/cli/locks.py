@@ -1,4 +1,4 @@
-"""`davstore lock`: who holds what, and an end to it. Works while the server runs."""
+"""`davstore lock`: list the locks that are held, and end one. Works while the server runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every command has in common: `-c FILE` and `--data DIR`, and how it fails."""
+"""The options of every command, `-c FILE` and `--data DIR`, and the exit statuses of its failures."""
 
 from __future__ import annotations
 

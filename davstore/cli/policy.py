@@ -1,4 +1,4 @@
-"""`davstore policy`: is the provider's policy file right, and what does it mean for one device?"""
+"""`davstore policy`: check the provider's policy file, and explain it for one device."""
 
 from __future__ import annotations
 

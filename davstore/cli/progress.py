@@ -1,4 +1,4 @@
-"""What `davstore sync` tells: a bar on a terminal, lines when asked for, conflicts always, and the sums at the end."""
+"""The output of `davstore sync`: a bar on a terminal, lines when asked for, conflicts, and the sums at the end."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Callable
+from functools import partial
 
 import click
 
@@ -13,8 +14,8 @@ from davstore.cli.first_steps import render_first_steps
 from davstore.cli.init import show_first_user
 from davstore.cli.options import with_loader
 from davstore.directory.openness import describe_openness
+from davstore.server.child import apart, log_format
 from davstore.server.supervisor import hold_address, hold_data_directory, supervise
-from davstore.server.worker import LOG_FORMAT
 from davstore.settings import Settings
 
 log = logging.getLogger("davstore.directory")
@@ -31,20 +32,26 @@ def serve(load: Callable[[], Settings]) -> None:
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])  # one that comes while we start is answered then
     settings = load()
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    logging.basicConfig(level=logging.INFO, format=log_format())
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plugins
     with hold_data_directory(settings.data.path), hold_address(*settings.server.address) as listener:
-        first = wiring.prepare_store(settings)
-        wiring.tell_policy(settings)
-        show_first_user(first)
-        if warning := describe_openness(settings.data.path):
-            log.warning(warning)
+        first = apart(partial(_prepare, settings))
 
         def announce(url: str) -> None:
             click.echo(f"davstore serves {url}")
             if first:
-                click.echo(render_first_steps(url, first.name))
+                click.echo(render_first_steps(url, first))
 
         status = supervise(settings, listener, load=load, announce=announce)
         wiring.renew_identity(settings)
         raise SystemExit(status)
+
+
+def _prepare(settings: Settings) -> str | None:
+    """Open the store, say what there is to say, and return the name of the user that was made, if one was."""
+    first = wiring.prepare_store(settings)
+    show_first_user(first)
+    wiring.tell_policy(settings)
+    if warning := describe_openness(settings.data.path):
+        log.warning(warning)
+    return first.name if first else None

@@ -20,7 +20,7 @@ from davstore.cli.progress import QUIET, Progress, describe, say
 from davstore.client import device as devices
 from davstore.client.exit_status import IN_STEP, NETWORK, NOT_TRANSFERRED, REFUSED, USAGE, Stop
 from davstore.client.folder import Folder
-from davstore.client.remote import Remote
+from davstore.client.remote import RemoteCollection
 from davstore.client.run import Run
 from davstore.settings import Settings
 
@@ -85,7 +85,7 @@ def _sync(
 ) -> int:
     root = folder.resolve()
     mode = "manual" if manual else "automatic"
-    remote = Remote(url, (user_name, _read_password(password_file)), mode=mode, say=say)
+    remote = RemoteCollection(url, (user_name, _read_password(password_file)), mode=mode, say=say)
     if remote.is_readable_on_the_way and not insecure:
         raise Stop(USAGE, f"{remote.url} is not encrypted: use https, or --insecure if others may read the password")
     with devices.open_state(remote.url, root, devices.state_directory()) as state:

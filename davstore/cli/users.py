@@ -1,4 +1,4 @@
-"""`davstore user`: who has a store. Works while the server runs, and counts from the next request on."""
+"""`davstore user`: the people who have a store. Works while the server runs, and counts from the next request on."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from davstore.client.tree import join, name_of, parent_of
 
 MAX_DEVICE_BYTES = 64
 MAX_EXTENSION_BYTES = 32
-"""A longer one is not what tells the kind of a file."""
+"""A longer suffix is no extension."""
 _EARLIER = re.compile(r" \(conflict [^()]*\)\Z")
 """The mark of an earlier conflict: it is replaced, or names would grow with each."""
 

@@ -13,7 +13,7 @@ _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]+)-[0-9]+/([0-9]+|\*)", re.IGNO
 
 
 class Sink(Protocol):
-    """Where a download goes: it holds the first size bytes of the content with this strong entity tag, or ''."""
+    """The target of a download. It holds the first size bytes of the content with this strong entity tag, or ''."""
 
     size: int
     etag: str
@@ -26,7 +26,7 @@ class Sink(Protocol):
 
 
 class Fetched(NamedTuple):
-    """What the answer said of a file: its strong entity tag or '', and when it was modified, in seconds since 1970."""
+    """A file as its response describes it: its strong entity tag or '', and its time of modification, in seconds."""
 
     etag: str
     modified: int | None

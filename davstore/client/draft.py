@@ -105,9 +105,9 @@ class Draft:
         self._told(len(chunk))
         self._digest.update(chunk)
         self.size += len(chunk)
-        view = memoryview(chunk)
-        while view:
-            view = view[os.write(self._file, view) :]
+        trees = memoryview(chunk)
+        while trees:
+            trees = trees[os.write(self._file, trees) :]
 
     def set_modified(self, seconds: int | None) -> None:
         """Give the file a modification time, where the file system can hold it."""

@@ -1,80 +1,80 @@
-"""Carry a plan out on paper: for `--dry-run`, and for the proofs that plans converge and lose nothing."""
+"""Carry a plan out on copies of the trees: for `--dry-run`, and for tests that plans converge and lose nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 from davstore.client.plan import Action, Verb, plan
-from davstore.client.tree import Agreed, Local, Remote, Stamp, Tree, View
+from davstore.client.tree import Agreed, Local, Remote, Stamp, Tree, Trees
 
 NO_STAMP = Stamp(0, 0, 0, 0)
 
 
-def copy_view(view: View) -> View:
-    """Return a view that can be changed without changing this one."""
-    return View(
-        Tree(dict(view.agreed.rows)),
-        Tree(dict(view.local.rows)),
-        Tree(dict(view.remote.rows)),
-        set(view.held),
-        set(view.apart),
+def copy_view(trees: Trees) -> Trees:
+    """Return a trees that can be changed without changing this one."""
+    return Trees(
+        Tree(dict(trees.agreed.rows)),
+        Tree(dict(trees.local.rows)),
+        Tree(dict(trees.remote.rows)),
+        set(trees.held),
+        set(trees.apart),
     )
 
 
-def rehearse(view: View, conflict_path: Callable[[str], str]) -> Iterator[Action]:
-    """Yield all that would be done, in order, changing view as if everything succeeded.
+def rehearse(trees: Trees, conflict_path: Callable[[str], str]) -> Iterator[Action]:
+    """Yield all that would be done, in order, changing trees as if everything succeeded.
 
     Content that only a download could tell is taken to differ, so every COMPARE becomes a conflict.
     """
-    while actions := plan(view):
+    while actions := plan(trees):
         for action in actions:
-            perform(view, action, conflict_path)
+            perform(trees, action, conflict_path)
             yield action
 
 
-def perform(view: View, action: Action, conflict_path: Callable[[str], str]) -> None:
-    """Change view as action would."""
+def perform(trees: Trees, action: Action, conflict_path: Callable[[str], str]) -> None:
+    """Change trees as action would."""
     verb, path, other = action
     if verb is Verb.FORGET:
-        view.agreed.drop(path)
+        trees.agreed.drop(path)
     elif verb in (Verb.DELETE_LOCAL, Verb.DELETE_REMOTE):
-        tree: Tree[Local] | Tree[Remote] = view.local if verb is Verb.DELETE_LOCAL else view.remote
+        tree: Tree[Local] | Tree[Remote] = trees.local if verb is Verb.DELETE_LOCAL else trees.remote
         for gone in reversed(list(tree.walk(path))):
             tree.drop(gone)
     elif verb is Verb.MOVE_TREE:
-        move_subtree(view.remote, path, other)
-        move_subtree(view.agreed, path, other)
+        move_subtree(trees.remote, path, other)
+        move_subtree(trees.agreed, path, other)
     elif verb is Verb.MOVE_REMOTE:
-        move_subtree(view.remote, path, other)
-        view.agreed.drop(path)
-        agree(view, other)
+        move_subtree(trees.remote, path, other)
+        trees.agreed.drop(path)
+        agree(trees, other)
     elif verb is Verb.MOVE_LOCAL:
-        move_subtree(view.local, path, other)
-        view.agreed.drop(path)
-        agree(view, other)
+        move_subtree(trees.local, path, other)
+        trees.agreed.drop(path)
+        agree(trees, other)
     elif verb is Verb.SET_ASIDE:
-        move_subtree(view.local, path, conflict_path(path))
+        move_subtree(trees.local, path, conflict_path(path))
     else:
-        _match(view, verb, path, conflict_path)
-        agree(view, path)
+        _match(trees, verb, path, conflict_path)
+        agree(trees, path)
 
 
-def _match(view: View, verb: Verb, path: str, conflict_path: Callable[[str], str]) -> None:
+def _match(trees: Trees, verb: Verb, path: str, conflict_path: Callable[[str], str]) -> None:
     """Make one side at path like the other."""
-    local, remote = view.local.get(path), view.remote.get(path)
+    local, remote = trees.local.get(path), trees.remote.get(path)
     if verb is Verb.COMPARE:
-        move_subtree(view.local, path, conflict_path(path))
+        move_subtree(trees.local, path, conflict_path(path))
         verb = Verb.DOWNLOAD
     if verb in (Verb.MAKE_REMOTE, Verb.UPLOAD) and local is not None:
-        view.remote.put(path, Remote(local.folder, "" if local.folder else f'"{local.digest}"', local.stamp.size))
+        trees.remote.put(path, Remote(local.folder, "" if local.folder else f'"{local.digest}"', local.stamp.size))
     if verb in (Verb.MAKE_LOCAL, Verb.DOWNLOAD) and remote is not None:
-        view.local.put(path, Local(remote.folder, remote.etag.strip('"'), NO_STAMP, 0))
+        trees.local.put(path, Local(remote.folder, remote.etag.strip('"'), NO_STAMP, 0))
 
 
-def agree(view: View, path: str) -> None:
+def agree(trees: Trees, path: str) -> None:
     """Record that both sides are the same at path."""
-    local, remote = view.local.rows[path], view.remote.rows[path]
-    view.agreed.put(
+    local, remote = trees.local.rows[path], trees.remote.rows[path]
+    trees.agreed.put(
         path, Agreed(local.folder, remote.etag, local.digest, local.stamp, local.hashed_ns, remote.resource_id)
     )
 

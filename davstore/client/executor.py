@@ -19,18 +19,17 @@ from davstore.client.exit_status import NOT_TRANSFERRED, Changed, NotDone, Stop
 from davstore.client.folder import Folder
 from davstore.client.looking import find_present
 from davstore.client.plan import Action, Verb
-from davstore.client.remote import REQUESTS_AT_ONCE, Remote
+from davstore.client.remote import REQUESTS_AT_ONCE, RemoteCollection
 from davstore.client.server_changes import ACROSS_HOSTS, Record, ServerChanges
 from davstore.client.state import State
 from davstore.client.transfers import Transfers
-from davstore.client.tree import Agreed, Local, View, parent_of
-from davstore.client.tree import Remote as RemoteEntry
+from davstore.client.tree import Agreed, Local, Remote, Trees, parent_of
 
 DOWNLOADS_AT_ONCE = 4
-"""Files that come are mostly work for this process: with more threads it hands the interpreter's lock from one to
-another more often than it works. Files that go wait for the server's disk."""
+"""Downloads are mostly work of this process: more threads hand the interpreter's lock to each other more than they
+work. Uploads wait for the server's disk."""
 BATCH = 16
-"""So many small actions are one thread's, and one transaction's."""
+"""Small actions that one thread takes at a time, and one transaction records."""
 BATCH_BYTES = 1024 * 1024
 
 Outcome = Record | Exception | None
@@ -39,17 +38,17 @@ Given = TypeVar("Given")
 
 
 class Executor:
-    """Carries plans out on one view.
+    """Carries plans out on one trees.
 
-    failures: why a path was not brought in step. kept: of which files there are two now.
+    failures: why a path was not brought in step. kept: the files that were kept twice.
     """
 
     def __init__(
         self,
-        view: View,
+        trees: Trees,
         state: State,
         folder: Folder,
-        remote: Remote,
+        remote: RemoteCollection,
         *,
         device: str,
         now: Callable[[], datetime],
@@ -58,13 +57,13 @@ class Executor:
         moved: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Take where the work is done. tell is given each action done; moved, in any thread, bytes that went."""
-        self._view, self._state, self._folder, self._remote = view, state, folder, remote
+        self._trees, self._state, self._folder, self._remote = trees, state, folder, remote
         self._device, self._now, self._tell = device, now, tell
         self._moved = moved
-        self._there = ServerChanges(view, state, remote, guards, self._record)
+        self._there = ServerChanges(trees, state, remote, guards, self._record)
         self._stop: Stop | None = None
         self._transfers = Transfers(
-            view, state, folder, remote, passed=self._pass, record=self._record, set_aside=self._set_aside, tell=tell
+            trees, state, folder, remote, passed=self._pass, record=self._record, set_aside=self._set_aside, tell=tell
         )
         self.failures: dict[str, str] = {}
         self.kept: list[str] = []
@@ -101,15 +100,15 @@ class Executor:
 
     def _weigh(self, action: Action) -> int:
         if action.verb is Verb.UPLOAD:
-            return self._view.local.rows[action.path].stamp.size
-        return self._view.remote.rows[action.path].length if action.verb in (Verb.DOWNLOAD, Verb.COMPARE) else 0
+            return self._trees.local.rows[action.path].stamp.size
+        return self._trees.remote.rows[action.path].length if action.verb in (Verb.DOWNLOAD, Verb.COMPARE) else 0
 
     def _look_again(self, actions: list[Action]) -> list[Action]:
         """Hold back the deletions on the server of what is in the folder after all: it moved while it was looked at."""
         doomed = [action for action in actions if action.verb is Verb.DELETE_REMOTE]
         if not doomed:
             return actions
-        present = find_present(self._folder, self._view, [action.path for action in doomed])
+        present = find_present(self._folder, self._trees, [action.path for action in doomed])
         for action in doomed:
             if action.path in present:
                 self._hold(action, "it was moved during the run")
@@ -136,13 +135,13 @@ class Executor:
         too), then what this run did must not pass for an edit or a deletion made here.
         """
         with self._state.transaction():
-            for inner in self._view.agreed.walk(path):
-                agreed = self._view.agreed.rows[inner]
+            for inner in self._trees.agreed.walk(path):
+                agreed = self._trees.agreed.rows[inner]
                 if not agreed.folder and agreed.etag:
                     self._state.agree(inner, agreed._replace(etag=""))
 
     def _is_taken(self, path: str) -> bool:
-        trees = (self._view.local, self._view.remote, self._view.agreed)
+        trees = (self._trees.local, self._trees.remote, self._trees.agreed)
         return any(path in tree.rows for tree in trees) or self._folder.spelling.is_taken(path)
 
     def _perform_together(self, actions: list[Action]) -> None:
@@ -231,13 +230,13 @@ class Executor:
 
     def _was_refused(self, action: Action) -> bool:
         """Tell whether a move on the server is still to be made up for."""
-        return action.verb in (Verb.MOVE_TREE, Verb.MOVE_REMOTE) and action.path in self._view.remote.rows
+        return action.verb in (Verb.MOVE_TREE, Verb.MOVE_REMOTE) and action.path in self._trees.remote.rows
 
     def _hold(self, action: Action, reason: str) -> None:
         self.failures[action.path] = reason
-        self._view.held.add(action.path)
+        self._trees.held.add(action.path)
         if action.verb in (Verb.MOVE_LOCAL, Verb.MOVE_REMOTE, Verb.MOVE_TREE):
-            self._view.held.add(action.other)
+            self._trees.held.add(action.other)
 
     def _pass(self, count: int) -> None:
         """Note bytes that came or went, in any thread; a run that ends does not wait for the rest."""
@@ -247,9 +246,9 @@ class Executor:
 
     # Agreements
 
-    def _record(self, path: str, local: Local, remote: RemoteEntry) -> None:
-        self._view.local.put(path, local)
-        if self._view.remote.get(path) != remote:
+    def _record(self, path: str, local: Local, remote: Remote) -> None:
+        self._trees.local.put(path, local)
+        if self._trees.remote.get(path) != remote:
             self._state.put_remote(path, remote)
         self._state.agree(
             path, Agreed(local.folder, remote.etag, local.digest, local.stamp, local.hashed_ns, remote.resource_id)
@@ -257,35 +256,35 @@ class Executor:
 
     def _agree(self, action: Action) -> Record:
         path = action.path
-        return lambda: self._record(path, self._view.local.rows[path], self._view.remote.rows[path])
+        return lambda: self._record(path, self._trees.local.rows[path], self._trees.remote.rows[path])
 
     # Folders
 
     def _make_local(self, action: Action) -> Record:
         made = self._folder.make(action.path)
-        return lambda: self._record(action.path, made, self._view.remote.rows[action.path])
+        return lambda: self._record(action.path, made, self._trees.remote.rows[action.path])
 
     # Files that move here
 
     def _move_local(self, action: Action) -> Record:
         source, target = action.path, action.other
-        moved = self._folder.rename(source, target, self._view.local.rows[source])
+        moved = self._folder.rename(source, target, self._trees.local.rows[source])
 
         def record() -> None:
-            self._view.local.drop(source)
+            self._trees.local.drop(source)
             self._folder.spelling.release(source)
             self._state.forget(source)
-            self._record(target, moved, self._view.remote.rows[target])
+            self._record(target, moved, self._trees.remote.rows[target])
 
         return record
 
     def _set_aside(self, path: str, aside: str) -> Record:
-        moved = self._folder.rename(path, aside, self._view.local.rows[path])
+        moved = self._folder.rename(path, aside, self._trees.local.rows[path])
 
         def record() -> None:
             self._folder.spelling.release(path)
-            move_subtree(self._view.local, path, aside)
-            self._view.local.put(aside, moved)
+            move_subtree(self._trees.local, path, aside)
+            self._trees.local.put(aside, moved)
             self.kept.append(path)
 
         return record
@@ -296,9 +295,9 @@ class Executor:
         """Remove what is as it was seen; what is not stays, and so do the folders above it."""
         gone: list[str] = []
         problem: Exception | None = None
-        for path in reversed(list(self._view.local.walk(action.path))):
+        for path in reversed(list(self._trees.local.walk(action.path))):
             try:
-                self._folder.remove(path, self._view.local.rows[path])
+                self._folder.remove(path, self._trees.local.rows[path])
                 gone.append(path)
             except (Changed, OSError) as error:
                 problem = problem or error
@@ -306,9 +305,9 @@ class Executor:
         def record() -> None:
             with self._state.transaction():
                 for path in gone:
-                    self._view.local.drop(path)
+                    self._trees.local.drop(path)
                     self._folder.spelling.release(path)
-                    if path not in self._view.remote.rows:
+                    if path not in self._trees.remote.rows:
                         self._state.forget(path)
             if problem is not None:
                 raise problem

@@ -1,4 +1,4 @@
-"""Why a run of the device ends, with the status it exits with (DECISIONS 36), and why one action did not happen."""
+"""Errors that end a run of the device, with its exit status (README.md), and errors that end one action."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the server still the one that was agreed with, and does it remember all that it told?
+"""Recognise a server that was restored or made anew (docs/adr/0011).
 
 A server that was restored from a backup, or made anew at the same URL, lacks files that nobody deleted. Compared with
 what was agreed they would be deleted here too. So where that cannot be ruled out, what was agreed is forgotten, and the
@@ -7,7 +7,7 @@ two sides are united as those of a new device: nothing is deleted, and what diff
 
 from __future__ import annotations
 
-from davstore.client.remote import Remote
+from davstore.client.remote import RemoteCollection
 from davstore.client.state import State
 from davstore.errors import InvalidSyncToken
 from davstore.model.changes import SyncToken
@@ -17,7 +17,7 @@ ROOT_ID = "root-id"
 """The fact that holds the `DAV:resource-id` of the collection, '' where the server has none to tell."""
 
 
-def is_other_root(state: State, remote: Remote) -> bool:
+def is_other_root(state: State, remote: RemoteCollection) -> bool:
     """Tell whether another collection than before is at the URL. It is asked, unless it never had an identity.
 
     After uniting the old identity has to be forgotten, last of all.

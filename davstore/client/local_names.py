@@ -1,7 +1,8 @@
-"""How a remote name is spelled in the local folder.
+"""Local names: how the last name of a remote path is spelled in the local folder.
 
-The same, wherever the file system can hold it and no other member is spelled so. What the file system makes of names
-(folding case, normalising Unicode, dropping a final dot, refusing characters) is probed, not guessed from its type.
+It is the remote name wherever the file system can hold that and no other member has it. What the file system does to
+names (folding case, normalising Unicode, dropping a final dot, refusing characters) is probed, not guessed from its
+type.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Look once more before something goes on the server: is it really gone here?"""
+"""Look once more for local files before they are deleted on the server."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from davstore.client.exit_status import Changed
 from davstore.client.folder import Folder
-from davstore.client.tree import View, parent_of
+from davstore.client.tree import Trees, parent_of
 from davstore.client.walk import list_inodes
 
 
-def find_present(folder: Folder, view: View, paths: Iterable[str]) -> set[str]:
+def find_present(folder: Folder, trees: Trees, paths: Iterable[str]) -> set[str]:
     """Return those of paths of which something, at or beneath them, is in the folder and the scan did not see it.
 
     That is a file or folder at its path again, or its inode where none was seen. All of them, when the folder does not
@@ -19,14 +19,16 @@ def find_present(folder: Folder, view: View, paths: Iterable[str]) -> set[str]:
     inodes = list_inodes(folder)
     if inodes is None:
         return set(paths)
-    unseen = inodes - {entry.stamp.inode for entry in view.local.rows.values()}
-    return {path for path in paths if any(_is_present(folder, view, inner, unseen) for inner in view.remote.walk(path))}
+    unseen = inodes - {entry.stamp.inode for entry in trees.local.rows.values()}
+    return {
+        path for path in paths if any(_is_present(folder, trees, inner, unseen) for inner in trees.remote.walk(path))
+    }
 
 
-def _is_present(folder: Folder, view: View, path: str, unseen: set[int]) -> bool:
-    if path in view.local.rows:
+def _is_present(folder: Folder, trees: Trees, path: str, unseen: set[int]) -> bool:
+    if path in trees.local.rows:
         return False
-    agreed = view.agreed.get(path)
+    agreed = trees.agreed.get(path)
     return (agreed is not None and agreed.stamp.inode in unseen) or _is_there(folder, path)
 
 

@@ -12,6 +12,7 @@ from lxml import etree
 
 from davstore.errors import Malformed
 from davstore.protocol.dav import names
+from davstore.protocol.dav.xml import PARSER_OPTIONS
 
 RESPONSE = "{DAV:}response"
 MULTISTATUS = "{DAV:}multistatus"
@@ -42,18 +43,7 @@ class Report(NamedTuple):
 
 def build_parser(tags: tuple[str, ...]) -> etree.XMLPullParser:
     """Return a parser that gives the ends of elements with these tags."""
-    return etree.XMLPullParser(
-        events=("end",),
-        tag=tags,
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        recover=False,
-    )
+    return etree.XMLPullParser(events=("end",), tag=tags, **PARSER_OPTIONS)
 
 
 def read_report(chunks: Iterable[bytes]) -> Report:

@@ -1,4 +1,4 @@
-"""What to do next so that both sides become the same: a pure function of what was agreed and what each side has now.
+"""The next actions that make both sides the same: a pure function of what was agreed and what each side has now.
 
 A plan is the first of these stages that has something to do: record what already agrees; move whole folders on the
 server; make folders; move files; delete; set local conflicts aside; transfer. After it was carried out the trees have
@@ -13,10 +13,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from davstore.client.tree import Agreed, Local, Remote, Tree, View, name_of, parent_of
+from davstore.client.tree import Agreed, Local, Remote, Tree, Trees, name_of, parent_of
 
 MANY = 20
-"""So many deletions at once are looked at twice."""
+"""Up to so many deletions at once are never suspicious."""
 
 
 class Verb(enum.Enum):
@@ -55,44 +55,44 @@ def is_digest(etag: str) -> bool:
     return len(etag) == 66 and not set(etag[1:-1]) - set("0123456789abcdef")
 
 
-def plan(view: View) -> list[Action]:
+def plan(trees: Trees) -> list[Action]:
     """Return the next actions, parents before members; empty when nothing is left that may be done."""
-    verdicts = _verdicts(view)
+    verdicts = _verdicts(trees)
     recorded = [Action(verb, path) for path, verb in verdicts.items() if verb in (Verb.AGREE, Verb.FORGET)]
     if recorded:
         return sorted(recorded, key=lambda action: len(action.path))
-    trees = list(_tree_moves(view))
-    ready = [move for move in trees if _is_remote_folder(view, parent_of(move.other))]
+    moves = list(_tree_moves(trees))
+    ready = [move for move in moves if _is_remote_folder(trees, parent_of(move.other))]
     if ready:
         return ready
     return (
-        list(_makes(view, verdicts, {move.other for move in trees}))
-        or list(_makes(view, verdicts, set()))
-        or [*_remote_moves(view, verdicts), *_local_moves(view, verdicts)]
+        list(_makes(trees, verdicts, {move.other for move in moves}))
+        or list(_makes(trees, verdicts, set()))
+        or [*_remote_moves(trees, verdicts), *_local_moves(trees, verdicts)]
         or list(_deletes(verdicts))
         or [Action(verb, path) for path, verb in sorted(verdicts.items()) if verb is Verb.SET_ASIDE]
-        or list(_transfers(view, verdicts))
+        or list(_transfers(trees, verdicts))
     )
 
 
-def _verdicts(view: View) -> dict[str, Verb]:
+def _verdicts(trees: Trees) -> dict[str, Verb]:
     """Judge each path by itself; a folder only after its members, because it goes only when nothing in it stays."""
     keeps_local: set[str] = set()
     keeps_remote: set[str] = set()
     waits: set[str] = set()
-    stuck = _list_stuck(view)
-    arrived = _list_arrived(view, stuck)
+    stuck = _list_stuck(trees)
+    arrived = _list_arrived(trees, stuck)
     found: dict[str, Verb] = {}
-    paths = {*view.agreed.rows, *view.local.rows, *view.remote.rows, *view.held}
+    paths = {*trees.agreed.rows, *trees.local.rows, *trees.remote.rows, *trees.held}
     for path in sorted(paths, key=len, reverse=True):
-        if view.is_held(path):
+        if trees.is_held(path):
             keeps_local.add(parent_of(path))
             keeps_remote.add(parent_of(path))
             continue
-        agreed, local, remote = view.agreed.get(path), view.local.get(path), view.remote.get(path)
+        agreed, local, remote = trees.agreed.get(path), trees.local.get(path), trees.remote.get(path)
         verb = _judge(agreed, local, remote, path in keeps_local, path in keeps_remote)
         is_underway = (
-            agreed is not None and (path in view.apart or agreed.digest in stuck) and agreed.digest not in arrived
+            agreed is not None and (path in trees.apart or agreed.digest in stuck) and agreed.digest not in arrived
         )
         if verb in (Verb.DELETE_REMOTE, Verb.MAKE_LOCAL) and (path in waits or is_underway):
             waits.add(parent_of(path))
@@ -106,24 +106,24 @@ def _verdicts(view: View) -> dict[str, Verb]:
     return found
 
 
-def _list_stuck(view: View) -> set[str]:
+def _list_stuck(trees: Trees) -> set[str]:
     """Return the contents of files that are here in places that may not be touched now."""
-    if not view.held:
+    if not trees.held:
         return set()
-    return {entry.digest for path, entry in view.local.rows.items() if not entry.folder and view.is_held(path)}
+    return {entry.digest for path, entry in trees.local.rows.items() if not entry.folder and trees.is_held(path)}
 
 
-def _list_arrived(view: View, stuck: set[str]) -> set[str]:
+def _list_arrived(trees: Trees, stuck: set[str]) -> set[str]:
     """Return the contents that both sides have: only then what could not be moved goes from its old place.
 
     That of a folder is ''.
     """
-    if not (view.apart or stuck):
+    if not (trees.apart or stuck):
         return {""}
     return {""} | {
         agreed.digest
-        for path, agreed in view.agreed.rows.items()
-        if path not in view.apart and path in view.local.rows and path in view.remote.rows
+        for path, agreed in trees.agreed.rows.items()
+        if path not in trees.apart and path in trees.local.rows and path in trees.remote.rows
     }
 
 
@@ -191,95 +191,95 @@ def _judge_files(agreed: Agreed | None, local: Local, remote: Remote) -> Verb | 
     return Verb.DOWNLOAD if local_same else Verb.COMPARE
 
 
-def _is_remote_folder(view: View, path: str) -> bool:
-    remote = view.remote.get(path)
+def _is_remote_folder(trees: Trees, path: str) -> bool:
+    remote = trees.remote.get(path)
     return not path or (remote is not None and remote.folder)
 
 
-def _is_local_folder(view: View, path: str) -> bool:
-    local = view.local.get(path)
+def _is_local_folder(trees: Trees, path: str) -> bool:
+    local = trees.local.get(path)
     return not path or (local is not None and local.folder)
 
 
-def _tree_moves(view: View) -> Iterator[Action]:
+def _tree_moves(trees: Trees) -> Iterator[Action]:
     """Find folders that were renamed or moved here: the same inode at a new path, with what it had."""
     newcomers = {
         entry.stamp.inode: path
-        for path, entry in view.local.rows.items()
-        if entry.folder and entry.stamp.inode and _is_new(view, path)
+        for path, entry in trees.local.rows.items()
+        if entry.folder and entry.stamp.inode and _is_new(trees, path)
     }
     if not newcomers:
         return
     taken: set[str] = set()
-    for path in sorted(view.agreed.rows, key=len):
-        agreed, remote = view.agreed.rows[path], view.remote.get(path)
-        target = newcomers.get(agreed.stamp.inode) if agreed.folder and path not in view.local.rows else None
-        if target is None or remote is None or not remote.folder or path in view.apart:
+    for path in sorted(trees.agreed.rows, key=len):
+        agreed, remote = trees.agreed.rows[path], trees.remote.get(path)
+        target = newcomers.get(agreed.stamp.inode) if agreed.folder and path not in trees.local.rows else None
+        if target is None or remote is None or not remote.folder or path in trees.apart:
             continue
-        if parent_of(path) in taken or view.is_held(path):
+        if parent_of(path) in taken or trees.is_held(path):
             taken.add(path)
-        elif _is_same_tree(view, path, target):
+        elif _is_same_tree(trees, path, target):
             taken.add(path)
             yield Action(Verb.MOVE_TREE, path, target)
 
 
-def _is_new(view: View, path: str) -> bool:
+def _is_new(trees: Trees, path: str) -> bool:
     """Tell whether path is neither agreed about nor on the server."""
-    return not (path in view.agreed.rows or path in view.remote.rows or view.is_held(path))
+    return not (path in trees.agreed.rows or path in trees.remote.rows or trees.is_held(path))
 
 
-def _is_same_tree(view: View, source: str, target: str) -> bool:
+def _is_same_tree(trees: Trees, source: str, target: str) -> bool:
     """Tell a moved folder from a new one that was given the inode of a deleted one: half of its files are there."""
-    files = [path for path in view.agreed.walk(source) if not view.agreed.rows[path].folder]
+    files = [path for path in trees.agreed.walk(source) if not trees.agreed.rows[path].folder]
     found = 0
     for path in files:
-        local = view.local.get(target + path[len(source) :])
-        found += local is not None and local.digest == view.agreed.rows[path].digest
+        local = trees.local.get(target + path[len(source) :])
+        found += local is not None and local.digest == trees.agreed.rows[path].digest
     return 2 * found >= len(files)
 
 
-def _makes(view: View, verdicts: dict[str, Verb], leave: set[str]) -> Iterator[Action]:
+def _makes(trees: Trees, verdicts: dict[str, Verb], leave: set[str]) -> Iterator[Action]:
     """Give folders whose parent is there, or is made just before. What will arrive by the move of a tree is left."""
     made_local: set[str] = set()
     made_remote: set[str] = set()
     for path in sorted(verdicts, key=len):
         verb, parent = verdicts[path], parent_of(path)
-        if verb is Verb.MAKE_LOCAL and (_is_local_folder(view, parent) or parent in made_local):
+        if verb is Verb.MAKE_LOCAL and (_is_local_folder(trees, parent) or parent in made_local):
             made_local.add(path)
             yield Action(verb, path)
         if (
             verb is Verb.MAKE_REMOTE
             and path not in leave
-            and (_is_remote_folder(view, parent) or parent in made_remote)
+            and (_is_remote_folder(trees, parent) or parent in made_remote)
         ):
             made_remote.add(path)
             yield Action(verb, path)
 
 
-def _remote_moves(view: View, verdicts: dict[str, Verb]) -> Iterator[Action]:
+def _remote_moves(trees: Trees, verdicts: dict[str, Verb]) -> Iterator[Action]:
     """Pair files that are to be deleted on the server with uploads of the same content."""
     sources: dict[str, list[str]] = defaultdict(list)
     for path, verb in verdicts.items():
-        agreed = view.agreed.get(path)
-        if verb is Verb.DELETE_REMOTE and agreed is not None and not agreed.folder and path not in view.apart:
+        agreed = trees.agreed.get(path)
+        if verb is Verb.DELETE_REMOTE and agreed is not None and not agreed.folder and path not in trees.apart:
             sources[agreed.digest].append(path)
     if not sources:
         return
     for path in sorted(path for path, verb in verdicts.items() if verb is Verb.UPLOAD):
-        local = view.local.rows[path]
-        free = path not in view.remote.rows and _is_remote_folder(view, parent_of(path))
+        local = trees.local.rows[path]
+        free = path not in trees.remote.rows and _is_remote_folder(trees, parent_of(path))
         candidates = sources.get(local.digest) if free else None
         if candidates:
-            source = max(candidates, key=lambda old: _likeness(view, old, path, local.stamp.inode))
+            source = max(candidates, key=lambda old: _likeness(trees, old, path, local.stamp.inode))
             candidates.remove(source)
             yield Action(Verb.MOVE_REMOTE, source, path)
 
 
-def _likeness(view: View, old: str, new: str, inode: int) -> tuple[bool, bool, str]:
-    return view.agreed.rows[old].stamp.inode == inode, name_of(old) == name_of(new), old
+def _likeness(trees: Trees, old: str, new: str, inode: int) -> tuple[bool, bool, str]:
+    return trees.agreed.rows[old].stamp.inode == inode, name_of(old) == name_of(new), old
 
 
-def _local_moves(view: View, verdicts: dict[str, Verb]) -> Iterator[Action]:
+def _local_moves(trees: Trees, verdicts: dict[str, Verb]) -> Iterator[Action]:
     """Pair files that are to be deleted here with downloads known to have the same content.
 
     Known is what the entity tag says as a SHA-256, or what has kept its resource id (RFC 5842 §3.1) and its tag: the
@@ -287,15 +287,15 @@ def _local_moves(view: View, verdicts: dict[str, Verb]) -> Iterator[Action]:
     """
     sources: dict[str, list[str]] = defaultdict(list)
     for path, verb in verdicts.items():
-        agreed = view.agreed.get(path)
+        agreed = trees.agreed.get(path)
         if verb is Verb.DELETE_LOCAL and agreed is not None and not agreed.folder:
             sources[f'"{agreed.digest}"'].append(path)
             if agreed.resource_id:
                 sources[agreed.resource_id + agreed.etag].append(path)
     used: set[str] = set()
     for path in sorted(path for path, verb in verdicts.items() if verb is Verb.DOWNLOAD and sources):
-        remote = view.remote.rows[path]
-        if path in view.local.rows or not _is_local_folder(view, parent_of(path)):
+        remote = trees.remote.rows[path]
+        if path in trees.local.rows or not _is_local_folder(trees, parent_of(path)):
             continue
         same = sources.get(remote.resource_id + remote.etag, []) if remote.resource_id else []
         source = next((old for old in [*same, *sources.get(remote.etag, [])] if old not in used), None)
@@ -311,39 +311,39 @@ def _deletes(verdicts: dict[str, Verb]) -> Iterator[Action]:
             yield Action(verb, path)
 
 
-def _transfers(view: View, verdicts: dict[str, Verb]) -> Iterator[Action]:
-    by_tag = {f'"{entry.digest}"': path for path, entry in view.local.rows.items() if not entry.folder}
+def _transfers(trees: Trees, verdicts: dict[str, Verb]) -> Iterator[Action]:
+    by_tag = {f'"{entry.digest}"': path for path, entry in trees.local.rows.items() if not entry.folder}
     for path, verb in sorted(verdicts.items()):
         parent = parent_of(path)
-        if verb is Verb.UPLOAD and _is_remote_folder(view, parent):
+        if verb is Verb.UPLOAD and _is_remote_folder(trees, parent):
             yield Action(verb, path)
-        elif verb is Verb.DOWNLOAD and _is_local_folder(view, parent):
-            yield Action(verb, path, by_tag.get(view.remote.rows[path].etag, ""))
+        elif verb is Verb.DOWNLOAD and _is_local_folder(trees, parent):
+            yield Action(verb, path, by_tag.get(trees.remote.rows[path].etag, ""))
         elif verb is Verb.COMPARE:
             yield Action(verb, path)
 
 
-def find_mass_deletion(view: View) -> str | None:
+def find_mass_deletion(trees: Trees) -> str | None:
     """Say in words when a side has lost so much of what was agreed that a disk is likelier gone than a person at work.
 
     That is more than half and more than MANY files, or all of MANY files and more of a folder that is there and empty.
     What was moved is not lost.
     """
-    files = {path: entry for path, entry in view.agreed.rows.items() if not entry.folder and not view.is_held(path)}
-    moved = {entry.digest for path, entry in view.local.rows.items() if path not in view.agreed.rows}
-    moved_tags = {entry.etag for path, entry in view.remote.rows.items() if path not in view.agreed.rows}
+    files = {path: entry for path, entry in trees.agreed.rows.items() if not entry.folder and not trees.is_held(path)}
+    moved = {entry.digest for path, entry in trees.local.rows.items() if path not in trees.agreed.rows}
+    moved_tags = {entry.etag for path, entry in trees.remote.rows.items() if path not in trees.agreed.rows}
     lost_here = [
         path
         for path, entry in files.items()
-        if path not in view.local.rows and path in view.remote.rows and entry.digest not in moved
+        if path not in trees.local.rows and path in trees.remote.rows and entry.digest not in moved
     ]
     lost_there = [
         path
         for path, entry in files.items()
-        if path not in view.remote.rows and path in view.local.rows and entry.etag not in moved_tags
+        if path not in trees.remote.rows and path in trees.local.rows and entry.etag not in moved_tags
     ]
-    return _describe_loss(lost_here, len(files), view.local, "in the folder") or _describe_loss(
-        lost_there, len(files), view.remote, "on the server"
+    return _describe_loss(lost_here, len(files), trees.local, "in the folder") or _describe_loss(
+        lost_there, len(files), trees.remote, "on the server"
     )
 
 

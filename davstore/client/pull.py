@@ -12,7 +12,7 @@ from collections.abc import Callable
 from davstore.client import tree
 from davstore.client.exit_status import NETWORK, USAGE, Stop
 from davstore.client.multistatus import Report, Row
-from davstore.client.remote import Failed, Remote
+from davstore.client.remote import Failed, RemoteCollection
 from davstore.client.state import Scope, State
 
 NO_INFINITE = (400, 403, 405, 409, 415, 422, 501, 507)
@@ -27,7 +27,7 @@ class Pull:
     What could not be taken of those that were followed is in the state, as left out.
     """
 
-    def __init__(self, state: State, remote: Remote, say: Callable[[str], None]) -> None:
+    def __init__(self, state: State, remote: RemoteCollection, say: Callable[[str], None]) -> None:
         self._state = state
         self._remote = remote
         self._say = say
@@ -138,7 +138,9 @@ class Pull:
         elif row.etag:
             self._state.drop_remote_members(place)
             self._put(
-                place, tree.Remote(folder=False, etag=row.etag, length=row.length, resource_id=row.resource_id), scope
+                place,
+                tree.Remote(folder=False, etag=row.etag, length=row.length, resource_id=row.resource_id),
+                scope,
             )
         else:
             self._leave_out(place, row, "the server gives no entity tag for it")

@@ -1,4 +1,4 @@
-"""What an error answer says, in a sentence: its conditions (RFC 4918 §16), or the rule of a sync policy."""
+"""An error response as a sentence: its conditions (RFC 4918 §16), or the rule of a sync policy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from davstore.protocol.dav import names, xml
 
 MAX_BYTES: Final = 64 * 1024
 _CPM: Final = f"{{{names.CPM}}}"
-_OTHER: Final = frozenset({"quota", "out-of-view", "locks-within-limits", "tree-within-limits"})
+_OTHER: Final = frozenset({"quota", "out-of-trees", "locks-within-limits", "tree-within-limits"})
 """Elements of our namespace that stand in errors and are no refusals by a policy."""
 _CONDITIONS: Final = {
     "{DAV:}lock-token-submitted": "it is locked",

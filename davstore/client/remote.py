@@ -32,14 +32,15 @@ from davstore.client.transport import CHUNK_BYTES, HTTPError, Response, Transpor
 from davstore.client.transport import describe as describe_break
 from davstore.errors import Malformed
 from davstore.protocol.dav import hrefs
+from davstore.protocol.dav.elements import escape
 
 REQUESTS_AT_ONCE: Final = 8
-"""So many share one flush of the server's disk, and no proxy takes them for an attack."""
+"""Enough to share one flush of the server's disk, few enough that no proxy takes them for an attack."""
 RETRY_SECONDS: Final = (0.2, 1.0, 3.0)
 PATIENCE_SECONDS: Final = 60.0
 """How long a run waits in all for a server that asks to come again and gives no policy as the reason."""
 UNSET_SECONDS: Final = 24 * 60 * 60
-"""A time up to here is as good as none, and there are servers that fail on it."""
+"""Times of the first day of 1970 are not sent: they mean none, and some servers fail on them."""
 
 PROPERTIES: Final = "<D:prop><D:resourcetype/><D:getetag/><D:getcontentlength/><D:resource-id/></D:prop>"
 REPORT_BODY: Final = (
@@ -77,7 +78,7 @@ class Failed(NotDone):
         self.conditions = conditions
 
 
-class Remote:
+class RemoteCollection:
     """One collection of one server, for several threads."""
 
     def __init__(
@@ -165,7 +166,7 @@ class Remote:
             Failed: refused; a token too old or of another collection is `{DAV:}valid-sync-token` in conditions.
             Stop: the network, the credentials, the policy.
         """
-        body = REPORT_BODY.format(token=_escape(token), level="infinite" if infinite else "1").encode()
+        body = REPORT_BODY.format(token=escape(token).decode("ascii"), level="infinite" if infinite else "1").encode()
         return self._multistatus("REPORT", path, {"Depth": "0"}, body)
 
     def find_sync_token(self, path: str) -> str | None:
@@ -389,7 +390,3 @@ def retry_after(response: Response) -> float:
     """Return for how many seconds the server asks to stay away; a date or nothing counts as five."""
     value = response.headers.get("Retry-After", "")
     return max(0.1, float(value)) if value.isascii() and value.isdigit() else 5.0
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

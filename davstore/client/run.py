@@ -22,10 +22,10 @@ from davstore.client.folder import Folder
 from davstore.client.identity import ROOT_ID, is_other_root, list_rewound
 from davstore.client.plan import Action, Verb, find_mass_deletion, plan
 from davstore.client.pull import Pull
-from davstore.client.remote import Remote
+from davstore.client.remote import RemoteCollection
 from davstore.client.scan import Scan, refresh, scan
 from davstore.client.state import State
-from davstore.client.tree import View, parent_of
+from davstore.client.tree import Trees, parent_of
 
 
 def _silent(_: object) -> None:
@@ -42,7 +42,7 @@ class Run:
 
     state: State
     folder: Folder
-    remote: Remote
+    remote: RemoteCollection
     device: str
     force: bool = False
     merge: bool = False
@@ -62,7 +62,7 @@ class Run:
         Raises:
             Stop: the run cannot go on; what was done is done and remembered.
         """
-        view, actions, guards = self._view(clean=True)
+        trees, actions, guards = self._trees(clean=True)
         done: Counter[Verb] = Counter()
 
         def tell(action: Action) -> None:
@@ -70,7 +70,7 @@ class Run:
             self.tell(action)
 
         executor = Executor(
-            view,
+            trees,
             self.state,
             self.folder,
             self.remote,
@@ -83,7 +83,7 @@ class Run:
         while actions:
             self.begin(actions, executor.measure(actions))
             executor.perform(actions)
-            actions = plan(view)
+            actions = plan(trees)
         for path, reason in executor.failures.items():
             self._complain(path, reason)
         for line in executor.advice:
@@ -93,15 +93,15 @@ class Run:
 
     def rehearse(self) -> list[Action]:
         """Return what a run would do, and do nothing. Give it a state that may be thrown away."""
-        view, _, _ = self._view(clean=False)
+        trees, _, _ = self._trees(clean=False)
         now = self.now()
 
         def aside(path: str) -> str:
-            return conflict_path(path, self.device, now, lambda other: other in view.local.rows)
+            return conflict_path(path, self.device, now, lambda other: other in trees.local.rows)
 
-        return list(rehearse(copy_view(view), aside))
+        return list(rehearse(copy_view(trees), aside))
 
-    def _view(self, *, clean: bool) -> tuple[View, list[Action], dict[str, str]]:
+    def _trees(self, *, clean: bool) -> tuple[Trees, list[Action], dict[str, str]]:
         """Look at both sides. Return them with the first actions and the sync tokens of the folders that may go."""
         if self.force:
             self.state.forget_mounts()
@@ -112,19 +112,19 @@ class Run:
         if self.merge:
             self._unite("as asked for")
         guards = self._take_guards(seen)
-        view = self._ask(seen, guards)
-        actions = plan(view)
+        trees = self._ask(seen, guards)
+        actions = plan(trees)
         if actions and is_other_root(self.state, self.remote):
             self._unite("another collection is at its URL")
-            view = self._ask(seen, guards)
-            actions = plan(view)
-        self._check_losses(view)
+            trees = self._ask(seen, guards)
+            actions = plan(trees)
+        self._check_losses(trees)
         for path, reason in self._skipped.items():
             self._complain(path, f"left out: {reason}")
         self._tell_once(self._unfit)
-        return view, actions, guards
+        return trees, actions, guards
 
-    def _ask(self, seen: Scan, guards: dict[str, str]) -> View:
+    def _ask(self, seen: Scan, guards: dict[str, str]) -> Trees:
         """Ask the server what changed; unite when it does not remember what it told."""
         pull = Pull(self.state, self.remote, self.say)
         pull.run()
@@ -136,7 +136,7 @@ class Run:
         self._unfit, replaced = self._sort_unfit(seen.unfit)
         self._skipped = {**pull.skipped, **self.state.left_out, **seen.skipped, **replaced}
         held = {path for path in (*self._skipped, *self._unfit) if not path.startswith("/")}  # an href is no path
-        return View(self.state.agreed, seen.local, self.state.remote, held, self._find_apart(seen, guards))
+        return Trees(self.state.agreed, seen.local, self.state.remote, held, self._find_apart(seen, guards))
 
     def _sort_unfit(self, unfit: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """Part links and special files that nobody misses from those in the place of what is synchronised."""
@@ -187,8 +187,8 @@ class Run:
                 guards[path] = token
         return guards
 
-    def _check_losses(self, view: View) -> None:
-        loss = None if self.force else find_mass_deletion(view)
+    def _check_losses(self, trees: Trees) -> None:
+        loss = None if self.force else find_mass_deletion(trees)
         if loss is not None:
             raise Stop(SAFETY, f"{loss}: nothing was done. If that is meant, run with --force")
 

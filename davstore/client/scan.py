@@ -1,4 +1,4 @@
-"""What is in the local folder now. Only what may have changed is read."""
+"""A scan of the local folder. Only files that may have changed are read."""
 
 from __future__ import annotations
 

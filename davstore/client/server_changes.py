@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 from davstore.client.exit_status import Changed
 from davstore.client.plan import Action
-from davstore.client.remote import Failed, Remote
+from davstore.client.remote import Failed, RemoteCollection
 from davstore.client.state import State
-from davstore.client.tree import REMOTE_FOLDER, Local, View, parent_of
-from davstore.client.tree import Remote as RemoteEntry
+from davstore.client.tree import REMOTE_FOLDER, Local, Remote, Trees, parent_of
 from davstore.protocol.dav import names
 
 WILL_NOT_MOVE = (403, 501)
@@ -33,13 +32,13 @@ class ServerChanges:
 
     def __init__(
         self,
-        view: View,
+        trees: Trees,
         state: State,
-        remote: Remote,
+        remote: RemoteCollection,
         guards: dict[str, str],
-        record: Callable[[str, Local, RemoteEntry], None],
+        record: Callable[[str, Local, Remote], None],
     ) -> None:
-        self._view, self._state, self._remote, self._guards = view, state, remote, guards
+        self._trees, self._state, self._remote, self._guards = trees, state, remote, guards
         self._record = record
         self.is_foreign = False
 
@@ -47,7 +46,7 @@ class ServerChanges:
         """Note that this device changed something at path: a guard above it would tell of that too."""
         while path:
             if self._guards.pop(path, None) is not None:
-                self._view.apart.add(path)
+                self._trees.apart.add(path)
             path = parent_of(path)
 
     def make(self, action: Action) -> Record:
@@ -55,7 +54,7 @@ class ServerChanges:
 
         def record() -> None:
             self.spoil(action.path)
-            self._record(action.path, self._view.local.rows[action.path], REMOTE_FOLDER)
+            self._record(action.path, self._trees.local.rows[action.path], REMOTE_FOLDER)
 
         return record
 
@@ -82,7 +81,7 @@ class ServerChanges:
 
         def record() -> None:
             if not moved:
-                self._view.apart.add(source)
+                self._trees.apart.add(source)
                 return
             for place in (source, target):
                 self.spoil(place)
@@ -93,23 +92,23 @@ class ServerChanges:
 
     def move_file(self, action: Action) -> Record:
         source, target = action.path, action.other
-        entry = self._view.remote.rows[source]
+        entry = self._trees.remote.rows[source]
         moved = self._move(action, folder=False, etag=entry.etag)
 
         def record() -> None:
             if not moved:
-                self._view.apart.add(source)
+                self._trees.apart.add(source)
                 return
             for place in (source, target):
                 self.spoil(place)
             self._state.drop_remote(source)
             self._state.forget(source)
-            self._record(target, self._view.local.rows[target], entry)
+            self._record(target, self._trees.local.rows[target], entry)
 
         return record
 
     def delete(self, action: Action) -> Record:
-        entry = self._view.remote.rows[action.path]
+        entry = self._trees.remote.rows[action.path]
         if not entry.folder:
             self._remote.delete(action.path, folder=False, etag=entry.etag)
         elif not self._delete_guarded(action.path):
@@ -118,10 +117,10 @@ class ServerChanges:
         def record() -> None:
             self.spoil(action.path)
             with self._state.transaction():
-                gone = list(self._view.remote.walk(action.path))
+                gone = list(self._trees.remote.walk(action.path))
                 self._state.drop_remote(action.path)
                 for path in reversed(gone):
-                    if path not in self._view.local.rows:
+                    if path not in self._trees.local.rows:
                         self._state.forget(path)
 
         return record
@@ -143,8 +142,8 @@ class ServerChanges:
 
     def _delete_piecemeal(self, top: str) -> None:
         """Remove a tree file by file, each as it was agreed, and the folders that are then empty."""
-        for path in reversed(list(self._view.remote.walk(top))):
-            entry = self._view.remote.rows[path]
+        for path in reversed(list(self._trees.remote.walk(top))):
+            entry = self._trees.remote.rows[path]
             if not entry.folder:
                 self._remote.delete(path, folder=False, etag=entry.etag)
                 continue

@@ -9,10 +9,9 @@ from davstore.client.draft import Digest, Draft, Part
 from davstore.client.exit_status import Changed, NotDone
 from davstore.client.folder import Folder
 from davstore.client.plan import Action, Verb, is_digest, names_digest
-from davstore.client.remote import Facts, Remote
+from davstore.client.remote import Facts, RemoteCollection
 from davstore.client.state import State
-from davstore.client.tree import Local, View, name_of, parent_of
-from davstore.client.tree import Remote as RemoteEntry
+from davstore.client.tree import Local, Remote, Trees, name_of, parent_of
 from davstore.client.upload import UploadBody
 from davstore.protocol.http.media_types import guess_media_type
 
@@ -24,24 +23,24 @@ Record = Callable[[], None]
 
 
 class Transfers:
-    """The transfers of one view.
+    """The transfers of one trees.
 
     passed is called with bytes that went. What a transfer leaves to be written down calls record, set_aside, tell.
     """
 
     def __init__(
         self,
-        view: View,
+        trees: Trees,
         state: State,
         folder: Folder,
-        remote: Remote,
+        remote: RemoteCollection,
         *,
         passed: Callable[[int], None],
-        record: Callable[[str, Local, RemoteEntry], None],
+        record: Callable[[str, Local, Remote], None],
         set_aside: Callable[[str, str], Record],
         tell: Callable[[Action], None],
     ) -> None:
-        self._view, self._state, self._folder, self._remote = view, state, folder, remote
+        self._trees, self._state, self._folder, self._remote = trees, state, folder, remote
         self._passed, self._record, self._set_aside, self._tell = passed, record, set_aside, tell
         self._limits: dict[str, int] = {}
         self._reached: dict[str, Part] = {}
@@ -51,7 +50,7 @@ class Transfers:
 
         What a killed run left is longer than was written down; only a tag that is the digest can prove it in the end.
         """
-        remote, part = self._view.remote.rows[path], self._state.parts.rows.get(path)
+        remote, part = self._trees.remote.rows[path], self._state.parts.rows.get(path)
         if part is not None and part.etag == remote.etag:
             self._limits[path] = remote.length if is_digest(part.etag) else part.bytes
         elif part is not None or remote.length >= PART_BYTES:
@@ -62,7 +61,7 @@ class Transfers:
     def sweep_parts(self) -> None:
         """Remove what was kept of files that the server no longer has."""
         for path, part in list(self._state.parts.rows.items()):
-            remote = self._view.remote.get(path)
+            remote = self._trees.remote.get(path)
             if remote is None or remote.folder:
                 self._folder.remove_part(parent_of(path), part.name)
                 self._state.parts.drop(path)
@@ -74,7 +73,7 @@ class Transfers:
             self._state.parts.put(path, reached)
 
     def download(self, action: Action) -> Record:
-        path, before = action.path, self._view.local.get(action.path)
+        path, before = action.path, self._trees.local.get(action.path)
         with self._draft(path) as draft:
             remote = self._copy(draft, path, action.other) if action.other else None
             if remote is None:
@@ -96,8 +95,8 @@ class Transfers:
                 if part is not None:
                     self._reached[path] = Part(name, draft.etag, draft.size)
 
-    def _fetch(self, draft: Draft, path: str) -> RemoteEntry:
-        known, resumed = self._view.remote.rows[path], draft.size
+    def _fetch(self, draft: Draft, path: str) -> Remote:
+        known, resumed = self._trees.remote.rows[path], draft.size
         if not (resumed and names_digest(draft.etag, draft.digest)):
             etag, modified = self._remote.fetch(path, draft)
             if resumed and is_digest(etag) and not names_digest(etag, draft.digest):
@@ -108,11 +107,11 @@ class Transfers:
         draft.set_modified(modified)
         return known._replace(etag=etag or known.etag, length=draft.size)
 
-    def _copy(self, draft: Draft, path: str, source: str) -> RemoteEntry | None:
+    def _copy(self, draft: Draft, path: str, source: str) -> Remote | None:
         """Take content from a local file that was seen to have it; None when it no longer has."""
-        known = self._view.remote.rows[path]
+        known = self._trees.remote.rows[path]
         try:
-            with self._folder.read(source, self._view.local.rows[source]) as chunks:
+            with self._folder.read(source, self._trees.local.rows[source]) as chunks:
                 draft.restart(known.etag)
                 for chunk in chunks:
                     draft.write(chunk)
@@ -127,7 +126,7 @@ class Transfers:
 
     def compare(self, action: Action) -> Record:
         """Fetch what the server has. If it is another content than here, both are kept."""
-        path, local = action.path, self._view.local.rows[action.path]
+        path, local = action.path, self._trees.local.rows[action.path]
         with self._draft(path) as draft:
             remote = self._fetch(draft, path)
             if draft.digest == local.digest:
@@ -143,17 +142,15 @@ class Transfers:
         return record
 
     def upload(self, action: Action) -> Record:
-        path, local = action.path, self._view.local.rows[action.path]
-        known = self._view.remote.get(path)
+        path, local = action.path, self._trees.local.rows[action.path]
+        known = self._trees.remote.get(path)
         body = UploadBody(self._folder, path, local, self._passed)
         facts = Facts(
             local.stamp.mtime_ns // 1_000_000_000, "" if known else guess_media_type(name_of(path)), body.sha1
         )
         etag = self._remote.put(path, body.open, facts, etag=known.etag if known else None)
         etag = etag or self._find_tag(path, body.digest)
-        entry = RemoteEntry(
-            folder=False, etag=etag, length=local.stamp.size, resource_id=known.resource_id if known else ""
-        )
+        entry = Remote(folder=False, etag=etag, length=local.stamp.size, resource_id=known.resource_id if known else "")
         return lambda: self._record(path, local._replace(digest=body.digest), entry)
 
     def _find_tag(self, path: str, digest: str) -> str:

@@ -1,4 +1,4 @@
-"""How requests reach the server: proxies and certificates as the environment says, one pool of connections.
+"""The connections to the server: proxies and certificates as the environment says, one pool.
 
 `requests` finds the way once; its pool then takes each request as it is, for several threads. What requests does for a
 request on top of that (cookies, redirects, the environment again) is no use here and takes longer than the rest.

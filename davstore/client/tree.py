@@ -1,4 +1,4 @@
-"""What a device knows: three trees with one kind of key.
+"""The three trees of a device (local, remote, agreed), with one kind of key.
 
 A path is the names from the synchronised root down, as the server spells them, joined by `/`; the root itself is ''
 and is never a row. No name holds a `/`: what cannot be spelled so is held back before it gets here.
@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 
 class Stamp(NamedTuple):
-    """What tells that a local file may have changed, without reading it. Times are nanoseconds."""
+    """The stat of a local file: while it is the same, the file need not be read. Times are nanoseconds."""
 
     size: int
     mtime_ns: int
@@ -111,7 +111,7 @@ class Tree(Generic[Entry]):
 
 
 @dataclass
-class View:
+class Trees:
     """Everything a plan is made from.
 
     held: places, with all beneath them, that no plan may touch now: what cannot be synchronised, what failed, and

@@ -1,4 +1,4 @@
-"""What is sent of a file: its bytes, opened anew for each attempt and hashed on their way."""
+"""The body of an upload: the bytes of a file, opened anew for each attempt and hashed on their way."""
 
 from __future__ import annotations
 

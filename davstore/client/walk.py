@@ -17,7 +17,7 @@ from davstore.client.exit_status import Changed
 from davstore.client.folder import RACY_NS, Folder
 
 PASSES = 6
-"""So often what changed is listed again before the folder counts as one that does not come to rest."""
+"""Passes after which a folder that still changes is given up."""
 TICK_NS = 20_000_000
 """The clock of a kernel of 100 Hz ticks each 10 ms. A file system that keeps whole seconds has RACY_NS instead."""
 

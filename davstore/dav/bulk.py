@@ -11,7 +11,7 @@ from functools import cache
 from itertools import compress
 from typing import Final
 
-from davstore.dav.places import Kind
+from davstore.dav.kinds import Kind
 from davstore.dav.properties import LIVE_OF
 from davstore.dav.rendering import Hrefs, Plan
 from davstore.model.columns import Columns

@@ -1,29 +1,26 @@
-"""What GET sends: conditions, ranges, and headers that keep a user's content inert in a browser (RFC 9110 §14)."""
+"""The content of a resource: conditions, ranges, and headers that keep it inert in a browser (RFC 9110 §13, §14)."""
 
 from __future__ import annotations
 
-import contextlib
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
-from davstore.dav.rendering import Hrefs
 from davstore.dav.request import Request
-from davstore.dav.responses import Headers, send, stream, validators
-from davstore.errors import Malformed, PreconditionFailed
+from davstore.dav.responses import Headers, Response, Stream, validators
+from davstore.errors import PreconditionFailed
 from davstore.model.conditions import Preconditions
 from davstore.model.nodes import Resource
+from davstore.model.paths import Path
 from davstore.policy.preconditions import SECOND_US, Verdict, is_strong, judge
 from davstore.protocol.http.digests import render_digest, wants_digest
 from davstore.protocol.http.media_types import UNKNOWN_TYPE
 from davstore.protocol.http.ranges import ByteRange, parse_ranges, range_applies
 from davstore.store.reading import Body
 
-_WHOLE_BYTES: Final = 1 << 18
-"""Up to here a body is read before the status leaves, so that a lost one is an error and not a cut answer."""
 _SHOWN: Final = re.compile(
     r"(?:image/(?:avif|bmp|gif|jpeg|png|webp)|(?:audio|video)/[a-z0-9.-]+|text/plain)[ \t]*(?:;[^,]*)?", re.IGNORECASE
 )
@@ -38,79 +35,68 @@ styles are those of the player."""
 _POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
 _FRESH: Final = ("Cache-Control", "no-cache")
 """A browser asks whether its copy is still right; without this it guesses from Last-Modified."""
-_TYPE: Final = re.compile(r"[\x20-\x7e]{1,255}")
 
 
-def find_content_type(request: Request) -> str | None:
-    """Return the media type that is sent with a body, None without one.
-
-    Raises:
-        Malformed: longer than 255 characters, or not printable ASCII.
-    """
-    sent = request.environ.get("CONTENT_TYPE")
-    if not sent:
-        return None
-    if _TYPE.fullmatch(sent) is None:
-        raise Malformed("not a Content-Type")
-    return str(sent)
-
-
-def send_content(request: Request, resource: Resource, body: Body, conditions: Preconditions) -> Iterable[bytes]:
-    """Answer GET or HEAD of a resource, and let go of its body when that is done.
+def content(request: Request, resource: Resource, body: Body, conditions: Preconditions) -> Response:
+    """Return the answer to GET or HEAD of a resource; the body is closed with it, or when there is none.
 
     Raises:
-        PreconditionFailed, RangeNotSatisfiable, CorruptBlob.
+        PreconditionFailed, RangeNotSatisfiable.
     """
-    with contextlib.ExitStack() as held:
-        held.callback(body.close)
-        verdict = judge(
-            conditions,
-            exists=True,
-            etag=resource.etag,
-            modified_us=resource.modified_us,
-            modified_by=resource.modified_by,
-            now_us=request.context.now_us,
-            safe=True,
-        )
-        if verdict is Verdict.FAILED:
-            raise PreconditionFailed("the conditions of the request do not hold")
-        if verdict is Verdict.NOT_MODIFIED:
-            return send(request.environ, HTTPStatus.NOT_MODIFIED, headers=[*validators(resource), _FRESH])
-        headers = _headers(resource, body)
-        if wants_digest(request.header("WANT_REPR_DIGEST")):
-            headers.append(("Repr-Digest", render_digest(body.sha256)))
-        if wants_digest(request.header("WANT_CONTENT_DIGEST")) and request.header("RANGE") is None:
-            headers.append(("Content-Digest", render_digest(body.sha256)))
-        if request.environ["REQUEST_METHOD"] == "HEAD":
-            return stream(request.environ, HTTPStatus.OK, headers=headers, length_bytes=body.length, parts=())
-        ranges = _ranges(request, resource, body)
-        if ranges is None:
-            return _send_range(request, HTTPStatus.OK, headers, body, ByteRange(0, body.length), held)
-        if len(ranges) == 1:
-            headers.append(("Content-Range", _content_range(ranges[0], body)))
-            return _send_range(request, HTTPStatus.PARTIAL_CONTENT, headers, body, ranges[0], held)
-        held.pop_all()
-        return _send_ranges(request, headers, body, ranges)
+    verdict = judge(
+        conditions,
+        exists=True,
+        etag=resource.etag,
+        modified_us=resource.modified_us,
+        modified_by=resource.modified_by,
+        now_us=request.context.now_us,
+        safe=True,
+    )
+    if verdict is Verdict.PASS:
+        return _selected(request, resource, body)
+    body.close()
+    if verdict is Verdict.FAILED:
+        raise PreconditionFailed("the conditions of the request do not hold")
+    return Response(HTTPStatus.NOT_MODIFIED, [*validators(resource), _FRESH])
 
 
-def send_representation(
-    request: Request, status: HTTPStatus, resource: Resource, body: Body, headers: Headers
-) -> Iterable[bytes]:
-    """Answer a write with the body that is there now, and let go of it (RFC 8144 §3, RFC 9110 §8.7)."""
-    with contextlib.ExitStack() as held:
-        held.callback(body.close)
-        location = Hrefs(request.spelling, request.root).path(resource)
-        told = [*_headers(resource, body), ("Content-Location", location), *headers]
-        return _send_range(request, status, told, body, ByteRange(0, body.length), held)
+def representation(
+    request: Request, path: Path, status: HTTPStatus, resource: Resource, body: Body, headers: Headers
+) -> Response:
+    """Return the answer to a write with the body that is there now (RFC 8144 §3, RFC 9110 §8.7)."""
+    location = request.hrefs(path).path(resource)
+    told = [*_headers(resource, body), ("Content-Location", location), *headers]
+    return Response(status, told, _whole(body))
 
 
-def _ranges(request: Request, resource: Resource, body: Body) -> list[ByteRange] | None:
-    value, if_range = request.header("RANGE"), request.header("IF_RANGE")
-    if value is None:
-        return None
+def _selected(request: Request, resource: Resource, body: Body) -> Response:
+    headers = _headers(resource, body)
+    if wants_digest(request.header("WANT_REPR_DIGEST")):
+        headers.append(("Repr-Digest", render_digest(body.sha256)))
+    if wants_digest(request.header("WANT_CONTENT_DIGEST")) and request.header("RANGE") is None:
+        headers.append(("Content-Digest", render_digest(body.sha256)))
+    value = request.header("RANGE")
+    if value is None or request.method == "HEAD":  # Range is defined for GET alone (RFC 9110 §14.2)
+        return Response(HTTPStatus.OK, headers, _whole(body))
+    try:
+        ranges = _ranges(request, value, resource, body)
+    except BaseException:
+        body.close()
+        raise
+    if ranges is None:
+        return Response(HTTPStatus.OK, headers, _whole(body))
+    if len(ranges) > 1:
+        return _several(headers, body, ranges)
+    span = ranges[0]
+    headers.append(("Content-Range", _content_range(span, body)))
+    return Response(HTTPStatus.PARTIAL_CONTENT, headers, Stream(body.read(*span), span.stop - span.start, body.close))
+
+
+def _ranges(request: Request, value: str, resource: Resource, body: Body) -> list[ByteRange] | None:
+    """Return the ranges to send, None for the whole. Raises RangeNotSatisfiable."""
     is_dated = is_strong(resource.modified_us, resource.modified_by, request.context.now_us)
     modified = resource.modified_us // SECOND_US if is_dated else None
-    if not range_applies(if_range, etag=resource.etag, modified=modified):
+    if not range_applies(request.header("IF_RANGE"), etag=resource.etag, modified=modified):
         return None
     return parse_ranges(value, length=body.length)
 
@@ -119,18 +105,11 @@ def _content_range(span: ByteRange, body: Body) -> str:
     return f"bytes {span.start}-{span.stop - 1}/{body.length}"
 
 
-def _send_range(
-    request: Request, status: HTTPStatus, headers: Headers, body: Body, span: ByteRange, held: contextlib.ExitStack
-) -> Iterable[bytes]:
-    if span.stop - span.start <= _WHOLE_BYTES:
-        return send(request.environ, status, headers=headers, body=b"".join(body.read(*span)))
-    held.pop_all()
-    return stream(
-        request.environ, status, headers=headers, length_bytes=span.stop - span.start, parts=_parts(body, [(b"", span)])
-    )
+def _whole(body: Body) -> Stream:
+    return Stream(body.read(0, body.length), body.length, body.close)
 
 
-def _send_ranges(request: Request, headers: Headers, body: Body, ranges: list[ByteRange]) -> Iterable[bytes]:
+def _several(headers: Headers, body: Body, ranges: list[ByteRange]) -> Response:
     """Answer with several ranges (RFC 9110 §14.6, §15.3.7.2): each under a head of its own."""
     boundary = uuid.uuid4().hex
     type_line = f"\r\n--{boundary}\r\n{headers[0][0]}: {headers[0][1]}\r\n"
@@ -138,24 +117,14 @@ def _send_ranges(request: Request, headers: Headers, body: Body, ranges: list[By
     pieces.append((f"\r\n--{boundary}--\r\n".encode(), ByteRange(0, 0)))
     headers[0] = ("Content-Type", f"multipart/byteranges; boundary={boundary}")
     length_bytes = sum(len(head) + one.stop - one.start for head, one in pieces)
-    if length_bytes <= _WHOLE_BYTES:
-        return send(request.environ, HTTPStatus.PARTIAL_CONTENT, headers=headers, body=b"".join(_parts(body, pieces)))
-    return stream(
-        request.environ,
-        HTTPStatus.PARTIAL_CONTENT,
-        headers=headers,
-        length_bytes=length_bytes,
-        parts=_parts(body, pieces),
-    )
+    return Response(HTTPStatus.PARTIAL_CONTENT, headers, Stream(_parts(body, pieces), length_bytes, body.close))
 
 
 def _parts(body: Body, pieces: list[tuple[bytes, ByteRange]]) -> Iterator[bytes]:
-    with contextlib.closing(body):
-        for head, span in pieces:
-            if head:
-                yield head
-            if span.stop:
-                yield from body.read(*span)
+    for head, span in pieces:
+        yield head
+        if span.stop:
+            yield from body.read(*span)
 
 
 def _headers(resource: Resource, body: Body) -> Headers:

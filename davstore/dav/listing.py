@@ -5,18 +5,20 @@ The list is whole, however long: the programs that read such lists do not follow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from html import escape
 from http import HTTPStatus
 from typing import Final
 
 from davstore.dav.request import Request
-from davstore.dav.responses import Headers, send_spooled
+from davstore.dav.responses import Headers, Response, Spooled, Told
 from davstore.protocol.dav.hrefs import encode_segment
 from davstore.protocol.http.accept import wants_text
 
 Names = Iterable[str]
 """Names of members; those of collections end in a slash."""
+Pages = Generator[Names, None, None]
 
 _HEADERS: Final[Headers] = [
     ("Cache-Control", "private, no-cache"),
@@ -25,6 +27,8 @@ _HEADERS: Final[Headers] = [
     ("X-Content-Type-Options", "nosniff"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
+_TEXT: Final = "text/plain; charset=utf-8"
+_HTML: Final = "text/html; charset=utf-8"
 _HEAD: Final = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{title}</title></head>
@@ -34,24 +38,25 @@ _HEAD: Final = """<!doctype html>
 _FOOT: Final = b"</ul>\n</body>\n</html>\n"
 
 
-def send_listing(request: Request, pages: Iterator[Names]) -> Iterable[bytes]:
-    """Answer GET or HEAD of a collection with pages of names."""
-    write = _text if wants_text(request.header("ACCEPT")) else _html
-    return send_spooled(request.environ, HTTPStatus.OK, lambda out: write(request, pages, out))
+def listing(request: Request, pages: Pages) -> Response:
+    """Return the answer to GET of a collection with pages of names, which are taken when it is sent."""
+    wanted, write = (_TEXT, _text) if wants_text(request.header("ACCEPT")) else (_HTML, _html)
+    body = Spooled(lambda out: write(request, pages, out))
+    return Response(HTTPStatus.OK, [("Content-Type", wanted), *_HEADERS], body, Told())
 
 
-def _text(_request: Request, pages: Iterator[Names], out: Callable[[bytes], object]) -> Headers:
-    for names in pages:
-        out("".join([f"{name}\n" for name in names]).encode())
-    return [("Content-Type", "text/plain; charset=utf-8"), *_HEADERS]
+def _text(_request: Request, pages: Pages, out: Callable[[bytes], object]) -> None:
+    with closing(pages):
+        for names in pages:
+            out("".join([f"{name}\n" for name in names]).encode())
 
 
-def _html(request: Request, pages: Iterator[Names], out: Callable[[bytes], object]) -> Headers:
+def _html(request: Request, pages: Pages, out: Callable[[bytes], object]) -> None:
     out(_HEAD.format(title=escape("/".join(request.target.segments))).encode())
-    for names in pages:
-        out("".join(map(_item, names)).encode())
+    with closing(pages):
+        for names in pages:
+            out("".join(map(_item, names)).encode())
     out(_FOOT)
-    return [("Content-Type", "text/html; charset=utf-8"), *_HEADERS]
 
 
 def _item(name: str) -> str:

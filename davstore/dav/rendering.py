@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from davstore.dav.places import Kind
+from davstore.dav.kinds import Kind
 from davstore.dav.properties import LIVE_OF, PROTECTED, TABLE
 from davstore.dav.properties.live import PropertyContext
 from davstore.model.changes import Removed

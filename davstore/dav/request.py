@@ -1,70 +1,84 @@
-"""A request as the handlers see it: read from the WSGI environ once, trusted from then on."""
+"""A request as the handlers see it: read from the WSGI environ here and nowhere else."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from davstore.dav import places
-from davstore.dav.places import ALLOWED, Fixed
-from davstore.engine.context import Context, Services
-from davstore.errors import MethodNotAllowed, UnsupportedMediaType
+from davstore.dav.rendering import Hrefs
+from davstore.engine.context import Services
+from davstore.engine.receiving import Source
+from davstore.engine.rights import may_see
+from davstore.errors import ForeignDestination, Malformed, MethodNotAllowed, UnsupportedMediaType
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.middleware.forwarded import PREFIX
-from davstore.middleware.xml_body import content_length
+from davstore.middleware.sync_gate import QUERY
+from davstore.middleware.xml_body import content_length, read_xml
+from davstore.model.conditions import NONE, IfList, Preconditions
 from davstore.model.paths import Path
 from davstore.model.principals import Principal
-from davstore.protocol.dav.hrefs import ROOT, Spelling, Target
+from davstore.protocol import urls
+from davstore.protocol.dav import if_header, reports
+from davstore.protocol.dav.hrefs import ROOT, Spelling, Target, parse_destination
+from davstore.protocol.dav.lockinfo import parse_lock_token
+from davstore.protocol.dav.reports import SyncQuery
+from davstore.protocol.http.dates import parse_http_date
+from davstore.protocol.http.headers import parse_depth, parse_etags
+from davstore.protocol.http.prefer import Prefer, parse_prefer
+from davstore.protocol.http.queries import names_sub_resource
+from davstore.protocol.urls import Place
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
+_CONDITIONS: Final = (
+    "HTTP_IF",
+    "HTTP_IF_MATCH",
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_UNMODIFIED_SINCE",
+    "HTTP_LOCK_TOKEN",
+)
 
-@dataclass(frozen=True, slots=True)
+
 class Request:
-    """One request: where it goes, for whom, and its headers and body."""
+    """One request: its method and place, for whom and when; its headers and its body as they are asked for."""
 
-    environ: WSGIEnvironment
-    context: Context
-    target: Target
-    place: Path | Fixed
-    drops_litter: bool
+    __slots__ = ("_environ", "context", "method", "place", "target")
 
-    @staticmethod
-    def of(environ: WSGIEnvironment, services: Services) -> Request:
-        """Read the environ. Raises NotFound: the target names nothing for this principal."""
-        target: Target = environ[TARGET]
-        place = places.locate(target, environ[PRINCIPAL])
-        return Request(environ, services.context(environ[PRINCIPAL]), target, place, services.drops_litter)
+    def __init__(self, environ: WSGIEnvironment, place: Place, services: Services) -> None:
+        self._environ = environ
+        self.place = place
+        self.method: str = environ["REQUEST_METHOD"]
+        self.target: Target = environ[TARGET]
+        self.context = services.context(environ[PRINCIPAL])
 
     @property
     def principal(self) -> Principal:
-        """Who asks."""
+        """The asker."""
         return self.context.asker
 
     @property
     def path(self) -> Path:
-        """The place in the store. Raises MethodNotAllowed for a fixed collection, which nobody changes."""
-        if isinstance(self.place, Fixed):
-            raise MethodNotAllowed(ALLOWED[self.place.kind])
-        return self.place
+        """The place in a store. Raises MethodNotAllowed for a fixed collection, which nobody changes."""
+        if isinstance(self.place, Path):
+            return self.place
+        raise MethodNotAllowed
 
     @property
     def prefix(self) -> tuple[str, ...]:
         """The segments that the client's URLs have before ours, behind a proxy."""
-        prefix: Target = self.environ.get(PREFIX, ROOT)
+        prefix: Target = self._environ.get(PREFIX, ROOT)
         return prefix.segments
 
     @property
     def spelling(self) -> Spelling:
         """How hrefs of the answer are spelled."""
-        return Spelling(self.target, self.environ.get(PREFIX, ROOT))
+        return Spelling(self.target, self._environ.get(PREFIX, ROOT))
 
-    @property
-    def root(self) -> tuple[str, ...]:
-        """The segments of the principal's store."""
-        return places.store_root(self.principal)
+    def hrefs(self, path: Path) -> Hrefs:
+        """Return what makes the hrefs of resources of a store: of the one that a path is in, and of its area."""
+        return Hrefs(self.spelling, urls.segments_of(path.root))
 
     @property
     def with_slash(self) -> str:
@@ -77,22 +91,104 @@ class Request:
 
     @property
     def destination(self) -> Path:
-        """Where COPY and MOVE go to. Raises Malformed, ForeignDestination."""
-        value = self.header("DESTINATION")
-        return places.locate_destination(value, self.principal, host=self.host, prefix=self.prefix)
+        """Where COPY and MOVE go to (RFC 4918 §10.3).
 
-    @property
-    def host(self) -> str | None:
-        """The Host header."""
-        return self.header("HOST")
+        Raises:
+            Malformed: no Destination, one that cannot be read, or a sub-resource, to which nothing can be copied.
+            ForeignDestination: no place that the asker may know of; whether something is there is not told.
+        """
+        value = self.header("DESTINATION")
+        if value is None:
+            raise Malformed("no Destination")
+        target = parse_destination(value, host=self.header("HOST"), prefix=self.prefix)
+        if target.query and names_sub_resource(target.query):
+            raise Malformed("a Destination that is a sub-resource")
+        path = urls.find_path(target.segments)
+        if path is None or not may_see(self.principal, path):
+            raise ForeignDestination("not in this store")
+        return path
 
     def header(self, name: str) -> str | None:
-        """Return a header, its name as the environ has it: `IF_MATCH`; None when it was not sent."""
-        value: str | None = self.environ.get(f"HTTP_{name}")
+        """Return a header by its name in CGI's spelling, `IF_MATCH`; None when it was not sent."""
+        value: str | None = self._environ.get(f"HTTP_{name}")
         return value
+
+    def depth(self, *, default: int | None = None) -> int | None:
+        """Return 0, 1, or None for infinity (RFC 4918 §10.2). Raises Malformed."""
+        return parse_depth(self.header("DEPTH"), default=default)
+
+    @property
+    def prefer(self) -> Prefer:
+        """What the client would like (RFC 7240, RFC 8144)."""
+        return parse_prefer(self.header("PREFER"))
+
+    @property
+    def conditions(self) -> Preconditions:
+        """All conditions (RFC 9110 §13, RFC 4918 §10.4). Raises Malformed: an `If` that cannot be read."""
+        environ = self._environ
+        if not any(header in environ for header in _CONDITIONS):
+            return NONE
+        return Preconditions(
+            if_match=parse_etags(self.header("IF_MATCH")),
+            if_none_match=parse_etags(self.header("IF_NONE_MATCH")),
+            if_modified_since=parse_http_date(self.header("IF_MODIFIED_SINCE")),
+            if_unmodified_since=parse_http_date(self.header("IF_UNMODIFIED_SINCE")),
+            if_lists=self._if_lists(),
+        )
+
+    @property
+    def if_alone(self) -> Preconditions:
+        """The `If` lists alone: methods that select no representation know no other conditions. Raises Malformed."""
+        return NONE if self.header("IF") is None else Preconditions(if_lists=self._if_lists())
+
+    def _if_lists(self) -> tuple[IfList, ...] | None:
+        value = self.header("IF")
+        if value is None and self.method == "PUT" and self.header("LOCK_TOKEN") is not None:
+            # So Word 2016 submits the token of its lock; it is a token, no condition.
+            value = f"(<{parse_lock_token(self.header('LOCK_TOKEN'))}>) (Not <DAV:no-lock>)"
+        if value is None:
+            return None
+        here = self.place if isinstance(self.place, Path) else None
+        return tuple(
+            IfList(here if tag is None else self._tagged(tag), conditions) for tag, conditions in if_header.parse(value)
+        )
+
+    def _tagged(self, tag: str) -> Path | None:
+        """Return the place in a store that a resource tag names; None when it is elsewhere or nowhere."""
+        try:
+            target = parse_destination(tag, host=self.header("HOST"), prefix=self.prefix)
+        except (ForeignDestination, Malformed):
+            return None
+        return None if names_sub_resource(target.query) else urls.find_path(target.segments)
+
+    @property
+    def content_type(self) -> str | None:
+        """The media type of the body as it was sent, None without one."""
+        value: str | None = self._environ.get("CONTENT_TYPE")
+        return value
+
+    @property
+    def content_length(self) -> int | None:
+        """The length of the body, None when it is chunked. Raises Malformed, TooLarge."""
+        return content_length(self._environ)
+
+    @property
+    def body(self) -> Source:
+        """The body, for who streams it."""
+        source: Source = self._environ["wsgi.input"]
+        return source
+
+    def read_xml(self) -> bytes:
+        """Return the body, an XML document or nothing. Raises TooLarge, Malformed."""
+        return read_xml(self._environ)
+
+    def read_report(self) -> SyncQuery:
+        """Return the query of a REPORT, whose body the gate has read, where there is one. Raises as `reports.parse`."""
+        query: SyncQuery | None = self._environ.get(QUERY)
+        return reports.parse(self.read_xml(), self.depth(default=0)) if query is None else query
 
     def refuse_body(self) -> None:
         """Raise UnsupportedMediaType when there is a body, for which there is no definition (RFC 4918 §8.4)."""
-        length = content_length(self.environ)
-        if length or (length is None and self.environ["wsgi.input"].read(1)):
+        length = self.content_length
+        if length or (length is None and self.body.read(1)):
             raise UnsupportedMediaType("a body that the method does not define")

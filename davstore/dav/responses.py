@@ -1,91 +1,91 @@
-"""Answers that succeed: always with a length (DECISIONS 6), given to the server's own start_response (DECISIONS 4)."""
+"""A response as a value: the handlers return it, and dispatch is the only one to send it."""
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final, NamedTuple
 
-from davstore.middleware.boundary import START_RESPONSE
 from davstore.model.nodes import Resource
 from davstore.protocol.dav.elements import CONTENT_TYPE
 from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.http.dates import render_http_date
 
-if TYPE_CHECKING:
-    from wsgiref.types import WSGIEnvironment
-
 Headers = list[tuple[str, str]]
+Write = Callable[[Callable[[bytes], object]], object]
+"""Gives the bytes of a body, in order, to its argument."""
 
-SPOOL_BYTES = 1 << 20
-BLOCK_BYTES = 1 << 18
-
-_LINES = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}
-_NO_LENGTH = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
-
-
-def send(
-    environ: WSGIEnvironment,
-    status: HTTPStatus,
-    *,
-    headers: Headers | None = None,
-    body: bytes = b"",
-) -> Iterable[bytes]:
-    """Answer with a body that is at hand; HEAD gets its headers only."""
-    if status not in _NO_LENGTH:
-        headers = [*(headers or ()), ("Content-Length", str(len(body)))]
-    environ[START_RESPONSE](_LINES[status], headers or [])
-    return [body] if body and environ["REQUEST_METHOD"] != "HEAD" else []
+SPOOL_BYTES: Final = 1 << 20
+BLOCK_BYTES: Final = 1 << 18
 
 
-def stream(
-    environ: WSGIEnvironment, status: HTTPStatus, *, headers: Headers, length_bytes: int, parts: Iterable[bytes]
-) -> Iterable[bytes]:
-    """Answer with a body that is still to be read."""
-    environ[START_RESPONSE](_LINES[status], [*headers, ("Content-Length", str(length_bytes))])
-    return parts
+class Stream:
+    """The bytes of a body that are still to be read: their number, and what lets go of where they come from."""
+
+    __slots__ = ("_close", "_parts", "length_bytes")
+
+    def __init__(self, parts: Iterable[bytes], length_bytes: int, close: Callable[[], object]) -> None:
+        self._parts = parts
+        self._close: Callable[[], object] | None = close
+        self.length_bytes = length_bytes
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._parts)
+
+    def close(self) -> None:
+        """Let go, once, whether the bytes were read or not."""
+        close, self._close = self._close, None
+        if close is not None:
+            close()
 
 
-def send_multistatus(
-    environ: WSGIEnvironment, write: Callable[[Multistatus], str | None], *, headers: Headers | None = None
-) -> Iterable[bytes]:
-    """Answer 207 with what write tells; it returns the sync token of a report, None for any other answer.
+class Spooled(NamedTuple):
+    """A body whose length is known when it is written: it waits in memory, then in a temporary file."""
 
-    headers leave after write, which may add to them.
+    write: Write
+
+    def spool(self) -> Stream:
+        """Write the body. What write raises is raised."""
+        spool: Any = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115  the stream closes it
+        try:
+            self.write(spool.write)
+        except BaseException:
+            spool.close()
+            raise
+        length_bytes = spool.tell()
+        spool.seek(0)
+        return Stream(iter(lambda: spool.read(BLOCK_BYTES), b""), length_bytes, spool.close)
+
+
+class Told(NamedTuple):
+    """For the gate, of a listing or a report: the sync token that it gives out, and whether there is more."""
+
+    token: str = ""
+    truncated: bool = False
+
+
+class Response(NamedTuple):
+    """Status, headers without Content-Length, and body; of a HEAD it has the body that GET would get.
+
+    While a spooled body is written its headers may still be added to. told is there when names of members are told: the
+    gate is asked before the body is written.
     """
 
-    def tell(out: Callable[[bytes], object]) -> Headers:
+    status: HTTPStatus
+    headers: Headers
+    body: bytes | Stream | Spooled = b""
+    told: Told | None = None
+
+
+def multistatus(write: Callable[[Multistatus], str | None], headers: Headers, *, told: Told | None = None) -> Response:
+    """Return the 207 that write renders; it returns the sync token of a report, None for any other answer."""
+
+    def render(out: Callable[[bytes], object]) -> None:
         answer = Multistatus(out)
         answer.close(sync_token=write(answer))
-        return [("Content-Type", CONTENT_TYPE), *(headers or ())]
 
-    return send_spooled(environ, HTTPStatus.MULTI_STATUS, tell)
-
-
-def send_spooled(
-    environ: WSGIEnvironment, status: HTTPStatus, write: Callable[[Callable[[bytes], object]], Headers]
-) -> Iterable[bytes]:
-    """Answer with what write gives to its argument, and with the headers that it returns; HEAD with those alone.
-
-    The answer waits in memory, then in a temporary file, until its length is known.
-    """
-    with contextlib.ExitStack() as held:
-        spool: Any = held.enter_context(tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
-        headers = write(spool.write)
-        length_bytes = spool.tell()
-        if environ["REQUEST_METHOD"] == "HEAD":
-            return stream(environ, status, headers=headers, length_bytes=length_bytes, parts=())
-        spool.seek(0)
-        held.pop_all()
-        return stream(environ, status, headers=headers, length_bytes=length_bytes, parts=_parts(spool))
-
-
-def _parts(spool: Any) -> Iterator[bytes]:
-    with spool:
-        while piece := spool.read(BLOCK_BYTES):
-            yield piece
+    return Response(HTTPStatus.MULTI_STATUS, [("Content-Type", CONTENT_TYPE), *headers], Spooled(render), told)
 
 
 def validators(resource: Resource) -> Headers:

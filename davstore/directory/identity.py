@@ -60,9 +60,9 @@ class Identity(NamedTuple):
 
 
 @contextlib.contextmanager
-def hold(directory: Path) -> Iterator[None]:
-    """Keep other processes from writing the identity meanwhile. Raises OSError."""
-    descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def hold(directory: Path, name: str = _LOCK) -> Iterator[None]:
+    """Keep other processes from writing the identity meanwhile, or from what another lock is for. Raises OSError."""
+    descriptor = os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Who else on the machine can read a data directory. What the operator made so is told, never changed."""
+"""Access of other users of the machine to a data directory. It is reported, never changed."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from davstore.blobs import Blobs
 from davstore.errors import QuotaExceeded
 from davstore.metadata import stores, uploads
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.stores import Ledger
 from davstore.metadata.unit import Unit
 from davstore.model.principals import Principal

@@ -11,8 +11,6 @@ from davstore.errors import Malformed
 
 COMPARED: Final = ("sha1", "md5")
 """What clients of OwnCloud's dialect compare, in the order in which they are told."""
-VERIFIED: Final = frozenset({"sha256", "sha512", *COMPARED})
-"""What can be promised of a body."""
 
 
 class Promises(NamedTuple):

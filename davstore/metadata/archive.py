@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from davstore.metadata.engine import SQLite
+from davstore.metadata.sqlite import SQLite
 from davstore.metadata.unit import Unit
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class Archive(SQLite):
 
     def write(self, work: Callable[[Unit], T]) -> T:
         """Run work in one transaction. It is not durable yet."""
-        with self._translated:
+        with self._errors:
             unit = self._own_unit()
             try:
                 unit.connection.execute("BEGIN IMMEDIATE")
@@ -43,7 +43,7 @@ class Archive(SQLite):
             return value
 
     def _connect(self) -> sqlite3.Connection:
-        with self._translated:
+        with self._errors:
             uri = self.file.absolute().as_uri() + ("" if self._new else "?immutable=1")
             connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
             for setting in _WHILE_WRITTEN if self._new else ():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -24,56 +24,28 @@ from sqlalchemy import (
 
 from davstore.errors import NotFound
 from davstore.metadata import nodes, stores
-from davstore.metadata.columns import by_column, pages_by_column
+from davstore.metadata.listings import NODE_FACTS, NodeFacts, list_collections_beneath
 from davstore.metadata.nodes import Stored
+from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import binding, body, gone, node, store
-from davstore.metadata.unit import Row, Statement, Unit, among, array
-from davstore.model.columns import Columns
+from davstore.metadata.tables import binding, body, gone, node, store, store_root
+from davstore.metadata.unit import Unit
 from davstore.model.nodes import AGAIN, BY_CLIENT, Resource, StoreFacts
 
 HOP = 8
 """Segments resolved by one statement: deeper paths take another."""
 
-FACTS = (
-    binding.c.name,
-    binding.c.node_id,
-    binding.c.is_coll,
-    binding.c.changed,
-    node.c.resource_id,
-    node.c.etag,
-    node.c.length,
-    node.c.type,
-    node.c.created_us,
-    node.c.modified_us,
-    node.c.modified_by,
-)
-"""The columns of a `Resource`, after its parent."""
-_FACT = dict(zip(Resource._fields[1:], FACTS, strict=True))
-
-BOUND = binding.join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id))
-
 _in_store = binding.c.store_id == bindparam("s")
-_ROOT = Statement(
-    select(node.c.resource_id, node.c.created_us, node.c.modified_us, node.c.modified_by).where(
-        node.c.store_id == bindparam("s"), node.c.id == bindparam("n")
-    )
+_ROOT = Statement[tuple[str, str | None, int | None, str | None, int, int, int]](
+    select(*NODE_FACTS[1:]).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
 )
-_MEMBERS_IN_ORDER = (
-    select(*FACTS)
-    .select_from(BOUND)
-    .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name > bindparam("after"))
-    .order_by(binding.c.name)
-    .limit(bindparam("limit"))
-)
-_MEMBERS = Statement(_MEMBERS_IN_ORDER)
-_INSERT = Statement(insert(binding).values({c.name: bindparam(c.name) for c in binding.c}))
-_TOUCH = Statement(
+_INSERT = Write(insert(binding).values({c.name: bindparam(c.name) for c in binding.c}))
+_TOUCH = Write(
     update(binding)
     .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name == bindparam("name_"))
     .values(changed=bindparam("number"))
 )
-_PLACES = Statement(
+_PLACES = Statement[tuple[int, str]](
     select(binding.c.parent_id, binding.c.name)
     .where(_in_store, binding.c.node_id == bindparam("n"))
     .order_by(binding.c.parent_id, binding.c.name)
@@ -92,35 +64,18 @@ _one = and_(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name == 
 _beneath = and_(_in_store, among(binding.c.parent_id, bindparam("ps")))
 _at = bindparam("number", type_=BigInteger)
 
-_CLOSE = Statement(insert(gone).from_select(_GONE_COLUMNS, select(*_closed, _at, literal(0, SmallInteger)).where(_one)))
-_UNBIND = Statement(delete(binding).where(_one))
-_CLOSE_BENEATH = Statement(
+_CLOSE = Write(insert(gone).from_select(_GONE_COLUMNS, select(*_closed, _at, literal(0, SmallInteger)).where(_one)))
+_UNBIND = Write(delete(binding).where(_one))
+_CLOSE_BENEATH = Write(
     insert(gone).from_select(_GONE_COLUMNS, select(*_closed, _at, literal(1, SmallInteger)).where(_beneath))
 )
-_UNBIND_BENEATH = Statement(delete(binding).where(_beneath))
-
-_down = (
-    select(binding.c.parent_id, binding.c.name, binding.c.node_id, binding.c.mapped)
-    .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.is_coll == literal_column("1"))
-    .cte("down", recursive=True)
-)
-_COLLECTIONS_BENEATH = Statement(
-    select(
-        _down.union_all(
-            select(binding.c.parent_id, binding.c.name, binding.c.node_id, binding.c.mapped).where(
-                binding.c.store_id == bindparam("s"),
-                binding.c.parent_id == _down.c.node_id,
-                binding.c.is_coll == literal_column("1"),
-            )
-        )
-    ).limit(bindparam("limit"))
-)
+_UNBIND_BENEATH = Write(delete(binding).where(_beneath))
 _up = (
     select(binding.c.node_id.label("start"), binding.c.parent_id.label("above"))
     .where(_in_store, among(binding.c.node_id, bindparam("ids")))
     .cte("up", recursive=True)
 )
-_ABOVE = Statement(
+_ABOVE = Statement[tuple[int, int]](
     select(
         _up.union(
             select(_up.c.start, binding.c.parent_id).where(
@@ -129,15 +84,6 @@ _ABOVE = Statement(
         )
     )
 )
-_MEMBERS_OF = Statement(
-    select(binding.c.parent_id, *FACTS)
-    .select_from(BOUND)
-    .where(_in_store, among(binding.c.parent_id, bindparam("ps")))
-    .order_by(binding.c.parent_id, binding.c.name)
-    .limit(bindparam("limit"))
-)
-
-NO_LIMIT = 2**62
 
 
 class Step(NamedTuple):
@@ -159,56 +105,65 @@ class Resolved(NamedTuple):
     resource: Resource | None
 
 
-class Beneath(NamedTuple):
-    """A collection somewhere beneath another."""
-
-    parent_id: int
-    name: str
-    node_id: int
-    mapped: int
-
-
-COLUMNS = 4
-"""Of each binding in the statements below."""
-_STORE_FACTS = len(StoreFacts._fields)
+Way = tuple[Any, ...]
+"""Of each binding on a way: node, `mapped`, `moved` and `is_coll`; None where a name is not there."""
 
 
 @lru_cache(maxsize=HOP)
-def _resolving(count: int) -> Statement:
+def _resolving(count: int) -> Statement[tuple[NodeFacts, Way]]:
     """Return the statement that follows count names from a collection: a join for each, the facts of the last."""
     first, *_ = aliases = [binding.alias(f"b{i}") for i in range(count)]
     return Statement(
-        select(*_columns(aliases), *FACTS[4:])
+        select(*_end_columns(aliases), *_way_columns(aliases))
         .select_from(_follow(first, aliases, bindparam("s")))
-        .where(first.c.store_id == bindparam("s"), first.c.parent_id == bindparam("p"), first.c.name == bindparam("n0"))
+        .where(
+            first.c.store_id == bindparam("s"), first.c.parent_id == bindparam("p"), first.c.name == bindparam("n0")
+        ),
+        NodeFacts,
+        Way,
     )
 
 
-@lru_cache(maxsize=2 * (HOP + 1))
-def _finding(count: int, *, with_body: bool) -> Statement:
+@lru_cache(maxsize=HOP + 1)
+def _finding(count: int) -> Statement[tuple[StoreFacts, NodeFacts, Way]]:
     """Return the statement that follows count names from the store of an owner: its row, then as `_resolving`."""
+    joined, aliases = _follow_from_store(count)
+    columns = [*stores.FACTS, *_end_columns(aliases), *_way_columns(aliases)]
+    return Statement(select(*columns).select_from(joined).where(_of_owner), StoreFacts, NodeFacts, Way)
+
+
+@lru_cache(maxsize=HOP + 1)
+def _opening(count: int) -> Statement[tuple[StoreFacts, NodeFacts, Stored, Way]]:
+    """Return the statement that follows count names as `_finding` does, with the body of the last."""
+    joined, aliases = _follow_from_store(count)
+    joined = joined.outerjoin(body, and_(body.c.store_id == store.c.id, body.c.id == node.c.body_id))
+    columns = [*stores.FACTS, *_end_columns(aliases), *nodes.STORED, *_way_columns(aliases)]
+    return Statement(select(*columns).select_from(joined).where(_of_owner), StoreFacts, NodeFacts, Stored, Way)
+
+
+_of_owner = store.c.owner == bindparam("owner")
+
+
+def _end_columns(aliases: Sequence[FromClause]) -> list[ColumnElement[Any]]:
+    """Return the columns of the end's `NodeFacts`. The root has no binding: it is as new as its store."""
+    changed = aliases[-1].c.changed if aliases else store.c.seq
+    return [changed, *NODE_FACTS[1:]]
+
+
+def _way_columns(aliases: Sequence[FromClause]) -> list[ColumnElement[Any]]:
+    return [column for alias in aliases for column in (alias.c.node_id, alias.c.mapped, alias.c.moved, alias.c.is_coll)]
+
+
+def _follow_from_store(count: int) -> tuple[FromClause, Sequence[FromClause]]:
     aliases = [binding.alias(f"b{i}") for i in range(count)]
-    joined: FromClause = store
+    joined: FromClause = stores.ROOTED
     if aliases:
         start = aliases[0].c
-        joined = store.outerjoin(
-            aliases[0],
-            and_(start.store_id == store.c.id, start.parent_id == store.c.root_id, start.name == bindparam("n0")),
+        in_root = start.parent_id == store_root.c.node_id
+        joined = joined.outerjoin(
+            aliases[0], and_(start.store_id == store.c.id, in_root, start.name == bindparam("n0"))
         )
-    joined = _follow(joined, aliases, store.c.id)
-    columns = [*stores.FACTS, *_columns(aliases), *FACTS[4:]]
-    if with_body:
-        joined = joined.outerjoin(body, and_(body.c.store_id == store.c.id, body.c.id == node.c.body_id))
-        columns += nodes.STORED
-    return Statement(select(*columns).select_from(joined).where(store.c.owner == bindparam("owner")))
-
-
-def _columns(aliases: Sequence[FromClause]) -> list[ColumnElement[Any]]:
-    """Return `COLUMNS` of each binding, then when the last of them changed."""
-    steps = [
-        column for alias in aliases for column in (alias.c.node_id, alias.c.mapped, alias.c.moved, alias.c.is_coll)
-    ]
-    return [*steps, *(alias.c.changed for alias in aliases[-1:])]
+    return _follow(joined, aliases, store.c.id), aliases
 
 
 def _follow(start: FromClause, aliases: Sequence[FromClause], store_id: ColumnElement[Any]) -> FromClause:
@@ -224,7 +179,7 @@ def _follow(start: FromClause, aliases: Sequence[FromClause], store_id: ColumnEl
                 below.c.name == bindparam(f"n{i}"),
             ),
         )
-    last = aliases[-1].c.node_id if aliases else store.c.root_id
+    last = aliases[-1].c.node_id if aliases else store_root.c.node_id
     return joined.outerjoin(node, and_(node.c.store_id == store_id, node.c.id == last))
 
 
@@ -249,21 +204,23 @@ def find(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool = Fa
     """
     if len(names) > HOP:
         return _find_deep(unit, owner, names, with_body=with_body)
-    values: dict[str, object] = {f"n{i}": name for i, name in enumerate(names)}
-    row = unit.one(_finding(len(names), with_body=with_body), {"owner": owner, **values})
-    if row is None:
-        raise NotFound(owner)
-    facts = StoreFacts._make(row[:_STORE_FACTS])
-    at, end = _STORE_FACTS, len(row)
-    stored = None
+    values = {"owner": owner, **{f"n{i}": name for i, name in enumerate(names)}}
+    stored: Stored | None = None
     if with_body:
-        end -= len(nodes.STORED)
-        stored = Stored._make(row[end:]) if row[-2] is not None else None  # its digest
-    steps = [Step(facts.root_id, 0, 0)]
+        opened = unit.one(_opening(len(names)), values)
+        if opened is None:
+            raise NotFound(owner)
+        facts, end, stored, way = opened
+    else:
+        found = unit.one(_finding(len(names)), values)
+        if found is None:
+            raise NotFound(owner)
+        facts, end, way = found
     if not names:
-        resource_id, _, _, _, *times = row[at:end]
-        return Found(facts, Resolved([], steps[0], _root(facts, resource_id, *times)), None)
-    return Found(facts, _walk(names, row[at:end], steps, len(names)) or Resolved(steps, None, None), stored)
+        return Found(facts, _root(facts, end), None)
+    steps = [Step(facts.root_id, 0, 0)]
+    place = _walk(names, way, end, steps) or Resolved(steps, None, None)
+    return Found(facts, place, stored if stored and stored.sha256 else None)
 
 
 def _find_deep(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool) -> Found:
@@ -273,78 +230,51 @@ def _find_deep(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: boo
     return Found(facts, place, stored)
 
 
-def root(unit: Unit, facts: StoreFacts) -> Resource:
-    """Return the root collection of a store."""
-    row = unit.one(_ROOT, {"s": facts.id, "n": facts.root_id})
-    return _root(facts, *(row or ("", 0, 0, 0)))
-
-
-def _root(facts: StoreFacts, resource_id: str, created_us: int, modified_us: int, modified_by: int) -> Resource:
-    return Resource(
-        (), "", facts.root_id, 1, facts.seq, resource_id, *(None,) * 3, created_us, modified_us, modified_by
-    )
-
-
 def resolve(unit: Unit, facts: StoreFacts, names: tuple[str, ...]) -> Resolved:
     """Follow a path from the root of a store: one statement for each eight names."""
-    steps = [Step(facts.root_id, 0, 0)]
     if not names:
-        return Resolved([], steps[0], root(unit, facts))
+        end = unit.one(_ROOT, {"s": facts.id, "n": facts.root_id})
+        return (
+            Resolved([], Step(facts.root_id, 0, 0), None) if end is None else _root(facts, NodeFacts(facts.seq, *end))
+        )
+    steps = [Step(facts.root_id, 0, 0)]
     for start in range(0, len(names), HOP):
         hop = names[start : start + HOP]
         values: dict[str, object] = {f"n{i}": name for i, name in enumerate(hop)}
         row = unit.one(_resolving(len(hop)), {"s": facts.id, "p": steps[-1].node_id, **values})
-        place = None if row is None else _walk(names, row, steps, len(hop))
+        place = None if row is None else _walk(names, row[1], row[0], steps)
         if row is None or place is not None:
             return place or Resolved(steps, None, None)
     return Resolved(steps, None, None)
 
 
-def _walk(names: tuple[str, ...], row: Row, steps: list[Step], count: int) -> Resolved | None:
-    """Go down the count bindings of a row and add them to steps; None when the path goes on below."""
-    for i in range(0, COLUMNS * count, COLUMNS):
+def _walk(names: tuple[str, ...], way: Way, end: NodeFacts, steps: list[Step]) -> Resolved | None:
+    """Go down a way and add its collections to steps; None when the path goes on below."""
+    columns = iter(way)
+    for node_id, mapped, moved, is_coll in zip(columns, columns, columns, columns, strict=True):
+        step = Step(node_id, mapped, moved)
         if len(steps) == len(names):
-            return Resolved(steps, *_end(names, row, i, steps))
-        if row[i + 3] != 1:
-            return Resolved(steps, None, None)
-        steps.append(Step(*row[i : i + 3]))
-    return None
+            if node_id is None:
+                break
+            return Resolved(steps, step, _end(names, step, is_coll, end, steps))
+        if is_coll != 1:
+            break
+        steps.append(step)
+    else:
+        return None
+    return Resolved(steps, None, None)
 
 
-def _end(names: tuple[str, ...], row: Row, at: int, above: list[Step]) -> tuple[Step | None, Resource | None]:
-    step, is_coll = Step(*row[at : at + 3]), row[at + 3]
-    if step.node_id is None:
-        return None, None
-    found = Resource(names[:-1], names[-1], step.node_id, is_coll, *row[at + COLUMNS :])
+def _end(names: tuple[str, ...], step: Step, is_coll: int, end: NodeFacts, above: list[Step]) -> Resource:
+    found = tuple.__new__(Resource, (names[:-1], names[-1], step.node_id, is_coll, *end))
     for one in above:
         if one.moved and one.mapped > found.changed:  # a MOVE leaves the times beneath as they are
-            return step, found._replace(modified_by=BY_CLIENT | AGAIN)
-    return step, found
+            return found._replace(modified_by=BY_CLIENT | AGAIN)
+    return found
 
 
-def each_members(unit: Unit, store_id: int, top: Resource, *, after: str = "") -> Iterator[list[Resource]]:
-    """Yield the members of a collection behind a name, in the order of their names and some at a time."""
-    names = top.names
-    for rows in unit.pages(_MEMBERS, {"s": store_id, "p": top.node_id}, after=after):
-        yield [Resource._make((names, *row)) for row in rows]
-
-
-@lru_cache(maxsize=64)
-def _members_by_column(facts: tuple[str, ...]) -> Statement:
-    return by_column(_MEMBERS_IN_ORDER.with_only_columns(*(_FACT[fact] for fact in facts)))
-
-
-def each_columns(unit: Unit, store_id: int, top: Resource, facts: tuple[str, ...]) -> Iterator[Columns]:
-    """Yield the members of a collection as `each_members`, by column, with no more of their facts than those."""
-    statement = _members_by_column(("name", "is_collection", *facts))
-    parent = top.names
-    for names, collections, *columns in pages_by_column(unit, statement, {"s": store_id, "p": top.node_id}):
-        yield Columns(parent, "".join(collections), names, dict(zip(facts, columns, strict=True)))
-
-
-def list_collections_beneath(unit: Unit, store_id: int, node_id: int, *, limit: int = NO_LIMIT) -> list[Beneath]:
-    """Return the collections beneath one, parents before children, at most limit of them."""
-    return [Beneath._make(row) for row in unit.all(_COLLECTIONS_BENEATH, {"s": store_id, "p": node_id, "limit": limit})]
+def _root(facts: StoreFacts, end: NodeFacts) -> Resolved:
+    return Resolved([], Step(facts.root_id, 0, 0), Resource((), "", facts.root_id, 1, *end))
 
 
 def list_above(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, set[int]]:
@@ -353,14 +283,6 @@ def list_above(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int
     for start, collection in unit.each(_ABOVE, {"s": store_id, "ids": array(above)}):
         above[start].add(collection)
     return above
-
-
-def list_members_of(
-    unit: Unit, store_id: int, parents: dict[int, tuple[str, ...]], *, limit: int = NO_LIMIT
-) -> list[Resource]:
-    """Return the members of many collections, given by node with their names from the root."""
-    rows = unit.all(_MEMBERS_OF, {"s": store_id, "ps": array(parents), "limit": limit})
-    return [Resource._make((parents[row[0]], *row[1:])) for row in rows]
 
 
 def bind(

@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Select, Text, select
 from sqlalchemy.ext.compiler import compiles
 
 from davstore.metadata import unit as transaction
-from davstore.metadata.unit import Statement, Unit
+from davstore.metadata.statements import Statement
+from davstore.metadata.unit import Unit
 
 _SEPARATOR: Final = "\x1f"
 """U+001F is the separator of units by name; no name, media type or number holds a control character."""
@@ -38,22 +39,24 @@ def _joined_on_postgresql(element: _Joined, compiler: Any, **kw: Any) -> str:
     return f"string_agg(coalesce(CAST({compiler.process(element.column, **kw)} AS text), ''), '{_SEPARATOR}')"
 
 
-def by_column(ordered: Select[Any]) -> Statement:
+def by_column(ordered: Select[Any]) -> Statement[tuple[str, ...]]:
     """Return the statement that gives the rows of an ordered one as one row of joined columns.
 
     Both databases take the rows of a sorted and limited subquery as they come.
     """
     page = ordered.subquery("page")
-    return Statement(select(*map(_Joined, page.c)).select_from(page))
+    return Statement[tuple[str, ...]](select(*map(_Joined, page.c)).select_from(page))
 
 
-def read_columns(unit: Unit, statement: Statement, values: Mapping[str, Any]) -> list[list[str]]:
+def read_columns(unit: Unit, statement: Statement[tuple[str, ...]], values: Mapping[str, Any]) -> list[list[str]]:
     """Return each column of a statement of `by_column`; all are empty when there are no rows."""
     row: Iterable[str | None] = unit.one(statement, values) or ()
     return [[] if joined is None else joined.split(_SEPARATOR) for joined in row]
 
 
-def pages_by_column(unit: Unit, statement: Statement, values: Mapping[str, Any]) -> Iterator[list[list[str]]]:
+def pages_by_column(
+    unit: Unit, statement: Statement[tuple[str, ...]], values: Mapping[str, Any]
+) -> Iterator[list[list[str]]]:
     """Yield the columns of a statement some rows at a time; as `Unit.pages`, in the order of the names, the first."""
     after, limit = "", transaction.PAGE_ROWS
     while (columns := read_columns(unit, statement, {**values, "after": after, "limit": limit}))[0]:

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
+from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, func, insert, select
 
+from davstore.metadata.statements import Row, Statement, Write
 from davstore.metadata.tables import metadata, store, upload
-from davstore.metadata.unit import PAGE_ROWS, Row, Statement, Unit
+from davstore.metadata.unit import PAGE_ROWS, Unit
 
 PAGE_BYTES = 1 << 22
 """A page of rows ends here too: a body in the database may have 16 MiB."""
 
 _TABLES = [table for table in metadata.sorted_tables if table is not upload]  # uploads under way are of their server
-_ALL = {table.name: Statement(select(table)) for table in _TABLES}
+_ALL = {table.name: Statement[tuple[Any, ...]](select(table)) for table in _TABLES}
 _INSERT = {
-    table.name: Statement(insert(table).values({column.name: bindparam(column.name) for column in table.c}))
+    table.name: Write(insert(table).values({column.name: bindparam(column.name) for column in table.c}))
     for table in _TABLES
 }
-_CLEAR = [Statement(delete(table)) for table in reversed(metadata.sorted_tables)]
-_BYTES = Statement(select(func.coalesce(func.sum(store.c.used_bytes), 0)))
+_CLEAR = [Write(delete(table)) for table in reversed(metadata.sorted_tables)]
+_BYTES = Statement[tuple[int]](select(func.coalesce(func.sum(store.c.used_bytes), 0)))
 
 
-def _skip_ids(table: Table) -> Statement:
+def _skip_ids(table: Table) -> Statement[tuple[int]]:
     """Return what makes PostgreSQL give ids above those that came with their rows; never lower ones than before."""
     sequence = func.pg_get_serial_sequence(f'"{table.name}"', "id")
     highest = func.greatest(func.coalesce(func.max(table.c.id), 1), func.nextval(sequence))
-    return Statement(select(func.setval(sequence, highest)))
+    return Statement[tuple[int]](select(func.setval(sequence, highest)))
 
 
 _SKIP_IDS = [_skip_ids(table) for table in _TABLES if any(column.identity is not None for column in table.c)]
@@ -55,8 +57,8 @@ def copy_rows(source: Unit, target: Unit, *, copied: Callable[[int], None]) -> d
             counts[table.name] += len(page)
             copied(length)
     if target.dialect.name == "postgresql":  # SQLite gives the highest id and one
-        for statement in _SKIP_IDS:
-            target.one(statement, {})
+        for skip in _SKIP_IDS:
+            target.one(skip, {})
     return counts
 
 

@@ -6,12 +6,9 @@ from typing import NamedTuple
 
 from sqlalchemy import bindparam, select, update
 
+from davstore.metadata.statements import Statement, Write
 from davstore.metadata.tables import instance
-from davstore.metadata.unit import Statement, Unit
-
-_GET = Statement(select(instance.c.id, instance.c.incarnation))
-_CLAIM = Statement(update(instance).where(instance.c.id == "").values(id=bindparam("id_")))
-_PUT = Statement(update(instance).values(id=bindparam("id_"), incarnation=bindparam("incarnation")))
+from davstore.metadata.unit import Unit
 
 
 class Instance(NamedTuple):
@@ -21,10 +18,14 @@ class Instance(NamedTuple):
     incarnation: int
 
 
+_GET = Statement(select(instance.c.id, instance.c.incarnation), Instance)
+_CLAIM = Write(update(instance).where(instance.c.id == "").values(id=bindparam("id_")))
+_PUT = Write(update(instance).values(id=bindparam("id_"), incarnation=bindparam("incarnation")))
+
+
 def get(unit: Unit) -> Instance:
     """Return the row."""
-    row = unit.one(_GET, {})
-    return Instance._make(row) if row else Instance("", 0)
+    return unit.one(_GET, {}) or Instance("", 0)
 
 
 def claim(unit: Unit, id_: str) -> Instance:

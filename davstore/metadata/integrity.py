@@ -1,4 +1,4 @@
-"""Rows that contradict each other: one statement for each kind of damage, all of one store (DECISIONS 37)."""
+"""Rows that contradict each other: one statement for each kind of damage, all of one store."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ from sqlalchemy import (
     text,
 )
 
+from davstore.metadata.statements import Statement
 from davstore.metadata.tables import (
-    KIND_COLLECTION,
-    KIND_RESOURCE,
     MADE_THREAD,
     binding,
     body,
@@ -32,16 +31,43 @@ from davstore.metadata.tables import (
     node,
     property_,
     store,
+    store_root,
 )
-from davstore.metadata.unit import Statement, Unit
+from davstore.metadata.unit import Unit
+
+
+class BodyRow(NamedTuple):
+    """A body as its row says it is."""
+
+    id: int
+    inline: bytes | None
+    blob: str | None
+    length: int
+    sha256: str
+
+
+class Counters(NamedTuple):
+    """The counters of a store, and the sums that they must be."""
+
+    used_bytes: int
+    lengths: int
+    elements: int
+    next_id: int
+    last_node: int
+    last_body: int
+    seq: int
+    floor: int
+    entries: int
+    names: int
+
 
 _s: BindParameter[int] = bindparam("s")
 _other = binding.alias("other")
 _later = gone.alias("later")
 
 
-def _rows(table: FromClause, what: ColumnElement[Any], *damaged: ColumnElement[bool]) -> Statement:
-    return Statement(select(what).select_from(table).where(table.c.store_id == _s, *damaged))
+def _rows(table: FromClause, what: ColumnElement[Any], *damaged: ColumnElement[bool]) -> Statement[tuple[int | str]]:
+    return Statement[tuple[int | str]](select(what).select_from(table).where(table.c.store_id == _s, *damaged))
 
 
 def _no_node(row: FromClause, column: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -56,23 +82,15 @@ _bound = exists().where(
     binding.c.store_id == node.c.store_id, binding.c.node_id == node.c.id, binding.c.made != MADE_THREAD
 )
 _wrong_kind = exists().where(
-    node.c.store_id == binding.c.store_id,
-    node.c.id == binding.c.node_id,
-    or_(
-        and_(binding.c.is_coll == 1, node.c.kind != KIND_COLLECTION),
-        and_(binding.c.is_coll == 0, node.c.kind == KIND_COLLECTION),
-    ),
+    node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id, node.c.is_coll != binding.c.is_coll
 )
 _parent_lives = or_(
-    exists().where(
-        store.c.id == binding.c.store_id,
-        or_(store.c.root_id == binding.c.parent_id, store.c.threads_id == binding.c.parent_id),
-    ),
+    exists().where(store_root.c.store_id == binding.c.store_id, store_root.c.node_id == binding.c.parent_id),
     exists().where(
         _other.c.store_id == binding.c.store_id, _other.c.node_id == binding.c.parent_id, _other.c.is_coll == 1
     ),
 )
-_DAMAGE: dict[str, Statement] = {
+_DAMAGE: dict[str, Statement[tuple[int | str]]] = {
     "binding names a missing node": _rows(binding, binding.c.name, _no_node(binding, binding.c.node_id)),
     "binding in a missing node": _rows(binding, binding.c.name, _no_node(binding, binding.c.parent_id)),
     "binding of another kind than its node": _rows(binding, binding.c.name, _wrong_kind),
@@ -97,7 +115,7 @@ _DAMAGE: dict[str, Statement] = {
         node.c.body_id.is_not(None),
         ~exists().where(body.c.store_id == node.c.store_id, body.c.id == node.c.body_id),
     ),
-    "node without its body": _rows(node, node.c.id, node.c.kind == KIND_RESOURCE, node.c.body_id.is_(None), _bound),
+    "node without its body": _rows(node, node.c.id, node.c.is_coll == 0, node.c.body_id.is_(None), _bound),
     "node of another length or digest than its body": _rows(
         node,
         node.c.id,
@@ -146,7 +164,7 @@ _elements: Select[Any] = (
     .select_from(property_.join(node, and_(node.c.store_id == property_.c.store_id, node.c.id == property_.c.node_id)))
     .where(
         property_.c.store_id == _s,
-        or_(_bound, exists().where(store.c.id == node.c.store_id, store.c.root_id == node.c.id)),
+        or_(_bound, exists().where(store_root.c.store_id == node.c.store_id, store_root.c.node_id == node.c.id)),
     )
 )
 
@@ -167,54 +185,50 @@ _COUNTERS = Statement(
         store.c.floor,
         store.c.entries,
         _names(binding) + _names(gone),
-    ).where(store.c.id == _s)
+    ).where(store.c.id == _s),
+    Counters,
 )
 _BODIES = Statement(
     select(body.c.id, body.c.inline, body.c.blob, body.c.length, body.c.sha256)
     .where(body.c.store_id == _s, body.c.id > bindparam("after"))
     .order_by(body.c.id)
-    .limit(100)
+    .limit(100),
+    BodyRow,
 )
-_PAGES = Statement(text("PRAGMA integrity_check"))
-
-
-class BodyRow(NamedTuple):
-    """A body as its row says it is."""
-
-    id: int
-    inline: bytes | None
-    blob: str | None
-    length: int
-    sha256: str
+_PAGES = Statement[tuple[str]](text("PRAGMA integrity_check"))
 
 
 def each_damage(unit: Unit, store_id: int) -> Iterator[tuple[str, str]]:
     """Yield a kind of damage and the row that has it, for every row of a store that contradicts another."""
     for kind, statement in _DAMAGE.items():
-        for row in unit.all(statement, {"s": store_id}):
-            yield kind, str(row[0])
-    counters = unit.one(_COUNTERS, {"s": store_id})
-    if counters is not None:
-        used, lengths, elements, next_id, last_node, last_body, seq, floor, entries, names = counters
-        if used != lengths + elements:
-            yield "counter does not add up", f"{used} bytes used, {lengths + elements} counted"
-        if entries != names:
-            yield "counter does not add up", f"{entries} names charged, {names} counted"
-        if next_id <= max(last_node, last_body):
-            yield "counter does not add up", f"the next id is {next_id}, {max(last_node, last_body)} is given"
-        if floor > seq:
-            yield "counter does not add up", f"floor {floor} is above {seq}"
+        for (what,) in unit.all(statement, {"s": store_id}):
+            yield kind, str(what)
+    found = unit.one(_COUNTERS, {"s": store_id})
+    if found is not None:
+        yield from (("counter does not add up", told) for told in _each_wrong_counter(found))
+
+
+def _each_wrong_counter(found: Counters) -> Iterator[str]:
+    if found.used_bytes != found.lengths + found.elements:
+        yield f"{found.used_bytes} bytes used, {found.lengths + found.elements} counted"
+    if found.entries != found.names:
+        yield f"{found.entries} names charged, {found.names} counted"
+    last_id = max(found.last_node, found.last_body)
+    if found.next_id <= last_id:
+        yield f"the next id is {found.next_id}, {last_id} is given"
+    if found.floor > found.seq:
+        yield f"floor {found.floor} is above {found.seq}"
 
 
 def each_body(unit: Unit, store_id: int) -> Iterator[BodyRow]:
     """Yield every body of a store."""
     after = 0
     while rows := unit.all(_BODIES, {"s": store_id, "after": after}):
-        yield from map(BodyRow._make, rows)
-        after = rows[-1][0]
+        yield from rows
+        after = rows[-1].id
 
 
 def each_bad_page(unit: Unit) -> Iterator[str]:
     """Yield what SQLite's own check says of its pages; PostgreSQL checks its pages itself."""
     if unit.dialect.name == "sqlite":
-        yield from (row[0] for row in unit.all(_PAGES, {}) if row[0] != "ok")
+        yield from (told for (told,) in unit.all(_PAGES, {}) if told != "ok")

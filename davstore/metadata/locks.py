@@ -3,55 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, insert, select, update
 
-from davstore.metadata.tables import KIND_COLLECTION, lock, node
-from davstore.metadata.unit import Statement, Unit
+from davstore.metadata.statements import Statement, Write
+from davstore.metadata.tables import lock, node
+from davstore.metadata.unit import Unit
 from davstore.model.locks import Lock, LockScope
+
+
+class _Held(NamedTuple):
+    """A row of a lock, with what its node is."""
+
+    token: str
+    node_id: int
+    principal_id: int
+    scope: str
+    infinite: int
+    owner: bytes | None
+    expires_us: int
+    root: str
+    is_coll: int
+
 
 _in_store = lock.c.store_id == bindparam("s")
 _HELD = Statement(
     select(
         lock.c.token,
         lock.c.node_id,
-        lock.c.user_id,
+        lock.c.principal_id,
         lock.c.scope,
         lock.c.infinite,
         lock.c.owner,
         lock.c.expires_us,
         lock.c.root,
-        node.c.kind,
+        node.c.is_coll,
     )
     .select_from(lock.join(node, and_(node.c.store_id == lock.c.store_id, node.c.id == lock.c.node_id)))
     .where(_in_store, lock.c.expires_us > bindparam("now_us"))
-    .order_by(lock.c.root, lock.c.token)
+    .order_by(lock.c.root, lock.c.token),
+    _Held,
 )
-_INSERT = Statement(insert(lock).values({c.name: bindparam(c.name) for c in lock.c}))
-_REFRESH = Statement(
+_INSERT = Write(insert(lock).values({c.name: bindparam(c.name) for c in lock.c}))
+_REFRESH = Write(
     update(lock).where(_in_store, lock.c.token == bindparam("t")).values(expires_us=bindparam("expires_us"))
 )
-_REMOVE = Statement(delete(lock).where(_in_store, lock.c.token == bindparam("t")))
-_REMOVE_EXPIRED = Statement(delete(lock).where(_in_store, lock.c.expires_us <= bindparam("now_us")))
+_REMOVE = Write(delete(lock).where(_in_store, lock.c.token == bindparam("t")))
+_REMOVE_EXPIRED = Write(delete(lock).where(_in_store, lock.c.expires_us <= bindparam("now_us")))
 
 
 def list_locks(unit: Unit, store_id: int, *, now_us: int) -> list[Lock]:
     """Return the locks that are held now, by their roots; those that expired do not count."""
     return [
         Lock(
-            token,
-            node_id,
-            user_id,
-            LockScope(scope),
-            infinite == 1,
-            owner,
-            expires_us,
-            tuple(root.split("/")) if root else (),
-            kind == KIND_COLLECTION,
+            row.token,
+            row.node_id,
+            row.principal_id,
+            LockScope(row.scope),
+            row.infinite == 1,
+            row.owner,
+            row.expires_us,
+            tuple(row.root.split("/")) if row.root else (),
+            row.is_coll == 1,
         )
-        for token, node_id, user_id, scope, infinite, owner, expires_us, root, kind in unit.all(
-            _HELD, {"s": store_id, "now_us": now_us}
-        )
+        for row in unit.all(_HELD, {"s": store_id, "now_us": now_us})
     ]
 
 
@@ -63,7 +79,7 @@ def insert_lock(unit: Unit, store_id: int, new: Lock) -> None:
             "store_id": store_id,
             "token": new.token,
             "node_id": new.node_id,
-            "user_id": new.user_id,
+            "principal_id": new.user_id,
             "scope": new.scope.value,
             "infinite": int(new.infinite),
             "owner": new.owner,

@@ -11,9 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from davstore.errors import Unavailable
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 
-HEAD = "0004"
+HEAD = "0006"
 """The newest revision. A database that is there already costs one query, not an import of alembic (0.65 s)."""
 
 

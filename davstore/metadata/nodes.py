@@ -8,50 +8,73 @@ from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, exists, func, insert, null, select, update
 
+from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import KIND_COLLECTION, KIND_RESOURCE, MADE_THREAD, binding, body, gone, node, property_
-from davstore.metadata.unit import Statement, Unit, among, array
+from davstore.metadata.tables import MADE_THREAD, PLAIN, binding, body, gone, node, property_
+from davstore.metadata.unit import Unit
 from davstore.model.nodes import BY_CLIENT, Resource
 
-_INSERT = Statement(
-    insert(node).values(state=null(), **{c.name: bindparam(c.name) for c in node.c if c.name != "state"})
-)
-_REPLACE = Statement(
+
+class Stored(NamedTuple):
+    """A body that is ready to be named: inline bytes, or the name of a blob; checksums as `oc:checksums` has them."""
+
+    inline: bytes | None
+    blob: str | None
+    length: int
+    sha256: str
+    checksums: str | None = None
+
+
+_INSERT = Write(insert(node).values({c.name: bindparam(c.name) for c in node.c}))
+_REPLACE = Write(
     update(node)
     .where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
     .values(
         body_id=bindparam("body_id"),
         etag=bindparam("etag"),
         length=bindparam("length"),
-        type=bindparam("type"),
+        media_type=bindparam("media_type"),
         modified_us=bindparam("modified_us"),
         modified_by=bindparam("modified_by"),
     )
 )
-_BODY_ID = Statement(select(node.c.body_id).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n")))
-_SET_MODIFIED = Statement(
+_BODY_ID = Statement[tuple[int | None]](
+    select(node.c.body_id).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
+)
+_SET_MODIFIED = Write(
     update(node)
     .where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
     .values(modified_us=bindparam("modified_us"), modified_by=bindparam("modified_by"))
 )
-_INSERT_BODY = Statement(insert(body).values({c.name: bindparam(c.name) for c in body.c}))
+_INSERT_BODY = Write(insert(body).values({c.name: bindparam(c.name) for c in body.c}))
 _EMBODIED = node.join(body, and_(body.c.store_id == node.c.store_id, body.c.id == node.c.body_id))
 STORED = (body.c.inline, body.c.blob, body.c.length, body.c.sha256, body.c.checksums)
 """The columns of a `Stored`."""
 _BODY = Statement(
-    select(*STORED).select_from(_EMBODIED).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
+    select(*STORED).select_from(_EMBODIED).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n")),
+    Stored,
 )
-_CHECKSUMS = Statement(
+_CHECKSUMS = Statement[tuple[int, str]](
     select(node.c.id, body.c.checksums)
     .select_from(_EMBODIED)
     .where(node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids")), body.c.checksums.is_not(None))
 )
 _named = exists().where(node.c.store_id == body.c.store_id, node.c.body_id == body.c.id)
-_DROP_BODIES = Statement(
+_DROP_BODIES = Statement[tuple[str | None]](
     delete(body)
     .where(body.c.store_id == bindparam("s"), among(body.c.id, bindparam("ids")), ~_named)
     .returning(body.c.blob)
 )
+
+
+class _Dying(NamedTuple):
+    """A node that lost its last binding."""
+
+    node_id: int
+    body_id: int | None
+    length: int | None
+
+
 _lives = exists().where(
     binding.c.store_id == gone.c.store_id, binding.c.node_id == gone.c.node_id, binding.c.made != MADE_THREAD
 )
@@ -63,26 +86,17 @@ _DYING = Statement(
                 gone.c.store_id == bindparam("s"), gone.c.unmapped == bindparam("number"), ~_lives
             )
         ),
-    )
+    ),
+    _Dying,
 )
-_PROPERTY_BYTES = Statement(
+_PROPERTY_BYTES = Statement[tuple[int]](
     select(func.coalesce(func.sum(func.length(property_.c.element)), 0)).where(
         property_.c.store_id == bindparam("s"), among(property_.c.node_id, bindparam("ids"))
     )
 )
-_CLEAR_BODIES = Statement(
+_CLEAR_BODIES = Write(
     update(node).where(node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids"))).values(body_id=null())
 )
-
-
-class Stored(NamedTuple):
-    """A body that is ready to be named: inline bytes, or the name of a blob; checksums as `oc:checksums` has them."""
-
-    inline: bytes | None
-    blob: str | None
-    length: int
-    sha256: str
-    checksums: str | None = None
 
 
 class NodeRow(NamedTuple):
@@ -139,11 +153,13 @@ def _values(store_id: int, node_id: int, row: NodeRow) -> dict[str, object]:
         "store_id": store_id,
         "id": node_id,
         "resource_id": str(uuid.uuid4()),
-        "kind": KIND_COLLECTION if row.is_collection else KIND_RESOURCE,
+        "is_coll": int(row.is_collection),
+        "type": PLAIN,
+        "flags": 0,
         "body_id": row.body_id,
         "etag": row.etag,
         "length": row.length,
-        "type": row.content_type,
+        "media_type": row.content_type,
         "created_us": row.created_us,
         "modified_us": row.modified_us,
         "modified_by": row.modified_by,
@@ -175,7 +191,7 @@ def replace_body(unit: Unit, ledger: Ledger, new: Resource, stored: Stored) -> N
             "body_id": insert_body(unit, ledger, stored),
             "etag": new.etag,
             "length": new.length,
-            "type": new.content_type,
+            "media_type": new.content_type,
             "modified_us": new.modified_us,
             "modified_by": new.modified_by,
         },
@@ -191,8 +207,7 @@ def set_modified(unit: Unit, ledger: Ledger, node_id: int, *, modified_us: int, 
 
 def find_body(unit: Unit, store_id: int, node_id: int) -> Stored | None:
     """Return the body of a node; None for a collection."""
-    row = unit.one(_BODY, {"s": store_id, "n": node_id})
-    return None if row is None else Stored._make(row)
+    return unit.one(_BODY, {"s": store_id, "n": node_id})
 
 
 def list_checksums(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, str]:
@@ -209,10 +224,10 @@ def end_unbound(unit: Unit, ledger: Ledger, number: int) -> None:
     dying = unit.all(_DYING, {"s": store_id, "number": number})
     if not dying:
         return
-    ids = array(row[0] for row in dying)
+    ids = array(row.node_id for row in dying)
     held = unit.one(_PROPERTY_BYTES, {"s": store_id, "ids": ids})
-    ledger.used_bytes -= sum(row[2] or 0 for row in dying) + (held[0] if held else 0)
-    bodies = [row[1] for row in dying if row[1] is not None]
+    ledger.used_bytes -= sum(row.length or 0 for row in dying) + (held[0] if held else 0)
+    bodies = [row.body_id for row in dying if row.body_id is not None]
     if bodies:
         unit.run(_CLEAR_BODIES, {"s": store_id, "ids": ids})
         _drop_bodies(unit, ledger, bodies)
@@ -220,4 +235,4 @@ def end_unbound(unit: Unit, ledger: Ledger, number: int) -> None:
 
 def _drop_bodies(unit: Unit, ledger: Ledger, body_ids: list[int]) -> None:
     rows = unit.all(_DROP_BODIES, {"s": ledger.store_id, "ids": array(body_ids)})
-    ledger.dropped += [row[0] for row in rows if row[0] is not None]
+    ledger.dropped += [blob for (blob,) in rows if blob is not None]

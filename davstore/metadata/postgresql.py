@@ -14,8 +14,8 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect
 
 from davstore.errors import BadSettings, DavstoreError, DiskFull, Unavailable
 from davstore.metadata.archive import Archive
+from davstore.metadata.database import Database, DriverErrors
 from davstore.metadata.dump import copy_rows
-from davstore.metadata.engine import Database, Translated
 from davstore.metadata.unit import Unit
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ _NOT_OURS: Final = (
 """What no request can be the reason of: tables that are another's, dropped, or damaged."""
 
 
-class _PostgreSQLErrors(Translated):
+class _PostgreSQLErrors(DriverErrors):
     def find(self, error: BaseException) -> DavstoreError | None:
         if isinstance(error, psycopg.errors.DiskFull):
             return DiskFull("the database cannot grow")
@@ -64,7 +64,7 @@ class PostgreSQL(Database):
 
     def write(self, work: Callable[[Unit], T]) -> T:
         """Run work in a transaction of its own; the server groups commits."""
-        with self._translated:
+        with self._errors:
             unit = self._own_unit()
             try:
                 unit.connection.execute("BEGIN")
@@ -97,7 +97,7 @@ class PostgreSQL(Database):
         return super()._own_unit()
 
     def _connect(self) -> psycopg.Connection[Any]:
-        with self._translated:
+        with self._errors:
             return psycopg.connect(make_conninfo(self._url, **self._waits), autocommit=True)
 
     def _end(self, connection: psycopg.Connection[Any]) -> None:

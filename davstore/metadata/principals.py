@@ -1,33 +1,96 @@
-"""Users and devices: the global tables of who may ask (DECISIONS 14, 22)."""
+"""Users and devices: the principals that may ask, each with its secret."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, insert, null, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, literal_column, null, select, update
 
-from davstore.metadata.tables import device, store, user
-from davstore.metadata.unit import Statement, Unit
+from davstore.errors import AlreadyExists
+from davstore.metadata.statements import Statement, Write
+from davstore.metadata.tables import DEVICE, USER, device, principal, store, user
+from davstore.metadata.unit import Unit
 from davstore.model.principals import Device, DeviceClass, User
 
-_USER = (user.c.id, user.c.name, user.c.store_id, user.c.version, user.c.disabled)
-_DEVICE = (device.c.id, device.c.user_id, device.c.name, device.c["class"], device.c.revoked)
 
-_CREDENTIALS = Statement(select(*_USER, user.c.password_hash).where(user.c.name == bindparam("name")))
+class _UserRow(NamedTuple):
+    id: int
+    name: str
+    store_id: int
+    version: int
+    disabled: int
+
+    def user(self) -> User:
+        return User(self.id, self.name, self.store_id, self.version, disabled=self.disabled == 1)
+
+
+class _DeviceRow(NamedTuple):
+    id: str
+    user_id: int
+    name: str
+    device_class: str
+    revoked: int
+
+    def device(self) -> Device:
+        return Device(self.id, self.user_id, self.name, DeviceClass(self.device_class), revoked=self.revoked == 1)
+
+
+class _Secret(NamedTuple):
+    hashed: str
+
+
+class _AccountFacts(NamedTuple):
+    created_us: int
+    used_bytes: int
+    entries: int
+    quota_bytes: int | None
+
+
+class _SeenFacts(NamedTuple):
+    created_us: int
+    seen_us: int | None
+    round_us: int | None
+    token: str | None
+
+
+_owner, _acting = principal.alias("owner"), principal.alias("acting")
+"""A user's row, and that of a device of it."""
+_users = _owner.join(user, user.c.principal_id == _owner.c.id)
+_devices = _acting.join(device, device.c.principal_id == _acting.c.id)
+_USER = (_owner.c.id, _owner.c.name, user.c.store_id, user.c.version, user.c.disabled)
+_DEVICE = (device.c.id, _acting.c.owner_id, _acting.c.name, device.c["class"], device.c.revoked)
+_is_user: ColumnElement[int] = literal_column(str(USER))
+
+_CREDENTIALS = Statement(
+    select(*_USER, user.c.password_hash)
+    .select_from(_users)
+    .where(_owner.c.name == bindparam("name"), _owner.c.kind == _is_user),
+    _UserRow,
+    _Secret,
+)
 _ENROLLED = Statement(
     select(*_USER, *_DEVICE, device.c.secret_sha256)
-    .select_from(device.join(user, user.c.id == device.c.user_id))
-    .where(device.c.id == bindparam("device_id"))
+    .select_from(_devices.join(_users, _owner.c.id == _acting.c.owner_id))
+    .where(device.c.id == bindparam("device_id")),
+    _UserRow,
+    _DeviceRow,
+    _Secret,
 )
 _ACCOUNTS = Statement(
     select(*_USER, user.c.created_us, store.c.used_bytes, store.c.entries, store.c.quota_bytes)
-    .select_from(user.join(store, store.c.id == user.c.store_id))
-    .order_by(user.c.name)
+    .select_from(_users.join(store, store.c.id == user.c.store_id))
+    .order_by(_owner.c.name),
+    _UserRow,
+    _AccountFacts,
 )
-_ADD_USER = Statement(
+_ADD_PRINCIPAL = Statement[tuple[int]](
+    insert(principal)
+    .values(kind=bindparam("kind"), name=bindparam("name"), owner_id=bindparam("owner_id"))
+    .returning(principal.c.id)
+)
+_ADD_USER = Write(
     insert(user).values(
-        name=bindparam("name"),
+        principal_id=bindparam("principal_id"),
         password_hash=bindparam("password_hash"),
         version=1,
         disabled=0,
@@ -35,27 +98,27 @@ _ADD_USER = Statement(
         created_us=bindparam("created_us"),
     )
 )
-_SET_PASSWORD = Statement(
-    update(user)
-    .where(user.c.name == bindparam("of"))
-    .values(password_hash=bindparam("password_hash"), version=user.c.version + 1)
+_named = (
+    user.c.principal_id
+    == select(principal.c.id).where(principal.c.name == bindparam("of"), principal.c.kind == _is_user).scalar_subquery()
 )
-_SET_DISABLED = Statement(
-    update(user)
-    .where(user.c.name == bindparam("of"))
-    .values(disabled=bindparam("disabled"), version=user.c.version + 1)
+_SET_PASSWORD = Write(
+    update(user).where(_named).values(password_hash=bindparam("password_hash"), version=user.c.version + 1)
 )
+_SET_DISABLED = Write(update(user).where(_named).values(disabled=bindparam("disabled"), version=user.c.version + 1))
 _DEVICES = Statement(
     select(*_DEVICE, device.c.created_us, device.c.seen_us, device.c.round_us, device.c.token)
-    .where(device.c.user_id == bindparam("user_id"))
-    .order_by(device.c.name, device.c.created_us)
+    .select_from(_devices)
+    .where(_acting.c.owner_id == bindparam("user_id"))
+    .order_by(_acting.c.name, device.c.created_us),
+    _DeviceRow,
+    _SeenFacts,
 )
-_ADD_DEVICE = Statement(
+_ADD_DEVICE = Write(
     insert(device).values(
         {
             "id": bindparam("id"),
-            "user_id": bindparam("user_id"),
-            "name": bindparam("name"),
+            "principal_id": bindparam("principal_id"),
             "class": bindparam("class"),
             "secret_sha256": bindparam("secret_sha256"),
             "revoked": 0,
@@ -66,16 +129,28 @@ _ADD_DEVICE = Statement(
         }
     )
 )
-_NAMES = Statement(
-    select(user.c.name, device.c.name).select_from(
-        user.outerjoin(device, and_(device.c.user_id == user.c.id, device.c.revoked == 0))
-    )
+_NAMES = Statement[tuple[str, str | None]](
+    select(_owner.c.name, _acting.c.name)
+    .select_from(_owner.outerjoin(_devices, and_(_acting.c.owner_id == _owner.c.id, device.c.revoked == 0)))
+    .where(_owner.c.kind == _is_user)
 )
-_REVOKE = Statement(update(device).where(device.c.id == bindparam("of")).values(revoked=1))
-_RENAME = Statement(update(device).where(device.c.id == bindparam("of")).values(name=bindparam("new_name")))
-_REMOVE_DEVICES = Statement(delete(device).where(device.c.user_id == bindparam("user_id")))
-_REMOVE_USER = Statement(delete(user).where(user.c.id == bindparam("user_id")))
-_SEEN = Statement(
+_REVOKE = Write(update(device).where(device.c.id == bindparam("of")).values(revoked=1))
+_RENAME = Write(
+    update(principal)
+    .where(principal.c.id == select(device.c.principal_id).where(device.c.id == bindparam("of")).scalar_subquery())
+    .values(name=bindparam("new_name"))
+)
+_REMOVE_USER = (
+    Write(
+        delete(device).where(
+            device.c.principal_id.in_(select(principal.c.id).where(principal.c.owner_id == bindparam("user_id")))
+        )
+    ),
+    Write(delete(user).where(user.c.principal_id == bindparam("user_id"))),
+    Write(delete(principal).where(principal.c.owner_id == bindparam("user_id"))),
+    Write(delete(principal).where(principal.c.id == bindparam("user_id"))),
+)
+_SEEN = Write(
     update(device)
     .where(device.c.id == bindparam("of"))
     .values(seen_us=bindparam("seen_us"), round_us=bindparam("round_us"), token=bindparam("token"))
@@ -120,23 +195,37 @@ class DeviceFacts(NamedTuple):
 def find_credentials(unit: Unit, name: str) -> Credentials | None:
     """Return the user of a name."""
     row = unit.one(_CREDENTIALS, {"name": name})
-    return Credentials(_user(row), row[5]) if row else None
+    if row is None:
+        return None
+    found, (password_hash,) = row
+    return Credentials(found.user(), password_hash)
 
 
 def find_enrolled(unit: Unit, device_id: str) -> Enrolled | None:
     """Return the device of an id, revoked or not, with its user."""
     row = unit.one(_ENROLLED, {"device_id": device_id})
-    return Enrolled(_user(row), _device(row[5:]), row[10]) if row else None
+    if row is None:
+        return None
+    owner, found, (secret_sha256,) = row
+    return Enrolled(owner.user(), found.device(), secret_sha256)
 
 
 def list_accounts(unit: Unit) -> list[Account]:
     """Return all users by name."""
-    return [Account(_user(row), *row[5:]) for row in unit.all(_ACCOUNTS, {})]
+    return [Account(found.user(), *facts) for found, facts in unit.all(_ACCOUNTS, {})]
 
 
 def add_user(unit: Unit, name: str, *, password_hash: str, store_id: int, now_us: int) -> None:
     """Write a new user. That the name is free is the caller's to see."""
-    unit.run(_ADD_USER, {"name": name, "password_hash": password_hash, "store_id": store_id, "created_us": now_us})
+    values = {"password_hash": password_hash, "store_id": store_id, "created_us": now_us}
+    unit.run(_ADD_USER, {"principal_id": _add_principal(unit, USER, name), **values})
+
+
+def _add_principal(unit: Unit, kind: int, name: str, *, owner_id: int | None = None) -> int:
+    row = unit.one(_ADD_PRINCIPAL, {"kind": kind, "name": name, "owner_id": owner_id})
+    if row is None:
+        raise AlreadyExists(name)
+    return row[0]
 
 
 def set_password(unit: Unit, name: str, password_hash: str) -> bool:
@@ -151,7 +240,7 @@ def set_disabled(unit: Unit, name: str, *, disabled: bool) -> bool:
 
 def list_devices(unit: Unit, user_id: int) -> list[DeviceFacts]:
     """Return a user's devices by name, revoked ones too."""
-    return [DeviceFacts(_device(row), *row[5:]) for row in unit.all(_DEVICES, {"user_id": user_id})]
+    return [DeviceFacts(found.device(), *facts) for found, facts in unit.all(_DEVICES, {"user_id": user_id})]
 
 
 def list_names(unit: Unit) -> dict[str, set[str]]:
@@ -168,8 +257,7 @@ def add_device(unit: Unit, added: Device, *, secret_sha256: str, now_us: int) ->
         _ADD_DEVICE,
         {
             "id": added.id,
-            "user_id": added.user_id,
-            "name": added.name,
+            "principal_id": _add_principal(unit, DEVICE, added.name, owner_id=added.user_id),
             "class": added.device_class.value,
             "secret_sha256": secret_sha256,
             "created_us": now_us,
@@ -189,18 +277,10 @@ def rename_device(unit: Unit, device_id: str, name: str) -> None:
 
 def remove_user(unit: Unit, user_id: int) -> None:
     """Delete a user with all its devices."""
-    unit.run(_REMOVE_DEVICES, {"user_id": user_id})
-    unit.run(_REMOVE_USER, {"user_id": user_id})
+    for statement in _REMOVE_USER:
+        unit.run(statement, {"user_id": user_id})
 
 
 def record_seen(unit: Unit, device_id: str, *, seen_us: int, round_us: int, token: str) -> None:
     """Write down when a device was last seen, when its last accepted round began and which token it was given."""
     unit.run(_SEEN, {"of": device_id, "seen_us": seen_us, "round_us": round_us, "token": token})
-
-
-def _user(row: Sequence[Any]) -> User:
-    return User(row[0], row[1], row[2], row[3], bool(row[4]))
-
-
-def _device(row: Sequence[Any]) -> Device:
-    return Device(row[0], row[1], row[2], DeviceClass(row[3]), bool(row[4]))

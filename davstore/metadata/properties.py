@@ -8,23 +8,24 @@ from collections.abc import Collection, Iterable, Mapping
 from sqlalchemy import BigInteger, bindparam, cast, delete, func, insert, select
 
 from davstore.errors import LimitNotSupported
+from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.tables import property_
-from davstore.metadata.unit import Statement, Unit, among, array
+from davstore.metadata.unit import Unit
 
 LISTED_BYTES = 16 << 20
 """1,600 for each of 10,000 members: an answer is put together in memory."""
 
-_OF = Statement(
+_OF = Statement[tuple[int, str, bytes]](
     select(property_.c.node_id, property_.c.name, property_.c.element)
     .where(property_.c.store_id == bindparam("s"), among(property_.c.node_id, bindparam("ids")))
     .order_by(property_.c.node_id, property_.c.name)
 )
-_LENGTHS = Statement(
+_LENGTHS = Statement[tuple[int, int]](
     select(property_.c.node_id, func.sum(func.length(property_.c.element)))
     .where(property_.c.store_id == bindparam("s"), among(property_.c.node_id, bindparam("ids")))
     .group_by(property_.c.node_id)
 )
-_COPY = Statement(
+_COPY = Write(
     insert(property_).from_select(
         ["store_id", "node_id", "name", "element"],
         select(property_.c.store_id, cast(bindparam("new"), BigInteger), property_.c.name, property_.c.element).where(
@@ -32,8 +33,8 @@ _COPY = Statement(
         ),
     )
 )
-_INSERT = Statement(insert(property_).values({c.name: bindparam(c.name) for c in property_.c}))
-_DELETE = Statement(
+_INSERT = Write(insert(property_).values({c.name: bindparam(c.name) for c in property_.c}))
+_DELETE = Write(
     delete(property_).where(
         property_.c.store_id == bindparam("s"),
         property_.c.node_id == bindparam("n"),

@@ -19,9 +19,10 @@ from sqlalchemy import (
     tuple_,
 )
 
-from davstore.metadata.bindings import BOUND, FACTS
+from davstore.metadata.listings import BOUND, FACTS, Facts, in_collection
+from davstore.metadata.statements import Statement
 from davstore.metadata.tables import binding, node
-from davstore.metadata.unit import Statement, Unit
+from davstore.metadata.unit import Unit
 from davstore.model.nodes import Resource
 from davstore.model.pages import Mark, Sort
 
@@ -38,7 +39,7 @@ _NODE_FACTS = [column for column in FACTS if column.table is node]
 
 
 @lru_cache(maxsize=2 * len(Sort))
-def _paging(sort: Sort, descending: bool) -> Statement:
+def _paging(sort: Sort, descending: bool) -> Statement[Facts]:
     """Return the statement of a page.
 
     The database looks at each member, at no more of it than the order needs, and keeps as many as it returns.
@@ -65,7 +66,7 @@ def _paging(sort: Sort, descending: bool) -> Statement:
     )
     found = page.join(node, and_(node.c.store_id == bindparam("s"), node.c.id == page.c.node_id))
     order = _order(sort, page.c.is_coll, page.c.name, descending=descending)
-    return Statement(select(*page.c, *_NODE_FACTS).select_from(found).order_by(*order))
+    return Statement[Facts](select(*page.c, *_NODE_FACTS).select_from(found).order_by(*order))
 
 
 def _order(
@@ -88,7 +89,7 @@ def list_page(
     mark = after or Mark(ABOVE_ALL, 0, "")
     values = {"c": mark.is_collection, "v": mark.value, "name_": mark.name, "lower": _lower(mark.name)}
     rows = unit.all(_paging(sort, descending), {"s": store_id, "p": top.node_id, "limit": limit, **values})
-    return [Resource(top.names, *row) for row in rows]
+    return in_collection(top.names, rows)
 
 
 def _lower(name: str) -> str:

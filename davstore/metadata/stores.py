@@ -5,17 +5,22 @@ from __future__ import annotations
 import secrets
 import uuid
 from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, select, update
 
 from davstore.errors import NotFound
-from davstore.metadata.tables import KIND_COLLECTION, instant, metadata, node, store
-from davstore.metadata.unit import Statement, Unit
+from davstore.metadata.statements import Row, Statement, Write
+from davstore.metadata.tables import STORE_ROOT, THREADS_ROOT, instant, metadata, node, store, store_root
+from davstore.metadata.unit import Unit
 from davstore.model.nodes import StoreFacts
+
+R = TypeVar("R", bound=Row)
 
 SAMPLE_US = 3_600_000_000
 """How often a change number is written down with its time: an hour is fine enough for a history of weeks."""
 
+AREAS = (STORE_ROOT, THREADS_ROOT)
 FACTS = (
     store.c.id,
     store.c.owner,
@@ -24,33 +29,50 @@ FACTS = (
     store.c.floor,
     store.c.used_bytes,
     store.c.quota_bytes,
-    store.c.root_id,
+    store_root.c.node_id,
     store.c.entries,
+    store.c.traits,
 )
 """The columns of `StoreFacts`."""
-_BY_OWNER = Statement(select(*FACTS).where(store.c.owner == bindparam("owner")))
+ROOTED = store.join(
+    store_root, and_(store_root.c.store_id == store.c.id, store_root.c.area == literal_column(str(STORE_ROOT)))
+)
+"""The tables they come from."""
+
+
+class _Counters(NamedTuple):
+    """The columns of a locked store that its facts do not tell."""
+
+    next_id: int
+    sampled_us: int
+    unmapped_us: int
+
+
+_BY_OWNER = Statement(select(*FACTS).select_from(ROOTED).where(store.c.owner == bindparam("owner")), StoreFacts)
 _LOCK = Statement(
     select(*FACTS, store.c.next_id, store.c.sampled_us, store.c.unmapped_us)
+    .select_from(ROOTED)
     .where(store.c.owner == bindparam("owner"))
-    .with_for_update()
+    .with_for_update(of=store),
+    StoreFacts,
+    _Counters,
 )
-_SETTLE = Statement(
+_SETTLE = Write(
     update(store)
     .where(store.c.id == bindparam("id_"))
     .values({name: bindparam(name) for name in ("seq", "next_id", "used_bytes", "entries", "unmapped_us")})
 )
-_SAMPLE = Statement(insert(instant))
-_SAMPLED = Statement(update(store).where(store.c.id == bindparam("id_")).values(sampled_us=bindparam("at_us")))
-_CREATE = Statement(
+_SAMPLE = Write(insert(instant))
+_SAMPLED = Write(update(store).where(store.c.id == bindparam("id_")).values(sampled_us=bindparam("at_us")))
+_CREATE = Statement[tuple[int]](
     insert(store)
     .values(
         owner=bindparam("owner"),
         epoch=bindparam("epoch"),
         seq=0,
         floor=0,
-        next_id=3,
-        root_id=1,
-        threads_id=2,
+        next_id=1 + len(AREAS),
+        traits=0,
         used_bytes=0,
         entries=0,
         quota_bytes=bindparam("quota_bytes"),
@@ -58,37 +80,40 @@ _CREATE = Statement(
     )
     .returning(store.c.id)
 )
-_ROOT = Statement(
-    insert(node).values(
-        store_id=bindparam("store_id"),
-        id=bindparam("id"),
-        resource_id=bindparam("resource_id"),
-        kind=KIND_COLLECTION,
-        created_us=bindparam("now_us"),
-        modified_us=bindparam("now_us"),
-    )
+_ROOT = (
+    Write(
+        insert(node).values(
+            store_id=bindparam("store_id"),
+            id=bindparam("id"),
+            resource_id=bindparam("resource_id"),
+            is_coll=1,
+            created_us=bindparam("now_us"),
+            modified_us=bindparam("now_us"),
+        )
+    ),
+    Write(insert(store_root).values(store_id=bindparam("store_id"), area=bindparam("area"), node_id=bindparam("id"))),
 )
-_SET_QUOTA = Statement(update(store).where(store.c.id == bindparam("id_")).values(quota_bytes=bindparam("quota_bytes")))
-_OWNERS = Statement(select(store.c.owner).order_by(store.c.id))
-_NUMBERS = Statement(select(store.c.id, store.c.epoch, store.c.seq).order_by(store.c.id))
-_RENEW = Statement(update(store).where(store.c.id == bindparam("id_")).values(epoch=bindparam("epoch")))
-_OLD_ENOUGH = Statement(
+_SET_QUOTA = Write(update(store).where(store.c.id == bindparam("id_")).values(quota_bytes=bindparam("quota_bytes")))
+_OWNERS = Statement[tuple[str]](select(store.c.owner).order_by(store.c.id))
+_NUMBERS = Statement[tuple[int, int, int]](select(store.c.id, store.c.epoch, store.c.seq).order_by(store.c.id))
+_RENEW = Write(update(store).where(store.c.id == bindparam("id_")).values(epoch=bindparam("epoch")))
+_OLD_ENOUGH = Statement[tuple[int | None]](
     select(func.max(instant.c.seq)).where(
         instant.c.store_id == bindparam("store_id"), instant.c.at_us <= bindparam("at_us")
     )
 )
-_SET_FLOOR = Statement(update(store).where(store.c.id == bindparam("id_")).values(floor=bindparam("floor")))
-_FORGET_INSTANTS = Statement(
+_SET_FLOOR = Write(update(store).where(store.c.id == bindparam("id_")).values(floor=bindparam("floor")))
+_FORGET_INSTANTS = Write(
     delete(instant).where(instant.c.store_id == bindparam("store_id"), instant.c.seq < bindparam("floor"))
 )
 
 
 _REMOVE_CONTENT = [
-    Statement(delete(table).where(table.c.store_id == bindparam("s")))
+    Write(delete(table).where(table.c.store_id == bindparam("s")))
     for table in metadata.sorted_tables
     if table.primary_key.columns.keys()[0] == "store_id"
 ]
-_REMOVE_STORE = Statement(delete(store).where(store.c.id == bindparam("s")))
+_REMOVE_STORE = Write(delete(store).where(store.c.id == bindparam("s")))
 
 
 @dataclass(slots=True)
@@ -150,9 +175,11 @@ def create(unit: Unit, owner: str, *, now_us: int, quota_bytes: int | None = Non
     row = unit.one(_CREATE, {"owner": owner, "epoch": secrets.randbits(48), "quota_bytes": quota_bytes})
     if row is None:
         raise NotFound(owner)
-    store_id: int = row[0]
-    for root in (1, 2):
-        unit.run(_ROOT, {"store_id": store_id, "id": root, "resource_id": str(uuid.uuid4()), "now_us": now_us})
+    (store_id,) = row
+    for root, area in enumerate(AREAS, start=1):
+        values = {"store_id": store_id, "id": root, "area": area, "resource_id": str(uuid.uuid4()), "now_us": now_us}
+        for statement in _ROOT:
+            unit.run(statement, values)
     return store_id
 
 
@@ -162,10 +189,7 @@ def get(unit: Unit, owner: str) -> StoreFacts:
     Raises:
         NotFound: nobody of that name has one.
     """
-    row = unit.one(_BY_OWNER, {"owner": owner})
-    if row is None:
-        raise NotFound(owner)
-    return StoreFacts._make(row)
+    return _one(unit, _BY_OWNER, owner)
 
 
 def lock(unit: Unit, owner: str) -> Ledger:
@@ -174,12 +198,17 @@ def lock(unit: Unit, owner: str) -> Ledger:
     Raises:
         NotFound: nobody of that name has one.
     """
-    row = unit.one(_LOCK, {"owner": owner})
+    facts, counters = _one(unit, _LOCK, owner)
+    return Ledger(
+        facts, facts.seq, counters.next_id, facts.used_bytes, facts.entries, counters.sampled_us, counters.unmapped_us
+    )
+
+
+def _one(unit: Unit, statement: Statement[R], owner: str) -> R:
+    row = unit.one(statement, {"owner": owner})
     if row is None:
         raise NotFound(owner)
-    facts = StoreFacts._make(row[: len(FACTS)])
-    next_id, sampled_us, unmapped_us = row[len(FACTS) :]
-    return Ledger(facts, facts.seq, next_id, facts.used_bytes, facts.entries, sampled_us, unmapped_us)
+    return row
 
 
 def settle(unit: Unit, ledger: Ledger, *, now_us: int) -> None:
@@ -208,12 +237,12 @@ def remove(unit: Unit, store_id: int) -> None:
 
 def list_owners(unit: Unit) -> list[str]:
     """Return the owner of every store."""
-    return [row[0] for row in unit.all(_OWNERS, {})]
+    return [owner for (owner,) in unit.all(_OWNERS, {})]
 
 
 def list_numbers(unit: Unit) -> list[tuple[int, int, int]]:
     """Return id, epoch and newest change number of every store."""
-    return [(row[0], row[1], row[2]) for row in unit.all(_NUMBERS, {})]
+    return unit.all(_NUMBERS, {})
 
 
 def renew_epochs(unit: Unit) -> int:

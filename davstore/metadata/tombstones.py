@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, exists, or_, select, tuple_
+from sqlalchemy import bindparam, delete, exists, select, tuple_
 
+from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import binding, gone, lock, node, property_, store
-from davstore.metadata.unit import Statement, Unit, among, array
+from davstore.metadata.tables import binding, gone, lock, node, property_, store_root
+from davstore.metadata.unit import Unit
 
 _oldest = (
     select(gone.c.parent_id, gone.c.name, gone.c.unmapped)
@@ -14,32 +15,30 @@ _oldest = (
     .order_by(gone.c.unmapped)
     .limit(bindparam("limit"))
 )
-_SWEEP = Statement(
+_SWEEP = Statement[tuple[int]](
     delete(gone)
     .where(gone.c.store_id == bindparam("s"), tuple_(gone.c.parent_id, gone.c.name, gone.c.unmapped).in_(_oldest))
     .returning(gone.c.node_id)
 )
-_PURGEABLE = Statement(
+_PURGEABLE = Statement[tuple[int]](
     select(node.c.id).where(
         node.c.store_id == bindparam("s"),
         among(node.c.id, bindparam("ids")),
         ~exists().where(binding.c.store_id == node.c.store_id, binding.c.node_id == node.c.id),
         ~exists().where(gone.c.store_id == node.c.store_id, gone.c.node_id == node.c.id),
-        ~exists().where(
-            store.c.id == node.c.store_id, or_(store.c.root_id == node.c.id, store.c.threads_id == node.c.id)
-        ),
+        ~exists().where(store_root.c.store_id == node.c.store_id, store_root.c.node_id == node.c.id),
     )
 )
-_TOMBSTONES_IN = Statement(
+_TOMBSTONES_IN = Statement[tuple[int]](
     delete(gone)
     .where(gone.c.store_id == bindparam("s"), among(gone.c.parent_id, bindparam("ids")))
     .returning(gone.c.node_id)
 )
-_PROPERTIES = Statement(
+_PROPERTIES = Write(
     delete(property_).where(property_.c.store_id == bindparam("s"), among(property_.c.node_id, bindparam("ids")))
 )
-_LOCKS = Statement(delete(lock).where(lock.c.store_id == bindparam("s"), among(lock.c.node_id, bindparam("ids"))))
-_NODES = Statement(delete(node).where(node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids"))))
+_LOCKS = Write(delete(lock).where(lock.c.store_id == bindparam("s"), among(lock.c.node_id, bindparam("ids"))))
+_NODES = Write(delete(node).where(node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids"))))
 
 
 def forget(unit: Unit, ledger: Ledger, floor: int, *, limit: int) -> bool:
@@ -52,8 +51,9 @@ def forget(unit: Unit, ledger: Ledger, floor: int, *, limit: int) -> bool:
     is_full = len(rows) == limit
     while rows:
         ledger.entries -= len(rows)
-        dead = array(row[0] for row in unit.all(_PURGEABLE, {"s": store_id, "ids": array({row[0] for row in rows})}))
-        values = {"s": store_id, "ids": dead}
+        named = {node_id for (node_id,) in rows}
+        dead = unit.all(_PURGEABLE, {"s": store_id, "ids": array(named)})
+        values = {"s": store_id, "ids": array(node_id for (node_id,) in dead)}
         rows = unit.all(_TOMBSTONES_IN, values)
         for statement in (_PROPERTIES, _LOCKS, _NODES):
             unit.run(statement, values)

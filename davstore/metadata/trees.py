@@ -25,10 +25,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.compiler import compiles
 
-from davstore.metadata.bindings import list_collections_beneath
+from davstore.metadata.listings import list_collections_beneath
+from davstore.metadata.statements import Statement, Write, table
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import KIND_COLLECTION, MADE_HOME, binding, node, property_
-from davstore.metadata.unit import Statement, Unit, table
+from davstore.metadata.tables import MADE_HOME, binding, node, property_
+from davstore.metadata.unit import Unit
 
 
 class _RandomUUID(ColumnElement[str]):
@@ -57,7 +58,7 @@ _within = _within.union_all(
         binding.c.store_id == _s, binding.c.parent_id == _within.c.id, binding.c.is_coll == literal_column("1")
     )
 )
-_COUNT = Statement(
+_COUNT = Statement[tuple[int]](
     select(func.count()).select_from(
         select(binding.c.is_coll)
         .select_from(_within.join(binding, and_(binding.c.store_id == _s, binding.c.parent_id == _within.c.id)))
@@ -70,15 +71,15 @@ _zero, _one = literal(0, SmallInteger), literal(1, SmallInteger)
 _now = bindparam("modified_us", type_=BigInteger)
 _whose = bindparam("modified_by", type_=SmallInteger)
 _collections: Subquery = table(bindparam("rows"), "old_id", "new_id", "parent_id", "number")
-_COPY_COLLECTIONS = Statement(
+_COPY_COLLECTIONS = Write(
     insert(node).from_select(
-        ["store_id", "id", "resource_id", "kind", "created_us", "modified_us", "modified_by"],
-        select(_s, _collections.c.new_id, _RandomUUID(), literal(KIND_COLLECTION, SmallInteger), _now, _now, _whose),
+        ["store_id", "id", "resource_id", "is_coll", "created_us", "modified_us", "modified_by"],
+        select(_s, _collections.c.new_id, _RandomUUID(), _one, _now, _now, _whose),
     )
 )
 _BINDING = ["store_id", "parent_id", "name", "node_id", "is_coll", "moved", "made", "mapped", "changed"]
 _home = literal(MADE_HOME, SmallInteger)
-_BIND_COLLECTIONS = Statement(
+_BIND_COLLECTIONS = Write(
     insert(binding).from_select(
         _BINDING,
         select(
@@ -107,18 +108,20 @@ _row = func.row_number().over(order_by=(binding.c.parent_id, binding.c.name))
 _new_id = bindparam("last_id", type_=BigInteger) + _row
 _number = bindparam("last_number", type_=BigInteger) + _row
 _member_nodes = _members.join(node, and_(node.c.store_id == _s, node.c.id == binding.c.node_id))
-_MEASURE = Statement(select(func.count(), func.coalesce(func.sum(node.c.length), 0)).select_from(_member_nodes))
-_COPY_MEMBERS = Statement(
+_MEASURE = Statement[tuple[int, int]](
+    select(func.count(), func.coalesce(func.sum(node.c.length), 0)).select_from(_member_nodes)
+)
+_COPY_MEMBERS = Write(
     insert(node).from_select(
         [
             "store_id",
             "id",
             "resource_id",
-            "kind",
+            "is_coll",
             "body_id",
             "etag",
             "length",
-            "type",
+            "media_type",
             "created_us",
             "modified_us",
             "modified_by",
@@ -127,18 +130,18 @@ _COPY_MEMBERS = Statement(
             _s,
             _new_id,
             _RandomUUID(),
-            node.c.kind,
+            node.c.is_coll,
             node.c.body_id,
             node.c.etag,
             node.c.length,
-            node.c.type,
+            node.c.media_type,
             _now,
             _now,
             _whose,
         ).select_from(_member_nodes),
     )
 )
-_BIND_MEMBERS = Statement(
+_BIND_MEMBERS = Write(
     insert(binding).from_select(
         _BINDING,
         select(_s, _tops.c.new_id, binding.c.name, _new_id, _zero, _zero, _home, _number, _number).select_from(
@@ -154,8 +157,10 @@ _copied = (
     .subquery()
 )
 _kept = _copied.join(property_, and_(property_.c.store_id == _s, property_.c.node_id == _copied.c.old_id))
-_MEASURE_PROPERTIES = Statement(select(func.coalesce(func.sum(func.length(property_.c.element)), 0)).select_from(_kept))
-_COPY_PROPERTIES = Statement(
+_MEASURE_PROPERTIES = Statement[tuple[int]](
+    select(func.coalesce(func.sum(func.length(property_.c.element)), 0)).select_from(_kept)
+)
+_COPY_PROPERTIES = Write(
     insert(property_).from_select(
         ["store_id", "node_id", "name", "element"],
         select(_s, _copied.c.new_id, property_.c.name, property_.c.element).select_from(_kept),

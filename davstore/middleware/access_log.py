@@ -29,7 +29,7 @@ log = logging.getLogger("davstore.access")
 
 
 class AccessLog:
-    """The outermost wrapper: what a client got is what is logged."""
+    """The outermost wrapper: it logs the response that left."""
 
     def __init__(self, application: WSGIApplication, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._application = application

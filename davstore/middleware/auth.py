@@ -1,4 +1,4 @@
-"""Nobody gets past without credentials (RFC 7617, RFC 6750); who it is stands in the environ.
+"""Authentication (RFC 7617, RFC 6750): a request without valid credentials ends here.
 
 Each refusal of credentials is one warning, whose form `config/fail2ban/davstore.conf` relies on.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from davstore.engine.context import now_us
-from davstore.errors import Throttled, Unauthenticated
+from davstore.errors import Unauthenticated
 from davstore.middleware.access_log import REQUEST_ID, one_word
 from davstore.protocol.http.authorization import Basic, parse_authorization
 from davstore.store.authenticating import Authenticator
@@ -53,7 +53,7 @@ class Authentication:
             credentials = parse_authorization(sent)
             user = credentials.user[:_LOGGED] if isinstance(credentials, Basic) else ""
             principal = self._authenticator.authenticate(credentials, address=address, now_us=self._clock())
-        except (Unauthenticated, Throttled) as error:
+        except Unauthenticated as error:
             words = environ.get(REQUEST_ID), address, user
             if sent is not None:  # a browser asks without any first
                 log.warning(

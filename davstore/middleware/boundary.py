@@ -1,7 +1,7 @@
-"""Between the server and everything else: whatever happens inside, an answer goes out, and it says nothing of why.
+"""The error boundary around the application: every request gets a response, and no response holds the text of an error.
 
-Here the request target is parsed, once and from its raw form (DECISIONS 1), pages of other origins are refused
-(DECISIONS 7), and errors become answers. What is refused here never reached authentication.
+Here the request target is parsed, once and from its raw form (ADR 20), pages of other origins are refused, and
+errors become answers. What is refused here never reached authentication.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from davstore.middleware.errors import Headers, Page, is_failure, refuse
 from davstore.middleware.forwarded import PREFIX, believe
 from davstore.middleware.origins import refuse_other_origins
 from davstore.model.networks import NOBODY, Networks
+from davstore.protocol import urls
 from davstore.protocol.dav.hrefs import ROOT, Spelling, Target, parse_target
 from davstore.protocol.http.accept import wants_html
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 TARGET = "davstore.target"
 """The key of the parsed `Target` in the environ."""
-START_RESPONSE = "davstore.start_response"
-"""The key of the server's own start_response (DECISIONS 4)."""
 
 Pages = Callable[[HTTPStatus, str, int | None], tuple[Headers, bytes]]
 """Makes headers and body of an error for a person: from the status, the path to the files, seconds to wait."""
@@ -39,29 +38,35 @@ log = logging.getLogger("davstore.boundary")
 
 
 class Boundary:
-    """Around it are the access log and what is for other origins alone.
+    """The access log and CORS stand outside of it.
 
-    realm goes into the challenge of a 401; proxies are believed; pages makes of an error what people in a browser read.
+    realm goes into the challenge of a 401; proxies are believed; pages makes of an error what people in a browser read;
+    allowed returns the methods of what a request is about, for those that it does not have.
     """
 
     def __init__(
-        self, application: WSGIApplication, *, realm: str, proxies: Networks = NOBODY, pages: Pages | None = None
+        self,
+        application: WSGIApplication,
+        *,
+        realm: str,
+        proxies: Networks = NOBODY,
+        pages: Pages | None = None,
+        allowed: Callable[[WSGIEnvironment], tuple[str, ...]] = lambda _environ: (),
     ) -> None:
         self._application = application
         self._realm = realm
         self._proxies = proxies
         self._pages = pages
+        self._allowed = allowed
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, whatever happens."""
         try:
-            environ[START_RESPONSE] = start_response
             believe(environ, self._proxies)
             target = environ[TARGET] = _parse_target(environ)
             environ["PATH_INFO"] = f"/{'/'.join(target.segments)}{'/' if target.slash and target.segments else ''}"
             refuse_other_origins(environ)
-            parts = iter(self._application(environ, start_response))
-            return _Answer(next(parts, b""), parts, environ)  # a generator does all its work before its first part
+            return _Answer(self._application(environ, start_response), environ)
         except DavstoreError as error:
             return self._refuse(error, environ, start_response)
         except OSError as error:
@@ -82,7 +87,14 @@ class Boundary:
         return self._answer(DavstoreError(), environ, start_response)
 
     def _answer(self, error: DavstoreError, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        refusal = refuse(error, realm=self._realm, page=self._page(environ))
+        spelling = Spelling(environ.get(TARGET, ROOT), environ.get(PREFIX, ROOT))
+        refusal = refuse(
+            error,
+            hrefs=lambda path, slash: spelling.href(urls.segments_of(path), slash=slash),
+            allowed=self._allowed(environ),
+            realm=self._realm,
+            page=self._page(environ),
+        )
         start_response(refusal.status, refusal.headers, sys.exc_info())
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [refusal.body]
 
@@ -99,10 +111,16 @@ class Boundary:
 class _Answer:
     """The parts of an answer. What fails once the first of them left can only break the connection."""
 
-    def __init__(self, first: bytes, rest: Iterator[bytes], environ: WSGIEnvironment) -> None:
-        self._first = first
-        self._rest = rest
+    def __init__(self, answer: Iterable[bytes], environ: WSGIEnvironment) -> None:
+        """Read the first part: until then what fails can still be told."""
+        self._answer = answer
         self._environ = environ
+        self._rest = iter(answer)
+        try:
+            self._first = next(self._rest, b"")
+        except BaseException:
+            self.close()
+            raise
 
     def __iter__(self) -> Iterator[bytes]:
         if self._first:
@@ -114,9 +132,9 @@ class _Answer:
             raise
 
     def close(self) -> None:
-        """Let the application clean up."""
-        if hasattr(self._rest, "close"):
-            self._rest.close()
+        """Let the application clean up (PEP 3333)."""
+        if hasattr(self._answer, "close"):
+            self._answer.close()
 
 
 def _parse_target(environ: WSGIEnvironment) -> Target:

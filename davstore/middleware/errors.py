@@ -1,22 +1,36 @@
-"""THE table: what each error is in HTTP (status, precondition or postcondition element, headers).
+"""The one table from errors to HTTP: status, precondition or postcondition element, headers.
 
-No other module sets a response status of 400 or more (DECISIONS 8), and no text of an exception leaves by here.
+No other module sets a response status of 400 or more, and no text of an exception leaves by here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from davstore import errors
-from davstore.errors import DavstoreError, QuotaExceeded, SyncRefused
+from davstore.errors import DavstoreError, QuotaExceeded, RequestError, SyncRefused
+from davstore.model.paths import Path
+from davstore.protocol import urls
 from davstore.protocol.dav import error_body, multistatus, names
 from davstore.protocol.dav.elements import CONTENT_TYPE, element, empty, href, text_element
+from davstore.protocol.dav.hrefs import render_href
 from davstore.protocol.dav.multistatus import PropStat
 from davstore.protocol.dav.names import CPM, clark
 
 Headers = list[tuple[str, str]]
+
+
+Hrefs = Callable[[Path, bool], str]
+"""Returns the absolute path of a place as the client knows it; the flag says whether it ends in a slash."""
+
+
+class Edge(NamedTuple):
+    """What the edge knows of a request that errors do not: how hrefs are spelled, and what Allow says of the place."""
+
+    hrefs: Hrefs
+    allowed: tuple[str, ...]
 
 
 class Row(NamedTuple):
@@ -24,8 +38,8 @@ class Row(NamedTuple):
 
     status: HTTPStatus
     condition: str | None = None
-    render: Callable[[Any], bytes] | None = None
-    headers: Callable[[Any], Headers] | None = None
+    render: Callable[[Any, Edge], bytes] | None = None
+    headers: Callable[[Any, Edge], Headers] | None = None
 
 
 class Refusal(NamedTuple):
@@ -40,38 +54,50 @@ Page = Callable[[HTTPStatus, int | None], tuple[Headers, bytes]]
 """Makes headers and body for a person from a status, and from the seconds after which to try again."""
 
 
-def refuse(error: DavstoreError, *, realm: str = "davstore", page: Page | None = None) -> Refusal:
+def _plain_href(path: Path, slash: bool) -> str:
+    return render_href(urls.segments_of(path), slash)
+
+
+def refuse(
+    error: DavstoreError,
+    *,
+    hrefs: Hrefs = _plain_href,
+    allowed: tuple[str, ...] = (),
+    realm: str = "davstore",
+    page: Page | None = None,
+) -> Refusal:
     """Return the answer that an error is. realm is what a browser shows when it asks for the password.
 
-    page is there when a person gets the answer: they read no XML.
+    hrefs spells the places that the error carries, allowed are the methods of what the URL names. page is there when a
+    person gets the answer: they read no XML.
     """
-    row = find_row(error)
+    row, edge = find_row(error), Edge(hrefs, allowed)
     if page is not None:
         headers, body = page(row.status, getattr(error, "retry_after_seconds", None))
     else:
-        body, content_type = _render(error, row)
+        body, content_type = _render(error, row, edge)
         headers = [("Content-Type", content_type)]
     headers.append(("Content-Length", str(len(body))))
     if row.status is HTTPStatus.UNAUTHORIZED:
         headers.append(("WWW-Authenticate", f'Basic realm="{realm}", charset="UTF-8"'))
         headers.append(("WWW-Authenticate", f'Bearer realm="{realm}"'))
     if row.headers is not None:
-        headers += row.headers(error)
+        headers += row.headers(error, edge)
     return Refusal(f"{row.status.value} {row.status.phrase}", headers, body)
 
 
-def _render(error: DavstoreError, row: Row) -> tuple[bytes, str]:
+def _render(error: DavstoreError, row: Row, edge: Edge) -> tuple[bytes, str]:
     """Return the body for programs, and its type."""
     if row.render is not None:
-        return row.render(error), CONTENT_TYPE
+        return row.render(error, edge), CONTENT_TYPE
     if row.condition is not None:
         return error_body.render(empty(row.condition)), CONTENT_TYPE
     return f"{row.status.phrase}\n".encode(), "text/plain; charset=utf-8"
 
 
 def find_row(error: DavstoreError) -> Row:
-    """Return the row of an error's class, or of the nearest class above it."""
-    return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
+    """Return the row of an error's class, or of the nearest class above it; of one that no request asked for, 500."""
+    return next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), _FAILURE)
 
 
 def is_failure(error: DavstoreError) -> bool:
@@ -88,20 +114,21 @@ def group_by_row(reasons: Mapping[str, DavstoreError]) -> list[PropStat]:
     return [PropStat(status, b"".join(names), condition) for (status, condition), names in groups.items()]
 
 
-def _retry_after(error: Any) -> Headers:
+def _retry_after(error: Any, _edge: Edge) -> Headers:
     return [("Retry-After", str(error.retry_after_seconds))]
 
 
-def _allow(error: errors.MethodNotAllowed) -> Headers:
-    return [("Allow", ", ".join(error.allowed))]
+def _allow(error: errors.MethodNotAllowed | errors.WrongKind, edge: Edge) -> Headers:
+    own = error.allowed if isinstance(error, errors.MethodNotAllowed) else ()
+    return [("Allow", ", ".join(own or edge.allowed))]
 
 
-def _quota(error: QuotaExceeded) -> bytes:
+def _quota(error: QuotaExceeded, _edge: Edge) -> bytes:
     quota = f'<C:quota used="{error.used_bytes}" limit="{error.limit_bytes}" needed="{error.needed_bytes}"/>'
     return error_body.render(empty("{DAV:}quota-not-exceeded"), quota.encode())
 
 
-def _sync_refusal(error: SyncRefused) -> bytes:
+def _sync_refusal(error: SyncRefused, _edge: Edge) -> bytes:
     content = [
         text_element(clark(CPM, "decided-by"), error.decided_by),
         text_element(clark(CPM, "rule"), error.rule),
@@ -112,16 +139,21 @@ def _sync_refusal(error: SyncRefused) -> bytes:
     return error_body.render(element(clark(CPM, error.condition), *content))
 
 
-def _mkcol(error: errors.PropertiesRefused) -> bytes:
+def _mkcol(error: errors.PropertiesRefused, _edge: Edge) -> bytes:
     return multistatus.mkcol_response(group_by_row(error.reasons))
 
 
-def _locked(condition: str) -> Callable[[errors.Locked], bytes]:
-    return lambda error: error_body.render(element(condition, *map(href, error.hrefs)))
+def _locked(condition: str) -> Callable[[errors.Locked, Edge], bytes]:
+    return lambda error, _edge: error_body.render(element(condition, *map(href, error.hrefs)))
 
 
-TABLE: dict[type[DavstoreError], Row] = {
-    DavstoreError: Row(HTTPStatus.INTERNAL_SERVER_ERROR),
+_FAILURE: Final = Row(HTTPStatus.INTERNAL_SERVER_ERROR)
+TABLE: Final[dict[type[RequestError], Row]] = {
+    RequestError: _FAILURE,
+    errors.Refused: Row(HTTPStatus.FORBIDDEN),
+    errors.Missing: Row(HTTPStatus.NOT_FOUND),
+    errors.Conflict: Row(HTTPStatus.CONFLICT),
+    errors.NoRoom: Row(HTTPStatus.INSUFFICIENT_STORAGE),
     errors.Malformed: Row(HTTPStatus.BAD_REQUEST),
     errors.TooSlow: Row(HTTPStatus.REQUEST_TIMEOUT),
     errors.TargetTooLong: Row(HTTPStatus.REQUEST_URI_TOO_LONG),
@@ -131,7 +163,11 @@ TABLE: dict[type[DavstoreError], Row] = {
     errors.CrossOrigin: Row(HTTPStatus.FORBIDDEN),
     errors.NotFound: Row(HTTPStatus.NOT_FOUND),
     errors.ParentMissing: Row(HTTPStatus.CONFLICT),
-    errors.AlreadyExists: Row(HTTPStatus.METHOD_NOT_ALLOWED),
+    errors.WrongKind: Row(HTTPStatus.METHOD_NOT_ALLOWED, headers=_allow),
+    errors.AlreadyExists: Row(HTTPStatus.METHOD_NOT_ALLOWED, headers=_allow),
+    errors.IsCollection: Row(HTTPStatus.METHOD_NOT_ALLOWED, headers=_allow),
+    errors.IsRoot: Row(HTTPStatus.METHOD_NOT_ALLOWED, headers=_allow),
+    errors.OnlyCollection: Row(HTTPStatus.METHOD_NOT_ALLOWED, headers=_allow),
     errors.MethodNotAllowed: Row(HTTPStatus.METHOD_NOT_ALLOWED, headers=_allow),
     errors.NotImplementedMethod: Row(HTTPStatus.NOT_IMPLEMENTED),
     errors.SourceIsDestination: Row(HTTPStatus.FORBIDDEN),
@@ -149,7 +185,7 @@ TABLE: dict[type[DavstoreError], Row] = {
     errors.TooLarge: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     errors.RangeNotSatisfiable: Row(
         HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-        headers=lambda error: [("Content-Range", f"bytes */{error.length_bytes}")],
+        headers=lambda error, _edge: [("Content-Range", f"bytes */{error.length_bytes}")],
     ),
     errors.QuotaExceeded: Row(HTTPStatus.INSUFFICIENT_STORAGE, "{DAV:}quota-not-exceeded", _quota),
     errors.DiskFull: Row(HTTPStatus.INSUFFICIENT_STORAGE, "{DAV:}sufficient-disk-space"),
@@ -169,7 +205,4 @@ TABLE: dict[type[DavstoreError], Row] = {
     errors.PropertiesRefused: Row(HTTPStatus.FORBIDDEN, render=_mkcol),
     errors.PropertiesOverQuota: Row(HTTPStatus.INSUFFICIENT_STORAGE, render=_mkcol),
     errors.FailedDependency: Row(HTTPStatus.FAILED_DEPENDENCY),
-    errors.BadSettings: Row(HTTPStatus.INTERNAL_SERVER_ERROR),
-    errors.AlreadyRunning: Row(HTTPStatus.INTERNAL_SERVER_ERROR),
-    errors.BadBackup: Row(HTTPStatus.INTERNAL_SERVER_ERROR),
 }

@@ -1,4 +1,4 @@
-"""The request as the client sent it, by the word of a proxy in front: who, to which host, and at which prefix.
+"""The client's address, host, scheme and URL prefix, as a trusted proxy reports them.
 
 `X-Forwarded-For`, `-Host`, `-Port`, `-Proto` and `-Prefix`, or `Forwarded` (RFC 7239), which has no prefix. They are
 believed from trusted addresses only, and of a list only what trusted proxies added: the rest anybody can have written.

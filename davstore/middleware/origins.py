@@ -1,4 +1,4 @@
-"""Pages and extensions of other origins: which may use the store, what they may read of it, and who changes nothing.
+"""Requests from web pages and browser extensions of other origins: permitted ones (CORS), and refusals for the others.
 
 An extension's origin is its own word, which no page can give (`chrome-extension://…`), so extensions may do what their
 user may; pages of the web may when `web.allowed_origins` names theirs. What they read is the CORS protocol's
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PERMITTED: Final = "davstore.permitted"
 """The key in the environ that is there when the request's origin is permitted."""
 
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
 _MAX_AGE_SECONDS: Final = 7_200
 """As long as any browser keeps the answer to a preflight."""
 _NAMES: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
@@ -46,7 +46,7 @@ _EXPOSED: Final = ", ".join(
         "X-Request-Id",
     )
 )
-"""What answers have beside the few headers that any page may read."""
+"""Response headers that pages of permitted origins may read, beside those that CORS always allows."""
 
 Headers = list[tuple[str, str]]
 
@@ -103,7 +103,7 @@ def refuse_other_origins(environ: WSGIEnvironment) -> None:
     Raises:
         CrossOrigin: an unsafe method, and Sec-Fetch-Site or Origin name another place, which is not permitted.
     """
-    if environ["REQUEST_METHOD"] in _SAFE or PERMITTED in environ:
+    if environ["REQUEST_METHOD"] in SAFE or PERMITTED in environ:
         return
     if environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none"):
         raise CrossOrigin("Sec-Fetch-Site")

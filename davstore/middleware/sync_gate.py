@@ -1,11 +1,11 @@
 """The policy middleware: in front of synchronisation and behind authentication.
 
 Gate points are all ways to list: REPORT, SEARCH, PROPFIND with Depth 1 or infinity, GET and HEAD of a collection, when
-they come from a device and go to its own user's store. Others' stores are not there for anybody else, which comes first
-and is not said here. Who signs in with a password, like a file browser, has no device and is not asked, unless the
+they come from a device and go to a store that it may see. Others' stores are not there for it, which comes first and is
+not said here. Who signs in with a password, like a file browser, has no device and is not asked, unless the
 provider requires one.
 
-The body of a REPORT on the own store is read and parsed here, once; the query is in the environ as `davstore.query`.
+The body of a REPORT on a store is read and parsed here, once; the query is in the environ as `davstore.query`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 from davstore.engine.context import now_us
 from davstore.errors import DeviceRequired
 from davstore.middleware.auth import PRINCIPAL
-from davstore.middleware.boundary import TARGET
+from davstore.middleware.places import PLACE
 from davstore.middleware.xml_body import read_xml
+from davstore.model.paths import Path
 from davstore.model.principals import Principal
 from davstore.policy.sync_rules import Mode
 from davstore.protocol.dav import reports
-from davstore.protocol.dav.hrefs import Target
 from davstore.protocol.dav.reports import SyncQuery
 from davstore.protocol.http import sync_context
 from davstore.protocol.http.headers import parse_depth
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 QUERY = "davstore.query"
-"""The key of the parsed REPORT in the environ; there for every REPORT on the principal's own store."""
+"""The key of the parsed REPORT in the environ; there for every REPORT on a store."""
 TURN = "davstore.turn"
 """The key of the `Turn` of an admitted request in the environ: see `answered`."""
 ASK = "davstore.ask"
@@ -69,14 +69,14 @@ class SyncGate:
                 Malformed: the headers.
         """
         principal: Principal = environ[PRINCIPAL]
-        target: Target = environ[TARGET]
-        if target.segments[:3] == ("dav", "store", principal.user.name):
+        path = environ[PLACE]
+        if isinstance(path, Path):
             query = self._parse_report(environ)
             if principal.device is not None or self._requires_device:
                 if _is_gated(environ):
-                    self._admit(environ, principal, query)
+                    self._admit(environ, principal, path, query)
                 elif environ["REQUEST_METHOD"] in ("GET", "HEAD"):
-                    environ[ASK] = functools.partial(self._admit, environ, principal, None)
+                    environ[ASK] = functools.partial(self._admit, environ, principal, path, None)
         return self._application(environ, start_response)
 
     def _parse_report(self, environ: WSGIEnvironment) -> SyncQuery | None:
@@ -86,7 +86,7 @@ class SyncGate:
         query = environ[QUERY] = reports.parse(read_xml(environ), depth, strict_depth=self._strict_depth)
         return query
 
-    def _admit(self, environ: WSGIEnvironment, principal: Principal, query: SyncQuery | None) -> None:
+    def _admit(self, environ: WSGIEnvironment, principal: Principal, path: Path, query: SyncQuery | None) -> None:
         if principal.device is None:
             raise DeviceRequired
         context = (query and query.context) or sync_context.parse(environ.get("HTTP_SYNC_CONTEXT"))
@@ -94,7 +94,7 @@ class SyncGate:
             Request(
                 principal.user,
                 principal.device,
-                environ[TARGET].segments[3:],
+                path.names,
                 Mode(context.mode),
                 query.token if query else None,
                 self._clock(),

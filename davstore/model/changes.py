@@ -1,4 +1,4 @@
-"""What changed since a device last asked (RFC 6578; the model is SYNC.md's)."""
+"""Changes since a device last asked, and the tokens that say how far it is (RFC 6578, docs/sync.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold for a request to go on, as data: parsed at the edge, judged in the unit that acts."""
+"""Preconditions of a request, as data: parsed at the edge, judged in the transaction that acts."""
 
 from __future__ import annotations
 

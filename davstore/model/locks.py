@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 
 class LockScope(enum.Enum):
-    """Whether others may hold a lock on the same resource too."""
+    """Exclusive, or shared: then others may hold a shared lock on the same resource (RFC 4918 §6.2)."""
 
     EXCLUSIVE = "exclusive"
     SHARED = "shared"
 
 
 class LockInfo(NamedTuple):
-    """What a LOCK asks for: `owner` is the client's own element, to be told back as it came."""
+    """The request of a LOCK: `owner` is the client's own element, to be told back as it came."""
 
     scope: LockScope
     owner: bytes | None

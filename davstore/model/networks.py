@@ -28,7 +28,7 @@ NOBODY = Networks()
 
 
 def find_address(text: str) -> Address | None:
-    """Return the address that a text is; None for anything else. An IPv4 address in IPv6's clothes is itself."""
+    """Return the address that a text is; None for anything else. IPv4-mapped IPv6 addresses count as IPv4."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

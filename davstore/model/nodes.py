@@ -1,4 +1,4 @@
-"""What a URL names: the facts of a node, seen through one binding."""
+"""Resources: the facts of a node, seen through one binding."""
 
 from __future__ import annotations
 
@@ -49,3 +49,4 @@ class StoreFacts(NamedTuple):
     quota_bytes: int | None
     root_id: int
     entries: int
+    traits: int

@@ -1,22 +1,30 @@
-"""Where something is: a store and the names from its root down.
+"""Where something is: a store, one of its areas, and the names from the root of that area down.
 
-Names are compared byte for byte as the client sent them (DECISIONS 2); a `Path` is made from a request target by
-`protocol/dav/hrefs.py` and nowhere else.
+Names are compared byte for byte as the client sent them (ADR 20); a `Path` is made from a request target by
+`protocol/urls.py` and nowhere else.
 """
 
 from __future__ import annotations
 
+import enum
 from typing import NamedTuple
 
 MAX_NAME_BYTES = 255
 """What every file system that a device may have can hold."""
 
 
+class Area(enum.Enum):
+    """A tree of a store: each has a root of its own in the URL space."""
+
+    STORE = "store"
+
+
 class Path(NamedTuple):
-    """A place in one user's store. `names` is empty at the store's root."""
+    """A place in one user's store. `names` is empty at the root of the area."""
 
     store: str
     names: tuple[str, ...] = ()
+    area: Area = Area.STORE
 
     @property
     def name(self) -> str:
@@ -26,12 +34,19 @@ class Path(NamedTuple):
     @property
     def parent(self) -> Path:
         """The collection that holds this place; the root is its own parent."""
-        return Path(self.store, self.names[:-1])
+        return Path(self.store, self.names[:-1], self.area)
+
+    @property
+    def root(self) -> Path:
+        """The root of the area."""
+        return Path(self.store, (), self.area)
 
     def child(self, name: str) -> Path:
         """Return the place of a member."""
-        return Path(self.store, (*self.names, name))
+        return Path(self.store, (*self.names, name), self.area)
 
     def holds(self, other: Path) -> bool:
         """Tell whether other is this place or lies beneath it."""
-        return self.store == other.store and other.names[: len(self.names)] == self.names
+        if self.store != other.store or self.area is not other.area:
+            return False
+        return other.names[: len(self.names)] == self.names

@@ -1,4 +1,4 @@
-"""Who asks: users, and the devices that act for them."""
+"""Principals: users, and the devices that act for them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A machine with a secret of its own (DECISIONS 22). `id` is the public part of the secret."""
+    """A machine with a secret of its own (ADR 26). `id` is the public part of the secret."""
 
     id: str
     user_id: int

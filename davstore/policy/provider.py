@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from davstore import toml_lines
 from davstore.errors import BadSettings
 from davstore.model.paths import MAX_NAME_BYTES
 from davstore.model.principals import DeviceClass
 from davstore.policy.sync_rules import BOTH, Mode, Rule
+from davstore.toml_lines import find_line
 
 MAX_INTERVAL_SECONDS = 366 * 86_400
-"""More is a slip of the pen: to forbid synchronising there is `allowed`."""
+"""A longer interval is a mistake: `allowed = false` forbids."""
 MAX_PATTERN_NAMES = 100
 """Of one path of `exclude`; each is held against every name of a request's path."""
 
@@ -35,23 +36,20 @@ def parse_rules(text: str, *, source: str) -> tuple[Rule, ...]:
     Raises:
         BadSettings: names source, line and key.
     """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        place = re.search(r"at line (\d+)", str(error))
-        raise BadSettings(f"{source}:{place[1] if place else text.count(chr(10)) + 1}: {error}") from error
+    document = toml_lines.parse(text, source)
     for key in document:
         if key != "rule":
-            raise BadSettings(f"{source}:{_line_of(text, 0, key)}: {key}: unknown key")
+            raise BadSettings(f"{source}:{find_line(text, key)}: {key}: unknown key")
     tables = document.get("rule", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise BadSettings(f"{source}:{_line_of(text, 0, 'rule')}: rule: each rule begins with [[rule]]")
+        raise BadSettings(f"{source}:{find_line(text, 'rule')}: rule: each rule begins with [[rule]]")
     rules: list[Rule] = []
-    for number, table in enumerate(tables, 1):
+    for index, table in enumerate(tables):
         try:
             rules.append(_parse_rule(table, {rule.name for rule in rules}))
         except _Wrong as wrong:
-            raise BadSettings(f"{source}:{_line_of(text, number, wrong.key)}: rule.{wrong.key}: {wrong}") from wrong
+            line = find_line(text, "rule", wrong.key, index=index)
+            raise BadSettings(f"{source}:{line}: rule.{wrong.key}: {wrong}") from wrong
     return tuple(rules)
 
 
@@ -129,15 +127,3 @@ def _patterns(value: Any) -> tuple[tuple[str, ...], ...]:
             raise _Wrong("exclude", f"a path has at most {MAX_PATTERN_NAMES} names of at most {MAX_NAME_BYTES} bytes")
         patterns.append(names)
     return tuple(patterns)
-
-
-def _line_of(text: str, rule: int, key: str) -> int:
-    """Find the line of a key in the rule of that number (0: before the first), or the line that begins the rule."""
-    number = found = 0
-    for line, content in enumerate(text.splitlines(), 1):
-        if re.match(r"\s*\[\[\s*rule\s*\]\]", content):
-            number += 1
-            found = line if number == rule else found
-        elif number == rule and re.match(rf"\s*\[?\s*[\"']?{re.escape(key)}\b", content):
-            return line
-    return found or 1

@@ -1,4 +1,4 @@
-"""What a store is charged for: the bytes of its bodies and dead properties, and the names beyond an allowance.
+"""The charge of a store: the bytes of its bodies and dead properties, and its names beyond an allowance.
 
 A name that nobody has room for costs a row and its indexes, bound or remembered as gone, so that without a price a
 quota of one byte would hold empty files until the disk is full.

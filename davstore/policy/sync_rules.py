@@ -1,4 +1,4 @@
-"""May this device synchronise now: the decision behind the gate (protocol.md B.1.1, requirements 35-39 and 79).
+"""The decision behind the gate, whether a device may synchronise now (docs/protocol.md#the-sync-policy).
 
 Pure: rules and facts in, decision out. Who asks, how the answer is spoken and where rounds are remembered is not here.
 
@@ -32,12 +32,12 @@ class Mode(enum.Enum):
 
 BOTH = frozenset(Mode)
 REPEATS = 2
-"""So often one may ask again because an answer got lost: more often it is a poll, or a device that needs help."""
+"""Repetitions of a request that are free within an interval, for lost answers. More would be polls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of a voice. What is None does not select, or is not ruled.
+    """One rule of a voice. A selector that is None fits everything; an interval that is None leaves it to other rules.
 
     exclude holds patterns of names below the store's root: a name, a glob of one (`*`, `?`, `[ab]`), or `**` for any
     number of names. A pattern covers what it matches and everything beneath.
@@ -123,7 +123,7 @@ def find_interval_rule(fitting: Iterable[Rule]) -> Rule | None:
 
 
 def decide(rules: Iterable[Rule], attempt: Attempt) -> Decision:
-    """Say what becomes of an attempt. A refusal outranks a delay: there is no sense in waiting for a no."""
+    """Say what becomes of an attempt. A refusal outranks a delay: after the wait it would still be one."""
     fitting = list_fitting(rules, user=attempt.user, device=attempt.device, device_class=attempt.device_class)
     modes = functools.reduce(frozenset.intersection, (rule.modes for rule in fitting), BOTH)
     for rule in fitting:

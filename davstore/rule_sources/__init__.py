@@ -1,1 +1,1 @@
-"""Where rules are read from: the provider's file."""
+"""Sources of the provider's rules: a file."""

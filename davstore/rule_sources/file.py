@@ -9,6 +9,7 @@ from pathlib import Path
 from davstore.errors import BadSettings, Unavailable
 from davstore.policy.provider import parse_rules
 from davstore.policy.sync_rules import Rule
+from davstore.toml_lines import read_text
 
 log = logging.getLogger("davstore.policy")
 
@@ -55,10 +56,4 @@ class PolicyFile:
     def _read(self) -> tuple[Rule, ...]:
         if self._file is None:
             return ()
-        try:
-            text = self._file.read_text(encoding="utf-8")
-        except OSError as error:
-            raise BadSettings(f"{self._file}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise BadSettings(f"{self._file}: not UTF-8") from error
-        return parse_rules(text, source=str(self._file))
+        return parse_rules(read_text(self._file), source=str(self._file))

@@ -1,4 +1,4 @@
-"""Request bodies as streams that never lie about their end (RFC 9112 §6, §7.1).
+"""Request bodies as streams whose end is checked (RFC 9112 §6, §7.1).
 
 `b""` means that the body came whole. A body that is cut short or misframed is `Malformed`, one that hardly comes is
 `TooSlow`; what follows on the connection cannot be trusted then.

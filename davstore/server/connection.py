@@ -1,7 +1,7 @@
 """One client's connection as a machine that never waits: what arrived becomes requests, answers leave as there is room.
 
 Only the application, and the reading of a body too large to be held, take a thread for longer. Slow heads, small
-bodies and answers that a client takes slowly cost no thread at all (RELIABILITY C5).
+bodies and answers that a client takes slowly cost no thread at all (ADR 4).
 """
 
 from __future__ import annotations
@@ -13,45 +13,21 @@ import threading
 import time
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from davstore.model.networks import network_of
-from davstore.server.exchange import Exchange
+from davstore.server.exchange import Exchange, Peer
+from davstore.server.phases import RULES, LastWord, Phase
 from davstore.server.request_head import END, BadHead, Head, is_hopeless, parse_head
+from davstore.server.service import Service
 from davstore.server.sockets import PACE_BYTES_PER_SECOND, Broken, Wire
-
-if TYPE_CHECKING:
-    from davstore.server.loop import StrictServer
+from davstore.server.turns import Turns
 
 HELD_BYTES: Final = 65_536
 """A body up to this size is complete before a thread takes the request."""
-LINGER_SECONDS: Final = 2.0
-"""How long the rest of a refused request is read away: with unread bytes the kernel would send a reset, which can
-overtake the answer."""
 GRACE_SECONDS: Final = 1.0
-"""An honest client sends its request in this time. One that owes it for longer may be cut for the sake of others."""
-QUEUE_SECONDS: Final = 10.0
-"""How long a large upload waits for its turn; with a window of pace it is what a slow one can take at most."""
+"""A client sends its request within this time, or may be cut when others have no place."""
 RETRY_AFTER_SECONDS: Final = 5
-
-
-class Phase(enum.Enum):
-    """What a connection is about."""
-
-    IDLE = enum.auto()
-    """Between requests."""
-    HEAD = enum.auto()
-    """The first request, or a part of one, is owed."""
-    BODY = enum.auto()
-    """A small body is not complete, or a large one has hardly begun."""
-    QUEUED = enum.auto()
-    """A large body waits for a thread."""
-    ANSWER = enum.auto()
-    LINGER = enum.auto()
-
-
-_PACED: Final = (Phase.BODY, Phase.ANSWER)
-"""Where the client must move enough bytes in each window of time; elsewhere the time is fixed."""
 
 
 class Wait(enum.Enum):
@@ -69,21 +45,22 @@ class Connection:
     lock is held while it changes hands.
     """
 
-    ssl_env = None  # cheroot's gateway asks
-
-    def __init__(self, server: StrictServer, connected: socket.socket, address: tuple[str, int]) -> None:
-        self.server = server
-        self.wire = Wire(connected, window_seconds=server.body_timeout_seconds)
+    def __init__(
+        self, service: Service, turns: Turns[Connection], connected: socket.socket, address: tuple[str, int]
+    ) -> None:
+        self._service = service
+        self._turns = turns
+        self.wire = Wire(connected, window_seconds=service.limits.body_seconds)
         self.lock = threading.Lock()
         self.number = connected.fileno()
-        self.remote_addr, self.remote_port = address[0], str(address[1])
+        self.peer = Peer(address[0], str(address[1]))
         self.client = network_of(address[0], ipv4_bits=32)
         """Whose connections are counted together."""
         self.holds_turn = False
         self.phase = Phase.HEAD
         self.since = time.monotonic()
         """When the phase began."""
-        self.deadline = self.since + server.head_timeout_seconds
+        self.deadline = self.since + service.limits.head_seconds
         self._mark_bytes = 0
         self._head: Head | None = None
         self._exchange: Exchange | None = None
@@ -97,7 +74,7 @@ class Connection:
                 return self._read_away()
             if self._parts is None:
                 # Of requests that a client sends in advance no more is taken than one of them may need.
-                if len(self.wire.held) <= max(HELD_BYTES, self.server.max_request_header_size):
+                if len(self.wire.held) <= max(HELD_BYTES, self._service.limits.head_bytes):
                     self.wire.receive()
                 wait = self._begin()
                 if wait is not None:
@@ -117,14 +94,16 @@ class Connection:
             return self._lack_head()
         if not self._has_begun(self._head):
             return self._enter(Phase.BODY, Wait.INPUT)
-        if self._is_long(self._head) and not self.holds_turn and not self.server.take_turn(self):
-            return self._enter(Phase.QUEUED, Wait.TURN)
-        self._exchange, self._head = Exchange(self, self._head), None
+        if self._is_long(self._head) and not self.holds_turn:
+            self.holds_turn = self._turns.take()
+            if not self.holds_turn:
+                return self._enter(Phase.QUEUED, Wait.TURN)
+        self._exchange, self._head = Exchange(self._service, self.peer, self.wire, self._head), None
         self._parts = self._exchange.answer()
         return None
 
     def _take_head(self) -> Head | None:
-        held, max_bytes = self.wire.held, self.server.max_request_header_size
+        held, max_bytes = self.wire.held, self._service.limits.head_bytes
         if held.startswith(b"\r\n"):  # some clients end a body so (RFC 9112 §2.2)
             del held[:2]
         end = held.find(END)
@@ -200,32 +179,25 @@ class Connection:
     def _let_others_upload(self) -> None:
         if self.holds_turn:
             self.holds_turn = False
-            self.server.pass_turn()
+            self._turns.pass_on()
 
     def is_overdue(self, now: float) -> bool:
         """Tell whether the client kept us waiting too long; one that keeps the pace gets another window."""
         if now < self.deadline:
             return False
-        if self.phase not in _PACED:
+        if not RULES[self.phase].paced:
             return True
+        window_seconds = self._service.limits.body_seconds
         moved_bytes = self.wire.moved_bytes() - self._mark_bytes
-        if moved_bytes < PACE_BYTES_PER_SECOND * self.server.body_timeout_seconds:
+        if moved_bytes < PACE_BYTES_PER_SECOND * window_seconds:
             return True
         self._mark_bytes += moved_bytes
-        self.deadline = now + self.server.body_timeout_seconds
+        self.deadline = now + window_seconds
         return False
-
-    def precedence(self) -> int:
-        """Return how soon it has to go when there is no room: first those whose end costs nobody anything."""
-        return [Phase.LINGER, Phase.IDLE, Phase.HEAD, Phase.BODY, Phase.QUEUED, Phase.ANSWER].index(self.phase)
-
-    def owes(self) -> bool:
-        """Tell whether the client owes the rest of a request that it has begun, or its first."""
-        return self.phase in (Phase.HEAD, Phase.BODY)
 
     def is_idle(self) -> bool:
         """Tell whether the client has sent nothing for a while: the next request of a busy one is on its way."""
-        is_silent = self.phase in (Phase.IDLE, Phase.HEAD) and not self.wire.held
+        is_silent = RULES[self.phase].before_head and not self.wire.held
         return is_silent and self.age_seconds() > GRACE_SECONDS and not self.wire.has_more()
 
     def age_seconds(self) -> float:
@@ -234,23 +206,27 @@ class Connection:
 
     def cut(self) -> Wait:
         """Wait no longer for the client: tell it where a word is expected, and return what is left to be done."""
-        held = self.wire.held
-        is_begun = self.phase is Phase.BODY or (self.phase is Phase.HEAD and bool(held))
-        if (
-            self.phase is Phase.QUEUED
-            or (is_begun and self.server.stopping)
-            or END in held
-            or (self.phase in (Phase.IDLE, Phase.HEAD) and self._has_arrived())
-        ):
-            self._say(self._render_refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too much to do"))
-        elif is_begun:
-            self._say(self._render_refusal(HTTPStatus.REQUEST_TIMEOUT, "The request came too slowly"))
-        else:
+        word = self._last_word()
+        if word is LastWord.NONE:
             return Wait.OVER
+        if word is LastWord.BUSY:
+            self._say(self._render_refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too much to do"))
+        else:
+            self._say(self._render_refusal(HTTPStatus.REQUEST_TIMEOUT, "The request came too slowly"))
         try:
             return self._linger()
         except Broken:
             return Wait.OVER
+
+    def _last_word(self) -> LastWord:
+        rule, held = RULES[self.phase], self.wire.held
+        if rule.before_head and (END in held or self._has_arrived()):
+            return LastWord.BUSY  # no thread has seen it
+        if rule.before_head and not held:
+            return LastWord.NONE
+        if rule.last_word is LastWord.LATE and self._service.stopping.is_set():
+            return LastWord.BUSY
+        return rule.last_word
 
     def _has_arrived(self) -> bool:
         """Take what has arrived and no thread has seen."""
@@ -290,23 +266,10 @@ class Connection:
         if anew or phase is not self.phase:
             self.phase = phase
             self.since = time.monotonic()
-            self.deadline = self.since + self._patience_seconds()
-            if phase in _PACED:
+            self.deadline = self.since + RULES[phase].patience(self._service.limits)
+            if RULES[phase].paced:
                 self._mark_bytes = self.wire.moved_bytes()
         return wait
-
-    def _patience_seconds(self) -> float:
-        match self.phase:
-            case Phase.IDLE:
-                return float(self.server.timeout)
-            case Phase.HEAD:
-                return self.server.head_timeout_seconds
-            case Phase.QUEUED:
-                return QUEUE_SECONDS
-            case Phase.LINGER:
-                return LINGER_SECONDS
-            case _:
-                return self.server.body_timeout_seconds
 
 
 def render_refusal(status: HTTPStatus, text: str, *, bodiless: bool = False) -> bytes:

@@ -18,12 +18,18 @@ import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cheroot import wsgi
 
-from davstore.server.connection import GRACE_SECONDS, Connection, Phase, Wait, render_refusal
-from davstore.server.exchange import Gateway
+from davstore.server.connection import GRACE_SECONDS, Connection, Wait, render_refusal
+from davstore.server.limits import Limits
+from davstore.server.phases import RULES, Phase
+from davstore.server.service import Service
+from davstore.server.turns import Turns
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
 
 MAX_OWING: Final = 20
 """Connections of one client that may owe us a request at a time, the newest; a proxy has no such bound."""
@@ -34,38 +40,39 @@ _BREAK_SECONDS: Final = 1.0
 _SHORT_OF: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _CROWD: Final = 20
 _LATER_SECONDS: Final = 0.0001
-"""For each connection up to a crowd. Without it one of two workers often got all eight of a client that uses eight."""
+"""Delay of an accept for each open connection up to a crowd, so that the idler of two workers wins. Without it one of
+them often got all eight connections of a client."""
 _EVENTS: Final = {Wait.INPUT: select.EPOLLIN | select.EPOLLONESHOT, Wait.ROOM: select.EPOLLOUT | select.EPOLLONESHOT}
 
 log = logging.getLogger("davstore.server")
 
 
 class StrictServer(wsgi.Server):
-    """Serves a WSGI application. The bounds are attributes, to be set before `prepare`.
+    """Serves a WSGI application.
 
     listener is a socket that listens already; without it the address is bound. has_siblings: others accept from it
     too. is_proxy tells the addresses behind which many clients are.
     """
 
     version = software = "davstore"
-    head_timeout_seconds = 10.0
-    body_timeout_seconds = 20.0
-    max_request_header_size = 32_768
-    max_connections = 1_000
 
     def __init__(
         self,
         address: tuple[str, int],
-        application: Any,
+        application: WSGIApplication,
         *,
+        limits: Limits = Limits(),  # noqa: B008  frozen
+        max_connections: int = 1_000,
         listener: socket.socket | None = None,
         has_siblings: bool = False,
         is_proxy: Callable[[str], bool] = lambda _address: False,
         **rest: Any,
     ) -> None:
         super().__init__(address, application, **rest)
-        self.gateway = Gateway
-        self.stopping = False
+        self._application = application
+        self._limits = limits
+        self._max_connections = max_connections
+        self._stopping = threading.Event()
         self.socket = listener
         self._is_own = listener is None
         self._has_siblings = has_siblings
@@ -76,9 +83,7 @@ class StrictServer(wsgi.Server):
         self._waiting: dict[int, Connection] = {}
         """Those that nobody has. Whoever takes one out, by `_claim`, has it alone."""
         self._accepting = threading.Lock()
-        self._turns = threading.Lock()
-        self._free_turns = max(1, self.numthreads // 2)
-        self._queue: collections.deque[Connection] = collections.deque()
+        self._turns = Turns[Connection](max(1, self.numthreads // 2), self._give_turn)
 
     def prepare(self) -> None:
         """Bind and listen, unless somebody did, and answer."""
@@ -87,6 +92,8 @@ class StrictServer(wsgi.Server):
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
             self.socket = self.bind(*found[0][:3])
             self.socket.listen(self.request_queue_size)
+        name, port = self.server_name, self.bind_addr[1]
+        self._service = Service(self._application, name, port, self._limits, self._stopping)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         self.socket.settimeout(0)  # another worker may be first to accept
@@ -101,7 +108,7 @@ class StrictServer(wsgi.Server):
     def serve(self) -> None:
         """Accept connections and look after slow clients until `stop`."""
         tick = 0.0
-        while not self.stopping:
+        while not self._stopping.is_set():
             if self._arrivals.poll(_TICK_SECONDS * 1000):
                 self._accept_some()
             if time.monotonic() >= tick:
@@ -118,10 +125,10 @@ class StrictServer(wsgi.Server):
 
     def stop(self) -> None:
         """Accept no more, let what has begun come to its end until the shutdown timeout, and break the rest."""
-        if self.stopping:
+        if self._stopping.is_set():
             return
         with self._accepting:
-            self.stopping = True
+            self._stopping.set()
             while self._is_own and self._accept():
                 pass  # what the kernel has accepted would be reset
             self.socket.close()
@@ -182,11 +189,8 @@ class StrictServer(wsgi.Server):
             if wait is not Wait.TURN:
                 self._epoll.modify(connection.number, _EVENTS[wait])
                 return
-            with self._turns:
-                if self._free_turns:
-                    self._give_turn(connection)
-                else:
-                    self._queue.append(connection)
+            if self._turns.take_or_wait(connection):
+                self._go_on_with_turn(connection)
 
     def _claim(self, connection: Connection) -> bool:
         """Take a waiting connection; False when somebody else has it, or it is gone."""
@@ -196,35 +200,17 @@ class StrictServer(wsgi.Server):
             del self._waiting[connection.number]
             return True
 
-    def take_turn(self, connection: Connection) -> bool:
-        """Let a connection that a thread has read a long body in it, if not too many do."""
-        with self._turns:
-            connection.holds_turn = self._free_turns > 0
-            self._free_turns -= connection.holds_turn
-            return connection.holds_turn
+    def _give_turn(self, connection: Connection) -> bool:
+        """Have a thread take a connection that stood in the queue; False when it does no more."""
+        with connection.lock:
+            if self._waiting.get(connection.number) is not connection:
+                return False
+            self._go_on_with_turn(connection)
+            return True
 
-    def pass_turn(self) -> None:
-        """Give back the turn that a connection had: to the one that waits for the longest time."""
-        while True:
-            with self._turns:
-                if not self._queue:
-                    self._free_turns += 1
-                    return
-                connection = self._queue.popleft()
-            with connection.lock:
-                if self._waiting.get(connection.number) is connection:
-                    connection.holds_turn = True
-                    self._wake(connection)
-                    return
-
-    def _give_turn(self, connection: Connection) -> None:
-        self._free_turns -= 1
+    def _go_on_with_turn(self, connection: Connection) -> None:
         connection.holds_turn = True
-        self._wake(connection)
-
-    def _wake(self, connection: Connection) -> None:
-        """Have a thread take a waiting connection: there is always room to send."""
-        self._epoll.modify(connection.number, _EVENTS[Wait.ROOM])
+        self._epoll.modify(connection.number, _EVENTS[Wait.ROOM])  # there is always room to send
 
     def _accept_some(self) -> None:
         """Accept what has arrived, later the more connections are here: a worker with fewer is to have it."""
@@ -232,7 +218,7 @@ class StrictServer(wsgi.Server):
         time.sleep(crowd * _LATER_SECONDS)
         for _ in range(4 if crowd == _CROWD else 1):
             with self._accepting:
-                if self.stopping or not self._accept():
+                if self._stopping.is_set() or not self._accept():
                     return
 
     def _accept(self) -> bool:
@@ -250,9 +236,9 @@ class StrictServer(wsgi.Server):
         return True
 
     def _welcome(self, connected: socket.socket, address: tuple[str, int]) -> None:
-        connection = Connection(self, connected, address)
+        connection = Connection(self._service, self._turns, connected, address)
         self._bound_owing(connection)
-        if len(self._open) >= self.max_connections and not self._make_room():
+        if len(self._open) >= self._max_connections and not self._make_room():
             with contextlib.suppress(OSError):
                 connected.send(render_refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections"))
             connected.close()
@@ -264,9 +250,9 @@ class StrictServer(wsgi.Server):
 
     def _bound_owing(self, newest: Connection) -> None:
         """Cut the oldest of a client whose connections keep us waiting."""
-        if len(self._waiting) < MAX_OWING or self._is_proxy(newest.remote_addr):
+        if len(self._waiting) < MAX_OWING or self._is_proxy(newest.peer.address):
             return
-        owing = [one for one in list(self._waiting.values()) if one.client == newest.client and one.owes()]
+        owing = [one for one in list(self._waiting.values()) if one.client == newest.client and RULES[one.phase].owes]
         if len(owing) >= MAX_OWING:
             oldest = min(owing, key=lambda one: one.since)
             waits_for_us = not oldest.wire.received_bytes and oldest.wire.has_more()
@@ -276,10 +262,10 @@ class StrictServer(wsgi.Server):
     def _make_room(self) -> bool:
         """Cut a connection for a new one: what is over, then the longest idle, then who owes us most time."""
         waiting = list(self._waiting.values())
-        first = min(waiting, key=lambda one: (one.precedence(), one.since), default=None)
+        first = min(waiting, key=lambda one: (RULES[one.phase].precedence, one.since), default=None)
         if first is None:
             return False
-        if first.phase is Phase.ANSWER:  # of those whose client has most of the storage
+        if first.phase is Phase.ANSWER:  # of the client that has most connections
             crowds = collections.Counter(one.client for one in list(self._open.values()))
             first = min(waiting, key=lambda one: (-crowds[one.client], one.since))
         return (first.phase in (Phase.LINGER, Phase.IDLE) or _is_late(first)) and self._cut(first, at_once=True)
@@ -289,8 +275,7 @@ class StrictServer(wsgi.Server):
         if not self._claim(connection):
             return False
         if connection.phase is Phase.QUEUED:
-            with self._turns, contextlib.suppress(ValueError):
-                self._queue.remove(connection)
+            self._turns.leave(connection)
         wait = connection.cut()
         if at_once or wait is Wait.OVER:
             self._finish(connection, connection.close)

@@ -1,7 +1,6 @@
 """The head of a request: its grammar, and how the body that follows is framed (RFC 9112 §2 to §6). Pure.
 
-What can be read in two ways is refused: between two programs that read it differently a second request could be
-smuggled through.
+A head that two programs could read differently is refused: a second request could be smuggled in it.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _LENGTH: Final = re.compile(r"[0-9]{1,15}")
 _HOST: Final = re.compile(r"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Za-z:.]+\])(?::[0-9]*)?", re.ASCII)
 _ONCE: Final = frozenset({"CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_HOST"})
 _BEGUN: Final = re.compile(rb"\r|[!#$%&'*+.^_`|~0-9A-Z-]{0,64}(?: |\Z)")
-"""What a request may begin with. TLS, say, is none, and would else wait for the end of a head."""
+"""The first bytes that a request may have. Others, TLS for example, are refused at once, not after a head."""
 
 
 class BadHead(Exception):

@@ -15,11 +15,11 @@ from davstore.errors import TooSlow, Unavailable
 RECEIVE_BYTES: Final = 65_536
 _LONG_RECEIVE_BYTES: Final = 1 << 20
 PACE_BYTES_PER_SECOND: Final = 500
-"""Slower than any network that people use; a peer that moves less over a whole window is cut (RELIABILITY C5)."""
+"""Slower than any network that people use; a peer that moves less over a whole window is cut (ADR 4)."""
 
 
 class Pace:
-    """Whether a peer moves enough over each window of the time that we wait for it."""
+    """The pace of a peer: whether it moves enough over each window of the time that we wait for it."""
 
     def __init__(self, window_seconds: float) -> None:
         self.window_seconds = window_seconds
@@ -111,7 +111,7 @@ class Wire:
 
 
 class Reader:
-    """What comes over a wire as a stream that waits for the peer, as long as the peer keeps the pace."""
+    """The bytes that come over a wire, as a stream that waits for the peer, as long as the peer keeps the pace."""
 
     def __init__(self, wire: Wire, pace: Pace) -> None:
         self._wire = wire

@@ -1,9 +1,9 @@
-"""One parent that holds the data directory and the address, and the workers that serve (DECISIONS 26, 27).
+"""One parent that holds the data directory and the address, and the processes that serve and do jobs.
 
-The workers are processes of their own, started by exec: nothing that the supervisor opened reaches them but their
-standard input and the listening socket. The settings come through the first, and its end tells a worker that the
-supervisor is gone. The socket is one for all and stays open here, so that a connection which waits in its queue loses
-nothing when a worker crashes or is replaced: another one takes it.
+They are forked, and share its memory as long as they do not write to it; of what is open here they get the listening
+socket and a line of their own, whose end tells them that the supervisor is gone. The socket is one for all and stays
+open here, so that a connection which waits in its queue loses nothing when a worker crashes or is replaced: another one
+takes it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from davstore.errors import AlreadyRunning, BadSettings
+from davstore.server.child import settle_image
 from davstore.server.worker import BACKLOG
 from davstore.server.workers import Crew
 from davstore.settings import Settings
@@ -124,6 +125,7 @@ def supervise(
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.listen(BACKLOG)
+    settle_image()
     crew = Crew(settings, listener, _told_to_stop)
     try:
         if not crew.start():

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from davstore.errors import Throttled, Unauthenticated
 from davstore.metadata import principals
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.guesses import FORGET_US, Guess
 from davstore.metadata.principals import Credentials
 from davstore.metadata.volatile import Throttle

@@ -13,7 +13,7 @@ from davstore.blobs import Blobs
 from davstore.errors import CorruptBlob, Unprocessable
 from davstore.metadata import dump, integrity, stores, uploads
 from davstore.metadata.archive import Archive
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.integrity import BodyRow
 from davstore.metadata.migrate import HEAD, migrate
 from davstore.metadata.unit import Unit

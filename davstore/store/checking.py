@@ -9,7 +9,7 @@ from typing import NamedTuple
 from davstore.blobs import Blobs
 from davstore.errors import BadBackup, CorruptBlob
 from davstore.metadata import integrity, stores
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.integrity import BodyRow
 from davstore.metadata.unit import Unit
 from davstore.store.backups import Backup, open_rows, verify_database

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from davstore.blobs import Blobs
 from davstore.errors import AlreadyExists, NotFound, Unprocessable
 from davstore.metadata import principals, stores
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.principals import Account, DeviceFacts
 from davstore.metadata.unit import Unit
 from davstore.model.principals import Device, DeviceClass, User

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from davstore.errors import DiskFull, SyncDeferred, SyncRefused, Unavailable
 from davstore.metadata import principals
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.volatile import Throttle
 from davstore.model.principals import Device, User
 from davstore.model.rounds import Round

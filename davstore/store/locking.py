@@ -27,7 +27,7 @@ from davstore.errors import (
     TooManyLocks,
 )
 from davstore.metadata import bindings, locks, nodes, stores
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.nodes import Stored, leaf
 from davstore.metadata.stores import Ledger
 from davstore.metadata.unit import Unit

@@ -10,7 +10,7 @@ from davstore.blobs import Reader
 from davstore.engine.context import Context
 from davstore.engine.guarding import require_list
 from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
-from davstore.metadata import bindings
+from davstore.metadata import bindings, listings
 from davstore.metadata.facets import load
 from davstore.metadata.nodes import Stored
 from davstore.metadata.unit import Unit
@@ -123,7 +123,7 @@ def describe(
         else:
             yield Listing(facts, top, [top], find_facts([top.node_id]))
             after = yield from _by_column(unit, facts, top, columns, find_facts if facets else None)
-            pages = iter(()) if after is None else bindings.each_members(unit, facts.id, top, after=after)
+            pages = iter(()) if after is None else listings.each_members(unit, facts.id, top, after=after)
         for resources in pages:
             yield Listing(facts, top, resources, find_facts([resource.node_id for resource in resources]))
 
@@ -138,7 +138,7 @@ def _by_column(
     """Yield members by column; return the name behind which a facet has a value for one, None when there is none."""
     after = ""
     wanted = columns if find_facts is None else tuple(sorted({*columns, "node_id"}))
-    for page in bindings.each_columns(unit, facts.id, top, wanted):
+    for page in listings.each_columns(unit, facts.id, top, wanted):
         if find_facts is not None and any(find_facts(list(map(int, page.facts["node_id"]))).values.values()):
             return after
         yield Listing(facts, top, [], columns=page)
@@ -155,16 +155,16 @@ def _each_some(
     elif depth is None:
         yield [top, *_everything_beneath(unit, store_id, top, limit=context.services.limits.propfind_members)]
     else:
-        pages = bindings.each_members(unit, store_id, top)
+        pages = listings.each_members(unit, store_id, top)
         yield [top, *next(pages, [])]
         yield from pages
 
 
 def _everything_beneath(unit: Unit, store_id: int, top: Resource, *, limit: int) -> list[Resource]:
     names = {top.node_id: top.names}
-    for row in bindings.list_collections_beneath(unit, store_id, top.node_id, limit=limit + 1):
+    for row in listings.list_collections_beneath(unit, store_id, top.node_id, limit=limit + 1):
         names[row.node_id] = (*names[row.parent_id], row.name)
-    members = bindings.list_members_of(unit, store_id, names, limit=limit + 1) if len(names) <= limit + 1 else []
+    members = listings.list_members_of(unit, store_id, names, limit=limit + 1) if len(names) <= limit + 1 else []
     if len(names) > limit + 1 or len(members) > limit:  # names holds the top too
         raise InfiniteDepth(f"more than {limit} members")
     return members

@@ -15,7 +15,7 @@ from davstore.directory.identity import Identity, find_identity, find_put_back_n
 from davstore.directory.numbers import Numbers
 from davstore.errors import BadSettings
 from davstore.metadata import instance, stores, uploads
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.instance import Instance
 from davstore.metadata.migrate import find_revision
 from davstore.metadata.unit import Unit

@@ -16,7 +16,7 @@ from davstore.blobs import Blobs
 from davstore.errors import BadBackup, CorruptBlob, Unavailable
 from davstore.metadata import integrity, stores
 from davstore.metadata.archive import Archive
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.integrity import BodyRow
 from davstore.metadata.migrate import migrate
 from davstore.metadata.unit import Unit

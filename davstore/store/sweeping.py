@@ -9,7 +9,7 @@ from typing import NamedTuple
 from davstore.blobs import Blobs
 from davstore.errors import NotFound
 from davstore.metadata import stores, tombstones, uploads
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 
 SWEPT_ROWS = 10_000
@@ -71,6 +71,11 @@ def sweep_uploads(database: Database, blobs: Blobs, *, now_us: int) -> Swept:
         taken = blobs.set_aside(store_id, nameless, now_us=now_us)
         count, size_bytes = count + taken[0], size_bytes + taken[1]
     return Swept(count, size_bytes)
+
+
+def has_dead_uploads(database: Database, blobs: Blobs) -> bool:
+    """Tell whether bytes are promised to an upload that no process makes; one that was just admitted looks so too."""
+    return any(not blobs.is_held(store_id, blob) for store_id, blob in database.look(uploads.list_reserved))
 
 
 class Leftovers(NamedTuple):

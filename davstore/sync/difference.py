@@ -20,15 +20,17 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from davstore.errors import NotFound, UnsupportedReport
-from davstore.metadata import bindings, changes
+from davstore.metadata import bindings, changes, listings
 from davstore.metadata.changes import Former
-from davstore.metadata.unit import Row, Unit
+from davstore.metadata.listings import Member
+from davstore.metadata.unit import Unit
 from davstore.model.changes import Level, Removed
 from davstore.model.nodes import Resource, StoreFacts
 
 Key = tuple[int, int, int]
 Keyed = tuple[Key, Resource | Removed]
 _key = operator.itemgetter(0)
+_changed = operator.attrgetter("changed")
 
 
 class Span(NamedTuple):
@@ -85,12 +87,12 @@ def _former(
 
 def _incarnations(unit: Unit, facts: StoreFacts, parent: Span, name: str, was: bool) -> Iterator[tuple[Span, bool]]:
     """Yield what a name in a (former) collection meant, cut to the collection's own time."""
-    for _, _, node_id, is_coll, mapped, unmapped in changes.list_incarnations(unit, facts.id, parent.node_id, name):
-        if unmapped is None and not was:
+    for row in changes.list_incarnations(unit, facts.id, parent.node_id, name):
+        if row.unmapped is None and not was:
             continue  # what is there now is not former
-        span = Span(node_id, max(mapped, parent.since), min(unmapped or parent.until, parent.until))
+        span = Span(row.node_id, max(row.mapped, parent.since), min(row.unmapped or parent.until, parent.until))
         if span.since < span.until:
-            yield span, bool(is_coll)
+            yield span, bool(row.is_coll)
 
 
 class Tree:
@@ -130,9 +132,9 @@ class Tree:
         """Return names and fresh of a located collection; None when it is outside."""
         return self._known[node_id]
 
-    def walk(self, node_id: int, *, limit: int = bindings.NO_LIMIT) -> list[int] | None:
+    def walk(self, node_id: int, *, limit: int = listings.NO_LIMIT) -> list[int] | None:
         """Return a located collection and all beneath it, which are located by it; None when more than limit."""
-        beneath = bindings.list_collections_beneath(self._unit, self._store_id, node_id, limit=limit)
+        beneath = listings.list_collections_beneath(self._unit, self._store_id, node_id, limit=limit)
         if len(beneath) >= limit:
             return None
         for row in beneath:
@@ -180,29 +182,28 @@ class Difference:
     # What changed by itself
 
     def _changed(self, cursor: Key) -> Iterator[Keyed]:
-        find, column = self._tree.find, changes.CHANGED_COLUMN
+        find = self._tree.find
         for row in self._changed_rows(cursor[0] - 1):
-            place = find(row[0])
-            changed = row[column]
-            if place is not None and place[1] < changed:
-                yield (changed, 0, changed), Resource._make((place[0], *row[1:]))
+            place = find(row.parent_id)
+            if place is not None and place[1] < row.changed:
+                yield (row.changed, 0, row.changed), row.at(place[0])
 
-    def _changed_rows(self, after: int) -> Iterator[Row]:
+    def _changed_rows(self, after: int) -> Iterator[Member]:
         if self._level is Level.ONE:
             yield from self._members([self._scope.node_id], after=after)
             return
         batches = changes.each_changed(self._unit, self._store_id, after=after, wanted=self._wanted)
         for number, batch in enumerate(batches):
-            self._tree.locate(row[0] for row in batch)
+            self._tree.locate(row.parent_id for row in batch)
             yield from batch
             if number == 0 and len(batch) == changes.BATCH and self._scope.names:
                 # Much happened in the store: is the scope a small part of it?
                 inside = self._tree.walk(self._scope.node_id, limit=changes.AT_ONCE)
                 if inside is not None:
-                    yield from self._members(inside, after=batch[-1][changes.CHANGED_COLUMN])
+                    yield from self._members(inside, after=batch[-1].changed)
                     return
 
-    def _members(self, collections: list[int], *, after: int, before: int = 2**62) -> Iterator[Row]:
+    def _members(self, collections: list[int], *, after: int, before: int = 2**62) -> Iterator[Member]:
         """Yield the members of many collections changed between two numbers, in that order."""
         unit, store_id, wanted = self._unit, self._store_id, self._wanted
         if len(collections) > changes.AT_ONCE:
@@ -211,7 +212,7 @@ class Difference:
             changes.each_changed_in(unit, store_id, node_id, after=after, before=before, wanted=wanted)
             for node_id in collections
         )
-        return heapq.merge(*streams, key=lambda row: row[changes.CHANGED_COLUMN])
+        return heapq.merge(*streams, key=_changed)
 
     # What changed because a collection above it was moved
 
@@ -224,9 +225,9 @@ class Difference:
         for fresh in sorted(carriers):
             after = cursor[2] if (fresh, 0) == cursor[:2] else 0
             for row in self._members(carriers[fresh], after=after, before=fresh):
-                place = self._tree.find(row[0])
+                place = self._tree.find(row.parent_id)
                 if place is not None:
-                    yield (fresh, 0, row[changes.CHANGED_COLUMN]), Resource(place[0], *row[1:])
+                    yield (fresh, 0, row.changed), row.at(place[0])
 
     def _moved(self, since: int) -> set[int]:
         """Return the collections that lie in the scope by a MOVE at or after a number, of them or of one above."""

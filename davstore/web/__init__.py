@@ -1,1 +1,1 @@
-"""Pages for a browser, on the same store calls and under the same URLs as WebDAV (DECISIONS 7). They change nothing."""
+"""Pages for a browser, on the same store calls and under the same URLs as WebDAV. They change nothing."""

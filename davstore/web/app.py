@@ -1,4 +1,4 @@
-"""GET and HEAD for a person in a browser; whatever a browser would not ask goes on to WebDAV (DECISIONS 7)."""
+"""GET and HEAD for a person in a browser; every other request goes on to WebDAV."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from davstore.engine.context import Services
+from davstore.engine.rights import home
 from davstore.errors import PreconditionFailed
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
+from davstore.middleware.places import PLACE
 from davstore.middleware.sync_gate import answered, ask
 from davstore.middleware.xml_body import content_length
 from davstore.model.conditions import Preconditions
 from davstore.model.paths import Path
 from davstore.policy.preconditions import Verdict, judge
+from davstore.protocol import urls
 from davstore.protocol.dav.hrefs import Target, encode_segment
 from davstore.protocol.http.accept import wants_html
 from davstore.protocol.http.headers import parse_etags
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
 
 MEMBERS: Final = 1_000
 """On one page: half a megabyte of HTML, and more than anybody reads."""
-_STORES: Final = ("dav", "store")
 _CACHING: Final = [("Cache-Control", "private, no-cache"), ("Vary", "Accept, Authorization")]
 
 
@@ -49,15 +51,15 @@ class Pages:
         if not _is_from_browser(environ):
             return self._application(environ, start_response)
         target: Target = environ[TARGET]
-        home = (*_STORES, environ[PRINCIPAL].user.name)
+        path, own = environ[PLACE], urls.segments_of(home(environ[PRINCIPAL]))
         depth = len(target.segments)
-        if depth < len(home) and target.segments == home[:depth]:
-            return _lead(start_response, home[depth if target.slash else depth - 1 :])
-        if target.slash and target.segments[: len(home)] == home:
+        if depth < len(own) and target.segments == own[:depth]:
+            return _lead(start_response, own[depth if target.slash else depth - 1 :])
+        if target.slash and isinstance(path, Path):
             view = parse_ordering(target.query)
             page = browsing.list_page(
                 self._services.context(environ[PRINCIPAL]),
-                Path(home[-1], target.segments[len(home) :]),
+                path,
                 view.sort,
                 descending=view.descending,
                 after=view.after,

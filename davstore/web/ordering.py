@@ -6,15 +6,15 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from davstore.errors import Malformed, NotFound
+from davstore.errors import Malformed
 from davstore.model.pages import Mark, Sort
-from davstore.protocol.http.queries import names_sub_resource, parse_query
+from davstore.protocol.http.queries import parse_query
 
 _MARK: Final = re.compile(r"([01])\.(-?[0-9]{1,18})\.([^\x00-\x1f\x7f/\ud800-\udfff]+)")
 _ORDERS: Final = {"asc": False, "desc": True}
 _KEYS: Final = frozenset({"sort", "order", "after"})
 _DESCENDING_FIRST: Final = frozenset({Sort.SIZE, Sort.TIME})
-"""What is looked for when one sorts by these is the largest and the newest."""
+"""Sorted by these, people look for the largest and the newest first."""
 
 
 class Ordering(NamedTuple):
@@ -32,7 +32,7 @@ class Ordering(NamedTuple):
         return f"?sort={self.sort.value}&order={order}{after}"
 
     def sorted_by(self, sort: Sort) -> Ordering:
-        """Return the ordering that the head of a column leads to: what is sorted by it already is turned round."""
+        """Return the ordering that the head of a column leads to: one that is sorted by already is reversed."""
         return Ordering(sort, not self.descending if sort is self.sort else sort in _DESCENDING_FIRST)
 
 
@@ -40,11 +40,8 @@ def parse_ordering(query: str) -> Ordering:
     """Return the ordering that a query asks for. Names that no page has are ignored.
 
     Raises:
-        NotFound: it names a sub-resource.
         Malformed: a name of a page's twice, or a value that it does not have.
     """
-    if names_sub_resource(query):
-        raise NotFound("a sub-resource")
     pairs = [(name, value) for name, value in parse_query(query) if name in _KEYS]
     words = dict(pairs)
     try:

@@ -1,4 +1,4 @@
-"""What a person in a browser is told when a request fails; it holds nothing of the request."""
+"""Error pages for people in a browser; they hold nothing of the request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person reads of a resource: its name, its kind, its size; and the order in which people look for names."""
+"""Words for people: name, kind and size of a resource, and the order in which people look for names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plain install needs, and what the unit of systemd and the Containerfile call."""
+"""A plain install brings all that is imported, and the commands that the systemd unit and the Containerfile call."""
 
 from __future__ import annotations
 

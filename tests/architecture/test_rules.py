@@ -76,7 +76,7 @@ def strings(tree: ast.AST) -> Iterator[str]:
 
 
 def test_error_statuses_are_said_in_one_table():
-    """Framing errors belong to the connection, member statuses to the multistatus (DECISIONS 8)."""
+    """Framing errors belong to the connection, member statuses to the multistatus."""
     allowed = {"middleware/errors.py", "server/connection.py", "protocol/dav/multistatus.py"}
     found = {name: [text for text in strings(tree) if STATUS_LINE.match(text)] for name, tree in TREES.items()}
     assert {name: texts for name, texts in found.items() if texts and name not in allowed} == {}

@@ -1,4 +1,4 @@
-"""What a request costs inside the process: the WSGI application called in a loop, CPU time for each, no HTTP.
+"""The cost of a request inside the process: the WSGI application called in a loop, CPU time for each, no HTTP.
 
     python tests/bench/inside.py [--profile CASE] [CASE ...]
 
@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from davstore.server import worker
+from davstore.server import child
 from davstore.settings import load_settings
 from davstore.wiring import build_application, prepare_store
 from tests.bench.filling import fill
@@ -168,7 +168,7 @@ def main() -> None:
     options = words.parse_args()
     with tempfile.TemporaryDirectory() as directory, Path("/dev/null").open("w") as sink:
         sys.stderr = sink  # where the log goes
-        worker.set_up_process()
+        child.set_up_process()
         inside = Inside(Path(directory))
         print("| what | CPU, µs | wall, µs |\n|---|---|---|")
         for name, label, call in cases(inside, Path(directory)):

@@ -1,10 +1,11 @@
 """`make bench`: davstore beside its peers in one run, its memory and its start, and synchronisation. Prints Markdown.
 
     make bench [ARGS="--workers 1"] [ARGS=--curve] [ARGS="--curve --million"]
+    make bench ARGS="--beside CHECKOUT [--rounds N] [--only PART]..."
 
 The peers come from a harness that is no part of this project: DAVSTORE_BENCH names its folder (`../shared/bench`).
 Without it only davstore's own figures are made, and the run says so. --curve measures one store of 1,000 members,
-then of 10,000 and 100,000, and with --million of 1,000,000.
+then of 10,000 and 100,000, and with --million of 1,000,000. --beside measures another commit's build, and no peers.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.bench import beside
 from tests.bench.filling import fill
-from tests.bench.serving import Client, Served
+from tests.bench.serving import PROPFIND, Client, Served
 
 HARNESS = Path(os.environ.get("DAVSTORE_BENCH", "../shared/bench"))
 CASES = "get,get304,pf0,put,pf1k,pf10k,bigput,bigget"
@@ -28,8 +30,6 @@ PEERS = "apache,dovecot,wsgidav"
 SHAPES = {"1,000 in a folder": (1, 1_000), "100,000 in a folder": (1, 100_000), "100,000 in 5,000 folders": (5_000, 20)}
 SIZES = (1_000, 10_000, 100_000)
 ROUNDS = 25
-PROPFIND = b"""<D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/><D:getetag/><D:getcontentlength/><D:getlastmodified/>
-</D:prop></D:propfind>"""
 
 
 def main() -> None:
@@ -38,7 +38,13 @@ def main() -> None:
     words.add_argument("--workers", type=int, help="that many only; else one, then one for each core (0)")
     words.add_argument("--curve", action="store_true")
     words.add_argument("--million", action="store_true")
+    words.add_argument("--beside", type=Path, metavar="CHECKOUT")
+    words.add_argument("--rounds", type=int, default=7)
+    words.add_argument("--only", action="append", choices=beside.PARTS)
     options = words.parse_args()
+    if options.beside:
+        beside.measure(options.beside, options.only or beside.PARTS, options.rounds)
+        return
     if options.curve:
         _curve((*SIZES, 1_000_000) if options.million else SIZES)
         return

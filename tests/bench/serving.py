@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-REPORT = """<D:sync-collection xmlns:D="DAV:"><D:sync-token>{}</D:sync-token><D:sync-level>infinite</D:sync-level>
+PROPFIND = b"""<D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/><D:getetag/><D:getcontentlength/><D:getlastmodified/>
+</D:prop></D:propfind>"""
+REPORT = """<D:sync-collection xmlns:D="DAV:"><D:sync-token>{}</D:sync-token><D:sync-level>infinite</D:sync-level>{}
 <D:prop><D:getetag/><D:getcontentlength/></D:prop></D:sync-collection>"""
+LIMIT = "<D:limit><D:nresults>{}</D:nresults></D:limit>"
 
 
 class Client:
@@ -23,11 +26,11 @@ class Client:
 
     def __init__(self, url: str, password: str) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc)
-        self._authorization = f"Basic {base64.b64encode(f'me:{password}'.encode()).decode()}"
+        self.authorization = f"Basic {base64.b64encode(f'me:{password}'.encode()).decode()}"
 
     def ask(self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
         """Return the body of an answer, which must be one of success."""
-        sent = {"Authorization": self._authorization, **(headers or {})}
+        sent = {"Authorization": self.authorization, **(headers or {})}
         self._connection.request(method, f"/dav/store/me/{target}", body or None, sent)
         answer = self._connection.getresponse()
         content = answer.read()
@@ -39,10 +42,10 @@ class Client:
         """End the connection, before the server does because it is idle; the next request opens another."""
         self._connection.close()
 
-    def token(self, target: str, last: str = "") -> str:
-        """Follow the pages of a report from a token and return the last one's."""
+    def token(self, target: str, last: str = "", *, limit: int = 0) -> str:
+        """Follow the pages of a report, of limit rows if there is one, from a token and return the last one's."""
         while True:
-            body = self.ask("REPORT", target, REPORT.format(last).encode())
+            body = self.ask("REPORT", target, REPORT.format(last, LIMIT.format(limit) if limit else "").encode())
             found = re.search(rb"<D:sync-token>([^<]*)", body[-400:])
             if found is None:
                 raise SystemExit("a report without a token")
@@ -101,6 +104,31 @@ class Served:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
         found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
         return int(found[1]) / 1000 if found else 0.0
+
+    def processes(self) -> list[int]:
+        """Return the ids of the supervisor and of all that it started."""
+        found = [self.pid]
+        for pid in found:
+            found += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        return found
+
+    def cpu_ns(self) -> int:
+        """Return the time that threads of all processes have been running."""
+        return sum(
+            int(file.read_text().split()[0])
+            for pid in self.processes()
+            for file in Path(f"/proc/{pid}/task").glob("*/schedstat")
+        )
+
+    def forget_peak(self) -> None:
+        """Begin to measure the most memory anew."""
+        for pid in self.processes():
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    def peak_mb(self) -> float:
+        """Return the most that the processes had resident since then, each at its own moment."""
+        told = [Path(f"/proc/{pid}/status").read_text() for pid in self.processes()]
+        return sum(int(size) for text in told for size in re.findall(r"^VmHWM:\s+(\d+) kB", text, re.MULTILINE)) / 1000
 
     def worker_pss_mb(self) -> float:
         """Return that of the first worker."""

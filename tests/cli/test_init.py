@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from davstore.cli import main
-from davstore.metadata.engine import open_database
+from davstore.metadata.opening import open_database
 
 Run = Callable[..., Result]
 COMMANDS = (("user", "list"), ("user", "add", "bob"), ("check",), ("device", "list", "me"))

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from davstore import wiring
 from davstore.cli import main
-from davstore.metadata.engine import open_database
+from davstore.metadata.opening import open_database
 from davstore.metadata.volatile import Throttle
 from davstore.protocol.http.authorization import Basic, Bearer
 from davstore.settings import load_settings

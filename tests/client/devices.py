@@ -10,7 +10,7 @@ from pathlib import Path
 from davstore.client.device import open_state
 from davstore.client.exit_status import Stop
 from davstore.client.folder import Folder
-from davstore.client.remote import Remote
+from davstore.client.remote import RemoteCollection
 from davstore.client.run import Run
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -36,7 +36,9 @@ class Device:
         self.done.clear()
         try:
             with open_state(self.url, self.root, self.states) as state:
-                remote = Remote(self.url, self.credentials, mode="automatic", pause=self.pause, say=self.said.append)
+                remote = RemoteCollection(
+                    self.url, self.credentials, mode="automatic", pause=self.pause, say=self.said.append
+                )
                 run = Run(state, self.folder(self.root), remote, self.name, force=force, merge=merge, now=lambda: NOW)
                 run.say = self.said.append
                 run.tell = lambda action: self.done.append(action.verb.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -14,6 +15,16 @@ from pathlib import Path
 import requests
 
 PATIENCE_SECONDS = 30
+
+
+def children_of(process: int, name: str) -> set[int]:
+    """Return the ids of the processes of a supervisor that have a name: `worker` or `jobs`."""
+    found = set()
+    for word in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+        with contextlib.suppress(FileNotFoundError):  # it has just ended
+            if Path(f"/proc/{word}/comm").read_text() == f"davstore-{name}\n":
+                found.add(int(word))
+    return found
 
 
 class Server:
@@ -73,8 +84,7 @@ class Server:
     @property
     def workers(self) -> list[int]:
         """The ids of the processes that serve."""
-        children = Path(f"/proc/{self.supervisor}/task/{self.supervisor}/children")
-        return sorted(map(int, children.read_text().split()))
+        return sorted(children_of(self.supervisor, "worker"))
 
     def kill(self) -> None:
         """End all processes at once, as a power cut would."""

@@ -1,4 +1,4 @@
-"""What could not be brought in step is told in each run, until it can; and one run asks the server once."""
+"""Files that cannot be brought in step are told in each run, until they can; and one run asks the server once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What moves while a run looks, and disks that come and go: nothing that is in the folder is deleted on the server."""
+"""Files that move while a run looks, and disks that come and go: nothing in the folder is deleted on the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who else on the machine can read what a device writes."""
+"""No other user of the machine can read what a device writes."""
 
 from __future__ import annotations
 

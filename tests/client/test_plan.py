@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from davstore.client.dry_run import copy_view, move_subtree, perform, rehearse
 from davstore.client.plan import Action, Verb, find_mass_deletion, plan
-from davstore.client.tree import REMOTE_FOLDER, Agreed, Local, Remote, Stamp, Tree, View, parent_of
+from davstore.client.tree import REMOTE_FOLDER, Agreed, Local, Remote, Stamp, Tree, Trees, parent_of
 
 NAMES = ["a", "b", "c"]
 PATHS = ["/".join(names) for depth in (1, 2, 3) for names in itertools.product(NAMES, repeat=depth)]
@@ -109,38 +109,38 @@ def is_tree(tree: dict[str, str | None]) -> bool:
     return all(not parent_of(path) or tree.get(parent_of(path), "") is None for path in tree)
 
 
-def check_step(view: View, action: Action) -> None:
+def check_step(trees: Trees, action: Action) -> None:
     """Nothing that only one side has may be overwritten or deleted without the plan having judged it unchanged."""
     verb, path, other = action
     if verb is Verb.DELETE_LOCAL:
-        for gone in view.local.walk(path):
-            local, agreed = view.local.rows[gone], view.agreed.get(gone)
+        for gone in trees.local.walk(path):
+            local, agreed = trees.local.rows[gone], trees.agreed.get(gone)
             assert agreed is not None
             assert agreed.folder == local.folder
             assert agreed.digest == local.digest
     if verb is Verb.DELETE_REMOTE:
-        for gone in view.remote.walk(path):
-            remote, agreed = view.remote.rows[gone], view.agreed.get(gone)
+        for gone in trees.remote.walk(path):
+            remote, agreed = trees.remote.rows[gone], trees.agreed.get(gone)
             assert agreed is not None
             assert (agreed.folder, agreed.etag) == (remote.folder, remote.etag)
     if verb in (Verb.MOVE_LOCAL, Verb.MAKE_LOCAL):
-        assert (other or path) not in view.local.rows
+        assert (other or path) not in trees.local.rows
     if verb in (Verb.MOVE_REMOTE, Verb.MOVE_TREE, Verb.MAKE_REMOTE):
-        assert (other or path) not in view.remote.rows
+        assert (other or path) not in trees.remote.rows
 
 
-def run(view: View, device: str = "d") -> int:
+def run(trees: Trees, device: str = "d") -> int:
     """Carry plans out until there is none, and count the plans."""
     name = conflict_names(device)
     for count in range(60):
-        actions = plan(view)
+        actions = plan(trees)
         if not actions:
             return count
         for action in actions:
-            check_step(view, action)
-            perform(view, action, name)
-            assert is_tree(of_local(view.local)), action
-            assert is_tree(of_remote(view.remote)), action
+            check_step(trees, action)
+            perform(trees, action, name)
+            assert is_tree(of_local(trees.local)), action
+            assert is_tree(of_remote(trees.remote)), action
     raise AssertionError(f"no end: {actions}")
 
 
@@ -153,11 +153,11 @@ def test_any_three_trees_converge_and_no_edit_is_lost(seed: int) -> None:
         base = {path: content for path, content in base.items() if chooser.random() < 0.7}
     edits = {content for path, content in local.items() if content and base.get(path) != content}
     edits |= {content for path, content in remote.items() if content and base.get(path) != content}
-    view = View(as_agreed(base), as_local(local), as_remote(remote))
-    run(view)
-    assert of_local(view.local) == of_remote(view.remote)
-    assert set(view.agreed.rows) == set(view.local.rows)
-    assert edits <= set(filter(None, of_local(view.local).values()))
+    trees = Trees(as_agreed(base), as_local(local), as_remote(remote))
+    run(trees)
+    assert of_local(trees.local) == of_remote(trees.remote)
+    assert set(trees.agreed.rows) == set(trees.local.rows)
+    assert edits <= set(filter(None, of_local(trees.local).values()))
 
 
 @settings(max_examples=400, deadline=None)
@@ -173,12 +173,12 @@ def test_two_devices_that_edit_offline_converge_and_lose_nothing(seed: int) -> N
     dropped: set[str] = set()
 
     def synchronise(number: int) -> None:
-        view = View(agreed[number], as_local(folders[number]), as_remote(server))
-        run(view, f"d{number}")
+        trees = Trees(agreed[number], as_local(folders[number]), as_remote(server))
+        run(trees, f"d{number}")
         folders[number].clear()
-        folders[number].update(of_local(view.local))
+        folders[number].update(of_local(trees.local))
         server.clear()
-        server.update(of_remote(view.remote))
+        server.update(of_remote(trees.remote))
 
     for _ in range(chooser.randint(1, 8)):
         for number in chooser.sample([0, 1], chooser.randint(1, 2)):
@@ -198,49 +198,49 @@ def test_two_devices_that_edit_offline_converge_and_lose_nothing(seed: int) -> N
 
 
 def test_held_places_are_left_alone() -> None:
-    view = View(
+    trees = Trees(
         as_agreed({"a": None, "a/b": "x"}), as_local({"a": None}), as_remote({"a": None, "a/b": "x", "c": "y"}), {"a/b"}
     )
-    assert run(view) == 1
-    assert of_remote(view.remote) == {"a": None, "a/b": "x", "c": "y"}
+    assert run(trees) == 1
+    assert of_remote(trees.remote) == {"a": None, "a/b": "x", "c": "y"}
 
 
 def test_a_folder_with_something_held_in_it_is_not_deleted() -> None:
-    view = View(as_agreed({"a": None}), as_local({"a": None}), as_remote({}), {"a/link"})
-    assert plan(view) == [Action(Verb.MAKE_REMOTE, "a")]
+    trees = Trees(as_agreed({"a": None}), as_local({"a": None}), as_remote({}), {"a/link"})
+    assert plan(trees) == [Action(Verb.MAKE_REMOTE, "a")]
 
 
 def test_a_renamed_file_is_moved_on_the_server() -> None:
-    view = View(as_agreed({"a": "x"}), as_local({"b": "x"}), as_remote({"a": "x"}))
-    assert list(rehearse(copy_view(view), str)) == [Action(Verb.MOVE_REMOTE, "a", "b")]
+    trees = Trees(as_agreed({"a": "x"}), as_local({"b": "x"}), as_remote({"a": "x"}))
+    assert list(rehearse(copy_view(trees), str)) == [Action(Verb.MOVE_REMOTE, "a", "b")]
 
 
 def test_a_file_moved_on_the_server_is_moved_here() -> None:
-    view = View(as_agreed({"a": "x"}), as_local({"a": "x"}), as_remote({"b": None, "b/a": "x"}))
-    assert list(rehearse(view, str)) == [Action(Verb.MAKE_LOCAL, "b"), Action(Verb.MOVE_LOCAL, "a", "b/a")]
+    trees = Trees(as_agreed({"a": "x"}), as_local({"a": "x"}), as_remote({"b": None, "b/a": "x"}))
+    assert list(rehearse(trees, str)) == [Action(Verb.MAKE_LOCAL, "b"), Action(Verb.MOVE_LOCAL, "a", "b/a")]
 
 
 def test_a_resource_id_tells_a_move_where_tags_are_opaque() -> None:
     stamp = Stamp(1, 1, 1, 1)
-    view = View(
+    trees = Trees(
         Tree({"a": Agreed(folder=False, etag='"7"', digest="x", stamp=stamp, hashed_ns=0, resource_id="urn:uuid:1")}),
         Tree({"a": Local(folder=False, digest="x", stamp=stamp, hashed_ns=0)}),
         Tree({"b": Remote(folder=False, etag='"7"', length=1, resource_id="urn:uuid:1")}),
     )
-    assert plan(view) == [Action(Verb.MOVE_LOCAL, "a", "b")]
+    assert plan(trees) == [Action(Verb.MOVE_LOCAL, "a", "b")]
 
 
 def test_an_opaque_tag_alone_does_not_tell_a_move() -> None:
     stamp = Stamp(1, 1, 1, 1)
-    view = View(
+    trees = Trees(
         Tree({"a": Agreed(folder=False, etag='"7"', digest="x", stamp=stamp, hashed_ns=0)}),
         Tree({"a": Local(folder=False, digest="x", stamp=stamp, hashed_ns=0)}),
         Tree({"b": Remote(folder=False, etag='"7"', length=1)}),
     )
-    assert [action.verb for action in rehearse(view, str)] == [Verb.DELETE_LOCAL, Verb.FORGET, Verb.DOWNLOAD]
+    assert [action.verb for action in rehearse(trees, str)] == [Verb.DELETE_LOCAL, Verb.FORGET, Verb.DOWNLOAD]
 
 
-def moved_folder(deeper: bool) -> View:
+def moved_folder(deeper: bool) -> Trees:
     base = {"a": None, "a/b": None, "a/b/c": "x"}
     inodes = {"a": 1, "a/b": 2, "a/b/c": 3}
     agreed = Tree(
@@ -249,7 +249,7 @@ def moved_folder(deeper: bool) -> View:
     top = "n/z" if deeper else "z"
     local = {"n": None} if deeper else {}
     local |= {top: None, f"{top}/b": None, f"{top}/b/c": "x"}
-    return View(agreed, as_local(local, {top: 1, f"{top}/b": 2, f"{top}/b/c": 3}), as_remote(base))
+    return Trees(agreed, as_local(local, {top: 1, f"{top}/b": 2, f"{top}/b/c": 3}), as_remote(base))
 
 
 def test_a_renamed_folder_is_one_move() -> None:
@@ -264,10 +264,10 @@ def test_a_folder_moved_into_a_new_one_is_one_move() -> None:
 
 
 def test_a_folder_that_could_not_be_moved_whole_is_moved_by_its_files() -> None:
-    view = moved_folder(deeper=False)
-    view.apart.add("a")
-    view.apart.add("a/b")
-    assert [action.verb for action in rehearse(view, str)] == [
+    trees = moved_folder(deeper=False)
+    trees.apart.add("a")
+    trees.apart.add("a/b")
+    assert [action.verb for action in rehearse(trees, str)] == [
         Verb.MAKE_REMOTE,
         Verb.MAKE_REMOTE,
         Verb.MOVE_REMOTE,
@@ -278,17 +278,17 @@ def test_a_folder_that_could_not_be_moved_whole_is_moved_by_its_files() -> None:
 
 
 def test_an_inode_used_again_is_no_move() -> None:
-    view = View(
+    trees = Trees(
         Tree({"a": as_agreed({"a": None}).rows["a"]._replace(stamp=Stamp(0, 0, 1, 0)), **as_agreed({"a/f": "x"}).rows}),
         as_local({"b": None, "b/g": "y"}, {"b": 1}),
         as_remote({"a": None, "a/f": "x"}),
     )
-    assert Verb.MOVE_TREE not in [action.verb for action in rehearse(view, str)]
+    assert Verb.MOVE_TREE not in [action.verb for action in rehearse(trees, str)]
 
 
 def test_a_copy_on_the_server_is_copied_here() -> None:
-    view = View(as_agreed({"a": "x"}), as_local({"a": "x"}), as_remote({"a": "x", "b": "x"}))
-    assert plan(view) == [Action(Verb.DOWNLOAD, "b", "a")]
+    trees = Trees(as_agreed({"a": "x"}), as_local({"a": "x"}), as_remote({"a": "x", "b": "x"}))
+    assert plan(trees) == [Action(Verb.DOWNLOAD, "b", "a")]
 
 
 @pytest.mark.parametrize(
@@ -298,8 +298,8 @@ def test_a_copy_on_the_server_is_copied_here() -> None:
 def test_more_than_half_and_more_than_20_gone_is_noticed_on_either_side(had: int, kept: int, stopped: bool) -> None:
     base = {f"f{number}": f"x{number}" for number in range(had)}
     rest = dict(list(base.items())[:kept])
-    here = View(as_agreed(base), as_local(rest), as_remote(base))
-    there = View(as_agreed(base), as_local(base), as_remote(rest))
+    here = Trees(as_agreed(base), as_local(rest), as_remote(base))
+    there = Trees(as_agreed(base), as_local(base), as_remote(rest))
     assert (find_mass_deletion(here) is not None) == stopped
     assert (find_mass_deletion(there) is not None) == stopped
 
@@ -312,8 +312,8 @@ def test_a_folder_that_had_20_files_and_is_empty_is_noticed_on_either_side(
     others: dict[str, str | None] = {f"f{number}": f"x{number}" for number in range(200)}
     base = {**others, "d": None, "d/e": None, **{f"{inside}/{number}": f"y{number}" for number in range(had)}}
     rest = {path: content for path, content in base.items() if path in {*others, *left}}
-    here = View(as_agreed(base), as_local(rest), as_remote(base))
-    there = View(as_agreed(base), as_local(base), as_remote(rest))
+    here = Trees(as_agreed(base), as_local(rest), as_remote(base))
+    there = Trees(as_agreed(base), as_local(base), as_remote(rest))
     assert (find_mass_deletion(here) is not None) == stopped
     assert (find_mass_deletion(there) is not None) == stopped
 
@@ -321,8 +321,8 @@ def test_a_folder_that_had_20_files_and_is_empty_is_noticed_on_either_side(
 def test_moving_everything_is_no_deletion() -> None:
     base = {f"f{number}": f"x{number}" for number in range(10)}
     moved = {"n": None, **{f"n/{path}": content for path, content in base.items()}}
-    assert find_mass_deletion(View(as_agreed(base), as_local(moved), as_remote(base))) is None
-    assert find_mass_deletion(View(as_agreed(base), as_local(base), as_remote(moved))) is None
+    assert find_mass_deletion(Trees(as_agreed(base), as_local(moved), as_remote(base))) is None
+    assert find_mass_deletion(Trees(as_agreed(base), as_local(base), as_remote(moved))) is None
 
 
 def test_a_moved_subtree_takes_its_members_along() -> None:

@@ -1,4 +1,4 @@
-"""What a device refuses to do, what it says, and the status it ends with of the README."""
+"""Refusals of a device: what it says, and the exit status (README.md)."""
 
 from __future__ import annotations
 

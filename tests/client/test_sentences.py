@@ -1,4 +1,4 @@
-"""What a person reads: sentences, with no names of a program's parts, of elements, or of exceptions in one another."""
+"""The output for a person: sentences, without names of parts of a program, of elements, or of nested exceptions."""
 
 from __future__ import annotations
 

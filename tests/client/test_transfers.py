@@ -1,4 +1,4 @@
-"""What goes over the wire for a file: the bytes that are missing and no others, its time, its type and its checksum."""
+"""Transfers of a file: the bytes that are missing and no others, its time, its type and its checksum."""
 
 from __future__ import annotations
 

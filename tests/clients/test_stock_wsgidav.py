@@ -1,4 +1,4 @@
-"""WsgiDAV's own request server on our provider (DECISIONS 5): the provider is a real one."""
+"""WsgiDAV's own request server on our provider (ADR 21): the provider is a real one."""
 
 from __future__ import annotations
 

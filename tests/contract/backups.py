@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.tables import metadata
 from davstore.store import backing_up, restoring
 from davstore.store.backing_up import BackedUp

@@ -12,9 +12,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from davstore.metadata.engine import Database, SQLite, open_database
+from davstore.metadata.database import Database
 from davstore.metadata.migrate import migrate
+from davstore.metadata.opening import open_database
 from davstore.metadata.postgresql import PostgreSQL
+from davstore.metadata.sqlite import SQLite
 from tests.contract.entrance import Entrance
 from tests.contract.storage import Storage
 

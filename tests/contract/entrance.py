@@ -1,4 +1,4 @@
-"""Where one signs in: what the tests of credentials and of guessing have in common."""
+"""Signing in, for the tests of credentials and of guessing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 
 from davstore.errors import Throttled, Unauthenticated
 from davstore.metadata import principals, stores
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 from davstore.metadata.volatile import Throttle
 from davstore.model.principals import Principal

@@ -11,7 +11,7 @@ from davstore.blobs.local import LocalBlobs
 from davstore.directory.numbers import Numbers
 from davstore.engine.context import Context, Limits, Services
 from davstore.metadata import stores
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import PROPERTIES, Facts

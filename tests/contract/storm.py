@@ -11,7 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
-from davstore.metadata.engine import open_database
+from davstore.metadata.opening import open_database
 from tests.contract.storage import Storage
 
 THREADS = 4

@@ -1,4 +1,4 @@
-"""What RFC 6578 promises a device, kept in memory: an independent judge of the store's reports.
+"""A model of RFC 6578 in memory: an independent judge of the store's reports (docs/sync.md).
 
 The model knows nothing of bindings, numbers or tombstones. It holds the resources by URL, when each URL last changed
 and when it last went away, in ticks of its own; a device holds what it was told and is compared with both.

@@ -19,9 +19,10 @@ from davstore.blobs.local import LocalBlobs
 from davstore.errors import AlreadyRunning, BadBackup, InvalidSyncToken, Locked, QuotaExceeded, Unprocessable
 from davstore.metadata import stores, uploads
 from davstore.metadata.archive import Archive
-from davstore.metadata.engine import Database, SQLite
+from davstore.metadata.database import Database
 from davstore.metadata.migrate import HEAD
 from davstore.metadata.postgresql import PostgreSQL
+from davstore.metadata.sqlite import SQLite
 from davstore.model.locks import LockInfo, LockScope
 from davstore.store import enrolling, locking
 from davstore.store.backups import MANIFEST, Manifest, Meter, digest_file, hold_backup, parse_manifest, read_manifest

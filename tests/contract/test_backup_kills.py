@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from davstore.errors import BadSettings
-from davstore.metadata.engine import Database, open_database
+from davstore.metadata.database import Database
+from davstore.metadata.opening import open_database
 from davstore.metadata.postgresql import PostgreSQL
 from davstore.settings import load_settings
 from davstore.store.checking import check_backup

@@ -1,4 +1,4 @@
-"""What every backend of blobs promises (the list is in `davstore/blobs`)."""
+"""The promises of every backend of blobs (the list is in `davstore/blobs`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DECISIONS 37: each kind of damage is planted, and found."""
+"""Each kind of damage that docs/consistency.md#what-check-finds lists is planted, and found."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PLANTED: dict[str, list[str]] = {
     "property of a missing node": ["UPDATE property SET node_id = 999"],
     "lock of a missing node": [
         (
-            "INSERT INTO lock (store_id, token, node_id, user_id, scope, infinite, expires_us, root) "
+            "INSERT INTO lock (store_id, token, node_id, principal_id, scope, infinite, expires_us, root) "
             "VALUES ((SELECT id FROM store), 't', 999, 1, 'exclusive', 0, 0, 'x')"
         )
     ],

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from davstore.dav.bulk import Bulk, facts_of
-from davstore.dav.places import Kind
+from davstore.dav.kinds import Kind
 from davstore.dav.properties import LIVE_OF
 from davstore.dav.properties.live import PropertyContext
 from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
-from davstore.metadata import bindings, nodes, stores
+from davstore.metadata import bindings, nodes, properties, stores
+from davstore.metadata import unit as transaction
 from davstore.metadata.nodes import NodeRow
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
@@ -24,6 +26,7 @@ from davstore.store import reading
 from tests.contract.storage import Storage
 
 ROOT = ("dav", "store", "me")
+DEAD = "{urn:x}%s"
 TYPES = ("text/plain", 'text/x; a="<&>"', "x", "%s", None)
 YEAR_1_US, YEAR_9999_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 
@@ -46,13 +49,17 @@ rows = st.builds(
     modified_by=st.just(0),
 )
 questions = st.lists(
-    st.sampled_from([*LIVE_OF[Kind.RESOURCE], *LIVE_OF[Kind.COLLECTION], "{DAV:}displayname", "{urn:x}%s", "none"]),
+    st.sampled_from([*LIVE_OF[Kind.RESOURCE], *LIVE_OF[Kind.COLLECTION], "{DAV:}displayname", DEAD, "none"]),
     max_size=6,
     unique=True,
 ).map(lambda asked: PropFind(propfind.Kind.PROP, tuple(asked)))
 
 
-def fill(storage: Storage, name: str, members: dict[str, NodeRow]) -> None:
+members_of = st.dictionaries(names, st.tuples(rows, st.booleans()), max_size=8)
+"""The members of a collection: their rows, and whether each has a dead property."""
+
+
+def fill(storage: Storage, name: str, members: Members) -> None:
     """Make a collection with members as they are given; a collection has no etag, length and type."""
 
     def work(unit: Unit) -> None:
@@ -60,11 +67,13 @@ def fill(storage: Storage, name: str, members: dict[str, NodeRow]) -> None:
         parent_id, _ = nodes.insert_node(unit, ledger, nodes.empty_collection(now_us=0))
         root_id = ledger.facts.root_id
         bindings.bind(unit, ledger, root_id, name, node_id=parent_id, is_collection=True, made=MADE_HOME)
-        for member, row in members.items():
+        for member, (row, has_property) in members.items():
             stored = row._replace(etag=None, length=None, content_type=None) if row.is_collection else row
             node_id, _ = nodes.insert_node(unit, ledger, stored)
             coll = row.is_collection
             bindings.bind(unit, ledger, parent_id, member, node_id=node_id, is_collection=coll, made=MADE_HOME)
+            if has_property:
+                properties.set_properties(unit, ledger.store_id, {node_id: {DEAD: b"<x>%s</x>"}})
         stores.settle(unit, ledger, now_us=0)
 
     storage.database.write(work)
@@ -92,14 +101,16 @@ def render(question: PropFind, hrefs: Hrefs, storage: Storage, name: str, *, by_
     return b"".join(written)
 
 
+Members = dict[str, tuple[NodeRow, bool]]
 counter = itertools.count()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(members=st.dictionaries(names, rows, max_size=8), question=questions, minimal=st.booleans())
+@given(members=members_of, question=questions, minimal=st.booleans())
 def test_both_ways_render_the_same_bytes(
-    storage: Storage, members: dict[str, NodeRow], question: PropFind, minimal: bool
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, members: Members, question: PropFind, minimal: bool
 ) -> None:
+    monkeypatch.setattr(transaction, "PAGE_ROWS", 3)
     storage.is_clean = False  # its etags are of no bodies
     name = f"c{next(counter)}"
     fill(storage, name, members)

@@ -1,4 +1,4 @@
-"""What was acknowledged is there, and nothing is half done: groups, full disks, kill -9 (DECISIONS 11)."""
+"""What was acknowledged is there, and nothing is half done: groups, full disks, kill -9 (ADR 2)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import random
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -20,10 +19,11 @@ from davstore.blobs.unnamed import SEEN_FOR_US
 from davstore.engine.context import Limits
 from davstore.errors import DiskFull, NotFound, Unavailable
 from davstore.metadata import bindings, nodes
-from davstore.metadata.engine import SQLite, open_database
 from davstore.metadata.group_commit import GroupCommit
 from davstore.metadata.migrate import migrate
+from davstore.metadata.opening import open_database
 from davstore.metadata.postgresql import PostgreSQL
+from davstore.metadata.sqlite import SQLite
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_CLIENT
 from davstore.metadata.unit import Unit
@@ -32,20 +32,13 @@ from davstore.store import sweeping
 from davstore.store.checking import list_unfinished
 from tests.contract import storm
 from tests.contract.storage import Storage
+from tests.waiting import until
 
 PATIENCE_SECONDS = 30
 
 
 FROM_OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 OTHERS = f"SELECT count(*) {FROM_OTHERS} AND state <> 'idle'"
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for what another thread does."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.001)
 
 
 def test_many_threads_write_to_one_store(storage: Storage) -> None:

@@ -1,4 +1,4 @@
-"""How guessing is slowed down, and that nobody else is: by account and network, over restarts, with the figures of
+"""Guessing is slowed down and nobody else is: by account and network, over restarts, with the figures of
 docs/reliability.md."""
 
 from __future__ import annotations

@@ -14,8 +14,9 @@ from sqlalchemy import Engine, text
 
 import davstore.metadata.migrate as migrating
 from davstore.errors import Unavailable
-from davstore.metadata.engine import Database, open_database
+from davstore.metadata.database import Database
 from davstore.metadata.migrate import migrate
+from davstore.metadata.opening import open_database
 from davstore.metadata.postgresql import PostgreSQL
 from davstore.metadata.tables import metadata
 from tests.contract.conftest import create_database, drop_database

@@ -1,4 +1,4 @@
-"""Names are bytes: whatever a client sends comes back, and nothing is folded (DECISIONS 2)."""
+"""Names are bytes: whatever a client sends comes back, and nothing is folded (ADR 20)."""
 
 from __future__ import annotations
 

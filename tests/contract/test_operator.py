@@ -1,4 +1,4 @@
-"""What the operator's commands do to a store, while others use it."""
+"""The operator's use cases on a store that others use meanwhile."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from davstore.metadata import (
     trees,
     uploads,
 )
-from davstore.metadata.unit import Statement
+from davstore.metadata.statements import Statement
 from davstore.model.pages import Sort
 from tests.contract.storage import Storage
 

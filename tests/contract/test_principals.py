@@ -13,7 +13,7 @@ import pytest
 
 from davstore.errors import AlreadyExists, NotFound, Unauthenticated, Unprocessable
 from davstore.metadata import principals, stores
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.metadata.volatile import Throttle
 from davstore.model.principals import DeviceClass
 from davstore.protocol.http.authorization import Basic, Bearer

@@ -1,4 +1,4 @@
-"""What a client says of the body it sends: held against it, and kept for those who compare (DECISIONS 21)."""
+"""Digests and lengths that a client announces: held against the body, and kept for clients that compare (RFC 9530)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quota: what counts, what is promised to uploads under way, and what a full store still allows (DECISIONS 15, 30)."""
+"""Quota: what counts, what is promised to uploads under way, and what a full store still allows (ADR 23)."""
 
 from __future__ import annotations
 

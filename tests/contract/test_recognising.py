@@ -18,7 +18,8 @@ from davstore.directory.identity import find_birth, find_identity, renew_identit
 from davstore.directory.numbers import Numbers
 from davstore.errors import BadSettings, InvalidSyncToken, Unavailable
 from davstore.metadata import instance, stores
-from davstore.metadata.engine import Database, SQLite
+from davstore.metadata.database import Database
+from davstore.metadata.sqlite import SQLite
 from davstore.settings import load_settings
 from davstore.store.recognising import is_made, recognise, set_stale_log_aside
 from tests.contract.conftest import Build

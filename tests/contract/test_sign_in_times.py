@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from davstore.errors import Unauthenticated
-from davstore.metadata.engine import open_database
 from davstore.metadata.migrate import migrate
+from davstore.metadata.opening import open_database
 from davstore.metadata.volatile import Throttle
 from davstore.protocol.http.authorization import Basic
 from davstore.store import enrolling

@@ -1,4 +1,4 @@
-"""What is swept: tombstones both old and far behind, and blobs no row names; nothing else."""
+"""Sweeps: tombstones both old and far behind, and blobs that no row names; nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from davstore.blobs import Blobs, Staged
 from davstore.errors import InvalidSyncToken
 from davstore.metadata import uploads
-from davstore.metadata.engine import Database
+from davstore.metadata.database import Database
 from davstore.store import enrolling, writing
 from davstore.store.checking import list_unfinished
 from davstore.store.sweeping import sweep_history, sweep_uploads
@@ -53,7 +53,7 @@ def test_old_tombstones_go_and_their_tokens_with_them(storage: Storage) -> None:
 
 @pytest.mark.parametrize(("weeks_later", "keep_changes"), [(2, 0), (4, 10_000)])
 def test_young_or_near_tombstones_stay(storage: Storage, weeks_later: int, keep_changes: int) -> None:
-    """Three weeks and 10,000 changes: history goes only when it is past both (checklist E.1 14)."""
+    """Three weeks and 10,000 changes: history goes only when it is past both (RFC 6578 §3.2)."""
     storage.put("a")
     token = storage.report().token
     storage.delete("a")

@@ -1,4 +1,4 @@
-"""The failures that SYNC.md lists, each in its minimal example, and what tokens are refused for."""
+"""Reports that an earlier model got wrong, each as its smallest example (docs/sync.md), and tokens that are refused."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def finish(device: Device, pair: Pair) -> None:
         pass
 
 
-def test_1_a_moved_tree_in_pages_of_one(storage: Storage) -> None:
+def test_a_moved_tree_in_pages_of_one(storage: Storage) -> None:
     for name in ("t", "a", "a/s"):
         storage.mkcol(name)
     for name in ("a/x", "a/y", "a/s/z"):
@@ -74,7 +74,7 @@ def test_1_a_moved_tree_in_pages_of_one(storage: Storage) -> None:
     assert sorted(run(storage, token, scope="")) == sorted(rows)
 
 
-def test_1_the_scope_itself_is_moved_in(storage: Storage) -> None:
+def test_the_scope_itself_is_moved_in(storage: Storage) -> None:
     storage.mkcol("a")
     storage.put("a/old")
     token = storage.report("a").token
@@ -88,13 +88,13 @@ def test_1_the_scope_itself_is_moved_in(storage: Storage) -> None:
     assert sorted(run(storage, token, scope="a")) == ["+a/x", "+a/y", "+a/z", "-a/old"]
 
 
-def test_2_a_truncated_page_does_not_give_the_newest_token(storage: Storage) -> None:
+def test_a_truncated_page_does_not_give_the_newest_token(storage: Storage) -> None:
     storage.mkcol("c")
     storage.put("c/a")
     assert list(pages(storage, None)) == [["+c"], ["+c/a"]]
 
 
-def test_3_the_floor_is_for_the_base_of_a_run(storage: Storage) -> None:
+def test_the_floor_is_for_the_base_of_a_run(storage: Storage) -> None:
     def sweep(floor: int) -> None:
         storage.database.write(lambda unit: stores.set_floor(unit, storage.facts.id, floor))
 
@@ -116,7 +116,7 @@ def test_3_the_floor_is_for_the_base_of_a_run(storage: Storage) -> None:
         storage.report("", first.token)
 
 
-def test_4_members_of_the_past_and_of_the_moved(storage: Storage) -> None:
+def test_members_of_the_past_and_of_the_moved(storage: Storage) -> None:
     storage.mkcol("b")
     storage.put("b/x")
     token = storage.report().token
@@ -126,7 +126,7 @@ def test_4_members_of_the_past_and_of_the_moved(storage: Storage) -> None:
     assert told(storage.report("b", storage.report("b").token)) == []
 
 
-def test_4_a_scope_made_again_forgets_its_members(storage: Storage) -> None:
+def test_a_scope_made_again_forgets_its_members(storage: Storage) -> None:
     storage.mkcol("b")
     storage.mkcol("b/s")
     storage.put("b/s/x")
@@ -142,7 +142,7 @@ def test_4_a_scope_made_again_forgets_its_members(storage: Storage) -> None:
     assert told(storage.report("b", token, level=Level.ONE)) == ["+b/s"]
 
 
-def test_5_an_old_member_is_due_at_the_last_death_of_its_url(pair: Pair) -> None:
+def test_an_old_member_is_due_at_the_last_death_of_its_url(pair: Pair) -> None:
     pair.mkcol(("c",))
     pair.put(("c", "x"))
     device = in_step(pair)
@@ -157,7 +157,7 @@ def test_5_an_old_member_is_due_at_the_last_death_of_its_url(pair: Pair) -> None
     assert ("c", "x") not in device.mirror
 
 
-def test_5_and_at_that_of_the_urls_above(pair: Pair) -> None:
+def test_an_old_member_is_due_at_the_last_death_of_the_urls_above_it(pair: Pair) -> None:
     for url in (("c",), ("c", "d"), ("c", "d", "x")):
         pair.mkcol(url)
     device = in_step(pair)
@@ -175,7 +175,7 @@ BUSH = [("a",), ("a", "a"), ("a", "b"), ("a", "a", "a"), ("a", "a", "b"), ("a", 
 
 
 @pytest.mark.parametrize("pages_before", range(len(BUSH)))
-def test_6_a_bush_rebuilt_under_a_slow_device(pair: Pair, pages_before: int) -> None:
+def test_a_bush_rebuilt_under_a_slow_device(pair: Pair, pages_before: int) -> None:
     for url in BUSH:
         pair.mkcol(url)
         pair.put((*url, "x"))
@@ -192,7 +192,7 @@ def test_6_a_bush_rebuilt_under_a_slow_device(pair: Pair, pages_before: int) -> 
     assert not [url for url in device.mirror if url[-1] == "x"]
 
 
-def test_7_old_members_of_a_moved_collection_do_not_tie(storage: Storage) -> None:
+def test_old_members_of_a_moved_collection_do_not_tie(storage: Storage) -> None:
     storage.mkcol("a")
     for name in ("a/x", "a/y", "a/z"):
         storage.put(name)
@@ -203,7 +203,7 @@ def test_7_old_members_of_a_moved_collection_do_not_tie(storage: Storage) -> Non
     assert sorted(run(storage, token)) == ["+b", "-b/x", "-b/y", "-b/z"]
 
 
-def test_12_a_resource_moved_over_itself_lives(storage: Storage) -> None:
+def test_a_resource_moved_over_itself_lives(storage: Storage) -> None:
     storage.put("a", b"x" * 300)
     bind_again(storage, "a", "b")
     token = storage.report().token
@@ -214,7 +214,7 @@ def test_12_a_resource_moved_over_itself_lives(storage: Storage) -> None:
     assert sorted(told(storage.report("", token))) == ["+b", "-a"]
 
 
-def test_13_every_name_of_a_changed_resource_is_told(storage: Storage) -> None:
+def test_every_name_of_a_changed_resource_is_told(storage: Storage) -> None:
     storage.put("a", b"old")
     bind_again(storage, "a", "b")
     token = storage.report().token

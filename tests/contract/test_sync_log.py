@@ -1,4 +1,4 @@
-"""The sync log under random operations: whatever happens, replayed reports equal a fresh listing (SYNC.md)."""
+"""The sync log under random operations: replayed reports equal a fresh listing (docs/sync.md)."""
 
 from __future__ import annotations
 

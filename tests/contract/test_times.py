@@ -1,4 +1,4 @@
-"""What a Last-Modified is worth: a second in which a URL may have shown two things never holds (RFC 9110 §8.8.2.2)."""
+"""Last-Modified as a validator: a second in which a URL may have shown two things never holds (RFC 9110 §8.8.2.2)."""
 
 from __future__ import annotations
 

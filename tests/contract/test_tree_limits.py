@@ -1,4 +1,4 @@
-"""What one request may touch of a tree, and what names cost: nobody makes others wait, or fills a disk with nothing."""
+"""Limits of trees and the price of names: nobody makes others wait, or fills a disk with empty files (ADR 13)."""
 
 from __future__ import annotations
 

@@ -10,15 +10,17 @@ from typing import Any, NamedTuple
 from lxml import etree
 
 from davstore.blobs.local import LocalBlobs
-from davstore.dav.methods import HANDLERS
+from davstore.dav.dispatch import METHODS, find_allowed
 from davstore.dav.wsgidav.app import build_dav
 from davstore.engine.context import Limits, Services
 from davstore.metadata import stores
-from davstore.metadata.engine import Database, open_database
+from davstore.metadata.database import Database
 from davstore.metadata.migrate import migrate
+from davstore.metadata.opening import open_database
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.origins import OtherOrigins
+from davstore.middleware.places import Places
 from davstore.middleware.well_known import WellKnown
 from davstore.model.networks import Networks
 from davstore.model.origins import Origins
@@ -112,16 +114,18 @@ class Client:
         self.services = Services(
             self.database, LocalBlobs(directory / "blobs"), limits or Limits(), drops, clock=lambda: self.now_us
         )
-        dav = Pages(build_dav(self.services), self.services)
+        placed = Places(Pages(build_dav(self.services), self.services))
 
         def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             environ[PRINCIPAL] = self.principal
             self.seen = environ
-            return dav(environ, start_response)
+            return placed(environ, start_response)
 
         trusted = Networks.parse(proxies)
-        boundary = Boundary(WellKnown(signed_in), realm="davstore", proxies=trusted, pages=render_refusal)
-        self._application: Any = OtherOrigins(boundary, Origins.parse(origins), HANDLERS)
+        boundary = Boundary(
+            WellKnown(signed_in), realm="davstore", proxies=trusted, pages=render_refusal, allowed=find_allowed
+        )
+        self._application: Any = OtherOrigins(boundary, Origins.parse(origins), METHODS)
 
     def _create(self, owner: str, quota_bytes: int | None) -> None:
         self.database.write(lambda unit: stores.create(unit, owner, now_us=NOW, quota_bytes=quota_bytes))

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from davstore.errors import Throttled, Unauthenticated
-from davstore.metadata.engine import open_database
 from davstore.metadata.migrate import migrate
+from davstore.metadata.opening import open_database
 from davstore.metadata.volatile import Throttle
 from davstore.middleware.auth import PRINCIPAL, Authentication
 from davstore.middleware.boundary import Boundary

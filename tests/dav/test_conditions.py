@@ -1,4 +1,4 @@
-"""Conditions on writes and the `If` header: RFC 9110 §13, RFC 4918 §10.4, RFC 6578 §5; checklist 38, 91, 92, 107."""
+"""Conditions on writes and the `If` header: RFC 9110 §13, RFC 4918 §10.4, RFC 6578 §5."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Every entrance of the whole application: nobody without credentials, nothing of others, and no word of what is there.
 
-RELIABILITY promises 8 and 9, as far as there are principals.
+Promise 9 of `docs/reliability.md`, and docs/protocol.md#order-of-answers.
 """
 
 from __future__ import annotations
@@ -16,12 +16,17 @@ from typing import Any, NamedTuple
 import pytest
 
 from davstore import wiring
-from davstore.dav.methods import HANDLERS
+from davstore.dav import dispatch
+from davstore.protocol.dav.hrefs import render_href
+from davstore.protocol.urls import AREAS
 from davstore.settings import load_settings
 from davstore.store import enrolling
 from tests.dav.client import sync_body
 
-METHODS = (*HANDLERS, "POST", "PATCH")
+ROOTS = [render_href(segments, slash=True) for segments in AREAS]
+"""Where each area of the URL space begins; what is said of one is said of all."""
+in_every_area = pytest.mark.parametrize("root", ROOTS)
+METHODS = (*dispatch.METHODS, "POST", "PATCH")
 UNKNOWN = ("BREW", "SEARCH", "ACL", "TRACE", "CONNECT", "get")
 ADDRESSES = (f"10.{high}.{low}.1" for high, low in itertools.product(range(256), repeat=2))
 """A network of its own for each who is refused, so that nobody is throttled for another."""
@@ -98,17 +103,17 @@ class Storage:
         known = tuple(header for header in headers if header[0] != "X-Request-Id")
         return Answer(int(status[:3]), known, content)
 
-    def ask(self, method: str, target: str, who: str | None) -> Answer:
+    def ask(self, method: str, target: str, who: str | None, root: str = ROOTS[0]) -> Answer:
         """Send a method as a client would mean it, COPY and MOVE to a place of the principal's own store."""
         user = "bob" if who in (self.bob, self.bobs_phone) else "alice"
         headers = HEADERS.get(method, {})
         if method in ("COPY", "MOVE"):
-            headers = {"HTTP_DESTINATION": f"/dav/store/{user}/copy-{next(ADDRESSES)}"}
+            headers = {"HTTP_DESTINATION": f"{root}{user}/copy-{next(ADDRESSES)}"}
         return self(method, target, who, body=BODIES.get(method, ""), **headers)
 
-    def make(self, kind: str) -> str:
+    def make(self, kind: str, root: str = ROOTS[0]) -> str:
         """Return the URL of something new of alice's."""
-        target = f"/dav/store/alice/{kind}-{next(ADDRESSES)}"
+        target = f"{root}alice/{kind}-{next(ADDRESSES)}"
         if kind == "file":
             assert self("PUT", target, self.alice, body="hers").status == 201
         if kind == "folder":
@@ -124,7 +129,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory):
 
 
 PATHS = (
-    "/", "/dav", "/dav/", "/dav/store/", "/dav/store/alice/", "/dav/store/alice/file", "/dav/store/nobody/x",
+    "/", "/dav", "/dav/", *(root + path for root in ROOTS for path in ("", "alice/", "alice/file", "nobody/x")),
     "/dav/principals/", "/dav/principals/users/alice/", "/dav/principals/devices/alice/phone/",
     "/.well-known/", "/.well-known/caldav", "/.well-known/davstore/x", "/favicon.ico", "/index.html", "/robots.txt",
     "/healthz/", "/healthz/x", "/Readyz", "/%68ealthz/", "/dav/healthz", "/?page", "/dav/store/alice/?preview=256",
@@ -177,7 +182,7 @@ def test_a_store_that_cannot_serve_does_not_say_why(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_credentials_that_cannot_be_read_are_401(storage: Storage, authorization: str) -> None:
-    """RELIABILITY W14."""
+    """WsgiDAV answered them 500."""
     assert storage("PROPFIND", "/dav/store/alice/", authorization).status == 401
 
 
@@ -212,36 +217,39 @@ def test_the_matrix_knows_every_method() -> None:
     assert OWN.keys() == {*METHODS, "BREW"}
 
 
+@in_every_area
 @pytest.mark.parametrize("method", OWN)
-def test_the_owner_and_its_device_may_do_what_the_method_says(storage: Storage, method: str) -> None:
+def test_the_owner_and_its_device_may_do_what_the_method_says(storage: Storage, method: str, root: str) -> None:
     for who in (storage.alice, storage.alices_phone):
-        assert tuple(storage.ask(method, storage.make(kind), who).status for kind in KINDS) == OWN[method]
+        assert tuple(storage.ask(method, storage.make(kind, root), who, root).status for kind in KINDS) == OWN[method]
 
 
+@in_every_area
 @pytest.mark.parametrize("method", OWN)
-def test_what_is_others_is_not_there(storage: Storage, method: str) -> None:
+def test_what_is_others_is_not_there(storage: Storage, method: str, root: str) -> None:
     """One answer, byte for byte, for what exists, what does not, and a store that nobody has."""
-    file, folder = storage.make("file"), storage.make("folder")
+    file, folder = storage.make("file", root), storage.make("folder", root)
     targets = (
-        file, f"{file}/", f"{folder}/", storage.make("missing"), f"{folder}/missing", "/dav/store/alice/",
-        "/dav/store/alice", "/dav/store/nobody/", "/dav/store/nobody/x", "/dav/principals/users/alice/",
+        file, f"{file}/", f"{folder}/", storage.make("missing", root), f"{folder}/missing", f"{root}alice/",
+        f"{root}alice", f"{root}nobody/", f"{root}nobody/x", "/dav/principals/users/alice/",
         "/dav/principals/users/nobody/", "/dav/principals/devices/alice/phone/",
         "/dav/principals/devices/nobody/phone/",
     )  # fmt: skip
     for who in (storage.bob, storage.bobs_phone):
-        answers = {storage.ask(method, target, who) for target in targets}
+        answers = {storage.ask(method, target, who, root) for target in targets}
         assert len(answers) == 1
         assert answers.pop().status == (501 if method == "BREW" else 404)
     assert storage("GET", file, storage.alice).body == b"hers"
 
 
+@in_every_area
 @pytest.mark.parametrize("method", ["COPY", "MOVE"])
-def test_nothing_goes_into_the_store_of_another(storage: Storage, method: str) -> None:
-    file = storage.make("file")
-    own = "/dav/store/bob/source"
+def test_nothing_goes_into_the_store_of_another(storage: Storage, method: str, root: str) -> None:
+    file = storage.make("file", root)
+    own = f"{root}bob/source"
     assert storage("PUT", own, storage.bob, body="his").status in (201, 204)
-    places = (file, storage.make("missing"), "/dav/store/alice/", "/dav/store/nobody/x")
-    for source in (own, "/dav/store/bob/missing"):
+    places = (file, storage.make("missing", root), f"{root}alice/", f"{root}nobody/x")
+    for source in (own, f"{root}bob/missing"):
         answers = {storage(method, source, storage.bob, HTTP_DESTINATION=place) for place in places}
         assert len(answers) == 1
         assert answers.pop().status == 502
@@ -249,13 +257,14 @@ def test_nothing_goes_into_the_store_of_another(storage: Storage, method: str) -
     assert storage("GET", own, storage.bob).body == b"his"
 
 
-def test_conditions_tell_nothing_of_others(storage: Storage) -> None:
+@in_every_area
+def test_conditions_tell_nothing_of_others(storage: Storage, root: str) -> None:
     """An `If` list that is tagged with another's URL is judged as if nothing were there."""
-    file = storage.make("file")
+    file = storage.make("file", root)
     etag = dict(storage("GET", file, storage.alice).headers)["ETag"]
-    for target in (file, storage.make("missing")):
+    for target in (file, storage.make("missing", root)):
         for condition, status in ((f"([{etag}])", 412), (f"(Not [{etag}])", 201)):
-            place = f"/dav/store/bob/conditional-{next(ADDRESSES)}"
+            place = f"{root}bob/conditional-{next(ADDRESSES)}"
             tagged = f"<http://dav.example{target}> {condition}"
             assert storage("PUT", place, storage.bob, body="x", HTTP_IF=tagged).status == status
 

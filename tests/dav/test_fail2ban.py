@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from davstore.server.worker import LOG_FORMAT
+from davstore.server.child import log_format
 from tests.dav.test_entrances import Storage, basic
 
 FILTER = Path(__file__).parents[2] / "config/fail2ban/davstore.conf"
@@ -35,7 +35,7 @@ def storage(tmp_path: Path):
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture):
-    formatter = logging.Formatter(LOG_FORMAT)
+    formatter = logging.Formatter(log_format())
     caplog.set_level(logging.INFO, "davstore")
     return lambda: [formatter.format(record) for record in caplog.records]
 

@@ -19,11 +19,12 @@ from davstore.errors import (
     Unavailable,
     UnsupportedReport,
 )
-from davstore.metadata.engine import open_database
 from davstore.metadata.migrate import migrate
+from davstore.metadata.opening import open_database
 from davstore.metadata.volatile import Throttle
 from davstore.middleware.auth import PRINCIPAL
-from davstore.middleware.boundary import TARGET, Boundary
+from davstore.middleware.boundary import Boundary
+from davstore.middleware.places import PLACE, Places, find_place
 from davstore.middleware.sync_gate import QUERY, SyncGate, answered, ask
 from davstore.model.principals import DeviceClass, Principal
 from davstore.protocol.dav.hrefs import parse_target
@@ -96,11 +97,12 @@ class Store:
         **headers: str,
     ) -> None:
         """Send one request; its refusal is raised."""
+        asker = Principal(self.user, self.devices[device] if device else None)
         environ = {
             "REQUEST_METHOD": method,
-            TARGET: parse_target(target),
             "wsgi.input": io.BytesIO(body),
-            PRINCIPAL: Principal(self.user, self.devices[device] if device else None),
+            PRINCIPAL: asker,
+            PLACE: find_place(parse_target(target), asker),
             **{f"HTTP_{name.upper()}": value for name, value in headers.items()},
         }
         environ |= {"wsgi.input_terminated": True} if chunked else {"CONTENT_LENGTH": str(len(body))}
@@ -425,7 +427,7 @@ def test_a_report_with_depth_1_is_answered_unless_the_depth_is_strict(store: Sto
 
 
 def test_a_refusal_on_the_wire(store: Store) -> None:
-    """The answers of protocol.md B.1.1: condition, voice and rule; never valid-sync-token."""
+    """docs/protocol.md#the-sync-policy: condition, voice and rule; never valid-sync-token."""
     answers: list[tuple[str, dict[str, str]]] = []
 
     def told(body: bytes, target: str = MINE) -> tuple[str, dict[str, str], str]:
@@ -436,7 +438,7 @@ def test_a_refusal_on_the_wire(store: Store) -> None:
             "wsgi.input": io.BytesIO(body),
             PRINCIPAL: Principal(store.user, store.devices["phone"]),
         }
-        parts = Boundary(store.application, realm="davstore")(
+        parts = Boundary(Places(store.application), realm="davstore")(
             environ, lambda status, headers, exc_info=None: answers.append((status, dict(headers)))
         )
         content = b"".join(parts).decode()

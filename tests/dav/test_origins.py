@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from davstore.dav.methods import HANDLERS
+from davstore.dav.dispatch import METHODS
 from davstore.settings import load_settings
 from davstore.store import enrolling
 from davstore.wiring import build_application, open_storage
@@ -83,7 +83,7 @@ def test_a_preflight_is_answered(open_to_app: Client, origin: str, path: str) ->
     assert (answer.status, answer.body) == (204, b"")
     told = cors(answer.headers)
     assert told.pop("Access-Control-Allow-Origin") == origin
-    assert set(told.pop("Access-Control-Allow-Methods").split(", ")) == set(HANDLERS)
+    assert set(told.pop("Access-Control-Allow-Methods").split(", ")) == set(METHODS)
     assert told.pop("Access-Control-Allow-Headers") == "authorization,x-oc-mtime"
     assert int(told.pop("Access-Control-Max-Age")) > 0
     assert told == ({"Access-Control-Allow-Credentials": "true"} if origin == APP else {})

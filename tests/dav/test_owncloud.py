@@ -1,4 +1,4 @@
-"""Times and checksums as OwnCloud's clients send and ask for them, DECISIONS 21; Finder's length; checklist E.5 107."""
+"""Times and checksums as OwnCloud's clients send and ask for them; Finder's length (docs/protocol.md#owncloud)."""
 
 from __future__ import annotations
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from davstore.dav.places import Kind
+from davstore.dav.kinds import Kind
 from davstore.dav.properties import LIVE_OF, PROTECTED, SETTABLE
 from davstore.engine.context import Limits
 from davstore.metadata import unit
+from davstore.metadata.statements import Statement
 from davstore.metadata.tables import property_
-from davstore.metadata.unit import Statement
 from davstore.protocol.dav.owncloud import CHECKSUMS
 from tests.dav.client import ALICE, HOME, PHONE, Client, D, prop_body, removing, setting, sync_body, token_of
 from tests.dav.test_locks import info
@@ -94,7 +94,7 @@ def test_depth(dav: Client) -> None:
         assert dav("PROPFIND", "", Depth=depth).status == 400
 
 
-def test_w17_infinity_has_an_end(tmp_path: Path) -> None:
+def test_infinity_has_an_end(tmp_path: Path) -> None:
     dav = Client(tmp_path, limits=Limits(propfind_members=3))
     dav.mkcol("c")
     for name in ("c/1", "c/2", "c/3"):
@@ -149,7 +149,7 @@ def test_who_and_where(dav: Client) -> None:
 
 
 def test_rfc4331_3_quota_is_told_to_who_asks(tmp_path: Path) -> None:
-    """Checklist E.5 101: on collections, in propname, not in allprop, and of all that lies beneath."""
+    """On collections, in propname, not in allprop, and of all that lies beneath."""
     dav = Client(tmp_path, quota_bytes=1000)
     names = {f"{D}quota-used-bytes", f"{D}quota-available-bytes"}
     dav.mkcol("c", "c/d")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from davstore.dav.methods import HANDLERS
+from davstore.dav.dispatch import METHODS
 from tests.dav.client import HOME, Client, sync_body
 from tests.dav.test_locks import info
 
@@ -13,7 +13,7 @@ HEADERS = {"UNLOCK": {"Lock_Token": "<urn:x>"}, "COPY": {"Destination": f"{HOME}
 FOREIGN = ("v=123", "_=1690000000", "token", "a=b&c=d", "sort=kind", "&", "%", "%zz=%ff", "x?part=2")
 
 
-@pytest.mark.parametrize("method", HANDLERS)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("path", ["a", "c/", "missing"])
 def test_a_query_without_a_meaning_is_ignored(dav: Client, method: str, path: str) -> None:
     def ask(query: str) -> int:
@@ -29,7 +29,7 @@ def test_a_query_without_a_meaning_is_ignored(dav: Client, method: str, path: st
     assert {query: ask(f"?{query}") for query in FOREIGN} == dict.fromkeys(FOREIGN, without)
 
 
-@pytest.mark.parametrize("method", [*HANDLERS, "POST"])
+@pytest.mark.parametrize("method", [*METHODS, "POST"])
 @pytest.mark.parametrize("query", ["part=2", "preview=256", "add", "v=123&part=1", "%70art=1"])
 def test_there_are_no_sub_resources_yet(dav: Client, method: str, query: str) -> None:
     dav.put("a")

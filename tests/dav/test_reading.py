@@ -1,4 +1,4 @@
-"""OPTIONS, GET and HEAD: RFC 4918 §9.4, §10.1, RFC 9110 §9.3, §13, §14; checklist E.4 98, E.5 107, 108."""
+"""OPTIONS, GET and HEAD: RFC 4918 §9.4, §10.1, RFC 9110 §9.3, §13, §14; RFC 6266."""
 
 from __future__ import annotations
 
@@ -333,7 +333,7 @@ def test_what_is_others_is_not_there(dav: Client, method: str, path: str) -> Non
 
 @pytest.mark.parametrize("method", ["GET", "PROPFIND", "PUT", "BREW"])
 def test_the_well_known_url_leads_to_the_tree(dav: Client, method: str) -> None:
-    """RFC 6764 §5, checklist E.5 113: for PROPFIND too, and before anybody signs in."""
+    """RFC 6764 §5: for PROPFIND too, and before anybody signs in."""
     answer = dav(method, "/.well-known/davstore")
     assert (answer.status, answer.headers["Location"]) == (307, "/dav/")
 

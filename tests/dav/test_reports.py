@@ -1,4 +1,4 @@
-"""sync-collection over HTTP: RFC 6578; checklist E.1. What the store decides is proved in tests/contract."""
+"""sync-collection over HTTP: RFC 6578. What the store decides is proved in tests/contract."""
 
 from __future__ import annotations
 

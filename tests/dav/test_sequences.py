@@ -1,4 +1,4 @@
-"""What real clients send, request by request, and what they need to be answered (checklist E.4 86-90, 97-99).
+"""Sequences of requests that real clients send, and the answers that they need (RFC 4918 §7, §8.4, §9.10, §10.4).
 
 Explorer: mar10/wsgidav#112, swisspol/GCDWebServer#319. Finder: sabre-io/dav#149, owncloud/core#24753, ModeShape#841.
 Word: sabre-io/dav#955, #980, mikedeboer/jsDAV#129. The bodies are those that the clients write.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from davstore.dav.methods import HANDLERS
+from davstore.dav import dispatch
 from tests.dav.client import BOB, HOME, Answer, Client, setting, sync_body
 from tests.dav.test_forwarded import HEADERS as PROXY
 from tests.dav.test_locks import info
@@ -121,4 +121,4 @@ def test_behind_a_proxy_it_is_the_url_that_the_client_knows(tmp_path: Path) -> N
 
 
 def test_every_method_is_looked_at() -> None:
-    assert HANDLERS.keys() <= {*METHODS, "GET", "HEAD", "MKCOL", "UNLOCK", "PUT"}
+    assert set(dispatch.METHODS) <= {*METHODS, "GET", "HEAD", "MKCOL", "UNLOCK", "PUT"}

@@ -1,5 +1,5 @@
-"""Times as clients set them (DECISIONS 21): rclone and Nextcloud `lastmodified`, WinSCP `getlastmodified`, Windows its
-own properties, OwnCloud's clients a header; RFC 4918 §9.2, §15.7, RFC 9110 §13.1.4; checklist E.4 72, E.5 107."""
+"""Times as clients set them: rclone and Nextcloud `lastmodified`, WinSCP `getlastmodified`, Windows its
+own properties, OwnCloud's clients a header; RFC 4918 §9.2, §15.7, RFC 9110 §13.1.4."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_rfc9110_13_1_4_a_time_that_a_client_set_has_to_be_the_same(dav: Client)
 
 
 def test_rfc4918_8_8_a_time_that_a_move_brings_says_nothing_of_changes(dav: Client) -> None:
-    """Checklist E.4 94: what was here before may have been younger (DECISIONS 21)."""
+    """What was here before may have been younger (ADR 12)."""
     dav.put("older", b"older")
     was = dav("HEAD", "older").headers["Last-Modified"]
     dav.now_us += 10_000_000

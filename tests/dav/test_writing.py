@@ -1,4 +1,4 @@
-"""PUT, DELETE, MKCOL, COPY and MOVE: RFC 4918 §9.3-9.9, RFC 5689, RFC 4331; checklist E.4 77-85, 94-97, E.5 101-104."""
+"""PUT, DELETE, MKCOL, COPY and MOVE: RFC 4918 §9.3-9.9, RFC 5689, RFC 4331."""
 
 from __future__ import annotations
 

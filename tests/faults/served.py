@@ -8,21 +8,13 @@ import re
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import requests
 
+from tests.client.served import children_of
+
 PATIENCE_SECONDS = 60
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for what another process does."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def alive(process: int) -> bool:
@@ -92,9 +84,11 @@ class Served:
 
     def workers(self) -> set[int]:
         """Return the ids of the worker processes that live."""
-        return {
-            int(word) for word in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        }
+        return children_of(self.process.pid, "worker")
+
+    def jobs(self) -> set[int]:
+        """Return the ids of the processes that do the jobs: one, but for a moment."""
+        return children_of(self.process.pid, "jobs")
 
     def begin_upload(self, url: str, length: int) -> socket.socket:
         """Ask to PUT `a` into the first user's store, and return the connection once the body may come."""

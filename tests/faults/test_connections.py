@@ -1,4 +1,4 @@
-"""What a client may do to the server, and what it must not do to others: on real sockets, with few threads."""
+"""Connections that do as they like: none of them holds up others. On real sockets, with few threads."""
 
 import re
 import socket
@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from davstore.errors import Malformed, Unavailable
-from davstore.server.connection import GRACE_SECONDS, QUEUE_SECONDS, Phase
+from davstore.server.connection import GRACE_SECONDS
+from davstore.server.limits import Limits
 from davstore.server.loop import MAX_OWING, StrictServer
+from davstore.server.phases import QUEUE_SECONDS, Phase
+from tests.waiting import until
 
 PATIENCE_SECONDS = 10
 LARGE_BYTES = 32 << 20
@@ -72,14 +75,17 @@ class Parts:
 class Storage:
     """A server with few threads, and its application."""
 
-    def __init__(self, **bounds: float) -> None:
+    def __init__(self, *, max_connections: int = 1_000, shutdown_timeout: float = 1, **bounds: float) -> None:
         self.application = Application()
         self.server = StrictServer(
-            ("127.0.0.1", 0), self.application, numthreads=2, timeout=PATIENCE_SECONDS, request_queue_size=128
+            ("127.0.0.1", 0),
+            self.application,
+            limits=Limits(**{"idle_seconds": PATIENCE_SECONDS, **bounds}),
+            max_connections=max_connections,
+            shutdown_timeout=shutdown_timeout,
+            numthreads=2,
+            request_queue_size=128,
         )
-        self.server.shutdown_timeout = 1
-        for name, value in bounds.items():
-            setattr(self.server, name, value)
         self.server.prepare()
         self._thread = threading.Thread(target=self.server.serve)
         self._thread.start()
@@ -126,13 +132,6 @@ def rest(client: socket.socket) -> bytes:
 
 def statuses(answer: bytes) -> list[int]:
     return [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)]
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +222,7 @@ def test_half_of_the_threads_are_left_when_uploads_stall_and_the_next_upload_get
 
 def test_an_upload_whose_turn_does_not_come_is_told_to_come_again(build, monkeypatch):
     storage = build()
-    monkeypatch.setattr("davstore.server.connection.QUEUE_SECONDS", 0.5)
+    monkeypatch.setattr("davstore.server.phases.QUEUE_SECONDS", 0.5)
     assert QUEUE_SECONDS <= 30
     slow, waiting = storage.connect(BEGUN), storage.connect(BEGUN)
     until(lambda: any(_said(client) for client in (slow, waiting)))
@@ -247,20 +246,20 @@ def _said(client: socket.socket) -> bytes:
     "begun", [b"GET /a HTTP/1.1\r\nHo", b"PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n1"]
 )
 def test_a_request_that_does_not_come_is_408(build, begun: bytes):
-    storage = build(head_timeout_seconds=0.5, body_timeout_seconds=0.5)
+    storage = build(head_seconds=0.5, body_seconds=0.5)
     answer = storage.ask(begun)
     assert statuses(answer) == [408]
     assert b"Connection: close" in answer
 
 
 def test_a_large_body_that_does_not_come_is_an_error_to_the_application(build):
-    answer = build(body_timeout_seconds=0.5).ask(UPLOAD + b"x" * 90_000)
+    answer = build(body_seconds=0.5).ask(UPLOAD + b"x" * 90_000)
     assert statuses(answer) == [400]
     assert b"X-Error: TooSlow" in answer
 
 
 def test_a_body_that_keeps_the_pace_may_take_many_windows(build):
-    storage = build(body_timeout_seconds=0.3)
+    storage = build(body_seconds=0.3)
     for length in (2_000, 100_000):
         head = b"PUT /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % length
         client = storage.connect(head)
@@ -271,14 +270,14 @@ def test_a_body_that_keeps_the_pace_may_take_many_windows(build):
 
 
 def test_a_client_that_takes_nothing_is_cut_and_its_answer_closed(build):
-    storage = build(body_timeout_seconds=0.5)
+    storage = build(body_seconds=0.5)
     client = storage.connect(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
     until(lambda: storage.application.closed == 1)
     assert len(rest(client)) < LARGE_BYTES
 
 
 def test_a_silent_connection_is_closed_without_a_word(build):
-    assert build(head_timeout_seconds=0.5).ask(b"") == b""
+    assert build(head_seconds=0.5).ask(b"") == b""
 
 
 def test_many_idle_connections_stay(build):
@@ -319,7 +318,7 @@ def test_when_all_are_at_work_a_new_connection_is_told_to_come_again(build):
 
 
 def test_a_request_that_waits_for_a_thread_in_vain_is_told_to_come_again(build):
-    storage = build(head_timeout_seconds=0.5)
+    storage = build(head_seconds=0.5)
     for _ in range(2):
         storage.connect(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
     until(lambda: len(storage.server._open) == 2 and not storage.server._waiting)
@@ -329,7 +328,7 @@ def test_a_request_that_waits_for_a_thread_in_vain_is_told_to_come_again(build):
 
 
 def test_a_connection_at_work_is_not_idle_since_its_first_request(build):
-    storage = build(timeout=1)
+    storage = build(idle_seconds=1)
     client = storage.connect()
     for _ in range(8):
         client.sendall(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -393,7 +392,7 @@ def test_stopping_does_not_call_slow_what_it_cuts(build, begun: bytes):
 
 
 def test_of_requests_sent_in_advance_little_is_held(build):
-    storage = build(body_timeout_seconds=60)
+    storage = build(body_seconds=60)
     client = storage.connect()
     client.settimeout(0.5)
     requests = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n" * 1_000_000
@@ -435,7 +434,7 @@ def test_a_refused_upload_in_chunks_holds_up_no_other(build):
 
 
 def test_threads_survive_a_storm_of_cuts(build):
-    storage = build(max_connections=3, timeout=0.2)
+    storage = build(max_connections=3, idle_seconds=0.2)
     deadline = time.monotonic() + 1
 
     def ask() -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.served import PATIENCE_SECONDS, Served, until
+from tests.faults.served import PATIENCE_SECONDS, Served
+from tests.waiting import until
 
 AFAR = "127.0.5.1"
 IDS = (f"request-{number}" for number in itertools.count())

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from davstore.errors import Malformed
+from davstore.server.limits import Limits
 from davstore.server.loop import StrictServer
 
 Exchange = Callable[..., bytes]
@@ -31,9 +32,8 @@ def application(environ, start_response):
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    server = StrictServer(("127.0.0.1", 0), application, numthreads=3, server_name="davstore", timeout=5)
-    server.max_request_header_size = 4096
-    server.body_timeout_seconds = 1
+    limits = Limits(idle_seconds=5, body_seconds=1, head_bytes=4096)
+    server = StrictServer(("127.0.0.1", 0), application, limits=limits, numthreads=3, server_name="davstore")
     server.prepare()
     thread = threading.Thread(target=server.serve)
     thread.start()

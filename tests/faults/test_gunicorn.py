@@ -20,7 +20,8 @@ from davstore import wiring
 from davstore.settings import load_settings
 from davstore.store import enrolling
 from tests.dav.test_fail2ban import banned
-from tests.faults.served import PATIENCE_SECONDS, until
+from tests.faults.served import PATIENCE_SECONDS
+from tests.waiting import until
 
 ME = ("me", "geheim")
 AUTHORIZATION = f"Authorization: Basic {base64.b64encode(b'me:geheim').decode()}"
@@ -148,10 +149,10 @@ def test_the_log_is_that_of_davstore(url: str, directory: Path) -> None:
     assert "127.0.0.1" in [banned(line) for line in log.read_text().splitlines()]
 
 
-def test_one_process_sweeps(url: str, directory: Path) -> None:
+def test_one_process_does_the_jobs(url: str, directory: Path) -> None:
     """It holds a lock, so that the others wait to take its place."""
     assert requests.get(url, auth=ME, timeout=PATIENCE_SECONDS).status_code == 200
-    with (directory / "data/sweep.lock").open("a") as lock:
+    with (directory / "data/jobs.lock").open("a") as lock:
         until(lambda: is_held(lock))
 
 

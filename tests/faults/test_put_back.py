@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from tests.contract.conftest import create_database, drop_database
-from tests.faults.served import PATIENCE_SECONDS, Served, until
+from tests.faults.served import PATIENCE_SECONDS, Served
+from tests.waiting import until
 
 LARGE = b"x" * 200_000
 REPORT = (

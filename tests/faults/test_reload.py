@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.faults.served import PATIENCE_SECONDS, Served, until
+from tests.faults.served import PATIENCE_SECONDS, Served
+from tests.waiting import until
 
 
 class Clients:

@@ -4,15 +4,16 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
 import requests
 
-from davstore.server.workers import Orders, Worker, next_pause
-from davstore.settings import load_settings
-from davstore.wiring import prepare_store
-from tests.faults.served import PATIENCE_SECONDS, alive, healthy, until
+from davstore.server.workers import next_pause
+from tests.faults.served import PATIENCE_SECONDS, alive, healthy
+from tests.waiting import until
 
 
 def test_it_answers_when_it_says_so_and_logs_with_an_id(serve):
@@ -64,20 +65,29 @@ def test_a_worker_that_dies_is_replaced_after_pauses_that_grow(serve):
     assert [next_pause(deaths) for deaths in (0, 1, 2, 3, 4, 8, 10_000)] == [0, 0, 1, 2, 4, 60, 60]
 
 
-def test_a_worker_that_dies_as_it_is_told_to_leave_has_left(tmp_path, monkeypatch):
-    settings = load_settings(flags={"data.path": str(tmp_path / "data")}, environ={})
-    prepare_store(settings)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        worker = Worker(Orders(settings, "00", None, sweeps=False, has_siblings=False), listener)
-        until(lambda: worker.is_ready)
-        os.kill(worker.id, signal.SIGKILL)
-        os.waitid(os.P_PID, worker.id, os.WEXITED | os.WNOWAIT)  # it is dead, and still to be noticed
-        with monkeypatch.context() as patch:
-            patch.setattr(worker._process, "poll", lambda: None)
-            worker.leave()
-        assert worker.status == -signal.SIGKILL
+DEAD_AS_IT_IS_TOLD = """
+import os, signal
+from davstore.server.child import Child
+
+def work(control):
+    control.say_ready()
+    signal.pause()
+
+child = Child("worker", work, keeps=(), leave_seconds=9)
+while not child.is_ready:
+    pass
+os.kill(child.id, signal.SIGKILL)
+os.waitid(os.P_PID, child.id, os.WEXITED | os.WNOWAIT)  # it is dead, and still to be noticed
+child.leave()
+assert child.status == -signal.SIGKILL
+"""
+
+
+def test_a_process_that_dies_as_it_is_told_to_leave_has_left():
+    """In a program of its own: a process that is forked gets no file that a test writes to."""
+    words = [sys.executable, "-c", DEAD_AS_IT_IS_TOLD]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_connection_waits_for_the_worker_that_replaces_a_dead_one(serve):

@@ -1,4 +1,4 @@
-"""What is fuzzed: every parser of what a client sends, and what must hold of it for any bytes at all.
+"""The targets of fuzzing: every parser of what a client sends, and what must hold of it for any bytes at all.
 
 A target takes bytes and returns. It raises when a parser ends in anything but a value or an error that has an answer
 of its own, or when a value does not survive being written and read again.

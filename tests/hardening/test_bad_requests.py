@@ -1,4 +1,7 @@
-"""Whatever comes in, a well-formed answer goes out, at once, and nothing else happens (RELIABILITY promise 6)."""
+"""Whatever comes in, a well-formed answer goes out, at once, and nothing else happens.
+
+Promise 6 of `docs/reliability.md`.
+"""
 
 from __future__ import annotations
 

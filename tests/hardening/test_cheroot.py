@@ -1,4 +1,4 @@
-"""The weaknesses C1 to C8 of cheroot, one test each, on a real server (C5 to C7: `test_slow_clients`)."""
+"""The weaknesses of cheroot 11.1.2, one test each, on a real server; slow clients are in `test_slow_clients`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def files_of(server: Server) -> set[Path]:
 
 
 @pytest.mark.parametrize(("said", "sent"), [(1_000, 5), (10 * 10**9, 1_000_000), (70_000, 69_999), (1, 0)])
-def test_c1_a_body_cut_short_is_never_acknowledged(server: Server, wire: Wire, said: int, sent: int) -> None:
+def test_a_body_cut_short_is_never_acknowledged(server: Server, wire: Wire, said: int, sent: int) -> None:
     blobs = files_of(server)
     for path, before in (("a", b"0123456789"), ("c1", None)):
         refused = wire.send("PUT", path, {"Content-Length": str(said)}, body=b"x" * sent)
@@ -60,7 +60,7 @@ def test_c1_a_body_cut_short_is_never_acknowledged(server: Server, wire: Wire, s
         *(b"000000005\r\nhello\r\n0\r\n\r\n", b"5\nhello\r\n0\r\n\r\n"),
     ],
 )
-def test_c2_a_chunk_that_breaks_the_grammar_is_refused(wire: Wire, chunks: bytes) -> None:
+def test_a_chunk_that_breaks_the_grammar_is_refused(wire: Wire, chunks: bytes) -> None:
     refused = wire.send("PUT", "c2", CHUNKED, body=chunks)
     assert (refused.status, refused.headers["Connection"]) == (400, "close")
     assert wire.send("GET", "c2").status == 404
@@ -83,7 +83,7 @@ def test_c2_a_chunk_that_breaks_the_grammar_is_refused(wire: Wire, chunks: bytes
         [("Host", "a"), ("Host", "b")],
     ],
 )
-def test_c3_framing_that_can_be_read_in_two_ways_is_refused(wire: Wire, fields: list[tuple[str, str]]) -> None:
+def test_framing_that_can_be_read_in_two_ways_is_refused(wire: Wire, fields: list[tuple[str, str]]) -> None:
     """What follows could be the second request of a smuggler: it is not read."""
     request = wire.head("PUT", "c3", fields) + b"0\r\n\r\n" + wire.head("PUT", "smuggled") + wire.head("GET", "a")
     refused = wire.exchange(request)
@@ -92,7 +92,7 @@ def test_c3_framing_that_can_be_read_in_two_ways_is_refused(wire: Wire, fields: 
     assert [wire.send("GET", path).status for path in ("c3", "smuggled")] == [404, 404]
 
 
-def test_c4_heads_and_bodies_have_caps(wire: Wire) -> None:
+def test_heads_and_bodies_have_caps(wire: Wire) -> None:
     assert wire.send("GET", "x" * 100_000).status == 414
     for fields in ([("X-Long", "x" * 100_000)], [(f"X-{number}", "x" * 10) for number in range(10_000)]):
         assert wire.send("GET", "a", fields).status in (413, 431)
@@ -106,7 +106,7 @@ def test_c4_heads_and_bodies_have_caps(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize(("more", "told"), [(0, (404, 200)), (1, (414, 431))])
-def test_c4_the_caps_of_a_head_are_16_and_32_kilobytes(wire: Wire, more: int, told: tuple[int, int]) -> None:
+def test_the_caps_of_a_head_are_16_and_32_kilobytes(wire: Wire, more: int, told: tuple[int, int]) -> None:
     """Of its request line and of all its lines, without the empty one at its end."""
     line = len(f"GET {wire.store} HTTP/1.1")
     assert wire.send("GET", "x" * (LINE_BYTES - line + more)).status == told[0]
@@ -114,7 +114,7 @@ def test_c4_the_caps_of_a_head_are_16_and_32_kilobytes(wire: Wire, more: int, to
     assert wire.send("GET", "a", {"X-Long": "x" * (HEAD_BYTES - head + more)}).status == told[1]
 
 
-def test_c4_a_head_without_an_end_is_answered_before_it_ends(wire: Wire) -> None:
+def test_a_head_without_an_end_is_answered_before_it_ends(wire: Wire) -> None:
     with socket.create_connection(wire.address, timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n" + (b"X: " + b"x" * 995 + b"\r\n") * 1_000)
         assert connection.recv(12) in (b"HTTP/1.1 413", b"HTTP/1.1 431")
@@ -139,7 +139,7 @@ def break_row(_blob: Path, database: sqlite3.Connection) -> None:
 
 
 @pytest.mark.parametrize("damage", [lose_blob, break_blob, break_row])
-def test_c8_what_fails_inside_is_an_answer_and_the_connection_lives_on(
+def test_what_fails_inside_is_an_answer_and_the_connection_lives_on(
     tmp_path: Path, damage: Callable[[Path, sqlite3.Connection], None]
 ) -> None:
     """What no handler expects is 500, and no word of why."""

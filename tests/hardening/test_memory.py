@@ -1,4 +1,4 @@
-"""No request takes 32 MiB of memory, whatever it holds (RELIABILITY promise 6)."""
+"""No request takes 32 MiB of memory, whatever it holds (promise 6 of `docs/reliability.md`)."""
 
 from __future__ import annotations
 

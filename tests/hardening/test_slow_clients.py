@@ -1,4 +1,4 @@
-"""Slow clients harm nobody (RELIABILITY promise 7; C5 to C7 of cheroot), on a real server of two workers.
+"""Slow clients harm nobody (promise 7 of `docs/reliability.md`), on a real server of two workers.
 
 The bounds behind it, of threads, places and connections of one address, are in `tests/faults/test_connections.py`.
 """
@@ -122,7 +122,7 @@ def assert_all_were_told_and_cut(slow: Drippers) -> None:
 
 
 @pytest.mark.parametrize("addresses", [1, 100])
-def test_c5_heads_that_drip_keep_nobody_waiting(wire: Wire, addresses: int) -> None:
+def test_heads_that_drip_keep_nobody_waiting(wire: Wire, addresses: int) -> None:
     slow = Drippers(wire, lambda number: b"GET /%d HTTP/1.1\r\nHost: h\r\nX-Slow: " % number, addresses=addresses)
     try:
         stay_served(wire, 4)
@@ -133,7 +133,7 @@ def test_c5_heads_that_drip_keep_nobody_waiting(wire: Wire, addresses: int) -> N
 
 
 @pytest.mark.parametrize("addresses", [1, 100])
-def test_c5_bodies_that_drip_keep_nobody_waiting_and_store_nothing(wire: Wire, addresses: int) -> None:
+def test_bodies_that_drip_keep_nobody_waiting_and_store_nothing(wire: Wire, addresses: int) -> None:
     def begin(number: int) -> bytes:
         return wire.head("PUT", f"slow-{number}", {"Content-Length": "100000"})
 
@@ -147,7 +147,7 @@ def test_c5_bodies_that_drip_keep_nobody_waiting_and_store_nothing(wire: Wire, a
     assert b"slow-" not in wire.send("GET", "").body
 
 
-def test_c5_a_body_that_stalls_is_408_and_nothing_is_stored(wire: Wire) -> None:
+def test_a_body_that_stalls_is_408_and_nothing_is_stored(wire: Wire) -> None:
     for fields, part in (
         ({"Content-Length": "300000"}, b"x" * 150_000),
         ({"Transfer-Encoding": "chunked"}, b"5\r\nhello\r\n"),
@@ -161,7 +161,7 @@ def test_c5_a_body_that_stalls_is_408_and_nothing_is_stored(wire: Wire) -> None:
         assert wire.send("GET", "stalled").status == 404
 
 
-def test_c5_a_body_that_comes_slowly_but_steadily_is_taken(wire: Wire) -> None:
+def test_a_body_that_comes_slowly_but_steadily_is_taken(wire: Wire) -> None:
     """Above the least rate an upload may take longer than the timeout."""
     with socket.create_connection(wire.address, timeout=CUT_SECONDS) as connection:
         connection.sendall(wire.head("PUT", "steady", {"Content-Length": "10000"}))
@@ -171,7 +171,7 @@ def test_c5_a_body_that_comes_slowly_but_steadily_is_taken(wire: Wire) -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 201 ")
 
 
-def test_c6_more_work_than_there_is_room_for_is_503_and_never_a_hang(wire: Wire) -> None:
+def test_more_work_than_there_is_room_for_is_503_and_never_a_hang(wire: Wire) -> None:
     """64 uploads pause in the middle for as long as they may: those that have no place are told so at once."""
 
     def upload(number: int) -> bytes:
@@ -194,7 +194,7 @@ def test_c6_more_work_than_there_is_room_for_is_503_and_never_a_hang(wire: Wire)
     assert any(answer.startswith(b"HTTP/1.1 201 ") for answer in answers)
 
 
-def test_c6_what_has_no_place_is_told_so_at_once(tmp_path: Path) -> None:
+def test_what_has_no_place_is_told_so_at_once(tmp_path: Path) -> None:
     """Of 20 uploads that all pause, a server of 8 places holds 8, long before any of them comes too slowly."""
     places = {"SERVER__WORKERS": "1", "SERVER__THREADS": "2", "SERVER__MAX_CONNECTIONS": "8"}
     server = Server(tmp_path / "data", tmp_path / "log", SERVER__BODY_TIMEOUT_SECONDS="60", **places)
@@ -218,7 +218,7 @@ def test_c6_what_has_no_place_is_told_so_at_once(tmp_path: Path) -> None:
         server.kill()
 
 
-def test_c7_many_devices_stay_connected(wire: Wire) -> None:
+def test_many_devices_stay_connected(wire: Wire) -> None:
     request = wire.head("GET", "a")
 
     def ask(connection: socket.socket) -> bytes:
@@ -239,7 +239,7 @@ def test_c7_many_devices_stay_connected(wire: Wire) -> None:
                 assert b"Connection: close" not in answer
 
 
-def test_c7_an_idle_connection_is_closed_without_a_word(tmp_path: Path) -> None:
+def test_an_idle_connection_is_closed_without_a_word(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", tmp_path / "log", SERVER__IDLE_TIMEOUT_SECONDS="1")
     wire = Wire(server)
     try:

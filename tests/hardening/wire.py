@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tests.client.served import Server
+from tests.client.served import Server, children_of
 
 PATIENCE_SECONDS = 5
-"""No request may hang longer (RELIABILITY promise 6)."""
+"""No request may hang longer (promise 6 of `docs/reliability.md`)."""
 NO_BODY = (204, 304)
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2}) [ -~]*\r\n")
@@ -117,8 +117,7 @@ def parse_answer(received: bytes, *, method: str) -> Answer:
 
 def workers_of(server: Server) -> list[int]:
     """Return the process ids of the workers."""
-    parent = server._process.pid
-    return [int(word) for word in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    return sorted(children_of(server._process.pid, "worker"))
 
 
 def memory_of(process: int, field: str) -> int:

@@ -1,4 +1,4 @@
-"""The Accept header: RFC 9110 §12.5.1, DECISIONS 7."""
+"""The Accept header: RFC 9110 §12.5.1."""
 
 from __future__ import annotations
 

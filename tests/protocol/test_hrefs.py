@@ -1,4 +1,4 @@
-"""Request targets, Destination and hrefs: RFC 3986, RFC 9112 §3.2, RFC 4918 §8.3 and §10.3, DECISIONS 1."""
+"""Request targets, Destination and hrefs: RFC 3986, RFC 9112 §3.2, RFC 4918 §8.3 and §10.3, ADR 20."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_rfc9112_3_2_2_absolute_form(raw: str, segments: tuple[str, ...]) -> Non
         "/\u20ac",
     ],
 )
-def test_decisions_1_bad_targets_are_malformed(raw: str) -> None:
+def test_bad_targets_are_malformed(raw: str) -> None:
     with pytest.raises(Malformed):
         parse_target(raw)
 

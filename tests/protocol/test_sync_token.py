@@ -1,4 +1,4 @@
-"""The sync token: RFC 6578 §3.2, SYNC.md."""
+"""The sync token: RFC 6578 §3.2, docs/sync.md#tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading XML bodies safely, and keeping properties whole: RFC 4918 §4.3, §4.4, §8.2, §17; RELIABILITY's caps."""
+"""Reading XML bodies safely, and keeping properties whole: RFC 4918 §4.3, §4.4, §8.2, §17; docs/protocol.md#limits."""
 
 from __future__ import annotations
 

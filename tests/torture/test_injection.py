@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +17,10 @@ from davstore.directory.numbers import NUMBERS
 from davstore.settings import load_settings
 from davstore.store.checking import check
 from davstore.wiring import open_storage
-from tests.client.served import PATIENCE_SECONDS, Server
+from tests.client.served import Server
 from tests.torture.strace import traced
 from tests.torture.wire import Answer, Client, Lost, Tree
+from tests.waiting import until
 
 SMALL, LARGE = b"small ", b"large " * 1000
 CALLS = ("pwrite64", "write", "fsync", "fdatasync", "rename", "unlink", "ftruncate", "mkdir")
@@ -96,14 +96,6 @@ class Bench:
         found = check(storage.database, storage.blobs, read_data=True)
         storage.database.close()
         return [*found]
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for what another process does."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

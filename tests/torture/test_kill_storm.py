@@ -19,20 +19,13 @@ from davstore.settings import load_settings
 from davstore.store.checking import check, list_unfinished
 from davstore.store.sweeping import sweep_uploads
 from davstore.wiring import open_storage
-from tests.client.served import PATIENCE_SECONDS, Server
+from tests.client.served import Server
 from tests.torture.conftest import Serve
 from tests.torture.wire import Answer, Client, Lost, Tree
 from tests.torture.writer import PENDULUM, Disagreement, Writer, difference
+from tests.waiting import until
 
 WRITERS = 4
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for what another process does."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 class Witness:

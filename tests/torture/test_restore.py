@@ -14,8 +14,8 @@ from tests.cli.command import run
 from tests.client.served import Server
 from tests.contract.conftest import create_database, drop_database
 from tests.torture.conftest import Serve
-from tests.torture.test_kill_storm import until
 from tests.torture.wire import Client
+from tests.waiting import until
 
 ROUNDS = 6
 PASSED = 60

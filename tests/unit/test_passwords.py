@@ -1,4 +1,4 @@
-"""What is made up for a person."""
+"""Passwords that davstore makes up."""
 
 from __future__ import annotations
 

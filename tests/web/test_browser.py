@@ -1,4 +1,4 @@
-"""The page in a real browser, and what users store in it: RELIABILITY promise 10, W19."""
+"""The page in a real browser, and what users store in it: promise 10 of `docs/reliability.md`."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def is_shown(context: BrowserContext, url: str, *, without: frozenset[str] = fro
 
 
 @pytest.mark.parametrize("name", EVIL)
-def test_w19_what_users_store_runs_no_script(browser: Browser, server: Server, name: str) -> None:
+def test_what_users_store_runs_no_script(browser: Browser, server: Server, name: str) -> None:
     context = visitor(browser, server)
     assert is_shown(context, server.url + name) is (name == "sniffed.txt")
     is_shown(context, server.url + name, without=frozenset({"content-disposition"}))
@@ -185,7 +185,7 @@ def test_w19_what_users_store_runs_no_script(browser: Browser, server: Server, n
     context.close()
 
 
-def test_w19_it_would_run_without_the_headers(browser: Browser, server: Server) -> None:
+def test_it_would_run_without_the_headers(browser: Browser, server: Server) -> None:
     context = visitor(browser, server)
     headers = frozenset({"content-disposition", "content-security-policy"})
     for name in ("evil.html", "evil.svg", "evil.xhtml", "evil.xml", "evil.png"):

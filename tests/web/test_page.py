@@ -1,4 +1,4 @@
-"""The page of a collection, as its HTML tells it: RELIABILITY promise 10, DECISIONS 7, RFC 9110 §12, §13."""
+"""The page of a collection, as its HTML tells it: promise 10 of `docs/reliability.md`, RFC 9110 §12, §13."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_every_query_has_an_answer(dav: Client, query: str, status: int) -> None
     assert browse(dav, f"{HOME}/?{query}").status == status
 
 
-def test_w19_hostile_names_are_inert(dav: Client) -> None:
+def test_hostile_names_are_inert(dav: Client) -> None:
     found: dict[str, str] = {}
     for name in HOSTILE:
         assert dav("PUT", f"{HOME}/{quote(name, safe='')}", name.encode()).status == 201, name
@@ -208,7 +208,7 @@ def test_w19_hostile_names_are_inert(dav: Client) -> None:
     assert not [name for name in attributes if name.startswith("on") or name in ("src", "style", "srcdoc", "action")]
 
 
-def test_w19_names_that_cannot_be(dav: Client) -> None:
+def test_names_that_cannot_be(dav: Client) -> None:
     for name in ("a%0Ab", "a%00", "a%2Fb", "..", "a" * 256):
         assert dav("PUT", name).status in (400, 403), name
     assert page(dav, f"{HOME}/").findtext(".//main/p") == "Nothing here yet."

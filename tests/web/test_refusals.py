@@ -1,4 +1,4 @@
-"""What a person in a browser sees when a request fails, and that programs get what they got."""
+"""Errors are pages in a browser; programs get what they got."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from davstore.dav.places import Kind
+from davstore.dav.kinds import Kind
 from davstore.dav.properties.core import CORE, IDENTITY, SUPPORTED
 from davstore.dav.properties.live import EVERY, Live, PropertyContext
 from davstore.dav.properties.locks import LOCKS

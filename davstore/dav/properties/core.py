@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from davstore.dav.places import ALLOWED, Kind
+from davstore.dav.kinds import TABLE as KINDS
+from davstore.dav.kinds import Kind
 from davstore.dav.properties.live import EVERY, RESOURCE, STORED, Column, Live, PropertyContext
 from davstore.dav.properties.times import set_time
 from davstore.policy.preconditions import SECOND_US
@@ -40,14 +41,12 @@ def _media_type(text: str) -> str:
 
 
 def _supported_report_set(_context: PropertyContext, kind: Kind) -> bytes:
-    if kind is not Kind.COLLECTION:
-        return empty(names.SUPPORTED_REPORT_SET)
-    report = element("{DAV:}report", empty(names.SYNC_COLLECTION))
-    return element(names.SUPPORTED_REPORT_SET, element("{DAV:}supported-report", report))
+    reports = [element("{DAV:}report", empty(name)) for name in KINDS[kind].reports]
+    return element(names.SUPPORTED_REPORT_SET, *(element("{DAV:}supported-report", report) for report in reports))
 
 
 def _supported_method_set(_context: PropertyContext, kind: Kind) -> bytes:
-    methods = [f'<D:supported-method name="{method}"/>'.encode() for method in ALLOWED[kind]]
+    methods = [f'<D:supported-method name="{method}"/>'.encode() for method in KINDS[kind].methods]
     return element(names.SUPPORTED_METHOD_SET, *methods)
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from davstore.dav.places import Kind
+from davstore.dav.kinds import Kind
 from davstore.model.facets import NO_FACTS, Facet, Facts
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 
-from davstore.dav import places
-from davstore.dav.places import Kind
+from davstore.dav.kinds import Kind
 from davstore.dav.properties.live import STORED, Live, PropertyContext
+from davstore.engine.rights import home
 from davstore.model.facets import LOCKS as HELD
 from davstore.model.locks import Lock
 from davstore.model.nodes import Resource
+from davstore.protocol import urls
 from davstore.protocol.dav import lockinfo, names
 from davstore.protocol.dav.elements import element, empty
 
@@ -20,7 +21,7 @@ _UNLOCKED: Final = empty(names.LOCKDISCOVERY)
 
 def discover(context: PropertyContext, locks: Sequence[Lock]) -> bytes:
     """Return `D:lockdiscovery` of a resource's locks; the holder of a lock is told its token, nobody else (§20.7)."""
-    user, store = context.principal.user, places.store_root(context.principal)
+    user, store = context.principal.user, urls.segments_of(home(context.principal))
     return element(
         names.LOCKDISCOVERY,
         *(

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from davstore.dav import places
-from davstore.dav.places import Fixed, Kind
+from davstore.dav.kinds import Kind
 from davstore.dav.properties.live import EVERY, PRINCIPAL, STORED, Live, PropertyContext
+from davstore.protocol import urls
 from davstore.protocol.dav import names
 from davstore.protocol.dav.elements import element, empty, text_element
+from davstore.protocol.urls import Fixed
 
 
 def _owner(context: PropertyContext, _kind: Kind) -> bytes | None:
     store = context.store
-    return None if store is None else element(names.OWNER, context.href(places.user_segments(store.owner)))
+    return None if store is None else element(names.OWNER, context.href(urls.user_segments(store.owner)))
 
 
 def _current_user_principal(context: PropertyContext, _kind: Kind) -> bytes:
-    return element(names.CURRENT_USER_PRINCIPAL, context.href(places.principal_segments(context.principal)))
+    return element(names.CURRENT_USER_PRINCIPAL, context.href(urls.principal_segments(context.principal)))
 
 
 def _principal_collection_set(context: PropertyContext, _kind: Kind) -> bytes:
-    return element(names.PRINCIPAL_COLLECTION_SET, context.href(places.PRINCIPALS))
+    return element(names.PRINCIPAL_COLLECTION_SET, context.href(urls.PRINCIPALS))
 
 
 def _displayname(_context: PropertyContext, place: Fixed) -> bytes:

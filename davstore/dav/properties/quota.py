@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from davstore.dav.places import Kind
+from davstore.dav.kinds import Kind
 from davstore.dav.properties.live import COLLECTION, Live, PropertyContext
 from davstore.model.nodes import StoreFacts
 from davstore.policy.quota import charged_bytes

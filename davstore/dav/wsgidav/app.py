@@ -1,4 +1,4 @@
-"""WsgiDAV's application around our provider and our dispatch (ARCHITECTURE.md, "WsgiDAV")."""
+"""WsgiDAV's application around our provider and our dispatch (`docs/architecture.md`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from wsgidav.wsgidav_app import WsgiDAVApp
 
-from davstore.dav.methods import Methods
+from davstore.dav.dispatch import Dispatch
 from davstore.dav.wsgidav.provider import StoreProvider
 from davstore.engine.context import Services
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Application(WsgiDAVApp):  # type: ignore[misc]  # WsgiDAV has no types
     """WsgiDAV's application with one share, at the root of the server.
 
-    Boundary and dispatch do for each request what its own call would: decode and check the path, find the share, and
-    hold on to start_response (DECISIONS 1, 4).
+    Boundary and dispatch do for each request what its own call would: decode and check the path, and find the
+    share. Its start_response is left out: that adds `Connection: close` to each 204 and 304.
     """
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -36,7 +36,7 @@ def build_dav(services: Services) -> WSGIApplication:
     app: WSGIApplication = Application(
         {
             "provider_mapping": {"/": provider},
-            "middleware_stack": [Methods(provider, services)],
+            "middleware_stack": [Dispatch(provider, services)],
             "lock_storage": False,
             "property_manager": False,
             "http_authenticator": {"accept_basic": False, "accept_digest": False, "default_to_digest": False},

@@ -1,4 +1,4 @@
-"""The store as a WsgiDAV provider, so that WsgiDAV's own machinery works on it (DECISIONS 5).
+"""The store as a WsgiDAV provider, so that WsgiDAV's own machinery works on it.
 
 davstore's handlers do not come by here. Each call is a unit of its own: what spans several, as WsgiDAV's PUT does, is
 not atomic.
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from wsgidav.dav_provider import DAVProvider
 
-from davstore.dav import places
-from davstore.dav.places import Fixed
 from davstore.dav.wsgidav.resources import Collection, FixedCollection, Leaf, to_target
 from davstore.engine.context import Services
 from davstore.errors import NotFound
 from davstore.middleware.auth import PRINCIPAL
+from davstore.middleware.places import find_place
+from davstore.model.paths import Path
 from davstore.store import reading
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ class StoreProvider(DAVProvider):  # type: ignore[misc]  # WsgiDAV has no types
     def get_resource_inst(self, path: str, environ: WSGIEnvironment) -> Collection | FixedCollection | Leaf | None:
         """Return what lies at a decoded path, None when nothing does."""
         context = self._services.context(environ[PRINCIPAL])
+        place = find_place(to_target(path), context.asker)
+        if not isinstance(place, Path):
+            return None if place is None else FixedCollection(path, environ, place)
         try:
-            place = places.locate(to_target(path), context.asker)
-            if isinstance(place, Fixed):
-                return FixedCollection(path, environ, place)
             top = reading.find(context, place)
         except NotFound:
             return None

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 from wsgidav.dav_error import DAVError
 from wsgidav.dav_provider import DAVCollection, DAVNonCollection
 
-from davstore.dav import places
-from davstore.dav.places import Fixed
 from davstore.dav.responses import SPOOL_BYTES
 from davstore.engine.context import Context
 from davstore.errors import DavstoreError, NotFound
 from davstore.middleware.errors import find_row
+from davstore.middleware.places import find_place
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.protocol.dav.hrefs import Target
 from davstore.protocol.http.media_types import UNKNOWN_TYPE
+from davstore.protocol.urls import Fixed
 from davstore.store import moving, reading, writing
 from davstore.store.writing import NewContent
 
@@ -79,8 +79,8 @@ class _Stored:
         self.handle_delete()
 
     def _to(self, path: str) -> Path:
-        place = places.locate(to_target(path), self._context.asker)
-        if isinstance(place, Fixed):
+        place = find_place(to_target(path), self._context.asker)
+        if not isinstance(place, Path):
             raise NotFound(path)
         return place
 

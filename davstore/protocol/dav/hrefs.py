@@ -1,4 +1,4 @@
-"""The one percent-coder: request targets, Destination and resource tags in, hrefs out (RFC 3986, RFC 4918 §8.3).
+"""The only percent-coder: request targets, Destination and resource tags in, hrefs out (RFC 3986, RFC 4918 §8.3).
 
 A name is whatever one segment decodes to, byte for byte: the literal name `a%2Fb` travels as `a%252Fb`.
 """

@@ -57,7 +57,7 @@ class Multistatus:
         self._pieces = [DECLARATION, b"<D:multistatus%b>\n" % ROOT_NAMESPACES]
 
     def response(self, href: bytes, found: bytes, missing: bytes = b"") -> None:
-        """Tell the properties of one resource: elements with values, and empty elements of those it does not have."""
+        """Write the properties of one resource: elements with values, and empty elements of those it does not have."""
         self.add(render_response(href, found, missing))
 
     def add(self, response: bytes) -> None:
@@ -72,19 +72,19 @@ class Multistatus:
             self._flush()
 
     def propstats(self, href: bytes, groups: Iterable[PropStat]) -> None:
-        """Tell the fate of properties by status, as PROPPATCH answers."""
+        """Write properties by their status, as PROPPATCH answers."""
         self.add(b"<D:response><D:href>%b</D:href>%b</D:response>\n" % (href, _propstats(groups)))
 
     def removed(self, href: bytes) -> None:
-        """Tell that a member is gone (RFC 6578 §3.5.2)."""
+        """Write that a member is gone (RFC 6578 §3.5.2)."""
         self.add(_REMOVED % href)
 
     def status(self, href: bytes, status: int, condition: str | None = None) -> None:
-        """Tell the status of a resource as a whole, and the Clark name of the condition that failed, if one did."""
+        """Write the status of a resource as a whole, and the Clark name of the condition that failed, if one did."""
         self.add(b"<D:response><D:href>%b</D:href>%b%b</D:response>\n" % (href, _status(status), _error(condition)))
 
     def truncated(self, href: bytes) -> None:
-        """Tell that more members changed than were given; href is the collection's (RFC 6578 §3.6)."""
+        """Write that more members changed than were given; href is the collection's (RFC 6578 §3.6)."""
         self.status(href, HTTPStatus.INSUFFICIENT_STORAGE, names.NUMBER_OF_MATCHES_WITHIN_LIMITS)
 
     def close(self, *, sync_token: str | None = None) -> None:

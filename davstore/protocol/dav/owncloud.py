@@ -1,4 +1,4 @@
-"""What OwnCloud added to PUT and PROPFIND, and rclone, the desktop clients and others speak: times and checksums."""
+"""OwnCloud's additions to PUT and PROPFIND, which rclone, desktop clients and others use: times and checksums."""
 
 from __future__ import annotations
 

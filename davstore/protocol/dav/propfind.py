@@ -11,7 +11,7 @@ from davstore.protocol.dav import names, prop, xml
 
 
 class Kind(enum.Enum):
-    """Which of the three questions is asked."""
+    """The three questions of a PROPFIND."""
 
     ALLPROP = "allprop"
     PROPNAME = "propname"
@@ -37,13 +37,13 @@ FOR_WINDOWS = PropFind(
         "{urn:schemas-microsoft-com:}Win32FileAttributes",
     ),
 )
-"""What Windows shows of a listing. It asks for all properties, and shows nothing of an answer above 1,000,000 bytes."""
+"""The properties that Windows shows. It asks for all, and shows nothing of a response above 1,000,000 bytes."""
 
 _KINDS = {names.ALLPROP: Kind.ALLPROP, names.PROPNAME: Kind.PROPNAME, names.PROP: Kind.PROP}
 
 
 USUAL_BYTES = 2_048
-"""Clients ask the same few questions for ever: those up to this length are read once."""
+"""Bodies up to this length are cached: clients ask the same few questions again and again."""
 
 
 def parse(body: bytes) -> PropFind:

@@ -15,7 +15,7 @@ from davstore.protocol.http.sync_context import SyncContext
 
 _COUNT: Final = re.compile(r"0*([1-9][0-9]*)")
 _MAX_LIMIT: Final = 10**9
-"""No page is that long: a larger limit is the same wish."""
+"""Larger limits count as this one: no page is as long."""
 
 
 class SyncQuery(NamedTuple):

@@ -1,4 +1,4 @@
-"""The sync token as text (RFC 6578 §3.2, §4; the form is SYNC.md's "Token").
+"""The sync token as text (RFC 6578 §3.2, §4; docs/sync.md#tokens).
 
 `urn:davstore:sync:1.STORE.EPOCH.SCOPE.VIEW.N`, and in the middle of a truncated run `….N.h.c.R.full`. Every value has
 exactly one spelling, so a garbled token is never taken for another valid one.

@@ -1,4 +1,4 @@
-"""Repr-Digest, Content-Digest and Want-Repr-Digest (RFC 9530): sha-256 and sha-512 are taken, sha-256 is given."""
+"""Repr-Digest, Content-Digest and Want-Repr-Digest (RFC 9530): sha-256 and sha-512 are accepted, sha-256 is sent."""
 
 from __future__ import annotations
 

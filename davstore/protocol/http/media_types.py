@@ -9,7 +9,7 @@ UNKNOWN_TYPE: Final = "application/octet-stream"
 """The type of bytes of which nothing is known (RFC 2046 §4.5.1)."""
 _CODED: Final = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 _TYPES: Final = mimetypes.MimeTypes()
-"""Only what Python itself knows, and what it does not know yet."""
+"""Python's own table, not the machine's, with a few types added."""
 for _type, _endings in {
     "message/rfc822": (".eml",),
     "message/cpim": (".cpim",),

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 
 class Prefer(NamedTuple):
-    """What a client would like: no word of what is not there or went well, no word of the collection itself, and in the
-    answer to a write what is there now.
-    """
+    """The preferences of a request that this server knows; each is False when the client did not state it."""
 
     minimal: bool = False
+    """`return=minimal`: leave out 404 propstats, and the body after a PROPPATCH or MKCOL (RFC 8144 §2)."""
     noroot: bool = False
+    """`depth-noroot`: leave the collection itself out of its listing (RFC 8144 §4)."""
     representation: bool = False
+    """`return=representation`: answer a write, or its 412, with the resource as it is now (RFC 8144 §3.1, §3.2)."""
 
     def applied(self) -> list[tuple[str, str]]:
         """Return the headers that tell what was done, and on what the answer depends (RFC 7240 §2, §3)."""

@@ -1,0 +1,124 @@
+"""Our dispatch, in the place of WsgiDAV's: a request in, a handler's response out; the one call of start_response."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from wsgidav.dav_provider import DAVProvider
+from wsgidav.request_server import RequestServer
+
+from davstore.dav.handlers import get, locks, namespace, options, propfind, proppatch, put, reports
+from davstore.dav.handlers.reports import sync
+from davstore.dav.kinds import allowed_at
+from davstore.dav.request import Request
+from davstore.dav.responses import Response, Spooled
+from davstore.engine.context import Services
+from davstore.errors import Locked, MethodNotAllowed, NotFound, NotImplementedMethod
+from davstore.middleware.places import PLACE
+from davstore.middleware.sync_gate import answered, ask
+from davstore.protocol.urls import Fixed
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+_HANDLERS: Final[dict[str, Callable[[Request], Response]]] = {
+    "OPTIONS": options.handle_options,
+    "GET": get.handle_get,
+    "HEAD": get.handle_get,
+    "PROPFIND": propfind.handle_propfind,
+    "REPORT": sync.handle_sync_collection,
+    "PUT": put.handle_put,
+    "DELETE": namespace.handle_delete,
+    "MKCOL": namespace.handle_mkcol,
+    "PROPPATCH": proppatch.handle_proppatch,
+    "COPY": namespace.handle_copy,
+    "MOVE": namespace.handle_move,
+    "LOCK": locks.handle_lock,
+    "UNLOCK": locks.handle_unlock,
+}
+_HANDLERS_OF_FIXED: Final[dict[str, Callable[[Request, Fixed], Response]]] = {
+    "OPTIONS": options.handle_options_of_fixed,
+    "GET": get.handle_get_of_fixed,
+    "HEAD": get.handle_get_of_fixed,
+    "REPORT": reports.handle_no_report,
+}
+"""Those that are other functions where nothing is stored."""
+METHODS: Final = tuple(_HANDLERS)
+"""Every method that some resource has."""
+_NOWHERE: Final = frozenset({"POST", "PATCH"})
+"""Methods that this server knows of and that no resource has yet; any other one is unknown."""
+_LINES: Final = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}
+_NO_LENGTH: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+_WHOLE_BYTES: Final = 1 << 18
+"""Up to here a body is read before the status leaves, so that a lost one is an error and not a cut answer."""
+
+
+class Dispatch(RequestServer):  # type: ignore[misc]  # WsgiDAV has no types
+    """Answers one request of a principal."""
+
+    def __init__(self, provider: DAVProvider, services: Services) -> None:
+        super().__init__(provider)
+        self._services = services
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Hand the request to its handler, send what it returns, and tell the gate of a listing.
+
+        Raises:
+            NotFound: the URL names nothing that this principal may know of, whatever the method.
+            NotImplementedMethod, MethodNotAllowed, and whatever the handler raises.
+        """
+        response = self._respond(environ)
+        told = response.told
+        if told is not None:
+            ask(environ)
+        answer = _send(response, start_response, is_head=environ["REQUEST_METHOD"] == "HEAD")
+        answered(environ, told.token if told else "", truncated=told is not None and told.truncated)
+        return answer
+
+    def _respond(self, environ: WSGIEnvironment) -> Response:
+        method, place = environ["REQUEST_METHOD"], environ[PLACE]
+        if method not in _HANDLERS and method not in _NOWHERE:
+            raise NotImplementedMethod(method)
+        if place is None:
+            raise NotFound("nothing that the asker may know of")
+        if method in _NOWHERE:
+            raise MethodNotAllowed
+        request = Request(environ, place, self._services)
+        if isinstance(place, Fixed) and method in _HANDLERS_OF_FIXED:
+            return _HANDLERS_OF_FIXED[method](request, place)
+        try:
+            return _HANDLERS[method](request)
+        except Locked as error:
+            return locks.handle_locked(request, error)
+
+
+def find_allowed(environ: WSGIEnvironment) -> tuple[str, ...]:
+    """Return what Allow says when a method is not for the place that a request is about."""
+    return allowed_at(environ.get(PLACE))
+
+
+def _send(response: Response, start_response: StartResponse, *, is_head: bool) -> Iterable[bytes]:
+    """Begin an answer, and return its body: none for HEAD, which has the headers of GET (RFC 9110 §9.3.2)."""
+    status, headers, body, _ = response
+    if isinstance(body, Spooled):
+        body = body.spool()
+    if not isinstance(body, bytes):
+        length_bytes = body.length_bytes
+        if is_head:
+            body.close()
+        elif length_bytes <= _WHOLE_BYTES:
+            try:
+                whole = b"".join(body)
+            finally:
+                body.close()
+            body = whole
+    else:
+        length_bytes = len(body)
+    if status not in _NO_LENGTH:
+        headers = [*headers, ("Content-Length", str(length_bytes))]
+    start_response(_LINES[status], headers)
+    if is_head or not body:
+        return ()
+    return [body] if isinstance(body, bytes) else body

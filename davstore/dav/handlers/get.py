@@ -1,0 +1,61 @@
+"""GET and HEAD (RFC 9110 §9.3.1, RFC 4918 §9.4)."""
+
+from __future__ import annotations
+
+import string
+from contextlib import closing
+from http import HTTPStatus
+from urllib.parse import quote
+
+from davstore.dav.content import content
+from davstore.dav.handlers.conditions import judge_if
+from davstore.dav.listing import Pages, listing
+from davstore.dav.request import Request
+from davstore.dav.responses import Response
+from davstore.model.nodes import Resource
+from davstore.model.paths import Path
+from davstore.protocol.urls import Fixed
+from davstore.store import reading
+
+_FRESH = ("Cache-Control", "no-cache")
+
+
+def handle_get(request: Request) -> Response:
+    """Send a body, or what a collection holds.
+
+    A collection is led to by its slash: relative links would start from its parent, and so would what a client writes.
+    """
+    request.refuse_body()
+    path, conditions = request.path, request.conditions
+    found = reading.open_resource(request.context, path, conditions)
+    if found.body is not None:
+        return content(request, found.resource, found.body, conditions)
+    if not request.target.slash:
+        return _lead_to_slash(request)
+    return listing(request, _members(request, path))
+
+
+def _members(request: Request, path: Path) -> Pages:
+    with closing(reading.describe(request.context, path, depth=1)) as pages:
+        for page in pages:
+            yield map(_listed, page.members)
+
+
+def handle_get_of_fixed(request: Request, place: Fixed) -> Response:
+    """Send the names of a fixed collection's members."""
+    request.refuse_body()
+    judge_if(request)
+    if not request.target.slash:
+        return _lead_to_slash(request)
+    return listing(request, (names for names in [[f"{name}/" for name in place.members]]))
+
+
+def _listed(member: Resource) -> str:
+    return f"{member.name}/" if member.is_collection else member.name
+
+
+def _lead_to_slash(request: Request) -> Response:
+    """Redirect, with the query. Conditions and ranges are for what is there, not for a redirect (RFC 9110 §13.2.1)."""
+    query = quote(request.target.query, safe=string.punctuation, encoding="latin-1")
+    location = f"{request.with_slash}?{query}" if query else request.with_slash
+    return Response(HTTPStatus.TEMPORARY_REDIRECT, [("Location", location), _FRESH])

@@ -1,0 +1,93 @@
+"""LOCK and UNLOCK, and how a request is answered that a lock is in the way of (RFC 4918 §9.10, §9.11)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from davstore.dav.properties.live import PropertyContext
+from davstore.dav.properties.locks import discover
+from davstore.dav.request import Request
+from davstore.dav.responses import Response, multistatus
+from davstore.errors import FailedDependency, LockConflict, Locked, Malformed
+from davstore.middleware.errors import find_row
+from davstore.model.paths import Path
+from davstore.protocol import urls
+from davstore.protocol.dav import lockinfo
+from davstore.protocol.dav.elements import CONTENT_TYPE
+from davstore.protocol.dav.hrefs import for_xml
+from davstore.protocol.dav.multistatus import Multistatus
+from davstore.store import locking
+
+
+def handle_lock(request: Request) -> Response:
+    """Take a lock, or refresh one when there is no body (RFC 4918 §9.10)."""
+    path, info = request.path, lockinfo.parse(request.read_xml())
+    conditions = request.conditions
+    seconds = lockinfo.parse_timeout(request.header("TIMEOUT"))
+    context = request.context
+    if info is None:
+        granted = locking.refresh(context, path, conditions, seconds=seconds)
+    else:
+        depth = request.depth()
+        if depth == 1:
+            raise Malformed("LOCK with Depth 1")
+        granted = locking.lock(
+            context,
+            path,
+            info,
+            conditions,
+            infinite=depth is None,
+            seconds=seconds,
+            creatable=not request.target.slash,
+        )
+    told = PropertyContext(request.principal, now_us=context.now_us, spelling=request.spelling)
+    body = lockinfo.render_granted(discover(told, granted.covering))
+    headers = [("Content-Type", CONTENT_TYPE), *request.located(is_collection=granted.is_collection)]
+    if info is not None:  # a refreshed lock has the token it had (RFC 4918 §9.10.2)
+        headers.append(("Lock-Token", f"<{granted.lock.token}>"))
+    status = HTTPStatus.CREATED if granted.created else HTTPStatus.OK
+    return Response(status, headers, body)
+
+
+def handle_unlock(request: Request) -> Response:
+    """End a lock (RFC 4918 §9.11)."""
+    request.refuse_body()
+    path, token = request.path, lockinfo.parse_lock_token(request.header("LOCK_TOKEN"))
+    there = locking.unlock(request.context, path, token, request.conditions, discard=_is_litter(request, path))
+    return Response(HTTPStatus.NO_CONTENT, request.located(is_collection=there.is_collection))
+
+
+def _is_litter(request: Request, path: Path) -> bool:
+    """Tell whether this is what macOS keeps beside a user's files, and the provider wants none of it.
+
+    Finder writes nothing without a lock, and looks at what it wrote while it holds it: so it is let write, and what is
+    unlocked is gone. Copies that are refused, or cannot be seen, break the copying of the file itself.
+    """
+    if not request.context.services.drops_litter or not (request.header("USER_AGENT") or "").startswith("WebDAVFS/"):
+        return False
+    return path.name.startswith("._") or path.name == ".DS_Store"
+
+
+def handle_locked(request: Request, error: Locked) -> Response:
+    """Tell which locks are in the way.
+
+    Only LOCK tells those beneath in a multistatus (RFC 4918 §9.10.9). A DELETE, COPY or MOVE that a member prevents
+    has changed nothing, and most clients take 207 for done: it is refused as a whole, with the status of the member.
+
+    Raises:
+        Locked, LockConflict: with the hrefs of the locks.
+    """
+    store, spelling, top = urls.segments_of(request.path.root), request.spelling, request.path.names
+    hrefs = tuple(spelling.href((*store, *names), slash=slash) for names, slash in error.roots)
+    is_beneath = all(len(names) > len(top) and names[: len(top)] == top for names, _ in error.roots)
+    if not isinstance(error, LockConflict) or not is_beneath:
+        raise type(error)(error.roots, hrefs) from error
+    row = find_row(error)
+
+    def write(answer: Multistatus) -> None:
+        for href in hrefs:
+            answer.status(for_xml(href), row.status, row.condition)
+        asked = spelling.href((*store, *top), slash=True)  # the request itself is told of too
+        answer.status(for_xml(asked), find_row(FailedDependency()).status)
+
+    return multistatus(write, [])

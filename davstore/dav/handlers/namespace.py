@@ -1,0 +1,101 @@
+"""DELETE, MKCOL, COPY and MOVE: the methods of names (RFC 4918 §9.3, §9.6, §9.8, §9.9; RFC 5689)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from davstore.dav.handlers.made import made
+from davstore.dav.handlers.proppatch import with_dependent
+from davstore.dav.properties.proppatch import sort_changes
+from davstore.dav.request import Request
+from davstore.dav.responses import Response
+from davstore.errors import InvalidResourceType, PropertiesOverQuota, PropertiesRefused, QuotaExceeded
+from davstore.policy.preconditions import SECOND_US
+from davstore.protocol.dav import mkcol, names, owncloud
+from davstore.protocol.http.headers import parse_overwrite
+from davstore.protocol.http.prefer import Prefer
+from davstore.store import moving, writing
+
+_XML_TYPES = ("application/xml", "text/xml")
+
+
+def handle_delete(request: Request) -> Response:
+    """Delete a resource with all beneath it (RFC 4918 §9.6)."""
+    request.refuse_body()
+    depth = request.depth()
+    gone = writing.delete(request.context, request.path, request.conditions, depth=depth)
+    return Response(HTTPStatus.NO_CONTENT, request.located(is_collection=gone.is_collection))
+
+
+def handle_mkcol(request: Request) -> Response:
+    """Make a collection, with properties if the body says so (RFC 4918 §9.3, RFC 5689)."""
+    path = request.path
+    if not _is_xml(request.content_type or ""):
+        request.refuse_body()
+    wanted = mkcol.parse(request.read_xml())
+    if wanted is not None and wanted.types != {names.COLLECTION}:
+        raise InvalidResourceType("a type of collection that is not made here")
+    properties = {} if wanted is None else wanted.properties
+    patch = sort_changes(properties.items())
+    try:
+        writing.make_collection(
+            request.context,
+            path,
+            request.conditions,
+            elements={name: element for name, element in patch.dead if element is not None},
+            refused=patch.refused,
+            live=patch.live,
+        )
+    except PropertiesRefused as error:
+        raise PropertiesRefused(with_dependent(properties, error)) from error
+    except QuotaExceeded as error:
+        if not properties:
+            raise
+        raise PropertiesOverQuota(dict.fromkeys(properties, error)) from error
+    prefer = Prefer(minimal=wanted is not None and request.prefer.minimal)
+    headers = [*request.located(is_collection=True), *prefer.applied()]
+    return Response(HTTPStatus.CREATED, headers)
+
+
+def handle_copy(request: Request) -> Response:
+    """Make new resources like others (RFC 4918 §9.8); Depth 0 copies a collection without its members."""
+    request.refuse_body()
+    destination, modified_us = request.destination, _modified_us(request)
+    placed = moving.copy(
+        request.context,
+        request.path,
+        destination,
+        request.conditions,
+        overwrite=parse_overwrite(request.header("OVERWRITE")),
+        depth=request.depth(),
+        modified_us=modified_us,
+    )
+    located = request.located(is_collection=placed.is_collection)
+    return made(request, destination, created=placed.created, headers=located, timed=modified_us is not None)
+
+
+def handle_move(request: Request) -> Response:
+    """Give a resource, with all beneath it, another URL (RFC 4918 §9.9)."""
+    request.refuse_body()
+    destination, modified_us = request.destination, _modified_us(request)
+    placed = moving.move(
+        request.context,
+        request.path,
+        destination,
+        request.conditions,
+        overwrite=parse_overwrite(request.header("OVERWRITE")),
+        depth=request.depth(),
+        modified_us=modified_us,
+    )
+    located = request.located(is_collection=placed.is_collection)
+    return made(request, destination, created=placed.created, headers=located, timed=modified_us is not None)
+
+
+def _modified_us(request: Request) -> int | None:
+    """Return when what is written was modified, if the client says it."""
+    seconds = owncloud.parse_mtime(request.header("X_OC_MTIME"))
+    return None if seconds is None else seconds * SECOND_US
+
+
+def _is_xml(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() in _XML_TYPES

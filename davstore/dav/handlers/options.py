@@ -1,0 +1,43 @@
+"""OPTIONS (RFC 9110 §9.3.7, RFC 4918 §10.1)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from davstore.dav.handlers.conditions import judge_if
+from davstore.dav.kinds import AT_ROOT, COMPLIANCE, TABLE, UNMAPPED, Kind, allowed_at
+from davstore.dav.request import Request
+from davstore.dav.responses import Response
+from davstore.errors import NotFound
+from davstore.protocol.urls import Fixed
+from davstore.store import reading
+
+
+def handle_options(request: Request) -> Response:
+    """Tell what can be done with a URL in a store; one that names nothing can be made something."""
+    request.refuse_body()
+    path = request.path
+    try:
+        top = reading.find(request.context, path, request.if_alone)
+    except NotFound:
+        return _options(request, UNMAPPED, is_collection=False)
+    methods = TABLE[Kind.COLLECTION if top.is_collection else Kind.RESOURCE].methods
+    return _options(request, methods if path.names else AT_ROOT, is_collection=bool(top.is_collection))
+
+
+def handle_options_of_fixed(request: Request, place: Fixed) -> Response:
+    """Tell what can be done with a fixed collection."""
+    request.refuse_body()
+    judge_if(request)
+    return _options(request, allowed_at(place), is_collection=True)
+
+
+def _options(request: Request, methods: tuple[str, ...], *, is_collection: bool) -> Response:
+    headers = [
+        ("DAV", COMPLIANCE),
+        ("Allow", ", ".join(methods)),
+        ("MS-Author-Via", "DAV"),
+        ("Accept-Ranges", "bytes"),
+        *request.located(is_collection=is_collection),
+    ]
+    return Response(HTTPStatus.OK, headers)

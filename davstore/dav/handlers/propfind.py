@@ -1,0 +1,111 @@
+"""PROPFIND (RFC 4918 §9.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+
+from davstore.dav.bulk import Bulk, facts_of
+from davstore.dav.handlers.conditions import judge_if
+from davstore.dav.kinds import kind_of
+from davstore.dav.properties.live import PropertyContext
+from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
+from davstore.dav.request import Request
+from davstore.dav.responses import Response, Told, multistatus
+from davstore.engine.rights import known_to
+from davstore.errors import InfiniteDepth
+from davstore.model.paths import Path
+from davstore.protocol import urls
+from davstore.protocol.dav import propfind
+from davstore.protocol.dav.hrefs import for_xml
+from davstore.protocol.dav.multistatus import Multistatus
+from davstore.protocol.dav.propfind import ALL_PROPERTIES, FOR_WINDOWS, PropFind
+from davstore.protocol.http.prefer import Prefer
+from davstore.protocol.urls import Fixed
+from davstore.store import reading
+from davstore.store.reading import Listing
+
+_WINDOWS = "Microsoft-WebDAV-MiniRedir/"
+
+
+def handle_propfind(request: Request) -> Response:
+    """Tell properties of a resource, its members, or all beneath it."""
+    depth = request.depth()
+    question = propfind.parse(request.read_xml())
+    place = request.place
+    prefer = request.prefer._replace(representation=False)
+    if depth == 0:
+        prefer = prefer._replace(noroot=False)  # nothing would be left
+    headers = prefer.applied()
+    if depth != 0 and question == ALL_PROPERTIES and (request.header("USER_AGENT") or "").startswith(_WINDOWS):
+        question, prefer = FOR_WINDOWS, prefer._replace(minimal=True)
+
+    def write(answer: Multistatus) -> None:
+        if isinstance(place, Fixed):
+            _write_fixed(request, place, question, answer, depth=depth, prefer=prefer)
+            is_collection = True
+        else:
+            is_collection = _write_tree(request, place, question, answer, depth=depth, prefer=prefer)
+        response.headers.extend(request.located(is_collection=is_collection))
+
+    response = multistatus(write, headers, told=Told() if depth != 0 else None)
+    return response
+
+
+def _write_tree(
+    request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None, prefer: Prefer
+) -> bool:
+    """Tell of a resource of the store and what lies beneath it; return whether it is a collection."""
+    is_collection = False
+    hrefs, free_bytes = request.hrefs(path), _once(request.context.services.blobs.free_bytes)
+    facets, columns = facets_of(question), facts_of(question)
+    bulk: Bulk | None = None
+    with closing(
+        reading.describe(request.context, path, request.if_alone, depth=depth, facets=facets, columns=columns)
+    ) as pages:
+        for page in pages:
+            is_collection = bool(page.top.is_collection)
+            plan = Plan(question, _context(request, page, hrefs, free_bytes), minimal=prefer.minimal)
+            if page.columns is not None:
+                bulk = bulk or Bulk(plan, hrefs)
+                answer.add(bulk.render(page.columns))
+            else:
+                without_top = prefer.noroot and is_collection
+                write_stored(answer, plan, hrefs, page.members if without_top else page.resources)
+    return is_collection
+
+
+def _write_fixed(
+    request: Request, place: Fixed, question: PropFind, answer: Multistatus, *, depth: int | None, prefer: Prefer
+) -> None:
+    """Tell of a fixed collection and its members; those that are not fixed themselves are roots of stores."""
+    judge_if(request)
+    if depth is None:
+        raise InfiniteDepth("a store lies beneath")
+    spelling, known = request.spelling, known_to(request.principal)
+    below = [(*place.segments, name) for name in place.members] if depth else []
+    stores = [path for path in map(urls.find_path, below) if path is not None]
+    fixed = [place for place in (urls.find_fixed(segments, known) for segments in below) if place is not None]
+    plan = Plan(question, PropertyContext(request.principal, spelling=spelling), minimal=prefer.minimal)
+    for one in fixed if prefer.noroot else [place, *fixed]:
+        href = for_xml(spelling.href(one.segments, slash=True))
+        answer.add(plan.of(kind_of(one))(one, href))
+    for path in stores:
+        _write_tree(request, path, question, answer, depth=0, prefer=prefer._replace(noroot=False))
+
+
+def _context(request: Request, page: Listing, hrefs: Hrefs, free_bytes: Callable[[], int]) -> PropertyContext:
+    now_us = request.context.now_us
+    return PropertyContext(request.principal, page.facts, page.facets, now_us, hrefs.spelling, free_bytes)
+
+
+def _once(ask: Callable[[], int]) -> Callable[[], int]:
+    """Ask for a number when it is first wanted; `functools.cache` takes 3 µs for each request that wants none."""
+    known: list[int] = []
+
+    def answer() -> int:
+        if not known:
+            known.append(ask())
+        return known[0]
+
+    return answer

@@ -1,0 +1,55 @@
+"""PROPPATCH (RFC 4918 §9.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from davstore.dav.properties.proppatch import sort_changes
+from davstore.dav.request import Request
+from davstore.dav.responses import Response, multistatus
+from davstore.errors import DavstoreError, FailedDependency, PropertiesRefused, QuotaExceeded
+from davstore.middleware.errors import group_by_row
+from davstore.protocol.dav import proppatch
+from davstore.protocol.dav.elements import empty
+from davstore.protocol.dav.multistatus import PropStat
+from davstore.protocol.http.prefer import Prefer
+from davstore.store import reading, writing
+
+
+def handle_proppatch(request: Request) -> Response:
+    """Set and remove properties, all or none; the answer is 207 also when none was (RFC 4918 §9.2).
+
+    It has no Depth, and those who send one mean the resource. A minimal answer says that all went well (RFC 8144 §2.2).
+    """
+    prefer = Prefer(minimal=request.prefer.minimal)
+    changes = proppatch.parse(request.read_xml())
+    changed = dict.fromkeys(name for name, _ in changes)
+    patch, path = sort_changes(changes), request.path
+    try:
+        resource = writing.patch_properties(
+            request.context,
+            path,
+            patch.dead,
+            request.conditions,
+            refused=patch.refused,
+            live=patch.live,
+        )
+    except (PropertiesRefused, QuotaExceeded) as error:
+        resource = reading.find(request.context, path)  # for its href
+        if isinstance(error, QuotaExceeded):  # by what is set; removals depend on it (RFC 4918 §9.2.1)
+            error = PropertiesRefused({name: error for name, element in changes if element is not None})
+        groups = group_by_row(with_dependent(changed, error))
+        prefer = Prefer()
+    else:
+        groups = [PropStat(HTTPStatus.OK, b"".join(map(empty, changed)))]
+    headers = [*request.located(is_collection=resource.is_collection), *prefer.applied()]
+    if prefer.minimal and groups[0].status == HTTPStatus.OK:
+        return Response(HTTPStatus.OK, headers)
+    href = request.hrefs(path).of(resource)
+    return multistatus(lambda answer: answer.propstats(href, groups), headers)
+
+
+def with_dependent(changed: Iterable[str], error: PropertiesRefused) -> dict[str, DavstoreError]:
+    """Return the fate of each property: those that could have been set failed with the others."""
+    return {name: error.reasons.get(name) or FailedDependency(name) for name in changed}

@@ -1,0 +1,49 @@
+"""REPORT `D:sync-collection` (RFC 6578 §3)."""
+
+from __future__ import annotations
+
+from davstore.dav.handlers.conditions import judge_if
+from davstore.dav.properties.live import PropertyContext
+from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
+from davstore.dav.request import Request
+from davstore.dav.responses import Response, Told, multistatus
+from davstore.model.changes import Changes
+from davstore.protocol.dav import propfind, sync_token
+from davstore.protocol.dav.multistatus import Multistatus
+from davstore.protocol.dav.propfind import PropFind
+from davstore.protocol.http.prefer import Prefer
+from davstore.store import syncing
+
+
+def handle_sync_collection(request: Request) -> Response:
+    """Tell what changed since a sync token."""
+    query, path = request.read_report(), request.path
+    judge_if(request)  # nobody gains by a report and a condition in one snapshot
+    token = sync_token.parse(query.token) if query.token else None
+    question = PropFind(propfind.Kind.PROP, query.names)
+    changes = syncing.changes_since(
+        request.context,
+        path,
+        token,
+        level=query.level,
+        limit=query.limit,
+        facets=facets_of(question),
+    )
+    prefer = Prefer(minimal=request.prefer.minimal)  # no report tells of the collection itself
+    hrefs = request.hrefs(path)
+    plan = Plan(question, _context(request, changes, hrefs), minimal=prefer.minimal)
+    given = sync_token.render(changes.token)
+
+    def write(answer: Multistatus) -> str:
+        write_stored(answer, plan, hrefs, changes.rows)
+        if changes.truncated:
+            answer.truncated(hrefs.collection(path.names))
+        return given
+
+    headers = [*request.located(is_collection=True), *prefer.applied()]
+    return multistatus(write, headers, told=Told(given, changes.truncated))
+
+
+def _context(request: Request, changes: Changes, hrefs: Hrefs) -> PropertyContext:
+    now_us, free_bytes = request.context.now_us, request.context.services.blobs.free_bytes
+    return PropertyContext(request.principal, changes.facts, changes.facets, now_us, hrefs.spelling, free_bytes)

@@ -1,0 +1,26 @@
+"""What an asker may know of and do: the only place where the asker and the owner of a store meet.
+
+The owner may do everything; for anybody else nothing is there.
+"""
+
+from __future__ import annotations
+
+from davstore.model.paths import Path
+from davstore.model.principals import Principal
+from davstore.protocol.urls import Known
+
+
+def may_see(asker: Principal, path: Path) -> bool:
+    """Tell whether the asker may know of a place, be anything there or not."""
+    return path.store == asker.user.name
+
+
+def home(asker: Principal) -> Path:
+    """Return the root of the asker's own store."""
+    return Path(asker.user.name)
+
+
+def known_to(asker: Principal) -> Known:
+    """Return the names that the asker may see outside of stores: its own, and that of the device it comes from."""
+    user, device = asker.user.name, asker.device
+    return Known((user,), {user: () if device is None else (device.name,)})

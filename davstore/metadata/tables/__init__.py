@@ -1,0 +1,52 @@
+"""The tables, as statements see them; the migrations in `migrations/` make them (docs/adr/0015).
+
+Every table of store content has `store_id` first in its key, so that a store can live anywhere as a whole. Numbers are
+change numbers of that store; times are microseconds since the epoch.
+"""
+
+from davstore.metadata.tables.access import hidden, lock, viewer
+from davstore.metadata.tables.base import metadata
+from davstore.metadata.tables.bodies import body, upload
+from davstore.metadata.tables.namespace import (
+    MADE_CLIENT,
+    MADE_HOME,
+    MADE_THREAD,
+    PLAIN,
+    binding,
+    gone,
+    instant,
+    node,
+    property_,
+)
+from davstore.metadata.tables.people import DEVICE, USER, device, principal, user
+from davstore.metadata.tables.stores import STORE_ROOT, THREADS_ROOT, instance, store, store_root
+from davstore.metadata.tables.work import job
+
+__all__ = [
+    "DEVICE",
+    "MADE_CLIENT",
+    "MADE_HOME",
+    "MADE_THREAD",
+    "PLAIN",
+    "STORE_ROOT",
+    "THREADS_ROOT",
+    "USER",
+    "binding",
+    "body",
+    "device",
+    "gone",
+    "hidden",
+    "instance",
+    "instant",
+    "job",
+    "lock",
+    "metadata",
+    "node",
+    "principal",
+    "property_",
+    "store",
+    "store_root",
+    "upload",
+    "user",
+    "viewer",
+]

@@ -1,0 +1,45 @@
+"""Locks, and what a principal was shown of another's store. All name the principal by its id."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, LargeBinary, PrimaryKeyConstraint, Text
+
+from davstore.metadata.tables.base import NAME, index, number, small, table
+
+lock = table(
+    "lock",
+    number("store_id"),
+    Column("token", Text, nullable=False),
+    number("node_id"),
+    number("principal_id"),
+    Column("scope", Text, nullable=False),
+    small("infinite"),
+    Column("owner", LargeBinary),
+    number("expires_us"),
+    Column("root", NAME, nullable=False),  # the names down to where it was taken, with slashes between them
+    PrimaryKeyConstraint("store_id", "token"),
+    keyed=True,
+)
+# the locks that go with a node
+index("lock_node", lock.c.store_id, lock.c.node_id)
+
+hidden = table(
+    "hidden",
+    number("store_id"),
+    number("principal_id"),
+    number("node_id"),
+    number("seen"),
+    number("since"),
+    Column("until", BigInteger),
+    PrimaryKeyConstraint("store_id", "principal_id", "node_id", "since"),
+    keyed=True,
+)
+
+viewer = table(
+    "viewer",
+    number("store_id"),
+    number("principal_id"),
+    number("seen"),
+    PrimaryKeyConstraint("store_id", "principal_id"),
+    keyed=True,
+)

@@ -1,0 +1,100 @@
+"""The names of a store and what they mean, now and before (docs/sync.md)."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, LargeBinary, PrimaryKeyConstraint, SmallInteger, String, Text, text
+
+from davstore.metadata.tables.base import NAME, index, number, small, table
+
+MADE_HOME, MADE_CLIENT, MADE_THREAD = 0, 1, 2
+"""The maker of a binding: a client, first (home) or again, or the store for a thread."""
+PLAIN = 0
+"""Of `node.type`: no resource type beside that of a collection."""
+
+node = table(
+    "node",
+    number("store_id"),
+    number("id"),
+    Column("resource_id", String(36), nullable=False),
+    small("is_coll"),
+    small("type", default=PLAIN),  # the resource type
+    Column("body_id", BigInteger),
+    Column("etag", Text),
+    Column("length", BigInteger),
+    Column("media_type", Text),
+    number("created_us"),
+    number("modified_us"),
+    Column("modified_by", SmallInteger, nullable=False, server_default=text("0")),  # who set `modified_us`
+    number("flags", default=0),  # bits
+    PrimaryKeyConstraint("store_id", "id"),
+    keyed=True,
+)
+# the nodes that share a body: it goes with the last of them
+index("node_body", node.c.store_id, node.c.body_id, where="body_id IS NOT NULL")
+
+binding = table(
+    "binding",
+    number("store_id"),
+    number("parent_id"),
+    Column("name", NAME, nullable=False),
+    number("node_id"),
+    small("is_coll"),
+    small("moved"),  # a collection mapped by MOVE: may hold members older than `mapped`
+    small("made"),
+    number("mapped"),
+    number("changed"),
+    PrimaryKeyConstraint("store_id", "parent_id", "name"),
+    keyed=True,
+)
+# a report of depth 1: the members of one collection in the order of their changes
+index("binding_parent_changed", binding.c.store_id, binding.c.parent_id, binding.c.changed)
+# a report of infinite depth: all members in the order of their changes
+index("binding_changed", binding.c.store_id, binding.c.changed)
+# the way up from a node, along each of its bindings
+index("binding_node", binding.c.store_id, binding.c.node_id)
+# the way down through collections, without their members
+index("binding_collections", binding.c.store_id, binding.c.parent_id, binding.c.node_id, where="is_coll = 1")
+# the moved collections, which a report looks into for members that are new by their path alone
+index("binding_moved", binding.c.store_id, binding.c.mapped, where="moved = 1")
+
+gone = table(
+    "gone",
+    number("store_id"),
+    number("parent_id"),
+    Column("name", NAME, nullable=False),
+    number("node_id"),
+    small("is_coll"),
+    small("made"),
+    number("mapped"),
+    number("unmapped"),
+    small("nested"),  # closed by the DELETE of a collection above it
+    PrimaryKeyConstraint("store_id", "parent_id", "name", "unmapped"),
+    keyed=True,
+)
+# a report: what was closed after a number, without what went with a collection above it
+index("gone_tops", gone.c.store_id, gone.c.unmapped, where="nested = 0")
+# the sweep of the oldest, and the nodes that lost their last binding at a number
+index("gone_unmapped", gone.c.store_id, gone.c.unmapped)
+# the former members of a collection
+index("gone_parent", gone.c.store_id, gone.c.parent_id, gone.c.unmapped)
+# whether a node is still named by a tombstone
+index("gone_node", gone.c.store_id, gone.c.node_id)
+
+instant = table(  # a sampled (number, time) list: which change numbers are how old
+    "instant",
+    number("store_id"),
+    number("seq"),
+    number("at_us"),
+    PrimaryKeyConstraint("store_id", "seq"),
+    keyed=True,
+)
+
+property_ = table(
+    "property",
+    number("store_id"),
+    number("node_id"),
+    Column("name", NAME, nullable=False),  # Clark notation
+    Column("element", LargeBinary, nullable=False),  # the element as it will be sent, namespaces included
+    PrimaryKeyConstraint("store_id", "node_id", "name"),
+    keyed=True,
+)

@@ -1,0 +1,48 @@
+"""Principals: one table of all that may ask or be named, and the secrets of those that sign in."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Identity, String, Text
+
+from davstore.metadata.tables.base import ID, NAME, index, number, small, table
+
+USER, DEVICE = 0, 1
+"""Of `principal.kind`."""
+
+principal = table(
+    "principal",
+    Column("id", ID, Identity(), primary_key=True),
+    small("kind"),
+    Column("name", NAME, nullable=False),
+    Column("owner_id", BigInteger),  # the principal that a device acts for
+)
+# sign-in by name: those of users are unique
+index("principal_user", principal.c.name, where="kind = 0", unique=True)
+# the devices of a user
+index("principal_owner", principal.c.owner_id, where="owner_id IS NOT NULL")
+
+user = table(
+    "user",
+    Column("principal_id", ID, primary_key=True, autoincrement=False),
+    Column("password_hash", Text, nullable=False),
+    number("version"),  # moves with each change of the credentials
+    small("disabled"),
+    Column("store_id", ID, nullable=False, unique=True),
+    number("created_us"),
+    ForeignKeyConstraint(["principal_id"], ["principal.id"]),
+    ForeignKeyConstraint(["store_id"], ["store.id"]),
+)
+
+device = table(
+    "device",
+    Column("id", Text, primary_key=True),  # the public part of its secret
+    Column("principal_id", ID, nullable=False, unique=True),
+    Column("class", Text, nullable=False),
+    Column("secret_sha256", String(64), nullable=False),
+    small("revoked"),
+    number("created_us"),
+    Column("seen_us", BigInteger),
+    Column("round_us", BigInteger),
+    Column("token", Text),
+    ForeignKeyConstraint(["principal_id"], ["principal.id"]),
+)

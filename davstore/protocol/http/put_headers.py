@@ -1,0 +1,62 @@
+"""The headers of PUT as one value: type, time and integrity of the body (RFC 9110 §8.3, RFC 9530, OwnCloud)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from davstore.errors import Malformed
+from davstore.protocol.dav import owncloud
+from davstore.protocol.http.digests import parse_digests
+from davstore.protocol.http.headers import parse_content_length
+
+_DIGESTS: Final = ("REPR_DIGEST", "CONTENT_DIGEST")
+"""They say the same of a PUT: it has no content coding and no range."""
+_INTEGRITY: Final = ("OC_CHECKSUM", "X_EXPECTED_ENTITY_LENGTH", *_DIGESTS)
+_CHECKSUMS: Final = frozenset({"sha256", "sha512", "sha1", "md5"})
+"""Algorithms of `OC-Checksum` that are verified; any other promises nothing."""
+_TYPE: Final = re.compile(r"[\x20-\x7e]{1,255}")
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class PutHeaders(NamedTuple):
+    """What is said of a body beside its length.
+
+    content_type is None unless one is sent; modified_seconds, since the epoch, likewise. digests are in lower-case hex
+    by algorithm, expected_bytes is Finder's own word for the length; compares: the client is of those that compare
+    SHA-1 and MD5 later.
+    """
+
+    content_type: str | None = None
+    modified_seconds: int | None = None
+    digests: Mapping[str, str] = _NONE
+    expected_bytes: int | None = None
+    compares: bool = False
+
+
+def parse(content_type: str | None, header: Callable[[str], str | None]) -> PutHeaders:
+    """Return the value of the headers; header returns one by its name in CGI's spelling.
+
+    Raises:
+        Malformed: a media type longer than 255 characters or not printable ASCII, a digest or a length that cannot be
+            read, or two digests that cannot both be true.
+    """
+    if content_type and _TYPE.fullmatch(content_type) is None:
+        raise Malformed("not a Content-Type")
+    mtime = header("X_OC_MTIME")
+    sent = PutHeaders(content_type or None, owncloud.parse_mtime(mtime), compares=mtime is not None)
+    if all(header(name) is None for name in _INTEGRITY):
+        return sent
+    checksum = owncloud.parse_checksum(header("OC_CHECKSUM"))
+    digests = dict([checksum]) if checksum is not None and checksum[0] in _CHECKSUMS else {}
+    for name in _DIGESTS:
+        for algorithm, digest in parse_digests(header(name)).items():
+            if digests.setdefault(algorithm, digest) != digest:
+                raise Malformed("two digests that differ")
+    return sent._replace(
+        digests=digests,
+        expected_bytes=parse_content_length(header("X_EXPECTED_ENTITY_LENGTH")),
+        compares=checksum is not None or sent.compares,
+    )

@@ -1,0 +1,80 @@
+"""THE URL space: which segments name a place in a store, and which the fixed collections that lead to it.
+
+`AREAS` is its table. Whether a place may be known to an asker is not decided here: `Known` says which names it may see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from davstore.model.paths import Area, Path
+from davstore.model.principals import Principal
+
+_TOP: Final = "dav"
+AREAS: Final[Mapping[tuple[str, ...], Area]] = {(_TOP, "store"): Area.STORE}
+"""Where each area begins: beneath lies one root for each store, which has the name of its owner."""
+PRINCIPALS: Final = (_TOP, "principals")
+HOME: Final = (_TOP,)
+"""The collection that everything else lies beneath."""
+
+_STARTS: Final = {area: segments for segments, area in AREAS.items()}
+_DEPTH: Final = 2
+"""Segments before the name of the owner, in every area."""
+
+
+class Fixed(NamedTuple):
+    """A collection that is there by itself: the names of its members, and whether it is a principal."""
+
+    segments: tuple[str, ...]
+    members: tuple[str, ...] = ()
+    is_principal: bool = False
+
+
+Place = Path | Fixed
+
+
+class Known(NamedTuple):
+    """The names that an asker may see in fixed collections: owners of stores, users, and the devices of each user."""
+
+    stores: tuple[str, ...]
+    users: Mapping[str, tuple[str, ...]]
+
+
+def find_path(segments: tuple[str, ...]) -> Path | None:
+    """Return the place in a store, anybody's, that a path names; None when it names something else."""
+    area = AREAS.get(segments[:_DEPTH])
+    return None if area is None or len(segments) == _DEPTH else Path(segments[_DEPTH], segments[_DEPTH + 1 :], area)
+
+
+def segments_of(path: Path) -> tuple[str, ...]:
+    """Return the path of a place in a store."""
+    return (*_STARTS[path.area], path.store, *path.names)
+
+
+def find_fixed(segments: tuple[str, ...], known: Known) -> Fixed | None:
+    """Return the fixed collection that a path names, None when there is none."""
+    users, devices = (*PRINCIPALS, "users"), (*PRINCIPALS, "devices")
+    tree = [
+        Fixed((), (_TOP,)),
+        Fixed(HOME, (*(name for _, name in AREAS), PRINCIPALS[-1])),
+        *(Fixed(start, known.stores) for start in AREAS),
+        Fixed(PRINCIPALS, ("users", "devices")),
+        Fixed(users, tuple(known.users)),
+        *(Fixed((*users, user), is_principal=True) for user in known.users),
+        Fixed(devices, tuple(known.users)),
+        *(Fixed((*devices, user), names) for user, names in known.users.items()),
+        *(Fixed((*devices, user, name), is_principal=True) for user, names in known.users.items() for name in names),
+    ]
+    return next((place for place in tree if place.segments == segments), None)
+
+
+def user_segments(user: str) -> tuple[str, ...]:
+    """Return the path of a user as a principal."""
+    return (*PRINCIPALS, "users", user)
+
+
+def principal_segments(principal: Principal) -> tuple[str, ...]:
+    """Return the path of an asker as a principal: of the device when there is one, else of the user."""
+    user, device = principal.user.name, principal.device
+    return user_segments(user) if device is None else (*PRINCIPALS, "devices", user, device.name)

@@ -1,0 +1,28 @@
+"""The process that does the jobs (`davstore.jobs`): one beside the workers, on whatever core is free."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from davstore import wiring
+from davstore.jobs.bell import Bell
+from davstore.server.child import Control
+from davstore.settings import Settings
+
+LEAVE_SECONDS = 3.0
+"""What a job gets that was begun. One that takes longer is cut, and done again by the next process."""
+
+
+def work(settings: Settings, bell: Bell, control: Control) -> None:
+    """Do jobs until told to leave."""
+
+    def leave() -> None:
+        bell.ring()
+        time.sleep(LEAVE_SECONDS)
+        os._exit(0)
+
+    control.obey(leave)
+    control.say_ready()
+    with wiring.open_jobs(settings, bell) as runner:
+        runner.run(control.leaving)

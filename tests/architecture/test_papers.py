@@ -1,0 +1,148 @@
+"""References from code, tests, settings and papers to papers: each opens, and none is to a paper that is not here."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.test_rules import TOP
+
+UNMENDED: tuple[str, ...] = (
+    "CONTRIBUTING.md",
+    "davstore/dav/",
+    "davstore/engine/",
+    "davstore/errors.py",
+    "davstore/metadata/",
+    "davstore/server/supervisor.py",
+    "davstore/store/",
+    "davstore/sync/",
+)
+"""Folders whose references are still to be mended."""
+SUFFIXES = {".py", ".md", ".toml", ".conf", ".service", ".sh", ".html", ".css", ""}
+TRACKED = subprocess.run(["git", "ls-files"], cwd=TOP, check=True, capture_output=True, text=True).stdout.splitlines()
+OF_THEIR_OWN = ("tests/architecture/test_papers.py", "tests/architecture/test_changes.py")
+"""Tests whose examples are references that open nothing."""
+FILES = [
+    name
+    for name in TRACKED
+    if Path(name).suffix in SUFFIXES and name not in OF_THEIR_OWN and not name.startswith(UNMENDED)
+]
+
+ABSENT = re.compile(
+    r"\b(?:SYNC|HOUSE|ARCHITECTURE|LIBRARIES|PERFORMANCE|WISHES|checklist|requirements|rulings)\.md"
+    r"|\bSYNC's|\bDECISIONS\b|\bRELIABILITY\b|\bWISHES\b|(?<!docs/)\bprotocol\.md\b"
+    r"|\b[Rr]ulings?\b|\b[Cc]hecklist\b|\b[Rr]equirements? \d|\b[Tt]raps? \d|\btest_[a-z]?\d{1,2}_[a-z]"
+    r"|(?<![\w.%/+'-])[WC]\d\d?(?=,| to | of | is |\)|\.|\Z)"
+)
+"""How papers were cited that the repository does not have."""
+PATH = re.compile(
+    r"(?<![\w./{-])((?:docs|tests|davstore|config|changes)(?:/[\w.-]+)*/[\w-]+\.(?:md|py|toml|conf|service)"
+    r"|docs/adr/\d{4}\b(?!-)|(?:README|CHANGELOG|CONTRIBUTING|SECURITY)\.md)(?:#([\w-]+)|::(\w+))?"
+)
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
+RECORD = re.compile(r"\bADRs? (\d+)\b")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def read(name: str) -> str:
+    return (TOP / name).read_text()
+
+
+@cache
+def anchors(paper: Path) -> set[str]:
+    """Return the anchors of a paper's headings, as a forge makes them."""
+    headings = HEADING.findall(paper.read_text())
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def find(path: Path) -> Path | None:
+    """Return the file of a path; of a decision record its number is enough."""
+    if path.is_file() or path.is_dir():
+        return path
+    return next(path.parent.glob(f"{path.name}-*.md"), None)
+
+
+def closed(name: str, text: str) -> Iterator[str]:
+    """Yield the references of a file that open nothing."""
+    found = [(TOP / path, anchor, function) for path, anchor, function in PATH.findall(text)]
+    found += [(TOP / "docs/adr" / f"{int(number):04}", "", "") for number in RECORD.findall(text)]
+    if name.endswith(".md"):
+        above = (TOP / name).parent
+        found += [(above / path if path else TOP / name, anchor, "") for path, anchor in LINK.findall(text)]
+    for path, anchor, function in found:
+        there = find(path)
+        if there is None or (anchor and anchor not in anchors(there)):
+            yield f"{path.relative_to(TOP)}#{anchor}"
+        elif function and f"def {function}(" not in there.read_text():
+            yield f"{path.relative_to(TOP)}::{function}"
+
+
+def absent(text: str) -> Iterator[str]:
+    """Yield the lines of a file that cite a paper which is not here."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if ABSENT.search(line):
+            yield f"{number}: {line.strip()}"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_reference_opens_a_paper_that_is_here(name: str) -> None:
+    text = read(name)
+    assert [*closed(name, text), *absent(text)] == []
+
+
+def test_every_folder_of_tests_is_in_their_table() -> None:
+    table = read("tests/README.md")
+    folders = {Path(name).parts[1] for name in TRACKED if name.startswith("tests/") and name.count("/") > 1}
+    assert [folder for folder in folders if f"| `{folder}`" not in table] == []
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    pages = [name for name in TRACKED if re.fullmatch(r"docs/[\w-]+\.md|[A-Z]+\.md|tests/README\.md", name)]
+    linked = {path for path, _ in LINK.findall(read("README.md"))}
+    assert {*pages} - linked == {"README.md"}
+
+
+@pytest.mark.parametrize("record", sorted((TOP / "docs/adr").iterdir()), ids=lambda record: record.name)
+def test_a_record_has_a_number_a_status_and_a_date(record: Path) -> None:
+    number = int(record.name[:4])
+    assert re.match(rf"# {number}\. .+\n\nStatus: .+\nDate: \d{{4}}-\d\d-\d\d\n", record.read_text())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`docs/nothing.md`",
+        "docs/sync.md#no-such-heading",
+        "[a](docs/nothing.md)",
+        "[a](docs/sync.md#no-such-heading)",
+        "docs/adr/0099",
+        "see ADR 99",
+        "tests/architecture/test_rules.py::test_nothing",
+        "davstore/nothing.py",
+    ],
+)
+def test_a_reference_that_opens_nothing_is_found(text: str) -> None:
+    assert list(closed("README.md", text)) != []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SYNC.md",
+        "DECISIONS 12",
+        "protocol.md B.5",
+        "RELIABILITY C5",
+        "ruling 4",
+        "checklist E.1",
+        "trap 7",
+        "W19",
+        "C1 to C8",
+    ],
+)
+def test_a_citation_of_an_absent_paper_is_found(text: str) -> None:
+    assert list(absent(f"({text})")) != []

@@ -1,0 +1,53 @@
+"""The table of kinds: what dispatch, Allow, the properties and the guard against other origins say of methods."""
+
+from __future__ import annotations
+
+import pytest
+
+from davstore.dav import dispatch, kinds
+from davstore.dav.kinds import Kind
+from davstore.middleware import origins
+from tests.dav.client import HOME, Client, D
+
+BODIES = {"PROPPATCH": '<propertyupdate xmlns="DAV:"><remove><prop/></remove></propertyupdate>'}
+WHERE = {
+    Kind.RESOURCE: f"{HOME}/a",
+    Kind.COLLECTION: f"{HOME}/c/",
+    Kind.FIXED: "/dav/store/",
+    Kind.PRINCIPAL: "/dav/principals/users/alice/",
+}
+
+
+def test_every_method_of_the_table_has_a_handler_and_no_other_has() -> None:
+    assert set(dispatch.METHODS) == kinds.STORED
+
+
+def test_methods_that_a_page_of_another_origin_may_send_are_the_safe_ones() -> None:
+    assert origins.SAFE & kinds.STORED == kinds.SAFE
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_allow_and_the_properties_say_the_same(dav: Client, kind: Kind) -> None:
+    dav.put("a")
+    dav.mkcol("c")
+    href = WHERE[kind]
+    methods, reports = f"{D}supported-method-set", f"{D}supported-report-set"
+    found = dav.find(href, methods, reports)
+    told = dav("OPTIONS", href).headers["Allow"].split(", ")
+    assert tuple(told) == kinds.TABLE[kind].methods
+    assert [element.get("name") for element in found.prop(href, methods)] == told
+    assert [report.tag for report in found.prop(href, reports).iterfind(f"{D}supported-report/{D}report/*")] == list(
+        kinds.TABLE[kind].reports
+    )
+
+
+@pytest.mark.parametrize("method", sorted(kinds.STORED))
+@pytest.mark.parametrize("kind", [Kind.FIXED, Kind.PRINCIPAL])
+def test_what_a_kind_does_not_have_is_405(dav: Client, kind: Kind, method: str) -> None:
+    answer = dav(
+        method, WHERE[kind], BODIES.get(method, ""), Destination=f"{HOME}/x", Lock_Token="<urn:x:y>", Depth="0"
+    )
+    if method in kinds.TABLE[kind].methods:
+        assert answer.status != 405
+    else:
+        assert (answer.status, answer.headers["Allow"]) == (405, ", ".join(kinds.TABLE[kind].methods))

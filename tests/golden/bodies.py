@@ -1,0 +1,76 @@
+"""The XML that sequences send."""
+
+from __future__ import annotations
+
+from typing import Final
+
+D: Final = 'xmlns:D="DAV:"'
+LIVE: Final = (
+    *("D:resourcetype", "D:getetag", "D:getcontentlength", "D:getcontenttype", "D:getlastmodified", "D:creationdate"),
+    *("D:displayname", "D:supportedlock", "D:lockdiscovery", "D:lastmodified", "D:resource-id", "D:sync-token"),
+    *("D:quota-available-bytes", "D:quota-used-bytes", "D:owner", "D:current-user-principal"),
+    *("D:principal-collection-set", "D:supported-report-set", "D:supported-method-set"),
+    *("D:supported-live-property-set", "D:principal-URL", "D:alternate-URI-set", "D:group-membership"),
+    *("C:modseq", "C:root", "O:checksums"),
+)
+"""Every property that the server tells of some kind of resource."""
+NAMESPACES: Final = f'{D} xmlns:C="urn:davstore:cpm" xmlns:O="http://owncloud.org/ns" xmlns:x="urn:x"'
+EXCLUSIVE: Final = "<D:exclusive/>"
+SHARED: Final = "<D:shared/>"
+
+
+def prop(*names: str) -> str:
+    """Return a PROPFIND for properties, named with their prefix."""
+    return f"<D:propfind {NAMESPACES}><D:prop>{_empty(names)}</D:prop></D:propfind>"
+
+
+def propfind(content: str) -> str:
+    """Return a PROPFIND with any content."""
+    return f"<D:propfind {NAMESPACES}>{content}</D:propfind>"
+
+
+def including(*names: str) -> str:
+    """Return a PROPFIND for all that allprop tells, and more."""
+    return propfind(f"<D:allprop/><D:include>{_empty(names)}</D:include>")
+
+
+def setting(content: str) -> str:
+    """Return the instruction that sets properties."""
+    return f"<D:set><D:prop>{content}</D:prop></D:set>"
+
+
+def removing(*names: str) -> str:
+    """Return the instruction that removes properties."""
+    return f"<D:remove><D:prop>{_empty(names)}</D:prop></D:remove>"
+
+
+def patch(*instructions: str) -> str:
+    """Return a PROPPATCH."""
+    return f"<D:propertyupdate {NAMESPACES}>{''.join(instructions)}</D:propertyupdate>"
+
+
+def mkcol(content: str = "", kind: str = "<D:collection/>") -> str:
+    """Return an extended MKCOL: content is more properties."""
+    return f"<D:mkcol {NAMESPACES}>{setting(f'<D:resourcetype>{kind}</D:resourcetype>{content}')}</D:mkcol>"
+
+
+def lockinfo(scope: str = EXCLUSIVE, owner: str = "") -> str:
+    """Return what a LOCK asks for."""
+    told = f"<D:owner>{owner}</D:owner>" if owner else ""
+    write = "<D:locktype><D:write/></D:locktype>"
+    return f"<D:lockinfo {D}><D:lockscope>{scope}</D:lockscope>{write}{told}</D:lockinfo>"
+
+
+def sync(
+    token: str = "", *, level: str = "infinite", limit: object = None, props: str = "<D:getetag/>", more: str = ""
+) -> str:
+    """Return a sync-collection report."""
+    nresults = "" if limit is None else f"<D:limit><D:nresults>{limit}</D:nresults></D:limit>"
+    return (
+        f"<D:sync-collection {NAMESPACES}><D:sync-token>{token}</D:sync-token><D:sync-level>{level}</D:sync-level>"
+        f"{nresults}<D:prop>{props}</D:prop>{more}</D:sync-collection>"
+    )
+
+
+def _empty(names: tuple[str, ...]) -> str:
+    return "".join(f"<{name}/>" for name in names)

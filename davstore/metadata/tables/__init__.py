@@ -5,8 +5,8 @@ change numbers of that store; times are microseconds since the epoch.
 """
 
 from davstore.metadata.tables.access import hidden, lock, viewer
-from davstore.metadata.tables.base import metadata
 from davstore.metadata.tables.bodies import body, upload
+from davstore.metadata.tables.columns import metadata
 from davstore.metadata.tables.namespace import (
     MADE_CLIENT,
     MADE_HOME,

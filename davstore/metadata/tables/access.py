@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, LargeBinary, PrimaryKeyConstraint, Text
 
-from davstore.metadata.tables.base import NAME, index, number, small, table
+from davstore.metadata.tables.columns import NAME, index, number, small, table
 
 lock = table(
     "lock",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, LargeBinary, PrimaryKeyConstraint, String, Text
 
-from davstore.metadata.tables.base import number, table
+from davstore.metadata.tables.columns import number, table
 
 body = table(
     "body",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, LargeBinary, PrimaryKeyConstraint, SmallInteger, String, Text, text
 
-from davstore.metadata.tables.base import NAME, index, number, small, table
+from davstore.metadata.tables.columns import NAME, index, number, small, table
 
 MADE_HOME, MADE_CLIENT, MADE_THREAD = 0, 1, 2
 """The maker of a binding: a client, first (home) or again, or the store for a thread."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Identity, String, Text
 
-from davstore.metadata.tables.base import ID, NAME, index, number, small, table
+from davstore.metadata.tables.columns import ID, NAME, index, number, small, table
 
 USER, DEVICE = 0, 1
 """Of `principal.kind`."""

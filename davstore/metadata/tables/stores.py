@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Identity, PrimaryKeyConstraint, Text, text
 
-from davstore.metadata.tables.base import ID, NAME, number, small, table
+from davstore.metadata.tables.columns import ID, NAME, number, small, table
 
 STORE_ROOT, THREADS_ROOT = 0, 1
 """Areas of a store, each a tree of its own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, PrimaryKeyConstraint, Text
 
-from davstore.metadata.tables.base import index, number, table
+from davstore.metadata.tables.columns import index, number, table
 
 job = table(  # work that a process does later; store_id 0: the whole server's
     "job",

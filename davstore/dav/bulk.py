@@ -7,7 +7,7 @@ each other by slices, and joined.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import compress
 from typing import Final
 
@@ -27,6 +27,7 @@ _KINDS: Final = {"0": Kind.RESOURCE, "1": Kind.COLLECTION}
 Texts = Mapping[str, Sequence[str]]
 
 
+@lru_cache(maxsize=256)
 def facts_of(question: PropFind) -> tuple[str, ...] | None:
     """Return the facts of rows that answer a question, as far as no facet has a value for them; None for others."""
     if question.kind is not propfind.Kind.PROP:

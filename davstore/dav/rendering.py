@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import Any, NamedTuple
+from functools import lru_cache, partial
+from typing import Any
 
 from davstore.dav.kinds import Kind
 from davstore.dav.properties import LIVE_OF, PROTECTED, TABLE
@@ -15,7 +15,7 @@ from davstore.model.nodes import Resource
 from davstore.protocol.dav import propfind
 from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.hrefs import Spelling, encode_segment_for_xml, for_xml
-from davstore.protocol.dav.multistatus import Multistatus, render_response, render_template
+from davstore.protocol.dav.multistatus import Multistatus, render_response
 from davstore.protocol.dav.names import is_ours
 from davstore.protocol.dav.propfind import PropFind
 
@@ -29,6 +29,7 @@ Respond = Callable[[Any, bytes], bytes]
 _NOTHING: Mapping[str, bytes] = {}
 
 
+@lru_cache(maxsize=256)
 def facets_of(question: PropFind) -> Facets:
     """Return what has to be looked up to answer: the facets of the properties that are asked for."""
     if question.kind is propfind.Kind.PROPNAME:  # the name alone of what every resource has needs no look
@@ -73,19 +74,26 @@ class Hrefs:
         return for_xml(self.spelling.href((*self._root, *names), slash=True))
 
 
-class Compiled(NamedTuple):
+class Compiled:
     """Properties of one kind of resource: what all have alike, what each has of its own, and what none of them has."""
 
-    same: dict[str, bytes]
-    each: dict[str, Piece]
-    lacking: tuple[str, ...]
+    __slots__ = ("_constant", "_missing", "each", "lacking", "same")
+
+    def __init__(self, same: dict[str, bytes], each: dict[str, Piece], lacking: list[str]) -> None:
+        self.same = same
+        self.each = each
+        self.lacking = lacking
+        self._constant = b"".join(same.values())
+        self._missing = b"".join(map(empty, lacking))
 
     def render(self, resource: Any) -> Rendered:
         """Return the properties of one resource."""
         values = [piece(resource) for piece in self.each.values()]
-        missing = [name for name, value in zip(self.each, values, strict=True) if value is None]
-        found = b"".join((*self.same.values(), *filter(None, values)))
-        return found, b"".join(map(empty, (*self.lacking, *missing)))
+        found, missing = self._constant + b"".join(filter(None, values)), self._missing
+        if None in values:
+            absent = [name for name, value in zip(self.each, values, strict=True) if value is None]
+            missing += b"".join(map(empty, absent))
+        return found, missing
 
 
 class Plan:
@@ -99,24 +107,11 @@ class Plan:
 
     def of(self, kind: Kind) -> Respond:
         """Return the function that renders the response of a resource of a kind under an href."""
-        if self._question.kind is propfind.Kind.PROP:
-            return self._respond(self.compile(kind))
-        render = self._all(kind, names_only=self._question.kind is propfind.Kind.PROPNAME)
+        asked = self._question.kind
+        names_only = asked is propfind.Kind.PROPNAME
+        render: Callable[[Any], Rendered]
+        render = self.compile(kind).render if asked is propfind.Kind.PROP else self._all(kind, names_only=names_only)
         return lambda resource, href: self.whole(href, *render(resource))
-
-    def _respond(self, compiled: Compiled) -> Respond:
-        """Fill one template where a resource has all that varies, as most have."""
-        missing = b"" if self._minimal else b"".join(map(empty, compiled.lacking))
-        template = render_template(b"".join(compiled.same.values()), len(compiled.each), missing)
-        pieces = list(compiled.each.values())
-
-        def respond(resource: Any, href: bytes) -> bytes:
-            values = [piece(resource) for piece in pieces]
-            if None in values:
-                return self.whole(href, *compiled.render(resource))
-            return template % (href, *values)
-
-        return respond
 
     def whole(self, href: bytes, found: bytes, missing: bytes) -> bytes:
         """Return the response of one resource, with the properties that are there and those that are not."""
@@ -130,30 +125,24 @@ class Plan:
         same: dict[str, bytes] = {}
         each: dict[str, Piece] = {}
         lacking = []
+        table, context = LIVE_OF[kind], self._context
         for name in names:
-            value = self._same(kind, name)
-            piece = None if value is not None else self._each(kind, name)
-            if value is not None:
+            live = table.get(name)
+            piece: Piece | None = None
+            if live is None:
+                piece = self._dead_piece(name)
+            elif live.column is not None:
+                piece = live.column.of
+            elif live.same is not None and (value := live.same(context, kind)) is not None:
                 same[name] = value
-            elif piece is not None:
-                each[name] = piece
-            else:
+                continue
+            elif live.each is not None and (live.facet is None or context.facets.of(live.facet)):
+                piece = partial(live.each, context)
+            if piece is None:
                 lacking.append(name)
-        return Compiled(same, each, tuple(lacking))
-
-    def _same(self, kind: Kind, name: str) -> bytes | None:
-        live = LIVE_OF[kind].get(name)
-        return None if live is None or live.same is None else live.same(self._context, kind)
-
-    def _each(self, kind: Kind, name: str) -> Piece | None:
-        live = LIVE_OF[kind].get(name)
-        if live is None:
-            return self._dead_piece(name)
-        if live.column is not None:
-            return live.column.of
-        if live.each is None or (live.facet is not None and not self._context.facets.of(live.facet)):
-            return None
-        return partial(live.each, self._context)
+            else:
+                each[name] = piece
+        return Compiled(same, each, lacking)
 
     def _dead_piece(self, name: str) -> Piece | None:
         dead = self._dead

@@ -108,14 +108,6 @@ def render_response(href: bytes, found: bytes, missing: bytes = b"") -> bytes:
     return _MISSING % (href, missing)
 
 
-def render_template(constant: bytes, varying: int, missing: bytes = b"") -> bytes:
-    """Return a template for the responses of many resources: `template % (href, *varying elements)`.
-
-    constant holds the elements that all of them have alike, missing the empty ones that none of them has.
-    """
-    return render_response(b"%b", constant.replace(b"%", b"%%") + varying * b"%b", missing.replace(b"%", b"%%"))
-
-
 def mkcol_response(groups: Iterable[PropStat]) -> bytes:
     """Return the body of an extended MKCOL that made nothing: the fate of each property (RFC 5689 §5.2)."""
     return b"%b<D:mkcol-response%b>%b</D:mkcol-response>" % (DECLARATION, ROOT_NAMESPACES, _propstats(groups))

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Final
 
 from davstore.dav.request import Request
-from davstore.dav.responses import Headers, Response, Spooled, Told
+from davstore.dav.responses import Headers, Listed, Response, Spooled
 from davstore.protocol.dav.hrefs import encode_segment
 from davstore.protocol.http.accept import wants_text
 
@@ -42,7 +42,7 @@ def listing(request: Request, pages: Pages) -> Response:
     """Return the answer to GET of a collection with pages of names, which are taken when it is sent."""
     wanted, write = (_TEXT, _text) if wants_text(request.header("ACCEPT")) else (_HTML, _html)
     body = Spooled(lambda out: write(request, pages, out))
-    return Response(HTTPStatus.OK, [("Content-Type", wanted), *_HEADERS], body, Told())
+    return Response(HTTPStatus.OK, [("Content-Type", wanted), *_HEADERS], body, Listed())
 
 
 def _text(_request: Request, pages: Pages, out: Callable[[bytes], object]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from davstore.engine import rights
 from davstore.engine.context import Context
 from davstore.errors import NotFound
 from davstore.metadata import bindings, sorted_pages
@@ -32,6 +33,7 @@ def list_page(
     """
 
     def work(unit: Unit) -> Page:
+        rights.require(context.asker, path)
         facts, place, _ = bindings.find(unit, path.store, path.names)
         top = place.resource
         if top is None:

@@ -7,8 +7,9 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from davstore.blobs import Reader
+from davstore.engine import rights
+from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
-from davstore.engine.guarding import require_list
 from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
 from davstore.metadata import bindings, listings
 from davstore.metadata.facets import load
@@ -84,6 +85,7 @@ def find(context: Context, path: Path, conditions: Preconditions = NONE) -> Reso
 
 
 def _find(context: Context, unit: Unit, path: Path, conditions: Preconditions) -> tuple[StoreFacts, Resource]:
+    rights.require(context.asker, path)
     facts, place, _ = bindings.find(unit, path.store, path.names)
     require_list(context, unit, facts, conditions)
     if place.resource is None:
@@ -187,6 +189,7 @@ def open_resource(context: Context, path: Path, conditions: Preconditions = NONE
     """
 
     def work(unit: Unit) -> Content:
+        rights.require(context.asker, path)
         facts, place, stored = bindings.find(unit, path.store, path.names, with_body=True)
         require_list(context, unit, facts, conditions)
         resource = place.resource

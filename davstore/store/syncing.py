@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from davstore.engine import rights
 from davstore.engine.context import Context
 from davstore.metadata import stores
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
-from davstore.model.changes import Changes, Level, SyncToken
+from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.facets import Facets
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.sync import report
+from davstore.sync.report import Page
+from davstore.sync.runs import Departed
 
 
 def changes_since(
@@ -34,21 +39,26 @@ def changes_since(
     most = context.services.limits.sync_rows if limit is None else min(limit, context.services.limits.sync_rows)
 
     def work(unit: Unit) -> Changes:
+        rights.require(context.asker, path)
         facts = stores.get(unit, path.store)
-        start = report.start_of(facts, path.names, token)
-        rows = report.page(unit, facts, path.names, start, level, most + 1)
-        truncated = len(rows) > most
-        rows = rows[:most]
-        found = [row for _, row in rows]
-        ids = {row.node_id for row in found if isinstance(row, Resource)} if facets else set()
+        page = report.page(unit, facts, path.names, token, level=level, limit=most)
+        rows = list(_rows(page))
+        ids = {row.node_id for row in rows if isinstance(row, Resource)} if facets else set()
         return Changes(
-            found,
-            report.after(facts, path.names, start, rows[-1][0])
-            if truncated
-            else report.current_token(facts, path.names),
-            truncated,
+            rows,
+            page.token,
+            page.truncated,
             facts,
             load(unit, facts.id, facets, ids, now_us=context.now_us),
         )
 
     return context.services.database.read(work)
+
+
+def _rows(page: Page) -> Iterator[Resource | Removed]:
+    names = page.ancestry.names
+    for run in page.runs:
+        if isinstance(run, Departed):
+            yield from (row for _, row in run.rows)
+        else:
+            yield from (row.at(names(row.parent_id)) for row in run.rows.columns[2])

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from davstore.engine import transaction
+from davstore.engine.writer import TreeChange, Writer
 from davstore.errors import InvalidSyncToken, NotFound, PreconditionFailed, UnsupportedReport
 from davstore.metadata import bindings, stores
 from davstore.metadata.tables import MADE_CLIENT
 from davstore.model.changes import Level, Position, SyncToken
 from davstore.model.conditions import IfCondition, IfList, Preconditions
 from davstore.protocol.dav import sync_token
-from davstore.sync import report
+from davstore.sync.tokens import current_token
 from tests.contract.storage import Storage, count_rows, told
 from tests.contract.sync_model import Device, Pair
 
@@ -35,12 +37,14 @@ def run(storage: Storage, token: SyncToken | None, *, limit: int = 1, scope: str
 def bind_again(storage: Storage, old: str, new: str) -> None:
     """Give a resource a second name in the root, as BIND will."""
     node_id = storage.find(old).node_id
-    storage.context.write(
-        storage.owner,
-        lambda unit, ledger: bindings.bind(
-            unit, ledger, ledger.facts.root_id, new, node_id=node_id, is_collection=False, made=MADE_CLIENT
-        ),
-    )
+
+    def work(writer: Writer) -> None:
+        root_id = writer.ledger.facts.root_id
+        given = {"node_id": node_id, "is_collection": False, "made": MADE_CLIENT}
+        number = bindings.bind(writer.unit, writer.ledger, root_id, new, **given)
+        writer.changes.append(TreeChange(number, number, names=1, size_bytes=0))
+
+    transaction.write(storage.context, storage.owner, work)
 
 
 @pytest.fixture
@@ -353,7 +357,7 @@ def test_a_store_that_was_lost_and_made_anew_refuses_old_tokens(storage: Storage
     storage.add_store("you")
     facts = storage.database.read(lambda unit: stores.get(unit, "you"))
     assert facts.epoch != token.epoch
-    assert report.current_token(facts, ()).epoch == facts.epoch
+    assert current_token(facts, ()).epoch == facts.epoch
 
 
 @pytest.mark.parametrize("at", range(0, 70, 3))
@@ -381,7 +385,7 @@ def test_the_server_pages_by_itself(build: Callable[..., Storage]) -> None:
 
 def test_the_current_token_is_the_complete_one(storage: Storage) -> None:
     storage.mkcol("a")
-    assert report.current_token(storage.facts, ("a",)) == storage.report("a").token
+    assert current_token(storage.facts, ("a",)) == storage.report("a").token
 
 
 def test_a_token_of_one_level_is_good_for_the_other(storage: Storage) -> None:

@@ -8,12 +8,12 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from davstore.dav.kinds import Kind
+from davstore.engine.property_changes import LiveValues
 from davstore.model.facets import NO_FACTS, Facet, Facts
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
 from davstore.protocol.dav.elements import href
 from davstore.protocol.dav.hrefs import Spelling
-from davstore.store.writing import LiveValues
 
 EVERY: Final = frozenset(Kind)
 STORED: Final = frozenset({Kind.RESOURCE, Kind.COLLECTION})

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from davstore.dav.properties.live import RESOURCE, Live, PropertyContext
+from davstore.engine.property_changes import LiveValues
 from davstore.model.facets import CHECKSUMS
 from davstore.model.nodes import Resource
 from davstore.protocol.dav import owncloud
-from davstore.store.writing import LiveValues
 
 
 def _checksums(context: PropertyContext, resource: Resource) -> bytes | None:

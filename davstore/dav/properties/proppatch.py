@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 from davstore.dav.properties import PROTECTED, SETTABLE
 from davstore.dav.properties.times import WINDOWS, set_time
+from davstore.engine.property_changes import NO_VALUES, LiveValues
 from davstore.errors import ConflictingValue, DavstoreError, ProtectedProperty
 from davstore.protocol.dav import names, prop
-from davstore.store.writing import NO_VALUES, LiveValues
 
 _CLIENTS_OWN: Final = frozenset({names.DISPLAYNAME, "{DAV:}getcontentlanguage"})
 """What RFC 4918 gives to clients of its own namespace (§15.2, §15.3); the rest of it is for RFCs to come."""

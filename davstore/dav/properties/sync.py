@@ -8,7 +8,7 @@ from davstore.dav.properties.live import COLLECTION, STORED, Column, Live, Prope
 from davstore.model.nodes import Resource
 from davstore.protocol.dav import names, sync_token
 from davstore.protocol.dav.elements import text_element
-from davstore.sync.report import current_token
+from davstore.sync.tokens import current_token
 
 _ROOT: Final = text_element(names.ROOT, "T")
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from davstore.dav.properties.live import STORED, Column, Live
+from davstore.engine.property_changes import LiveValues
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.dav import names, owncloud
 from davstore.protocol.http.dates import parse_http_date
-from davstore.store.writing import LiveValues
 
 WINDOWS: Final = "{urn:schemas-microsoft-com:}Win32LastModifiedTime"
 """A dead property that sets the time beside."""

@@ -6,7 +6,7 @@ from davstore.dav.handlers.conditions import judge_if
 from davstore.dav.properties.live import PropertyContext
 from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
 from davstore.dav.request import Request
-from davstore.dav.responses import Response, Told, multistatus
+from davstore.dav.responses import Listed, Response, multistatus
 from davstore.model.changes import Changes
 from davstore.protocol.dav import propfind, sync_token
 from davstore.protocol.dav.multistatus import Multistatus
@@ -16,7 +16,7 @@ from davstore.store import syncing
 
 
 def handle_sync_collection(request: Request) -> Response:
-    """Tell what changed since a sync token."""
+    """Report what changed since a sync token."""
     query, path = request.read_report(), request.path
     judge_if(request)  # nobody gains by a report and a condition in one snapshot
     token = sync_token.parse(query.token) if query.token else None
@@ -29,7 +29,7 @@ def handle_sync_collection(request: Request) -> Response:
         limit=query.limit,
         facets=facets_of(question),
     )
-    prefer = Prefer(minimal=request.prefer.minimal)  # no report tells of the collection itself
+    prefer = Prefer(minimal=request.prefer.minimal)  # no report holds the collection itself
     hrefs = request.hrefs(path)
     plan = Plan(question, _context(request, changes, hrefs), minimal=prefer.minimal)
     given = sync_token.render(changes.token)
@@ -41,7 +41,7 @@ def handle_sync_collection(request: Request) -> Response:
         return given
 
     headers = [*request.located(is_collection=True), *prefer.applied()]
-    return multistatus(write, headers, told=Told(given, changes.truncated))
+    return multistatus(write, headers, listed=Listed(given, changes.truncated))
 
 
 def _context(request: Request, changes: Changes, hrefs: Hrefs) -> PropertyContext:

@@ -23,9 +23,9 @@ from sqlalchemy import (
 )
 
 from davstore.errors import NotFound
-from davstore.metadata import nodes, stores
+from davstore.metadata import bodies, stores
+from davstore.metadata.bodies import Stored
 from davstore.metadata.listings import NODE_FACTS, NodeFacts, list_collections_beneath
-from davstore.metadata.nodes import Stored
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import binding, body, gone, node, store, store_root
@@ -137,7 +137,7 @@ def _opening(count: int) -> Statement[tuple[StoreFacts, NodeFacts, Stored, Way]]
     """Return the statement that follows count names as `_finding` does, with the body of the last."""
     joined, aliases = _follow_from_store(count)
     joined = joined.outerjoin(body, and_(body.c.store_id == store.c.id, body.c.id == node.c.body_id))
-    columns = [*stores.FACTS, *_end_columns(aliases), *nodes.STORED, *_way_columns(aliases)]
+    columns = [*stores.FACTS, *_end_columns(aliases), *bodies.STORED, *_way_columns(aliases)]
     return Statement(select(*columns).select_from(joined).where(_of_owner), StoreFacts, NodeFacts, Stored, Way)
 
 
@@ -221,7 +221,7 @@ def find(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool = Fa
 def _find_deep(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool) -> Found:
     facts = stores.get(unit, owner)
     place = resolve(unit, facts, names)
-    stored = nodes.find_body(unit, facts.id, place.resource.node_id) if with_body and place.resource else None
+    stored = bodies.find_body(unit, facts.id, place.resource.node_id) if with_body and place.resource else None
     return Found(facts, place, stored)
 
 

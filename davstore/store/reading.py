@@ -11,8 +11,8 @@ from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.engine.locks import list_held
 from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
-from davstore.metadata import bindings, listings, nodes, properties, sorted_pages
-from davstore.metadata.nodes import Stored
+from davstore.metadata import bindings, bodies, listings, properties, sorted_pages
+from davstore.metadata.bodies import Stored
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.locks import Lock
@@ -134,7 +134,7 @@ def describe(
                     top,
                     resources,
                     properties.list_properties(unit, facts.id, ids) if dead else {},
-                    nodes.list_checksums(unit, facts.id, ids) if sums else {},
+                    bodies.list_checksums(unit, facts.id, ids) if sums else {},
                     held,
                 )
             )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from davstore.engine import rights
 from davstore.engine.context import Context
-from davstore.metadata import nodes, properties, stores
+from davstore.metadata import bodies, properties, stores
 from davstore.metadata.locks import list_locks
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, Removed, SyncToken
@@ -52,7 +52,7 @@ def changes_since(
             properties.list_properties(unit, facts.id, ids) if dead and ids else {},
             facts,
             list_locks(unit, facts.id, now_us=context.now_us) if locks else [],
-            nodes.list_checksums(unit, facts.id, ids) if sums else {},
+            bodies.list_checksums(unit, facts.id, ids) if sums else {},
         )
 
     return context.services.database.read(work)

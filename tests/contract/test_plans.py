@@ -6,6 +6,7 @@ import pytest
 
 from davstore.metadata import (
     bindings,
+    bodies,
     changed_members,
     changes,
     listings,
@@ -22,7 +23,7 @@ from davstore.metadata.statements import Statement
 from davstore.model.pages import Sort
 from tests.contract.storage import Storage
 
-MODULES = (bindings, changes, listings, locks, nodes, properties, stores, tombstones, trees, uploads)
+MODULES = (bindings, bodies, changes, listings, locks, nodes, properties, stores, tombstones, trees, uploads)
 WHOLE_BY_INTENT = {
     "_OWNERS",
     "_BLOBS",

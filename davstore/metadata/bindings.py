@@ -36,9 +36,6 @@ HOP = 8
 """Segments resolved by one statement: deeper paths take another."""
 
 _in_store = binding.c.store_id == bindparam("s")
-_ROOT = Statement[tuple[str, str | None, int | None, str | None, int, int, int]](
-    select(*NODE_FACTS[1:]).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
-)
 _INSERT = Write(insert(binding).values({c.name: bindparam(c.name) for c in binding.c}))
 _TOUCH = Write(
     update(binding)
@@ -212,7 +209,8 @@ def find(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool = Fa
             raise NotFound(owner)
         facts, end, way = found
     if not names:
-        return Found(facts, _root(facts, end), None)
+        top = Resource((), "", facts.root_id, 1, *end)
+        return Found(facts, Resolved([], Step(facts.root_id, 0, 0), top), None)
     steps = [Step(facts.root_id, 0, 0)]
     place = _walk(names, way, end, steps) or Resolved(steps, None, None)
     return Found(facts, place, stored if stored and stored.sha256 else None)
@@ -228,10 +226,7 @@ def _find_deep(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: boo
 def resolve(unit: Unit, facts: StoreFacts, names: tuple[str, ...]) -> Resolved:
     """Follow a path from the root of a store: one statement for each eight names."""
     if not names:
-        end = unit.one(_ROOT, {"s": facts.id, "n": facts.root_id})
-        return (
-            Resolved([], Step(facts.root_id, 0, 0), None) if end is None else _root(facts, NodeFacts(facts.seq, *end))
-        )
+        return find(unit, facts.owner, names).place
     steps = [Step(facts.root_id, 0, 0)]
     for start in range(0, len(names), HOP):
         hop = names[start : start + HOP]
@@ -266,10 +261,6 @@ def _end(names: tuple[str, ...], step: Step, is_coll: int, end: NodeFacts, above
         if one.moved and one.mapped > found.changed:  # a MOVE leaves the times beneath as they are
             return found._replace(modified_by=BY_CLIENT | AGAIN)
     return found
-
-
-def _root(facts: StoreFacts, end: NodeFacts) -> Resolved:
-    return Resolved([], Step(facts.root_id, 0, 0), Resource((), "", facts.root_id, 1, *end))
 
 
 def list_above(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, set[int]]:

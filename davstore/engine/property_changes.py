@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from davstore.engine.writer import PropertyChange, Writer
 from davstore.errors import ConflictingValue, DavstoreError, PropertiesRefused, Unprocessable
-from davstore.metadata import nodes, properties
+from davstore.metadata import bodies, properties
 from davstore.model.nodes import Resource
 
 NOTHING_REFUSED: Final[Mapping[str, DavstoreError]] = MappingProxyType({})
@@ -39,7 +39,7 @@ def require_settable(
     false: dict[str, DavstoreError] = {}
     if live.claimed:
         ids = [] if resource is None else [resource.node_id]
-        kept = " ".join(nodes.list_checksums(writer.unit, writer.ledger.store_id, ids).values()).split(" ")
+        kept = " ".join(bodies.list_checksums(writer.unit, writer.ledger.store_id, ids).values()).split(" ")
         false = {name: ConflictingValue(name) for name, claimed in live.claimed.items() if not claimed.issubset(kept)}
     if refused or false:
         raise PropertiesRefused({**refused, **false})

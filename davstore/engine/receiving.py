@@ -19,7 +19,7 @@ from davstore.engine.room import find_room, require_room
 from davstore.engine.writer import Writer
 from davstore.errors import DavstoreError, Malformed, Unavailable
 from davstore.metadata import uploads
-from davstore.metadata.nodes import Stored
+from davstore.metadata.bodies import Stored
 from davstore.protocol.http.integrity import NO_FIELDS, IntegrityFields
 
 BLOCK_BYTES = 1 << 18

@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 
 from davstore.engine.context import Context
 from davstore.errors import NotFound
-from davstore.metadata import bindings, locks, nodes, properties, uploads
+from davstore.metadata import bindings, bodies, locks, nodes, properties, uploads
 from davstore.metadata.bindings import Resolved
-from davstore.metadata.nodes import NodeRow, Stored, empty_collection, leaf
+from davstore.metadata.bodies import Stored
+from davstore.metadata.nodes import NodeRow, empty_collection, leaf
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
@@ -253,4 +254,4 @@ class Writer:
         """Write the row that names a body; an upload of it is over."""
         if stored.blob is not None:
             uploads.release(self.unit, self.ledger.store_id, stored.blob)
-        return nodes.insert_body(self.unit, self.ledger, stored)
+        return bodies.insert_body(self.unit, self.ledger, stored)

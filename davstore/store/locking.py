@@ -13,9 +13,9 @@ from davstore.engine.deciding import Intent, decide, require_changeable, resolve
 from davstore.engine.writer import Member, Writer
 from davstore.errors import Locked, LockNotRefreshed, LockTokenMismatch, NotFound
 from davstore.metadata import stores
+from davstore.metadata.bodies import Stored
 from davstore.metadata.database import Database
 from davstore.metadata.locks import list_locks
-from davstore.metadata.nodes import Stored
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.locks import Lock, LockInfo

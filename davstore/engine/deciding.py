@@ -1,4 +1,4 @@
-"""Whether a request may do what it wants, decided in one order, in the unit that acts.
+"""The decision whether a request may be done, in one order, in the unit that acts.
 
 Resolve, rights, conditions, what is there, locks, room (RFC 4918 §8.5): which of two errors wins is decided here and
 nowhere else. `NEEDS` is the table of what each method needs of its URLs.
@@ -35,7 +35,7 @@ from davstore.model.paths import MAX_NAME_BYTES, Path
 
 
 class Intent(enum.Enum):
-    """What a request wants. COPY and MOVE have two URLs, and so two of them."""
+    """The intent of a request at one URL. COPY and MOVE have two URLs, and so two of them."""
 
     PUT = "PUT"
     MKCOL = "MKCOL"
@@ -50,7 +50,7 @@ class Intent(enum.Enum):
 
 
 class There(enum.Enum):
-    """What a method may find at its URL."""
+    """The states of a URL that a method may meet."""
 
     ANYTHING = "anything, or nothing"
     SOMETHING = "something"
@@ -59,7 +59,7 @@ class There(enum.Enum):
 
 
 class Changes(enum.Enum):
-    """What a method changes at its URL, which no lock may be in the way of (RFC 4918 §7)."""
+    """The changes of a method at its URL, which no lock may be in the way of (RFC 4918 §7)."""
 
     NOTHING = "nothing"
     NEW_MEMBER = "the collection, where the URL is unmapped"
@@ -68,7 +68,7 @@ class Changes(enum.Enum):
 
 
 class Needs(NamedTuple):
-    """What one method needs of one URL.
+    """The needs of one method at one URL.
 
     on_root: it may be the root of a store. within: what is there counts against the nodes that one request may touch.
     depths: those that a collection may be taken to, beside infinity; None: the method has no Depth.

@@ -1,4 +1,4 @@
-"""What PROPPATCH and extended MKCOL change of a resource: dead properties, and the few live ones that a client may set.
+"""Changes by PROPPATCH and extended MKCOL: dead properties, and the few live ones that a client may set.
 
 A request changes all of them or none (RFC 4918 §9.2).
 """
@@ -20,7 +20,7 @@ PROPERTY_BYTES: Final = 1 << 20
 
 
 class LiveValues(NamedTuple):
-    """What a client may set of the live properties: when the resource was modified, and the checksums that it has.
+    """Values of live properties that a client set: when the resource was modified, and the checksums that it has.
 
     claimed maps the name of a property to the checksums that it says are those of the body, as `oc:checksums` has them.
     """

@@ -1,4 +1,4 @@
-"""How the body of a request comes in: a small one into memory, a large one to a blob that the unit then names.
+"""Receiving the body of a request: a small one into memory, a large one to a blob that the unit then names.
 
 The bytes of a large body are reserved before they are read, so that two uploads cannot both be promised the same room.
 """

@@ -1,7 +1,7 @@
 """The one hand that changes the content of a store: six verbs on a store that is locked (`transaction.write`).
 
-It decides nothing: that a change may be made is `deciding`'s to see, before. It charges nothing and tells nobody: it
-notes what it did, and `effects` follow from that at the end of the unit.
+It decides nothing: `deciding` has allowed a change before. It charges nothing and calls nobody: it notes each
+change, and `effects` run over these notes at the end of the unit.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class PropertyChange(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What a URL shows; property_bytes is 0 on both sides of a change that leaves the dead properties alone."""
+    """A resource as a URL shows it; property_bytes is 0 on both sides of a change that leaves dead properties alone."""
 
     resource: Resource
     property_bytes: int = 0
@@ -161,7 +161,7 @@ class Writer:
         new = old
         if modified_us is not None:
             new = self.set_time(old, modified_us, over=old)
-        elif old.modified_by & AGAIN:  # its way told so, and tells it no more when the binding is touched
+        elif old.modified_by & AGAIN:  # a move of a collection above says so only until the binding is touched
             self._write_time(old)
         if change is not None:
             properties.remove_properties(self.unit, self.ledger.store_id, old.node_id, change.removed)
@@ -196,7 +196,7 @@ class Writer:
             self.end(over, closed)
         return new
 
-    # What the verbs are made of, and `trees` with them.
+    # The parts of the verbs, and of `trees`.
 
     def map_new(self, member: Member, row: NodeRow) -> Resource:
         """Make a node and bind it to an unmapped URL."""

@@ -34,7 +34,7 @@ def patch_properties(
         resource = decide(writer, Intent.PROPPATCH, path, conditions).get()
         require_settable(writer, resource, live, refused)
         if not changes and live == NO_VALUES:
-            return resource  # and nobody has to hear of it
+            return resource  # nothing changed: no change number
         return writer.alter(resource, find_change(writer, resource, changes), modified_us=live.modified_us)
 
     return transaction.write(context, path.store, work)

@@ -19,7 +19,7 @@ from davstore.protocol.http.media_types import UNKNOWN_TYPE
 
 @dataclass(frozen=True, slots=True)
 class NewContent:
-    """What a PUT brings; `length` is None for a chunked body, `modified_us` unless the client says when it was made.
+    """The content of a PUT; `length` is None for a chunked body, `modified_us` unless the client says when it was made.
 
     `content_type` is None unless it is sent: then a resource that is there keeps its own, if that says something, and
     another one gets `guessed_type` (RFC 9110 §8.3).

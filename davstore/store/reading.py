@@ -1,4 +1,4 @@
-"""Looking: listings and bodies, each from one snapshot."""
+"""Listings and bodies, each from one snapshot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is there: members that changed by themselves, and those that a moved collection carried along.
+"""Members that are there: those that changed by themselves, and those that a moved collection carried along.
 
 Only a collection mapped by MOVE can hold members older than its own mapping: MKCOL maps an empty one, and COPY maps
 each collection before its members. So the members that are new by their path alone are found below the moved

@@ -13,16 +13,16 @@ from davstore.metadata.bindings import Resolved
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import Preconditions
 from davstore.model.locks import Lock, LockInfo, LockScope
-from davstore.model.nodes import Resource
+from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 
 _TOKEN = "urn:davstore:lock:"  # noqa: S105 - what tokens begin with
 """Shorter than a UUID's: neon's suite has room for two entity tags and 37 characters of token in one `If`."""
 
 
-def list_held(context: Context, unit: Unit, store_id: int) -> list[Lock]:
+def list_held(context: Context, unit: Unit, facts: StoreFacts) -> list[Lock]:
     """Return the locks that are held in a store, to one that only reads; a `Writer` knows them."""
-    return locks.list_locks(unit, store_id, now_us=context.now_us)
+    return locks.list_locks(unit, facts.id, now_us=context.now_us) if facts.may_hold_locks else []
 
 
 def end_token(unit: Unit, store_id: int, token: str) -> None:

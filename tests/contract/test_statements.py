@@ -10,8 +10,9 @@ import pytest
 from davstore.metadata import unit
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level
+from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
-from davstore.store import reading
+from davstore.store import locking, reading
 from tests.contract.storage import Storage
 
 
@@ -136,3 +137,30 @@ def test_a_report_takes_as_many_statements(storage: Storage, monkeypatch: pytest
             storage.report("", token)
         taken.append(counter.count)
     assert 0 < taken[0] == taken[1]
+
+
+BUDGET: dict[str, tuple[Callable[[Storage], object], int, int]] = {
+    "put a new one": (lambda storage: storage.put("t/new"), 6, 8),  # store, path, body, node, binding, store
+    "put over one": (lambda storage: storage.put("t/0"), 9, 11),
+    "make a collection": (lambda storage: storage.mkcol("t/c"), 5, 7),
+    "find": (lambda storage: storage.find("t/0"), 1, 1),
+    "get": (lambda storage: storage.get("t/0"), 1, 1),
+}
+"""With the statements that it takes in a store without locks, and where one is held: the locks, and what they cover."""
+
+
+@pytest.mark.parametrize("use_case", BUDGET)
+def test_a_small_request_takes_so_many_statements(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, use_case: str
+) -> None:
+    run, free, locked = BUDGET[use_case]
+    counter, info = Counter(monkeypatch), LockInfo(LockScope.EXCLUSIVE, None)
+    prepare(storage, 1)
+    with counter.counting():
+        run(storage)
+    assert counter.count == free
+    prepare(storage, 2)
+    locking.lock(storage.context, storage.at("o"), info, infinite=False, seconds=None)
+    with counter.counting():
+        run(storage)
+    assert counter.count == locked

@@ -11,13 +11,14 @@ from davstore.model.changes import Changes
 from davstore.protocol.dav import propfind, sync_token
 from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import PropFind
+from davstore.protocol.dav.reports import SyncQuery
 from davstore.protocol.http.prefer import Prefer
 from davstore.store import syncing
 
 
-def handle_sync_collection(request: Request) -> Response:
+def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
     """Report what changed since a sync token."""
-    query, path = request.read_report(), request.path
+    path = request.path
     judge_if(request)  # nobody gains by a report and a condition in one snapshot
     token = sync_token.parse(query.token) if query.token else None
     question = PropFind(propfind.Kind.PROP, query.names)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from davstore.engine import rights
+from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.metadata import nodes, properties, stores
 from davstore.metadata.locks import list_locks
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, Removed, SyncToken
+from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.sync import report
@@ -21,6 +23,7 @@ def changes_since(
     context: Context,
     path: Path,
     token: SyncToken | None,
+    conditions: Preconditions = NONE,
     *,
     level: Level,
     limit: int | None,
@@ -33,6 +36,7 @@ def changes_since(
     A truncated page ends with the token of its last row: asking again with it loses nothing, at either level.
 
     Raises:
+        PreconditionFailed: no `If` list holds; of the conditions only these are judged.
         NotFound: nothing is there. UnsupportedReport: no collection.
         InvalidSyncToken: the token is for something else, or its history was swept.
         LimitNotSupported: the page is too long for what is asked of its rows: a lower limit helps.
@@ -42,6 +46,7 @@ def changes_since(
     def work(unit: Unit) -> Changes:
         rights.require(context.asker, path)
         facts = stores.get(unit, path.store)
+        require_list(context, unit, facts, conditions)
         page = report.page(unit, facts, path.names, token, level=level, limit=most)
         rows = list(_rows(page))
         ids = list({row.node_id for row in rows if isinstance(row, Resource)}) if dead or sums else []

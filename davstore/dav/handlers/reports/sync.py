@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from davstore.dav.handlers.conditions import judge_if
 from davstore.dav.properties import PropertyContext
 from davstore.dav.rendering import Hrefs, Plan, asks_for_checksums, asks_for_dead, asks_for_locks, write_stored
 from davstore.dav.request import Request
@@ -18,14 +17,14 @@ from davstore.store import syncing
 
 def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
     """Report what changed since a sync token."""
-    path = request.path
-    judge_if(request)  # nobody gains by a report and a condition in one snapshot
+    path, conditions = request.path, request.if_alone
     token = sync_token.parse(query.token) if query.token else None
     question = PropFind(propfind.Kind.PROP, query.names)
     changes = syncing.changes_since(
         request.context,
         path,
         token,
+        conditions,
         level=query.level,
         limit=query.limit,
         dead=asks_for_dead(question),

@@ -13,7 +13,7 @@ from davstore.metadata.bindings import Resolved
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import Preconditions
 from davstore.model.locks import Lock, LockInfo, LockScope
-from davstore.model.nodes import Resource
+from davstore.model.nodes import HAS_LOCKS, Resource
 
 _TOKEN = "urn:davstore:lock:"  # noqa: S105 - what tokens begin with
 """Shorter than a UUID's: neon's suite has room for two entity tags and 37 characters of token in one `If`."""
@@ -119,6 +119,7 @@ def grant(
         is_collection=bool(resource.is_collection),
     )
     locks.insert_lock(writer.unit, writer.ledger.store_id, new)
+    writer.ledger.traits |= HAS_LOCKS
     writer.forget_held()
     return new, [*covering, new]
 

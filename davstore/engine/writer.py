@@ -19,7 +19,7 @@ from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.model.locks import Lock
-from davstore.model.nodes import AGAIN, Resource
+from davstore.model.nodes import AGAIN, HAS_LOCKS, Resource
 from davstore.model.paths import Path
 from davstore.policy.preconditions import find_modified_by
 
@@ -102,13 +102,17 @@ class Writer:
         self._held: list[Lock] | None = None
 
     def held(self) -> list[Lock]:
-        """Return the locks that are held in the store. They are read once: who changes one forgets them."""
+        """Return the locks that are held in the store, which are read once. A store without any costs nothing."""
         if self._held is None:
+            if not self.ledger.traits & HAS_LOCKS:
+                return []
             self._held = locks.list_locks(self.unit, self.ledger.store_id, now_us=self.context.now_us)
+            if not self._held:
+                self.ledger.traits &= ~HAS_LOCKS
         return self._held
 
     def forget_held(self) -> None:
-        """Read the locks again when they are asked for."""
+        """Read the locks again when they are asked for: they are others now."""
         self._held = None
 
     def make(
@@ -131,7 +135,9 @@ class Writer:
         else:
             row = leaf(self._name_body(stored), stored, content_type, now_us=now_us)
         whose = self._whose(time_us, client=modified_us is not None)
-        made = self.map_new(member, row._replace(modified_us=time_us, modified_by=whose))
+        if (time_us, whose) != (now_us, 0):
+            row = row._replace(modified_us=time_us, modified_by=whose)
+        made = self.map_new(member, row)
         if elements:
             properties.set_properties(self.unit, self.ledger.store_id, {made.node_id: elements})
         self.changes.append(Change(None, Shown(made, sum(map(len, elements.values())))))

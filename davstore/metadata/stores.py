@@ -60,7 +60,7 @@ _LOCK = Statement(
 _SETTLE = Write(
     update(store)
     .where(store.c.id == bindparam("id_"))
-    .values({name: bindparam(name) for name in ("seq", "next_id", "used_bytes", "entries", "unmapped_us")})
+    .values({name: bindparam(name) for name in ("seq", "next_id", "used_bytes", "entries", "traits", "unmapped_us")})
 )
 _SAMPLE = Write(insert(instant))
 _SAMPLED = Write(update(store).where(store.c.id == bindparam("id_")).values(sampled_us=bindparam("at_us")))
@@ -125,6 +125,7 @@ class Ledger:
     next_id: int
     used_bytes: int
     entries: int
+    traits: int
     sampled_us: int
     unmapped_us: int
     """When a name of the store was last unmapped, before this unit."""
@@ -161,13 +162,20 @@ class Ledger:
     def find_changes(self) -> dict[str, int]:
         """Return all counters when something was taken from one of them, else none."""
         facts, next_id = self.facts, self.next_id
-        if next_id == self._first_id and (self.seq, self.used_bytes, self.entries) == (
+        if next_id == self._first_id and (self.seq, self.used_bytes, self.entries, self.traits) == (
             facts.seq,
             facts.used_bytes,
             facts.entries,
+            facts.traits,
         ):
             return {}
-        return {"seq": self.seq, "next_id": next_id, "used_bytes": self.used_bytes, "entries": self.entries}
+        return {
+            "seq": self.seq,
+            "next_id": next_id,
+            "used_bytes": self.used_bytes,
+            "entries": self.entries,
+            "traits": self.traits,
+        }
 
 
 def create(unit: Unit, owner: str, *, now_us: int, quota_bytes: int | None = None) -> int:
@@ -199,9 +207,8 @@ def lock(unit: Unit, owner: str) -> Ledger:
         NotFound: nobody of that name has one.
     """
     facts, counters = _one(unit, _LOCK, owner)
-    return Ledger(
-        facts, facts.seq, counters.next_id, facts.used_bytes, facts.entries, counters.sampled_us, counters.unmapped_us
-    )
+    taken = (facts.seq, counters.next_id, facts.used_bytes, facts.entries, facts.traits)
+    return Ledger(facts, *taken, counters.sampled_us, counters.unmapped_us)
 
 
 def _one(unit: Unit, statement: Statement[R], owner: str) -> R:

@@ -37,8 +37,15 @@ class Resource(NamedTuple):
         return (*self.parent, self.name) if self.name else ()
 
 
+HAS_LOCKS: Final = 1
+"""Of `traits`: there may be locks."""
+
+
 class StoreFacts(NamedTuple):
-    """The row of a store as one snapshot saw it. entries counts the names that are bound or remembered as gone."""
+    """The row of a store as one snapshot saw it. entries counts the names that are bound or remembered as gone.
+
+    traits is a sum of what the store may hold: nobody looks for what it does not name.
+    """
 
     id: int
     owner: str

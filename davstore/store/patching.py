@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from davstore.engine import transaction
 from davstore.engine.context import Context
-from davstore.engine.deciding import Intent, decide
+from davstore.engine.deciding import decide
 from davstore.engine.property_changes import NO_VALUES, NOTHING_REFUSED, LiveValues, find_change, require_settable
 from davstore.engine.writer import Writer
 from davstore.errors import DavstoreError
@@ -31,7 +31,7 @@ def patch_properties(
     """
 
     def work(writer: Writer) -> Resource:
-        resource = decide(writer, Intent.PROPPATCH, path, conditions).get()
+        resource = decide(writer, "PROPPATCH", path, conditions).get()
         require_settable(writer, resource, live, refused)
         if not changes and live == NO_VALUES:
             return resource  # and nobody has to hear of it

@@ -10,8 +10,10 @@ import pytest
 from davstore.metadata import unit
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level
+from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
+from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
-from davstore.store import reading
+from davstore.store import locking, reading
 from tests.contract.storage import Storage
 
 
@@ -33,7 +35,7 @@ class Counter:
 
     def _counted(self, method: Callable[..., object]) -> Callable[..., object]:
         def counted(unit: Unit, *words: object) -> object:
-            self.count += 1
+            self.count += bool(words[1]) or method.__name__ == "_execute"  # of no rows nothing goes to the driver
             return method(unit, *words)
 
         return counted
@@ -81,6 +83,112 @@ TOLD: dict[str, Callable[[Storage], object]] = {
     "a deleted tree": lambda storage: storage.delete("t"),
     "a tree that is empty now": rebuild,
 }
+
+
+def submitting(storage: Storage, text: str, token: str) -> Preconditions:
+    """Return the condition that a lock of a resource is held."""
+    return Preconditions(if_lists=(IfList(storage.at(text), (IfCondition(False, token, None),)),))
+
+
+class Budget:
+    """A store with a little of everything, and the requests whose statements are counted."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        storage.mkcol("o")
+        fill(storage, "t", 3)
+        fill(storage, "over", 3)
+        storage.put("a")
+        self._token = storage.report().token
+
+    def take(self, text: str) -> str:
+        """LOCK."""
+        context, place = self._storage.context, self._storage.at(text)
+        return locking.lock(context, place, LockInfo(LockScope.EXCLUSIVE, None), infinite=True, seconds=None).lock.token
+
+    def give(self, text: str, token: str) -> None:
+        """UNLOCK."""
+        locking.unlock(self._storage.context, self._storage.at(text), token)
+
+    def refresh(self, text: str, token: str) -> None:
+        """LOCK without a body."""
+        conditions = submitting(self._storage, text, token)
+        locking.refresh(self._storage.context, self._storage.at(text), conditions, seconds=None)
+
+    def poll(self) -> None:
+        """REPORT when nothing has changed."""
+        assert self._storage.report("", self._token).rows == []
+
+
+STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
+    ("GET", 1, lambda storage, _: storage.get("a")),
+    ("PROPFIND, depth 0", 1, lambda storage, _: storage.listing("a", depth=0)),
+    ("PROPFIND, depth 0, dead properties", 2, lambda storage, _: storage.listing("a", depth=0, dead=True)),
+    ("PROPFIND, depth 1", 2, lambda storage, _: storage.listing("t", depth=1)),
+    ("PROPFIND, depth 1, dead properties", 4, lambda storage, _: storage.listing("t", depth=1, dead=True)),
+    ("poll", 2, lambda _, budget: budget.poll()),
+    ("PUT", 6, lambda storage, _: storage.put("new")),
+    (
+        "PUT on condition",
+        6,
+        lambda storage, _: storage.put("new", b"", Preconditions(if_none_match=ETagList(any=True))),
+    ),
+    ("PUT over another", 7, lambda storage, _: storage.put("a", b"other")),
+    ("PUT of a large body", 11, lambda storage, _: storage.put("large", b"x" * 300)),
+    ("MKCOL", 5, lambda storage, _: storage.mkcol("c")),
+    ("PROPPATCH", 6, lambda storage, _: storage.proppatch("a", ("{urn:x}q", b"<q/>"))),
+    ("DELETE", 8, lambda storage, _: storage.delete("a")),
+    ("DELETE of a tree", 12, lambda storage, _: storage.delete("t")),
+    ("MOVE", 8, lambda storage, _: storage.move("a", "b")),
+    ("MOVE over another", 12, lambda storage, _: storage.move("a", "t/0")),
+    ("MOVE of a tree", 7, lambda storage, _: storage.move("t", "b")),
+    ("COPY", 9, lambda storage, _: storage.copy("a", "b")),
+    ("COPY over another", 14, lambda storage, _: storage.copy("a", "t/0")),
+    ("COPY of a tree", 18, lambda storage, _: storage.copy("t", "b")),
+    ("LOCK", 5, lambda _, budget: budget.take("a")),
+    ("LOCK of an unmapped URL", 9, lambda _, budget: budget.take("new")),
+]
+"""Nothing here is locked. The counts may fall; for one to rise, what it is spent on has to be worth that."""
+
+
+@pytest.mark.parametrize(("most", "request_"), [row[1:] for row in STATEMENTS], ids=[row[0] for row in STATEMENTS])
+def test_a_request_has_a_budget_of_statements(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, most: int, request_: Callable[[Storage, Budget], object]
+) -> None:
+    counter, budget = Counter(monkeypatch), Budget(storage)
+    with counter.counting():
+        request_(storage, budget)
+    assert counter.count == most
+
+
+LOCKED: list[tuple[str, int, Callable[[Storage, Budget, str], object]]] = [
+    ("PUT", 12, lambda storage, _, token: storage.put("a", b"other", submitting(storage, "a", token))),
+    ("PUT elsewhere", 8, lambda storage, *_: storage.put("new")),
+    ("LOCK again", 9, lambda _, budget, token: budget.refresh("a", token)),
+    ("UNLOCK", 6, lambda _, budget, token: budget.give("a", token)),
+]
+
+
+@pytest.mark.parametrize(("most", "request_"), [row[1:] for row in LOCKED], ids=[row[0] for row in LOCKED])
+def test_a_lock_costs_statements(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, most: int, request_: Callable[[Storage, Budget, str], object]
+) -> None:
+    counter, budget = Counter(monkeypatch), Budget(storage)
+    token = budget.take("a")
+    with counter.counting():
+        request_(storage, budget, token)
+    assert counter.count == most
+
+
+def test_locks_that_are_gone_cost_nothing_more(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are looked for once, and then the row of the store says that there are none."""
+    counter, budget, taken = Counter(monkeypatch), Budget(storage), []
+    budget.give("a", budget.take("a"))
+    for name in ("1", "2"):
+        with counter.counting():
+            storage.put(name)
+        taken.append(counter.count)
+    assert taken == [7, 6]
 
 
 def prepare(storage: Storage, members: int) -> None:

@@ -65,8 +65,8 @@ def representation(
 ) -> Response:
     """Return the answer to a write with the body that is there now (RFC 8144 §3, RFC 9110 §8.7)."""
     location = request.hrefs(path).path(resource)
-    told = [*_headers(resource, body), ("Content-Location", location), *headers]
-    return Response(status, told, _whole(body))
+    headers = [*_headers(resource, body), ("Content-Location", location), *headers]
+    return Response(status, headers, _whole(body))
 
 
 def _selected(request: Request, resource: Resource, body: Body) -> Response:

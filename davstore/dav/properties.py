@@ -25,7 +25,7 @@ from davstore.protocol.dav import lockinfo, names, owncloud, sync_token
 from davstore.protocol.dav.elements import element, empty, href, text_element
 from davstore.protocol.dav.hrefs import Spelling
 from davstore.protocol.http.dates import render_http_date, render_iso_date
-from davstore.sync.report import current_token
+from davstore.sync.tokens import current_token
 
 Value = bytes | None
 Piece = Callable[[Resource], Value]

@@ -13,20 +13,20 @@ from davstore.metadata.bindings import Resolved
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import Preconditions
 from davstore.model.locks import Lock, LockInfo, LockScope
-from davstore.model.nodes import HAS_LOCKS, Resource
+from davstore.model.nodes import Resource, StoreFacts
 
 _TOKEN = "urn:davstore:lock:"  # noqa: S105 - what tokens begin with
 """Shorter than a UUID's: neon's suite has room for two entity tags and 37 characters of token in one `If`."""
 
 
-def list_held(context: Context, unit: Unit, store_id: int) -> list[Lock]:
+def list_held(context: Context, unit: Unit, facts: StoreFacts) -> list[Lock]:
     """Return the locks that are held in a store, to one that only reads; a `Writer` knows them."""
-    return locks.list_locks(unit, store_id, now_us=context.now_us)
+    return locks.list_locks(unit, facts.id, now_us=context.now_us) if facts.may_hold_locks else []
 
 
-def end_token(unit: Unit, store_id: int, token: str) -> None:
+def end_token(unit: Unit, store_id: int, token: str, *, now_us: int) -> None:
     """End the lock of a token for an operator."""
-    locks.remove_locks(unit, store_id, [token])
+    locks.remove_locks(unit, store_id, [token], now_us=now_us)
 
 
 def find_covering(unit: Unit, store_id: int, held: list[Lock], place: Resolved) -> list[Lock]:
@@ -119,7 +119,6 @@ def grant(
         is_collection=bool(resource.is_collection),
     )
     locks.insert_lock(writer.unit, writer.ledger.store_id, new)
-    writer.ledger.traits |= HAS_LOCKS
     writer.forget_held()
     return new, [*covering, new]
 
@@ -153,8 +152,7 @@ def renew(writer: Writer, found: Lock, *, expires_us: int) -> Lock:
 
 def end(writer: Writer, found: Lock) -> None:
     """End a lock."""
-    locks.remove_locks(writer.unit, writer.ledger.store_id, [found.token])
-    sweep(writer)
+    locks.remove_locks(writer.unit, writer.ledger.store_id, [found.token], now_us=writer.context.now_us)
     writer.forget_held()
 
 

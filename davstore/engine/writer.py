@@ -19,7 +19,7 @@ from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.model.locks import Lock
-from davstore.model.nodes import AGAIN, HAS_LOCKS, Resource
+from davstore.model.nodes import AGAIN, Resource
 from davstore.model.paths import Path
 from davstore.policy.preconditions import find_modified_by
 
@@ -99,16 +99,12 @@ class Writer:
         self.unit = unit
         self.ledger = ledger
         self.changes: list[Change | TreeChange] = []
-        self._held: list[Lock] | None = None
+        self._held: list[Lock] | None = None if ledger.facts.may_hold_locks else []
 
     def held(self) -> list[Lock]:
         """Return the locks that are held in the store, which are read once. A store without any costs nothing."""
         if self._held is None:
-            if not self.ledger.traits & HAS_LOCKS:
-                return []
             self._held = locks.list_locks(self.unit, self.ledger.store_id, now_us=self.context.now_us)
-            if not self._held:
-                self.ledger.traits &= ~HAS_LOCKS
         return self._held
 
     def forget_held(self) -> None:
@@ -239,7 +235,7 @@ class Writer:
         """End the locks that were taken at URLs that are unmapped now, or beneath them (RFC 4918 §7.6, §9.6)."""
         gone = [lock.token for lock in self.held() if any(lock.lies_beneath(path.names) for path in unmapped)]
         if gone:
-            locks.remove_locks(self.unit, self.ledger.store_id, gone)
+            locks.remove_locks(self.unit, self.ledger.store_id, gone, now_us=self.context.now_us)
             self.forget_held()
 
     def set_time(self, resource: Resource, time_us: int, *, over: Resource | None) -> Resource:

@@ -1,4 +1,4 @@
-"""Bindings: which name in which collection means which node, from which change number to which (SYNC.md)."""
+"""Bindings: which name in which collection means which node, from which change number to which (docs/sync.md)."""
 
 from __future__ import annotations
 

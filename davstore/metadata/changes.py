@@ -1,28 +1,49 @@
-"""What a report is made of: rows by change number, ways up to a scope, tombstones and former members (SYNC.md)."""
+"""Where collections lie and lay, which a MOVE mapped, tombstones and former members (docs/sync.md)."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, and_, bindparam, literal_column, null, select, union_all
+from sqlalchemy import BigInteger, and_, bindparam, exists, literal_column, null, select, union_all
 
-from davstore.metadata.listings import BOUND, FACTS, Member
 from davstore.metadata.statements import Statement, among, array
 from davstore.metadata.tables import binding, gone
 from davstore.metadata.unit import Unit
 
-BATCH = 256
-"""Rows fetched at first where the reader may stop at any of them: most reports end within them."""
-
 
 class Above(NamedTuple):
-    """Where a collection is bound."""
+    """The binding of a collection."""
 
     node_id: int
     parent_id: int
     name: str
+    mapped: int
+
+
+class Once(NamedTuple):
+    """Where a collection was bound at some number, and whether it still is."""
+
+    node_id: int
+    parent_id: int
+    name: str
+    mapped: int
+    is_open: int
+
+
+class Collection(NamedTuple):
+    """A collection in another one, and whether it holds collections itself."""
+
+    node_id: int
+    name: str
+    mapped: int
+    is_parent: int
+
+
+class Moved(NamedTuple):
+    """A collection that a MOVE mapped."""
+
+    node_id: int
     mapped: int
 
 
@@ -50,21 +71,59 @@ class Former(NamedTuple):
 
 
 _in_store = binding.c.store_id == bindparam("s")
-_window = and_(binding.c.changed > bindparam("after"), binding.c.changed < bindparam("before"))
-_ROWS = select(binding.c.parent_id, *FACTS).select_from(BOUND).order_by(binding.c.changed).limit(bindparam("limit"))
-_CHANGED = Statement(_ROWS.where(_in_store, _window), Member)
-_CHANGED_IN = Statement(_ROWS.where(_in_store, binding.c.parent_id == bindparam("p"), _window), Member)
-_CHANGED_IN_MANY = Statement(_ROWS.where(_in_store, among(binding.c.parent_id, bindparam("ps")), _window), Member)
+_grandchild = binding.alias("grandchild")
+_COLLECTIONS_IN = Statement(
+    select(
+        binding.c.node_id,
+        binding.c.name,
+        binding.c.mapped,
+        exists().where(
+            _grandchild.c.store_id == binding.c.store_id,
+            _grandchild.c.parent_id == binding.c.node_id,
+            _grandchild.c.is_coll == literal_column("1"),
+        ),
+    )
+    .where(
+        _in_store,
+        binding.c.parent_id == bindparam("p"),
+        binding.c.is_coll == literal_column("1"),
+        binding.c.node_id > bindparam("after"),
+        binding.c.mapped < bindparam("before"),
+    )
+    .order_by(binding.c.node_id)
+    .limit(bindparam("limit")),
+    Collection,
+)
 _UP = Statement(
     select(binding.c.node_id, binding.c.parent_id, binding.c.name, binding.c.mapped).where(
         _in_store, among(binding.c.node_id, bindparam("ids")), binding.c.is_coll == literal_column("1")
     ),
     Above,
 )
-_MOVED = Statement[tuple[int]](
-    select(binding.c.node_id).where(
-        _in_store, binding.c.moved == literal_column("1"), binding.c.mapped >= bindparam("number")
-    )
+_BOUND_AT = Statement(
+    union_all(
+        select(binding.c.node_id, binding.c.parent_id, binding.c.name, binding.c.mapped, literal_column("1")).where(
+            _in_store,
+            binding.c.node_id == bindparam("n"),
+            binding.c.is_coll == literal_column("1"),
+            binding.c.mapped <= bindparam("number"),
+        ),
+        select(gone.c.node_id, gone.c.parent_id, gone.c.name, gone.c.mapped, literal_column("0")).where(
+            gone.c.store_id == bindparam("s"),
+            gone.c.node_id == bindparam("n"),
+            gone.c.is_coll == literal_column("1"),
+            gone.c.mapped <= bindparam("number"),
+            gone.c.unmapped > bindparam("number"),
+        ),
+    ),
+    Once,
+)
+_MOVED = Statement(
+    select(binding.c.node_id, binding.c.mapped)
+    .where(_in_store, binding.c.moved == literal_column("1"), binding.c.mapped > bindparam("after"))
+    .order_by(binding.c.mapped)
+    .limit(bindparam("limit")),
+    Moved,
 )
 
 _live = binding.alias("live")
@@ -133,49 +192,18 @@ _NAMED = Statement(
     Incarnation,
 )
 
-AT_ONCE = 64
-"""Collections whose rows are merged one by one; more are sorted together."""
+
+def list_collections_in(
+    unit: Unit, store_id: int, parent_id: int, *, after: int, before: int, limit: int
+) -> list[Collection]:
+    """Return the collections in one that were mapped before a number, by node id and behind one."""
+    values = {"s": store_id, "p": parent_id, "after": after, "before": before, "limit": limit}
+    return unit.all(_COLLECTIONS_IN, values)
 
 
-def each_changed(unit: Unit, store_id: int, *, after: int, wanted: int) -> Iterator[list[Member]]:
-    """Yield (parent id, facts) of every binding of a store changed after a number, in that order and in batches.
-
-    Any number of them may be read; no more than wanted is fetched before the reader has taken so many.
-    """
-    return _batches(unit, _CHANGED, {"s": store_id, "before": 2**62}, after, wanted)
-
-
-def each_changed_in(
-    unit: Unit, store_id: int, parent_id: int, *, after: int, before: int = 2**62, wanted: int
-) -> Iterator[Member]:
-    """Yield (parent id, facts) of the members of one collection changed between two numbers, both left out."""
-    return _flat(_batches(unit, _CHANGED_IN, {"s": store_id, "p": parent_id, "before": before}, after, wanted))
-
-
-def each_changed_in_many(
-    unit: Unit, store_id: int, parent_ids: Iterable[int], *, after: int, before: int, wanted: int
-) -> Iterator[Member]:
-    """Yield as `each_changed_in` for many collections together."""
-    values = {"s": store_id, "ps": array(parent_ids), "before": before}
-    return _flat(_batches(unit, _CHANGED_IN_MANY, values, after, wanted))
-
-
-_flat = itertools.chain.from_iterable
-
-
-def _batches(
-    unit: Unit, statement: Statement[Member], values: Mapping[str, object], after: int, wanted: int
-) -> Iterator[list[Member]]:
-    size = BATCH
-    while True:
-        rows = unit.all(statement, {**values, "after": after, "limit": size})
-        if rows:
-            yield rows
-        if len(rows) < size:
-            return
-        after = rows[-1].changed
-        wanted -= size
-        size = min(2 * size, 32 * BATCH, wanted if wanted > 0 else 32 * BATCH)
+def find_bound_at(unit: Unit, store_id: int, node_id: int, number: int) -> Once | None:
+    """Return where a collection was bound at a change number that history reaches back to; None: it was not."""
+    return unit.one(_BOUND_AT, {"s": store_id, "n": node_id, "number": number})
 
 
 def list_above(unit: Unit, store_id: int, node_ids: Iterable[int]) -> list[Above]:
@@ -183,9 +211,9 @@ def list_above(unit: Unit, store_id: int, node_ids: Iterable[int]) -> list[Above
     return unit.all(_UP, {"s": store_id, "ids": array(node_ids)})
 
 
-def list_moved(unit: Unit, store_id: int, *, since: int) -> list[int]:
-    """Return the nodes of the collections that a MOVE mapped at or after a number."""
-    return [node_id for (node_id,) in unit.all(_MOVED, {"s": store_id, "number": since})]
+def list_moved(unit: Unit, store_id: int, *, after: int, limit: int) -> list[Moved]:
+    """Return the collections that a MOVE mapped after a number, in that order."""
+    return unit.all(_MOVED, {"s": store_id, "after": after, "limit": limit})
 
 
 def list_gone(unit: Unit, store_id: int, *, after: int, parent_id: int | None = None) -> list[Former]:

@@ -1,4 +1,4 @@
-"""Group commit: the write functions that wait at one moment share a transaction and its fsync (DECISIONS 11)."""
+"""Group commit: the write functions that wait at one moment share a transaction and its fsync (ADR 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The row of a store: its counters, and the lock that orders its writes (DECISIONS 10, 29, 30)."""
+"""The row of a store: its counters, and the lock that orders its writes (ADR 22)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _LOCK = Statement(
 _SETTLE = Write(
     update(store)
     .where(store.c.id == bindparam("id_"))
-    .values({name: bindparam(name) for name in ("seq", "next_id", "used_bytes", "entries", "traits", "unmapped_us")})
+    .values({name: bindparam(name) for name in ("seq", "next_id", "used_bytes", "entries", "unmapped_us")})
 )
 _SAMPLE = Write(insert(instant))
 _SAMPLED = Write(update(store).where(store.c.id == bindparam("id_")).values(sampled_us=bindparam("at_us")))
@@ -125,7 +125,6 @@ class Ledger:
     next_id: int
     used_bytes: int
     entries: int
-    traits: int
     sampled_us: int
     unmapped_us: int
     """When a name of the store was last unmapped, before this unit."""
@@ -162,20 +161,13 @@ class Ledger:
     def find_changes(self) -> dict[str, int]:
         """Return all counters when something was taken from one of them, else none."""
         facts, next_id = self.facts, self.next_id
-        if next_id == self._first_id and (self.seq, self.used_bytes, self.entries, self.traits) == (
+        if next_id == self._first_id and (self.seq, self.used_bytes, self.entries) == (
             facts.seq,
             facts.used_bytes,
             facts.entries,
-            facts.traits,
         ):
             return {}
-        return {
-            "seq": self.seq,
-            "next_id": next_id,
-            "used_bytes": self.used_bytes,
-            "entries": self.entries,
-            "traits": self.traits,
-        }
+        return {"seq": self.seq, "next_id": next_id, "used_bytes": self.used_bytes, "entries": self.entries}
 
 
 def create(unit: Unit, owner: str, *, now_us: int, quota_bytes: int | None = None) -> int:
@@ -201,14 +193,15 @@ def get(unit: Unit, owner: str) -> StoreFacts:
 
 
 def lock(unit: Unit, owner: str) -> Ledger:
-    """Lock a store: the first statement of every unit that writes to it, before any check (SYNC.md I1).
+    """Lock a store: the first statement of every unit that writes to it, before any check (I1 in docs/sync.md).
 
     Raises:
         NotFound: nobody of that name has one.
     """
     facts, counters = _one(unit, _LOCK, owner)
-    taken = (facts.seq, counters.next_id, facts.used_bytes, facts.entries, facts.traits)
-    return Ledger(facts, *taken, counters.sampled_us, counters.unmapped_us)
+    return Ledger(
+        facts, facts.seq, counters.next_id, facts.used_bytes, facts.entries, counters.sampled_us, counters.unmapped_us
+    )
 
 
 def _one(unit: Unit, statement: Statement[R], owner: str) -> R:

@@ -1,4 +1,4 @@
-"""What lies beneath a collection, all of it at once: counted up to a limit, and copied by statements over sets.
+"""Trees beneath a collection: counted up to a limit, and copied, by statements over sets.
 
 A fixed number of statements, whatever the number of members: one of its own for each collection would let a tree of
 empty ones hold the writer for many times as long as one of files.

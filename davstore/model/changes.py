@@ -17,6 +17,10 @@ class Level(enum.Enum):
     INFINITE = "infinite"
 
 
+Key = tuple[int, int, int]
+"""Where a row stands in a report: number, tie and changed."""
+
+
 class Position(NamedTuple):
     """The key of the last row that a truncated page gave, and what its run began with.
 
@@ -29,6 +33,11 @@ class Position(NamedTuple):
     changed: int
     base: int
     relisting: int = 0
+
+    @property
+    def key(self) -> Key:
+        """The key of the last row that was given."""
+        return self[:3]
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ def end(database: Database, owner: str, token: str, *, now_us: int) -> None:
         store_id = stores.lock(unit, owner).store_id
         if token not in {held.token for held in list_locks(unit, store_id, now_us=now_us)}:
             raise NotFound(f"{owner} has no lock {token}")
-        locks.end_token(unit, store_id, token)
+        locks.end_token(unit, store_id, token, now_us=now_us)
 
     database.write(work)
 

@@ -125,7 +125,7 @@ def describe(
 
     def work(unit: Unit) -> None:
         facts, top = _find(context, unit, path, conditions)
-        held = list_held(context, unit, facts.id) if locks else []
+        held = list_held(context, unit, facts) if locks else []
         for resources in _each_some(context, unit, facts.id, top, depth=depth):
             ids = [resource.node_id for resource in resources] if dead or sums else []
             tell(

@@ -1,4 +1,4 @@
-"""Taking away what nobody needs any more: old tombstones, and what crashes left. Every sweep may run twice."""
+"""Sweeps: old tombstones, and leftovers of crashes, are taken away. Every sweep may run twice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.errors import NotFound
-from davstore.metadata import stores, tombstones, uploads
+from davstore.metadata import locks, stores, tombstones, uploads
 from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 
@@ -32,11 +32,12 @@ def sweep_history(database: Database, *, now_us: int, keep_seconds: int, keep_ch
 
 
 def _sweep_store(unit: Unit, *, owner: str, now_us: int, before_us: int, keep_changes: int) -> bool:
-    """Forget some tombstones and give back what they cost; True when there may be more."""
+    """Forget locks that expired and some tombstones, and give back what these cost; True when there may be more."""
     ledger = stores.lock(unit, owner)
     floor = min(stores.number_at(unit, ledger.store_id, before_us), ledger.seq - keep_changes)
     if floor > ledger.facts.floor:
         stores.set_floor(unit, ledger.store_id, floor)
+    locks.sweep_locks(unit, ledger.store_id, now_us=now_us)
     more = tombstones.forget(unit, ledger, max(floor, ledger.facts.floor), limit=SWEPT_ROWS)
     stores.settle(unit, ledger, now_us=now_us)
     return more
@@ -88,8 +89,8 @@ class Leftovers(NamedTuple):
 def list_leftovers(database: Database, blobs: Blobs, owner: str) -> Leftovers:
     """Return what processes left that were killed: in the middle of an upload, or before a deletion.
 
-    What is published and not held stays so for ever: it is held from its first byte to its row. What is reserved may
-    belong to an upload that was admitted just now, and has no file yet that it could hold.
+    An upload holds its blob from the first byte until its row is committed, so a published blob without holder and row
+    is garbage. A reservation may belong to an upload that was admitted just now and has no file yet.
     """
     store_id = database.read(partial(stores.get, owner=owner)).id
     published = {name for name, _ in blobs.list_blobs(store_id)}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from davstore.engine import rights
 from davstore.engine.context import Context
 from davstore.metadata import nodes, properties, stores
 from davstore.metadata.locks import list_locks
 from davstore.metadata.unit import Unit
-from davstore.model.changes import Changes, Level, SyncToken
+from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.sync import report
+from davstore.sync.report import Page
+from davstore.sync.runs import Departed
 
 
 def changes_since(
@@ -38,18 +42,13 @@ def changes_since(
     def work(unit: Unit) -> Changes:
         rights.require(context.asker, path)
         facts = stores.get(unit, path.store)
-        start = report.start_of(facts, path.names, token)
-        rows = report.page(unit, facts, path.names, start, level, most + 1)
-        truncated = len(rows) > most
-        rows = rows[:most]
-        found = [row for _, row in rows]
-        ids = list({row.node_id for row in found if isinstance(row, Resource)}) if dead or sums else []
+        page = report.page(unit, facts, path.names, token, level=level, limit=most)
+        rows = list(_rows(page))
+        ids = list({row.node_id for row in rows if isinstance(row, Resource)}) if dead or sums else []
         return Changes(
-            found,
-            report.after(facts, path.names, start, rows[-1][0])
-            if truncated
-            else report.current_token(facts, path.names),
-            truncated,
+            rows,
+            page.token,
+            page.truncated,
             properties.list_properties(unit, facts.id, ids) if dead and ids else {},
             facts,
             list_locks(unit, facts.id, now_us=context.now_us) if locks else [],
@@ -57,3 +56,12 @@ def changes_since(
         )
 
     return context.services.database.read(work)
+
+
+def _rows(page: Page) -> Iterator[Resource | Removed]:
+    names = page.ancestry.names
+    for run in page.runs:
+        if isinstance(run, Departed):
+            yield from (row for _, row in run.rows)
+        else:
+            yield from (row.at(names(row.parent_id)) for row in run.rows.columns[2])

@@ -1,69 +1,79 @@
-"""Pages of a sync-collection report, and its tokens (RFC 6578 §3)."""
+"""The sync-collection report: its stages in a row, and pages of what they tell (RFC 6578 §3)."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
+import heapq
+from collections.abc import Iterator
+from operator import itemgetter
+from typing import NamedTuple
 
 from davstore.errors import InvalidSyncToken, NotFound, UnsupportedReport
+from davstore.metadata.changed_members import ROWS
 from davstore.metadata.unit import Unit
-from davstore.model.changes import Level, Position, SyncToken
+from davstore.model.changes import Level, SyncToken
 from davstore.model.nodes import StoreFacts
-from davstore.sync.difference import Difference, Key, Keyed, find_scope
-
-AFTER_ALL = 2**80
-"""The tie of a complete token: after every row of its number."""
-
-
-def current_token(facts: StoreFacts, names: tuple[str, ...]) -> SyncToken:
-    """Return the token of a device that has all of a collection as this snapshot shows it."""
-    return SyncToken(facts.id, facts.epoch, _scope_hash(names), facts.seq)
+from davstore.sync import arrivals, departures, runs, scopes, tokens
+from davstore.sync.ancestry import Ancestry
+from davstore.sync.inquiry import Inquiry
+from davstore.sync.runs import Run
+from davstore.sync.visibility import EVERYTHING, Visibility
 
 
-def _scope_hash(names: tuple[str, ...]) -> str:
-    return hashlib.blake2b("/".join(names).encode(), digest_size=8).hexdigest()
+class Page(NamedTuple):
+    """Rows in the order of their keys, the token that goes on after them, and where their parents lie."""
+
+    runs: list[Run]
+    token: SyncToken
+    truncated: bool
+    ancestry: Ancestry
+
+
+def page(
+    unit: Unit, facts: StoreFacts, names: tuple[str, ...], token: SyncToken | None, *, level: Level, limit: int
+) -> Page:
+    """Return at most limit of the rows that a device with a token has to be told of a collection.
+
+    Raises:
+        InvalidSyncToken: the token is for something else, or its history was swept.
+        NotFound, UnsupportedReport: nothing is there, or no collection.
+    """
+    asked = inquire(unit, facts, names, token, EVERYTHING, level=level, limit=limit)
+    taken, truncated = runs.take(rows(asked), limit)
+    if truncated:
+        after = tokens.after(facts, names, asked.start, taken[-1].key(-1))
+    else:
+        after = tokens.current_token(facts, names)
+    return Page(taken, after, truncated, asked.ancestry)
 
 
 def is_current(unit: Unit, facts: StoreFacts, names: tuple[str, ...], token: SyncToken) -> bool:
     """Tell whether a report of a collection from token, at level infinite, would be empty (RFC 6578 §5)."""
     try:
-        start = start_of(facts, names, token)
-        return not page(unit, facts, names, start, Level.INFINITE, 1)
+        asked = inquire(unit, facts, names, token, EVERYTHING, level=Level.INFINITE, limit=0)
     except (InvalidSyncToken, NotFound, UnsupportedReport):
         return False
+    return not any(rows(asked))
 
 
-def start_of(facts: StoreFacts, names: tuple[str, ...], token: SyncToken | None) -> Position:
-    """Return the position to go on from.
-
-    Raises:
-        InvalidSyncToken: only for what can never be answered right (SYNC.md, "Token").
-    """
-    if token is None:
-        return Position(0, 0, 0, facts.seq)
-    at = token.position or Position(token.number, AFTER_ALL, 0, token.number)
-    mine = (facts.id, facts.epoch, _scope_hash(names), "-")
-    if (token.store_id, token.epoch, token.scope, token.view) != mine:
-        raise InvalidSyncToken("the token is for something else")
-    if at.number > facts.seq or at.base > facts.seq:
-        raise InvalidSyncToken("the token is from the future")
-    if at.base < facts.floor:
-        raise InvalidSyncToken("the history since the token was swept")
-    return at
+def inquire(
+    unit: Unit,
+    facts: StoreFacts,
+    names: tuple[str, ...],
+    token: SyncToken | None,
+    see: Visibility,
+    *,
+    level: Level,
+    limit: int,
+) -> Inquiry:
+    """Resolve a collection and a token of it, for the stages. Raises as `page`."""
+    start = tokens.start(facts, names, token)
+    scope = scopes.find(unit, facts, names, see, base=start.base)
+    return Inquiry(unit, facts, scope, see, level, start, limit + 1, ROWS, Ancestry(unit, facts.id, scope, see))
 
 
-def page(
-    unit: Unit, facts: StoreFacts, names: tuple[str, ...], start: Position, level: Level, limit: int
-) -> list[Keyed]:
-    scope = find_scope(unit, facts, names, base=start.base)
-    if start.number == facts.seq and start.tie == AFTER_ALL:
-        return []
-    cursor: Key = (start.number, start.tie, start.changed)
-    difference = Difference(unit, facts, scope, level, wanted=limit + 1)  # the cursor's own row is looked at again
-    return list(itertools.islice(difference.rows(cursor, start.base), limit))
-
-
-def after(facts: StoreFacts, names: tuple[str, ...], start: Position, last: Key) -> SyncToken:
-    return SyncToken(
-        facts.id, facts.epoch, _scope_hash(names), last[0], position=Position(*last, start.base, start.relisting)
-    )
+def rows(asked: Inquiry) -> Iterator[Run]:
+    """Yield what is to be told after the position, in the order of keys: the stages of the report."""
+    if asked.start.number == asked.facts.seq and asked.start.tie == tokens.AFTER_ALL:
+        return iter(())
+    due = heapq.merge(arrivals.carried(asked), departures.removed(asked), key=itemgetter(0))
+    return runs.in_order(arrivals.changed(asked), due)

@@ -17,6 +17,7 @@ EXCEPTIONS = {
     "store/sweeping.py": {
         "stores.set_floor": "history ends: nobody's content changes",
         "stores.settle": "gives back the names that are forgotten",
+        "locks.sweep_locks": "takes away what expired",
         "tombstones.forget": "takes away what no URL names",
         "uploads.release": "ends what crashed uploads had reserved",
     },

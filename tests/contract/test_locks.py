@@ -32,6 +32,7 @@ from davstore.model.locks import Lock, LockInfo, LockScope
 from davstore.model.principals import Principal, User
 from davstore.store import locking, patching, reading
 from davstore.store.locking import Granted
+from davstore.store.sweeping import sweep_history
 from tests.contract.conftest import Build
 from tests.contract.storage import Storage, count_rows, told
 from tests.contract.test_statements import Counter, fill
@@ -484,3 +485,28 @@ def test_a_write_among_locks_takes_as_many_statements(
             AMONG_LOCKS[write](storage, conditions)
         taken.append(counter.count)
     assert 0 < taken[0] == taken[1]
+
+
+def test_a_store_says_that_it_may_hold_locks_until_the_last_one_ended(storage: Storage) -> None:
+    def says() -> bool:
+        return storage.facts.may_hold_locks
+
+    storage.mkcol("t")
+    storage.put("t/a")
+    assert not says()
+    first, second = lock(storage, "t/a", SHARED), lock(storage, "t", SHARED)
+    assert says()
+    locking.unlock(storage.context, storage.at("t"), second.lock.token)
+    assert says()
+    locking.unlock(storage.context, storage.at("t/a"), first.lock.token)
+    assert not says()
+    storage.delete("t", having(storage, lock(storage, "t/a"), at="t/a"))
+    assert not says()
+    ended = lock(storage, "", seconds=1)
+    locking.end(storage.database, "me", ended.lock.token, now_us=storage.now_us)
+    assert not says()
+    lock(storage, "", seconds=1)
+    storage.now_us += HOUR_US
+    assert says()
+    sweep_history(storage.database, now_us=storage.now_us, keep_seconds=1, keep_changes=1)
+    assert not says()

@@ -14,7 +14,7 @@ from davstore.metadata.tables import MADE_CLIENT
 from davstore.model.changes import Level, Position, SyncToken
 from davstore.model.conditions import IfCondition, IfList, Preconditions
 from davstore.protocol.dav import sync_token
-from davstore.sync import report
+from davstore.sync.tokens import current_token
 from tests.contract.storage import Storage, count_rows, told
 from tests.contract.sync_model import Device, Pair
 
@@ -357,7 +357,7 @@ def test_a_store_that_was_lost_and_made_anew_refuses_old_tokens(storage: Storage
     storage.add_store("you")
     facts = storage.database.read(lambda unit: stores.get(unit, "you"))
     assert facts.epoch != token.epoch
-    assert report.current_token(facts, ()).epoch == facts.epoch
+    assert current_token(facts, ()).epoch == facts.epoch
 
 
 @pytest.mark.parametrize("at", range(0, 70, 3))
@@ -385,7 +385,7 @@ def test_the_server_pages_by_itself(build: Callable[..., Storage]) -> None:
 
 def test_the_current_token_is_the_complete_one(storage: Storage) -> None:
     storage.mkcol("a")
-    assert report.current_token(storage.facts, ("a",)) == storage.report("a").token
+    assert current_token(storage.facts, ("a",)) == storage.report("a").token
 
 
 def test_a_token_of_one_level_is_good_for_the_other(storage: Storage) -> None:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from operator import itemgetter
+from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from davstore.metadata import changes
+from davstore.metadata import changed_members
 from davstore.model.changes import Level, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.store import sweeping
+from davstore.sync import arrivals, departures, moved, tokens
 from davstore.sync import report as sync_report
-from davstore.sync.difference import Difference, Key, Keyed
+from davstore.sync.inquiry import Inquiry
+from davstore.sync.runs import Arrived, Departed, Run
 from tests.contract.storage import Storage
 from tests.contract.sync_model import Device, Disagreement, Pair, Url
 
@@ -190,8 +194,10 @@ def test_replayed_reports_equal_a_fresh_listing(storage: Storage) -> None:
 def test_the_thresholds_of_large_stores_change_nothing(
     sqlite_storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "AT_ONCE", 3)
-    monkeypatch.setattr(changes, "BATCH", 2)
+    monkeypatch.setattr(arrivals, "AT_ONCE", 3)
+    monkeypatch.setattr(changed_members, "FIRST", 2)
+    monkeypatch.setattr(moved, "AT_ONCE", 2)
+    monkeypatch.setattr(arrivals, "MOVED_AT_ONCE", 2)
     walk(sqlite_storage, seed=SEED + 1, steps=STEPS)
 
 
@@ -201,24 +207,37 @@ def test_replayed_reports_equal_a_fresh_listing_for_long(storage: Storage, seed:
     walk(storage, seed=seed, steps=20_000)
 
 
-def _newest_token(facts: StoreFacts, names: Url, start: object, last: object) -> SyncToken:
-    return sync_report.current_token(facts, names)
+def _newest_token(facts: StoreFacts, names: Url, begun: object, last: object) -> SyncToken:
+    return tokens.current_token(facts, names)
 
 
-def _no_walk(self: Difference, *words: object, **more: object) -> None:
+def _no_walk(*words: object, **more: object) -> None:
     return
 
 
-def _by_name(self: Difference, cursor: Key, base: int) -> Iterator[Keyed]:
-    return iter(sorted(_rows(self, cursor, base), key=lambda keyed: keyed[1].names))
+def _not_told_of_the_moved(*words: object) -> Iterator[Arrived]:
+    return iter(())
 
 
-_rows = Difference.rows
+def _by_name(asked: Inquiry) -> Iterator[Run]:
+    single: list[tuple[Url, Run]] = []
+    for run in _rows(asked):
+        if isinstance(run, Departed):
+            single += [(row[1].names, Departed([row])) for row in run.rows]
+        else:
+            names = [(*asked.ancestry.names(row.parent_id), row.name) for row in run.rows.columns[2]]
+            single += [(name, Arrived(run.rows.cut(at, at + 1), run.fresh)) for at, name in enumerate(names)]
+    return (run for _, run in sorted(single, key=itemgetter(0)))
 
-PLANTED = {
-    "newest token on a truncated page": (sync_report, "after", _newest_token),
-    "no walk of former nodes": (Difference, "_expand", _no_walk),
-    "order by name": (Difference, "rows", _by_name),
+
+_rows = sync_report.rows
+
+PLANTED: dict[str, tuple[ModuleType, str, object]] = {
+    "newest token on a truncated page": (tokens, "after", _newest_token),
+    "no walk of former nodes": (departures, "expand", _no_walk),
+    "nothing of moved trees": (moved, "carried", _not_told_of_the_moved),
+    "a moved tree goes on nowhere": (moved, "rest", _not_told_of_the_moved),
+    "order by name": (sync_report, "rows", _by_name),
 }
 
 

@@ -126,7 +126,7 @@ class Client:
         boundary = Boundary(
             WellKnown(signed_in), realm="davstore", proxies=trusted, pages=render_refusal, allowed=find_allowed
         )
-        self._application: Any = OtherOrigins(boundary, Origins.parse(origins), METHODS)
+        self.application: Any = OtherOrigins(boundary, Origins.parse(origins), METHODS)
 
     def _create(self, owner: str, quota_bytes: int | None) -> None:
         self.database.write(lambda unit: stores.create(unit, owner, now_us=NOW, quota_bytes=quota_bytes))
@@ -174,7 +174,7 @@ class Client:
 
     def _send(self, environ: dict[str, Any]) -> Answer:
         begun: list[tuple[str, list[tuple[str, str]]]] = []
-        parts = self._application(environ, lambda status, headers, _=None: begun.append((status, headers)))
+        parts = self.application(environ, lambda status, headers, _=None: begun.append((status, headers)))
         try:
             body = b"".join(parts)
         finally:

@@ -1,0 +1,140 @@
+"""Members of collections in the order of their change numbers, some at a time, with what is asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain, compress
+from typing import Any, NamedTuple
+
+from sqlalchemy import and_, bindparam, literal_column, select
+
+from davstore.metadata.listings import BOUND, FACTS, NO_LIMIT, Member
+from davstore.metadata.statements import Statement
+from davstore.metadata.tables import binding, node
+from davstore.metadata.unit import Unit
+
+FIRST = 256
+"""Members fetched at first where the reader may stop at any of them: most reports end within them."""
+
+_in_store = binding.c.store_id == bindparam("s")
+_window = and_(binding.c.changed > bindparam("after"), binding.c.changed < bindparam("before"))
+_BY_CHANGE = select(binding.c.parent_id, *FACTS).select_from(BOUND).order_by(binding.c.changed)
+_CHANGED = _BY_CHANGE.where(_in_store, _window).limit(bindparam("limit"))
+_CHANGED_IN = _CHANGED.where(binding.c.parent_id == bindparam("p"))
+_child = binding.alias("child")
+_CARRIED_BELOW = (
+    select(binding.c.parent_id, *FACTS)
+    .select_from(
+        _child.join(
+            binding, and_(binding.c.store_id == _child.c.store_id, binding.c.parent_id == _child.c.node_id)
+        ).join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id))
+    )
+    .where(
+        _child.c.store_id == bindparam("s"),
+        _child.c.parent_id == bindparam("p"),
+        _child.c.is_coll == literal_column("1"),
+        _child.c.node_id > bindparam("first"),
+        _child.c.node_id <= bindparam("last"),
+        _child.c.mapped < bindparam("before"),
+        binding.c.changed < bindparam("before"),
+    )
+    .order_by(_child.c.node_id, binding.c.changed)
+    .limit(bindparam("limit"))
+)
+
+
+class Batch(NamedTuple):
+    """Some members by column, all in one order: their parents, their changes, and what is asked of them."""
+
+    columns: list[list[Any]]
+
+    @property
+    def parents(self) -> list[int]:
+        """The node of the collection that each is in."""
+        return self.columns[0]
+
+    @property
+    def changed(self) -> list[int]:
+        """The change number of each."""
+        return self.columns[1]
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def cut(self, start: int, stop: int | None = None) -> Batch:
+        """Return those from one position to another."""
+        return Batch([column[start:stop] for column in self.columns])
+
+    def keep(self, chosen: list[bool]) -> Batch:
+        """Return those that are chosen."""
+        return Batch([list(compress(column, chosen)) for column in self.columns])
+
+
+def merge(batches: list[Batch]) -> Batch:
+    """Return the members of some batches in the order of their changes."""
+    if len(batches) == 1:
+        return batches[0]
+    columns = [list(chain.from_iterable(parts)) for parts in zip(*(batch.columns for batch in batches), strict=True)]
+    changed = columns[1]
+    order = sorted(range(len(changed)), key=changed.__getitem__)
+    return Batch([[column[at] for at in order] for column in columns])
+
+
+class Form:
+    """How members are read: the statements that find them, and the columns that are made of their rows."""
+
+    def __init__(self) -> None:
+        self.changed = Statement(_CHANGED, Member)
+        self.changed_in = Statement(_CHANGED_IN, Member)
+        self.carried_below = Statement(_CARRIED_BELOW, Member)
+
+    def read(self, unit: Unit, statement: Statement[Member], values: Mapping[str, object]) -> Batch:
+        """Run a statement of this form."""
+        rows = unit.all(statement, values)
+        return Batch([[row.parent_id for row in rows], [row.changed for row in rows], rows])
+
+
+ROWS = Form()
+"""Each member whole, as a `Member`."""
+
+
+def each_changed(unit: Unit, store_id: int, form: Form, *, after: int, wanted: int) -> Iterator[Batch]:
+    """Yield every member in a store that changed after a number.
+
+    Any number of them may be read; no more than wanted is fetched before the reader has taken so many.
+    """
+    return _batches(unit, form, form.changed, {"s": store_id, "before": NO_LIMIT}, after, wanted)
+
+
+def each_changed_in(
+    unit: Unit, store_id: int, form: Form, parent_id: int, *, after: int, before: int = NO_LIMIT, wanted: int
+) -> Iterator[Batch]:
+    """Yield as `each_changed`, of the members of one collection changed between two numbers, both left out."""
+    return _batches(unit, form, form.changed_in, {"s": store_id, "p": parent_id, "before": before}, after, wanted)
+
+
+def list_carried_below(
+    unit: Unit, store_id: int, form: Form, parent_id: int, *, first: int, last: int, before: int, limit: int
+) -> Batch:
+    """Return the members of the collections in one, by the node id of these and then by change.
+
+    Those of collections with a node id behind first and up to last, as far as both were mapped and changed before a
+    number.
+    """
+    values = {"s": store_id, "p": parent_id, "first": first, "last": last, "before": before, "limit": limit}
+    return form.read(unit, form.carried_below, values)
+
+
+def _batches(
+    unit: Unit, form: Form, statement: Statement[Member], values: Mapping[str, object], after: int, wanted: int
+) -> Iterator[Batch]:
+    size = FIRST
+    while True:
+        batch = form.read(unit, statement, {**values, "after": after, "limit": size})
+        if len(batch):
+            yield batch
+        if len(batch) < size:
+            return
+        after = batch.changed[-1]
+        wanted -= size
+        size = min(2 * size, 32 * FIRST, wanted if wanted > 0 else 32 * FIRST)

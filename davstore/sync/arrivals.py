@@ -1,0 +1,129 @@
+"""What is there: members that changed by themselves, and those that a moved collection carried along.
+
+Only a collection mapped by MOVE can hold members older than its own mapping: MKCOL maps an empty one, and COPY maps
+each collection before its members. So the members that are new by their path alone are found below the moved
+collections, and nowhere else (docs/adr/0001).
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_right
+from collections.abc import Iterator
+from operator import itemgetter
+
+from davstore.metadata import changed_members, changes
+from davstore.metadata.changed_members import Batch, merge
+from davstore.metadata.changes import Moved
+from davstore.metadata.listings import NO_LIMIT
+from davstore.model.changes import Level
+from davstore.sync import moved
+from davstore.sync.ancestry import Ancestry
+from davstore.sync.inquiry import Inquiry
+from davstore.sync.runs import Arrived, Due
+from davstore.sync.tokens import AFTER_ALL
+
+AT_ONCE = 64
+"""Collections of a scope whose members are merged; where there are more, those of the whole store are read."""
+MOVED_AT_ONCE = 64
+"""Moved collections located together: most reports end before the next ones."""
+
+
+def changed(asked: Inquiry) -> Iterator[Arrived]:
+    """Yield what changed by itself after the position, in the order of its numbers."""
+    number = asked.start.number
+    after = max(number if asked.start.key >= (number, 0, number) else number - 1, asked.scope.fresh)
+    if asked.level is Level.ONE:
+        return _changed_in(asked, [asked.scope.node_id], after)
+    return _changed_below(asked, after)
+
+
+def _changed_below(asked: Inquiry, after: int) -> Iterator[Arrived]:
+    """Read the changes of the store and keep those of the scope, unless that is a small part of it."""
+    batches = changed_members.each_changed(asked.unit, asked.facts.id, asked.form, after=after, wanted=asked.wanted)
+    for count, batch in enumerate(batches):
+        rows = _inside(asked.ancestry, batch)
+        if len(rows):
+            yield Arrived(rows)
+        if count == 0 and len(batch) == changed_members.FIRST and asked.scope.names:
+            collections = asked.ancestry.walk(asked.scope.node_id, limit=AT_ONCE)
+            if collections is not None:
+                yield from _changed_in(asked, collections, batch.changed[-1])
+                return
+
+
+def _inside(ancestry: Ancestry, batch: Batch) -> Batch:
+    """Return those of some members that lie in the scope and changed since a collection above was mapped."""
+    parents = set(batch.parents)
+    ancestry.locate(parents)
+    places = {parent: ancestry.find(parent) for parent in parents}
+    oldest = batch.changed[0]
+    if all(place is not None and place.fresh < oldest for place in places.values()):
+        return batch
+    since = {parent: NO_LIMIT if place is None else place.fresh for parent, place in places.items()}
+    return batch.keep([since[parent] < changed for parent, changed in zip(*batch.columns[:2], strict=True)])
+
+
+def _changed_in(asked: Inquiry, collections: list[int], after: int) -> Iterator[Arrived]:
+    """Yield the members of some collections that changed after a number, in that order."""
+    streams = []
+    for node_id in collections:
+        place = asked.ancestry.find(node_id)
+        if place is not None:
+            since = max(after, place.fresh)
+            streams.append(
+                changed_members.each_changed_in(
+                    asked.unit, asked.facts.id, asked.form, node_id, after=since, wanted=asked.wanted
+                )
+            )
+    return map(Arrived, streams[0] if len(streams) == 1 else _merged(streams))
+
+
+def _merged(streams: list[Iterator[Batch]]) -> Iterator[Batch]:
+    """Merge the members of several collections: those up to the end of any batch are all known."""
+    waiting = [(batch, stream) for stream in streams if (batch := next(stream, None)) is not None]
+    while waiting:
+        last = min(batch.changed[-1] for batch, _ in waiting)
+        taken, left = [], []
+        for batch, stream in waiting:
+            at = bisect_right(batch.changed, last)
+            taken.append(batch.cut(0, at))
+            rest = batch.cut(at) if at < len(batch) else next(stream, None)
+            if rest is not None:
+                left.append((rest, stream))
+        yield merge([batch for batch in taken if len(batch)])
+        waiting = left
+
+
+def carried(asked: Inquiry) -> Iterator[Due]:
+    """Yield the trees that lie in the scope by a MOVE, with the members that they carried along, after the position."""
+    start = asked.start
+    first = start.number + 1 if start.tie == AFTER_ALL else start.number
+    for top in _tops(asked, first):
+        cursor = start.key if top.mapped == start.number else (top.mapped, 0, 0)
+        yield Due(top.mapped, moved.carried(asked, top, cursor))
+
+
+def _tops(asked: Inquiry, first: int) -> Iterator[Moved]:
+    """Yield the tops of the trees that were moved at a number or later and no move since then took along."""
+    scope = asked.scope
+    whole = Moved(scope.node_id, scope.fresh)
+    own = [whole] if scope.moved and scope.fresh >= first else []
+    if asked.level is Level.ONE:
+        yield from own
+        return
+    yield from heapq.merge(own, _moved_below(asked, max(first - 1, scope.fresh)), key=itemgetter(1))
+
+
+def _moved_below(asked: Inquiry, after: int) -> Iterator[Moved]:
+    some: list[Moved] = []
+    while not some or len(some) == MOVED_AT_ONCE:
+        some = changes.list_moved(asked.unit, asked.facts.id, after=after, limit=MOVED_AT_ONCE)
+        if not some:
+            return
+        asked.ancestry.locate(top.node_id for top in some)
+        for top in some:
+            place = asked.ancestry.find(top.node_id)
+            if place is not None and place.fresh == top.mapped:
+                yield top
+        after = some[-1].mapped

@@ -1,0 +1,32 @@
+"""What a report is asked, as a value that its stages share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from davstore.metadata.changed_members import Form
+from davstore.metadata.unit import Unit
+from davstore.model.changes import Level, Position
+from davstore.model.nodes import StoreFacts
+from davstore.sync.ancestry import Ancestry
+from davstore.sync.scopes import Scope
+from davstore.sync.visibility import Visibility
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What a device that is at a position has to be told of a scope, in one snapshot.
+
+    wanted rows are read, perhaps more: none is fetched long before. form is that of the members that are there.
+    ancestry remembers what the stages look up.
+    """
+
+    unit: Unit
+    facts: StoreFacts
+    scope: Scope
+    see: Visibility
+    level: Level
+    start: Position
+    wanted: int
+    form: Form
+    ancestry: Ancestry

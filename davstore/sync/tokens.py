@@ -1,0 +1,52 @@
+"""Sync tokens: where a run goes on, the token that a page ends with, and those that are refused (RFC 6578 §3.2)."""
+
+from __future__ import annotations
+
+import hashlib
+
+from davstore.errors import InvalidSyncToken
+from davstore.model.changes import Key, Position, SyncToken
+from davstore.model.nodes import StoreFacts
+
+AFTER_ALL = 2**80
+"""The tie of a complete token: after every row of its number."""
+
+
+def current_token(facts: StoreFacts, names: tuple[str, ...]) -> SyncToken:
+    """Return the token of a device that has all of a collection as this snapshot shows it."""
+    return SyncToken(facts.id, facts.epoch, scope_hash(names), facts.seq)
+
+
+def scope_hash(names: tuple[str, ...]) -> str:
+    """Return what a token says of the collection it is for.
+
+    No name is empty or holds a slash. So a text that begins with one is never that of a collection of the store: it is
+    left to the collections of other areas.
+    """
+    return hashlib.blake2b("/".join(names).encode(), digest_size=8).hexdigest()
+
+
+def start(facts: StoreFacts, names: tuple[str, ...], token: SyncToken | None) -> Position:
+    """Return the position that a run begins or goes on from; None: it begins with nothing.
+
+    Raises:
+        InvalidSyncToken: only for what can never be answered right: the token is of another store or collection, is
+            from the future, or its run began before the history that is kept.
+    """
+    if token is None:
+        return Position(0, 0, 0, facts.seq)
+    at = token.position or Position(token.number, AFTER_ALL, 0, token.number)
+    mine = (facts.id, facts.epoch, scope_hash(names), "-")
+    if (token.store_id, token.epoch, token.scope, token.view) != mine:
+        raise InvalidSyncToken("the token is for something else")
+    if at.number > facts.seq or at.base > facts.seq:
+        raise InvalidSyncToken("the token is from the future")
+    if at.base < facts.floor:
+        raise InvalidSyncToken("the history since the token was swept")
+    return at
+
+
+def after(facts: StoreFacts, names: tuple[str, ...], begun: Position, last: Key) -> SyncToken:
+    """Return the token that goes on after the last row of a truncated page, in the run that began so."""
+    position = Position(*last, begun.base, begun.relisting)
+    return SyncToken(facts.id, facts.epoch, scope_hash(names), last[0], position=position)

@@ -117,6 +117,8 @@ class Upload:
             published = True
             yield stored
         except BaseException as error:
+            if isinstance(error, Unavailable):  # what it promised may be left, and is swept once the database is back
+                context.services.wake()
             if published and isinstance(error, Unavailable):  # its row may be there: the sweeper will know
                 raise
             if staged is not None:

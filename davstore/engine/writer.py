@@ -189,7 +189,7 @@ class Writer:
         self.close(source)
         closed = None if over is None else self.close(target)
         number = self.bind(target, resource.node_id, is_collection=bool(resource.is_collection), moved=True)
-        new = resource._replace(parent=target.path.parent.names, name=target.path.name, changed=number)
+        new = resource._replace(parent=target.path.names[:-1], name=target.path.name, changed=number)
         if modified_us is not None or not resource.is_collection:
             new = self.set_time(new, resource.modified_us if modified_us is None else modified_us, over=over)
         self.changes.append(Change(Shown(resource), Shown(new)))

@@ -109,7 +109,7 @@ class Upload:
             QuotaExceeded, DiskFull: no room for it.
         """
         staged: Staged | None = None
-        published = False
+        published = in_doubt = False
         try:
             staged = context.services.blobs.stage(self.store_id, self.blob)
             stored = self._write(context, staged, first)
@@ -117,9 +117,8 @@ class Upload:
             published = True
             yield stored
         except BaseException as error:
-            if isinstance(error, Unavailable):  # what it promised may be left, and is swept once the database is back
-                context.services.wake()
-            if published and isinstance(error, Unavailable):  # its row may be there: the sweeper will know
+            in_doubt = isinstance(error, Unavailable)
+            if published and in_doubt:  # its row may be there: the sweeper will know
                 raise
             if staged is not None:
                 staged.discard()
@@ -129,6 +128,8 @@ class Upload:
         finally:
             if staged is not None:
                 staged.close()
+            if in_doubt:  # what it promised may be left, and is swept once the database is back
+                context.services.wake()
 
     def _write(self, context: Context, staged: Staged, first: bytes) -> Stored:
         digests = Digests(self.body.fields)

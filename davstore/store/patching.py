@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from davstore.engine import transaction
 from davstore.engine.context import Context
-from davstore.engine.deciding import Intent, decide
+from davstore.engine.deciding import decide
 from davstore.engine.property_changes import NO_VALUES, NOTHING_REFUSED, LiveValues, find_change, require_settable
 from davstore.engine.writer import Writer
 from davstore.errors import DavstoreError, PropertiesRefused, QuotaExceeded
@@ -42,7 +42,7 @@ def patch_properties(
     found: list[Resource] = []
 
     def work(writer: Writer) -> Resource:
-        resource = decide(writer, Intent.PROPPATCH, path, conditions).get()
+        resource = decide(writer, "PROPPATCH", path, conditions).get()
         found.append(resource)
         require_settable(writer, resource, live, refused)
         if not changes and live == NO_VALUES:

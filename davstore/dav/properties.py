@@ -18,6 +18,7 @@ from davstore.dav.kinds import Kind
 from davstore.engine.rights import home
 from davstore.model.locks import Lock
 from davstore.model.nodes import Resource, StoreFacts
+from davstore.model.paths import Path
 from davstore.model.principals import Principal
 from davstore.policy.quota import charged_bytes
 from davstore.protocol import urls
@@ -138,7 +139,9 @@ def _sync_token(view: PropertyContext, _kind: Kind) -> Piece | None:
     facts = view.facts
     if facts is None:
         return None
-    return lambda resource: text_element(names.SYNC_TOKEN, sync_token.render(current_token(facts, resource.names)))
+    return lambda resource: text_element(
+        names.SYNC_TOKEN, sync_token.render(current_token(facts, Path(facts.owner, resource.names)))
+    )
 
 
 def _lockdiscovery(view: PropertyContext, _kind: Kind) -> Piece | bytes:

@@ -87,7 +87,7 @@ def _met(
         token = sync_token.parse(condition.token)
     except InvalidSyncToken:
         return False
-    return is_current(unit, facts, path.names, token)
+    return is_current(unit, facts, path, token)
 
 
 def list_held(context: Context, unit: Unit, store_id: int) -> list[Lock]:

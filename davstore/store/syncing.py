@@ -40,7 +40,7 @@ def changes_since(
 
     def work(unit: Unit) -> Changes:
         facts = stores.get(unit, path.store)
-        page = report.page(unit, facts, path.names, token, level=level, limit=most)
+        page = report.page(unit, facts, path, token, level=level, limit=most)
         rows = list(_rows(page))
         ids = list({row.node_id for row in rows if isinstance(row, Resource)}) if dead or sums else []
         return Changes(

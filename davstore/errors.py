@@ -12,7 +12,7 @@ class DavstoreError(Exception):
 
 
 class RequestError(DavstoreError):
-    """An error that a request can end in; its direct subclasses are the meanings that callers tell apart."""
+    """An error that a request can end in; its direct subclasses are the meanings that callers branch on."""
 
 
 class Malformed(RequestError):
@@ -20,7 +20,7 @@ class Malformed(RequestError):
 
 
 class TooSlow(Malformed):
-    """The body of the request hardly comes: whoever sends it is gone, or means to hold us up (RFC 9110 §15.5.9)."""
+    """The body of the request comes too slowly: its sender is gone, or means to hold a thread (RFC 9110 §15.5.9)."""
 
 
 class TargetTooLong(Malformed):
@@ -52,7 +52,7 @@ class CrossOrigin(Refused):
 
 
 class ForeignDestination(Refused):
-    """The destination is on another server, or in another store where the method cannot reach (DECISIONS 33)."""
+    """The destination is on another server, or in another store (docs/protocol.md#url-space)."""
 
 
 class SourceIsDestination(Refused):
@@ -206,7 +206,7 @@ class FailedDependency(Conflict):
 
 
 class WrongKind(Conflict):
-    """The method means nothing for the kind of thing that the URL names; Allow tells those that do."""
+    """The method means nothing for the kind of thing that the URL names; Allow names those that do."""
 
 
 class AlreadyExists(WrongKind):
@@ -280,7 +280,7 @@ class CorruptBlob(RequestError):
 
 
 class OperatorError(DavstoreError):
-    """What keeps a process from its work, told to the person at the terminal and in no response."""
+    """An error of settings or processes: it is written to the terminal and never in a response."""
 
 
 class BadSettings(OperatorError):

@@ -16,14 +16,10 @@ from typing import Any, NamedTuple
 
 from davstore import toml_lines
 from davstore.errors import BadSettings
+from davstore.model.limits import RequestLimits, integer
 from davstore.model.networks import Networks
 from davstore.model.origins import Origins
 from davstore.toml_lines import find_line
-
-
-def _integer(default: int, low: int, high: int | None = None) -> Any:
-    """Declare a whole number with its range; high None is no limit."""
-    return field(default=default, metadata={"low": low, "high": high})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +28,13 @@ class Server:
 
     bind: str = "127.0.0.1:8080"
     allow_remote: bool = False
-    workers: int = _integer(0, 0, 256)
-    threads: int = _integer(16, 1, 256)
-    shutdown_timeout_seconds: int = _integer(30, 0, 3600)
-    idle_timeout_seconds: int = _integer(60, 1, 3600)
-    body_timeout_seconds: int = _integer(20, 1, 3600)
-    max_connections: int = _integer(1_000, 1, 100_000)
-    max_header_bytes: int = _integer(32_768, 1_024, 1_048_576)
+    workers: int = integer(0, 0, 256)
+    threads: int = integer(16, 1, 256)
+    shutdown_timeout_seconds: int = integer(30, 0, 3600)
+    idle_timeout_seconds: int = integer(60, 1, 3600)
+    body_timeout_seconds: int = integer(20, 1, 3600)
+    max_connections: int = integer(1_000, 1, 100_000)
+    max_header_bytes: int = integer(32_768, 1_024, 1_048_576)
     trusted_proxies: str = ""
 
     @property
@@ -70,7 +66,7 @@ class Database:
 class StorageSettings:
     """How bodies are kept. Up to inline_bytes a body is a row, above it is a file; finder_litter is keep or drop."""
 
-    inline_bytes: int = _integer(65_536, 0, 16_777_216)
+    inline_bytes: int = integer(65_536, 0, 16_777_216)
     finder_litter: str = "keep"
 
 
@@ -78,23 +74,10 @@ class StorageSettings:
 class Sync:
     """Sync reports: their pages, what Depth they may have, and how long removals are remembered (the longer rule)."""
 
-    rows_per_page: int = _integer(10_000, 1, 1_000_000)
-    history_weeks: int = _integer(3, 3)
-    history_changes: int = _integer(10_000, 10_000)
+    rows_per_page: int = integer(10_000, 1, 1_000_000)
+    history_weeks: int = integer(3, 3)
+    history_changes: int = integer(10_000, 10_000)
     strict_depth: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Caps on what one request may ask for or leave behind."""
-
-    propfind_members: int = _integer(10_000, 1)
-    properties_per_node: int = _integer(1_000, 1, 100_000)
-    upload_seconds: int = _integer(86_400, 60)
-    locks_per_user: int = _integer(200, 1, 10_000)
-    locks_per_resource: int = _integer(20, 1, 1_000)
-    lock_seconds: int = _integer(3_600, 1, 3_600)
-    tree_nodes: int = _integer(100_000, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +85,8 @@ class Auth:
     """Credentials, and how guessing is slowed down."""
 
     realm: str = "davstore"
-    failures_before_delay: int = _integer(10, 1, 1_000)
-    delay_seconds: int = _integer(30, 1, 86_400)
+    failures_before_delay: int = integer(10, 1, 1_000)
+    delay_seconds: int = integer(30, 1, 86_400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +121,7 @@ class Settings:
     database: Database = field(default_factory=Database)
     storage: StorageSettings = field(default_factory=StorageSettings)
     sync: Sync = field(default_factory=Sync)
-    limits: Limits = field(default_factory=Limits)
+    limits: RequestLimits = field(default_factory=RequestLimits)
     auth: Auth = field(default_factory=Auth)
     policy: Policy = field(default_factory=Policy)
     web: Web = field(default_factory=Web)

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from davstore.dav.dispatch import METHODS, find_allowed
 from davstore.dav.wsgidav.app import build_dav
 from davstore.directory import identity
 from davstore.directory.numbers import Numbers
-from davstore.engine.context import Limits, Services
+from davstore.engine.context import Services
 from davstore.errors import BadSettings, DavstoreError, Unavailable, Unprocessable
 from davstore.jobs import sweeping
 from davstore.jobs.bell import Bell
@@ -35,6 +36,7 @@ from davstore.middleware.origins import OtherOrigins
 from davstore.middleware.places import Places
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
+from davstore.model.limits import Limits
 from davstore.policy.provider import list_unknown
 from davstore.policy.sync_rules import Rule
 from davstore.rule_sources.file import PolicyFile
@@ -361,7 +363,10 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
     policy = open_policy(settings)
     drops_litter = settings.storage.finder_litter == "drop"
     blobs, numbers = LocalBlobs(directory / "blobs"), Numbers(directory)
-    services = Services(database, blobs, _limits(settings), drops_litter, note=numbers.note)
+    limits = Limits(
+        **asdict(settings.limits), inline_bytes=settings.storage.inline_bytes, sync_rows=settings.sync.rows_per_page
+    )
+    services = Services(database, blobs, limits, drops_litter, note=numbers.note)
     faces = Pages(build_dav(services), services)
     gate, rules = Gate(policy.rules, throttle, database), settings.policy
     gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)
@@ -382,17 +387,3 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
         allowed=find_allowed,
     )
     return AccessLog(OtherOrigins(boundary, settings.web.origins, METHODS))
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        inline_bytes=settings.storage.inline_bytes,
-        propfind_members=settings.limits.propfind_members,
-        sync_rows=settings.sync.rows_per_page,
-        properties_per_node=settings.limits.properties_per_node,
-        upload_seconds=settings.limits.upload_seconds,
-        locks_per_user=settings.limits.locks_per_user,
-        locks_per_resource=settings.limits.locks_per_resource,
-        lock_seconds=settings.limits.lock_seconds,
-        tree_nodes=settings.limits.tree_nodes,
-    )

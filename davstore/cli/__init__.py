@@ -5,20 +5,26 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from importlib import import_module
 from typing import IO, Any
 
 import click
 
-from davstore.cli.backup import backup, restore
-from davstore.cli.check import check
-from davstore.cli.devices import device
-from davstore.cli.init import init
-from davstore.cli.locks import lock
 from davstore.cli.options import USAGE
-from davstore.cli.policy import policy
-from davstore.cli.serve import serve
-from davstore.cli.sync import sync
-from davstore.cli.users import user
+
+_MODULES = {
+    "backup": "backup",
+    "check": "check",
+    "device": "devices",
+    "init": "init",
+    "lock": "locks",
+    "policy": "policy",
+    "restore": "backup",
+    "serve": "serve",
+    "sync": "sync",
+    "user": "users",
+}
+"""The module of each command, which is imported for that command alone: a server needs no client, nor this a server."""
 
 
 class _WrongCall(click.ClickException):
@@ -33,6 +39,17 @@ class _WrongCall(click.ClickException):
 
 class _Commands(click.Group):
     """The commands; a wrong call of one ends with a line and not with the whole usage."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  the parent's
+        """Return the names of the commands."""
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  the parent's
+        """Return the command of a name."""
+        if cmd_name not in _MODULES:
+            return None
+        command: click.Command = getattr(import_module(f"{__name__}.{_MODULES[cmd_name]}"), cmd_name)
+        return command
 
     def make_context(self, *args: Any, **words: Any) -> click.Context:
         """Read the words before the command."""
@@ -61,7 +78,7 @@ def _in_one_line() -> Iterator[None]:
 @click.pass_context
 def main(context: click.Context) -> None:
     """Network message and media storage that a person's devices share."""
-    if context.invoked_subcommand != sync.name:  # the files of a person's folder are as open as that person's others
+    if context.invoked_subcommand != "sync":  # the files of a person's folder are as open as that person's others
         context.with_resource(_for_the_owner_only())
 
 
@@ -73,15 +90,3 @@ def _for_the_owner_only() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
-
-
-main.add_command(backup)
-main.add_command(check)
-main.add_command(device)
-main.add_command(init)
-main.add_command(lock)
-main.add_command(policy)
-main.add_command(restore)
-main.add_command(serve)
-main.add_command(sync)
-main.add_command(user)

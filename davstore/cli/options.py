@@ -12,11 +12,9 @@ import click
 
 from davstore.errors import (
     AlreadyExists,
-    AlreadyRunning,
-    BadBackup,
-    BadSettings,
     DavstoreError,
     NotFound,
+    OperatorError,
     Unavailable,
     Unprocessable,
 )
@@ -54,7 +52,7 @@ def with_loader(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `-c` and `--data` and call it with what reads the settings, now and again, as its first argument.
 
     Parameters of the command whose names hold two underscores are settings too: `server__bind` is `server.bind`.
-    `BadSettings`, `AlreadyRunning`, `BadBackup` and `Unprocessable` end it with status 2 and one line on standard
+    An `OperatorError` and `Unprocessable` end it with status 2 and one line on standard
     error, `Unavailable` with 6, any other error that davstore raises on purpose with 1, and a file that cannot be read
     or written with 2.
     """
@@ -68,7 +66,7 @@ def with_loader(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(functools.partial(load_settings, config, flags=flags), *args, **words)
         except DavstoreError as error:
             click.echo(f"davstore: {error}", err=True)
-            if isinstance(error, BadSettings | AlreadyRunning | BadBackup | Unprocessable):
+            if isinstance(error, OperatorError | Unprocessable):
                 raise SystemExit(USAGE) from error
             raise SystemExit(UNAVAILABLE if isinstance(error, Unavailable) else FAILED) from error
         except OSError as error:  # a data directory that cannot be read or written

@@ -16,7 +16,7 @@ from davstore.model.conditions import Preconditions
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.policy.preconditions import SECOND_US, Verdict, is_strong, judge
-from davstore.protocol.http.digests import render_digest, wants_digest
+from davstore.protocol.http.integrity import render_digest, wants_digest
 from davstore.protocol.http.media_types import UNKNOWN_TYPE
 from davstore.protocol.http.ranges import ByteRange, parse_ranges, range_applies
 from davstore.store.reading import Body
@@ -65,8 +65,8 @@ def representation(
 ) -> Response:
     """Return the answer to a write with the body that is there now (RFC 8144 §3, RFC 9110 §8.7)."""
     location = request.hrefs(path).path(resource)
-    told = [*_headers(resource, body), ("Content-Location", location), *headers]
-    return Response(status, told, _whole(body))
+    headers = [*_headers(resource, body), ("Content-Location", location), *headers]
+    return Response(status, headers, _whole(body))
 
 
 def _selected(request: Request, resource: Resource, body: Body) -> Response:

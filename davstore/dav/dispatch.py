@@ -1,13 +1,10 @@
-"""Our dispatch, in the place of WsgiDAV's: a request in, a handler's response out; the one call of start_response."""
+"""The dispatch: a request in, a handler's response out, and the one call of start_response. WsgiDAV mounts it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
-
-from wsgidav.dav_provider import DAVProvider
-from wsgidav.request_server import RequestServer
 
 from davstore.dav.handlers import get, locks, namespace, options, propfind, proppatch, put, reports
 from davstore.dav.handlers.reports import sync
@@ -55,26 +52,25 @@ _WHOLE_BYTES: Final = 1 << 18
 """Up to here a body is read before the status leaves, so that a lost one is an error and not a cut answer."""
 
 
-class Dispatch(RequestServer):  # type: ignore[misc]  # WsgiDAV has no types
+class Dispatch:
     """Answers one request of a principal."""
 
-    def __init__(self, provider: DAVProvider, services: Services) -> None:
-        super().__init__(provider)
+    def __init__(self, services: Services) -> None:
         self._services = services
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Hand the request to its handler, send what it returns, and tell the gate of a listing.
+        """Hand the request to its handler, send what it returns, and report a listing to the gate.
 
         Raises:
             NotFound: the URL names nothing that this principal may know of, whatever the method.
             NotImplementedMethod, MethodNotAllowed, and whatever the handler raises.
         """
         response = self._respond(environ)
-        told = response.told
-        if told is not None:
+        listed = response.listed
+        if listed is not None:
             ask(environ)
         answer = _send(response, start_response, is_head=environ["REQUEST_METHOD"] == "HEAD")
-        answered(environ, told.token if told else "", truncated=told is not None and told.truncated)
+        answered(environ, listed.token if listed else "", truncated=listed is not None and listed.truncated)
         return answer
 
     def _respond(self, environ: WSGIEnvironment) -> Response:

@@ -24,7 +24,7 @@ class Kind(enum.Enum):
 
 
 class Row(NamedTuple):
-    """The methods of a kind, in the order in which Allow tells them, and its reports by Clark name (RFC 3253 §3.6).
+    """The methods of a kind, in the order of Allow, and its reports by Clark name (RFC 3253 §3.6).
 
     REPORT is everywhere, if only to say which reports are not supported.
     """

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Final
 
 from davstore.dav.request import Request
-from davstore.dav.responses import Headers, Response, Spooled, Told
+from davstore.dav.responses import Headers, Listed, Response, Spooled
 from davstore.protocol.dav.hrefs import encode_segment
 from davstore.protocol.http.accept import wants_text
 
@@ -41,7 +41,7 @@ def listing(request: Request, tell_all: Callable[[Tell], object]) -> Response:
     """Return the answer to GET of a collection: the names that tell_all gives to its argument, some at a time."""
     wanted, write = (_TEXT, _text) if wants_text(request.header("ACCEPT")) else (_HTML, _html)
     body = Spooled(lambda out: write(request, tell_all, out))
-    return Response(HTTPStatus.OK, [("Content-Type", wanted), *_HEADERS], body, Told())
+    return Response(HTTPStatus.OK, [("Content-Type", wanted), *_HEADERS], body, Listed())
 
 
 def _text(_request: Request, tell_all: Callable[[Tell], object], out: Callable[[bytes], object]) -> None:

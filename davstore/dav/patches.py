@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from davstore.dav.properties import PROTECTED
+from davstore.engine.property_changes import LiveValues
 from davstore.errors import ConflictingValue, DavstoreError, ProtectedProperty
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.dav import names, owncloud, prop
 from davstore.protocol.http.dates import parse_http_date
-from davstore.store.writing import LiveValues
 
 TIMES: Final = frozenset({names.LASTMODIFIED, names.GETLASTMODIFIED})
 SETTABLE: Final = TIMES | {owncloud.CHECKSUMS}

@@ -86,7 +86,7 @@ class Request:
         return self.spelling.href(self.target.segments, slash=True)
 
     def located(self, *, is_collection: bool | int) -> list[tuple[str, str]]:
-        """Return the headers that tell who asked for a collection without its slash where it is (RFC 4918 §5.2)."""
+        """Return the headers that give the URL of a collection that was asked for without its slash (RFC 4918 §5.2)."""
         return [("Content-Location", self.with_slash)] if is_collection and not self.target.slash else []
 
     @property

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from davstore.model.nodes import Resource
 from davstore.protocol.dav.elements import CONTENT_TYPE
@@ -46,19 +47,49 @@ class Spooled(NamedTuple):
     write: Write
 
     def spool(self) -> Stream:
-        """Write the body. What write raises is raised."""
-        spool: Any = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115  the stream closes it
+        """Write the body. Errors of write are raised."""
+        spool = _Spool()
         try:
             self.write(spool.write)
         except BaseException:
             spool.close()
             raise
-        length_bytes = spool.tell()
-        spool.seek(0)
-        return Stream(iter(lambda: spool.read(BLOCK_BYTES), b""), length_bytes, spool.close)
+        return Stream(spool.parts(), spool.length_bytes, spool.close)
 
 
-class Told(NamedTuple):
+class _Spool:
+    """Bytes in memory, and in a temporary file when they are many."""
+
+    __slots__ = ("_file", "_pieces", "length_bytes")
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._file: IO[bytes] | None = None
+        self.length_bytes = 0
+
+    def write(self, piece: bytes) -> None:
+        self.length_bytes += len(piece)
+        if self._file is not None:
+            self._file.write(piece)
+            return
+        self._pieces.append(piece)
+        if self.length_bytes > SPOOL_BYTES:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115  `close` closes it
+            self._file.writelines(self._pieces)
+            self._pieces.clear()
+
+    def parts(self) -> Iterable[bytes]:
+        if self._file is None:
+            return self._pieces
+        self._file.seek(0)
+        return iter(partial(self._file.read, BLOCK_BYTES), b"")
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class Listed(NamedTuple):
     """For the gate, of a listing or a report: the sync token that it gives out, and whether there is more."""
 
     token: str = ""
@@ -68,24 +99,26 @@ class Told(NamedTuple):
 class Response(NamedTuple):
     """Status, headers without Content-Length, and body; of a HEAD it has the body that GET would get.
 
-    While a spooled body is written its headers may still be added to. told is there when names of members are told: the
-    gate is asked before the body is written.
+    While a spooled body is written its headers may still be added to. listed is there when the body names
+    members: the gate is asked before that is written.
     """
 
     status: HTTPStatus
     headers: Headers
     body: bytes | Stream | Spooled = b""
-    told: Told | None = None
+    listed: Listed | None = None
 
 
-def multistatus(write: Callable[[Multistatus], str | None], headers: Headers, *, told: Told | None = None) -> Response:
+def multistatus(
+    write: Callable[[Multistatus], str | None], headers: Headers, *, listed: Listed | None = None
+) -> Response:
     """Return the 207 that write renders; it returns the sync token of a report, None for any other answer."""
 
     def render(out: Callable[[bytes], object]) -> None:
         answer = Multistatus(out)
         answer.close(sync_token=write(answer))
 
-    return Response(HTTPStatus.MULTI_STATUS, [("Content-Type", CONTENT_TYPE), *headers], Spooled(render), told)
+    return Response(HTTPStatus.MULTI_STATUS, [("Content-Type", CONTENT_TYPE), *headers], Spooled(render), listed)
 
 
 def validators(resource: Resource) -> Headers:

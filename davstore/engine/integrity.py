@@ -1,39 +1,23 @@
-"""The hashes of a body on its way in: the one that is kept, those that were promised, those that clients compare."""
+"""The digests of a body on its way in: the one that is kept, those that were sent with it, those that clients compare.
+
+RFC 9530; the fields are read in `protocol/http/integrity`.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Final, NamedTuple
 
 from davstore.errors import Malformed
-
-COMPARED: Final = ("sha1", "md5")
-"""What clients of OwnCloud's dialect compare, in the order in which they are told."""
+from davstore.protocol.http.integrity import COMPARED, IntegrityFields
 
 
-class Promises(NamedTuple):
-    """What a client said of the body it sends: `digests` in lower-case hex by algorithm, and how long it is.
-
-    With `compared` its SHA-1 and MD5 are kept too, at twice the price of hashing: nobody else needs them.
-    """
-
-    digests: Mapping[str, str] = MappingProxyType({})
-    length: int | None = None
-    compared: bool = False
-
-
-NO_PROMISES: Final = Promises()
-
-
-class Digesting:
+class Digests:
     """Hashes one body as it comes by."""
 
-    def __init__(self, promises: Promises) -> None:
-        self._promises = promises
+    def __init__(self, fields: IntegrityFields) -> None:
+        self._fields = fields
         self._length = 0
-        wanted = {"sha256", *promises.digests, *(COMPARED if promises.compared else ())}
+        wanted = {"sha256", *fields.digests, *(COMPARED if fields.compared else ())}
         self._hashes = {name: hashlib.new(name, usedforsecurity=False) for name in wanted}
 
     def update(self, piece: bytes) -> None:
@@ -43,10 +27,10 @@ class Digesting:
             one.update(piece)
 
     def require(self) -> None:
-        """Raise Malformed unless the body, now whole, is what was promised."""
-        if self._promises.length not in (None, self._length):
+        """Raise Malformed unless the body, now whole, is what its integrity fields say."""
+        if self._fields.length not in (None, self._length):
             raise Malformed("the body is not as long as it was announced")
-        for name, digest in self._promises.digests.items():
+        for name, digest in self._fields.digests.items():
             if self._hashes[name].hexdigest() != digest:
                 raise Malformed(f"the body does not have its {name}")
 
@@ -57,7 +41,7 @@ class Digesting:
 
     @property
     def checksums(self) -> str | None:
-        """What is kept for clients that compare, as they spell it."""
-        if not self._promises.compared:
+        """The checksums that are kept for clients that compare, as they spell them."""
+        if not self._fields.compared:
             return None
         return " ".join(f"{name.upper()}:{self._hashes[name].hexdigest()}" for name in COMPARED)

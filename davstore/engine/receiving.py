@@ -1,21 +1,26 @@
-"""A large body on its way from the connection to a blob (DECISIONS 13, 15)."""
+"""How the body of a request comes in: a small one into memory, a large one to a blob that the unit then names.
+
+The bytes of a large body are reserved before they are read, so that two uploads cannot both be promised the same room.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from davstore.blobs import Staged
-from davstore.engine.context import Context, find_room, require_room
-from davstore.engine.integrity import Digesting
+from davstore.engine import transaction
+from davstore.engine.context import Context
+from davstore.engine.integrity import Digests
+from davstore.engine.room import find_room, require_room
+from davstore.engine.writer import Writer
 from davstore.errors import DavstoreError, Malformed, Unavailable
 from davstore.metadata import uploads
 from davstore.metadata.nodes import Stored
-from davstore.metadata.stores import Ledger
-from davstore.metadata.unit import Unit
+from davstore.protocol.http.integrity import NO_FIELDS, IntegrityFields
 
 BLOCK_BYTES = 1 << 18
 GROWTH_BYTES = 1 << 20
@@ -29,6 +34,56 @@ class Source(Protocol):
         """Return up to size bytes."""
 
 
+class Incoming(NamedTuple):
+    """A body that has not been read; length None: not known before its end, as of a chunked one."""
+
+    stream: Source
+    length: int | None
+    fields: IntegrityFields = NO_FIELDS
+
+
+@contextlib.contextmanager
+def receive(context: Context, owner: str, body: Incoming, admit: Callable[[Writer], int]) -> Iterator[Stored]:
+    """Read a body whole, and yield it for the unit that names it.
+
+    A large one is judged before it is read, so that a refused client gets no `100 Continue`: admit decides, in a unit
+    of its own, and returns how many bytes of another body would go. The unit that names it decides again.
+
+    Raises:
+        Malformed: the body is cut short, or not what its integrity fields say. QuotaExceeded, DiskFull: no room for it.
+    """
+    most, first = context.services.limits.inline_bytes, b""
+    if body.length is None or body.length <= most:
+        first = _read_up_to(body, most + 1)
+        if len(first) <= most:
+            yield _inline(body, first)
+            return
+
+    def begin(writer: Writer) -> Upload:
+        return _begin_upload(writer, body, replaced_bytes=admit(writer))
+
+    with transaction.write(context, owner, begin).receive(context, first) as stored:
+        yield stored
+
+
+def _read_up_to(body: Incoming, wanted: int) -> bytes:
+    wanted = wanted if body.length is None else min(wanted, body.length)
+    pieces = []
+    while wanted > 0 and (piece := body.stream.read(min(wanted, BLOCK_BYTES))):
+        pieces.append(piece)
+        wanted -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _inline(body: Incoming, content: bytes) -> Stored:
+    if body.length is not None and len(content) != body.length:
+        raise Malformed("the body is shorter than its Content-Length")
+    digests = Digests(body.fields)
+    digests.update(content)
+    digests.require()
+    return Stored(content, None, len(content), digests.sha256, digests.checksums)
+
+
 @dataclass(slots=True)
 class Upload:
     """A body that was admitted: its blob, and the bytes reserved for what it adds to the store."""
@@ -36,24 +91,25 @@ class Upload:
     owner: str
     store_id: int
     blob: str
-    length: int | None
+    body: Incoming
     replaced_bytes: int
     reserved_bytes: int
 
     @contextlib.contextmanager
-    def receive(self, context: Context, stream: Source, first: bytes, digesting: Digesting) -> Iterator[Stored]:
+    def receive(self, context: Context, first: bytes) -> Iterator[Stored]:
         """Stream the body to its blob, first before the rest, and yield it for the unit that names it.
 
         When that fails the blob goes, and the reservation with it.
 
         Raises:
-            Malformed: the body is cut short, or not what was promised. QuotaExceeded, DiskFull: no room for it.
+            Malformed: the body is cut short, or not what its integrity fields say.
+            QuotaExceeded, DiskFull: no room for it.
         """
         staged: Staged | None = None
         published = False
         try:
             staged = context.services.blobs.stage(self.store_id, self.blob)
-            stored = self._write(context, staged, stream, first, digesting)
+            stored = self._write(context, staged, first)
             staged.publish()
             published = True
             yield stored
@@ -63,61 +119,66 @@ class Upload:
             if staged is not None:
                 staged.discard()
             with contextlib.suppress(DavstoreError):  # else the reservation expires
-                context.write(self.owner, lambda unit, ledger: uploads.release(unit, ledger.store_id, self.blob))
+                transaction.write(context, self.owner, self._release)
             raise
         finally:
             if staged is not None:
                 staged.close()
 
-    def _write(self, context: Context, staged: Staged, stream: Source, first: bytes, digesting: Digesting) -> Stored:
-        length, piece = 0, first or self._read(stream, 0)
+    def _write(self, context: Context, staged: Staged, first: bytes) -> Stored:
+        digests = Digests(self.body.fields)
+        length, piece = 0, first or self._read(0)
         while piece:
             length += len(piece)
             if length - self.replaced_bytes > self.reserved_bytes:
                 self._grow(context, length - self.replaced_bytes)
             context.services.blobs.require_room()
-            digesting.update(piece)
+            digests.update(piece)
             staged.write(piece)
-            piece = self._read(stream, length)
-        if self.length is not None and length != self.length:
+            piece = self._read(length)
+        if self.body.length is not None and length != self.body.length:
             raise Malformed("the body is shorter than its Content-Length")
-        digesting.require()
-        return Stored(None, self.blob, length, digesting.sha256, digesting.checksums)
+        digests.require()
+        return Stored(None, self.blob, length, digests.sha256, digests.checksums)
 
-    def _read(self, stream: Source, position: int) -> bytes:
-        wanted = BLOCK_BYTES if self.length is None else min(BLOCK_BYTES, self.length - position)
-        return stream.read(wanted) if wanted > 0 else b""
+    def _read(self, position: int) -> bytes:
+        wanted = BLOCK_BYTES if self.body.length is None else min(BLOCK_BYTES, self.body.length - position)
+        return self.body.stream.read(wanted) if wanted > 0 else b""
 
     def _grow(self, context: Context, needed_bytes: int) -> None:
-        def work(unit: Unit, ledger: Ledger) -> int:
+        def work(writer: Writer) -> int:
             more = needed_bytes - self.reserved_bytes
-            require_room(unit, ledger, more, now_us=context.now_us)
-            room = find_room(unit, ledger, now_us=context.now_us)
+            require_room(writer, more)
+            room = find_room(writer)
             reserved = self.reserved_bytes + max(more, GROWTH_BYTES if room is None else min(GROWTH_BYTES, room))
-            uploads.grow(unit, self.store_id, self.blob, reserved)
+            uploads.grow(writer.unit, self.store_id, self.blob, reserved)
             return reserved
 
-        self.reserved_bytes = context.write(self.owner, work)
+        self.reserved_bytes = transaction.write(context, self.owner, work)
+
+    def _release(self, writer: Writer) -> None:
+        uploads.release(writer.unit, self.store_id, self.blob)
 
 
-def begin_upload(unit: Unit, ledger: Ledger, context: Context, *, length: int | None, replaced_bytes: int) -> Upload:
-    """Reserve what a body of a length (None: not known yet) adds to a store in place of another.
+def _begin_upload(writer: Writer, body: Incoming, *, replaced_bytes: int) -> Upload:
+    """Reserve what a body adds to a store in the place of another.
 
     Raises:
         QuotaExceeded, DiskFull: no room for it.
     """
-    context.services.blobs.require_room(length or 0)
+    context, ledger = writer.context, writer.ledger
+    context.services.blobs.require_room(body.length or 0)
     upload = Upload(
         owner=ledger.facts.owner,
         store_id=ledger.store_id,
         blob=str(uuid.uuid4()),
-        length=length,
+        body=body,
         replaced_bytes=replaced_bytes,
-        reserved_bytes=max(0, (length or 0) - replaced_bytes),
+        reserved_bytes=max(0, (body.length or 0) - replaced_bytes),
     )
-    require_room(unit, ledger, upload.reserved_bytes, now_us=context.now_us)
+    require_room(writer, upload.reserved_bytes)
     uploads.reserve(
-        unit,
+        writer.unit,
         ledger.store_id,
         upload.blob,
         reserved_bytes=upload.reserved_bytes,

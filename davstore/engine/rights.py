@@ -5,6 +5,7 @@ The owner may do everything; for anybody else nothing is there.
 
 from __future__ import annotations
 
+from davstore.errors import NotFound
 from davstore.model.paths import Path
 from davstore.model.principals import Principal
 from davstore.protocol.urls import Known
@@ -13,6 +14,12 @@ from davstore.protocol.urls import Known
 def may_see(asker: Principal, path: Path) -> bool:
     """Tell whether the asker may know of a place, be anything there or not."""
     return path.store == asker.user.name
+
+
+def require(asker: Principal, path: Path) -> None:
+    """Raise NotFound unless the asker may do everything at a place."""
+    if not may_see(asker, path):
+        raise NotFound(path.name)
 
 
 def home(asker: Principal) -> Path:

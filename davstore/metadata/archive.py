@@ -42,6 +42,9 @@ class Archive(SQLite):
                 self._end(unit.connection)
             return value
 
+    def keep(self, revision: str) -> None:
+        """Keep nothing: it is a copy itself."""
+
     def _connect(self) -> sqlite3.Connection:
         with self._errors:
             uri = self.file.absolute().as_uri() + ("" if self._new else "?immutable=1")

@@ -1,4 +1,4 @@
-"""Bindings: which name in which collection means which node, from which change number to which (SYNC.md)."""
+"""Bindings: which name in which collection means which node, from which change number to which (docs/sync.md)."""
 
 from __future__ import annotations
 
@@ -293,7 +293,6 @@ def bind(
 ) -> int:
     """Map a name to a node under a new number and return the number."""
     number = ledger.number()
-    ledger.entries += 1
     unit.run(
         _INSERT,
         {

@@ -13,7 +13,7 @@ from davstore.metadata.unit import Unit
 
 
 class Above(NamedTuple):
-    """Where a collection is bound."""
+    """The binding of a collection."""
 
     node_id: int
     parent_id: int

@@ -102,6 +102,12 @@ class Database(ABC):
         put_back_ns: when something beside it was put back.
         """
 
+    def keep(self, revision: str) -> None:  # noqa: B027  a server has backups of its own
+        """Copy a database that is a file to another beside it, because its tables, of a revision, will be upgraded.
+
+        Raises: Unavailable, with nothing changed: there is no room, or it cannot be copied.
+        """
+
     @abstractmethod
     def adopt(self, file: Path) -> None:
         """Take the database in a SQLite file of the newest tables in the place of this one: as a whole or not at all.

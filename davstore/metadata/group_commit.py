@@ -1,4 +1,4 @@
-"""Group commit: the write functions that wait at one moment share a transaction and its fsync (DECISIONS 11)."""
+"""Group commit: the write functions that wait at one moment share a transaction and its fsync (ADR 2)."""
 
 from __future__ import annotations
 
@@ -74,14 +74,15 @@ class GroupCommit:
 
     def _lead(self) -> None:
         """Commit for those who wait, this thread's job first among them, and hand the lead on."""
-        with self._mutex:
-            jobs = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP))]
+        jobs: list[_Job] = []
         try:
             with self._alone_among_processes():
+                jobs += self._take(GROUP)  # after the wait for other processes, in which more came
                 if len(jobs) == 1 or not self._commit_together(jobs):
                     for job in jobs:
                         self._commit_alone(job)
         finally:
+            jobs = jobs or self._take(1)  # this thread's, when the wait was interrupted
             with self._mutex:
                 heir = self._waiting[0] if self._waiting else None
                 self._led = heir is not None
@@ -92,8 +93,15 @@ class GroupCommit:
                     job.error, job.done = Unavailable("the writer was interrupted"), True
                 job.turn.release()
 
+    def _take(self, most: int) -> list[_Job]:
+        with self._mutex:
+            return [self._waiting.popleft() for _ in range(min(len(self._waiting), most))]
+
     def _commit_together(self, jobs: list[_Job]) -> bool:
-        """Run each job behind a savepoint and commit once. False: the transaction was lost, and nothing is written."""
+        """Run each job behind a savepoint and commit once. False: the transaction was lost, and nothing is written.
+
+        Those that come while the others run are taken in too, as long as they are few enough for one group.
+        """
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -108,6 +116,8 @@ class GroupCommit:
                     job.error = error
                     connection.execute("ROLLBACK TO job")
                 connection.execute("RELEASE job")
+                if job is jobs[-1]:
+                    jobs += self._take(GROUP - len(jobs))
             connection.execute("COMMIT")
         except sqlite3.Error:
             return False

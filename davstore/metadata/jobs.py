@@ -1,4 +1,4 @@
-"""Jobs: work that a change leaves for later, and who has it (docs/adr/0017).
+"""Jobs: work that a change leaves for later, and the process that has taken it (docs/adr/0017).
 
 A job is appended in the unit of its change, so it is there exactly when the change is. A process has it for the time of
 a lease, and takes it away in the unit of its effect: `done`, `repeat` and `fail` raise when another process has claimed

@@ -18,10 +18,11 @@ HEAD = "0006"
 
 
 def migrate(database: Database) -> None:
-    """Make or upgrade the tables.
+    """Make or upgrade the tables, in one transaction: a start that was killed leaves what was before it.
 
     Raises:
-        Unavailable: the tables are newer than this davstore, or the database is damaged or does not answer.
+        Unavailable: the tables are newer than this davstore, the file cannot be copied before they are upgraded
+            (`Database.keep`), or the database is damaged or does not answer.
     """
     with _translated(database):
         _migrate(database)
@@ -57,6 +58,8 @@ def _migrate(database: Database) -> None:
         return
     if found is not None and found > HEAD:
         raise Unavailable(f"the database has tables of revision {found}, newer than this davstore's {HEAD}")
+    if found is not None:
+        database.keep(found)
     from alembic import command  # slow to import, rarely needed
     from alembic.config import Config
 

@@ -179,15 +179,15 @@ def find_body_id(unit: Unit, store_id: int, node_id: int) -> int | None:
     return row[0] if row else None
 
 
-def replace_body(unit: Unit, ledger: Ledger, new: Resource, stored: Stored) -> None:
-    """Give a node the body, type and time of new. The old body goes unless another node names it."""
+def replace_body(unit: Unit, ledger: Ledger, new: Resource, body_id: int) -> None:
+    """Give a node another body, and the type and time of new. The old body goes unless another node names it."""
     key = {"s": ledger.store_id, "n": new.node_id}
     old_id = find_body_id(unit, ledger.store_id, new.node_id)
     unit.run(
         _REPLACE,
         {
             **key,
-            "body_id": insert_body(unit, ledger, stored),
+            "body_id": body_id,
             "etag": new.etag,
             "length": new.length,
             "media_type": new.content_type,
@@ -214,22 +214,22 @@ def list_checksums(unit: Unit, store_id: int, node_ids: list[int]) -> dict[int, 
     return dict(unit.all(_CHECKSUMS, {"s": store_id, "ids": array(node_ids)})) if node_ids else {}
 
 
-def end_unbound(unit: Unit, ledger: Ledger, number: int) -> None:
-    """End the nodes that lost their last client-made binding at a number: their bodies go, and their charge.
+def end_unbound(unit: Unit, ledger: Ledger, number: int) -> int:
+    """End the nodes that lost their last client-made binding at a number: their bodies go.
 
-    The rows of the nodes stay until their tombstones are swept.
+    The rows of the nodes stay until their tombstones are swept. Return how many bytes they had, dead properties too.
     """
     store_id = ledger.store_id
     dying = unit.all(_DYING, {"s": store_id, "number": number})
     if not dying:
-        return
+        return 0
     ids = array(row.node_id for row in dying)
     held = unit.one(_PROPERTY_BYTES, {"s": store_id, "ids": ids})
-    ledger.used_bytes -= sum(row.length or 0 for row in dying) + (held[0] if held else 0)
     bodies = [row.body_id for row in dying if row.body_id is not None]
     if bodies:
         unit.run(_CLEAR_BODIES, {"s": store_id, "ids": ids})
         _drop_bodies(unit, ledger, bodies)
+    return sum(row.length or 0 for row in dying) + int(held[0] if held else 0)
 
 
 def _drop_bodies(unit: Unit, ledger: Ledger, body_ids: list[int]) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
@@ -104,6 +107,41 @@ class SQLite(Database):
         log.rename(aside)
         return aside
 
+    def keep(self, revision: str) -> None:
+        """Copy the file to one whose name ends with the revision. It gets that name when it is whole and on the disk.
+
+        When another process has upgraded the tables meanwhile, it has kept them, and nothing is made.
+        """
+        kept, new = Path(f"{self.file}.{revision}"), Path(f"{self.file}.{revision}.new")
+        lock = os.open(self.file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            new.unlink(missing_ok=True)  # of a process that was killed
+            if self._copy(new) == revision:
+                _make_durable(new)
+                new.replace(kept)
+                _make_durable(self.file.parent)
+        except (OSError, sqlite3.Error) as error:
+            raise Unavailable(
+                f"{self.file} must be copied before its tables, of revision {revision}, are upgraded: {error}"
+            ) from error
+        finally:
+            new.unlink(missing_ok=True)
+            os.close(lock)
+
+    def _copy(self, new: Path) -> str:
+        """Copy one snapshot to a new file, and return its revision. Raises OSError, sqlite3.Error."""
+        wal = Path(f"{self.file}-wal")
+        needed = self.file.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
+        free = shutil.disk_usage(self.file.parent).free
+        if free < needed:
+            raise OSError(errno.ENOSPC, f"the copy needs {needed} bytes, and the disk has {free}")
+        os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        with contextlib.closing(self._connect()) as source, contextlib.closing(sqlite3.connect(new)) as target:
+            source.backup(target)
+            (found,) = target.execute("SELECT version_num FROM alembic_version").fetchone()
+        return str(found)
+
     def adopt(self, file: Path) -> None:
         """Rename the file to that of this database, whose journal is gone by then: SQLite would apply it."""
         self.close()
@@ -112,11 +150,7 @@ class SQLite(Database):
         for journal in ("-wal", "-shm", "-journal"):
             self.file.with_name(self.file.name + journal).unlink(missing_ok=True)
         file.replace(self.file)
-        descriptor = os.open(self.file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _make_durable(self.file.parent)
 
     def _require_alone(self) -> None:
         """Bring the journal into the file, which SQLite does only for the last that has the file open."""
@@ -164,3 +198,12 @@ class SQLite(Database):
     def _end(self, connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _make_durable(file: Path) -> None:
+    """Bring a file, or the entries of a directory, to the disk."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

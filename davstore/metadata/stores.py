@@ -1,4 +1,4 @@
-"""The row of a store: its counters, and the lock that orders its writes (DECISIONS 10, 29, 30)."""
+"""The row of a store: its counters, and the lock that orders its writes (ADR 22)."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def get(unit: Unit, owner: str) -> StoreFacts:
 
 
 def lock(unit: Unit, owner: str) -> Ledger:
-    """Lock a store: the first statement of every unit that writes to it, before any check (SYNC.md I1).
+    """Lock a store: the first statement of every unit that writes to it, before any check (I1 in docs/sync.md).
 
     Raises:
         NotFound: nobody of that name has one.

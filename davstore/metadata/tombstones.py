@@ -1,4 +1,4 @@
-"""The end of history: tombstones up to the floor go, and with them the nodes nothing names (SYNC.md I6)."""
+"""The end of history: tombstones up to the floor go, with the nodes that nothing names then (I6 in docs/sync.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies beneath a collection, all of it at once: counted up to a limit, and copied by statements over sets.
+"""Trees beneath a collection: counted up to a limit, and copied, by statements over sets.
 
 A fixed number of statements, whatever the number of members: one of its own for each collection would let a tree of
 empty ones hold the writer for many times as long as one of files.
@@ -7,7 +7,7 @@ empty ones hold the writer for many times as long as one of files.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -174,10 +174,17 @@ def count_beneath(unit: Unit, store_id: int, node_id: int, *, limit: int) -> int
     return row[0] if row else 0
 
 
+class Copied(NamedTuple):
+    """How many bindings were made, and the bytes of the bodies and dead properties that they have."""
+
+    names: int
+    size_bytes: int
+
+
 def copy_beneath(
     unit: Unit, ledger: Ledger, source_id: int, copy_id: int, *, modified_us: int, modified_by: int
-) -> None:
-    """Copy all that lies beneath one collection to beneath another, and charge for it.
+) -> Copied:
+    """Copy all that lies beneath one collection to beneath another, and return how much it is.
 
     Each mapping has a number of its own, collections first and parents before children. Bodies are shared.
     """
@@ -204,5 +211,4 @@ def copy_beneath(
         unit.run(_COPY_PROPERTIES, values)
     unit.run(_BIND_MEMBERS, values)
     ledger.take(count)
-    ledger.entries += len(collections) + count
-    ledger.used_bytes += int(length) + int(elements[0])
+    return Copied(len(collections) + count, int(length) + int(elements[0]))

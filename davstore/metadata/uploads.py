@@ -1,4 +1,4 @@
-"""Uploads under way: the bytes promised to them and the blobs they are making (DECISIONS 15)."""
+"""Uploads under way: the bytes reserved for them and the blobs they are making (ADR 23)."""
 
 from __future__ import annotations
 

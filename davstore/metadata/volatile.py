@@ -1,5 +1,4 @@
-"""What all workers must know at once and nobody misses after a crash: failed guesses (`guesses`), whose password was
-proven, and the rounds of devices.
+"""The volatile file that all workers share: failed guesses (`guesses`), proven passwords, and the rounds of devices.
 
 A small SQLite file of its own without fsync: an anonymous client must not fill the queue of the real database's writer.
 It is never in the way of a request: what cannot be read counts as not there, what cannot be written is lost, and a

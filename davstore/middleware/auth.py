@@ -22,7 +22,7 @@ PRINCIPAL = "davstore.principal"
 """The key of the `Principal` in the environ."""
 
 _LOGGED = 64
-"""Characters of a user's name in the log: whoever guesses does not fill the disk."""
+"""Characters of a user's name in the log: guesses shall not fill the disk."""
 
 log = logging.getLogger("davstore.auth")
 

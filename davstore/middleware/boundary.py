@@ -112,7 +112,7 @@ class _Answer:
     """The parts of an answer. What fails once the first of them left can only break the connection."""
 
     def __init__(self, answer: Iterable[bytes], environ: WSGIEnvironment) -> None:
-        """Read the first part: until then what fails can still be told."""
+        """Read the first part: until then an error can still be the answer."""
         self._answer = answer
         self._environ = environ
         self._rest = iter(answer)

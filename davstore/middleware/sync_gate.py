@@ -100,7 +100,7 @@ class SyncGate:
                 self._clock(),
             )
         )
-        if environ["REQUEST_METHOD"] != "HEAD":  # it tells no names: asked, and not counted
+        if environ["REQUEST_METHOD"] != "HEAD":  # it holds no names: asked, and not counted
             environ[TURN] = turn
 
 
@@ -116,7 +116,7 @@ def ask(environ: WSGIEnvironment) -> None:
 
 
 def answered(environ: WSGIEnvironment, given: str = "", *, truncated: bool = False) -> None:
-    """Tell the gate that a request at a gate point succeeded, and which sync token a report gave out."""
+    """Report to the gate that a request at a gate point succeeded, and which sync token a report gave out."""
     turn: Turn | None = environ.get(TURN)
     if turn is not None:
         turn.answered(given, truncated=truncated)

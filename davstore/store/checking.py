@@ -1,4 +1,4 @@
-"""Looking for damage (DECISIONS 37). Nothing is repaired here, and nothing written."""
+"""Checks for damage (docs/consistency.md#what-check-finds). Nothing is repaired here, and nothing written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from davstore.store.sweeping import list_leftovers
 
 
 class Finding(NamedTuple):
-    """What was found: whose store, of which kind, and which row or blob."""
+    """A damage: whose store, of which kind, and which row or blob."""
 
     store: str
     kind: str

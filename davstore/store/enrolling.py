@@ -30,7 +30,7 @@ class NewDevice(NamedTuple):
 
 
 def new_password() -> str:
-    """Return a random password of 95 bits that no command takes for an option, as it would one that begins with `-`."""
+    """Return a random password of 95 bits: letters and digits only, so that it is no option of a command."""
     return "".join(secrets.choice(_LETTERS) for _ in range(16))
 
 

@@ -1,6 +1,6 @@
-"""May this device synchronise now, and what is remembered of it (protocol.md B.1.1, DECISIONS 23).
+"""The gate: the facts of a device that wants to synchronise, and its rounds (docs/protocol.md#the-sync-policy).
 
-The decision is `policy.sync_rules`'; here are the facts it needs and the bookkeeping after an answer.
+The decision is made in `policy.sync_rules`; here are the facts that it needs, and the bookkeeping after a response.
 """
 
 from __future__ import annotations

@@ -4,42 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import secrets
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from davstore.engine import locks, transaction
+from davstore.engine.conditions import require_met
 from davstore.engine.context import Context
-from davstore.engine.guarding import (
-    find_covering,
-    list_held,
-    require,
-    require_parent,
-    require_unlocked,
-    roots_of,
-    submitted_tokens,
-)
-from davstore.errors import (
-    LockConflict,
-    Locked,
-    LockNotRefreshed,
-    LockTokenMismatch,
-    MethodNotAllowed,
-    NotFound,
-    TooManyLocks,
-)
-from davstore.metadata import bindings, locks, nodes, stores
+from davstore.engine.deciding import Intent, decide, require_changeable, resolve
+from davstore.engine.writer import Member, Writer
+from davstore.errors import Locked, LockNotRefreshed, LockTokenMismatch, NotFound
+from davstore.metadata import stores
 from davstore.metadata.database import Database
-from davstore.metadata.nodes import Stored, leaf
-from davstore.metadata.stores import Ledger
+from davstore.metadata.locks import list_locks
+from davstore.metadata.nodes import Stored
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
-from davstore.model.locks import Lock, LockInfo, LockScope
+from davstore.model.locks import Lock, LockInfo
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
-from davstore.store.writing import make_resource, unmap
 
-_TOKEN = "urn:davstore:lock:"  # noqa: S105 - what tokens begin with
-"""Shorter than a UUID's: neon's suite has room for two entity tags and 37 characters of token in one `If`."""
-_EMPTY = Stored(b"", None, 0, hashlib.sha256(b"").hexdigest())
+_EMPTY: Final = Stored(b"", None, 0, hashlib.sha256(b"").hexdigest())
 
 
 class Granted(NamedTuple):
@@ -72,63 +55,14 @@ def lock(
         TooManyLocks: the user or the resource has as many as may be.
     """
 
-    def work(unit: Unit, ledger: Ledger) -> Granted:
-        resource = bindings.resolve(unit, ledger.facts, path.names).resource
-        created = resource is None
-        if resource is None:
-            resource = _make_empty(context, unit, ledger, path, conditions, creatable=creatable)
-        else:
-            require(context, unit, ledger.facts, resource, conditions)
-        locks.sweep_locks(unit, ledger.store_id, now_us=context.now_us)
-        covering = _require_grantable(context, unit, ledger.store_id, resource, info, infinite=infinite)
-        new = Lock(
-            token=f"{_TOKEN}{secrets.token_urlsafe(12)}",
-            node_id=resource.node_id,
-            user_id=context.asker.user.id,
-            scope=info.scope,
-            infinite=infinite,
-            owner=info.owner,
-            expires_us=_expiry(context, seconds),
-            root=path.names,
-            is_collection=bool(resource.is_collection),
-        )
-        locks.insert_lock(unit, ledger.store_id, new)
-        return Granted(new, [*covering, new], created, bool(resource.is_collection))
+    def work(writer: Writer) -> Granted:
+        member = decide(writer, Intent.LOCK, path, conditions, creatable=creatable)
+        resource = member.resource or writer.make(member, _EMPTY)
+        expires_us = _expiry(context, seconds)
+        new, covering = locks.grant(writer, member, resource, info, infinite=infinite, expires_us=expires_us)
+        return Granted(new, covering, member.resource is None, new.is_collection)
 
-    return context.write(path.store, work)
-
-
-def _make_empty(
-    context: Context, unit: Unit, ledger: Ledger, path: Path, conditions: Preconditions, *, creatable: bool
-) -> Resource:
-    require(context, unit, ledger.facts, None, conditions)
-    parent_id = require_parent(bindings.resolve(unit, ledger.facts, path.names), path)
-    if not creatable:
-        raise MethodNotAllowed
-    require_unlocked(context, unit, ledger.store_id, conditions, nodes=[parent_id])
-    row = leaf(nodes.insert_body(unit, ledger, _EMPTY), _EMPTY, None, now_us=context.now_us)
-    return make_resource(unit, ledger, parent_id, path, row)
-
-
-def _require_grantable(
-    context: Context, unit: Unit, store_id: int, resource: Resource, info: LockInfo, *, infinite: bool
-) -> list[Lock]:
-    """Return the locks that protect a resource already, if one more may be added to them."""
-    held = list_held(context, unit, store_id)
-    if not held:
-        return held
-    node_id = resource.node_id
-    above = bindings.list_above(unit, store_id, {node_id, *(one.node_id for one in held)})
-    covering = [one for one in held if one.covers(node_id, above[node_id])]
-    beneath = [one for one in held if infinite and node_id in above[one.node_id]]
-    conflicting = [one for one in (*covering, *beneath) if LockScope.EXCLUSIVE in (one.scope, info.scope)]
-    if conflicting:
-        raise LockConflict(roots_of(conflicting))
-    own = sum(one.user_id == context.asker.user.id for one in held)
-    there = sum(one.node_id == node_id for one in held)
-    if own >= context.services.limits.locks_per_user or there >= context.services.limits.locks_per_resource:
-        raise TooManyLocks(f"{own} locks of the user, {there} on the resource")
-    return covering
+    return transaction.write(context, path.store, work)
 
 
 def refresh(context: Context, path: Path, conditions: Preconditions, *, seconds: int | None) -> Granted:
@@ -139,22 +73,18 @@ def refresh(context: Context, path: Path, conditions: Preconditions, *, seconds:
         PreconditionFailed.
     """
 
-    def work(unit: Unit, ledger: Ledger) -> Granted:
-        place = bindings.resolve(unit, ledger.facts, path.names)
-        covering = find_covering(unit, ledger.store_id, list_held(context, unit, ledger.store_id), place)
-        found = _find_own(context, covering, submitted_tokens(conditions))
-        if found is None:
+    def work(writer: Writer) -> Granted:
+        place = resolve(writer, path)
+        found, covering = locks.find_own(writer, place, locks.submitted_tokens(conditions))
+        if found is None:  # before the conditions: an `If` with a token that is no lock's is told so
             raise LockNotRefreshed(path.name)
-        require(context, unit, ledger.facts, place.resource, conditions)
-        fresh = found._replace(expires_us=_expiry(context, seconds))
-        locks.refresh_lock(unit, ledger.store_id, fresh.token, expires_us=fresh.expires_us)
-        locks.sweep_locks(unit, ledger.store_id, now_us=context.now_us)
+        require_met(writer, place.resource, conditions)
+        fresh = locks.renew(writer, found, expires_us=_expiry(context, seconds))
         is_collection = place.resource is not None and bool(place.resource.is_collection)
-        return Granted(
-            fresh, [fresh if one is found else one for one in covering], created=False, is_collection=is_collection
-        )
+        covering = [fresh if one is found else one for one in covering]
+        return Granted(fresh, covering, created=False, is_collection=is_collection)
 
-    return context.write(path.store, work)
+    return transaction.write(context, path.store, work)
 
 
 def unlock(
@@ -169,23 +99,24 @@ def unlock(
         LockTokenMismatch: no such lock, or not this user's, or it does not protect what the URL names.
     """
 
-    def work(unit: Unit, ledger: Ledger) -> Resource:
-        place = bindings.resolve(unit, ledger.facts, path.names)
-        require(context, unit, ledger.facts, place.resource, conditions)
-        if place.resource is None:
-            raise NotFound(path.name)
-        covering = find_covering(unit, ledger.store_id, list_held(context, unit, ledger.store_id), place)
-        found = _find_own(context, covering, {token})
+    def work(writer: Writer) -> Resource:
+        member = decide(writer, Intent.UNLOCK, path, conditions)
+        found, _ = locks.find_own(writer, member.place, {token})
         if found is None:
             raise LockTokenMismatch(path.name)
-        locks.remove_locks(unit, ledger.store_id, [found.token])
-        locks.sweep_locks(unit, ledger.store_id, now_us=context.now_us)
-        if discard and not place.resource.is_collection:
-            with contextlib.suppress(Locked):
-                unmap(context, unit, ledger, path, require_parent(place, path), place.resource, NONE)
-        return place.resource
+        locks.end(writer, found)
+        resource = member.get()
+        if discard and not resource.is_collection:
+            _discard(writer, member)
+        return resource
 
-    return context.write(path.store, work)
+    return transaction.write(context, path.store, work)
+
+
+def _discard(writer: Writer, member: Member) -> None:
+    with contextlib.suppress(Locked):
+        require_changeable(writer, Intent.DELETE, member)
+        writer.unbind(member)
 
 
 def list_all(database: Database, owner: str | None, *, now_us: int) -> list[tuple[str, Lock]]:
@@ -193,9 +124,7 @@ def list_all(database: Database, owner: str | None, *, now_us: int) -> list[tupl
 
     def work(unit: Unit) -> list[tuple[str, Lock]]:
         owners = stores.list_owners(unit) if owner is None else [owner]
-        return [
-            (one, held) for one in owners for held in locks.list_locks(unit, stores.get(unit, one).id, now_us=now_us)
-        ]
+        return [(one, held) for one in owners for held in list_locks(unit, stores.get(unit, one).id, now_us=now_us)]
 
     return database.read(work)
 
@@ -205,17 +134,11 @@ def end(database: Database, owner: str, token: str, *, now_us: int) -> None:
 
     def work(unit: Unit) -> None:
         store_id = stores.lock(unit, owner).store_id
-        if token not in {held.token for held in locks.list_locks(unit, store_id, now_us=now_us)}:
+        if token not in {held.token for held in list_locks(unit, store_id, now_us=now_us)}:
             raise NotFound(f"{owner} has no lock {token}")
-        locks.remove_locks(unit, store_id, [token])
+        locks.end_token(unit, store_id, token)
 
     database.write(work)
-
-
-def _find_own(context: Context, covering: list[Lock], tokens: set[str]) -> Lock | None:
-    """Return the one lock among the tokens that is the user's own: a token is no authority by itself (§6.4)."""
-    own = [one for one in covering if one.token in tokens and one.user_id == context.asker.user.id]
-    return own[0] if len(own) == 1 else None
 
 
 def _expiry(context: Context, seconds: int | None) -> int:

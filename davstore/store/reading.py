@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from davstore.blobs import Reader
+from davstore.engine import rights
+from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
-from davstore.engine.guarding import list_held, require_list
+from davstore.engine.locks import list_held
 from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
 from davstore.metadata import bindings, listings, nodes, properties, sorted_pages
 from davstore.metadata.nodes import Stored
@@ -93,6 +95,7 @@ def find(context: Context, path: Path, conditions: Preconditions = NONE) -> Reso
 
 
 def _find(context: Context, unit: Unit, path: Path, conditions: Preconditions) -> tuple[StoreFacts, Resource]:
+    rights.require(context.asker, path)
     facts, place, _ = bindings.find(unit, path.store, path.names)
     require_list(context, unit, facts, conditions)
     if place.resource is None:
@@ -180,6 +183,7 @@ def list_page(
     """
 
     def work(unit: Unit) -> Page:
+        rights.require(context.asker, path)
         facts, place, _ = bindings.find(unit, path.store, path.names)
         top = place.resource
         if top is None:
@@ -208,6 +212,7 @@ def open_resource(context: Context, path: Path, conditions: Preconditions = NONE
     """
 
     def work(unit: Unit) -> Content:
+        rights.require(context.asker, path)
         facts, place, stored = bindings.find(unit, path.store, path.names, with_body=True)
         require_list(context, unit, facts, conditions)
         resource = place.resource

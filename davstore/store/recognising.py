@@ -1,4 +1,4 @@
-"""Does a data directory belong to the database, and was one of them put back from a copy (docs/operating.md)?
+"""Recognise a data directory and a database that belong together, and one that was put back from a copy (ADR 9).
 
 The wrong database names none of the blobs, which would be swept; and one that was put back gives numbers once more that
 devices have seen. So what does not belong together is refused, and what was put back gets a new epoch for each store.

@@ -1,4 +1,4 @@
-"""Taking away what nobody needs any more: old tombstones, and what crashes left. Every sweep may run twice."""
+"""Sweeps: old tombstones, and leftovers of crashes, are taken away. Every sweep may run twice."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ class Leftovers(NamedTuple):
 def list_leftovers(database: Database, blobs: Blobs, owner: str) -> Leftovers:
     """Return what processes left that were killed: in the middle of an upload, or before a deletion.
 
-    What is published and not held stays so for ever: it is held from its first byte to its row. What is reserved may
-    belong to an upload that was admitted just now, and has no file yet that it could hold.
+    An upload holds its blob from the first byte until its row is committed, so a published blob without holder and row
+    is garbage. A reservation may belong to an upload that was admitted just now and has no file yet.
     """
     store_id = database.read(partial(stores.get, owner=owner)).id
     published = {name for name, _ in blobs.list_blobs(store_id)}

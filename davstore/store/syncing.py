@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from davstore.engine import rights
 from davstore.engine.context import Context
 from davstore.metadata import nodes, properties, stores
 from davstore.metadata.locks import list_locks
@@ -39,6 +40,7 @@ def changes_since(
     most = context.services.limits.sync_rows if limit is None else min(limit, context.services.limits.sync_rows)
 
     def work(unit: Unit) -> Changes:
+        rights.require(context.asker, path)
         facts = stores.get(unit, path.store)
         page = report.page(unit, facts, path, token, level=level, limit=most)
         rows = list(_rows(page))

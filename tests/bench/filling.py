@@ -57,6 +57,7 @@ def _folders(unit: Unit, ledger: Ledger, parent_id: int, count: int, members: in
 def _folder(unit: Unit, ledger: Ledger, parent_id: int, name: str) -> int:
     node_id, _ = nodes.insert_node(unit, ledger, nodes.empty_collection(now_us=0))
     bindings.bind(unit, ledger, parent_id, name, node_id=node_id, is_collection=True, made=MADE_HOME)
+    ledger.entries += 1
     return node_id
 
 
@@ -66,4 +67,5 @@ def _members(unit: Unit, ledger: Ledger, parent_id: int, numbers: range) -> None
         node_id, _ = nodes.insert_node(unit, ledger, nodes.leaf(body_id, BODY, "message/rfc822", now_us=number * 10**7))
         name = f"message-{number}.eml"
         bindings.bind(unit, ledger, parent_id, name, node_id=node_id, is_collection=False, made=MADE_HOME)
+    ledger.entries += len(numbers)
     ledger.used_bytes += len(numbers) * BODY.length

@@ -9,18 +9,19 @@ from typing import Any
 
 from davstore.blobs.local import LocalBlobs
 from davstore.directory.numbers import Numbers
-from davstore.engine.context import Context, Limits, Services
+from davstore.engine.context import Context, Services
 from davstore.metadata import stores
 from davstore.metadata.database import Database
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.conditions import NONE, Preconditions
+from davstore.model.limits import Limits
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 from davstore.model.principals import Principal, User
-from davstore.store import moving, reading, syncing, writing
+from davstore.store import deleting, making, moving, patching, putting, reading, syncing
 from davstore.store.checking import Finding, check
+from davstore.store.putting import NewContent, Written
 from davstore.store.reading import Listing
-from davstore.store.writing import NewContent, Written
 
 INLINE_BYTES = 100
 """Small, so that a body is easily large."""
@@ -70,19 +71,19 @@ class Storage:
     ) -> Written:
         """PUT."""
         new = NewContent(io.BytesIO(content), None if chunked else len(content), "text/plain")
-        return writing.put(self.context, self.at(text), new, conditions)
+        return putting.put(self.context, self.at(text), new, conditions)
 
-    def mkcol(self, text: str, conditions: Preconditions = NONE) -> Written:
+    def mkcol(self, text: str, conditions: Preconditions = NONE) -> Resource:
         """MKCOL."""
-        return writing.make_collection(self.context, self.at(text), conditions)
+        return making.make_collection(self.context, self.at(text), conditions)
 
     def delete(self, text: str, conditions: Preconditions = NONE) -> None:
         """DELETE."""
-        writing.delete(self.context, self.at(text), conditions)
+        deleting.delete(self.context, self.at(text), conditions)
 
     def proppatch(self, text: str, *changes: tuple[str, bytes | None], conditions: Preconditions = NONE) -> Resource:
         """PROPPATCH."""
-        return writing.patch_properties(self.context, self.at(text), changes, conditions)
+        return patching.patch_properties(self.context, self.at(text), changes, conditions)
 
     def move(self, source: str, destination: str, conditions: Preconditions = NONE, *, overwrite: bool = True) -> bool:
         """MOVE."""

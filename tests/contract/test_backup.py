@@ -31,8 +31,8 @@ from davstore.store.sweeping import sweep_uploads
 from tests.contract import storm
 from tests.contract.backups import back_up, list_files, list_rows, open_backup, restore
 from tests.contract.conftest import BACKENDS, Backend, drop_database
+from tests.contract.old_stores import config
 from tests.contract.storage import Storage
-from tests.contract.test_migrations import config
 
 LARGE = b"x" * 1000
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import random
 import subprocess
 import sys
@@ -16,7 +17,8 @@ import psycopg
 import pytest
 
 from davstore.blobs.unnamed import SEEN_FOR_US
-from davstore.engine.context import Limits
+from davstore.engine import transaction
+from davstore.engine.writer import Writer
 from davstore.errors import DiskFull, NotFound, Unavailable
 from davstore.metadata import bindings, nodes
 from davstore.metadata.group_commit import GroupCommit
@@ -24,9 +26,9 @@ from davstore.metadata.migrate import migrate
 from davstore.metadata.opening import open_database
 from davstore.metadata.postgresql import PostgreSQL
 from davstore.metadata.sqlite import SQLite
-from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_CLIENT
 from davstore.metadata.unit import Unit
+from davstore.model.limits import Limits
 from davstore.model.nodes import Resource
 from davstore.store import sweeping
 from davstore.store.checking import list_unfinished
@@ -97,13 +99,14 @@ class Group:
 def fail_halfway(storage: Storage) -> None:
     """Write something and fail."""
 
-    def work(unit: Unit, ledger: Ledger) -> None:
+    def work(writer: Writer) -> None:
+        unit, ledger = writer.unit, writer.ledger
         node_id, _ = nodes.insert_node(unit, ledger, nodes.empty_collection(now_us=storage.now_us))
         root_id = ledger.facts.root_id
         bindings.bind(unit, ledger, root_id, "half", node_id=node_id, is_collection=True, made=MADE_CLIENT)
         raise NotFound("halfway")
 
-    storage.context.write(storage.owner, work)
+    transaction.write(storage.context, storage.owner, work)
 
 
 def test_a_failing_function_harms_nobody_in_its_group(sqlite_storage: Storage) -> None:
@@ -129,6 +132,37 @@ def test_a_failing_function_harms_nobody_in_its_group(sqlite_storage: Storage) -
     assert group.commits == 2
     assert storage.names() == ["a", "b"]
     assert storage.facts.seq == seq + 3
+
+
+def test_those_that_come_during_the_wait_for_another_process_are_one_group(sqlite_storage: Storage) -> None:
+    """The lock of the file is another process's for as long as an fsync takes: time in which the group grows."""
+    database, done = sqlite_storage.database, list[int]()
+    assert isinstance(database, SQLite)
+    database.write(lambda _: None)  # opens the writer
+    writer, traced = database._group, Group(sqlite_storage)
+    assert writer is not None
+    writer._connection.set_trace_callback(traced._trace)
+    with ThreadPoolExecutor(4) as pool, database.file.with_suffix(".lock").open() as another:
+        fcntl.flock(another, fcntl.LOCK_EX)
+        for number in range(4):
+            pool.submit(database.write, lambda _, number=number: done.append(number))
+            until(lambda number=number: len(writer._waiting) == number + 1)
+        fcntl.flock(another, fcntl.LOCK_UN)
+    assert (sorted(done), traced.commits) == ([0, 1, 2, 3], 1)
+
+
+def test_those_that_come_while_a_group_runs_are_taken_into_it(sqlite_storage: Storage) -> None:
+    database, pool, group = sqlite_storage.database, ThreadPoolExecutor(1), Group(sqlite_storage)
+    commits = list[int]()
+
+    def last(_: Unit) -> None:
+        pool.submit(database.write, lambda _: commits.append(group.commits))
+        until(lambda: database._group is not None and database._group._waiting)
+        commits.append(group.commits)
+
+    with pool, group.waiting(lambda: database.write(lambda _: None), lambda: database.write(last)):
+        pool.shutdown()
+    assert commits == [1, 1]  # the keeper's
 
 
 def test_a_failing_function_leaves_nothing(storage: Storage) -> None:

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import cast
 
 import pytest
-from davstore.metadata.engine import Database
 
 from davstore.errors import NotFound, Unavailable
 from davstore.jobs import runner as running
 from davstore.jobs.bell import Bell
 from davstore.jobs.runner import LEASE_US, Runner, Task
 from davstore.metadata import jobs, stores, uploads
+from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 from davstore.model.jobs import Job
 from davstore.store.sweeping import has_dead_uploads

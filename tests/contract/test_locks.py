@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from davstore.engine import rights
 from davstore.engine.context import Context
 from davstore.errors import (
     LockConflict,
@@ -29,7 +30,7 @@ from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, ETagList, IfCondition, IfList, Preconditions
 from davstore.model.locks import Lock, LockInfo, LockScope
 from davstore.model.principals import Principal, User
-from davstore.store import locking, reading, writing
+from davstore.store import locking, patching, reading
 from davstore.store.locking import Granted
 from tests.contract.conftest import Build
 from tests.contract.storage import Storage, count_rows, told
@@ -38,6 +39,12 @@ from tests.contract.test_statements import Counter, fill
 EXCLUSIVE, SHARED = LockInfo(LockScope.EXCLUSIVE, None), LockInfo(LockScope.SHARED, None)
 FRIEND = Principal(User(2, "friend", 9, 1, disabled=False))
 HOUR_US = 3_600_000_000
+
+
+@pytest.fixture(autouse=True)
+def _shared_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a friend into the store: locks stand between people who may both write."""
+    monkeypatch.setattr(rights, "may_see", lambda *_: True)
 
 
 def lock(
@@ -188,7 +195,7 @@ def test_a_token_counts_with_its_user_only(tree: Storage) -> None:
     alone = Preconditions(if_lists=conditions.if_lists[:1] if conditions.if_lists else ())
     with pytest.raises(PreconditionFailed):  # nor does it tell whether the lock is there
         tree.put("t/a", b"new", alone)
-    writing.patch_properties(as_(tree, FRIEND), tree.at("t/a"), [("{u:x}p", b"<p/>")], alone)
+    patching.patch_properties(as_(tree, FRIEND), tree.at("t/a"), [("{u:x}p", b"<p/>")], alone)
     locking.unlock(as_(tree, FRIEND), tree.at("t/a"), granted.lock.token)
     tree.put("t/a", b"new")
 
@@ -206,6 +213,7 @@ def bind(storage: Storage, text: str, parent: str, name: str) -> None:
     def work(unit: Unit) -> None:
         ledger = stores.lock(unit, storage.owner)
         bindings.bind(unit, ledger, parent_id, name, node_id=node_id, is_collection=False, made=MADE_CLIENT)
+        ledger.entries += 1
         stores.settle(unit, ledger, now_us=storage.now_us)
 
     storage.database.write(work)

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import re
+import signal
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic import autogenerate, command
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, text
 
 import davstore.metadata.migrate as migrating
-from davstore.errors import Unavailable
+from davstore.errors import Locked, Unavailable
+from davstore.metadata import principals, stores
+from davstore.metadata.archive import Archive
 from davstore.metadata.database import Database
-from davstore.metadata.migrate import migrate
+from davstore.metadata.migrate import find_revision, migrate
 from davstore.metadata.opening import open_database
 from davstore.metadata.postgresql import PostgreSQL
 from davstore.metadata.tables import metadata
+from davstore.store import enrolling, locking
 from tests.contract.conftest import create_database, drop_database
-from tests.contract.storage import Storage
+from tests.contract.old_stores import REVISIONS, config, make_store
+from tests.contract.storage import Storage, told
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -37,14 +45,6 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     yield database
     database.close()
     drop_database(server, url.rpartition("/")[2])
-
-
-def config(database: Database) -> Config:
-    """Return alembic's configuration as `migrate` makes it."""
-    found = Config()
-    found.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
-    found.attributes["engine"] = database.engine()
-    return found
 
 
 SCHEMA = {
@@ -152,3 +152,171 @@ def test_an_upgrade_counts_the_names_that_are_there(storage: Storage) -> None:
     assert storage.facts.entries == 0
     storage.owner = "me"
     assert storage.facts.entries == 3
+
+
+FILES = {"copied": b"two", "twin": b"two", "moved/two": b"second", "moved/deep/one": b"one"}
+KEPT = {
+    "moved/two": {"{urn:davstore:cpm:keyword}red", "{urn:x}p"},
+    "": {"{urn:x}p"},
+}
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_a_store_of_each_version_is_upgraded_with_all_that_is_in_it(
+    empty: Database, tmp_path: Path, revision: str
+) -> None:
+    make_store(empty, revision)
+    migrate(empty)
+    storage = Storage(empty, tmp_path, exists=True)
+    assert storage.check() == []
+    for storage.owner in ("me", "you"):
+        tree = storage.tree()
+        assert {place: storage.get(place) for place, etag in tree.items() if etag} == FILES
+        assert {place for place, etag in tree.items() if not etag} == {"moved", "moved/deep"}
+        assert {place: set(storage.properties(place)) for place in KEPT} == KEPT
+        assert {row.lstrip("+") for row in told(storage.report())} == tree.keys()
+        storage.put("new", b"new")
+        storage.mkcol("b")
+    assert storage.check() == []
+
+
+def test_what_is_told_of_a_store_of_before_goes_on_from_its_tokens(empty: Database, tmp_path: Path) -> None:
+    make_store(empty, "0004")
+    with empty.engine().connect() as connection:
+        store_id, epoch, number = connection.exec_driver_sql("SELECT id, epoch, seq FROM store ORDER BY id").all()[0]
+    migrate(empty)
+    storage = Storage(empty, tmp_path, exists=True)
+    facts = storage.facts
+    assert (facts.id, facts.epoch, facts.seq, facts.root_id) == (store_id, epoch, number, 1)
+    newest = storage.report().token
+    storage.put("new")
+    assert told(storage.report("", newest)) == ["+new"]
+
+
+def test_users_and_devices_of_before_are_principals(empty: Database) -> None:
+    make_store(empty, "0004")
+    with empty.engine().connect() as connection:
+        before = connection.exec_driver_sql('SELECT id, name FROM "user" ORDER BY id').all()
+    migrate(empty)
+    accounts = enrolling.list_users(empty)
+    assert [(one.user.id, one.user.name) for one in accounts] == [tuple(row) for row in before]
+    assert [one.user.disabled for one in accounts] == [False, True]
+    devices = {name: enrolling.list_devices(empty, name) for name in ("me", "you")}
+    assert [(one.device.name, one.device.device_class.value, one.device.revoked) for one in devices["me"]] == [
+        ("phone", "phone", False)
+    ]
+    assert [(one.device.name, one.device.revoked) for one in devices["you"]] == [("old", True)]
+    enrolled = empty.read(lambda unit: principals.find_enrolled(unit, devices["me"][0].device.id))
+    assert enrolled is not None
+    assert (enrolled.user, enrolled.device) == (accounts[0].user, devices["me"][0].device)
+    enrolling.add_device(empty, "me", "laptop", now_us=1)
+    enrolling.add_user(empty, "them", "secret", now_us=1)
+    assert enrolling.list_names(empty) == {"me": {"phone", "laptop"}, "you": set(), "them": set()}
+
+
+def test_a_lock_of_before_is_its_users(empty: Database, tmp_path: Path) -> None:
+    make_store(empty, "0004")
+    migrate(empty)
+    storage = Storage(empty, tmp_path, exists=True)
+    [(owner, held)] = locking.list_all(empty, None, now_us=storage.now_us)
+    assert (owner, held.user_id, held.root, held.is_collection) == ("me", 1, ("moved",), True)
+    with pytest.raises(Locked):
+        storage.put("moved/two")
+    locking.end(empty, "me", held.token, now_us=storage.now_us)
+    storage.put("moved/two")
+
+
+def test_a_backup_of_each_version_is_brought_up_to_date_where_it_lies(tmp_path: Path) -> None:
+    for revision in REVISIONS:
+        file = tmp_path / f"{revision}.sqlite"
+        archive = Archive(file, new=True)
+        make_store(archive, revision)
+        migrate(archive)
+        assert archive.read(stores.list_owners) == ["me", "you"]
+        archive.close()
+    assert len(list(tmp_path.iterdir())) == len(REVISIONS)
+
+
+def test_sqlite_is_copied_before_its_tables_are_upgraded(tmp_path: Path) -> None:
+    database = open_database("", tmp_path)
+    make_store(database, "0003")
+    migrate(database)
+    database.close()
+    kept = tmp_path / "davstore.sqlite.0003"
+    assert {file.name for file in tmp_path.iterdir()} == {"davstore.sqlite", kept.name, "davstore.lock"}
+    assert kept.stat().st_mode & 0o777 == 0o600
+    kept.replace(tmp_path / "davstore.sqlite")
+    assert find_revision(database) == "0003"
+    migrate(database)
+    assert Storage(database, tmp_path, exists=True).tree().keys() == {*FILES, "moved", "moved/deep"}
+    database.close()
+
+
+def test_nothing_is_upgraded_where_no_copy_can_be(small_disk: Path) -> None:
+    database = open_database("", small_disk)
+    make_store(database, "0004")
+    with closing(sqlite3.connect(small_disk / "davstore.sqlite")) as connection, connection:
+        connection.execute("UPDATE body SET inline = zeroblob(20000000) WHERE store_id = 1 AND id = 5")
+    with pytest.raises(Unavailable, match=r"davstore\.sqlite must be copied.*revision 0004.*bytes"):
+        migrate(database)
+    assert find_revision(database) == "0004"
+    assert not list(small_disk.glob("davstore.sqlite.0004*"))
+    database.close()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from sqlalchemy import event
+from davstore.metadata.migrate import find_revision, migrate
+from davstore.metadata.opening import open_database
+
+database = open_database(sys.argv[1], Path(sys.argv[2]))
+make_engine, left = database.engine, int(sys.argv[3])
+
+def count(*_):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def engine():
+    made = make_engine()
+    event.listen(made, "before_cursor_execute", count)
+    return made
+
+database.engine = engine
+migrate(database)
+print("upgraded")
+"""
+
+
+def test_an_upgrade_that_is_killed_anywhere_is_made_at_the_next_start(empty: Database, tmp_path: Path) -> None:
+    make_store(empty, "0001")
+    empty.close()
+    url = empty._url if isinstance(empty, PostgreSQL) else ""
+    step, ended = 1, False
+    while not ended:
+        run = subprocess.run(
+            [sys.executable, "-c", KILLED, url, tmp_path, str(step)], capture_output=True, text=True, check=False
+        )
+        ended = run.stdout == "upgraded\n"
+        assert ended or run.returncode == -signal.SIGKILL, run.stderr
+        assert find_revision(empty) == (migrating.HEAD if ended else "0001")
+        empty.close()
+        step += 24
+    assert step > 60, "some were killed in the middle"
+    storage = Storage(empty, tmp_path, exists=True)
+    assert storage.check() == []
+    assert storage.tree().keys() == {*FILES, "moved", "moved/deep"}
+
+
+def test_a_copy_that_is_killed_is_made_anew(tmp_path: Path) -> None:
+    database = open_database("", tmp_path)
+    make_store(database, "0004")
+    (tmp_path / "davstore.sqlite.0004.new").write_bytes(b"the first bytes of a copy")
+    migrate(database)
+    database.close()
+    assert not (tmp_path / "davstore.sqlite.0004.new").exists()
+    with closing(sqlite3.connect(tmp_path / "davstore.sqlite.0004")) as connection:
+        assert connection.execute("SELECT count(*) FROM binding").fetchone() == (12,)

@@ -9,7 +9,7 @@ import pytest
 from davstore.errors import NameNotAllowed, NotFound
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
-from davstore.store import moving, reading, writing
+from davstore.store import deleting, making, moving, reading
 from tests.contract.storage import Storage
 
 ODD = [
@@ -41,7 +41,7 @@ ODD = [
 @pytest.mark.parametrize("name", ODD)
 def test_a_name_survives(storage: Storage, name: str) -> None:
     place = Path("me", (name,))
-    writing.make_collection(storage.context, place)
+    making.make_collection(storage.context, place)
     inner = place.child(name)
     storage_put(storage, inner)
     told: list[Resource] = []
@@ -52,7 +52,7 @@ def test_a_name_survives(storage: Storage, name: str) -> None:
         storage.context, inner, Path("me", (name + "2",)) if len(name) < 200 else Path("me", ("2",)), overwrite=False
     )
     token = storage.report().token
-    writing.delete(storage.context, place)
+    deleting.delete(storage.context, place)
     assert [row.names for row in storage.report("", token).rows] == [(name,)]
 
 

@@ -10,8 +10,8 @@ import pytest
 from davstore.errors import NotFound
 from davstore.metadata import uploads
 from davstore.model.locks import LockInfo, LockScope
-from davstore.store import enrolling, locking, writing
-from davstore.store.writing import NewContent
+from davstore.store import enrolling, locking, putting
+from davstore.store.putting import NewContent
 from tests.contract.storage import Storage, count_rows
 
 LARGE = b"L" * 1_000
@@ -62,7 +62,7 @@ def test_a_body_that_is_on_its_way_finds_no_store(two: Storage) -> None:
     services = replace(two.context.services, limits=replace(two.limits, inline_bytes=10))
     context = replace(two.context, services=services)
     with pytest.raises(NotFound):
-        writing.put(context, two.at("new"), NewContent(Removing(LARGE), len(LARGE), None))
+        putting.put(context, two.at("new"), NewContent(Removing(LARGE), len(LARGE), None))
     assert len(two.blob_files) == 1
     enrolling.add_user(two.database, "alice", "geheim", now_us=2)
     assert (two.names(), two.facts.used_bytes) == ([], 0)

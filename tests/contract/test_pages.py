@@ -7,12 +7,12 @@ import itertools
 
 import pytest
 
+from davstore.engine import transaction
+from davstore.engine.writer import Writer
 from davstore.errors import NotFound
 from davstore.metadata import bindings, nodes
 from davstore.metadata.nodes import Stored
-from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
-from davstore.metadata.unit import Unit
 from davstore.model.nodes import Resource
 from davstore.model.pages import Mark, Sort
 from davstore.store import reading
@@ -75,7 +75,8 @@ MANY = 2_600
 def fill(storage: Storage) -> None:
     """Put many files and a few folders into `c`: as many of a size, and of a time, as fit on no page."""
 
-    def work(unit: Unit, ledger: Ledger) -> None:
+    def work(writer: Writer) -> None:
+        unit, ledger = writer.unit, writer.ledger
         top = bindings.resolve(unit, ledger.facts, ("c",)).resource
         assert top is not None
         stored = [Stored(body, None, len(body), hashlib.sha256(body).hexdigest()) for body in (b"", b"x")]
@@ -86,9 +87,10 @@ def fill(storage: Storage) -> None:
             node_id, _ = nodes.insert_node(unit, ledger, row)
             bindings.bind(unit, ledger, top.node_id, name, node_id=node_id, is_collection=False, made=MADE_HOME)
             ledger.used_bytes += size
+            ledger.entries += 1
 
     storage.mkcol("c")
-    storage.context.write(storage.owner, work)
+    transaction.write(storage.context, storage.owner, work)
     for name in FOLDERS:
         storage.mkcol(f"c/{name}")
 

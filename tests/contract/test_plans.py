@@ -8,6 +8,7 @@ from davstore.metadata import (
     bindings,
     changed_members,
     changes,
+    listings,
     locks,
     nodes,
     properties,
@@ -21,7 +22,7 @@ from davstore.metadata.statements import Statement
 from davstore.model.pages import Sort
 from tests.contract.storage import Storage
 
-MODULES = (bindings, changes, locks, nodes, properties, stores, tombstones, trees, uploads)
+MODULES = (bindings, changes, listings, locks, nodes, properties, stores, tombstones, trees, uploads)
 WHOLE_BY_INTENT = {
     "_OWNERS",
     "_BLOBS",
@@ -44,6 +45,8 @@ STATEMENTS = {
     if isinstance(statement, Statement) and name not in WHOLE_BY_INTENT
 }
 STATEMENTS |= {f"changed_members.ROWS.{name}": statement for name, statement in vars(changed_members.ROWS).items()}
+OF_FEW_ROWS = "SEARCH store_root"
+"""A store has one of each area."""
 FIRST_COLUMN_ONLY = ("(store_id=?)", "SCAN binding", "SCAN node", "SCAN gone", "SCAN body", "SCAN property")
 
 
@@ -63,7 +66,7 @@ class _Any(dict[str, object]):
 
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_an_index_is_searched_by_more_than_the_store(sqlite_storage: Storage, name: str) -> None:
-    plan = _plan(sqlite_storage, STATEMENTS[name])
+    plan = [step for step in _plan(sqlite_storage, STATEMENTS[name]) if not step.startswith(OF_FEW_ROWS)]
     assert not [step for step in plan for bad in FIRST_COLUMN_ONLY if bad in step or "BLOOM" in step]
 
 

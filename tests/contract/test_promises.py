@@ -7,19 +7,19 @@ import io
 
 import pytest
 
-from davstore.engine.integrity import Promises
 from davstore.errors import Malformed
-from davstore.store import writing
-from davstore.store.writing import NewContent, Written
+from davstore.protocol.http.integrity import IntegrityFields
+from davstore.store import putting
+from davstore.store.putting import NewContent, Written
 from tests.contract.storage import INLINE_BYTES, START_US, Storage, count_rows
 
 BODIES = [b"small", b"L" * (INLINE_BYTES + 1)]
 LONG_AGO_US = START_US - 86_400_000_000
 
 
-def put(storage: Storage, body: bytes, promises: Promises, modified_us: int | None = None) -> Written:
+def put(storage: Storage, body: bytes, promises: IntegrityFields, modified_us: int | None = None) -> Written:
     content = NewContent(io.BytesIO(body), None, "text/plain", promises, modified_us)
-    return writing.put(storage.context, storage.at("a"), content)
+    return putting.put(storage.context, storage.at("a"), content)
 
 
 def checksums(storage: Storage, text: str) -> list[str]:
@@ -32,11 +32,11 @@ def checksums(storage: Storage, text: str) -> list[str]:
 def test_a_broken_promise_leaves_what_was_there(storage: Storage, body: bytes) -> None:
     storage.put("a", b"old")
     for promises in (
-        Promises({"sha256": "0" * 64}),
-        Promises({"sha1": "0" * 40}, compared=True),
-        Promises({"sha256": hashlib.sha256(body).hexdigest(), "md5": "0" * 32}),
-        Promises(length=len(body) - 1),
-        Promises(length=len(body) + 1),
+        IntegrityFields({"sha256": "0" * 64}),
+        IntegrityFields({"sha1": "0" * 40}, compared=True),
+        IntegrityFields({"sha256": hashlib.sha256(body).hexdigest(), "md5": "0" * 32}),
+        IntegrityFields(length=len(body) - 1),
+        IntegrityFields(length=len(body) + 1),
     ):
         with pytest.raises(Malformed):
             put(storage, body, promises)
@@ -48,7 +48,7 @@ def test_a_broken_promise_leaves_what_was_there(storage: Storage, body: bytes) -
 @pytest.mark.parametrize("body", BODIES, ids=len)
 def test_checksums_go_with_the_body(storage: Storage, body: bytes) -> None:
     sha1, md5 = (hashlib.new(name, body, usedforsecurity=False).hexdigest() for name in ("sha1", "md5"))
-    put(storage, body, Promises({"sha1": sha1}, length=len(body), compared=True))
+    put(storage, body, IntegrityFields({"sha1": sha1}, length=len(body), compared=True))
     storage.copy("a", "b")
     storage.move("a", "c")
     storage.put("d", body)
@@ -61,6 +61,6 @@ def test_checksums_go_with_the_body(storage: Storage, body: bytes) -> None:
 def test_the_time_of_the_client_wins_once(storage: Storage) -> None:
     storage.put("a")
     for modified_us in (LONG_AGO_US, START_US + 86_400_000_000):
-        written = put(storage, b"new", Promises(), modified_us)
+        written = put(storage, b"new", IntegrityFields(), modified_us)
         assert written.resource.modified_us == modified_us == storage.find("a").modified_us
     assert storage.put("a").resource.modified_us > modified_us

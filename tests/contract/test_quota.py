@@ -11,8 +11,8 @@ from davstore.errors import PreconditionFailed, QuotaExceeded
 from davstore.metadata import stores, uploads
 from davstore.model.conditions import Preconditions
 from davstore.protocol.http.headers import parse_etags
-from davstore.store import writing
-from davstore.store.writing import NewContent
+from davstore.store import putting
+from davstore.store.putting import NewContent
 from tests.contract.storage import Storage, count_rows
 
 
@@ -139,7 +139,7 @@ class Watched(io.BytesIO):
 def test_an_upload_reserves_what_it_declares_and_no_more(storage: Storage) -> None:
     storage.add_store("narrow", quota_bytes=600_000)
     content = Watched(b"x" * 500_000, storage)
-    writing.put(storage.context, storage.at("x"), NewContent(content, 500_000, None))
+    putting.put(storage.context, storage.at("x"), NewContent(content, 500_000, None))
     assert content.promised == {500_000}, "nothing is read before"
     assert count_rows(storage, ["upload"]) == {"upload": 0}
 
@@ -148,22 +148,22 @@ def test_of_a_large_body_that_is_refused_nothing_is_read(full: Storage) -> None:
     """Else a server would invite it with `100 Continue` first (RFC 9110 §10.1.1)."""
     content = io.BytesIO(b"x" * 2_000)
     with pytest.raises(QuotaExceeded):
-        writing.put(full.context, full.at("more"), NewContent(content, 2_000, None))
+        putting.put(full.context, full.at("more"), NewContent(content, 2_000, None))
     conditions = Preconditions(if_none_match=parse_etags("*"))
     with pytest.raises(PreconditionFailed):
-        writing.put(full.context, full.at("large"), NewContent(content, 2_000, None), conditions)
+        putting.put(full.context, full.at("large"), NewContent(content, 2_000, None), conditions)
     assert content.tell() == 0
 
 
 def test_a_chunked_upload_reserves_by_the_megabyte_and_stops_at_the_quota(storage: Storage) -> None:
     storage.add_store("narrow", quota_bytes=5 * GROWTH_BYTES // 2)
     content = Watched(b"x" * (2 * GROWTH_BYTES), storage)
-    writing.put(storage.context, storage.at("x"), NewContent(content, None, None))
+    putting.put(storage.context, storage.at("x"), NewContent(content, None, None))
     assert content.promised == {0, GROWTH_BYTES, 2 * GROWTH_BYTES}
     storage.delete("x")
     endless = Watched(b"x" * (9 * GROWTH_BYTES), storage)
     with pytest.raises(QuotaExceeded):
-        writing.put(storage.context, storage.at("y"), NewContent(endless, None, None))
+        putting.put(storage.context, storage.at("y"), NewContent(endless, None, None))
     assert endless.tell() < 4 * GROWTH_BYTES
     assert (storage.names(), storage.blob_files, count_rows(storage, ["upload"])) == ([], [], {"upload": 0})
 

@@ -24,8 +24,8 @@ from davstore.errors import (
 )
 from davstore.model.changes import Level
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
-from davstore.store import reading, syncing, writing
-from davstore.store.writing import NewContent
+from davstore.store import making, patching, putting, reading, syncing
+from davstore.store.putting import NewContent
 from tests.contract.storage import INLINE_BYTES, Storage, count_rows
 
 SMALL, LARGE = b"s" * INLINE_BYTES, b"L" * (INLINE_BYTES + 1)
@@ -107,7 +107,7 @@ def test_a_body_that_is_cut_short_leaves_nothing(
         storage.put("a", old)
     seq = storage.facts.seq
     with pytest.raises(Malformed):
-        writing.put(storage.context, storage.at("a"), NewContent(Cut(content, error), len(content) + 1, None))
+        putting.put(storage.context, storage.at("a"), NewContent(Cut(content, error), len(content) + 1, None))
     assert storage.names() == ([] if old is None else ["a"])
     assert old is None or storage.get("a") == old
     assert (storage.facts.seq, storage.blob_files, count_rows(storage, ["upload"])) == (seq, [], {"upload": 0})
@@ -115,7 +115,7 @@ def test_a_body_that_is_cut_short_leaves_nothing(
 
 def test_a_chunked_body_that_is_cut_short_leaves_nothing(storage: Storage) -> None:
     with pytest.raises(Malformed):
-        writing.put(storage.context, storage.at("a"), NewContent(Cut(b"x" * 700_000, error=True), None, None))
+        putting.put(storage.context, storage.at("a"), NewContent(Cut(b"x" * 700_000, error=True), None, None))
     assert (storage.names(), storage.blob_files, count_rows(storage, ["upload"])) == ([], [], {"upload": 0})
 
 
@@ -136,10 +136,9 @@ def test_where_nothing_can_be_put(storage: Storage) -> None:
 
 
 def test_a_collection_is_made_once(storage: Storage) -> None:
-    written = storage.mkcol("c")
-    assert written.created
-    assert written.resource == storage.find("c")
-    assert (written.resource.etag, written.resource.length) == (None, None)
+    made = storage.mkcol("c")
+    assert made == storage.find("c")
+    assert (made.etag, made.length) == (None, None)
     storage.put("f")
     for place in ("c", "f", ""):
         with pytest.raises(AlreadyExists):
@@ -215,14 +214,14 @@ def test_a_refused_property_fails_them_all(storage: Storage) -> None:
     seq = storage.facts.seq
     refused: dict[str, DavstoreError] = {"{DAV:}getetag": ProtectedProperty()}
     with pytest.raises(PropertiesRefused):
-        writing.patch_properties(storage.context, storage.at("f"), [(A, None), (B, element(B))], refused=refused)
+        patching.patch_properties(storage.context, storage.at("f"), [(A, None), (B, element(B))], refused=refused)
     with pytest.raises(PropertiesRefused):
-        writing.make_collection(storage.context, storage.at("c"), elements={A: element(A)}, refused=refused)
+        making.make_collection(storage.context, storage.at("c"), elements={A: element(A)}, refused=refused)
     assert (storage.properties("f"), storage.names(), storage.facts.seq) == ({A: element(A)}, ["f"], seq)
 
 
 def test_a_collection_is_made_with_properties(storage: Storage) -> None:
-    writing.make_collection(storage.context, storage.at("c"), elements={A: element(A), B: element(B)})
+    making.make_collection(storage.context, storage.at("c"), elements={A: element(A), B: element(B)})
     assert storage.properties("c") == {A: element(A), B: element(B)}
     assert storage.facts.used_bytes == len(element(A) + element(B))
 
@@ -353,7 +352,7 @@ def test_a_condition_is_judged_again_when_the_body_has_come(storage: Storage) ->
 
     stream = Overtaken(LARGE * 10, error=False)
     with pytest.raises(PreconditionFailed):
-        writing.put(
+        putting.put(
             storage.context,
             storage.at("a"),
             NewContent(stream, len(LARGE) * 10, None),

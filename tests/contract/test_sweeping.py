@@ -16,10 +16,10 @@ from davstore.blobs import Blobs, Staged
 from davstore.errors import InvalidSyncToken
 from davstore.metadata import uploads
 from davstore.metadata.database import Database
-from davstore.store import enrolling, writing
+from davstore.store import enrolling, putting
 from davstore.store.checking import list_unfinished
+from davstore.store.putting import NewContent
 from davstore.store.sweeping import sweep_history, sweep_uploads
-from davstore.store.writing import NewContent
 from tests.contract.storage import Storage, count_rows, told
 
 WEEK = 7 * 86_400
@@ -217,7 +217,7 @@ def test_an_upload_under_way_survives_a_sweep(storage: Storage) -> None:
             _sweep_uploads(storage)
             return super().read(size)
 
-    writing.put(storage.context, storage.at("large"), NewContent(Sweeping(LARGE), len(LARGE), None))
+    putting.put(storage.context, storage.at("large"), NewContent(Sweeping(LARGE), len(LARGE), None))
     _sweep_uploads(storage)
     assert storage.get("large") == LARGE
 
@@ -252,7 +252,7 @@ def test_a_sweep_that_is_slow_takes_no_upload_that_was_admitted_when_it_looked(s
     context = replace(storage.context, services=services)
     with ThreadPoolExecutor() as pool:
         content = NewContent(io.BytesIO(LARGE), len(LARGE), None)
-        upload = pool.submit(writing.put, context, storage.at("large"), content)
+        upload = pool.submit(putting.put, context, storage.at("large"), content)
         assert admitted.wait(30)
         sweep_uploads(cast("Database", Slow()), storage.blobs, now_us=storage.now_us)
     assert decided.is_set()

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from davstore.engine import transaction
+from davstore.engine.writer import TreeChange, Writer
 from davstore.errors import InvalidSyncToken, NotFound, PreconditionFailed, UnsupportedReport
 from davstore.metadata import bindings, stores
 from davstore.metadata.tables import MADE_CLIENT
@@ -37,12 +39,14 @@ def run(storage: Storage, token: SyncToken | None, *, limit: int = 1, scope: str
 def bind_again(storage: Storage, old: str, new: str) -> None:
     """Give a resource a second name in the root, as BIND will."""
     node_id = storage.find(old).node_id
-    storage.context.write(
-        storage.owner,
-        lambda unit, ledger: bindings.bind(
-            unit, ledger, ledger.facts.root_id, new, node_id=node_id, is_collection=False, made=MADE_CLIENT
-        ),
-    )
+
+    def work(writer: Writer) -> None:
+        root_id = writer.ledger.facts.root_id
+        given = {"node_id": node_id, "is_collection": False, "made": MADE_CLIENT}
+        number = bindings.bind(writer.unit, writer.ledger, root_id, new, **given)
+        writer.changes.append(TreeChange(number, number, names=1, size_bytes=0))
+
+    transaction.write(storage.context, storage.owner, work)
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from davstore.engine.property_changes import LiveValues
 from davstore.errors import PreconditionFailed
 from davstore.model.conditions import Preconditions
 from davstore.model.nodes import AGAIN, BY_CLIENT
-from davstore.store import moving, writing
-from davstore.store.writing import LiveValues, NewContent
+from davstore.store import moving, patching, putting
+from davstore.store.putting import NewContent
 from tests.contract.storage import Storage
 
 SECOND = 1_700_000_100
@@ -23,7 +24,7 @@ def put(path: str, content: bytes = b"1", *, modified: int | None = None) -> Ste
     def step(storage: Storage) -> None:
         modified_us = None if modified is None else modified * SECOND_US
         new = NewContent(io.BytesIO(content), len(content), None, modified_us=modified_us)
-        writing.put(storage.context, storage.at(path), new)
+        putting.put(storage.context, storage.at(path), new)
 
     return step
 
@@ -49,7 +50,7 @@ def mkcol(path: str) -> Step:
 
 def set_time(path: str, modified: int) -> Step:
     live = LiveValues(modified * SECOND_US)
-    return lambda storage: writing.patch_properties(storage.context, storage.at(path), [], live=live)
+    return lambda storage: patching.patch_properties(storage.context, storage.at(path), [], live=live)
 
 
 def property_of(path: str) -> Step:

@@ -12,7 +12,7 @@ from lxml import etree
 from davstore.blobs.local import LocalBlobs
 from davstore.dav.dispatch import METHODS, find_allowed
 from davstore.dav.wsgidav.app import build_dav
-from davstore.engine.context import Limits, Services
+from davstore.engine.context import Services
 from davstore.metadata import stores
 from davstore.metadata.database import Database
 from davstore.metadata.migrate import migrate
@@ -22,6 +22,7 @@ from davstore.middleware.boundary import Boundary
 from davstore.middleware.origins import OtherOrigins
 from davstore.middleware.places import Places
 from davstore.middleware.well_known import WellKnown
+from davstore.model.limits import Limits
 from davstore.model.networks import Networks
 from davstore.model.origins import Origins
 from davstore.model.principals import Device, DeviceClass, Principal, User
@@ -125,7 +126,7 @@ class Client:
         boundary = Boundary(
             WellKnown(signed_in), realm="davstore", proxies=trusted, pages=render_refusal, allowed=find_allowed
         )
-        self._application: Any = OtherOrigins(boundary, Origins.parse(origins), METHODS)
+        self.application: Any = OtherOrigins(boundary, Origins.parse(origins), METHODS)
 
     def _create(self, owner: str, quota_bytes: int | None) -> None:
         self.database.write(lambda unit: stores.create(unit, owner, now_us=NOW, quota_bytes=quota_bytes))
@@ -173,7 +174,7 @@ class Client:
 
     def _send(self, environ: dict[str, Any]) -> Answer:
         begun: list[tuple[str, list[tuple[str, str]]]] = []
-        parts = self._application(environ, lambda status, headers, _=None: begun.append((status, headers)))
+        parts = self.application(environ, lambda status, headers, _=None: begun.append((status, headers)))
         try:
             body = b"".join(parts)
         finally:

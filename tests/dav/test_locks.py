@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from davstore.engine.context import Limits
+from davstore.model.limits import Limits
 from davstore.model.principals import Principal, User
 from tests.dav.client import ALICE, HOME, Answer, Client, D, setting, sync_body, token_of
 

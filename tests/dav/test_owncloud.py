@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from davstore.engine.context import Limits
+from davstore.model.limits import Limits
 from tests.dav.client import HOME, Client
 
 CHECKSUMS = "{http://owncloud.org/ns}checksums"

@@ -12,10 +12,10 @@ from sqlalchemy import update
 from davstore.dav.kinds import Kind
 from davstore.dav.patches import SETTABLE
 from davstore.dav.properties import LIVE_OF, PROTECTED
-from davstore.engine.context import Limits
 from davstore.metadata import unit
 from davstore.metadata.statements import Statement
 from davstore.metadata.tables import property_
+from davstore.model.limits import Limits
 from davstore.protocol.dav.owncloud import CHECKSUMS
 from tests.dav.client import ALICE, HOME, PHONE, Client, D, prop_body, removing, setting, sync_body, token_of
 from tests.dav.test_locks import info

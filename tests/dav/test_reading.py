@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from davstore.engine.context import Limits
+from davstore.model.limits import Limits
 from tests.dav.client import BOB, HOME, PHONE, Client
 
 HTTP_DATE = "Fri, 15 Jan 2027 08:00:00 GMT"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from davstore.engine.context import Limits
+from davstore.model.limits import Limits
 from tests.dav.client import HOME, Answer, Client, D, sync_body, token_of
 
 ROOT = f"{HOME}/"

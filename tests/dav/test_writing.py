@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from davstore.engine.context import Limits
+from davstore.model.limits import Limits
 from tests.dav.client import HOME, Client, D, prop_body, setting
 from tests.dav.test_locks import info
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import requests
 
 from davstore.directory import identity
-from tests.faults.served import PATIENCE_SECONDS, Served, alive, healthy, until
+from tests.faults.served import PATIENCE_SECONDS, Served, alive, healthy
+from tests.waiting import until
 
 LARGE = b"x" * 100_000
 

@@ -176,11 +176,11 @@ def test_an_address_that_another_program_shares_is_refused(serve):
 def test_workers_end_with_a_supervisor_that_is_killed_and_the_next_starts_at_once(serve):
     served = serve("--workers", "2")
     url = served.ready()
-    workers = served.workers()
+    workers, jobs = served.workers(), served.jobs()
     served.process.kill()
     again = serve("--workers", "1", bind=url.removeprefix("http://").rstrip("/"))
     assert again.ready() == url
-    until(lambda: not any(alive(worker) for worker in workers))
+    until(lambda: not any(map(alive, workers | jobs)))
 
 
 @pytest.mark.parametrize(

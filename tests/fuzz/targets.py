@@ -32,7 +32,7 @@ from davstore.protocol.dav import (
     xml,
 )
 from davstore.protocol.dav.elements import empty, escape
-from davstore.protocol.http import authorization, dates, digests, headers, prefer, ranges, sync_context
+from davstore.protocol.http import authorization, dates, headers, integrity, prefer, ranges, sync_context
 from davstore.server.bodies import ChunkedBody
 from davstore.server.request_head import BadHead, is_hopeless, parse_head
 from tests.dav.client import HOME, Client
@@ -123,13 +123,13 @@ def preferences(data: bytes) -> None:
 
 
 def digest(data: bytes) -> None:
-    found = digests.parse_digests(text_of(data))
+    found = integrity.parse_digests(text_of(data))
     if "sha256" in found:
-        assert digests.parse_digests(digests.render_digest(found["sha256"])) == {"sha256": found["sha256"]}
+        assert integrity.parse_digests(integrity.render_digest(found["sha256"])) == {"sha256": found["sha256"]}
 
 
 def wanted_digest(data: bytes) -> None:
-    assert digests.wants_digest(text_of(data)) in (True, False)
+    assert integrity.wants_digest(text_of(data)) in (True, False)
 
 
 def http_date(data: bytes) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from davstore.engine.context import Limits
+from davstore.model.limits import Limits
 from tests.client.served import Server
 from tests.dav.client import Client
 from tests.hardening.bad_requests import LOCKINFO, MOVING, PROPPATCH, XML_TYPE, Case

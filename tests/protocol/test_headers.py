@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from davstore.errors import DavstoreError, Malformed, TooLarge
 from davstore.model.conditions import ETagList
 from davstore.protocol.dav import owncloud
-from davstore.protocol.http import digests, headers, prefer, ranges
+from davstore.protocol.http import headers, integrity, prefer, ranges
 from davstore.protocol.http.headers import parse_depth, parse_etags
 
 
@@ -119,9 +119,9 @@ def test_a_long_list_of_entity_tags_takes_linear_time(text: str) -> None:
         lambda text: ranges.parse_ranges(text, length=7),
         lambda text: ranges.parse_ranges(f"bytes={text}", length=7),
         lambda text: ranges.range_applies(text, etag="x"),
-        digests.parse_digests,
-        lambda text: digests.parse_digests(f"sha-512={text}"),
-        digests.wants_digest,
+        integrity.parse_digests,
+        lambda text: integrity.parse_digests(f"sha-512={text}"),
+        integrity.wants_digest,
         owncloud.parse_checksum,
         owncloud.parse_mtime,
         prefer.parse_prefer,

@@ -179,6 +179,7 @@ def fill(data: Path, folders: int, members: int) -> None:
             folder, _ = nodes.insert_node(unit, ledger, nodes.empty_collection(now_us=0))
             root = ledger.facts.root_id
             bindings.bind(unit, ledger, root, f"d{number}", node_id=folder, is_collection=True, made=MADE_HOME)
+            ledger.entries += 1 + members
             for member in range(members):
                 row = nodes.leaf(nodes.insert_body(unit, ledger, body), body, None, now_us=0)
                 node, _ = nodes.insert_node(unit, ledger, row)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from davstore.engine.context import Limits
+from davstore.model.limits import Limits
 from tests.client.served import Server
 from tests.torture.conftest import Serve
 from tests.torture.wire import Client

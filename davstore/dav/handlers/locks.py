@@ -68,9 +68,9 @@ def _is_litter(request: Request, path: Path) -> bool:
 
 
 def handle_locked(request: Request, error: Locked) -> Response:
-    """Tell which locks are in the way.
+    """Return the answer to a LOCK that locks beneath are in the way of.
 
-    Only LOCK tells those beneath in a multistatus (RFC 4918 §9.10.9). A DELETE, COPY or MOVE that a member prevents
+    Only LOCK names those beneath in a multistatus (RFC 4918 §9.10.9). A DELETE, COPY or MOVE that a member prevents
     has changed nothing, and most clients take 207 for done: it is refused as a whole, with the status of the member.
 
     Raises:
@@ -86,7 +86,7 @@ def handle_locked(request: Request, error: Locked) -> Response:
     def write(answer: Multistatus) -> None:
         for href in hrefs:
             answer.status(for_xml(href), row.status, row.condition)
-        asked = spelling.href((*store, *top), slash=True)  # the request itself is told of too
+        asked = spelling.href((*store, *top), slash=True)  # the request itself failed too
         answer.status(for_xml(asked), find_row(FailedDependency()).status)
 
     return multistatus(write, [])

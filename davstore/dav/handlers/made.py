@@ -14,7 +14,7 @@ from davstore.store import reading
 
 
 def made(request: Request, path: Path, *, created: bool, headers: Headers, timed: bool) -> Response:
-    """Tell with headers that something is at a place now; or what it is, if the client prefers that (RFC 8144 §3.1).
+    """Return the answer that something is at a place now: headers, or what it is for a client that prefers that (§3.1).
 
     timed: the client said when it was modified.
     """

@@ -14,7 +14,7 @@ from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.dav import mkcol, names, owncloud
 from davstore.protocol.http.headers import parse_overwrite
 from davstore.protocol.http.prefer import Prefer
-from davstore.store import moving, writing
+from davstore.store import deleting, making, moving
 
 _XML_TYPES = ("application/xml", "text/xml")
 
@@ -23,7 +23,7 @@ def handle_delete(request: Request) -> Response:
     """Delete a resource with all beneath it (RFC 4918 §9.6)."""
     request.refuse_body()
     depth = request.depth()
-    gone = writing.delete(request.context, request.path, request.conditions, depth=depth)
+    gone = deleting.delete(request.context, request.path, request.conditions, depth=depth)
     return Response(HTTPStatus.NO_CONTENT, request.located(is_collection=gone.is_collection))
 
 
@@ -38,7 +38,7 @@ def handle_mkcol(request: Request) -> Response:
     properties = {} if wanted is None else wanted.properties
     patch = sort_changes(properties.items())
     try:
-        writing.make_collection(
+        making.make_collection(
             request.context,
             path,
             request.conditions,

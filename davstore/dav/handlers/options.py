@@ -14,7 +14,7 @@ from davstore.store import reading
 
 
 def handle_options(request: Request) -> Response:
-    """Tell what can be done with a URL in a store; one that names nothing can be made something."""
+    """Return the methods of a URL in a store; one that names nothing has those that make something."""
     request.refuse_body()
     path = request.path
     try:
@@ -26,7 +26,7 @@ def handle_options(request: Request) -> Response:
 
 
 def handle_options_of_fixed(request: Request, place: Fixed) -> Response:
-    """Tell what can be done with a fixed collection."""
+    """Return the methods of a fixed collection."""
     request.refuse_body()
     judge_if(request)
     return _options(request, allowed_at(place), is_collection=True)

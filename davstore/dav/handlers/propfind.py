@@ -9,7 +9,7 @@ from davstore.dav.kinds import kind_of
 from davstore.dav.properties import PropertyContext
 from davstore.dav.rendering import Hrefs, Plan, asks_for_checksums, asks_for_dead, asks_for_locks, write_stored
 from davstore.dav.request import Request
-from davstore.dav.responses import Response, Told, multistatus
+from davstore.dav.responses import Listed, Response, multistatus
 from davstore.engine.rights import known_to
 from davstore.errors import InfiniteDepth
 from davstore.model.nodes import Resource
@@ -47,14 +47,14 @@ def handle_propfind(request: Request) -> Response:
             is_collection = _write_tree(request, place, question, answer, depth=depth, prefer=prefer)
         response.headers.extend(request.located(is_collection=is_collection))
 
-    response = multistatus(write, headers, told=Told() if depth != 0 else None)
+    response = multistatus(write, headers, listed=Listed() if depth != 0 else None)
     return response
 
 
 def _write_tree(
     request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None, prefer: Prefer
 ) -> bool:
-    """Tell of a resource of the store and what lies beneath it; return whether it is a collection."""
+    """Write a resource of the store and what lies beneath it; return whether it is a collection."""
     tops: list[Resource] = []
     hrefs, free_bytes = request.hrefs(path), _once(request.context.services.blobs.free_bytes)
 
@@ -81,7 +81,7 @@ def _write_tree(
 def _write_fixed(
     request: Request, place: Fixed, question: PropFind, answer: Multistatus, *, depth: int | None, prefer: Prefer
 ) -> None:
-    """Tell of a fixed collection and its members; those that are not fixed themselves are roots of stores."""
+    """Write a fixed collection and its members; those that are not fixed themselves are roots of stores."""
     judge_if(request)
     if depth is None:
         raise InfiniteDepth("a store lies beneath")

@@ -14,7 +14,7 @@ from davstore.protocol.dav import proppatch
 from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.multistatus import PropStat
 from davstore.protocol.http.prefer import Prefer
-from davstore.store import reading, writing
+from davstore.store import patching, reading
 
 
 def handle_proppatch(request: Request) -> Response:
@@ -27,7 +27,7 @@ def handle_proppatch(request: Request) -> Response:
     changed = dict.fromkeys(name for name, _ in changes)
     patch, path = sort_changes(changes), request.path
     try:
-        resource = writing.patch_properties(
+        resource = patching.patch_properties(
             request.context,
             path,
             patch.dead,

@@ -5,14 +5,13 @@ from __future__ import annotations
 from davstore.dav.handlers.made import made, represented
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, validators
-from davstore.engine.integrity import Promises
 from davstore.errors import Malformed, MethodNotAllowed, PreconditionFailed, UnsupportedMediaType
 from davstore.middleware.errors import find_row
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.http import put_headers
 from davstore.protocol.http.media_types import guess_media_type
-from davstore.store import writing
-from davstore.store.writing import NewContent
+from davstore.store import putting
+from davstore.store.putting import NewContent
 
 
 def handle_put(request: Request) -> Response:
@@ -30,12 +29,12 @@ def handle_put(request: Request) -> Response:
         request.body,
         length,
         sent.content_type,
-        Promises(sent.digests, sent.expected_bytes, sent.compares),
+        sent.integrity,
         None if sent.modified_seconds is None else sent.modified_seconds * SECOND_US,
         guess_media_type(path.name),
     )
     try:
-        written = writing.put(request.context, path, content, request.conditions)
+        written = putting.put(request.context, path, content, request.conditions)
     except PreconditionFailed as error:  # what is there instead spares who asks a GET (RFC 8144 §3.2)
         answer = represented(request, path, find_row(error).status, [])
         if answer is None:

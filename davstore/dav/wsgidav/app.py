@@ -36,7 +36,7 @@ def build_dav(services: Services) -> WSGIApplication:
     app: WSGIApplication = Application(
         {
             "provider_mapping": {"/": provider},
-            "middleware_stack": [Dispatch(provider, services)],
+            "middleware_stack": [Dispatch(services)],
             "lock_storage": False,
             "property_manager": False,
             "http_authenticator": {"accept_basic": False, "accept_digest": False, "default_to_digest": False},

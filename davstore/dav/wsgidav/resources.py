@@ -20,8 +20,8 @@ from davstore.model.paths import Path
 from davstore.protocol.dav.hrefs import Target
 from davstore.protocol.http.media_types import UNKNOWN_TYPE
 from davstore.protocol.urls import Fixed
-from davstore.store import moving, reading, writing
-from davstore.store.writing import NewContent
+from davstore.store import deleting, making, moving, putting, reading
+from davstore.store.putting import NewContent
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -61,7 +61,7 @@ class _Stored:
 
     def handle_delete(self) -> bool:
         with _translated():
-            writing.delete(self._context, self._place)
+            deleting.delete(self._context, self._place)
         return True
 
     def handle_copy(self, dest_path: str, *, depth_infinity: bool) -> bool:
@@ -119,7 +119,7 @@ class Leaf(_Stored, DAVNonCollection):  # type: ignore[misc]  # WsgiDAV has no t
     def put(self, content: NewContent) -> None:
         """Replace the body."""
         with _translated():
-            self._resource = writing.put(self._context, self._place, content).resource
+            self._resource = putting.put(self._context, self._place, content).resource
 
 
 class _Upload:
@@ -155,12 +155,12 @@ class Collection(_Stored, DAVCollection):  # type: ignore[misc]  # WsgiDAV has n
 
     def create_empty_resource(self, name: str) -> Any:
         with _translated():
-            writing.put(self._context, self._place.child(name), NewContent(_EMPTY, 0, None))
+            putting.put(self._context, self._place.child(name), NewContent(_EMPTY, 0, None))
         return self.get_member(name)
 
     def create_collection(self, name: str) -> Any:
         with _translated():
-            writing.make_collection(self._context, self._place.child(name))
+            making.make_collection(self._context, self._place.child(name))
         return self.get_member(name)
 
     def support_recursive_delete(self) -> bool:

@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from davstore.errors import Malformed
 from davstore.protocol.dav import owncloud
-from davstore.protocol.http.digests import parse_digests
 from davstore.protocol.http.headers import parse_content_length
+from davstore.protocol.http.integrity import NO_FIELDS, VERIFIED, IntegrityFields, parse_digests
 
 _DIGESTS: Final = ("REPR_DIGEST", "CONTENT_DIGEST")
 """They say the same of a PUT: it has no content coding and no range."""
 _INTEGRITY: Final = ("OC_CHECKSUM", "X_EXPECTED_ENTITY_LENGTH", *_DIGESTS)
-_CHECKSUMS: Final = frozenset({"sha256", "sha512", "sha1", "md5"})
-"""Algorithms of `OC-Checksum` that are verified; any other promises nothing."""
 _TYPE: Final = re.compile(r"[\x20-\x7e]{1,255}")
-_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class PutHeaders(NamedTuple):
     """What is said of a body beside its length.
 
-    content_type is None unless one is sent; modified_seconds, since the epoch, likewise. digests are in lower-case hex
-    by algorithm, expected_bytes is Finder's own word for the length; compares: the client is of those that compare
-    SHA-1 and MD5 later.
+    content_type is None unless one is sent; modified_seconds, since the epoch, likewise.
     """
 
     content_type: str | None = None
     modified_seconds: int | None = None
-    digests: Mapping[str, str] = _NONE
-    expected_bytes: int | None = None
-    compares: bool = False
+    integrity: IntegrityFields = NO_FIELDS
 
 
 def parse(content_type: str | None, header: Callable[[str], str | None]) -> PutHeaders:
@@ -46,17 +38,18 @@ def parse(content_type: str | None, header: Callable[[str], str | None]) -> PutH
     if content_type and _TYPE.fullmatch(content_type) is None:
         raise Malformed("not a Content-Type")
     mtime = header("X_OC_MTIME")
-    sent = PutHeaders(content_type or None, owncloud.parse_mtime(mtime), compares=mtime is not None)
-    if all(header(name) is None for name in _INTEGRITY):
-        return sent
+    return PutHeaders(content_type or None, owncloud.parse_mtime(mtime), _parse_integrity(header, mtime))
+
+
+def _parse_integrity(header: Callable[[str], str | None], mtime: str | None) -> IntegrityFields:
+    """Return what the body is held against. Who sends X-OC-Mtime is of those that compare SHA-1 and MD5 later."""
+    if mtime is None and all(header(name) is None for name in _INTEGRITY):
+        return NO_FIELDS
     checksum = owncloud.parse_checksum(header("OC_CHECKSUM"))
-    digests = dict([checksum]) if checksum is not None and checksum[0] in _CHECKSUMS else {}
+    digests = dict([checksum]) if checksum is not None and checksum[0] in VERIFIED else {}
     for name in _DIGESTS:
         for algorithm, digest in parse_digests(header(name)).items():
             if digests.setdefault(algorithm, digest) != digest:
                 raise Malformed("two digests that differ")
-    return sent._replace(
-        digests=digests,
-        expected_bytes=parse_content_length(header("X_EXPECTED_ENTITY_LENGTH")),
-        compares=checksum is not None or sent.compares,
-    )
+    length = parse_content_length(header("X_EXPECTED_ENTITY_LENGTH"))  # Finder's own word for it
+    return IntegrityFields(digests, length, compared=checksum is not None or mtime is not None)

@@ -6,7 +6,7 @@ from davstore.dav.handlers.conditions import judge_if
 from davstore.dav.properties import PropertyContext
 from davstore.dav.rendering import Hrefs, Plan, asks_for_checksums, asks_for_dead, asks_for_locks, write_stored
 from davstore.dav.request import Request
-from davstore.dav.responses import Response, Told, multistatus
+from davstore.dav.responses import Listed, Response, multistatus
 from davstore.model.changes import Changes
 from davstore.protocol.dav import propfind, sync_token
 from davstore.protocol.dav.multistatus import Multistatus
@@ -16,7 +16,7 @@ from davstore.store import syncing
 
 
 def handle_sync_collection(request: Request) -> Response:
-    """Tell what changed since a sync token."""
+    """Report what changed since a sync token."""
     query, path = request.read_report(), request.path
     judge_if(request)  # nobody gains by a report and a condition in one snapshot
     token = sync_token.parse(query.token) if query.token else None
@@ -31,7 +31,7 @@ def handle_sync_collection(request: Request) -> Response:
         sums=asks_for_checksums(question),
         locks=asks_for_locks(question),
     )
-    prefer = Prefer(minimal=request.prefer.minimal)  # no report tells of the collection itself
+    prefer = Prefer(minimal=request.prefer.minimal)  # no report holds the collection itself
     hrefs = request.hrefs(path)
     view = _view(request, changes, hrefs)
     plan = Plan(question, view, changes.properties, minimal=prefer.minimal)
@@ -44,7 +44,7 @@ def handle_sync_collection(request: Request) -> Response:
         return given
 
     headers = [*request.located(is_collection=True), *prefer.applied()]
-    return multistatus(write, headers, told=Told(given, changes.truncated))
+    return multistatus(write, headers, listed=Listed(given, changes.truncated))
 
 
 def _view(request: Request, changes: Changes, hrefs: Hrefs) -> PropertyContext:

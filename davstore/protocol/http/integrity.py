@@ -1,20 +1,44 @@
-"""Repr-Digest, Content-Digest and Want-Repr-Digest (RFC 9530): sha-256 and sha-512 are accepted, sha-256 is sent."""
+"""Integrity fields (RFC 9530): Repr-Digest, Content-Digest and Want-Repr-Digest.
+
+sha-256 and sha-512 are accepted, sha-256 is sent.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
-from typing import Final
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from davstore.errors import Malformed
 
 _DIGEST: Final = re.compile(r"(?:\A|,)[ \t]*sha-(256|512)[ \t]*=[ \t]*([^,;]*)")
 _WANTED: Final = re.compile(r"(?:\A|,)[ \t]*sha-256(?:=([0-9]{1,15}))?[ \t]*(?:;[^,]*)?(?:,|\Z)")
 
+COMPARED: Final = ("sha1", "md5")
+"""What clients of OwnCloud's dialect compare, in the order in which they are told."""
+VERIFIED: Final = frozenset({"sha256", "sha512", *COMPARED})
+"""The algorithms whose digests a body is held against."""
+
+
+class IntegrityFields(NamedTuple):
+    """What a client says of the body it sends: `digests` in lower-case hex by algorithm, and how long it is.
+
+    With `compared` its SHA-1 and MD5 are kept too, at twice the price of hashing: nobody else needs them.
+    """
+
+    digests: Mapping[str, str] = MappingProxyType({})
+    length: int | None = None
+    compared: bool = False
+
+
+NO_FIELDS: Final = IntegrityFields()
+
 
 def parse_digests(value: str | None) -> dict[str, str]:
-    """Return what a Repr-Digest or Content-Digest promises, in hex by `sha256` and `sha512`; others are ignored (§2).
+    """Return what a Repr-Digest or Content-Digest says, in hex by `sha256` and `sha512`; others are ignored (§2).
 
     Raises:
         Malformed: it is no byte sequence (RFC 9651 §3.3.5) as long as the algorithm's.

@@ -1,0 +1,82 @@
+"""The conditions of a request: those of HTTP and the `If` lists of WebDAV, judged in the unit that acts.
+
+Conditions are judged on unmapped URLs too (RFC 4918 §10.4.4), and after authorization (RFC 4918 §8.5).
+"""
+
+from __future__ import annotations
+
+from davstore.engine.context import Context
+from davstore.engine.locks import find_covering, list_held, own_locks
+from davstore.engine.writer import Writer
+from davstore.errors import InvalidSyncToken, PreconditionFailed
+from davstore.metadata import bindings
+from davstore.metadata.bindings import Resolved
+from davstore.metadata.unit import Unit
+from davstore.model.conditions import NONE, IfCondition, IfList, Preconditions
+from davstore.model.locks import Lock
+from davstore.model.nodes import Resource, StoreFacts
+from davstore.model.paths import Path
+from davstore.policy.preconditions import Verdict, judge
+from davstore.protocol.dav import sync_token
+from davstore.sync.report import is_current
+
+
+def require_met(writer: Writer, resource: Resource | None, conditions: Preconditions) -> None:
+    """Raise PreconditionFailed unless the conditions hold for the resource of the request (None: unmapped)."""
+    if conditions is NONE:
+        return
+    verdict = judge(
+        conditions,
+        exists=resource is not None,
+        etag=None if resource is None else resource.etag,
+        modified_us=None if resource is None else resource.modified_us,
+        modified_by=0 if resource is None else resource.modified_by,
+        now_us=writer.context.now_us,
+        safe=False,
+    )
+    if verdict is not Verdict.PASS:
+        raise PreconditionFailed("the conditions of the request do not hold")
+    if conditions.if_lists is not None:
+        _require_list(writer.context, writer.unit, writer.ledger.facts, writer.held(), conditions.if_lists)
+
+
+def require_list(context: Context, unit: Unit, facts: StoreFacts, conditions: Preconditions) -> None:
+    """Raise PreconditionFailed unless a list of the `If` header holds, or there is none; readers need no more."""
+    if conditions.if_lists is not None:
+        _require_list(context, unit, facts, list_held(context, unit, facts.id), conditions.if_lists)
+
+
+def _require_list(context: Context, unit: Unit, facts: StoreFacts, held: list[Lock], lists: tuple[IfList, ...]) -> None:
+    own = own_locks(context, held)
+    if not any(_holds(unit, facts, own, one) for one in lists):
+        raise PreconditionFailed("no list of the If header holds")
+
+
+def _holds(unit: Unit, facts: StoreFacts, own: list[Lock], one: IfList) -> bool:
+    path = one.path if one.path is not None and one.path.store == facts.owner else None  # others are as if unmapped
+    place = Resolved([], None, None) if path is None else bindings.resolve(unit, facts, path.names)
+    states = {lock.token for lock in find_covering(unit, facts.id, own, place)}
+    return all(
+        _met(unit, facts, path, place.resource, states, condition) != condition.negated for condition in one.conditions
+    )
+
+
+def _met(
+    unit: Unit,
+    facts: StoreFacts,
+    path: Path | None,
+    resource: Resource | None,
+    states: set[str],
+    condition: IfCondition,
+) -> bool:
+    if condition.etag is not None:
+        return resource is not None and resource.etag == condition.etag
+    if condition.token in states:
+        return True
+    if condition.token is None or path is None or resource is None or not resource.is_collection:
+        return False
+    try:
+        token = sync_token.parse(condition.token)
+    except InvalidSyncToken:
+        return False
+    return is_current(unit, facts, path, token)

@@ -1,0 +1,38 @@
+"""What follows from a change of a store, in the unit that makes it.
+
+`EFFECTS` is the whole list, and its order is the order in which they run, after the last change of the unit. There is
+no registration: a new effect is a line of the tuple, and says here what it costs where it does not apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from davstore.engine import charging
+from davstore.engine.writer import Change, TreeChange, Writer
+
+
+class Effect(NamedTuple):
+    """What one subject does about a change of one resource, and about a tree that came or went as a whole.
+
+    A tree may have 100,000 nodes: of_tree finds what it needs by the change numbers, with statements over sets.
+    """
+
+    of_one: Callable[[Writer, Change], None]
+    of_tree: Callable[[Writer, TreeChange], None]
+
+
+EFFECTS: Final = (
+    Effect(charging.charge, charging.charge_tree),  # counts what the statements told: it runs none of its own
+)
+
+
+def follow(writer: Writer) -> None:
+    """Run all effects of what the unit changed."""
+    for effect in EFFECTS:
+        for change in writer.changes:
+            if isinstance(change, Change):
+                effect.of_one(writer, change)
+            else:
+                effect.of_tree(writer, change)

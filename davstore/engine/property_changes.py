@@ -1,0 +1,73 @@
+"""What PROPPATCH and extended MKCOL change of a resource: dead properties, and the few live ones that a client may set.
+
+A request changes all of them or none (RFC 4918 §9.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from davstore.engine.writer import PropertyChange, Writer
+from davstore.errors import ConflictingValue, DavstoreError, PropertiesRefused, Unprocessable
+from davstore.metadata import nodes, properties
+from davstore.model.nodes import Resource
+
+NOTHING_REFUSED: Final[Mapping[str, DavstoreError]] = MappingProxyType({})
+PROPERTY_BYTES: Final = 1 << 20
+"""The dead properties of one resource: a listing of it has to hold them all."""
+
+
+class LiveValues(NamedTuple):
+    """What a client may set of the live properties: when the resource was modified, and the checksums that it has.
+
+    claimed maps the name of a property to the checksums that it says are those of the body, as `oc:checksums` has them.
+    """
+
+    modified_us: int | None = None
+    claimed: Mapping[str, frozenset[str]] = MappingProxyType({})
+
+
+NO_VALUES: Final = LiveValues()
+
+
+def require_settable(
+    writer: Writer, resource: Resource | None, live: LiveValues, refused: Mapping[str, DavstoreError]
+) -> None:
+    """Raise PropertiesRefused for those refused before, and for what is said of a body (None: none) and is not so."""
+    false: dict[str, DavstoreError] = {}
+    if live.claimed:
+        ids = [] if resource is None else [resource.node_id]
+        kept = " ".join(nodes.list_checksums(writer.unit, writer.ledger.store_id, ids).values()).split(" ")
+        false = {name: ConflictingValue(name) for name, claimed in live.claimed.items() if not claimed.issubset(kept)}
+    if refused or false:
+        raise PropertiesRefused({**refused, **false})
+
+
+def find_change(
+    writer: Writer, resource: Resource | None, changes: Sequence[tuple[str, bytes | None]]
+) -> PropertyChange | None:
+    """Return how to set (an element) and remove (None) dead properties in the order given; None: nothing is asked.
+
+    Raises:
+        PropertiesRefused: the resource would have too many.
+    """
+    if not changes:
+        return None
+    old: Mapping[str, bytes] = {}
+    if resource is not None:
+        old = properties.list_properties(writer.unit, writer.ledger.store_id, [resource.node_id]).get(
+            resource.node_id, {}
+        )
+    wanted: dict[str, bytes | None] = {**old, **dict(changes)}
+    new = {name: element for name, element in wanted.items() if element is not None}
+    new_bytes = sum(map(len, new.values()))
+    if len(new) > writer.context.services.limits.properties_per_node or new_bytes > PROPERTY_BYTES:
+        raise PropertiesRefused({name: Unprocessable("too many properties") for name, _ in changes})
+    return PropertyChange(
+        removed=[name for name, element in old.items() if new.get(name) != element],
+        written={name: element for name, element in new.items() if old.get(name) != element},
+        old_bytes=sum(map(len, old.values())),
+        new_bytes=new_bytes,
+    )

@@ -1,0 +1,59 @@
+"""One unit of writing: a store is locked, a `Writer` changes it, the effects follow, and all is committed at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from davstore.engine import effects, room
+from davstore.engine.context import Context
+from davstore.engine.writer import Writer
+from davstore.errors import QuotaExceeded
+from davstore.metadata import stores
+from davstore.metadata.stores import Ledger
+from davstore.metadata.unit import Unit
+
+T = TypeVar("T")
+
+
+def write(context: Context, owner: str, work: Callable[[Writer], T]) -> T:
+    """Run work with the owner's store locked, and write its counters back; nothing stays of a failure.
+
+    It may run twice: where there is no room, what uploads had reserved that died is given back first.
+
+    Raises:
+        NotFound: nobody of that name has a store.
+        QuotaExceeded: work added more than the quota has room for.
+        DiskFull: work added something, and the disk has room only for what makes room.
+    """
+    try:
+        return _write(context, owner, work)
+    except QuotaExceeded:
+        if not room.release_dead(context.services, owner):
+            raise
+    return _write(context, owner, work)
+
+
+def _write(context: Context, owner: str, work: Callable[[Writer], T]) -> T:
+    services = context.services
+
+    def locked(unit: Unit) -> tuple[T, Ledger]:
+        ledger = stores.lock(unit, owner)
+        first_id = ledger.next_id
+        writer = Writer(context, unit, ledger)
+        value = work(writer)
+        effects.follow(writer)
+        grown = room.grown_bytes(writer) > 0
+        if grown:
+            room.require_room(writer, 0)
+        if grown or ledger.next_id > first_id:
+            services.blobs.require_room()
+        stores.settle(unit, ledger, now_us=context.now_us)
+        return value, ledger
+
+    value, ledger = services.database.write(locked)
+    if ledger.seq != ledger.facts.seq:
+        services.note(ledger.store_id, ledger.facts.epoch, ledger.seq)
+    for blob in ledger.dropped:
+        services.blobs.delete(ledger.store_id, blob)
+    return value

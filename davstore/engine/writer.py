@@ -1,0 +1,256 @@
+"""The one hand that changes the content of a store: six verbs on a store that is locked (`transaction.write`).
+
+It decides nothing: that a change may be made is `deciding`'s to see, before. It charges nothing and tells nobody: it
+notes what it did, and `effects` follow from that at the end of the unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from davstore.engine.context import Context
+from davstore.errors import NotFound
+from davstore.metadata import bindings, locks, nodes, properties, uploads
+from davstore.metadata.bindings import Resolved
+from davstore.metadata.nodes import NodeRow, Stored, empty_collection, leaf
+from davstore.metadata.stores import Ledger
+from davstore.metadata.tables import MADE_HOME
+from davstore.metadata.unit import Unit
+from davstore.model.locks import Lock
+from davstore.model.nodes import AGAIN, Resource
+from davstore.model.paths import Path
+from davstore.policy.preconditions import find_modified_by
+
+NO_ELEMENTS: Final[Mapping[str, bytes]] = MappingProxyType({})
+
+
+class Member(NamedTuple):
+    """A URL that a request is about: the collection that holds its last name, and what is there.
+
+    The root of a store is no member of any: its parent_id is 0.
+    """
+
+    path: Path
+    parent_id: int
+    place: Resolved
+
+    @property
+    def resource(self) -> Resource | None:
+        """What is there; None: the URL is unmapped."""
+        return self.place.resource
+
+    def get(self) -> Resource:
+        """Return what is there. Raises NotFound: the URL is unmapped."""
+        if self.place.resource is None:
+            raise NotFound(self.path.name)
+        return self.place.resource
+
+
+class PropertyChange(NamedTuple):
+    """Dead properties of a node: which go, which are written, and how many bytes they all had and have then."""
+
+    removed: Sequence[str]
+    written: Mapping[str, bytes]
+    old_bytes: int
+    new_bytes: int
+
+
+class Shown(NamedTuple):
+    """What a URL shows; property_bytes is 0 on both sides of a change that leaves the dead properties alone."""
+
+    resource: Resource
+    property_bytes: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of the body and of the dead properties."""
+        return (self.resource.length or 0) + self.property_bytes
+
+
+class Change(NamedTuple):
+    """A resource that is new (before is None), has other content or properties, or another name."""
+
+    before: Shown | None
+    after: Shown
+
+
+class TreeChange(NamedTuple):
+    """Many nodes at once, known by their change numbers, from first to last.
+
+    names is how many bindings were made. size_bytes is what bodies and dead properties add: less than nothing when the
+    tree ended, which is under one number, the first.
+    """
+
+    first: int
+    last: int
+    names: int
+    size_bytes: int
+
+
+class Writer:
+    """One unit of work on one store. It reads nothing but what it changes."""
+
+    __slots__ = ("_held", "changes", "context", "ledger", "unit")
+
+    def __init__(self, context: Context, unit: Unit, ledger: Ledger) -> None:
+        self.context = context
+        self.unit = unit
+        self.ledger = ledger
+        self.changes: list[Change | TreeChange] = []
+        self._held: list[Lock] | None = None
+
+    def held(self) -> list[Lock]:
+        """Return the locks that are held in the store. They are read once: who changes one forgets them."""
+        if self._held is None:
+            self._held = locks.list_locks(self.unit, self.ledger.store_id, now_us=self.context.now_us)
+        return self._held
+
+    def forget_held(self) -> None:
+        """Read the locks again when they are asked for."""
+        self._held = None
+
+    def make(
+        self,
+        member: Member,
+        stored: Stored | None = None,
+        *,
+        content_type: str | None = None,
+        modified_us: int | None = None,
+        elements: Mapping[str, bytes] = NO_ELEMENTS,
+    ) -> Resource:
+        """Make a resource with a body, or a collection (None), at an unmapped URL.
+
+        modified_us is given when a client says it.
+        """
+        now_us = self.context.now_us
+        time_us = now_us if modified_us is None else modified_us
+        if stored is None:
+            row = empty_collection(now_us=now_us)
+        else:
+            row = leaf(self._name_body(stored), stored, content_type, now_us=now_us)
+        whose = self._whose(time_us, client=modified_us is not None)
+        made = self.map_new(member, row._replace(modified_us=time_us, modified_by=whose))
+        if elements:
+            properties.set_properties(self.unit, self.ledger.store_id, {made.node_id: elements})
+        self.changes.append(Change(None, Shown(made, sum(map(len, elements.values())))))
+        return made
+
+    def replace(
+        self, old: Resource, stored: Stored, *, content_type: str | None, modified_us: int | None = None
+    ) -> Resource:
+        """Give a resource another body. Of two writes in one microsecond the second is told a later time."""
+        time_us = max(self.context.now_us, old.modified_us + 1) if modified_us is None else modified_us
+        new = old._replace(
+            etag=stored.sha256,
+            length=stored.length,
+            content_type=content_type,
+            modified_us=time_us,
+            modified_by=self._whose(time_us, client=modified_us is not None, old=old),
+        )
+        body_id = self._name_body(stored)
+        nodes.replace_body(self.unit, self.ledger, new, body_id)
+        new = new._replace(changed=bindings.touch(self.unit, self.ledger, new.node_id))
+        self.changes.append(Change(Shown(old), Shown(new)))
+        return new
+
+    def alter(self, old: Resource, change: PropertyChange | None, *, modified_us: int | None = None) -> Resource:
+        """Change the dead properties of a resource, its time of modification, or both."""
+        new = old
+        if modified_us is not None:
+            new = self.set_time(old, modified_us, over=old)
+        elif old.modified_by & AGAIN:  # its way told so, and tells it no more when the binding is touched
+            self._write_time(old)
+        if change is not None:
+            properties.remove_properties(self.unit, self.ledger.store_id, old.node_id, change.removed)
+            properties.set_properties(self.unit, self.ledger.store_id, {old.node_id: change.written})
+        new = new._replace(changed=bindings.touch(self.unit, self.ledger, old.node_id))
+        sizes = (0, 0) if change is None else (change.old_bytes, change.new_bytes)
+        self.changes.append(Change(Shown(old, sizes[0]), Shown(new, sizes[1])))
+        return new
+
+    def unbind(self, member: Member) -> Resource:
+        """Take what is at a URL away, with all beneath it, and end the locks that were taken there."""
+        resource = member.get()
+        self.end_locks(member.path)
+        self.end(resource, self.close(member))
+        return resource
+
+    def rebind(self, source: Member, target: Member, *, modified_us: int | None = None) -> Resource:
+        """Give what source shows the URL of target, in the place of what is there. Locks do not move (RFC 4918 §7.6).
+
+        The time of modification may be older than that of what was there, so it is a client's, but for a collection's.
+        """
+        resource, over = source.get(), target.resource
+        self.end_locks(source.path, target.path)
+        self.close(source)
+        closed = None if over is None else self.close(target)
+        number = self.bind(target, resource.node_id, is_collection=bool(resource.is_collection), moved=True)
+        new = resource._replace(parent=target.path.parent.names, name=target.path.name, changed=number)
+        if modified_us is not None or not resource.is_collection:
+            new = self.set_time(new, resource.modified_us if modified_us is None else modified_us, over=over)
+        self.changes.append(Change(Shown(resource), Shown(new)))
+        if over is not None and closed is not None:  # after mapping: source and target may be one node
+            self.end(over, closed)
+        return new
+
+    # What the verbs are made of, and `trees` with them.
+
+    def map_new(self, member: Member, row: NodeRow) -> Resource:
+        """Make a node and bind it to an unmapped URL."""
+        node_id, resource_id = nodes.insert_node(self.unit, self.ledger, row)
+        path = member.path
+        number = self.bind(member, node_id, is_collection=row.is_collection)
+        facts = (resource_id, row.etag, row.length, row.content_type, row.created_us, row.modified_us, row.modified_by)
+        return Resource(path.names[:-1], path.names[-1], node_id, int(row.is_collection), number, *facts)
+
+    def bind(self, member: Member, node_id: int, *, is_collection: bool, moved: bool = False) -> int:
+        """Map a URL to a node, and return the change number."""
+        return bindings.bind(
+            self.unit,
+            self.ledger,
+            member.parent_id,
+            member.path.name,
+            node_id=node_id,
+            is_collection=is_collection,
+            made=MADE_HOME,
+            moved=moved,
+        )
+
+    def close(self, member: Member) -> int:
+        """Unmap a URL, and return the change number. What lies beneath is as it was until `end`."""
+        return bindings.close(self.unit, self.ledger, member.parent_id, member.path.name)
+
+    def end(self, resource: Resource, number: int) -> None:
+        """Close what lies beneath a binding that was closed at a number, and end the nodes that nothing binds now."""
+        if resource.is_collection:
+            bindings.close_beneath(self.unit, self.ledger, resource.node_id, number)
+        freed = nodes.end_unbound(self.unit, self.ledger, number)
+        self.changes.append(TreeChange(number, number, 0, -freed))
+
+    def end_locks(self, *unmapped: Path) -> None:
+        """End the locks that were taken at URLs that are unmapped now, or beneath them (RFC 4918 §7.6, §9.6)."""
+        gone = [lock.token for lock in self.held() if any(lock.lies_beneath(path.names) for path in unmapped)]
+        if gone:
+            locks.remove_locks(self.unit, self.ledger.store_id, gone)
+            self.forget_held()
+
+    def set_time(self, resource: Resource, time_us: int, *, over: Resource | None) -> Resource:
+        """Give a resource the time of modification that a client wants; over is what its URL showed."""
+        new = resource._replace(modified_us=time_us, modified_by=self._whose(time_us, client=True, old=over))
+        self._write_time(new)
+        return new
+
+    def _write_time(self, resource: Resource) -> None:
+        times = {"modified_us": resource.modified_us, "modified_by": resource.modified_by}
+        nodes.set_modified(self.unit, self.ledger, resource.node_id, **times)
+
+    def _whose(self, time_us: int, *, client: bool, old: Resource | None = None) -> int:
+        return find_modified_by(time_us, client=client, old=old, unmapped_us=self.ledger.unmapped_us)
+
+    def _name_body(self, stored: Stored) -> int:
+        """Write the row that names a body; an upload of it is over."""
+        if stored.blob is not None:
+            uploads.release(self.unit, self.ledger.store_id, stored.blob)
+        return nodes.insert_body(self.unit, self.ledger, stored)

@@ -1,0 +1,66 @@
+"""Stores of earlier versions: rows that davstore wrote at revision 0004, and the tables of the revision that is wanted.
+
+Two users have the same files. Between them: a moved collection, tombstones, a copy, dead properties on what is there,
+on a root and on what was deleted, a lock, a device, a revoked one.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, inspect
+
+import davstore.metadata.migrate as migrating
+from davstore.metadata.database import Database
+
+REVISIONS = ("0001", "0002", "0003", "0004")
+ROWS = Path(__file__).with_name("store_0004.json")
+FIRST = ("store", "user")
+"""Others refer to these."""
+
+
+def config(database: Database) -> Config:
+    """Return alembic's configuration as `migrate` makes it."""
+    found = Config()
+    found.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+    found.attributes["engine"] = database.engine()
+    return found
+
+
+def make_store(database: Database, revision: str) -> None:
+    """Make the tables of a revision with the rows that are in them."""
+    database.create()
+    command.upgrade(config(database), revision)
+    tables: dict[str, Any] = json.loads(ROWS.read_text())
+    with database.engine().begin() as connection:
+        there = {table: {column["name"] for column in columns} for table, columns in _columns(connection).items()}
+        for table in sorted(tables, key=lambda name: (name not in FIRST, name)):
+            if table in there:
+                connection.exec_driver_sql(f'DELETE FROM "{table}"')  # the one row of `instance`
+                _insert(connection, table, tables[table], there[table])
+        if database.kind == "postgresql":
+            for table in FIRST:
+                sequence = f"pg_get_serial_sequence('\"{table}\"', 'id')"
+                connection.exec_driver_sql(f'SELECT setval({sequence}, MAX(id)) FROM "{table}"')
+
+
+def _columns(connection: Connection) -> dict[str, Any]:
+    found = inspect(connection)
+    return {table: found.get_columns(table) for table in found.get_table_names()}
+
+
+def _insert(connection: Connection, table: str, rows: dict[str, Any], there: set[str]) -> None:
+    columns = [name for name in rows["columns"] if name in there]
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    names, marks = ", ".join(f'"{name}"' for name in columns), ", ".join([mark] * len(columns))
+    for row in rows["rows"]:
+        values = [_value(value) for name, value in zip(rows["columns"], row, strict=True) if name in there]
+        connection.exec_driver_sql(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', tuple(values))
+
+
+def _value(value: Any) -> Any:
+    return bytes.fromhex(value["hex"]) if isinstance(value, dict) else value

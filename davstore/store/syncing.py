@@ -46,7 +46,7 @@ def changes_since(
         rights.require(context.asker, path)
         facts = stores.get(unit, path.store)
         require_list(context, unit, facts, conditions)
-        page = report.page(unit, facts, path.names, token, level=level, limit=most)
+        page = report.page(unit, facts, path, token, level=level, limit=most)
         rows = list(_rows(page))
         wanted = facets if facts.may_hold_locks else facets - {LOCKS}
         ids = {row.node_id for row in rows if isinstance(row, Resource)} if wanted else set()

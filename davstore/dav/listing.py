@@ -5,7 +5,8 @@ The list is whole, however long: the programs that read such lists do not follow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from html import escape
 from http import HTTPStatus
 from typing import Final
@@ -17,7 +18,7 @@ from davstore.protocol.http.accept import wants_text
 
 Names = Iterable[str]
 """Names of members; those of collections end in a slash."""
-Tell = Callable[[Names], object]
+Pages = Generator[Names, None, None]
 
 _HEADERS: Final[Headers] = [
     ("Cache-Control", "private, no-cache"),
@@ -37,20 +38,24 @@ _HEAD: Final = """<!doctype html>
 _FOOT: Final = b"</ul>\n</body>\n</html>\n"
 
 
-def listing(request: Request, tell_all: Callable[[Tell], object]) -> Response:
-    """Return the answer to GET of a collection: the names that tell_all gives to its argument, some at a time."""
+def listing(request: Request, pages: Pages) -> Response:
+    """Return the answer to GET of a collection with pages of names, which are taken when it is sent."""
     wanted, write = (_TEXT, _text) if wants_text(request.header("ACCEPT")) else (_HTML, _html)
-    body = Spooled(lambda out: write(request, tell_all, out))
+    body = Spooled(lambda out: write(request, pages, out))
     return Response(HTTPStatus.OK, [("Content-Type", wanted), *_HEADERS], body, Listed())
 
 
-def _text(_request: Request, tell_all: Callable[[Tell], object], out: Callable[[bytes], object]) -> None:
-    tell_all(lambda names: out("".join([f"{name}\n" for name in names]).encode()))
+def _text(_request: Request, pages: Pages, out: Callable[[bytes], object]) -> None:
+    with closing(pages):
+        for names in pages:
+            out("".join([f"{name}\n" for name in names]).encode())
 
 
-def _html(request: Request, tell_all: Callable[[Tell], object], out: Callable[[bytes], object]) -> None:
+def _html(request: Request, pages: Pages, out: Callable[[bytes], object]) -> None:
     out(_HEAD.format(title=escape("/".join(request.target.segments))).encode())
-    tell_all(lambda names: out("".join(map(_item, names)).encode()))
+    with closing(pages):
+        for names in pages:
+            out("".join(map(_item, names)).encode())
     out(_FOOT)
 
 

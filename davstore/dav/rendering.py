@@ -1,43 +1,43 @@
-"""What is asked of each resource, decided once for a request; then one tuple and one template for each resource."""
+"""Compile a question about properties into a function that renders the response of one resource."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache, partial
+from typing import Any
 
 from davstore.dav.kinds import Kind
-from davstore.dav.properties import LIVE_OF, PROTECTED, Piece, PropertyContext, Value
+from davstore.dav.properties import LIVE_OF, PROTECTED, TABLE
+from davstore.dav.properties.live import PropertyContext
 from davstore.model.changes import Removed
+from davstore.model.facets import PROPERTIES, Facets
 from davstore.model.nodes import Resource
-from davstore.protocol.dav import owncloud, propfind
+from davstore.protocol.dav import propfind
 from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.hrefs import Spelling, encode_segment_for_xml, for_xml
-from davstore.protocol.dav.multistatus import Multistatus, render_response, render_template
-from davstore.protocol.dav.names import LOCKDISCOVERY, is_ours
+from davstore.protocol.dav.multistatus import Multistatus, render_response
+from davstore.protocol.dav.names import is_ours
 from davstore.protocol.dav.propfind import PropFind
 
 Rendered = tuple[bytes, bytes]
 """The elements of the properties that are there, and empty ones of those that were asked for and are not."""
-Respond = Callable[[Resource, bytes], bytes]
-DeadProperties = Mapping[int, Mapping[str, bytes]]
+Piece = Callable[[Any], bytes | None]
+"""Returns the element of a property of a resource, None when the resource does not have it."""
+Respond = Callable[[Any, bytes], bytes]
+"""Renders the response of a resource, or of a fixed collection, under an href."""
 
 _NOTHING: Mapping[str, bytes] = {}
 
 
-def asks_for_dead(question: PropFind) -> bool:
-    """Tell whether dead properties have to be looked up to answer."""
-    return question.kind is not propfind.Kind.PROP or not PROTECTED.issuperset(question.names)
-
-
-def asks_for_checksums(question: PropFind) -> bool:
-    """Tell whether checksums have to be looked up to answer: also to tell their name."""
-    if question.kind is propfind.Kind.PROPNAME:
-        return True
-    return owncloud.CHECKSUMS in (question.names if question.kind is propfind.Kind.PROP else question.include)
-
-
-def asks_for_locks(question: PropFind) -> bool:
-    """Tell whether locks have to be looked up to answer."""
-    return question.kind is propfind.Kind.ALLPROP or LOCKDISCOVERY in question.names
+@lru_cache(maxsize=256)
+def facets_of(question: PropFind) -> Facets:
+    """Return what has to be looked up to answer: the facets of the properties that are asked for."""
+    if question.kind is propfind.Kind.PROPNAME:  # the name alone of what every resource has needs no look
+        return {PROPERTIES, *(live.facet for live in TABLE if live.facet is not None and live.same is None)}
+    asked = {*question.names, *question.include}
+    in_all = question.kind is propfind.Kind.ALLPROP
+    facets = {live.facet for live in TABLE if live.facet and (live.name in asked or (in_all and live.in_allprop))}
+    return facets | {PROPERTIES} if in_all or not PROTECTED.issuperset(asked) else facets
 
 
 class Hrefs:
@@ -57,12 +57,16 @@ class Hrefs:
             if not name or len(parent) < self._depth:  # the request-URI names it, or what lies beneath
                 return for_xml(self.path(resource))
             self._parent = parent
-            self._above = for_xml(self.spelling.href((*self._root, *parent), slash=True)).decode("ascii")
+            self._above = self.above(parent)
         slash = "/" if resource.is_collection else ""
         return f"{self._above}{encode_segment_for_xml(name)}{slash}".encode("ascii")
 
+    def above(self, parent: tuple[str, ...]) -> str:
+        """Return what the hrefs of the members of a collection at or beneath the request-URI begin with."""
+        return self.collection(parent).decode("ascii")
+
     def path(self, resource: Resource | Removed) -> str:
-        """Return the absolute path of a resource as headers tell it."""
+        """Return the absolute path of a resource, as headers have it."""
         return self.spelling.href((*self._root, *resource.names), slash=bool(resource.is_collection))
 
     def collection(self, names: tuple[str, ...]) -> bytes:
@@ -70,48 +74,75 @@ class Hrefs:
         return for_xml(self.spelling.href((*self._root, *names), slash=True))
 
 
+class Compiled:
+    """Properties of one kind of resource: what all have alike, what each has of its own, and what none of them has."""
+
+    __slots__ = ("_constant", "_missing", "each", "lacking", "same")
+
+    def __init__(self, same: dict[str, bytes], each: dict[str, Piece], lacking: list[str]) -> None:
+        self.same = same
+        self.each = each
+        self.lacking = lacking
+        self._constant = b"".join(same.values())
+        self._missing = b"".join(map(empty, lacking))
+
+    def render(self, resource: Any) -> Rendered:
+        """Return the properties of one resource."""
+        values = [piece(resource) for piece in self.each.values()]
+        found, missing = self._constant + b"".join(filter(None, values)), self._missing
+        if None in values:
+            absent = [name for name, value in zip(self.each, values, strict=True) if value is None]
+            missing += b"".join(map(empty, absent))
+        return found, missing
+
+
 class Plan:
     """Renders the properties of one question; minimal leaves out those that are not there (RFC 8144 §2.1)."""
 
-    def __init__(
-        self, question: PropFind, view: PropertyContext, dead: DeadProperties, *, minimal: bool = False
-    ) -> None:
+    def __init__(self, question: PropFind, context: PropertyContext, *, minimal: bool = False) -> None:
         self._question = question
         self._minimal = minimal
-        self._view = view
-        self._dead = dead
+        self._context = context
+        self._dead = context.facets.of(PROPERTIES)
 
     def of(self, kind: Kind) -> Respond:
         """Return the function that renders the response of a resource of a kind under an href."""
-        if self._question.kind is propfind.Kind.PROP:
-            return self._respond(self._pieces(kind, self._question.names))
-        render = self._all(kind, names_only=self._question.kind is propfind.Kind.PROPNAME)
-        return lambda resource, href: self._whole(href, *render(resource))
+        asked = self._question.kind
+        names_only = asked is propfind.Kind.PROPNAME
+        render: Callable[[Any], Rendered]
+        render = self.compile(kind).render if asked is propfind.Kind.PROP else self._all(kind, names_only=names_only)
+        return lambda resource, href: self.whole(href, *render(resource))
 
-    def _respond(self, pieces: _Pieces) -> Respond:
-        """Fill one template where a resource has all that varies, as most have."""
-        same, varying = _parted(pieces)
-        lacking = b"" if self._minimal else b"".join(empty(name) for name, piece in pieces.items() if piece is None)
-        template = render_template(b"".join(same.values()), len(varying), lacking)
-        functions = list(varying.values())
-        render: Callable[[Resource], Rendered] | None = None  # made for the first that needs it: most never do
-
-        def respond(resource: Resource, href: bytes) -> bytes:
-            nonlocal render
-            values = [piece(resource) for piece in functions]
-            if None in values:
-                render = render or _asked(pieces)
-                return self._whole(href, *render(resource))
-            return template % (href, *values)
-
-        return respond
-
-    def _whole(self, href: bytes, found: bytes, missing: bytes) -> bytes:
+    def whole(self, href: bytes, found: bytes, missing: bytes) -> bytes:
+        """Return the response of one resource, with the properties that are there and those that are not."""
         return render_response(href, found, b"" if self._minimal else missing)
 
-    def _pieces(self, kind: Kind, names: Iterable[str]) -> _Pieces:
-        live = LIVE_OF[kind]
-        return {name: live[name].piece(self._view, kind) if name in live else self._dead_piece(name) for name in names}
+    def compile(self, kind: Kind) -> Compiled:
+        """Return how the properties that the question names are rendered for a kind of resource."""
+        return self._compile(kind, self._question.names)
+
+    def _compile(self, kind: Kind, names: Iterable[str]) -> Compiled:
+        same: dict[str, bytes] = {}
+        each: dict[str, Piece] = {}
+        lacking = []
+        table, context = LIVE_OF[kind], self._context
+        for name in names:
+            live = table.get(name)
+            piece: Piece | None = None
+            if live is None:
+                piece = self._dead_piece(name)
+            elif live.column is not None:
+                piece = live.column.of
+            elif live.same is not None and (value := live.same(context, kind)) is not None:
+                same[name] = value
+                continue
+            elif live.each is not None and (live.facet is None or context.facets.of(live.facet)):
+                piece = partial(live.each, context)
+            if piece is None:
+                lacking.append(name)
+            else:
+                each[name] = piece
+        return Compiled(same, each, lacking)
 
     def _dead_piece(self, name: str) -> Piece | None:
         dead = self._dead
@@ -119,53 +150,28 @@ class Plan:
             return None
         return lambda resource: dead.get(resource.node_id, _NOTHING).get(name)
 
-    def _all(self, kind: Kind, *, names_only: bool) -> Callable[[Resource], Rendered]:
+    def _all(self, kind: Kind, *, names_only: bool) -> Callable[[Any], Rendered]:
         """Render allprop, or propname: the names of all that is there, also of what allprop leaves out."""
         live = {name: row for name, row in LIVE_OF[kind].items() if row.in_allprop or names_only}
-        pieces = self._pieces(kind, live)
-        included = self._pieces(kind, [name for name in self._question.include if name not in live])
-        asked = _asked(included)
-        same, varying = _parted(pieces)
+        own = self._compile(kind, live)
+        include = [name for name in self._question.include if name not in live]
+        included = self._compile(kind, include)
         dead = self._dead
 
-        def render(resource: Resource) -> Rendered:
-            found, missing = asked(resource)
-            values = {name: value for name, piece in varying.items() if (value := piece(resource)) is not None}
-            values |= same
-            own = dead.get(resource.node_id, _NOTHING)
-            values |= {name: value for name, value in own.items() if name not in included and not is_ours(name)}
+        def render(resource: Any) -> Rendered:
+            found, missing = included.render(resource)
+            values = {name: value for name, piece in own.each.items() if (value := piece(resource)) is not None}
+            values |= own.same
+            written = dead.get(resource.node_id, _NOTHING) if dead else _NOTHING
+            values |= {name: value for name, value in written.items() if name not in include and not is_ours(name)}
             parts = map(empty, values) if names_only else values.values()
             return b"".join((*parts, found)), missing
 
         return render
 
 
-_Pieces = Mapping[str, Piece | Value]
-
-
-def _parted(pieces: _Pieces) -> tuple[dict[str, bytes], dict[str, Piece]]:
-    """Return what is the same for every resource, and what is not."""
-    same = {name: piece for name, piece in pieces.items() if isinstance(piece, bytes)}
-    varying = {name: piece for name, piece in pieces.items() if not isinstance(piece, bytes) and piece is not None}
-    return same, varying
-
-
-def _asked(pieces: _Pieces) -> Callable[[Resource], Rendered]:
-    same, varying = _parted(pieces)
-    constant = b"".join(same.values())
-    lacking = b"".join(empty(name) for name, piece in pieces.items() if piece is None)
-    functions, blanks = list(varying.values()), list(map(empty, varying))
-
-    def render(resource: Resource) -> Rendered:
-        values = [piece(resource) for piece in functions]
-        missing = [blank for value, blank in zip(values, blanks, strict=True) if value is None]
-        return constant + b"".join(filter(None, values)), lacking + b"".join(missing)
-
-    return render
-
-
 def write_stored(answer: Multistatus, plan: Plan, hrefs: Hrefs, rows: Iterable[Resource | Removed]) -> None:
-    """Tell the properties of resources of a store, and that others are gone, in the order of rows."""
+    """Write the properties of resources of a store, and that others are gone, in the order of rows."""
     responders: dict[int, Respond] = {}
     href, add = hrefs.of, answer.add
     for row in rows:

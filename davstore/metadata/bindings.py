@@ -191,6 +191,11 @@ class Found(NamedTuple):
     body: Stored | None
 
 
+def finds_at_once(names: tuple[str, ...]) -> bool:
+    """Tell whether `find` takes one statement for a path."""
+    return len(names) <= HOP
+
+
 def find(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool = False) -> Found:
     """Follow a path from the root of the owner's store: one statement, for more than eight names some.
 

@@ -6,9 +6,10 @@ Connections belong to threads and are made on first use, so after fork. The data
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,6 +60,20 @@ class Database(ABC):
             try:
                 unit.connection.execute(self._begin_read)
                 return work(unit)
+            finally:
+                self._end(unit.connection)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Unit]:
+        """Read one snapshot, page by page. The thread reads nothing else meanwhile.
+
+        Raises: as `read`.
+        """
+        with self._errors:
+            unit = self._own_unit()
+            try:
+                unit.connection.execute(self._begin_read)
+                yield unit
             finally:
                 self._end(unit.connection)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, literal_column, select
 
+from davstore.metadata.columns import by_column, pages_by_column
 from davstore.metadata.statements import Statement, among, array
 from davstore.metadata.tables import binding, node
 from davstore.metadata.unit import Unit
+from davstore.model.columns import Columns
 from davstore.model.nodes import Resource
 
 FACTS = (
@@ -26,6 +29,7 @@ FACTS = (
     node.c.modified_by,
 )
 """The columns of a `Resource`, after its parent."""
+_FACT = dict(zip(Resource._fields[1:], FACTS, strict=True))
 NODE_FACTS = FACTS[3:]
 """Those that come after the kind: `changed`, and what the node says."""
 Facts = tuple[str, int, int, int, str, str | None, int | None, str | None, int, int, int]
@@ -82,13 +86,14 @@ class Beneath(NamedTuple):
 
 
 _in_store = binding.c.store_id == bindparam("s")
-_MEMBERS = Statement[Facts](
+_IN_ORDER = (
     select(*FACTS)
     .select_from(BOUND)
     .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name > bindparam("after"))
     .order_by(binding.c.name)
     .limit(bindparam("limit"))
 )
+_MEMBERS = Statement[Facts](_IN_ORDER)
 _MEMBERS_OF = Statement(
     select(binding.c.parent_id, *FACTS)
     .select_from(BOUND)
@@ -124,11 +129,24 @@ def in_collection(names: tuple[str, ...], rows: Iterable[Facts]) -> list[Resourc
     return [new(Resource, parent + row) for row in rows]
 
 
-def each_members(unit: Unit, store_id: int, top: Resource) -> Iterator[list[Resource]]:
-    """Yield the members of a collection in the order of their names, some at a time."""
+def each_members(unit: Unit, store_id: int, top: Resource, *, after: str = "") -> Iterator[list[Resource]]:
+    """Yield the members of a collection behind a name, in the order of their names and some at a time."""
     names = top.names
-    for rows in unit.pages(_MEMBERS, {"s": store_id, "p": top.node_id}):
+    for rows in unit.pages(_MEMBERS, {"s": store_id, "p": top.node_id}, after=after):
         yield in_collection(names, rows)
+
+
+@lru_cache(maxsize=64)
+def _by_column(facts: tuple[str, ...]) -> Statement[tuple[str, ...]]:
+    return by_column(_IN_ORDER.with_only_columns(*(_FACT[fact] for fact in facts)))
+
+
+def each_columns(unit: Unit, store_id: int, top: Resource, facts: tuple[str, ...]) -> Iterator[Columns]:
+    """Yield the members of a collection as `each_members`, by column, with no more of their facts than those."""
+    statement = _by_column(("name", "is_collection", *facts))
+    parent = top.names
+    for names, collections, *columns in pages_by_column(unit, statement, {"s": store_id, "p": top.node_id}):
+        yield Columns(parent, "".join(collections), names, dict(zip(facts, columns, strict=True)))
 
 
 def list_members_of(

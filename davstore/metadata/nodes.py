@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, exists, func, insert, null, select, update
@@ -209,7 +210,7 @@ def find_body(unit: Unit, store_id: int, node_id: int) -> Stored | None:
     return unit.one(_BODY, {"s": store_id, "n": node_id})
 
 
-def list_checksums(unit: Unit, store_id: int, node_ids: list[int]) -> dict[int, str]:
+def list_checksums(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, str]:
     """Return the checksums of the bodies of nodes, where they are kept."""
     return dict(unit.all(_CHECKSUMS, {"s": store_id, "ids": array(node_ids)})) if node_ids else {}
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from davstore.model.locks import Lock
+from davstore.model.facets import NO_FACTS, Facts
 from davstore.model.nodes import Resource, StoreFacts
 
 
@@ -70,16 +70,13 @@ class Removed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """One page of a report, oldest first: rows, the token that continues after the last of them, and dead properties.
+    """One page of a report, oldest first: rows, the token that continues after the last of them, and their facets.
 
-    properties maps a node's id to its dead properties (Clark name to XML), checksums to those of its body; locks are
-    all that the store holds; each is filled when it was asked for. facts is the store's row in the same snapshot.
+    facts is the store's row in the same snapshot.
     """
 
     rows: list[Resource | Removed]
     token: SyncToken
     truncated: bool
-    properties: dict[int, dict[str, bytes]]
     facts: StoreFacts
-    locks: list[Lock] = field(default_factory=list)
-    checksums: dict[int, str] = field(default_factory=dict)
+    facets: Facts = NO_FACTS

@@ -2,54 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from davstore.blobs import Reader
 from davstore.engine import rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
-from davstore.engine.locks import list_held
 from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
-from davstore.metadata import bindings, listings, nodes, properties, sorted_pages
+from davstore.metadata import bindings, listings
+from davstore.metadata.facets import load
 from davstore.metadata.nodes import Stored
 from davstore.metadata.unit import Unit
+from davstore.model.columns import Columns
 from davstore.model.conditions import NONE, Preconditions
-from davstore.model.locks import Lock
+from davstore.model.facets import LOCKS, NO_FACTS, Facets, Facts
 from davstore.model.nodes import Resource, StoreFacts
-from davstore.model.pages import Mark, Sort
 from davstore.model.paths import Path
 
 T = TypeVar("T")
 
 
 class Listing(NamedTuple):
-    """A resource and some of what lies beneath it, with what else is asked of those.
+    """A resource and some of what lies beneath it, with what was asked for of those.
 
-    The first listing of a resource begins with itself. `properties` and `checksums` are by node id, `locks` are all
-    that the store holds: each only if asked for.
+    The first listing of a resource begins with itself. Where there are columns they stand for resources.
     """
 
     facts: StoreFacts
     top: Resource
     resources: list[Resource]
-    properties: dict[int, dict[str, bytes]]
-    checksums: dict[int, str]
-    locks: list[Lock]
+    facets: Facts = NO_FACTS
+    columns: Columns | None = None
 
     @property
     def members(self) -> list[Resource]:
         """The resources without the one that is listed."""
         return [one for one in self.resources if one is not self.top]
-
-
-class Page(NamedTuple):
-    """A resource, some of its members if it is a collection, and where they end if there are more."""
-
-    facts: StoreFacts
-    top: Resource
-    members: list[Resource]
-    more: Mark | None
 
 
 class Body:
@@ -108,39 +98,55 @@ def describe(
     path: Path,
     conditions: Preconditions = NONE,
     *,
-    tell: Callable[[Listing], object],
     depth: int | None,
-    dead: bool = False,
-    sums: bool = False,
-    locks: bool = False,
-) -> None:
-    """Tell a resource, its members (depth 1) or all that lies beneath (None), with what else is asked for.
+    facets: Facets = frozenset(),
+    columns: tuple[str, ...] | None = None,
+) -> Generator[Listing, None, None]:
+    """Yield a resource, its members (depth 1) or all that lies beneath (None), with what else is asked for.
 
-    However many they are, some are told at a time, all in one snapshot.
+    With columns, fields of `Resource`, members come by column as long as no facet has a value for them.
+
+    However many they are, they come some at a time, all from one snapshot, which is open until the last of them is
+    taken or the iterator is closed: nothing else may be read meanwhile.
 
     Raises:
         NotFound, PreconditionFailed: as `find`.
         InfiniteDepth: more lies beneath than may be listed at once. LimitNotSupported: so with dead properties.
     """
-
-    def work(unit: Unit) -> None:
+    if depth == 0 and not facets:
+        facts, top = _reader(context, path, conditions)(lambda unit: _find(context, unit, path, conditions))
+        yield Listing(facts, top, [top])
+        return
+    with context.services.database.snapshot() as unit:
         facts, top = _find(context, unit, path, conditions)
-        held = list_held(context, unit, facts) if locks else []
-        for resources in _each_some(context, unit, facts.id, top, depth=depth):
-            ids = [resource.node_id for resource in resources] if dead or sums else []
-            tell(
-                Listing(
-                    facts,
-                    top,
-                    resources,
-                    properties.list_properties(unit, facts.id, ids) if dead else {},
-                    nodes.list_checksums(unit, facts.id, ids) if sums else {},
-                    held,
-                )
-            )
+        facets = facets if facts.may_hold_locks else facets - {LOCKS}
+        find_facts = partial(load, unit, facts.id, facets, now_us=context.now_us)
+        if columns is None or depth != 1 or not top.is_collection:
+            pages = _each_some(context, unit, facts.id, top, depth=depth)
+        else:
+            yield Listing(facts, top, [top], find_facts([top.node_id]))
+            after = yield from _by_column(unit, facts, top, columns, find_facts if facets else None)
+            pages = iter(()) if after is None else listings.each_members(unit, facts.id, top, after=after)
+        for resources in pages:
+            yield Listing(facts, top, resources, find_facts([resource.node_id for resource in resources]))
 
-    read = context.services.database.read if depth != 0 or dead or sums or locks else _reader(context, path, conditions)
-    read(work)
+
+def _by_column(
+    unit: Unit,
+    facts: StoreFacts,
+    top: Resource,
+    columns: tuple[str, ...],
+    find_facts: Callable[[Collection[int]], Facts] | None,
+) -> Generator[Listing, None, str | None]:
+    """Yield members by column; return the name behind which a facet has a value for one, None when there is none."""
+    after = ""
+    wanted = columns if find_facts is None else tuple(sorted({*columns, "node_id"}))
+    for page in listings.each_columns(unit, facts.id, top, wanted):
+        if find_facts is not None and any(find_facts(list(map(int, page.facts["node_id"]))).values.values()):
+            return after
+        yield Listing(facts, top, [], columns=page)
+        after = page.names[-1]
+    return None
 
 
 def _each_some(
@@ -168,37 +174,9 @@ def _everything_beneath(unit: Unit, store_id: int, top: Resource, *, limit: int)
 
 
 def _reader(context: Context, path: Path, conditions: Preconditions) -> Callable[[Callable[[Unit], T]], T]:
-    """Return what reads a resource: it is found by one statement, which is a snapshot itself, and no `If` asks more."""
-    is_one = len(path.names) <= bindings.HOP and conditions.if_lists is None
+    """Return what reads a resource: where one statement finds it and no `If` asks more, that is a snapshot itself."""
+    is_one = conditions.if_lists is None and bindings.finds_at_once(path.names)
     return context.services.database.look if is_one else context.services.database.read
-
-
-def list_page(
-    context: Context, path: Path, sort: Sort, *, descending: bool = False, after: Mark | None = None, limit: int
-) -> Page:
-    """Return at most limit members of a collection, behind a mark: collections first, the rest sorted.
-
-    Raises:
-        NotFound: nothing is there.
-    """
-
-    def work(unit: Unit) -> Page:
-        rights.require(context.asker, path)
-        facts, place, _ = bindings.find(unit, path.store, path.names)
-        top = place.resource
-        if top is None:
-            raise NotFound(path.name)
-        if not top.is_collection:
-            return Page(facts, top, [], None)
-        found = sorted_pages.list_page(unit, facts.id, top, sort, descending=descending, after=after, limit=limit + 1)
-        return Page(facts, top, found[:limit], _mark(found[limit - 1], sort) if len(found) > limit else None)
-
-    return context.services.database.read(work)
-
-
-def _mark(member: Resource, sort: Sort) -> Mark:
-    values = {Sort.NAME: 0, Sort.SIZE: member.length or 0, Sort.TIME: member.modified_us}
-    return Mark(member.is_collection, values[sort], member.name)
 
 
 def open_resource(context: Context, path: Path, conditions: Preconditions = NONE) -> Content:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from davstore.engine import rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
-from davstore.metadata import nodes, properties, stores
-from davstore.metadata.locks import list_locks
+from davstore.metadata import stores
+from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.conditions import NONE, Preconditions
+from davstore.model.facets import Facets
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.sync import report
@@ -27,9 +28,7 @@ def changes_since(
     *,
     level: Level,
     limit: int | None,
-    dead: bool = False,
-    sums: bool = False,
-    locks: bool = False,
+    facets: Facets = frozenset(),
 ) -> Changes:
     """Return what changed in a collection since a token (None: all of it), at most limit rows, oldest first.
 
@@ -49,15 +48,13 @@ def changes_since(
         require_list(context, unit, facts, conditions)
         page = report.page(unit, facts, path.names, token, level=level, limit=most)
         rows = list(_rows(page))
-        ids = list({row.node_id for row in rows if isinstance(row, Resource)}) if dead or sums else []
+        ids = {row.node_id for row in rows if isinstance(row, Resource)} if facets else set()
         return Changes(
             rows,
             page.token,
             page.truncated,
-            properties.list_properties(unit, facts.id, ids) if dead and ids else {},
             facts,
-            list_locks(unit, facts.id, now_us=context.now_us) if locks else [],
-            nodes.list_checksums(unit, facts.id, ids) if sums else {},
+            load(unit, facts.id, facets, ids, now_us=context.now_us),
         )
 
     return context.services.database.read(work)

@@ -21,7 +21,7 @@ from davstore.protocol import urls
 from davstore.protocol.dav.hrefs import Target, encode_segment
 from davstore.protocol.http.accept import wants_html
 from davstore.protocol.http.headers import parse_etags
-from davstore.store import reading
+from davstore.store import browsing
 from davstore.web.ordering import parse_ordering
 from davstore.web.page import PROTECTION, render_page
 
@@ -57,7 +57,7 @@ class Pages:
             return _lead(start_response, own[depth if target.slash else depth - 1 :])
         if target.slash and isinstance(path, Path):
             view = parse_ordering(target.query)
-            page = reading.list_page(
+            page = browsing.list_page(
                 self._services.context(environ[PRINCIPAL]),
                 path,
                 view.sort,

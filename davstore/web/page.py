@@ -14,7 +14,7 @@ from davstore.model.pages import Sort
 from davstore.policy.quota import charged_bytes
 from davstore.protocol.dav.hrefs import encode_segment
 from davstore.protocol.http.dates import render_iso_date
-from davstore.store.reading import Page
+from davstore.store.browsing import Page
 from davstore.web.ordering import Ordering
 from davstore.web.words import Kind, arrange, kind_of, media_type, render_name, render_size
 

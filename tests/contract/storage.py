@@ -14,6 +14,7 @@ from davstore.metadata import stores
 from davstore.metadata.database import Database
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.conditions import NONE, Preconditions
+from davstore.model.facets import PROPERTIES, Facts
 from davstore.model.limits import Limits
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
@@ -121,12 +122,13 @@ class Storage:
 
     def listing(self, text: str = "", conditions: Preconditions = NONE, **asked: Any) -> Listing:
         """PROPFIND, whole."""
-        some: list[Listing] = []
-        reading.describe(self.context, self.at(text), conditions, tell=some.append, **asked)
+        some = list(reading.describe(self.context, self.at(text), conditions, **asked))
+        facets = some[0].facets.values
         return some[0]._replace(
             resources=[one for part in some for one in part.resources],
-            properties={key: value for part in some for key, value in part.properties.items()},
-            checksums={key: value for part in some for key, value in part.checksums.items()},
+            facets=Facts(
+                {facet: {k: v for part in some for k, v in part.facets.of(facet).items()} for facet in facets}
+            ),
         )
 
     def members(self, text: str = "", *, depth: int | None = 1) -> list[Resource]:
@@ -143,8 +145,8 @@ class Storage:
 
     def properties(self, text: str) -> dict[str, bytes]:
         """Return the dead properties of a resource."""
-        listing = self.listing(text, depth=0, dead=True)
-        return listing.properties.get(listing.top.node_id, {})
+        listing = self.listing(text, depth=0, facets={PROPERTIES})
+        return dict(listing.facets.of(PROPERTIES).get(listing.top.node_id, {}))
 
     def report(
         self,

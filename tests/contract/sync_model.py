@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from davstore.errors import InvalidSyncToken, NotFound, UnsupportedReport
 from davstore.model.changes import Changes, Level, Removed, SyncToken
+from davstore.model.facets import PROPERTIES
 from davstore.store import syncing
 from tests.contract.storage import Storage
 
@@ -106,7 +107,12 @@ class Device:
         where = f"{'/'.join(self.scope)!r} level {self.level.value} limit {limit}"
         try:
             changes = syncing.changes_since(
-                storage.context, storage.at("/".join(self.scope)), self.token, level=self.level, limit=limit, dead=True
+                storage.context,
+                storage.at("/".join(self.scope)),
+                self.token,
+                level=self.level,
+                limit=limit,
+                facets={PROPERTIES},
             )
         except NotFound:
             _require(self.scope and self.scope not in model.entries, f"{where}: the scope is there")
@@ -127,7 +133,7 @@ class Device:
             if isinstance(row, Removed):
                 self._lose(row.names, model, where)
             else:
-                notes = changes.properties.get(row.node_id, {})
+                notes = changes.facets.of(PROPERTIES).get(row.node_id, {})
                 self._learn(row.names, (row.etag, notes.get(PROPERTY)), model, where)
         self.token = changes.token
         self.truncated_at = model.tick if changes.truncated else None

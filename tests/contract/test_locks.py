@@ -28,6 +28,7 @@ from davstore.metadata import bindings, stores
 from davstore.metadata.tables import MADE_CLIENT
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, ETagList, IfCondition, IfList, Preconditions
+from davstore.model.facets import LOCKS
 from davstore.model.locks import Lock, LockInfo, LockScope
 from davstore.model.principals import Principal, User
 from davstore.store import locking, patching, reading
@@ -77,7 +78,8 @@ def having(storage: Storage, *granted: Granted, at: str = "", negated: bool = Fa
 
 def held(storage: Storage) -> list[Lock]:
     """Return the locks of the store."""
-    return storage.listing(depth=0, locks=True).locks
+    held = storage.listing(depth=0, facets={LOCKS}).facets.of(LOCKS).values()
+    return [lock for locks in held for lock in locks]
 
 
 WRITES: dict[str, Callable[[Storage, Preconditions], object]] = {

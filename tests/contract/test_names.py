@@ -45,7 +45,8 @@ def test_a_name_survives(storage: Storage, name: str) -> None:
     inner = place.child(name)
     storage_put(storage, inner)
     told: list[Resource] = []
-    reading.describe(storage.context, place, depth=1, tell=lambda some: told.extend(some.resources))
+    for page in reading.describe(storage.context, place, depth=1):
+        told += page.resources
     assert [one.names for one in told] == [(name,), (name, name)]
     assert {row.names for row in storage.report().rows} == {(name,), (name, name)}
     moving.move(

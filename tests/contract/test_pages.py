@@ -15,7 +15,7 @@ from davstore.metadata.nodes import Stored
 from davstore.metadata.tables import MADE_HOME
 from davstore.model.nodes import Resource
 from davstore.model.pages import Mark, Sort
-from davstore.store import reading
+from davstore.store import browsing
 from tests.contract.storage import START_US, Storage
 from tests.contract.test_statements import Counter
 
@@ -38,8 +38,8 @@ def filled(storage: Storage) -> Storage:
 
 def page_of(
     storage: Storage, sort: Sort, *, descending: bool = False, after: Mark | None = None, limit: int = 100
-) -> reading.Page:
-    return reading.list_page(storage.context, storage.at("c"), sort, descending=descending, after=after, limit=limit)
+) -> browsing.Page:
+    return browsing.list_page(storage.context, storage.at("c"), sort, descending=descending, after=after, limit=limit)
 
 
 def key_of(sort: Sort, member: Resource) -> int | tuple[bytes, bytes]:
@@ -121,7 +121,7 @@ def test_a_page_goes_on_behind_what_is_gone(filled: Storage) -> None:
 
 
 def test_what_is_no_collection_has_no_members(filled: Storage) -> None:
-    found = reading.list_page(filled.context, filled.at("c/a"), Sort.NAME, limit=5)
+    found = browsing.list_page(filled.context, filled.at("c/a"), Sort.NAME, limit=5)
     assert (found.top.name, found.members, found.more) == ("a", [], None)
     with pytest.raises(NotFound):
-        reading.list_page(filled.context, filled.at("c/a/b"), Sort.NAME, limit=5)
+        browsing.list_page(filled.context, filled.at("c/a/b"), Sort.NAME, limit=5)

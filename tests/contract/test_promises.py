@@ -8,6 +8,7 @@ import io
 import pytest
 
 from davstore.errors import Malformed
+from davstore.model.facets import CHECKSUMS
 from davstore.protocol.http.integrity import IntegrityFields
 from davstore.store import putting
 from davstore.store.putting import NewContent, Written
@@ -23,8 +24,8 @@ def put(storage: Storage, body: bytes, promises: IntegrityFields, modified_us: i
 
 
 def checksums(storage: Storage, text: str) -> list[str]:
-    listing = storage.listing(text, depth=1, sums=True)
-    told = (listing.checksums.get(one.node_id) for one in listing.resources)
+    listing = storage.listing(text, depth=1, facets={CHECKSUMS})
+    told = (listing.facets.of(CHECKSUMS).get(one.node_id) for one in listing.resources)
     return [checksum for checksum in told if checksum is not None]
 
 

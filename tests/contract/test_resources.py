@@ -25,6 +25,7 @@ from davstore.errors import (
 )
 from davstore.model.changes import Level
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
+from davstore.model.facets import PROPERTIES
 from davstore.store import making, patching, putting, reading, syncing
 from davstore.store.putting import NewContent
 from tests.contract.storage import INLINE_BYTES, Storage, count_rows
@@ -253,17 +254,17 @@ def test_a_listing_tells_so_many_properties(storage: Storage) -> None:
     for number in range(16):
         storage.put(f"f{number}")
         storage.proppatch(f"f{number}", *large)
-    storage.listing(depth=1, dead=True)
+    storage.listing(depth=1, facets={PROPERTIES})
     storage.put("one more")
     storage.proppatch("one more", *large[:15])
     with pytest.raises(LimitNotSupported):
-        storage.listing(depth=1, dead=True)
+        storage.listing(depth=1, facets={PROPERTIES})
     with pytest.raises(LimitNotSupported):
-        syncing.changes_since(storage.context, storage.at(""), None, level=Level.ONE, limit=None, dead=True)
+        syncing.changes_since(storage.context, storage.at(""), None, level=Level.ONE, limit=None, facets={PROPERTIES})
     for number in range(16):
         assert len(storage.properties(f"f{number}")) == 16
-    first = syncing.changes_since(storage.context, storage.at(""), None, level=Level.ONE, limit=9, dead=True)
-    assert len(first.properties) == 9
+    first = syncing.changes_since(storage.context, storage.at(""), None, level=Level.ONE, limit=9, facets={PROPERTIES})
+    assert len(first.facets.of(PROPERTIES)) == 9
 
 
 def test_properties_of_what_is_not_there(storage: Storage) -> None:

@@ -10,9 +10,10 @@ import pytest
 from davstore.metadata import unit
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level
+from davstore.model.facets import PROPERTIES
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
-from davstore.store import locking, reading
+from davstore.store import browsing, locking, reading
 from tests.contract.storage import Storage
 
 
@@ -58,9 +59,9 @@ def rebuild(storage: Storage) -> None:
 
 USE_CASES: dict[str, Callable[[Storage], object]] = {
     "get": lambda storage: storage.get("t/0"),
-    "describe the members": lambda storage: storage.listing("t", depth=1, dead=True),
-    "describe all": lambda storage: storage.listing(depth=None, dead=True),
-    "a page": lambda storage: reading.list_page(storage.context, storage.at("t"), Sort.SIZE, limit=10),
+    "describe the members": lambda storage: storage.listing("t", depth=1, facets={PROPERTIES}),
+    "describe all": lambda storage: storage.listing(depth=None, facets={PROPERTIES}),
+    "a page": lambda storage: browsing.list_page(storage.context, storage.at("t"), Sort.SIZE, limit=10),
     "put a new one": lambda storage: storage.put("t/new"),
     "put over one": lambda storage: storage.put("t/0"),
     "put a large one": lambda storage: storage.put("t/large", b"x" * 300),
@@ -111,19 +112,17 @@ def test_a_large_collection_is_told_some_members_at_a_time(
     monkeypatch.setattr(unit, "PAGE_ROWS", 3)
     storage.mkcol("t")
     fill(storage, "t/u", members)
-    sizes: list[int] = []
     storage.mkcol("e")
-    reading.describe(
-        storage.context, storage.at("t/u"), depth=1, dead=True, tell=lambda some: sizes.append(len(some.resources))
-    )
+    pages = reading.describe(storage.context, storage.at("t/u"), depth=1, facets={PROPERTIES})
+    sizes = [len(page.resources) for page in pages]
     assert sum(sizes) == members + 2  # itself and `sub`
     assert max(sizes) <= 4
     counter = Counter(monkeypatch)
     with counter.counting():
-        found = storage.listing("t/u", depth=1, dead=True)
+        found = storage.listing("t/u", depth=1, facets={PROPERTIES})
     assert counter.count <= 2 + 3 * len(sizes)  # behind a last page that is full an empty one is asked for
     assert [one.name for one in found.resources] == ["u", *map(str, range(members)), "sub"]
-    assert len(found.properties) == members
+    assert len(found.facets.of(PROPERTIES)) == members
 
 
 @pytest.mark.parametrize("told", TOLD)

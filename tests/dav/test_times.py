@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from davstore.dav.patches import SETTABLE
+from davstore.dav.properties import SETTABLE
 from davstore.protocol.dav.owncloud import CHECKSUMS
 from tests.dav.client import HOME, Client, D, removing, setting, token_of
 from tests.dav.test_owncloud import md5, sha1

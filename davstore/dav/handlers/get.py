@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import string
+from contextlib import closing
 from http import HTTPStatus
 from urllib.parse import quote
 
 from davstore.dav.content import content
 from davstore.dav.handlers.conditions import judge_if
-from davstore.dav.listing import Tell, listing
+from davstore.dav.listing import Pages, listing
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.model.nodes import Resource
+from davstore.model.paths import Path
 from davstore.protocol.urls import Fixed
 from davstore.store import reading
 
@@ -30,11 +32,13 @@ def handle_get(request: Request) -> Response:
         return content(request, found.resource, found.body, conditions)
     if not request.target.slash:
         return _lead_to_slash(request)
+    return listing(request, _members(request, path))
 
-    def tell_all(tell: Tell) -> None:
-        reading.describe(request.context, path, depth=1, tell=lambda some: tell(map(_listed, some.members)))
 
-    return listing(request, tell_all)
+def _members(request: Request, path: Path) -> Pages:
+    with closing(reading.describe(request.context, path, depth=1)) as pages:
+        for page in pages:
+            yield map(_listed, page.members)
 
 
 def handle_get_of_fixed(request: Request, place: Fixed) -> Response:
@@ -43,7 +47,7 @@ def handle_get_of_fixed(request: Request, place: Fixed) -> Response:
     judge_if(request)
     if not request.target.slash:
         return _lead_to_slash(request)
-    return listing(request, lambda tell: tell([f"{name}/" for name in place.members]))
+    return listing(request, (names for names in [[f"{name}/" for name in place.members]]))
 
 
 def _listed(member: Resource) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from davstore.dav.properties import PropertyContext, discover
+from davstore.dav.properties.live import PropertyContext
+from davstore.dav.properties.locks import discover
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, multistatus
 from davstore.errors import FailedDependency, LockConflict, Malformed
@@ -44,8 +45,8 @@ def handle_lock(request: Request) -> Response:
             if any(root == path or not path.holds(root) for root, _ in error.roots):
                 raise
             return _conflicts_beneath(request, path, error)
-    view = PropertyContext(request.principal, now_us=context.now_us, spelling=request.spelling)
-    body = lockinfo.render_granted(discover(view, granted.covering))
+    told = PropertyContext(request.principal, now_us=context.now_us, spelling=request.spelling)
+    body = lockinfo.render_granted(discover(told, path.store, granted.covering))
     headers = [("Content-Type", CONTENT_TYPE), *request.located(is_collection=granted.is_collection)]
     if info is not None:  # a refreshed lock has the token it had (RFC 4918 §9.10.2)
         headers.append(("Lock-Token", f"<{granted.lock.token}>"))

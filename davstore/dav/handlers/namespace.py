@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from davstore.dav.handlers.made import made
 from davstore.dav.handlers.proppatch import with_dependent
-from davstore.dav.patches import sort_changes
+from davstore.dav.properties.proppatch import sort_changes
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.errors import InvalidResourceType, PropertiesOverQuota, PropertiesRefused, QuotaExceeded

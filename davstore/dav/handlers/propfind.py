@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 
+from davstore.dav.bulk import Bulk, facts_of
 from davstore.dav.handlers.conditions import judge_if
 from davstore.dav.kinds import kind_of
-from davstore.dav.properties import PropertyContext
-from davstore.dav.rendering import Hrefs, Plan, asks_for_checksums, asks_for_dead, asks_for_locks, write_stored
+from davstore.dav.properties.live import PropertyContext
+from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
 from davstore.dav.request import Request
 from davstore.dav.responses import Listed, Response, multistatus
 from davstore.engine.rights import known_to
 from davstore.errors import InfiniteDepth
-from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.protocol import urls
 from davstore.protocol.dav import propfind
@@ -55,27 +56,23 @@ def _write_tree(
     request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None, prefer: Prefer
 ) -> bool:
     """Write a resource of the store and what lies beneath it; return whether it is a collection."""
-    tops: list[Resource] = []
+    is_collection = False
     hrefs, free_bytes = request.hrefs(path), _once(request.context.services.blobs.free_bytes)
-
-    def tell(some: Listing) -> None:
-        view = _view(request, some, hrefs, free_bytes)
-        plan = Plan(question, view, some.properties, minimal=prefer.minimal)
-        tops.append(some.top)
-        without_top = prefer.noroot and some.top.is_collection
-        write_stored(answer, plan, hrefs, some.members if without_top else some.resources)
-
-    reading.describe(
-        request.context,
-        path,
-        request.if_alone,
-        tell=tell,
-        depth=depth,
-        dead=asks_for_dead(question),
-        sums=asks_for_checksums(question),
-        locks=asks_for_locks(question),
-    )
-    return bool(tops[0].is_collection)
+    facets, columns = facets_of(question), facts_of(question)
+    bulk: Bulk | None = None
+    with closing(
+        reading.describe(request.context, path, request.if_alone, depth=depth, facets=facets, columns=columns)
+    ) as pages:
+        for page in pages:
+            is_collection = bool(page.top.is_collection)
+            plan = Plan(question, _context(request, page, hrefs, free_bytes), minimal=prefer.minimal)
+            if page.columns is not None:
+                bulk = bulk or Bulk(plan, hrefs)
+                answer.add(bulk.render(page.columns))
+            else:
+                without_top = prefer.noroot and is_collection
+                write_stored(answer, plan, hrefs, page.members if without_top else page.resources)
+    return is_collection
 
 
 def _write_fixed(
@@ -89,22 +86,17 @@ def _write_fixed(
     below = [(*place.segments, name) for name in place.members] if depth else []
     stores = [path for path in map(urls.find_path, below) if path is not None]
     fixed = [place for place in (urls.find_fixed(segments, known) for segments in below) if place is not None]
-    plan = Plan(question, PropertyContext(request.principal, spelling=spelling), {}, minimal=prefer.minimal)
+    plan = Plan(question, PropertyContext(request.principal, spelling=spelling), minimal=prefer.minimal)
     for one in fixed if prefer.noroot else [place, *fixed]:
         href = for_xml(spelling.href(one.segments, slash=True))
-        answer.add(plan.of(kind_of(one))(_as_resource(one.segments), href))
+        answer.add(plan.of(kind_of(one))(one, href))
     for path in stores:
         _write_tree(request, path, question, answer, depth=0, prefer=prefer._replace(noroot=False))
 
 
-def _as_resource(segments: tuple[str, ...]) -> Resource:
-    """Return a resource that has a name and no facts."""
-    return Resource(segments[:-1], segments[-1] if segments else "", 0, 1, 0, "", None, None, None, 0, 0, 0)
-
-
-def _view(request: Request, told: Listing, hrefs: Hrefs, free_bytes: Callable[[], int]) -> PropertyContext:
-    now_us, spelling = request.context.now_us, hrefs.spelling
-    return PropertyContext(request.principal, told.facts, told.locks, told.checksums, now_us, spelling, free_bytes)
+def _context(request: Request, page: Listing, hrefs: Hrefs, free_bytes: Callable[[], int]) -> PropertyContext:
+    now_us = request.context.now_us
+    return PropertyContext(request.principal, page.facts, page.facets, now_us, hrefs.spelling, free_bytes)
 
 
 def _once(ask: Callable[[], int]) -> Callable[[], int]:

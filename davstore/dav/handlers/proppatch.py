@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from davstore.dav.patches import sort_changes
+from davstore.dav.properties.proppatch import sort_changes
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, multistatus
 from davstore.errors import DavstoreError, FailedDependency, PropertiesRefused, QuotaExceeded

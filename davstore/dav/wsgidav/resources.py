@@ -140,15 +140,8 @@ class Collection(_Stored, DAVCollection):  # type: ignore[misc]  # WsgiDAV has n
     """A collection of a store."""
 
     def get_member_names(self) -> list[str]:
-        names: list[str] = []
         with _translated():
-            reading.describe(
-                self._context,
-                self._place,
-                depth=1,
-                tell=lambda some: names.extend(one.name for one in some.members),
-            )
-        return names
+            return [one.name for page in reading.describe(self._context, self._place, depth=1) for one in page.members]
 
     def get_member(self, name: str) -> Any:
         return self.provider.get_resource_inst(f"{self.path.rstrip('/')}/{name}", self.environ)

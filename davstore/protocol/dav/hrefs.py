@@ -132,6 +132,13 @@ def encode_segment_for_xml(name: str) -> str:
     return name if _UNRESERVED.fullmatch(name) else quote(name, safe=_ALLOWED).replace("&", "&amp;")
 
 
+def encode_segments_for_xml(names: list[str]) -> list[str]:
+    """Return many names as by `encode_segment_for_xml`: mostly they are looked at together."""
+    if _UNRESERVED.fullmatch("".join(names)):
+        return names
+    return [encode_segment_for_xml(name) for name in names]
+
+
 def for_xml(href: str) -> bytes:
     """Return a path that was rendered here as the content of `D:href`: of what a path holds only `&` is special."""
     return href.replace("&", "&amp;").encode("ascii")

@@ -61,10 +61,14 @@ class Multistatus:
         self.add(render_response(href, found, missing))
 
     def add(self, response: bytes) -> None:
-        """Write the properties of one resource, as `render_response` or a template put them."""
+        """Write the properties of a resource, or of many, as `render_response` or a template put them."""
         pieces = self._pieces
+        if len(response) > _LARGE_BYTES:
+            self._flush()
+            self._write(response)
+            return
         pieces.append(response)
-        if len(pieces) >= _BATCH or len(response) > _LARGE_BYTES:
+        if len(pieces) >= _BATCH:
             self._flush()
 
     def propstats(self, href: bytes, groups: Iterable[PropStat]) -> None:
@@ -102,14 +106,6 @@ def render_response(href: bytes, found: bytes, missing: bytes = b"") -> bytes:
     if found:
         return _FOUND_AND_MISSING % (href, found, missing)
     return _MISSING % (href, missing)
-
-
-def render_template(constant: bytes, varying: int, missing: bytes = b"") -> bytes:
-    """Return a template for the responses of many resources: `template % (href, *varying elements)`.
-
-    constant holds the elements that all of them have alike, missing the empty ones that none of them has.
-    """
-    return render_response(b"%b", constant.replace(b"%", b"%%") + varying * b"%b", missing.replace(b"%", b"%%"))
 
 
 def mkcol_response(groups: Iterable[PropStat]) -> bytes:

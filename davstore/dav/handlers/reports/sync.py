@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from davstore.dav.properties import PropertyContext
-from davstore.dav.rendering import Hrefs, Plan, asks_for_checksums, asks_for_dead, asks_for_locks, write_stored
+from davstore.dav.properties.live import PropertyContext
+from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
 from davstore.dav.request import Request
 from davstore.dav.responses import Listed, Response, multistatus
 from davstore.model.changes import Changes
@@ -27,14 +27,11 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
         conditions,
         level=query.level,
         limit=query.limit,
-        dead=asks_for_dead(question),
-        sums=asks_for_checksums(question),
-        locks=asks_for_locks(question),
+        facets=facets_of(question),
     )
     prefer = Prefer(minimal=request.prefer.minimal)  # no report holds the collection itself
     hrefs = request.hrefs(path)
-    view = _view(request, changes, hrefs)
-    plan = Plan(question, view, changes.properties, minimal=prefer.minimal)
+    plan = Plan(question, _context(request, changes, hrefs), minimal=prefer.minimal)
     given = sync_token.render(changes.token)
 
     def write(answer: Multistatus) -> str:
@@ -47,7 +44,6 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
     return multistatus(write, headers, listed=Listed(given, changes.truncated))
 
 
-def _view(request: Request, changes: Changes, hrefs: Hrefs) -> PropertyContext:
+def _context(request: Request, changes: Changes, hrefs: Hrefs) -> PropertyContext:
     now_us, free_bytes = request.context.now_us, request.context.services.blobs.free_bytes
-    locks, checksums = changes.locks, changes.checksums
-    return PropertyContext(request.principal, changes.facts, locks, checksums, now_us, hrefs.spelling, free_bytes)
+    return PropertyContext(request.principal, changes.facts, changes.facets, now_us, hrefs.spelling, free_bytes)

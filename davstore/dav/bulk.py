@@ -1,0 +1,110 @@
+"""Render many resources at once, by column: where a question can be answered from their rows, as most can.
+
+Nothing is called for each resource but what writes a date or escapes a text: constants and columns are laid between
+each other by slices, and joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from itertools import compress
+from typing import Final
+
+from davstore.dav.kinds import Kind
+from davstore.dav.properties import LIVE_OF
+from davstore.dav.rendering import Hrefs, Plan
+from davstore.model.columns import Columns
+from davstore.protocol.dav import propfind
+from davstore.protocol.dav.elements import empty
+from davstore.protocol.dav.hrefs import encode_segments_for_xml
+from davstore.protocol.dav.propfind import PropFind
+
+_HOLE: Final = "\x00"
+"""Stands in a response for what differs; no XML holds it."""
+_KINDS: Final = {"0": Kind.RESOURCE, "1": Kind.COLLECTION}
+
+Texts = Mapping[str, Sequence[str]]
+
+
+@lru_cache(maxsize=256)
+def facts_of(question: PropFind) -> tuple[str, ...] | None:
+    """Return the facts of rows that answer a question, as far as no facet has a value for them; None for others."""
+    if question.kind is not propfind.Kind.PROP:
+        return None
+    live = [LIVE_OF[kind][name] for kind in _KINDS.values() for name in question.names if name in LIVE_OF[kind]]
+    if any(row.each is not None and row.facet is None for row in live):
+        return None
+    return tuple(sorted({row.column.fact for row in live if row.column is not None}))
+
+
+class Bulk:
+    """Renders pages of resources that have nothing but their rows; plan is made without facets."""
+
+    def __init__(self, plan: Plan, hrefs: Hrefs) -> None:
+        self._hrefs = hrefs
+        self._template = cache(lambda kind: Template(plan, kind))
+
+    def render(self, page: Columns) -> bytes:
+        """Return the responses of a page, in its order."""
+        above, names = self._hrefs.above(page.parent), encode_segments_for_xml(page.names)
+        kinds = set(page.collections)
+        if len(kinds) == 1:
+            return self._template(_KINDS[kinds.pop()]).fill(above, names, page.facts).encode()
+        rows = {mark: self._rows(mark, above, names, page) for mark in kinds}
+        return "".join([next(rows[mark]) for mark in page.collections]).encode()
+
+    def _rows(self, mark: str, above: str, names: list[str], page: Columns) -> Iterator[str]:
+        """Yield the responses of the resources of one kind among others."""
+        chosen = [one == mark for one in page.collections]
+        facts = {fact: list(compress(texts, chosen)) for fact, texts in page.facts.items()}
+        return self._template(_KINDS[mark]).rows(above, list(compress(names, chosen)), facts)
+
+
+class Template:
+    """The response of a resource of one kind: constants, and what differs between them."""
+
+    def __init__(self, plan: Plan, kind: Kind) -> None:
+        compiled = plan.compile(kind)
+        columns = {name: LIVE_OF[kind][name].column for name in compiled.each}
+        self._columns = {name: column for name, column in columns.items() if column is not None}
+        self._same = b"".join(compiled.same.values())
+        self._lacking = b"".join(map(empty, compiled.lacking))
+        self._slash = "/" if kind is Kind.COLLECTION else ""
+        self._whole = plan.whole
+        constants = self._response(_HOLE, [_HOLE] * len(self._columns)).split(_HOLE)
+        self._first, *self._between, self._last = constants
+
+    def _response(self, href: str, texts: Sequence[str]) -> str:
+        """Return the response of one resource; an empty text is a property that it does not have."""
+        columns = list(zip(self._columns.items(), texts, strict=True))
+        values = "".join([f"{column.start}{text}{column.end}" for (_, column), text in columns if text]).encode()
+        missing = b"".join([empty(name) for (name, _), text in columns if not text])
+        return self._whole(f"{href}{self._slash}".encode(), self._same + values, self._lacking + missing).decode()
+
+    def rows(self, above: str, names: list[str], facts: Texts) -> Iterator[str]:
+        """Yield the response of each of some resources beneath a path."""
+        template = "%s".join([constant.replace("%", "%%") for constant in (self._first, *self._between, self._last)])
+        texts = [
+            [column.text(text) if text else "" for text in facts[column.fact]] for column in self._columns.values()
+        ]
+        for name, *values in zip(names, *texts, strict=True):
+            href = f"{above}{name}"
+            yield self._response(href, values) if "" in values else template % (href, *values)
+
+    def fill(self, above: str, names: list[str], facts: Texts) -> str:
+        """Return the responses of some resources beneath a path, in one string."""
+        columns = self._columns.values()
+        if any("" in facts[column.fact] for column in columns):
+            return "".join(self.rows(above, names, facts))
+        width = 2 * len(self._between) + 2
+        pieces = [""] * (width * len(names) + 1)
+        pieces[:-1:width] = [f"{self._last}{self._first}{above}"] * len(names)
+        pieces[1::width] = names
+        for at, (constant, column) in enumerate(zip(self._between, columns, strict=True), start=1):
+            texts = facts[column.fact]
+            pieces[2 * at :: width] = [constant] * len(names)
+            pieces[2 * at + 1 :: width] = texts if column.text is str else map(column.text, texts)
+        pieces[0] = f"{self._first}{above}"
+        pieces[-1] = self._last
+        return "".join(pieces)

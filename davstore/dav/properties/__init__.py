@@ -1,0 +1,49 @@
+"""THE table of live properties: name, what has it, how it is rendered, how it is set, and whether allprop tells it.
+
+Most of them are the server's to set. `displayname` is live on principals alone and a dead property elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from davstore.dav.kinds import Kind
+from davstore.dav.properties.core import CORE, IDENTITY, SUPPORTED
+from davstore.dav.properties.live import EVERY, Live, PropertyContext
+from davstore.dav.properties.locks import LOCKS
+from davstore.dav.properties.owncloud import OWNCLOUD
+from davstore.dav.properties.principals import OWNERS, PRINCIPALS
+from davstore.dav.properties.quota import QUOTA
+from davstore.dav.properties.sync import MODSEQ, SYNC
+from davstore.dav.properties.times import TIMES
+from davstore.protocol.dav import names
+from davstore.protocol.dav.elements import element, empty
+
+
+def _supported_live_property_set(_context: PropertyContext, kind: Kind) -> bytes:
+    live = [element("{DAV:}supported-live-property", element(names.PROP, empty(name))) for name in LIVE_OF[kind]]
+    return element(names.SUPPORTED_LIVE_PROPERTY_SET, *live)
+
+
+TABLE: Final = (
+    *CORE,
+    *LOCKS,
+    *TIMES,
+    *IDENTITY,
+    *MODSEQ,
+    *OWNCLOUD,
+    *SYNC,
+    *QUOTA,
+    *OWNERS,
+    *SUPPORTED,
+    Live(names.SUPPORTED_LIVE_PROPERTY_SET, EVERY, same=_supported_live_property_set),
+    *PRINCIPALS,
+)
+
+LIVE_OF: Final = {kind: {live.name: live for live in TABLE if kind in live.kinds} for kind in Kind}
+"""The live properties of each kind, by name."""
+
+PROTECTED: Final = frozenset(live.name for live in TABLE) - {names.DISPLAYNAME}
+"""What the server tells, on any kind of resource: no dead property has such a name."""
+SETTABLE: Final = {live.name: live.set for live in TABLE if live.set is not None}
+"""Live properties that a client may set, with what reads the value."""

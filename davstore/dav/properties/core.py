@@ -1,0 +1,94 @@
+"""The live properties of RFC 4918 §15, what RFC 5842 §3.1 adds, and what RFC 3253 §3.1 says of what is supported."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from davstore.dav.kinds import TABLE as KINDS
+from davstore.dav.kinds import Kind
+from davstore.dav.properties.live import EVERY, RESOURCE, STORED, Column, Live, PropertyContext
+from davstore.dav.properties.times import set_time
+from davstore.policy.preconditions import SECOND_US
+from davstore.protocol.dav import names
+from davstore.protocol.dav.elements import element, empty, escape
+from davstore.protocol.http.dates import render_http_date, render_iso_date
+
+_COLLECTION_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION))
+_TYPES: Final = {
+    Kind.RESOURCE: empty(names.RESOURCETYPE),
+    Kind.PRINCIPAL: element(names.RESOURCETYPE, empty(names.COLLECTION), empty("{DAV:}principal")),
+}
+
+
+def _resourcetype(_context: PropertyContext, kind: Kind) -> bytes:
+    return _TYPES.get(kind, _COLLECTION_TYPE)
+
+
+@lru_cache(maxsize=16_384)
+def _http_date(time_us: int | str) -> str:
+    return render_http_date(int(time_us) // SECOND_US)
+
+
+@lru_cache(maxsize=16_384)
+def _iso_date(time_us: int | str) -> str:
+    return render_iso_date(int(time_us) // SECOND_US)
+
+
+@lru_cache(maxsize=256)
+def _media_type(text: str) -> str:
+    return escape(text).decode()
+
+
+def _supported_report_set(_context: PropertyContext, kind: Kind) -> bytes:
+    reports = [element("{DAV:}report", empty(name)) for name in KINDS[kind].reports]
+    return element(names.SUPPORTED_REPORT_SET, *(element("{DAV:}supported-report", report) for report in reports))
+
+
+def _supported_method_set(_context: PropertyContext, kind: Kind) -> bytes:
+    methods = [f'<D:supported-method name="{method}"/>'.encode() for method in KINDS[kind].methods]
+    return element(names.SUPPORTED_METHOD_SET, *methods)
+
+
+CORE: Final = (
+    Live(names.RESOURCETYPE, EVERY, same=_resourcetype, in_allprop=True),
+    Live(names.GETETAG, RESOURCE, column=Column("etag", '<D:getetag>"%s"</D:getetag>'), in_allprop=True),
+    Live(
+        names.GETCONTENTLENGTH,
+        RESOURCE,
+        column=Column("length", "<D:getcontentlength>%s</D:getcontentlength>"),
+        in_allprop=True,
+    ),
+    Live(
+        names.GETCONTENTTYPE,
+        RESOURCE,
+        column=Column("content_type", "<D:getcontenttype>%s</D:getcontenttype>", _media_type),
+        in_allprop=True,
+    ),
+    Live(
+        names.GETLASTMODIFIED,
+        STORED,
+        column=Column("modified_us", "<D:getlastmodified>%s</D:getlastmodified>", _http_date),
+        set=set_time,
+        in_allprop=True,
+    ),
+    Live(
+        names.CREATIONDATE,
+        STORED,
+        column=Column("created_us", "<D:creationdate>%s</D:creationdate>", _iso_date),
+        in_allprop=True,
+    ),
+)
+
+IDENTITY: Final = (
+    Live(
+        names.RESOURCE_ID,
+        STORED,
+        column=Column("resource_id", "<D:resource-id><D:href>urn:uuid:%s</D:href></D:resource-id>"),
+    ),
+)
+
+SUPPORTED: Final = (
+    Live(names.SUPPORTED_REPORT_SET, EVERY, same=_supported_report_set),
+    Live(names.SUPPORTED_METHOD_SET, EVERY, same=_supported_method_set),
+)

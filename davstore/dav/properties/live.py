@@ -1,0 +1,89 @@
+"""What a row of the table of live properties says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+from davstore.dav.kinds import Kind
+from davstore.engine.property_changes import LiveValues
+from davstore.model.facets import NO_FACTS, Facet, Facts
+from davstore.model.nodes import Resource, StoreFacts
+from davstore.model.principals import Principal
+from davstore.protocol.dav.elements import href
+from davstore.protocol.dav.hrefs import Spelling
+
+EVERY: Final = frozenset(Kind)
+STORED: Final = frozenset({Kind.RESOURCE, Kind.COLLECTION})
+RESOURCE: Final = frozenset({Kind.RESOURCE})
+COLLECTION: Final = frozenset({Kind.COLLECTION})
+PRINCIPAL: Final = frozenset({Kind.PRINCIPAL})
+
+
+class PropertyContext(NamedTuple):
+    """Who asks, of which store, and when; store is None outside of all stores.
+
+    facets are those of the resources at hand that the question needs.
+    """
+
+    principal: Principal
+    store: StoreFacts | None = None
+    facets: Facts = NO_FACTS
+    now_us: int = 0
+    spelling: Spelling = Spelling()
+    free_bytes: Callable[[], int] = lambda: 0
+    """What is left of the disk; asked where there is a store, and for all resources of a request the same."""
+
+    def href(self, segments: tuple[str, ...]) -> bytes:
+        """Return `D:href` of a collection outside of stores."""
+        return href(self.spelling.href(segments, slash=True))
+
+
+class Column:
+    """A property that is made of one fact of a resource's row; a resource without the fact has no such property."""
+
+    def __init__(self, fact: str, template: str, text: Callable[[Any], str] = str) -> None:
+        """Take the field of `Resource`, the element with `%s` for its value, and what writes the value for XML.
+
+        text takes the value or the digits of it, and is left out where these need no escaping.
+        """
+        self.fact = fact
+        self.text = text
+        self.start, _, self.end = template.partition("%s")
+
+    @cached_property
+    def of(self) -> Callable[[Resource], bytes | None]:
+        """Return the function of one resource."""
+        value_of, text, start, end = attrgetter(self.fact), self.text, self.start, self.end
+
+        def element_of(resource: Resource) -> bytes | None:
+            value = value_of(resource)
+            return None if value is None else f"{start}{text(value)}{end}".encode()
+
+        return element_of
+
+
+Same = Callable[[PropertyContext, Kind], bytes | None]
+Each = Callable[[PropertyContext, Any], bytes | None]
+
+
+class Live(NamedTuple):
+    """A live property: its name, what has it, and how its element comes about, in one of three ways.
+
+    `same` is the element of all resources of a kind in one request; where there is none, or it returns None, `each` is
+    a function of one resource (of a `Resource`, for principals of their `Fixed`) and returns None where the resource
+    does not have it; `column` is one fact of the row, and so can be rendered for many rows at once.
+
+    `set` returns what a client's text sets, None if that is no value; without it the property is the server's alone.
+    """
+
+    name: str
+    kinds: frozenset[Kind]
+    same: Same | None = None
+    each: Each | None = None
+    column: Column | None = None
+    facet: Facet[Any] | None = None
+    set: Callable[[str], LiveValues | None] | None = None
+    in_allprop: bool = False

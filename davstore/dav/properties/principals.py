@@ -1,0 +1,49 @@
+"""The live properties of principals, and those that lead to them (RFC 3744 §4, §5; RFC 5397)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from davstore.dav.kinds import Kind
+from davstore.dav.properties.live import EVERY, PRINCIPAL, STORED, Live, PropertyContext
+from davstore.protocol import urls
+from davstore.protocol.dav import names
+from davstore.protocol.dav.elements import element, empty, text_element
+from davstore.protocol.urls import Fixed
+
+
+def _owner(context: PropertyContext, _kind: Kind) -> bytes | None:
+    store = context.store
+    return None if store is None else element(names.OWNER, context.href(urls.user_segments(store.owner)))
+
+
+def _current_user_principal(context: PropertyContext, _kind: Kind) -> bytes:
+    return element(names.CURRENT_USER_PRINCIPAL, context.href(urls.principal_segments(context.principal)))
+
+
+def _principal_collection_set(context: PropertyContext, _kind: Kind) -> bytes:
+    return element(names.PRINCIPAL_COLLECTION_SET, context.href(urls.PRINCIPALS))
+
+
+def _displayname(_context: PropertyContext, place: Fixed) -> bytes:
+    return text_element(names.DISPLAYNAME, place.segments[-1])
+
+
+def _principal_url(context: PropertyContext, place: Fixed) -> bytes:
+    return element(names.PRINCIPAL_URL, context.href(place.segments))
+
+
+OWNERS: Final = (
+    Live(names.OWNER, STORED, same=_owner),
+    Live(names.CURRENT_USER_PRINCIPAL, EVERY, same=_current_user_principal),
+    Live(names.PRINCIPAL_COLLECTION_SET, EVERY, same=_principal_collection_set),
+)
+
+PRINCIPALS: Final = (
+    Live(names.DISPLAYNAME, PRINCIPAL, each=_displayname),
+    Live(names.PRINCIPAL_URL, PRINCIPAL, each=_principal_url),
+    *(
+        Live(name, PRINCIPAL, same=lambda _context, _kind, name=name: empty(name))  # type: ignore[misc]
+        for name in ("{DAV:}alternate-URI-set", "{DAV:}group-membership")
+    ),
+)

@@ -1,0 +1,55 @@
+"""What PROPPATCH and extended MKCOL change, sorted: dead properties, the few live ones that a client may set, and the
+others, which are the server's (RFC 4918 §9.2.1, §15): davstore's namespace is its own, also what has no meaning yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from davstore.dav.properties import PROTECTED, SETTABLE
+from davstore.dav.properties.times import WINDOWS, set_time
+from davstore.engine.property_changes import NO_VALUES, LiveValues
+from davstore.errors import ConflictingValue, DavstoreError, ProtectedProperty
+from davstore.protocol.dav import names, prop
+
+_CLIENTS_OWN: Final = frozenset({names.DISPLAYNAME, "{DAV:}getcontentlanguage"})
+"""What RFC 4918 gives to clients of its own namespace (§15.2, §15.3); the rest of it is for RFCs to come."""
+
+
+class Patch(NamedTuple):
+    """Changes of dead properties in the order given, values of live ones, and why others cannot be changed."""
+
+    dead: list[tuple[str, bytes | None]]
+    live: LiveValues
+    refused: dict[str, DavstoreError]
+
+
+def sort_changes(changes: Iterable[tuple[str, bytes | None]]) -> Patch:
+    """Return what to do; of two values for one live property the last counts, as of dead ones."""
+    dead: list[tuple[str, bytes | None]] = []
+    refused: dict[str, DavstoreError] = {}
+    live = NO_VALUES
+    for name, element in changes:
+        if element is not None and name in SETTABLE:
+            value = SETTABLE[name](prop.text_of(element))
+            if value is None:
+                refused[name] = ConflictingValue(name)
+            live = _merge(live, value)
+        elif name in PROTECTED or names.is_ours(name) or (element is not None and _is_reserved(name)):
+            refused[name] = ProtectedProperty(name)
+        else:
+            dead.append((name, element))
+            if element is not None and name == WINDOWS:
+                live = _merge(live, set_time(prop.text_of(element)))
+    return Patch(dead, live, refused)
+
+
+def _merge(live: LiveValues, value: LiveValues | None) -> LiveValues:
+    if value is None:
+        return live
+    modified_us = live.modified_us if value.modified_us is None else value.modified_us
+    return LiveValues(modified_us, {**live.claimed, **value.claimed})
+
+
+def _is_reserved(name: str) -> bool:
+    return names.split(name)[0] == names.DAV and name not in _CLIENTS_OWN

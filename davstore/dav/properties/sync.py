@@ -1,0 +1,31 @@
+"""The live properties of synchronisation (RFC 6578 §4)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from davstore.dav.properties.live import COLLECTION, STORED, Column, Live, PropertyContext
+from davstore.model.nodes import Resource
+from davstore.protocol.dav import names, sync_token
+from davstore.protocol.dav.elements import text_element
+from davstore.sync.tokens import current_token
+
+_ROOT: Final = text_element(names.ROOT, "T")
+
+
+def _root(_context: PropertyContext, resource: Resource) -> bytes | None:
+    return None if resource.name else _ROOT
+
+
+def _sync_token(context: PropertyContext, resource: Resource) -> bytes | None:
+    if context.store is None:
+        return None
+    return text_element(names.SYNC_TOKEN, sync_token.render(current_token(context.store, resource.names)))
+
+
+MODSEQ: Final = (Live(names.MODSEQ, STORED, column=Column("changed", "<C:modseq>%s</C:modseq>")),)
+
+SYNC: Final = (
+    Live(names.ROOT, COLLECTION, each=_root),
+    Live(names.SYNC_TOKEN, COLLECTION, each=_sync_token),
+)

@@ -1,0 +1,40 @@
+"""The time of modification, as clients ask for it and set it.
+
+rclone and Nextcloud write seconds to `lastmodified`, WinSCP an HTTP-date to `getlastmodified`, Windows its own
+properties, which it reads back: so those are kept as dead ones too.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from davstore.dav.properties.live import STORED, Column, Live
+from davstore.engine.property_changes import LiveValues
+from davstore.policy.preconditions import SECOND_US
+from davstore.protocol.dav import names, owncloud
+from davstore.protocol.http.dates import parse_http_date
+
+WINDOWS: Final = "{urn:schemas-microsoft-com:}Win32LastModifiedTime"
+"""A dead property that sets the time beside."""
+
+
+def set_time(text: str) -> LiveValues | None:
+    """Return what a number of seconds, or a date, sets; None for anything else."""
+    seconds = parse_http_date(text)
+    if seconds is None:
+        seconds = owncloud.find_seconds(text)
+    return None if seconds is None else LiveValues(modified_us=seconds * SECOND_US)
+
+
+def _seconds(time_us: int | str) -> str:
+    return str(int(time_us) // SECOND_US)
+
+
+TIMES: Final = (
+    Live(
+        names.LASTMODIFIED,
+        STORED,
+        column=Column("modified_us", "<D:lastmodified>%s</D:lastmodified>", _seconds),
+        set=set_time,
+    ),
+)

@@ -1,0 +1,19 @@
+"""Many resources at once, by column: what a page of a listing needs of them, and nothing for each resource but text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Columns(NamedTuple):
+    """Facts of resources of one collection, as text: of each fact a list, all in the same order.
+
+    `parent` is as in `Resource`; `collections` has a character for each resource, 1 for a collection; `facts` maps
+    fields of `Resource` to the digits or the text of their values, '' where a resource has none.
+    """
+
+    parent: tuple[str, ...]
+    collections: str
+    names: list[str]
+    facts: Mapping[str, list[str]]

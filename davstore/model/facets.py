@@ -1,0 +1,52 @@
+"""Facets: whatever of a resource is not in its row, so that it is looked up only where somebody asks for it.
+
+A facet is one type, loaded for many nodes by one statement (`metadata.facets`). The table of live properties names the
+facet that a property needs; a question then asks for a set of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from types import MappingProxyType
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+from davstore.model.locks import Lock
+
+T = TypeVar("T")
+
+
+class Facet(Generic[T]):
+    """One kind of what is known of nodes; its values are of type T."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"<the facet {self._name}>"
+
+
+Facets = Set[Facet[Any]]
+
+PROPERTIES: Final = Facet[Mapping[str, bytes]]("dead properties")
+"""The dead properties of a resource: Clark name to element."""
+CHECKSUMS: Final = Facet[str]("checksums")
+"""The checksums of a body, as `oc:checksums` has them, where they are kept."""
+LOCKS: Final = Facet[Sequence[Lock]]("locks")
+"""The locks that are held in the store, by the nodes they were taken on: one reaches what lies beneath its root."""
+
+_NONE: Final[Mapping[int, Any]] = MappingProxyType({})
+
+
+class Facts(NamedTuple):
+    """The values of the facets that were asked for, of a page of resources, by node id."""
+
+    values: Mapping[Facet[Any], Mapping[int, Any]] = MappingProxyType({})
+
+    def of(self, facet: Facet[T]) -> Mapping[int, T]:
+        """Return the values of a facet; nodes that have none are left out, and so are all if nobody asked."""
+        return self.values.get(facet, _NONE)
+
+
+NO_FACTS: Final = Facts()

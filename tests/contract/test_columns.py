@@ -1,0 +1,119 @@
+"""A page rendered by column is byte for byte what its resources are rendered to one by one, on both databases."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from davstore.dav.bulk import Bulk, facts_of
+from davstore.dav.kinds import Kind
+from davstore.dav.properties import LIVE_OF
+from davstore.dav.properties.live import PropertyContext
+from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
+from davstore.metadata import bindings, nodes, properties, stores
+from davstore.metadata import unit as transaction
+from davstore.metadata.nodes import NodeRow
+from davstore.metadata.tables import MADE_HOME
+from davstore.metadata.unit import Unit
+from davstore.protocol.dav import propfind
+from davstore.protocol.dav.hrefs import Spelling, parse_target
+from davstore.protocol.dav.multistatus import Multistatus
+from davstore.protocol.dav.propfind import PropFind
+from davstore.store import reading
+from tests.contract.storage import Storage
+
+ROOT = ("dav", "store", "me")
+DEAD = "{urn:x}%s"
+TYPES = ("text/plain", 'text/x; a="<&>"', "x", "%s", None)
+YEAR_1_US, YEAR_9999_US = -62_135_596_800_000_000, 253_402_300_799_999_999
+
+names = st.text(
+    st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="/")
+    | st.sampled_from(" %'\"&<>;#?+äß\x80\x9f😀"),
+    min_size=1,
+    max_size=12,
+).filter(lambda name: name not in (".", ".."))
+times = st.integers(YEAR_1_US, YEAR_9999_US) | st.sampled_from([0, -1, 999_999, YEAR_1_US, YEAR_9999_US])
+rows = st.builds(
+    NodeRow,
+    is_collection=st.booleans(),
+    body_id=st.none(),
+    etag=st.sampled_from(["0" * 64, "a"]),
+    length=st.sampled_from([0, 1, 2**40]),
+    content_type=st.sampled_from(TYPES),
+    created_us=times,
+    modified_us=times,
+    modified_by=st.just(0),
+)
+questions = st.lists(
+    st.sampled_from([*LIVE_OF[Kind.RESOURCE], *LIVE_OF[Kind.COLLECTION], "{DAV:}displayname", DEAD, "none"]),
+    max_size=6,
+    unique=True,
+).map(lambda asked: PropFind(propfind.Kind.PROP, tuple(asked)))
+
+
+members_of = st.dictionaries(names, st.tuples(rows, st.booleans()), max_size=8)
+"""The members of a collection: their rows, and whether each has a dead property."""
+
+
+def fill(storage: Storage, name: str, members: Members) -> None:
+    """Make a collection with members as they are given; a collection has no etag, length and type."""
+
+    def work(unit: Unit) -> None:
+        ledger = stores.lock(unit, "me")
+        parent_id, _ = nodes.insert_node(unit, ledger, nodes.empty_collection(now_us=0))
+        root_id = ledger.facts.root_id
+        bindings.bind(unit, ledger, root_id, name, node_id=parent_id, is_collection=True, made=MADE_HOME)
+        for member, (row, has_property) in members.items():
+            stored = row._replace(etag=None, length=None, content_type=None) if row.is_collection else row
+            node_id, _ = nodes.insert_node(unit, ledger, stored)
+            coll = row.is_collection
+            bindings.bind(unit, ledger, parent_id, member, node_id=node_id, is_collection=coll, made=MADE_HOME)
+            if has_property:
+                properties.set_properties(unit, ledger.store_id, {node_id: {DEAD: b"<x>%s</x>"}})
+        stores.settle(unit, ledger, now_us=0)
+
+    storage.database.write(work)
+
+
+def render(question: PropFind, hrefs: Hrefs, storage: Storage, name: str, *, by_column: bool, minimal: bool) -> bytes:
+    """Return the responses of a collection and its members, in one of the two ways."""
+    written: list[bytes] = []
+    answer = Multistatus(written.append)
+    for page in reading.describe(
+        storage.context,
+        storage.at(name),
+        depth=1,
+        facets=facets_of(question),
+        columns=facts_of(question) if by_column else None,
+    ):
+        context = PropertyContext(storage.context.asker, page.facts, page.facets)
+        plan = Plan(question, context, minimal=minimal)
+        assert by_column or page.columns is None
+        if page.columns is None:
+            write_stored(answer, plan, hrefs, page.resources)
+        else:
+            answer.add(Bulk(plan, hrefs).render(page.columns))
+    answer.close()
+    return b"".join(written)
+
+
+Members = dict[str, tuple[NodeRow, bool]]
+counter = itertools.count()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(members=members_of, question=questions, minimal=st.booleans())
+def test_both_ways_render_the_same_bytes(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, members: Members, question: PropFind, minimal: bool
+) -> None:
+    monkeypatch.setattr(transaction, "PAGE_ROWS", 3)
+    storage.is_clean = False  # its etags are of no bodies
+    name = f"c{next(counter)}"
+    fill(storage, name, members)
+    hrefs = Hrefs(Spelling(parse_target(f"/dav//store/%6de/{name}/")), ROOT)
+    ways = [render(question, hrefs, storage, name, by_column=way, minimal=minimal) for way in (True, False)]
+    assert ways[0] == ways[1]

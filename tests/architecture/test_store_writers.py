@@ -15,6 +15,7 @@ EXCEPTIONS = {
         "stores.set_quota": "the operator's, not a request's",
     },
     "store/sweeping.py": {
+        "locks.sweep_locks": "takes away locks whose time is over",
         "stores.set_floor": "history ends: nobody's content changes",
         "stores.settle": "gives back the names that are forgotten",
         "tombstones.forget": "takes away what no URL names",

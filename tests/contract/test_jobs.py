@@ -206,8 +206,8 @@ def test_a_job_is_made_due_when_it_is_far_away(storage: Storage) -> None:
 
 @pytest.mark.parametrize("statement", [jobs._DUE, jobs._NEXT])
 def test_what_is_due_is_found_without_a_look_at_what_is_not(sqlite_storage: Storage, statement: Statement[Any]) -> None:
-    text, _ = statement.on(sqlite_storage.database.dialect)
-    values = {"now_us": START_US, "param_1": 1}
+    text, own = statement.on(sqlite_storage.database.dialect)
+    values = {**own, "now_us": START_US}
     plan = sqlite_storage.database.look(
         lambda unit: unit.connection.execute(f"EXPLAIN QUERY PLAN {text}", values).fetchall()
     )

@@ -103,13 +103,13 @@ class Writer:
         self._held: list[Lock] | None = None if ledger.facts.may_hold_locks else []
 
     def held(self) -> list[Lock]:
-        """Return the locks that are held in the store. They are read once: who changes one forgets them."""
+        """Return the locks that are held in the store, which are read once. A store without any costs nothing."""
         if self._held is None:
             self._held = locks.list_locks(self.unit, self.ledger.store_id, now_us=self.context.now_us)
         return self._held
 
     def forget_held(self) -> None:
-        """Read the locks again when they are asked for."""
+        """Read the locks again when they are asked for: they are others now."""
         self._held = None
 
     def make(
@@ -132,7 +132,9 @@ class Writer:
         else:
             row = leaf(self._name_body(stored), stored, content_type, now_us=now_us)
         whose = self._whose(time_us, client=modified_us is not None)
-        made = self.map_new(member, row._replace(modified_us=time_us, modified_by=whose))
+        if (time_us, whose) != (now_us, 0):
+            row = row._replace(modified_us=time_us, modified_by=whose)
+        made = self.map_new(member, row)
         if elements:
             properties.set_properties(self.unit, self.ledger.store_id, {made.node_id: elements})
         self.changes.append(Change(None, Shown(made, sum(map(len, elements.values())))))
@@ -188,7 +190,7 @@ class Writer:
         self.close(source)
         closed = None if over is None else self.close(target)
         number = self.bind(target, resource.node_id, is_collection=bool(resource.is_collection), moved=True)
-        new = resource._replace(parent=target.path.parent.names, name=target.path.name, changed=number)
+        new = resource._replace(parent=target.path.names[:-1], name=target.path.name, changed=number)
         if modified_us is not None or not resource.is_collection:
             new = self.set_time(new, resource.modified_us if modified_us is None else modified_us, over=over)
         self.changes.append(Change(Shown(resource), Shown(new)))
@@ -234,7 +236,7 @@ class Writer:
         """End the locks that were taken at URLs that are unmapped now, or beneath them (RFC 4918 §7.6, §9.6)."""
         gone = [lock.token for lock in self.held() if any(lock.lies_beneath(path.names) for path in unmapped)]
         if gone:
-            locks.remove_locks(self.unit, self.ledger.store_id, gone)
+            locks.remove_locks(self.unit, self.ledger.store_id, gone, now_us=self.context.now_us)
             self.forget_held()
 
     def set_time(self, resource: Resource, time_us: int, *, over: Resource | None) -> Resource:

@@ -42,6 +42,9 @@ _TOUCH = Write(
     .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name == bindparam("name_"))
     .values(changed=bindparam("number"))
 )
+_TOUCH_ALL = Write(
+    update(binding).where(_in_store, binding.c.node_id == bindparam("n")).values(changed=bindparam("number"))
+)
 _PLACES = Statement[tuple[int, str]](
     select(binding.c.parent_id, binding.c.name)
     .where(_in_store, binding.c.node_id == bindparam("n"))
@@ -308,8 +311,13 @@ def bind(
 
 def touch(unit: Unit, ledger: Ledger, node_id: int) -> int:
     """Give each binding of a node a number of its own, because the node changed; return the last (I1, I3)."""
-    for parent_id, name in unit.all(_PLACES, {"s": ledger.store_id, "n": node_id}):
-        unit.run(_TOUCH, {"s": ledger.store_id, "p": parent_id, "name_": name, "number": ledger.number()})
+    node = {"s": ledger.store_id, "n": node_id}
+    count = unit.run(_TOUCH_ALL, {**node, "number": ledger.seq + 1})
+    if count:
+        ledger.number()
+    if count > 1:  # each after the first has the wrong one
+        for parent_id, name in unit.all(_PLACES, node)[1:]:
+            unit.run(_TOUCH, {"s": ledger.store_id, "p": parent_id, "name_": name, "number": ledger.number()})
     return ledger.seq
 
 

@@ -45,6 +45,21 @@ _DROP_BODIES = Statement[tuple[str | None]](
     .where(body.c.store_id == bindparam("s"), among(body.c.id, bindparam("ids")), ~_named)
     .returning(body.c.blob)
 )
+_other = node.alias("other")
+_DROP_OLD = Statement[tuple[str | None]](
+    delete(body)
+    .where(
+        body.c.store_id == bindparam("s"),
+        body.c.id
+        == select(node.c.body_id)
+        .where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
+        .scalar_subquery(),
+        ~exists().where(
+            _other.c.store_id == body.c.store_id, _other.c.body_id == body.c.id, _other.c.id != bindparam("n")
+        ),
+    )
+    .returning(body.c.blob)
+)
 
 
 def insert_body(unit: Unit, ledger: Ledger, stored: Stored) -> int:
@@ -73,4 +88,10 @@ def list_checksums(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict
 def drop_bodies(unit: Unit, ledger: Ledger, body_ids: list[int]) -> None:
     """Delete those of the bodies that no node names any more."""
     rows = unit.all(_DROP_BODIES, {"s": ledger.store_id, "ids": array(body_ids)})
+    ledger.dropped += [blob for (blob,) in rows if blob is not None]
+
+
+def drop_old(unit: Unit, ledger: Ledger, node_id: int) -> None:
+    """Delete the body of a node that is given another one, unless a second node names it."""
+    rows = unit.all(_DROP_OLD, {"s": ledger.store_id, "n": node_id})
     ledger.dropped += [blob for (blob,) in rows if blob is not None]

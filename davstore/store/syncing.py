@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from davstore.engine import rights
+from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.metadata import stores
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, Removed, SyncToken
-from davstore.model.facets import Facets
+from davstore.model.conditions import NONE, Preconditions
+from davstore.model.facets import LOCKS, Facets
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.sync import report
@@ -22,6 +24,7 @@ def changes_since(
     context: Context,
     path: Path,
     token: SyncToken | None,
+    conditions: Preconditions = NONE,
     *,
     level: Level,
     limit: int | None,
@@ -32,6 +35,7 @@ def changes_since(
     A truncated page ends with the token of its last row: asking again with it loses nothing, at either level.
 
     Raises:
+        PreconditionFailed: no `If` list holds; of the conditions only these are judged.
         NotFound: nothing is there. UnsupportedReport: no collection.
         InvalidSyncToken: the token is for something else, or its history was swept.
         LimitNotSupported: the page is too long for what is asked of its rows: a lower limit helps.
@@ -41,15 +45,17 @@ def changes_since(
     def work(unit: Unit) -> Changes:
         rights.require(context.asker, path)
         facts = stores.get(unit, path.store)
-        page = report.page(unit, facts, path.names, token, level=level, limit=most)
+        require_list(context, unit, facts, conditions)
+        page = report.page(unit, facts, path, token, level=level, limit=most)
         rows = list(_rows(page))
-        ids = {row.node_id for row in rows if isinstance(row, Resource)} if facets else set()
+        wanted = facets if facts.may_hold_locks else facets - {LOCKS}
+        ids = {row.node_id for row in rows if isinstance(row, Resource)} if wanted else set()
         return Changes(
             rows,
             page.token,
             page.truncated,
             facts,
-            load(unit, facts.id, facets, ids, now_us=context.now_us),
+            load(unit, facts.id, wanted, ids, now_us=context.now_us),
         )
 
     return context.services.database.read(work)

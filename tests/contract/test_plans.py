@@ -49,6 +49,7 @@ WHOLE_BY_INTENT = {
     "_CREATE",
     "_HELD",
     "_HOLDS_NONE",
+    "_REMOVE",
     "_REMOVE_EXPIRED",
     "_REMOVE_STORE",
     "_ACCOUNTS",

@@ -13,17 +13,11 @@ import pytest
 
 from tests.architecture.test_rules import TOP
 
-UNMENDED: tuple[str, ...] = ("CONTRIBUTING.md",)
-"""Folders whose references are still to be mended."""
 SUFFIXES = {".py", ".md", ".toml", ".conf", ".service", ".sh", ".html", ".css", ""}
 TRACKED = subprocess.run(["git", "ls-files"], cwd=TOP, check=True, capture_output=True, text=True).stdout.splitlines()
 OF_THEIR_OWN = ("tests/architecture/test_papers.py", "tests/architecture/test_changes.py")
 """Tests whose examples are references that open nothing."""
-FILES = [
-    name
-    for name in TRACKED
-    if Path(name).suffix in SUFFIXES and name not in OF_THEIR_OWN and not name.startswith(UNMENDED)
-]
+FILES = [name for name in TRACKED if Path(name).suffix in SUFFIXES and name not in OF_THEIR_OWN]
 
 ABSENT = re.compile(
     r"\b(?:SYNC|HOUSE|ARCHITECTURE|LIBRARIES|PERFORMANCE|WISHES|checklist|requirements|rulings)\.md"

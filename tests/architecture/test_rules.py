@@ -22,6 +22,23 @@ BOUNDARIES = {"middleware/boundary.py", "jobs/runner.py", "metadata/group_commit
 STATUS_LINE = re.compile(r"[45]\d\d [A-Z]")
 SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|DROP|ALTER|PRAGMA|ATTACH)\s")
 
+NO_NOUNS = (
+    "What",
+    "Who",
+    "Whoever",
+    "Whatever",
+    "How",
+    "Why",
+    "Where",
+    "When",
+    "Whether",
+    "Is",
+    "Does",
+    "May",
+    "Nobody",
+)
+"""Words that a module may not begin with: they tell a story before they name the subject."""
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -53,7 +70,9 @@ def test_modules_are_named_for_what_they_answer_for():
 
 @pytest.mark.parametrize("name", TREES)
 def test_every_module_says_what_it_answers_for(name: str):
-    assert ast.get_docstring(TREES[name]) or not TREES[name].body
+    documentation = ast.get_docstring(TREES[name])
+    assert documentation or not TREES[name].body
+    assert (documentation or " ").split()[:1] not in ([word] for word in NO_NOUNS)
 
 
 def catches_all(handler: ast.ExceptHandler) -> bool:

@@ -1,4 +1,4 @@
-"""What a row of the table of live properties says."""
+"""The rows of the table of live properties."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PRINCIPAL: Final = frozenset({Kind.PRINCIPAL})
 
 
 class PropertyContext(NamedTuple):
-    """Who asks, of which store, and when; store is None outside of all stores.
+    """The asker, the store and the time of a question; store is None outside of all stores.
 
     facets are those of the resources at hand that the question needs.
     """
@@ -70,7 +70,7 @@ Each = Callable[[PropertyContext, Any], bytes | None]
 
 
 class Live(NamedTuple):
-    """A live property: its name, what has it, and how its element comes about, in one of three ways.
+    """A live property: its name, the kinds that have it, and its element, which comes about in one of three ways.
 
     `same` is the element of all resources of a kind in one request; where there is none, or it returns None, `each` is
     a function of one resource (of a `Resource`, for principals of their `Fixed`) and returns None where the resource

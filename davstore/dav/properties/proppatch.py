@@ -1,5 +1,6 @@
-"""What PROPPATCH and extended MKCOL change, sorted: dead properties, the few live ones that a client may set, and the
-others, which are the server's (RFC 4918 §9.2.1, §15): davstore's namespace is its own, also what has no meaning yet."""
+"""Changes of a PROPPATCH or an extended MKCOL, sorted: dead properties, the few live ones that a client may set, and
+those of the server (RFC 4918 §9.2.1, §15): davstore's namespace is its own, also what has no meaning yet.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from davstore.errors import ConflictingValue, DavstoreError, ProtectedProperty
 from davstore.protocol.dav import names, prop
 
 _CLIENTS_OWN: Final = frozenset({names.DISPLAYNAME, "{DAV:}getcontentlanguage"})
-"""What RFC 4918 gives to clients of its own namespace (§15.2, §15.3); the rest of it is for RFCs to come."""
+"""The names that RFC 4918 gives to clients in its own namespace (§15.2, §15.3); the rest of it is for RFCs to come."""
 
 
 class Patch(NamedTuple):

@@ -15,7 +15,7 @@ from davstore.model.conditions import ETagList, Preconditions
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
 from davstore.model.principals import Principal, User
-from davstore.store import deleting, locking, making, moving, patching, putting, reading, syncing
+from davstore.store import browsing, deleting, locking, making, moving, patching, putting, reading, syncing
 from davstore.store.putting import NewContent
 from tests.contract.storage import Storage
 
@@ -56,7 +56,7 @@ READS: dict[str, Ask] = {
     "LOCK, again": lambda context, tree: locking.refresh(context, tree.at("t/a"), FAILING, seconds=None),
     "find": lambda context, tree: reading.find(context, tree.at("t/a")),
     "GET": lambda context, tree: reading.open_resource(context, tree.at("t/a")),
-    "a page": lambda context, tree: reading.list_page(context, tree.at("t"), Sort.NAME, limit=1),
+    "a page": lambda context, tree: browsing.list_page(context, tree.at("t"), Sort.NAME, limit=1),
     "REPORT": lambda context, tree: syncing.changes_since(
         context, tree.at("t"), None, level=Level.INFINITE, limit=None
     ),

@@ -125,9 +125,9 @@ ONLY_NEW = Preconditions(if_none_match=ETagList(any=True))
 STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("GET", 1, lambda storage, _: storage.get("a")),
     ("PROPFIND, depth 0", 1, lambda storage, _: storage.listing("a", depth=0)),
-    ("PROPFIND, depth 0, dead properties", 2, lambda storage, _: storage.listing("a", depth=0, dead=True)),
+    ("PROPFIND, depth 0, dead properties", 2, lambda storage, _: storage.listing("a", depth=0, facets={PROPERTIES})),
     ("PROPFIND, depth 1", 2, lambda storage, _: storage.listing("t", depth=1)),
-    ("PROPFIND, depth 1, dead properties", 4, lambda storage, _: storage.listing("t", depth=1, dead=True)),
+    ("PROPFIND, depth 1, dead properties", 4, lambda storage, _: storage.listing("t", depth=1, facets={PROPERTIES})),
     ("poll", 2, lambda _, budget: budget.poll()),
     ("PUT", 6, lambda storage, _: storage.put("new")),
     ("PUT on condition", 6, lambda storage, _: storage.put("new", b"", ONLY_NEW)),

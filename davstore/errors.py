@@ -6,6 +6,8 @@ the one table from class to status, DAV precondition and headers is in `middlewa
 
 from __future__ import annotations
 
+from davstore.model.paths import Path
+
 
 class DavstoreError(Exception):
     """The root of all errors that davstore raises on purpose. Its text is for logs, never for clients."""
@@ -167,14 +169,12 @@ class LockNotRefreshed(PreconditionFailed):
 class Locked(Conflict):
     """A lock is in the way and its token was not submitted by who holds it (RFC 4918 §16, `lock-token-submitted`).
 
-    roots are the URLs of such locks: names from the store's root, and whether a collection is there. hrefs are the
-    same as the client knows them; the edge that has a URL space fills them in.
+    roots are the places where such locks were taken, and whether a collection is there.
     """
 
-    def __init__(self, roots: tuple[tuple[tuple[str, ...], bool], ...], hrefs: tuple[str, ...] = ()) -> None:
+    def __init__(self, roots: tuple[tuple[Path, bool], ...]) -> None:
         super().__init__(f"{len(roots)} locks are in the way")
         self.roots = roots
-        self.hrefs = hrefs
 
 
 class LockConflict(Locked):

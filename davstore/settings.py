@@ -127,7 +127,7 @@ class Settings:
     web: Web = field(default_factory=Web)
 
     def as_values(self) -> dict[str, Any]:
-        """Return what `load_settings(flags=…)` takes back: how a worker process gets the settings."""
+        """Return every setting by its name, `section.key`: what `load_settings(flags=…)` takes back."""
         sections = asdict(self)
         values = {f"{section}.{key}": value for section in sections for key, value in sections[section].items()}
         return values | {"data.path": str(self.data.path)}

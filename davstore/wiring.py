@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +17,7 @@ from davstore.dav.dispatch import METHODS, find_allowed
 from davstore.dav.wsgidav.app import build_dav
 from davstore.directory import identity
 from davstore.directory.numbers import Numbers
-from davstore.engine.context import Services
+from davstore.engine.context import Services, now_us
 from davstore.errors import BadSettings, DavstoreError, Unavailable, Unprocessable
 from davstore.jobs import sweeping
 from davstore.jobs.bell import Bell
@@ -326,6 +325,11 @@ def sweep(settings: Settings) -> None:
         storage.database.close()
 
 
+def import_driver(settings: Settings) -> None:
+    """Import what the database needs, so that all processes which are forked share it. Raises BadSettings."""
+    _build_storage(settings)
+
+
 @contextlib.contextmanager
 def open_jobs(settings: Settings, bell: Bell) -> Iterator[Runner]:
     """Yield what does the jobs of a data directory, once no other process does them."""
@@ -342,15 +346,12 @@ def open_jobs(settings: Settings, bell: Bell) -> Iterator[Runner]:
         yield Runner(storage.database, {"sweep": sweep_}, bell, clock_us=now_us, is_alone=is_alone)
 
 
-def now_us() -> int:
-    """Return the time of the day, in microseconds since the epoch."""
-    return time.time_ns() // 1000
-
-
-def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIApplication:
+def build_application(
+    settings: Settings, *, key: bytes | None = None, wake: Callable[[], None] = lambda: None
+) -> WSGIApplication:
     """Build the WSGI application of one process. Handles to the database open on first use, after any fork.
 
-    Applications with the same key know of each other whose password was proven.
+    Applications with the same key know of each other whose password was proven. wake is that of `Services`.
     """
     directory = settings.data.path
     _require_data_directory(directory)
@@ -366,7 +367,7 @@ def build_application(settings: Settings, *, key: bytes | None = None) -> WSGIAp
     limits = Limits(
         **asdict(settings.limits), inline_bytes=settings.storage.inline_bytes, sync_rows=settings.sync.rows_per_page
     )
-    services = Services(database, blobs, limits, drops_litter, note=numbers.note)
+    services = Services(database, blobs, limits, drops_litter, note=numbers.note, wake=wake)
     faces = Pages(build_dav(services), services)
     gate, rules = Gate(policy.rules, throttle, database), settings.policy
     gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)

@@ -63,13 +63,14 @@ def _build() -> tuple[Settings, WSGIApplication]:
         settings = load_settings(Path(file) if file else None)
         enter_storage(settings).database.close()
         tell_policy(settings)
-        return settings, build_application(settings)
+        return settings, build_application(settings, wake=_bell.ring)
     except (DavstoreError, OSError) as error:
         sys.stderr.write(f"davstore: {error}\n")
         raise SystemExit(_NOT_TO_BE_TRIED_AGAIN) from error
 
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s")
+_bell = Bell()
 _settings, _application = _build()
 _working: set[int] = set()
 """The process whose thread was started: a server may fork after it has loaded us, and threads stay behind then."""
@@ -86,5 +87,5 @@ def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[byt
 
 def _do_jobs() -> None:
     """Do the jobs while no other process does; when that one ends, the next takes its place."""
-    with open_jobs(_settings, Bell()) as runner:
+    with open_jobs(_settings, _bell) as runner:
         runner.run(threading.Event())

@@ -35,6 +35,7 @@ def serve(load: Callable[[], Settings]) -> None:
     logging.basicConfig(level=logging.INFO, format=log_format())
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plugins
     with hold_data_directory(settings.data.path), hold_address(*settings.server.address) as listener:
+        wiring.import_driver(settings)
         first = apart(partial(_prepare, settings))
 
         def announce(url: str) -> None:

@@ -1,7 +1,7 @@
 """Render many resources at once, by column: where a question can be answered from their rows, as most can.
 
-Nothing is called for each resource but what writes a date or escapes a text: constants and columns are laid between
-each other by slices, and joined.
+No function is called for each resource, but for those that write dates or escape text: constants and columns are laid
+between each other by slices, and joined.
 """
 
 from __future__ import annotations

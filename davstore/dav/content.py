@@ -33,6 +33,9 @@ _SHOWN_POLICY: Final = (
 """No script, no form, no window. Its origin is kept, for a player asks for its film again, with the credentials; the
 styles are those of the player."""
 _POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]+")
+_UNQUOTED: Final = re.compile(r"[^ !#-\[\]-~]|%")
+"""What no quoted string holds, and `%`, which some browsers decode there."""
 _FRESH: Final = ("Cache-Control", "no-cache")
 """A browser asks whether its copy is still right; without this it guesses from Last-Modified."""
 
@@ -143,10 +146,12 @@ def _headers(resource: Resource, body: Body) -> Headers:
     if _SHOWN.fullmatch(content_type) is not None:
         headers.append(("Content-Security-Policy", _SHOWN_POLICY))
         return headers
-    plain = re.sub(r"[^ !#-\[\]-~]|%", "_", resource.name)
-    exact = quote(resource.name, safe="")
-    headers += [
-        ("Content-Security-Policy", _POLICY),
-        ("Content-Disposition", f"attachment; filename=\"{plain}\"; filename*=UTF-8''{exact}"),
-    ]
+    headers += [("Content-Security-Policy", _POLICY), ("Content-Disposition", _disposition(resource.name))]
     return headers
+
+
+def _disposition(name: str) -> str:
+    plain = exact = name
+    if _UNRESERVED.fullmatch(name) is None:
+        plain, exact = _UNQUOTED.sub("_", name), quote(name, safe="")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{exact}"

@@ -12,7 +12,7 @@ from davstore.dav.kinds import allowed_at
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, Spooled
 from davstore.engine.context import Services
-from davstore.errors import Locked, MethodNotAllowed, NotFound, NotImplementedMethod
+from davstore.errors import MethodNotAllowed, NotFound, NotImplementedMethod
 from davstore.middleware.places import PLACE
 from davstore.middleware.sync_gate import answered, ask
 from davstore.protocol.urls import Fixed
@@ -84,10 +84,7 @@ class Dispatch:
         request = Request(environ, place, self._services)
         if isinstance(place, Fixed) and method in _HANDLERS_OF_FIXED:
             return _HANDLERS_OF_FIXED[method](request, place)
-        try:
-            return _HANDLERS[method](request)
-        except Locked as error:
-            return locks.handle_locked(request, error)
+        return _HANDLERS[method](request)
 
 
 def find_allowed(environ: WSGIEnvironment) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def require_met(writer: Writer, resource: Resource | None, conditions: Precondit
 def require_list(context: Context, unit: Unit, facts: StoreFacts, conditions: Preconditions) -> None:
     """Raise PreconditionFailed unless a list of the `If` header holds, or there is none; readers need no more."""
     if conditions.if_lists is not None:
-        _require_list(context, unit, facts, list_held(context, unit, facts.id), conditions.if_lists)
+        _require_list(context, unit, facts, list_held(context, unit, facts), conditions.if_lists)
 
 
 def _require_list(context: Context, unit: Unit, facts: StoreFacts, held: list[Lock], lists: tuple[IfList, ...]) -> None:

@@ -24,7 +24,7 @@ def now_us() -> int:
 class Services:
     """What every request is served from. clock gives microseconds since the epoch.
 
-    drops_litter: what macOS keeps beside a user's files is not kept.
+    drops_litter: what macOS keeps beside a user's files is not kept. wake: the process of the jobs looks at once.
     """
 
     database: Database
@@ -33,6 +33,7 @@ class Services:
     drops_litter: bool = False
     clock: Callable[[], int] = now_us
     note: Note = lambda _store_id, _epoch, _seq: None
+    wake: Callable[[], None] = lambda: None
 
     def context(self, asker: Principal) -> Context:
         """Return the context of the store calls of one request."""

@@ -17,10 +17,12 @@ from davstore.engine.writer import Member, Writer
 from davstore.errors import (
     AlreadyExists,
     ForeignDestination,
+    IsCollection,
+    IsRoot,
     Malformed,
-    MethodNotAllowed,
     NameNotAllowed,
     NotFound,
+    OnlyCollection,
     ParentMissing,
     PreconditionFailed,
     SourceIsDestination,
@@ -116,7 +118,7 @@ def decide(
     Raises:
         NotFound: nothing is there, or nothing that the asker may know of.
         PreconditionFailed: a condition does not hold. Malformed: a depth that the method has not.
-        AlreadyExists, MethodNotAllowed: what is there is in the way, or nothing is and nothing could be made.
+        WrongKind: what is there is in the way, or it is the root, or nothing is there and nothing could be made.
         ParentMissing, NameNotAllowed: no collection would hold it, or not under this name.
         Locked: a lock is in the way. TreeTooLarge: the request would touch too many nodes.
     """
@@ -127,7 +129,7 @@ def decide(
     _require_depth(needs, place.resource, depth)
     member = _member(needs, place, path)
     if place.resource is None and not creatable:
-        raise MethodNotAllowed
+        raise OnlyCollection(path.name)
     require_changeable(writer, intent, member, conditions)
     return member
 
@@ -187,7 +189,7 @@ def _require_there(needs: Needs, resource: Resource | None, path: Path) -> None:
     elif needs.there is There.NOTHING:
         raise AlreadyExists(path.name)
     elif needs.there is There.NO_COLLECTION and resource.is_collection:
-        raise MethodNotAllowed
+        raise IsCollection(path.name)
 
 
 def _require_depth(needs: Needs, resource: Resource | None, depth: int | None) -> None:
@@ -207,7 +209,7 @@ def _member(needs: Needs, place: Resolved, path: Path) -> Member:
     if not path.names:
         if needs.on_root:
             return Member(path, 0, place)
-        raise MethodNotAllowed
+        raise IsRoot(path.store)
     if len(place.steps) != len(path.names):
         raise ParentMissing(path.name)
     if place.resource is None and len(path.name.encode()) > MAX_NAME_BYTES:

@@ -13,15 +13,16 @@ from davstore.metadata.bindings import Resolved
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import Preconditions
 from davstore.model.locks import Lock, LockInfo, LockScope
-from davstore.model.nodes import Resource
+from davstore.model.nodes import Resource, StoreFacts
+from davstore.model.paths import Path
 
 _TOKEN = "urn:davstore:lock:"  # noqa: S105 - what tokens begin with
 """Shorter than a UUID's: neon's suite has room for two entity tags and 37 characters of token in one `If`."""
 
 
-def list_held(context: Context, unit: Unit, store_id: int) -> list[Lock]:
+def list_held(context: Context, unit: Unit, facts: StoreFacts) -> list[Lock]:
     """Return the locks that are held in a store, to one that only reads; a `Writer` knows them."""
-    return locks.list_locks(unit, store_id, now_us=context.now_us)
+    return locks.list_locks(unit, facts.id, now_us=context.now_us) if facts.may_hold_locks else []
 
 
 def end_token(unit: Unit, store_id: int, token: str) -> None:
@@ -69,12 +70,12 @@ def require_open(
         if not any(lock.token in mine for lock in covering):
             blocking.update(covering)
     if blocking:
-        raise Locked(_roots_of(blocking))
+        raise Locked(_roots_of(writer, blocking))
 
 
-def _roots_of(found: Iterable[Lock]) -> tuple[tuple[tuple[str, ...], bool], ...]:
-    """Return where locks were taken, each URL once, as `Locked` tells it."""
-    return tuple(sorted({(lock.root, lock.is_collection) for lock in found}))
+def _roots_of(writer: Writer, found: Iterable[Lock]) -> tuple[tuple[Path, bool], ...]:
+    """Return where locks were taken, each URL once, as `Locked` carries it."""
+    return tuple(sorted({(Path(writer.ledger.facts.owner, lock.root), lock.is_collection) for lock in found}))
 
 
 def find_own(writer: Writer, place: Resolved, tokens: set[str]) -> tuple[Lock | None, list[Lock]]:
@@ -134,7 +135,7 @@ def _require_grantable(writer: Writer, resource: Resource, info: LockInfo, *, in
     beneath = [one for one in held if infinite and node_id in above[one.node_id]]
     conflicting = [one for one in (*covering, *beneath) if LockScope.EXCLUSIVE in (one.scope, info.scope)]
     if conflicting:
-        raise LockConflict(_roots_of(conflicting))
+        raise LockConflict(_roots_of(writer, conflicting))
     own, there = len(own_locks(writer.context, held)), sum(one.node_id == node_id for one in held)
     limits = writer.context.services.limits
     if own >= limits.locks_per_user or there >= limits.locks_per_resource:

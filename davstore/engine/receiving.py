@@ -62,8 +62,13 @@ def receive(context: Context, owner: str, body: Incoming, admit: Callable[[Write
     def begin(writer: Writer) -> Upload:
         return _begin_upload(writer, body, replaced_bytes=admit(writer))
 
-    with transaction.write(context, owner, begin).receive(context, first) as stored:
-        yield stored
+    upload = transaction.write(context, owner, begin)
+    try:
+        with upload.receive(context, first) as stored:
+            yield stored
+    except Unavailable:  # what it promised may be left, and is swept once the database is back
+        context.services.wake()
+        raise
 
 
 def _read_up_to(body: Incoming, wanted: int) -> bytes:

@@ -99,7 +99,7 @@ class Writer:
         self.unit = unit
         self.ledger = ledger
         self.changes: list[Change | TreeChange] = []
-        self._held: list[Lock] | None = None
+        self._held: list[Lock] | None = None if ledger.facts.may_hold_locks else []
 
     def held(self) -> list[Lock]:
         """Return the locks that are held in the store. They are read once: who changes one forgets them."""

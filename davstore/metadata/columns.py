@@ -1,6 +1,6 @@
 """Rows as columns of text, joined by the database: a page of a thousand resources is a few strings for the driver.
 
-It takes half the time of as many rows, and what is made of them takes less too: text is what answers are made of.
+It takes half the time of as many rows, and rendering takes less too: answers are made of text.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
+    literal,
     or_,
     select,
     text,
@@ -34,6 +35,7 @@ from davstore.metadata.tables import (
     store_root,
 )
 from davstore.metadata.unit import Unit
+from davstore.model.nodes import HOLDS_LOCKS
 
 
 class BodyRow(NamedTuple):
@@ -109,6 +111,11 @@ _DAMAGE: dict[str, Statement[tuple[int | str]]] = {
     "tombstone in a missing node": _rows(gone, gone.c.name, _no_node(gone, gone.c.parent_id)),
     "property of a missing node": _rows(property_, property_.c.name, _no_node(property_, property_.c.node_id)),
     "lock of a missing node": _rows(lock, lock.c.token, _no_node(lock, lock.c.node_id)),
+    "lock in a store that says it holds none": _rows(
+        lock,
+        lock.c.token,
+        exists().where(store.c.id == lock.c.store_id, store.c.traits.bitwise_and(literal(HOLDS_LOCKS)) == 0),
+    ),
     "node names a missing body": _rows(
         node,
         node.c.id,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, exists, insert, literal, select, update
 
 from davstore.metadata.statements import Statement, Write
-from davstore.metadata.tables import lock, node
+from davstore.metadata.tables import lock, node, store
 from davstore.metadata.unit import Unit
 from davstore.model.locks import Lock, LockScope
+from davstore.model.nodes import HOLDS_LOCKS
 
 
 class _Held(NamedTuple):
@@ -53,6 +54,17 @@ _REMOVE = Write(delete(lock).where(_in_store, lock.c.token == bindparam("t")))
 _REMOVE_EXPIRED = Write(delete(lock).where(_in_store, lock.c.expires_us <= bindparam("now_us")))
 
 
+_is_locked = exists().where(lock.c.store_id == store.c.id)
+_HOLDS = Write(
+    update(store).where(store.c.id == bindparam("s")).values(traits=store.c.traits.bitwise_or(literal(HOLDS_LOCKS)))
+)
+_HOLDS_NONE = Write(
+    update(store)
+    .where(store.c.id == bindparam("s"), ~_is_locked)
+    .values(traits=store.c.traits.bitwise_and(literal(~HOLDS_LOCKS)))
+)
+
+
 def list_locks(unit: Unit, store_id: int, *, now_us: int) -> list[Lock]:
     """Return the locks that are held now, by their roots; those that expired do not count."""
     return [
@@ -72,7 +84,7 @@ def list_locks(unit: Unit, store_id: int, *, now_us: int) -> list[Lock]:
 
 
 def insert_lock(unit: Unit, store_id: int, new: Lock) -> None:
-    """Write a new lock. That it conflicts with none is the caller's to see."""
+    """Write a new lock, which the store's row tells of. That it conflicts with none is the caller's to see."""
     unit.run(
         _INSERT,
         {
@@ -87,6 +99,7 @@ def insert_lock(unit: Unit, store_id: int, new: Lock) -> None:
             "root": "/".join(new.root),  # no name holds a slash
         },
     )
+    unit.run(_HOLDS, {"s": store_id})
 
 
 def refresh_lock(unit: Unit, store_id: int, token: str, *, expires_us: int) -> None:
@@ -96,9 +109,13 @@ def refresh_lock(unit: Unit, store_id: int, token: str, *, expires_us: int) -> N
 
 def remove_locks(unit: Unit, store_id: int, tokens: Iterable[str]) -> None:
     """Delete locks."""
-    unit.many(_REMOVE, [{"s": store_id, "t": token} for token in tokens])
+    rows = [{"s": store_id, "t": token} for token in tokens]
+    if rows:
+        unit.many(_REMOVE, rows)
+        unit.run(_HOLDS_NONE, {"s": store_id})
 
 
 def sweep_locks(unit: Unit, store_id: int, *, now_us: int) -> None:
     """Delete the locks that expired."""
-    unit.run(_REMOVE_EXPIRED, {"s": store_id, "now_us": now_us})
+    if unit.run(_REMOVE_EXPIRED, {"s": store_id, "now_us": now_us}):
+        unit.run(_HOLDS_NONE, {"s": store_id})

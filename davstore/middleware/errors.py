@@ -144,7 +144,9 @@ def _mkcol(error: errors.PropertiesRefused, _edge: Edge) -> bytes:
 
 
 def _locked(condition: str) -> Callable[[errors.Locked, Edge], bytes]:
-    return lambda error, _edge: error_body.render(element(condition, *map(href, error.hrefs)))
+    return lambda error, edge: error_body.render(
+        element(condition, *(href(edge.hrefs(path, slash)) for path, slash in error.roots))
+    )
 
 
 _FAILURE: Final = Row(HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -1,4 +1,4 @@
-"""Many resources at once, by column: what a page of a listing needs of them, and nothing for each resource but text."""
+"""Many resources at once, by column: a page of a listing without an object for each of them."""
 
 from __future__ import annotations
 

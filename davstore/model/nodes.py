@@ -9,6 +9,9 @@ BY_CLIENT: Final = 1
 AGAIN: Final = 2
 """Of `modified_by`: the URL may have shown something else that was modified in the same second."""
 
+HOLDS_LOCKS: Final = 1
+"""Of `traits`."""
+
 
 class Resource(NamedTuple):
     """One URL of a store and the facts of the node it names. Times are microseconds since the epoch, UTC.
@@ -38,7 +41,10 @@ class Resource(NamedTuple):
 
 
 class StoreFacts(NamedTuple):
-    """The row of a store as one snapshot saw it. entries counts the names that are bound or remembered as gone."""
+    """The row of a store as one snapshot saw it. entries counts the names that are bound or remembered as gone.
+
+    traits is a sum of `HOLDS_LOCKS`: a bit is there as long as the store may hold such.
+    """
 
     id: int
     owner: str
@@ -50,3 +56,8 @@ class StoreFacts(NamedTuple):
     root_id: int
     entries: int
     traits: int
+
+    @property
+    def may_hold_locks(self) -> bool:
+        """Whether it is worth to look for locks."""
+        return self.traits & HOLDS_LOCKS != 0

@@ -188,8 +188,9 @@ def _live(work: Callable[[], None], *, keeps: Collection[int]) -> NoReturn:
         work()
         status = 0
     finally:
-        if sys.exc_info()[0]:
-            sys.excepthook(*sys.exc_info())
+        kind, error, trace = sys.exc_info()
+        if kind and error:
+            sys.excepthook(kind, error, trace)
         os._exit(status)
 
 
@@ -203,6 +204,7 @@ def apart(work: Callable[[], T]) -> T:
 
     def answer() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses ^C ends the parent, and so this
         if os.getppid() != parent:
             return
         said: object

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 
 from davstore import wiring
+from davstore.errors import DavstoreError
 from davstore.jobs.bell import Bell
 from davstore.server.child import Control
 from davstore.settings import Settings
+
+log = logging.getLogger("davstore.jobs")
 
 LEAVE_SECONDS = 3.0
 """What a job gets that was begun. One that takes longer is cut, and done again by the next process."""
@@ -24,5 +28,9 @@ def work(settings: Settings, bell: Bell, control: Control) -> None:
 
     control.obey(leave)
     control.say_ready()
-    with wiring.open_jobs(settings, bell) as runner:
-        runner.run(control.leaving)
+    try:
+        with wiring.open_jobs(settings, bell) as runner:
+            runner.run(control.leaving)
+    except (DavstoreError, OSError) as error:
+        log.error("no jobs are done: %s", error)  # noqa: TRY400  the line says what to do, a trace would not
+        os._exit(1)

@@ -10,9 +10,11 @@ import os
 import resource
 import socket
 import threading
+from collections.abc import Callable
 from typing import NamedTuple
 
 from davstore import wiring
+from davstore.jobs.bell import Bell
 from davstore.model.networks import find_address
 from davstore.server.child import Control
 from davstore.server.limits import Limits
@@ -33,16 +35,21 @@ class Orders(NamedTuple):
 
 
 def build_server(
-    settings: Settings, listener: socket.socket, *, has_siblings: bool = False, key: bytes | None = None
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    has_siblings: bool = False,
+    key: bytes | None = None,
+    wake: Callable[[], None] = lambda: None,
 ) -> StrictServer:
     """Build the server of one worker; it takes its connections from a socket that it shares with its siblings.
 
-    key is that of `wiring.build_application`.
+    key and wake are those of `wiring.build_application`.
     """
     limits = settings.server
     return StrictServer(
         listener.getsockname()[:2],
-        wiring.build_application(settings, key=key),
+        wiring.build_application(settings, key=key, wake=wake),
         listener=listener,
         has_siblings=has_siblings,
         is_proxy=lambda address: limits.proxies.holds(find_address(address)),
@@ -57,12 +64,13 @@ def build_server(
     )
 
 
-def work(orders: Orders, listener: socket.socket, control: Control) -> None:
+def work(orders: Orders, listener: socket.socket, bell: Bell, control: Control) -> None:
     """Serve as ordered."""
     if orders.core is not None:
         os.sched_setaffinity(0, {orders.core})
     _allow_files()
-    server = build_server(orders.settings, listener, has_siblings=orders.has_siblings, key=orders.key)
+    siblings, key = orders.has_siblings, orders.key
+    server = build_server(orders.settings, listener, has_siblings=siblings, key=key, wake=bell.ring)
     prepared = threading.Event()
 
     def leave() -> None:

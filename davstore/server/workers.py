@@ -147,8 +147,9 @@ class Crew:
 
     def _slot_of(self, orders: Orders) -> Slot:
         seconds = orders.settings.server.shutdown_timeout_seconds + _STOP_MARGIN_SECONDS
-        work = partial(worker.work, orders, self._listener)
-        return Slot(partial(Child, "worker", work, keeps=[self._listener.fileno()], leave_seconds=seconds), self._bell)
+        work = partial(worker.work, orders, self._listener, self._bell)
+        keeps = [self._listener.fileno(), self._bell.descriptor]
+        return Slot(partial(Child, "worker", work, keeps=keeps, leave_seconds=seconds), self._bell)
 
     def _jobs_slot(self, settings: Settings) -> Slot:
         seconds = job_process.LEAVE_SECONDS + _STOP_MARGIN_SECONDS

@@ -17,7 +17,7 @@ def delete(context: Context, path: Path, conditions: Preconditions = NONE, *, de
     depth None is infinity.
 
     Raises:
-        NotFound, PreconditionFailed, Locked, TreeTooLarge; MethodNotAllowed: the root of a store stays.
+        NotFound, PreconditionFailed, Locked, TreeTooLarge; IsRoot: the root of a store stays.
         Malformed: a collection, and another depth.
     """
 

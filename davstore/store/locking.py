@@ -50,7 +50,7 @@ def lock(
 
     Raises:
         ParentMissing, NameNotAllowed, PreconditionFailed, Locked.
-        MethodNotAllowed: nothing is there, and creatable says that no resource can be.
+        OnlyCollection: nothing is there, and creatable says that no resource can be.
         LockConflict: another lock on it, above it, or beneath it for an infinite one.
         TooManyLocks: the user or the resource has as many as may be.
     """

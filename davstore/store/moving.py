@@ -39,7 +39,7 @@ def move(
     Raises:
         NotFound, ParentMissing, NameNotAllowed, PreconditionFailed.
         Locked: a lock is in the way. Locks do not move: those of the source end (RFC 4918 §7.6).
-        MethodNotAllowed: source or destination is the root.
+        IsRoot: source or destination is the root.
         SourceIsDestination: one of the places lies in the other.
         ForeignDestination: the destination is in another store.
         Malformed: a collection, and a depth that is not infinity (None).

@@ -50,7 +50,7 @@ def put(context: Context, path: Path, content: NewContent, conditions: Precondit
 
     Raises:
         ParentMissing, NameNotAllowed: no collection would hold it, or not under this name.
-        MethodNotAllowed: the URL names a collection.
+        IsCollection: the URL names a collection.
         PreconditionFailed: a condition does not hold. Locked: a lock is in the way.
         Malformed: the body is cut short, or not what its integrity fields say; nothing is stored.
         QuotaExceeded, DiskFull: no room; the old body stays.

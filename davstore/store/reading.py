@@ -119,7 +119,7 @@ def describe(
         return
     with context.services.database.snapshot() as unit:
         facts, top = _find(context, unit, path, conditions)
-        find_facts = partial(load, unit, facts.id, facets, now_us=context.now_us)
+        find_facts = partial(load, unit, facts, facets, now_us=context.now_us)
         if columns is None or depth != 1 or not top.is_collection:
             pages = _each_some(context, unit, facts.id, top, depth=depth)
         else:

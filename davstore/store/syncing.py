@@ -47,7 +47,7 @@ def changes_since(
         rights.require(context.asker, path)
         facts = stores.get(unit, path.store)
         find_page = partial(report.page, unit, facts, path.names, token, level=level, limit=most)
-        find_facts = partial(load, unit, facts.id, facets, now_us=context.now_us)
+        find_facts = partial(load, unit, facts, facets, now_us=context.now_us)
         if columns is not None:
             wanted = tuple(sorted({*columns, "node_id"})) if facets else columns
             page = find_page(form=by_column_form(wanted))

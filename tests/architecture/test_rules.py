@@ -82,6 +82,13 @@ def test_error_statuses_are_said_in_one_table():
     assert {name: texts for name, texts in found.items() if texts and name not in allowed} == {}
 
 
+def test_errors_in_the_words_of_http_are_raised_at_the_edge_only():
+    """Beneath it an error means something of the store; the table of errors says what that is in HTTP."""
+    words = {"MethodNotAllowed", "NotImplementedMethod", "UnsupportedMediaType"}
+    found = {name for name, tree in TREES.items() for node in ast.walk(tree) if getattr(node, "id", "") in words}
+    assert {name.partition("/")[0] for name in found} == {"dav", "middleware"}
+
+
 def test_wsgidav_answers_no_errors_of_its_own():
     """Its constants are statuses. Where its own machinery wants a DAVError, the status comes from the table."""
     for name, tree in TREES.items():

@@ -35,6 +35,12 @@ PLANTED: dict[str, list[str]] = {
             "VALUES ((SELECT id FROM store), 't', 999, 1, 'exclusive', 0, 0, 'x')"
         )
     ],
+    "lock in a store that says it holds none": [
+        (
+            "INSERT INTO lock (store_id, token, node_id, principal_id, scope, infinite, expires_us, root) "
+            "VALUES ((SELECT id FROM store), 't', 1, 1, 'exclusive', 0, 0, '')"
+        )
+    ],
     "node names a missing body": [
         (
             "DELETE FROM body WHERE id = (SELECT body_id FROM node n JOIN binding b ON b.node_id = n.id "

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import random
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,10 +30,12 @@ from davstore.metadata.postgresql import PostgreSQL
 from davstore.metadata.sqlite import SQLite
 from davstore.metadata.tables import MADE_CLIENT
 from davstore.metadata.unit import Unit
+from davstore.model.conditions import NONE
 from davstore.model.limits import Limits
 from davstore.model.nodes import Resource
-from davstore.store import sweeping
+from davstore.store import putting, sweeping
 from davstore.store.checking import list_unfinished
+from davstore.store.putting import NewContent
 from tests.contract import storm
 from tests.contract.storage import Storage
 from tests.waiting import until
@@ -289,6 +293,30 @@ def test_a_database_that_is_read_only_is_unavailable(postgresql_storage: Storage
     assert storage.get("a") == b"before"
     storage.put("a", b"after")
     assert storage.get("a") == b"after"
+
+
+def test_an_upload_whose_end_is_in_doubt_is_left_to_the_jobs_at_once(postgresql_storage: Storage) -> None:
+    """Its row may be there, so that nothing of it is taken back here; and nobody makes it any more."""
+    storage = postgresql_storage
+
+    class Body(io.BytesIO):
+        """One in whose middle the database becomes a standby."""
+
+        def read(self, size: int | None = -1) -> bytes:
+            storage.database.look(lambda unit: unit.connection.execute("SET default_transaction_read_only = on"))
+            return super().read(size)
+
+    seen: list[bool] = []
+    context = storage.context
+    services = replace(
+        context.services, wake=lambda: seen.append(sweeping.has_dead_uploads(storage.database, storage.blobs))
+    )
+    new = NewContent(Body(b"x" * 300), 300, "text/plain")
+    with pytest.raises(Unavailable):
+        putting.put(replace(context, services=services), storage.at("a"), new, NONE)
+    assert seen == [True]
+    sweeping.sweep_uploads(storage.database, storage.blobs, now_us=storage.now_us)
+    assert not sweeping.has_dead_uploads(storage.database, storage.blobs)
 
 
 def test_connections_that_postgresql_ended_are_made_anew(postgresql_storage: Storage) -> None:

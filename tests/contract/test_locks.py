@@ -16,9 +16,9 @@ from davstore.errors import (
     Locked,
     LockNotRefreshed,
     LockTokenMismatch,
-    MethodNotAllowed,
     NameNotAllowed,
     NotFound,
+    OnlyCollection,
     ParentMissing,
     PreconditionFailed,
     QuotaExceeded,
@@ -33,6 +33,7 @@ from davstore.model.locks import Lock, LockInfo, LockScope
 from davstore.model.principals import Principal, User
 from davstore.store import locking, patching, reading
 from davstore.store.locking import Granted
+from davstore.store.sweeping import sweep_history
 from tests.contract.conftest import Build
 from tests.contract.storage import Storage, count_rows, told
 from tests.contract.test_statements import Counter, fill
@@ -124,7 +125,7 @@ def test_a_write_needs_the_token(tree: Storage, write: str, info: LockInfo) -> N
     granted, before = lock(tree, "t/a", info), tree.tree()
     with pytest.raises(Locked) as caught:
         WRITES[write](tree, NONE)
-    assert caught.value.roots == ((("t", "a"), False),)
+    assert caught.value.roots == ((tree.at("t/a"), False),)
     assert tree.tree() == before
     WRITES[write](tree, having(tree, granted, at="t/a"))
 
@@ -134,7 +135,7 @@ def test_a_lock_above_reaches_down(tree: Storage, write: str) -> None:
     granted = lock(tree, "t")
     with pytest.raises(Locked) as caught:
         WRITES[write](tree, NONE)
-    assert caught.value.roots == ((("t",), True),)
+    assert caught.value.roots == ((tree.at("t"), True),)
     WRITES[write](tree, having(tree, granted, at="t"))
 
 
@@ -163,7 +164,7 @@ def test_a_lock_deep_inside_is_met(tree: Storage) -> None:
     for write in (tree.delete, lambda text, conditions=NONE: tree.move(text, "moved", conditions)):
         with pytest.raises(Locked) as caught:
             write("t")
-        assert caught.value.roots == ((("t", "s"), True),)
+        assert caught.value.roots == ((tree.at("t/s"), True),)
     tree.copy("t", "copied")  # a copy changes nothing of its source
     tree.delete("t", having(tree, granted, at="t/s"))
 
@@ -172,7 +173,7 @@ def test_each_lock_inside_needs_its_token(tree: Storage) -> None:
     one, other = lock(tree, "t/a"), lock(tree, "t/s/deep")
     with pytest.raises(Locked) as caught:
         tree.delete("t", having(tree, one, at="t/a"))
-    assert caught.value.roots == ((("t", "s", "deep"), False),)
+    assert caught.value.roots == ((tree.at("t/s/deep"), False),)
     tree.delete("t", having(tree, one, other))
     assert held(tree) == []
 
@@ -268,7 +269,7 @@ def test_which_locks_conflict(
             continue
         with pytest.raises(LockConflict) as caught:
             lock(tree, wanted, info, infinite=wanted_depth)
-        assert caught.value.roots == ((first.lock.root, first.lock.is_collection),)
+        assert caught.value.roots == ((tree.at(there), first.lock.is_collection),)
 
 
 def test_shared_locks_go_together(tree: Storage) -> None:
@@ -297,7 +298,7 @@ def test_where_no_resource_can_be_none_is_made(storage: Storage) -> None:
     for text, error in (("no/new", ParentMissing), ("file/new", ParentMissing), ("x" * 256, NameNotAllowed)):
         with pytest.raises(error):
             lock(storage, text)
-    with pytest.raises(MethodNotAllowed):
+    with pytest.raises(OnlyCollection):
         lock(storage, "c", creatable=False)
     assert storage.names() == ["file"]
     assert held(storage) == []
@@ -486,3 +487,28 @@ def test_a_write_among_locks_takes_as_many_statements(
             AMONG_LOCKS[write](storage, conditions)
         taken.append(counter.count)
     assert 0 < taken[0] == taken[1]
+
+
+def test_a_store_says_that_it_may_hold_locks_until_the_last_one_ended(storage: Storage) -> None:
+    def says() -> bool:
+        return storage.facts.may_hold_locks
+
+    storage.mkcol("t")
+    storage.put("t/a")
+    assert not says()
+    first, second = lock(storage, "t/a", SHARED), lock(storage, "t", SHARED)
+    assert says()
+    locking.unlock(storage.context, storage.at("t"), second.lock.token)
+    assert says()
+    locking.unlock(storage.context, storage.at("t/a"), first.lock.token)
+    assert not says()
+    storage.delete("t", having(storage, lock(storage, "t/a"), at="t/a"))
+    assert not says()
+    ended = lock(storage, "", seconds=1)
+    locking.end(storage.database, "me", ended.lock.token, now_us=storage.now_us)
+    assert not says()
+    lock(storage, "", seconds=1)
+    storage.now_us += HOUR_US
+    assert says()
+    sweep_history(storage.database, now_us=storage.now_us, keep_seconds=1, keep_changes=1)
+    assert not says()

@@ -33,6 +33,7 @@ WHOLE_BY_INTENT = {
     "_FORGET_INSTANTS",
     "_CREATE",
     "_HELD",
+    "_HOLDS_NONE",
     "_REMOVE_EXPIRED",
     "_REMOVE_STORE",
 }

@@ -13,9 +13,10 @@ from davstore.errors import (
     AlreadyExists,
     CorruptBlob,
     DavstoreError,
+    IsCollection,
+    IsRoot,
     LimitNotSupported,
     Malformed,
-    MethodNotAllowed,
     NotFound,
     ParentMissing,
     PreconditionFailed,
@@ -124,8 +125,8 @@ def test_where_nothing_can_be_put(storage: Storage) -> None:
     storage.mkcol("c")
     storage.put("f")
     for place, error in (
-        ("c", MethodNotAllowed),
-        ("", MethodNotAllowed),
+        ("c", IsCollection),
+        ("", IsCollection),
         ("no/x", ParentMissing),
         ("f/x", ParentMissing),
         ("c/no/no/x", ParentMissing),
@@ -166,7 +167,7 @@ def test_delete_takes_a_tree_with_its_bodies_and_charge(storage: Storage) -> Non
             storage.find(place)
         with pytest.raises((NotFound, ParentMissing)):
             storage.delete(place)
-    with pytest.raises(MethodNotAllowed):
+    with pytest.raises(IsRoot):
         storage.delete("")
 
 

@@ -11,8 +11,9 @@ from davstore.metadata import unit
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level
 from davstore.model.facets import PROPERTIES
+from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
-from davstore.store import browsing, reading
+from davstore.store import browsing, locking, reading
 from tests.contract.storage import Storage
 
 
@@ -59,6 +60,7 @@ def rebuild(storage: Storage) -> None:
 USE_CASES: dict[str, Callable[[Storage], object]] = {
     "get": lambda storage: storage.get("t/0"),
     "describe the members": lambda storage: storage.listing("t", depth=1, facets={PROPERTIES}),
+    "describe by column": lambda storage: storage.listing("t", depth=1, facets={PROPERTIES}, columns=("etag",)),
     "describe all": lambda storage: storage.listing(depth=None, facets={PROPERTIES}),
     "a page": lambda storage: browsing.list_page(storage.context, storage.at("t"), Sort.SIZE, limit=10),
     "put a new one": lambda storage: storage.put("t/new"),
@@ -135,3 +137,30 @@ def test_a_report_takes_as_many_statements(storage: Storage, monkeypatch: pytest
             storage.report("", token)
         taken.append(counter.count)
     assert 0 < taken[0] == taken[1]
+
+
+BUDGET: dict[str, tuple[Callable[[Storage], object], int, int]] = {
+    "put a new one": (lambda storage: storage.put("t/new"), 6, 8),  # store, path, body, node, binding, store
+    "put over one": (lambda storage: storage.put("t/0"), 9, 11),
+    "make a collection": (lambda storage: storage.mkcol("t/c"), 5, 7),
+    "find": (lambda storage: storage.find("t/0"), 1, 1),
+    "get": (lambda storage: storage.get("t/0"), 1, 1),
+}
+"""With the statements that it takes in a store without locks, and where one is held: the locks, and what they cover."""
+
+
+@pytest.mark.parametrize("use_case", BUDGET)
+def test_a_small_request_takes_so_many_statements(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, use_case: str
+) -> None:
+    run, free, locked = BUDGET[use_case]
+    counter, info = Counter(monkeypatch), LockInfo(LockScope.EXCLUSIVE, None)
+    prepare(storage, 1)
+    with counter.counting():
+        run(storage)
+    assert counter.count == free
+    prepare(storage, 2)
+    locking.lock(storage.context, storage.at("o"), info, infinite=False, seconds=None)
+    with counter.counting():
+        run(storage)
+    assert counter.count == locked

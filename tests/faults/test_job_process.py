@@ -138,6 +138,18 @@ def test_a_reload_gives_it_the_settings_of_now(serve, tmp_path: Path) -> None:
     assert "ended with" not in served.log()
 
 
+def test_what_keeps_it_from_its_work_is_one_line_and_no_worker_minds(serve, tmp_path: Path) -> None:
+    lock = tmp_path / "data" / "jobs.lock"
+    lock.mkdir(parents=True)
+    served = serve("--workers", "1")
+    url = served.ready()
+    until(lambda: re.search(r"no jobs are done: .*jobs\.lock", served.log()))
+    assert "Traceback" not in served.log()
+    assert healthy(url)
+    lock.rmdir()
+    until(lambda: has_swept(served))
+
+
 def pss_mb(process: int) -> float:
     """Return the memory of a process, with its part of what it shares."""
     found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(), re.MULTILINE)

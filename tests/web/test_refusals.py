@@ -15,6 +15,7 @@ from davstore import errors
 from davstore.errors import DavstoreError
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.errors import TABLE
+from davstore.model.paths import Path as StorePath
 from davstore.web.refusals import render_refusal
 from tests.client.served import Server
 from tests.dav.client import HOME, Client
@@ -29,8 +30,8 @@ MADE: dict[type[DavstoreError], DavstoreError] = {
     errors.SyncRefused: errors.SyncRefused("sync-allowed", rule="r", decided_by="provider"),
     errors.SyncDeferred: errors.SyncDeferred(rule="r", decided_by="provider", retry_after_seconds=60),
     errors.QuotaExceeded: errors.QuotaExceeded(used_bytes=1, limit_bytes=1, needed_bytes=1),
-    errors.Locked: errors.Locked(((("a",), False),)),
-    errors.LockConflict: errors.LockConflict(((("a",), False),)),
+    errors.Locked: errors.Locked(((StorePath("alice", ("a",)), False),)),
+    errors.LockConflict: errors.LockConflict(((StorePath("alice", ("a",)), False),)),
     errors.PropertiesRefused: errors.PropertiesRefused({}),
     errors.PropertiesOverQuota: errors.PropertiesOverQuota({}),
 }

@@ -1,4 +1,4 @@
-"""LOCK and UNLOCK, and how a request is answered that a lock is in the way of (RFC 4918 §9.10, §9.11)."""
+"""LOCK and UNLOCK (RFC 4918 §9.10, §9.11)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from davstore.dav.properties.live import PropertyContext
 from davstore.dav.properties.locks import discover
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, multistatus
-from davstore.errors import FailedDependency, LockConflict, Locked, Malformed
+from davstore.errors import FailedDependency, LockConflict, Malformed
 from davstore.middleware.errors import find_row
 from davstore.model.paths import Path
 from davstore.protocol import urls
@@ -31,17 +31,22 @@ def handle_lock(request: Request) -> Response:
         depth = request.depth()
         if depth == 1:
             raise Malformed("LOCK with Depth 1")
-        granted = locking.lock(
-            context,
-            path,
-            info,
-            conditions,
-            infinite=depth is None,
-            seconds=seconds,
-            creatable=not request.target.slash,
-        )
-    told = PropertyContext(request.principal, now_us=context.now_us, spelling=request.spelling)
-    body = lockinfo.render_granted(discover(told, granted.covering))
+        try:
+            granted = locking.lock(
+                context,
+                path,
+                info,
+                conditions,
+                infinite=depth is None,
+                seconds=seconds,
+                creatable=not request.target.slash,
+            )
+        except LockConflict as error:
+            if any(root == path or not path.holds(root) for root, _ in error.roots):
+                raise
+            return _conflicts_beneath(request, path, error)
+    holder = PropertyContext(request.principal, now_us=context.now_us, spelling=request.spelling)
+    body = lockinfo.render_granted(discover(holder, granted.covering))
     headers = [("Content-Type", CONTENT_TYPE), *request.located(is_collection=granted.is_collection)]
     if info is not None:  # a refreshed lock has the token it had (RFC 4918 §9.10.2)
         headers.append(("Lock-Token", f"<{granted.lock.token}>"))
@@ -68,26 +73,18 @@ def _is_litter(request: Request, path: Path) -> bool:
     return path.name.startswith("._") or path.name == ".DS_Store"
 
 
-def handle_locked(request: Request, error: Locked) -> Response:
-    """Return the answer to a LOCK that locks beneath are in the way of.
+def _conflicts_beneath(request: Request, path: Path, error: LockConflict) -> Response:
+    """Return the multistatus of the locks that a lock with infinite depth meets beneath it (RFC 4918 §9.10.9).
 
-    Only LOCK names those beneath in a multistatus (RFC 4918 §9.10.9). A DELETE, COPY or MOVE that a member prevents
-    has changed nothing, and most clients take 207 for done: it is refused as a whole, with the status of the member.
-
-    Raises:
-        Locked, LockConflict: with the hrefs of the locks.
+    LOCK alone has one. A DELETE, COPY or MOVE that a member prevents has changed nothing, and most clients take 207
+    for done: it is refused as a whole, with the status of the member.
     """
-    store, spelling, top = urls.segments_of(request.path.root), request.spelling, request.path.names
-    hrefs = tuple(spelling.href((*store, *names), slash=slash) for names, slash in error.roots)
-    is_beneath = all(len(names) > len(top) and names[: len(top)] == top for names, _ in error.roots)
-    if not isinstance(error, LockConflict) or not is_beneath:
-        raise type(error)(error.roots, hrefs) from error
-    row = find_row(error)
+    row, spelling = find_row(error), request.spelling
 
     def write(answer: Multistatus) -> None:
-        for href in hrefs:
-            answer.status(for_xml(href), row.status, row.condition)
-        asked = spelling.href((*store, *top), slash=True)  # the request itself failed too
+        for root, slash in error.roots:
+            answer.status(for_xml(spelling.href(urls.segments_of(root), slash=slash)), row.status, row.condition)
+        asked = spelling.href(urls.segments_of(path), slash=True)  # the request itself failed too
         answer.status(for_xml(asked), find_row(FailedDependency()).status)
 
     return multistatus(write, [])

@@ -17,6 +17,8 @@ MAX_SEGMENTS: Final = 1000
 """Of a path: no folder that a device may have lies as deep, and each costs a look at every level."""
 
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]+")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._~/-]+")
+"""Paths that stand for themselves, but for dot segments."""
 _ALLOWED: Final = "!$&'()*+,;=:@"
 """What a segment may hold beside unreserved characters and escapes (RFC 3986 §3.3)."""
 _LEGAL: Final = re.compile(rf"[A-Za-z0-9._~%/{_ALLOWED}-]*")
@@ -165,6 +167,8 @@ def _origin_form(raw: str) -> Target:
     if not path.startswith("/"):
         raise Malformed("the path is not absolute")
     spelled = tuple([segment for segment in path.split("/") if segment])
+    if _PLAIN.fullmatch(path) and "/." not in path:  # as most are: no segment has to be looked at
+        return Target(spelled, path.endswith("/"), query, spelled)
     return Target(tuple([_decode(segment) for segment in spelled]), path.endswith("/"), query, spelled)
 
 

@@ -23,7 +23,7 @@ from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import PropFind
 
 _HOLE: Final = "\x00"
-"""Stands in a response for what differs; no XML holds it."""
+"""The place in a template for what differs between responses; no XML holds it."""
 _KINDS: Final = {"0": Kind.RESOURCE, "1": Kind.COLLECTION}
 
 Texts = Mapping[str, Sequence[str]]

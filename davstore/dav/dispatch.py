@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from davstore.dav.handlers import get, locks, namespace, options, propfind, proppatch, put, reports
-from davstore.dav.handlers.reports import sync
 from davstore.dav.kinds import allowed_at
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, Spooled
@@ -25,7 +24,7 @@ _HANDLERS: Final[dict[str, Callable[[Request], Response]]] = {
     "GET": get.handle_get,
     "HEAD": get.handle_get,
     "PROPFIND": propfind.handle_propfind,
-    "REPORT": sync.handle_sync_collection,
+    "REPORT": reports.handle_report,
     "PUT": put.handle_put,
     "DELETE": namespace.handle_delete,
     "MKCOL": namespace.handle_mkcol,

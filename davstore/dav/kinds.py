@@ -1,4 +1,4 @@
-"""THE table of kinds: what a URL can name, and which methods and reports each kind has.
+"""The one table of kinds: what a URL can name, and which methods and reports each kind has.
 
 Allow, the DAV header, `D:supported-method-set`, `D:supported-report-set`, the handlers of `dispatch` and the 405s come
 from it. Which live properties a kind has say the rows of `properties`.
@@ -15,7 +15,7 @@ from davstore.protocol.urls import Fixed, Place
 
 
 class Kind(enum.Enum):
-    """What a URL names; properties and methods depend on it."""
+    """The kinds of resources; properties and methods depend on them."""
 
     RESOURCE = "resource"
     COLLECTION = "collection"

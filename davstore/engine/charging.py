@@ -12,7 +12,7 @@ def charge(writer: Writer, change: Change) -> None:
         writer.ledger.entries += 1
         writer.ledger.used_bytes += after.size_bytes
         return
-    if after.resource.names != before.resource.names:
+    if after.resource[:2] != before.resource[:2]:  # its parent and its name
         writer.ledger.entries += 1
     writer.ledger.used_bytes += after.size_bytes - before.size_bytes
 

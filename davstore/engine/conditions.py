@@ -79,4 +79,4 @@ def _met(
         token = sync_token.parse(condition.token)
     except InvalidSyncToken:
         return False
-    return is_current(unit, facts, path.names, token)
+    return is_current(unit, facts, path, token)

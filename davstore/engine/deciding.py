@@ -1,4 +1,4 @@
-"""Whether a request may do what it wants, decided in one order, in the unit that acts.
+"""The decision whether a request may be done, in one order, in the unit that acts.
 
 Resolve, rights, conditions, what is there, locks, room (RFC 4918 §8.5): which of two errors wins is decided here and
 nowhere else. `NEEDS` is the table of what each method needs of its URLs.
@@ -6,8 +6,8 @@ nowhere else. `NEEDS` is the table of what each method needs of its URLs.
 
 from __future__ import annotations
 
-import enum
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple
 
 from davstore.engine import rights
 from davstore.engine.conditions import require_met
@@ -33,42 +33,24 @@ from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import Resource
 from davstore.model.paths import MAX_NAME_BYTES, Path
 
+Intent = Literal[
+    "PUT", "MKCOL", "DELETE", "PROPPATCH", "LOCK", "UNLOCK", "COPY from", "COPY to", "MOVE from", "MOVE to"
+]
+"""What a request wants of one URL. COPY and MOVE have two."""
 
-class Intent(enum.Enum):
-    """What a request wants. COPY and MOVE have two URLs, and so two of them."""
+There = Literal["anything or nothing", "something", "nothing", "no collection"]
+"""What a method may find at its URL."""
 
-    PUT = "PUT"
-    MKCOL = "MKCOL"
-    DELETE = "DELETE"
-    PROPPATCH = "PROPPATCH"
-    LOCK = "LOCK"
-    UNLOCK = "UNLOCK"
-    COPY_FROM = "COPY, from"
-    COPY_TO = "COPY, to"
-    MOVE_FROM = "MOVE, from"
-    MOVE_TO = "MOVE, to"
+Changes = Literal["nothing", "new member", "resource", "mapping"]
+"""What a method changes, which no lock may be in the way of (RFC 4918 §7).
 
-
-class There(enum.Enum):
-    """What a method may find at its URL."""
-
-    ANYTHING = "anything, or nothing"
-    SOMETHING = "something"
-    NOTHING = "nothing"
-    NO_COLLECTION = "nothing, or a resource that is no collection"
-
-
-class Changes(enum.Enum):
-    """What a method changes at its URL, which no lock may be in the way of (RFC 4918 §7)."""
-
-    NOTHING = "nothing"
-    NEW_MEMBER = "the collection, where the URL is unmapped"
-    RESOURCE = "what is there; the collection, where the URL is unmapped"
-    MAPPING = "the collection, and what is there with all beneath it"
+The mapping of a URL is changed with the collection that holds it, and with what is there and all beneath that. Where
+the URL is unmapped, a resource or a new member change the collection alone.
+"""
 
 
 class Needs(NamedTuple):
-    """What one method needs of one URL.
+    """The needs of one method at one URL.
 
     on_root: it may be the root of a store. within: what is there counts against the nodes that one request may touch.
     depths: those that a collection may be taken to, beside infinity; None: the method has no Depth.
@@ -81,17 +63,17 @@ class Needs(NamedTuple):
     depths: tuple[int, ...] | None = None
 
 
-NEEDS: Final = {
-    Intent.PUT: Needs(There.NO_COLLECTION, Changes.RESOURCE),
-    Intent.MKCOL: Needs(There.NOTHING, Changes.MAPPING),
-    Intent.DELETE: Needs(There.SOMETHING, Changes.MAPPING, within=True, depths=()),
-    Intent.PROPPATCH: Needs(There.SOMETHING, Changes.RESOURCE, on_root=True),
-    Intent.LOCK: Needs(There.ANYTHING, Changes.NEW_MEMBER, on_root=True),
-    Intent.UNLOCK: Needs(There.SOMETHING, Changes.NOTHING, on_root=True),
-    Intent.COPY_FROM: Needs(There.SOMETHING, Changes.NOTHING, within=True, depths=(0,)),
-    Intent.COPY_TO: Needs(There.ANYTHING, Changes.MAPPING, within=True),
-    Intent.MOVE_FROM: Needs(There.SOMETHING, Changes.MAPPING, depths=()),  # however much lies there: one binding moves
-    Intent.MOVE_TO: Needs(There.ANYTHING, Changes.MAPPING, within=True),
+NEEDS: Final[Mapping[Intent, Needs]] = {
+    "PUT": Needs("no collection", "resource"),
+    "MKCOL": Needs("nothing", "mapping"),
+    "DELETE": Needs("something", "mapping", within=True, depths=()),
+    "PROPPATCH": Needs("something", "resource", on_root=True),
+    "LOCK": Needs("anything or nothing", "new member", on_root=True),
+    "UNLOCK": Needs("something", "nothing", on_root=True),
+    "COPY from": Needs("something", "nothing", within=True, depths=(0,)),
+    "COPY to": Needs("anything or nothing", "mapping", within=True),
+    "MOVE from": Needs("something", "mapping", depths=()),  # however much lies there: one binding moves
+    "MOVE to": Needs("anything or nothing", "mapping", within=True),
 }
 
 
@@ -146,7 +128,7 @@ def require_changeable(writer: Writer, intent: Intent, member: Member, condition
 
 def decide_both(
     writer: Writer,
-    intents: tuple[Intent, Intent],
+    method: Literal["COPY", "MOVE"],
     source: Path,
     destination: Path,
     conditions: Preconditions = NONE,
@@ -161,7 +143,8 @@ def decide_both(
         PreconditionFailed: something is there that is not to be overwritten.
         SourceIsDestination: one of the places lies in the other, so that one would be lost, or hold itself.
     """
-    needs_from, needs_to = NEEDS[intents[0]], NEEDS[intents[1]]
+    is_move = method == "MOVE"
+    needs_from, needs_to = NEEDS["MOVE from" if is_move else "COPY from"], NEEDS["MOVE to" if is_move else "COPY to"]
     place = resolve(writer, source)
     require_met(writer, place.resource, conditions)
     _require_there(needs_from, place.resource, source)
@@ -172,7 +155,7 @@ def decide_both(
     if new.resource is not None and not overwrite:
         raise PreconditionFailed("the destination exists")
     _require_depth(needs_from, old.resource, depth)
-    is_whole = depth is None or needs_from.changes is Changes.MAPPING
+    is_whole = is_move or depth is None
     if source == destination or destination.holds(source) or (is_whole and source.holds(destination)):
         raise SourceIsDestination(source.name)
     touched = [_touched(needs_from, old), _touched(needs_to, new)]
@@ -184,11 +167,11 @@ def decide_both(
 
 def _require_there(needs: Needs, resource: Resource | None, path: Path) -> None:
     if resource is None:
-        if needs.there is There.SOMETHING:
+        if needs.there == "something":
             raise NotFound(path.name)
-    elif needs.there is There.NOTHING:
+    elif needs.there == "nothing":
         raise AlreadyExists(path.name)
-    elif needs.there is There.NO_COLLECTION and resource.is_collection:
+    elif needs.there == "no collection" and resource.is_collection:
         raise IsCollection(path.name)
 
 
@@ -220,10 +203,10 @@ def _member(needs: Needs, place: Resolved, path: Path) -> Member:
 def _touched(needs: Needs, member: Member) -> tuple[list[int], list[int]]:
     """Return the nodes that change, and the nodes that change with all beneath them."""
     there = [] if member.resource is None else [member.resource.node_id]
-    if needs.changes is Changes.NOTHING:
+    if needs.changes == "nothing":
         return [], []
-    if needs.changes is Changes.MAPPING:
+    if needs.changes == "mapping":
         return [member.parent_id], there
     if member.resource is None:
         return [member.parent_id], []
-    return there if needs.changes is Changes.RESOURCE else [], []
+    return there if needs.changes == "resource" else [], []

@@ -1,4 +1,4 @@
-"""What follows from a change of a store, in the unit that makes it.
+"""The effects of a change of a store, in the unit that makes it.
 
 `EFFECTS` is the whole list, and its order is the order in which they run, after the last change of the unit. There is
 no registration: a new effect is a line of the tuple, and says here what it costs where it does not apply.
@@ -14,7 +14,7 @@ from davstore.engine.writer import Change, TreeChange, Writer
 
 
 class Effect(NamedTuple):
-    """What one subject does about a change of one resource, and about a tree that came or went as a whole.
+    """The two forms of one effect: for a change of one resource, and for a tree that came or went as a whole.
 
     A tree may have 100,000 nodes: of_tree finds what it needs by the change numbers, with statements over sets.
     """
@@ -24,7 +24,7 @@ class Effect(NamedTuple):
 
 
 EFFECTS: Final = (
-    Effect(charging.charge, charging.charge_tree),  # counts what the statements told: it runs none of its own
+    Effect(charging.charge, charging.charge_tree),  # counts what the statements returned, and runs none
 )
 
 

@@ -25,9 +25,9 @@ def list_held(context: Context, unit: Unit, facts: StoreFacts) -> list[Lock]:
     return locks.list_locks(unit, facts.id, now_us=context.now_us) if facts.may_hold_locks else []
 
 
-def end_token(unit: Unit, store_id: int, token: str) -> None:
+def end_token(unit: Unit, store_id: int, token: str, *, now_us: int) -> None:
     """End the lock of a token for an operator."""
-    locks.remove_locks(unit, store_id, [token])
+    locks.remove_locks(unit, store_id, [token], now_us=now_us)
 
 
 def find_covering(unit: Unit, store_id: int, held: list[Lock], place: Resolved) -> list[Lock]:
@@ -153,8 +153,7 @@ def renew(writer: Writer, found: Lock, *, expires_us: int) -> Lock:
 
 def end(writer: Writer, found: Lock) -> None:
     """End a lock."""
-    locks.remove_locks(writer.unit, writer.ledger.store_id, [found.token])
-    sweep(writer)
+    locks.remove_locks(writer.unit, writer.ledger.store_id, [found.token], now_us=writer.context.now_us)
     writer.forget_held()
 
 

@@ -1,4 +1,4 @@
-"""What PROPPATCH and extended MKCOL change of a resource: dead properties, and the few live ones that a client may set.
+"""Changes by PROPPATCH and extended MKCOL: dead properties, and the few live ones that a client may set.
 
 A request changes all of them or none (RFC 4918 §9.2).
 """
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from davstore.engine.writer import PropertyChange, Writer
 from davstore.errors import ConflictingValue, DavstoreError, PropertiesRefused, Unprocessable
-from davstore.metadata import nodes, properties
+from davstore.metadata import bodies, properties
 from davstore.model.nodes import Resource
 
 NOTHING_REFUSED: Final[Mapping[str, DavstoreError]] = MappingProxyType({})
@@ -20,7 +20,7 @@ PROPERTY_BYTES: Final = 1 << 20
 
 
 class LiveValues(NamedTuple):
-    """What a client may set of the live properties: when the resource was modified, and the checksums that it has.
+    """Values of live properties that a client set: when the resource was modified, and the checksums that it has.
 
     claimed maps the name of a property to the checksums that it says are those of the body, as `oc:checksums` has them.
     """
@@ -39,7 +39,7 @@ def require_settable(
     false: dict[str, DavstoreError] = {}
     if live.claimed:
         ids = [] if resource is None else [resource.node_id]
-        kept = " ".join(nodes.list_checksums(writer.unit, writer.ledger.store_id, ids).values()).split(" ")
+        kept = " ".join(bodies.list_checksums(writer.unit, writer.ledger.store_id, ids).values()).split(" ")
         false = {name: ConflictingValue(name) for name, claimed in live.claimed.items() if not claimed.issubset(kept)}
     if refused or false:
         raise PropertiesRefused({**refused, **false})

@@ -1,4 +1,4 @@
-"""How the body of a request comes in: a small one into memory, a large one to a blob that the unit then names.
+"""Receiving the body of a request: a small one into memory, a large one to a blob that the unit then names.
 
 The bytes of a large body are reserved before they are read, so that two uploads cannot both be promised the same room.
 """
@@ -6,6 +6,7 @@ The bytes of a large body are reserved before they are read, so that two uploads
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from davstore.engine.room import find_room, require_room
 from davstore.engine.writer import Writer
 from davstore.errors import DavstoreError, Malformed, Unavailable
 from davstore.metadata import uploads
-from davstore.metadata.nodes import Stored
+from davstore.metadata.bodies import Stored
+from davstore.model.paths import Path
 from davstore.protocol.http.integrity import NO_FIELDS, IntegrityFields
 
 BLOCK_BYTES = 1 << 18
@@ -42,9 +44,10 @@ class Incoming(NamedTuple):
     fields: IntegrityFields = NO_FIELDS
 
 
-@contextlib.contextmanager
-def receive(context: Context, owner: str, body: Incoming, admit: Callable[[Writer], int]) -> Iterator[Stored]:
-    """Read a body whole, and yield it for the unit that names it.
+def receive(
+    context: Context, path: Path, body: Incoming, admit: Callable[[Writer], int]
+) -> contextlib.AbstractContextManager[Stored]:
+    """Read a body whole, and hold it for the unit that names it.
 
     A large one is judged before it is read, so that a refused client gets no `100 Continue`: admit decides, in a unit
     of its own, and returns how many bytes of another body would go. The unit that names it decides again.
@@ -56,19 +59,12 @@ def receive(context: Context, owner: str, body: Incoming, admit: Callable[[Write
     if body.length is None or body.length <= most:
         first = _read_up_to(body, most + 1)
         if len(first) <= most:
-            yield _inline(body, first)
-            return
+            return contextlib.nullcontext(_inline(body, first))
 
     def begin(writer: Writer) -> Upload:
         return _begin_upload(writer, body, replaced_bytes=admit(writer))
 
-    upload = transaction.write(context, owner, begin)
-    try:
-        with upload.receive(context, first) as stored:
-            yield stored
-    except Unavailable:  # what it promised may be left, and is swept once the database is back
-        context.services.wake()
-        raise
+    return transaction.write(context, path.store, begin).receive(context, first)
 
 
 def _read_up_to(body: Incoming, wanted: int) -> bytes:
@@ -83,6 +79,8 @@ def _read_up_to(body: Incoming, wanted: int) -> bytes:
 def _inline(body: Incoming, content: bytes) -> Stored:
     if body.length is not None and len(content) != body.length:
         raise Malformed("the body is shorter than its Content-Length")
+    if body.fields is NO_FIELDS:
+        return Stored(content, None, len(content), hashlib.sha256(content).hexdigest())
     digests = Digests(body.fields)
     digests.update(content)
     digests.require()
@@ -111,7 +109,7 @@ class Upload:
             QuotaExceeded, DiskFull: no room for it.
         """
         staged: Staged | None = None
-        published = False
+        published = in_doubt = False
         try:
             staged = context.services.blobs.stage(self.store_id, self.blob)
             stored = self._write(context, staged, first)
@@ -119,7 +117,8 @@ class Upload:
             published = True
             yield stored
         except BaseException as error:
-            if published and isinstance(error, Unavailable):  # its row may be there: the sweeper will know
+            in_doubt = isinstance(error, Unavailable)
+            if published and in_doubt:  # its row may be there: the sweeper will know
                 raise
             if staged is not None:
                 staged.discard()
@@ -129,6 +128,8 @@ class Upload:
         finally:
             if staged is not None:
                 staged.close()
+            if in_doubt:  # what it promised may be left, and is swept once the database is back
+                context.services.wake()
 
     def _write(self, context: Context, staged: Staged, first: bytes) -> Stored:
         digests = Digests(self.body.fields)

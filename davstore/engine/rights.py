@@ -1,4 +1,4 @@
-"""What an asker may know of and do: the only place where the asker and the owner of a store meet.
+"""The rights of an asker: the only place where the asker and the owner of a store are compared.
 
 The owner may do everything; for anybody else nothing is there.
 """

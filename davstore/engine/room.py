@@ -1,4 +1,4 @@
-"""Whether there is room for more: the quota of a store (RFC 4331), and the most that one request may touch."""
+"""Room for more: the quota of a store (RFC 4331), and the most that one request may touch."""
 
 from __future__ import annotations
 

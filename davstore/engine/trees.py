@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from davstore.engine.writer import Change, Member, Shown, TreeChange, Writer
-from davstore.metadata import nodes, properties, trees
+from davstore.metadata import bodies, properties, trees
 from davstore.metadata.nodes import NodeRow
 from davstore.model.nodes import AGAIN, Resource
 from davstore.policy.preconditions import find_modified_by
@@ -31,7 +31,7 @@ def _copy_one(writer: Writer, source: Resource, target: Member, over: Resource |
     whose = find_modified_by(now_us, client=False, old=over, unmapped_us=writer.ledger.unmapped_us)
     if over is not None and source.is_collection:  # what lay beneath is not looked at
         whose |= AGAIN
-    body_id = nodes.find_body_id(unit, store_id, source.node_id)
+    body_id = bodies.find_body_id(unit, store_id, source.node_id)
     facts = (source.etag, source.length, source.content_type)
     made = writer.map_new(target, NodeRow(bool(source.is_collection), body_id, *facts, now_us, now_us, whose))
     size_bytes = properties.copy_properties(unit, store_id, source.node_id, made.node_id)

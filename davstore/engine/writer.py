@@ -1,7 +1,7 @@
 """The one hand that changes the content of a store: six verbs on a store that is locked (`transaction.write`).
 
-It decides nothing: that a change may be made is `deciding`'s to see, before. It charges nothing and tells nobody: it
-notes what it did, and `effects` follow from that at the end of the unit.
+It decides nothing: `deciding` has allowed a change before. It charges nothing and calls nobody: it notes each
+change, and `effects` run over these notes at the end of the unit.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 
 from davstore.engine.context import Context
 from davstore.errors import NotFound
-from davstore.metadata import bindings, locks, nodes, properties, uploads
+from davstore.metadata import bindings, bodies, locks, nodes, properties, uploads
 from davstore.metadata.bindings import Resolved
-from davstore.metadata.nodes import NodeRow, Stored, empty_collection, leaf
+from davstore.metadata.bodies import Stored
+from davstore.metadata.nodes import NodeRow, empty_collection, leaf
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
@@ -58,7 +59,7 @@ class PropertyChange(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What a URL shows; property_bytes is 0 on both sides of a change that leaves the dead properties alone."""
+    """A resource as a URL shows it; property_bytes is 0 on both sides of a change that leaves dead properties alone."""
 
     resource: Resource
     property_bytes: int = 0
@@ -102,13 +103,13 @@ class Writer:
         self._held: list[Lock] | None = None if ledger.facts.may_hold_locks else []
 
     def held(self) -> list[Lock]:
-        """Return the locks that are held in the store. They are read once: who changes one forgets them."""
+        """Return the locks that are held in the store, which are read once. A store without any costs nothing."""
         if self._held is None:
             self._held = locks.list_locks(self.unit, self.ledger.store_id, now_us=self.context.now_us)
         return self._held
 
     def forget_held(self) -> None:
-        """Read the locks again when they are asked for."""
+        """Read the locks again when they are asked for: they are others now."""
         self._held = None
 
     def make(
@@ -131,7 +132,9 @@ class Writer:
         else:
             row = leaf(self._name_body(stored), stored, content_type, now_us=now_us)
         whose = self._whose(time_us, client=modified_us is not None)
-        made = self.map_new(member, row._replace(modified_us=time_us, modified_by=whose))
+        if (time_us, whose) != (now_us, 0):
+            row = row._replace(modified_us=time_us, modified_by=whose)
+        made = self.map_new(member, row)
         if elements:
             properties.set_properties(self.unit, self.ledger.store_id, {made.node_id: elements})
         self.changes.append(Change(None, Shown(made, sum(map(len, elements.values())))))
@@ -160,7 +163,7 @@ class Writer:
         new = old
         if modified_us is not None:
             new = self.set_time(old, modified_us, over=old)
-        elif old.modified_by & AGAIN:  # its way told so, and tells it no more when the binding is touched
+        elif old.modified_by & AGAIN:  # a move of a collection above says so only until the binding is touched
             self._write_time(old)
         if change is not None:
             properties.remove_properties(self.unit, self.ledger.store_id, old.node_id, change.removed)
@@ -187,7 +190,7 @@ class Writer:
         self.close(source)
         closed = None if over is None else self.close(target)
         number = self.bind(target, resource.node_id, is_collection=bool(resource.is_collection), moved=True)
-        new = resource._replace(parent=target.path.parent.names, name=target.path.name, changed=number)
+        new = resource._replace(parent=target.path.names[:-1], name=target.path.name, changed=number)
         if modified_us is not None or not resource.is_collection:
             new = self.set_time(new, resource.modified_us if modified_us is None else modified_us, over=over)
         self.changes.append(Change(Shown(resource), Shown(new)))
@@ -195,7 +198,7 @@ class Writer:
             self.end(over, closed)
         return new
 
-    # What the verbs are made of, and `trees` with them.
+    # The parts of the verbs, and of `trees`.
 
     def map_new(self, member: Member, row: NodeRow) -> Resource:
         """Make a node and bind it to an unmapped URL."""
@@ -233,7 +236,7 @@ class Writer:
         """End the locks that were taken at URLs that are unmapped now, or beneath them (RFC 4918 §7.6, §9.6)."""
         gone = [lock.token for lock in self.held() if any(lock.lies_beneath(path.names) for path in unmapped)]
         if gone:
-            locks.remove_locks(self.unit, self.ledger.store_id, gone)
+            locks.remove_locks(self.unit, self.ledger.store_id, gone, now_us=self.context.now_us)
             self.forget_held()
 
     def set_time(self, resource: Resource, time_us: int, *, over: Resource | None) -> Resource:
@@ -253,4 +256,4 @@ class Writer:
         """Write the row that names a body; an upload of it is over."""
         if stored.blob is not None:
             uploads.release(self.unit, self.ledger.store_id, stored.blob)
-        return nodes.insert_body(self.unit, self.ledger, stored)
+        return bodies.insert_body(self.unit, self.ledger, stored)

@@ -23,9 +23,9 @@ from sqlalchemy import (
 )
 
 from davstore.errors import NotFound
-from davstore.metadata import nodes, stores
+from davstore.metadata import bodies, stores
+from davstore.metadata.bodies import Stored
 from davstore.metadata.listings import NODE_FACTS, NodeFacts, list_collections_beneath
-from davstore.metadata.nodes import Stored
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import binding, body, gone, node, store, store_root
@@ -36,14 +36,14 @@ HOP = 8
 """Segments resolved by one statement: deeper paths take another."""
 
 _in_store = binding.c.store_id == bindparam("s")
-_ROOT = Statement[tuple[str, str | None, int | None, str | None, int, int, int]](
-    select(*NODE_FACTS[1:]).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
-)
 _INSERT = Write(insert(binding).values({c.name: bindparam(c.name) for c in binding.c}))
 _TOUCH = Write(
     update(binding)
     .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name == bindparam("name_"))
     .values(changed=bindparam("number"))
+)
+_TOUCH_ALL = Write(
+    update(binding).where(_in_store, binding.c.node_id == bindparam("n")).values(changed=bindparam("number"))
 )
 _PLACES = Statement[tuple[int, str]](
     select(binding.c.parent_id, binding.c.name)
@@ -137,7 +137,7 @@ def _opening(count: int) -> Statement[tuple[StoreFacts, NodeFacts, Stored, Way]]
     """Return the statement that follows count names as `_finding` does, with the body of the last."""
     joined, aliases = _follow_from_store(count)
     joined = joined.outerjoin(body, and_(body.c.store_id == store.c.id, body.c.id == node.c.body_id))
-    columns = [*stores.FACTS, *_end_columns(aliases), *nodes.STORED, *_way_columns(aliases)]
+    columns = [*stores.FACTS, *_end_columns(aliases), *bodies.STORED, *_way_columns(aliases)]
     return Statement(select(*columns).select_from(joined).where(_of_owner), StoreFacts, NodeFacts, Stored, Way)
 
 
@@ -217,7 +217,8 @@ def find(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool = Fa
             raise NotFound(owner)
         facts, end, way = found
     if not names:
-        return Found(facts, _root(facts, end), None)
+        top = Resource((), "", facts.root_id, 1, *end)
+        return Found(facts, Resolved([], Step(facts.root_id, 0, 0), top), None)
     steps = [Step(facts.root_id, 0, 0)]
     place = _walk(names, way, end, steps) or Resolved(steps, None, None)
     return Found(facts, place, stored if stored and stored.sha256 else None)
@@ -226,17 +227,14 @@ def find(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool = Fa
 def _find_deep(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool) -> Found:
     facts = stores.get(unit, owner)
     place = resolve(unit, facts, names)
-    stored = nodes.find_body(unit, facts.id, place.resource.node_id) if with_body and place.resource else None
+    stored = bodies.find_body(unit, facts.id, place.resource.node_id) if with_body and place.resource else None
     return Found(facts, place, stored)
 
 
 def resolve(unit: Unit, facts: StoreFacts, names: tuple[str, ...]) -> Resolved:
     """Follow a path from the root of a store: one statement for each eight names."""
     if not names:
-        end = unit.one(_ROOT, {"s": facts.id, "n": facts.root_id})
-        return (
-            Resolved([], Step(facts.root_id, 0, 0), None) if end is None else _root(facts, NodeFacts(facts.seq, *end))
-        )
+        return find(unit, facts.owner, names).place
     steps = [Step(facts.root_id, 0, 0)]
     for start in range(0, len(names), HOP):
         hop = names[start : start + HOP]
@@ -271,10 +269,6 @@ def _end(names: tuple[str, ...], step: Step, is_coll: int, end: NodeFacts, above
         if one.moved and one.mapped > found.changed:  # a MOVE leaves the times beneath as they are
             return found._replace(modified_by=BY_CLIENT | AGAIN)
     return found
-
-
-def _root(facts: StoreFacts, end: NodeFacts) -> Resolved:
-    return Resolved([], Step(facts.root_id, 0, 0), Resource((), "", facts.root_id, 1, *end))
 
 
 def list_above(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, set[int]]:
@@ -317,8 +311,13 @@ def bind(
 
 def touch(unit: Unit, ledger: Ledger, node_id: int) -> int:
     """Give each binding of a node a number of its own, because the node changed; return the last (I1, I3)."""
-    for parent_id, name in unit.all(_PLACES, {"s": ledger.store_id, "n": node_id}):
-        unit.run(_TOUCH, {"s": ledger.store_id, "p": parent_id, "name_": name, "number": ledger.number()})
+    node = {"s": ledger.store_id, "n": node_id}
+    count = unit.run(_TOUCH_ALL, {**node, "number": ledger.seq + 1})
+    if count:
+        ledger.number()
+    if count > 1:  # each after the first has the wrong one
+        for parent_id, name in unit.all(_PLACES, node)[1:]:
+            unit.run(_TOUCH, {"s": ledger.store_id, "p": parent_id, "name_": name, "number": ledger.number()})
     return ledger.seq
 
 

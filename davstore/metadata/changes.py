@@ -1,4 +1,4 @@
-"""Where collections lie and lay, which a MOVE mapped, tombstones and former members (docs/sync.md)."""
+"""Places of collections, now and before, those that a MOVE mapped, tombstones and former members (docs/sync.md)."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
+from davstore.metadata.bodies import list_checksums
 from davstore.metadata.locks import list_locks
-from davstore.metadata.nodes import list_checksums
 from davstore.metadata.properties import list_properties
 from davstore.metadata.unit import Unit
 from davstore.model.facets import CHECKSUMS, LOCKS, NO_FACTS, PROPERTIES, Facet, Facets, Facts

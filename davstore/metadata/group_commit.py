@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +75,14 @@ class GroupCommit:
         """Commit for those who wait, this thread's job first among them, and hand the lead on."""
         jobs: list[_Job] = []
         try:
-            with self._alone_among_processes():
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX)
+            try:
                 jobs += self._take(GROUP)  # after the wait for other processes, in which more came
                 if len(jobs) == 1 or not self._commit_together(jobs):
                     for job in jobs:
                         self._commit_alone(job)
+            finally:
+                fcntl.flock(self._lock_file, fcntl.LOCK_UN)
         finally:
             jobs = jobs or self._take(1)  # this thread's, when the wait was interrupted
             with self._mutex:
@@ -141,11 +143,3 @@ class GroupCommit:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         job.done = True
-
-    @contextlib.contextmanager
-    def _alone_among_processes(self) -> Iterator[None]:
-        fcntl.flock(self._lock_file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(self._lock_file, fcntl.LOCK_UN)

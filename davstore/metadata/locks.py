@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, exists, insert, literal, select, update
+from sqlalchemy import and_, bindparam, delete, exists, insert, literal, or_, select, update
 
 from davstore.metadata.statements import Statement, Write
 from davstore.metadata.tables import lock, node, store
@@ -50,7 +50,9 @@ _INSERT = Write(insert(lock).values({c.name: bindparam(c.name) for c in lock.c})
 _REFRESH = Write(
     update(lock).where(_in_store, lock.c.token == bindparam("t")).values(expires_us=bindparam("expires_us"))
 )
-_REMOVE = Write(delete(lock).where(_in_store, lock.c.token == bindparam("t")))
+_REMOVE = Write(
+    delete(lock).where(_in_store, or_(lock.c.token == bindparam("t"), lock.c.expires_us <= bindparam("now_us")))
+)
 _REMOVE_EXPIRED = Write(delete(lock).where(_in_store, lock.c.expires_us <= bindparam("now_us")))
 
 
@@ -107,9 +109,9 @@ def refresh_lock(unit: Unit, store_id: int, token: str, *, expires_us: int) -> N
     unit.run(_REFRESH, {"s": store_id, "t": token, "expires_us": expires_us})
 
 
-def remove_locks(unit: Unit, store_id: int, tokens: Iterable[str]) -> None:
-    """Delete locks."""
-    rows = [{"s": store_id, "t": token} for token in tokens]
+def remove_locks(unit: Unit, store_id: int, tokens: Iterable[str], *, now_us: int) -> None:
+    """Delete locks, and with them those that expired."""
+    rows = [{"s": store_id, "t": token, "now_us": now_us} for token in tokens]
     if rows:
         unit.many(_REMOVE, rows)
         unit.run(_HOLDS_NONE, {"s": store_id})

@@ -1,29 +1,19 @@
-"""Nodes and their bodies: what is there, apart from where it is bound."""
+"""Nodes: what is there, apart from where it is bound."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Collection
+import os
 from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, exists, func, insert, null, select, update
+from sqlalchemy import bindparam, exists, func, insert, null, select, update
 
+from davstore.metadata import bodies
+from davstore.metadata.bodies import Stored
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import MADE_THREAD, PLAIN, binding, body, gone, node, property_
+from davstore.metadata.tables import MADE_THREAD, PLAIN, binding, gone, node, property_
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import BY_CLIENT, Resource
-
-
-class Stored(NamedTuple):
-    """A body that is ready to be named: inline bytes, or the name of a blob; checksums as `oc:checksums` has them."""
-
-    inline: bytes | None
-    blob: str | None
-    length: int
-    sha256: str
-    checksums: str | None = None
-
 
 _INSERT = Write(insert(node).values({c.name: bindparam(c.name) for c in node.c}))
 _REPLACE = Write(
@@ -38,32 +28,10 @@ _REPLACE = Write(
         modified_by=bindparam("modified_by"),
     )
 )
-_BODY_ID = Statement[tuple[int | None]](
-    select(node.c.body_id).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
-)
 _SET_MODIFIED = Write(
     update(node)
     .where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
     .values(modified_us=bindparam("modified_us"), modified_by=bindparam("modified_by"))
-)
-_INSERT_BODY = Write(insert(body).values({c.name: bindparam(c.name) for c in body.c}))
-_EMBODIED = node.join(body, and_(body.c.store_id == node.c.store_id, body.c.id == node.c.body_id))
-STORED = (body.c.inline, body.c.blob, body.c.length, body.c.sha256, body.c.checksums)
-"""The columns of a `Stored`."""
-_BODY = Statement(
-    select(*STORED).select_from(_EMBODIED).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n")),
-    Stored,
-)
-_CHECKSUMS = Statement[tuple[int, str]](
-    select(node.c.id, body.c.checksums)
-    .select_from(_EMBODIED)
-    .where(node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids")), body.c.checksums.is_not(None))
-)
-_named = exists().where(node.c.store_id == body.c.store_id, node.c.body_id == body.c.id)
-_DROP_BODIES = Statement[tuple[str | None]](
-    delete(body)
-    .where(body.c.store_id == bindparam("s"), among(body.c.id, bindparam("ids")), ~_named)
-    .returning(body.c.blob)
 )
 
 
@@ -73,13 +41,21 @@ class _Dying(NamedTuple):
     node_id: int
     body_id: int | None
     length: int | None
+    property_bytes: int
 
 
 _lives = exists().where(
     binding.c.store_id == gone.c.store_id, binding.c.node_id == gone.c.node_id, binding.c.made != MADE_THREAD
 )
 _DYING = Statement(
-    select(node.c.id, node.c.body_id, node.c.length).where(
+    select(
+        node.c.id,
+        node.c.body_id,
+        node.c.length,
+        select(func.coalesce(func.sum(func.length(property_.c.element)), 0))
+        .where(property_.c.store_id == node.c.store_id, property_.c.node_id == node.c.id)
+        .scalar_subquery(),
+    ).where(
         node.c.store_id == bindparam("s"),
         node.c.id.in_(
             select(gone.c.node_id).where(
@@ -88,11 +64,6 @@ _DYING = Statement(
         ),
     ),
     _Dying,
-)
-_PROPERTY_BYTES = Statement[tuple[int]](
-    select(func.coalesce(func.sum(func.length(property_.c.element)), 0)).where(
-        property_.c.store_id == bindparam("s"), among(property_.c.node_id, bindparam("ids"))
-    )
 )
 _CLEAR_BODIES = Write(
     update(node).where(node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids"))).values(body_id=null())
@@ -141,18 +112,18 @@ def empty_collection(*, now_us: int) -> NodeRow:
     )
 
 
-def insert_body(unit: Unit, ledger: Ledger, stored: Stored) -> int:
-    """Write a body's row and return its id."""
-    body_id = ledger.new_id()
-    unit.run(_INSERT_BODY, {"store_id": ledger.store_id, "id": body_id, **stored._asdict()})
-    return body_id
+def new_resource_id() -> str:
+    """Return a random UUID (RFC 9562 §5.4), in a third of the time of `uuid.uuid4`: each PUT makes one."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def _values(store_id: int, node_id: int, row: NodeRow) -> dict[str, object]:
     return {
         "store_id": store_id,
         "id": node_id,
-        "resource_id": str(uuid.uuid4()),
+        "resource_id": new_resource_id(),
         "is_coll": int(row.is_collection),
         "type": PLAIN,
         "flags": 0,
@@ -174,16 +145,10 @@ def insert_node(unit: Unit, ledger: Ledger, row: NodeRow) -> tuple[int, str]:
     return node_id, str(values["resource_id"])
 
 
-def find_body_id(unit: Unit, store_id: int, node_id: int) -> int | None:
-    """Return the id of a node's body; None for a collection."""
-    row = unit.one(_BODY_ID, {"s": store_id, "n": node_id})
-    return row[0] if row else None
-
-
 def replace_body(unit: Unit, ledger: Ledger, new: Resource, body_id: int) -> None:
     """Give a node another body, and the type and time of new. The old body goes unless another node names it."""
     key = {"s": ledger.store_id, "n": new.node_id}
-    old_id = find_body_id(unit, ledger.store_id, new.node_id)
+    bodies.drop_old(unit, ledger, new.node_id)
     unit.run(
         _REPLACE,
         {
@@ -196,23 +161,12 @@ def replace_body(unit: Unit, ledger: Ledger, new: Resource, body_id: int) -> Non
             "modified_by": new.modified_by,
         },
     )
-    _drop_bodies(unit, ledger, [] if old_id is None else [old_id])
 
 
 def set_modified(unit: Unit, ledger: Ledger, node_id: int, *, modified_us: int, modified_by: int) -> None:
     """Give a node another modification time; that it changed is the caller's to number."""
     values = {"s": ledger.store_id, "n": node_id, "modified_us": modified_us, "modified_by": modified_by}
     unit.run(_SET_MODIFIED, values)
-
-
-def find_body(unit: Unit, store_id: int, node_id: int) -> Stored | None:
-    """Return the body of a node; None for a collection."""
-    return unit.one(_BODY, {"s": store_id, "n": node_id})
-
-
-def list_checksums(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, str]:
-    """Return the checksums of the bodies of nodes, where they are kept."""
-    return dict(unit.all(_CHECKSUMS, {"s": store_id, "ids": array(node_ids)})) if node_ids else {}
 
 
 def end_unbound(unit: Unit, ledger: Ledger, number: int) -> int:
@@ -225,14 +179,8 @@ def end_unbound(unit: Unit, ledger: Ledger, number: int) -> int:
     if not dying:
         return 0
     ids = array(row.node_id for row in dying)
-    held = unit.one(_PROPERTY_BYTES, {"s": store_id, "ids": ids})
-    bodies = [row.body_id for row in dying if row.body_id is not None]
-    if bodies:
+    dying_bodies = [row.body_id for row in dying if row.body_id is not None]
+    if dying_bodies:
         unit.run(_CLEAR_BODIES, {"s": store_id, "ids": ids})
-        _drop_bodies(unit, ledger, bodies)
-    return sum(row.length or 0 for row in dying) + int(held[0] if held else 0)
-
-
-def _drop_bodies(unit: Unit, ledger: Ledger, body_ids: list[int]) -> None:
-    rows = unit.all(_DROP_BODIES, {"s": ledger.store_id, "ids": array(body_ids)})
-    ledger.dropped += [blob for (blob,) in rows if blob is not None]
+        bodies.drop_bodies(unit, ledger, dying_bodies)
+    return sum((row.length or 0) + int(row.property_bytes) for row in dying)

@@ -89,6 +89,9 @@ def _maker(rows: tuple[type[Row], ...]) -> Callable[[Any], Any] | None:
         makers.append(_maker((row,)) or tuple)
         cuts.append(slice(start, stop))
         start = stop or 0
+    if len(rows) == 2:  # as in each write: the row of a store, or the end of a path
+        (first, last), (head, tail) = makers, cuts
+        return lambda found: (first(found[head]), last(found[tail]))
     cut = operator.itemgetter(*cuts)
     return lambda found: tuple(map(operator.call, makers, cut(found)))
 

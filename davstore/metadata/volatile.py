@@ -49,112 +49,15 @@ WHERE abs(excluded.at_us - at_us) >= ?
 log = logging.getLogger("davstore.throttle")
 
 
-class Throttle:
+class VolatileFile:
     """The file, opened on first use."""
 
-    def __init__(self, file: Path, *, failures_before_delay: int = 10, delay_seconds: int = 30) -> None:
+    def __init__(self, file: Path) -> None:
         self._file = file
-        self._pace = Pace(failures_before_delay, delay_seconds)
         self._connection: sqlite3.Connection | None = None
-        self._spare: sqlite3.Connection | None = None
         self._turn = threading.Lock()
 
-    def wait_seconds(self, guess: Guess, *, is_known: bool = False) -> int:
-        """Return how long to wait before this guess is judged; 0: not at all. is_known: see `is_known`."""
-
-        def wait_us(connection: sqlite3.Connection) -> int:
-            return guesses.find_wait_us(connection, guess, self._pace, is_known=is_known)
-
-        with self._turn:
-            spare_us = wait_us(self._spare) if self._spare else 0
-        return -(-max(spare_us, self._run(wait_us, otherwise=0)) // 1_000_000)
-
-    def is_repeated(self, guess: Guess, mark: bytes) -> bool:
-        """Tell whether the password of this mark was judged before, of this account and network, and was wrong."""
-        return self._run(lambda connection: guesses.is_repeated(connection, guess, mark), otherwise=False)
-
-    def record_failure(self, guess: Guess, mark: bytes = b"", trace: bytes = b"") -> bool:
-        """Count a failed guess; False: it had been made before.
-
-        A mark tells a password cheaply and needs a key that the file does not have; a trace tells it after a restart
-        too, and nobody can make one faster than a hash. Without a trace every guess is a new one.
-        """
-
-        def count(connection: sqlite3.Connection) -> bool:
-            return guesses.record_failure(connection, guess, mark, trace)
-
-        def count_here() -> bool:
-            with self._turn:
-                if self._spare is None:
-                    self._spare = sqlite3.connect(":memory:", check_same_thread=False)
-                    self._spare.executescript(_SCHEMA)
-                return count(self._spare)
-
-        counted = self._run(count, otherwise=None)
-        return count_here() if counted is None else counted
-
-    def is_known(self, user_id: int, version: int, guess: Guess) -> bool:
-        """Tell whether a user signed in from this network, with the password that it has now, in the last 90 days."""
-        return self._run(lambda connection: guesses.is_known(connection, user_id, version, guess), otherwise=False)
-
-    def record_known(self, user_id: int, version: int, guess: Guess) -> None:
-        """Remember that a user signed in from this network."""
-        self._run(lambda connection: guesses.record_known(connection, user_id, version, guess), otherwise=None)
-
-    def find_proof(self, user_id: int) -> bytes:
-        """Return the mark of the password that a user proved to know last; empty when there is none."""
-
-        def find(connection: sqlite3.Connection) -> bytes:
-            row = connection.execute("SELECT mark FROM proof WHERE user = ?", (user_id,)).fetchone()
-            return bytes(row[0]) if row else b""
-
-        return self._run(find, otherwise=b"")
-
-    def record_proof(self, user_id: int, mark: bytes, guess: Guess) -> None:
-        """Remember the mark of a password that a user proved to know, and forgive what it mistyped before."""
-
-        def record(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT OR REPLACE INTO proof VALUES (?, ?)", (user_id, mark))
-            guesses.forgive(connection, guess)
-
-        self._run(record, otherwise=None)
-
-    def find_round(self, device_id: str, scope: str) -> Round | None:
-        """Return the last accepted round of a device in a scope."""
-
-        def find(connection: sqlite3.Connection) -> Round | None:
-            row = connection.execute(
-                "SELECT started_us, free FROM sync_round WHERE device = ? AND scope = ?", (device_id, scope)
-            ).fetchone()
-            return Round(row[0], tuple((token, left) for token, left in json.loads(row[1]))) if row else None
-
-        return self._run(find, otherwise=None)
-
-    def record_round(self, device_id: str, scope: str, accepted: Round) -> None:
-        """Remember the last accepted round of a device in a scope."""
-
-        def record(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM sync_round WHERE started_us <= ?", (accepted.started_us - KEEP_ROUNDS_US,))
-            values = (device_id, scope, accepted.started_us, json.dumps(accepted.free))
-            connection.execute("INSERT OR REPLACE INTO sync_round VALUES (?, ?, ?, ?)", values)
-
-        self._run(record, otherwise=None)
-
-    def is_due(self, device_id: str, *, now_us: int) -> bool:
-        """Tell, once a minute for each device, that what was seen of it should go to the database."""
-        return self._run(
-            lambda connection: connection.execute(_DUE, (device_id, now_us, WRITE_US)).rowcount > 0, otherwise=False
-        )
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._turn:
-            for connection in (self._connection, self._spare):
-                if connection is not None:
-                    connection.close()
-            self._connection = self._spare = None
-
-    def _run(self, work: Callable[[sqlite3.Connection], T], *, otherwise: T) -> T:
+    def run(self, work: Callable[[sqlite3.Connection], T], *, otherwise: T) -> T:
         """Run work in a transaction of its own and return its value; otherwise, when the file fails."""
         try:
             with self._turn:
@@ -165,6 +68,13 @@ class Throttle:
         except sqlite3.Error as error:
             log.warning("the throttle's file: %s", error)
             return otherwise
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -189,3 +99,145 @@ class Throttle:
             connection.close()
             raise
         return connection
+
+
+class FailedGuesses:
+    """Failed sign-ins, and the networks that users signed in from (`guesses`)."""
+
+    def __init__(self, file: VolatileFile, pace: Pace) -> None:
+        self._file = file
+        self._pace = pace
+        self._spare: sqlite3.Connection | None = None
+        """Counts for this worker alone what the file does not take."""
+        self._turn = threading.Lock()
+
+    def wait_seconds(self, guess: Guess, *, is_known: bool = False) -> int:
+        """Return how long to wait before this guess is judged; 0: not at all. is_known: see `is_known`."""
+
+        def wait_us(connection: sqlite3.Connection) -> int:
+            return guesses.find_wait_us(connection, guess, self._pace, is_known=is_known)
+
+        with self._turn:
+            spare_us = wait_us(self._spare) if self._spare else 0
+        return -(-max(spare_us, self._file.run(wait_us, otherwise=0)) // 1_000_000)
+
+    def is_repeated(self, guess: Guess, mark: bytes) -> bool:
+        """Tell whether the password of this mark was judged before, of this account and network, and was wrong."""
+        return self._file.run(lambda connection: guesses.is_repeated(connection, guess, mark), otherwise=False)
+
+    def record(self, guess: Guess, mark: bytes = b"", trace: bytes = b"") -> bool:
+        """Count a failed guess; False: it had been made before.
+
+        A mark tells a password cheaply and needs a key that the file does not have; a trace tells it after a restart
+        too, and nobody can make one faster than a hash. Without a trace every guess is a new one.
+        """
+
+        def count(connection: sqlite3.Connection) -> bool:
+            return guesses.record_failure(connection, guess, mark, trace)
+
+        def count_here() -> bool:
+            with self._turn:
+                if self._spare is None:
+                    self._spare = sqlite3.connect(":memory:", check_same_thread=False)
+                    self._spare.executescript(guesses.SCHEMA)
+                return count(self._spare)
+
+        counted = self._file.run(count, otherwise=None)
+        return count_here() if counted is None else counted
+
+    def is_known(self, user_id: int, version: int, guess: Guess) -> bool:
+        """Tell whether a user signed in from this network, with the password that it has now, in the last 90 days."""
+        return self._file.run(lambda connection: guesses.is_known(connection, user_id, version, guess), otherwise=False)
+
+    def record_known(self, user_id: int, version: int, guess: Guess) -> None:
+        """Remember that a user signed in from this network."""
+        self._file.run(lambda connection: guesses.record_known(connection, user_id, version, guess), otherwise=None)
+
+    def close(self) -> None:
+        """Forget what was counted here alone."""
+        with self._turn:
+            if self._spare is not None:
+                self._spare.close()
+            self._spare = None
+
+
+class ProvenPasswords:
+    """The mark of the password that each user proved to know last."""
+
+    def __init__(self, file: VolatileFile) -> None:
+        self._file = file
+
+    def find(self, user_id: int) -> bytes:
+        """Return the mark of a user; empty when there is none."""
+
+        def find(connection: sqlite3.Connection) -> bytes:
+            row = connection.execute("SELECT mark FROM proof WHERE user = ?", (user_id,)).fetchone()
+            return bytes(row[0]) if row else b""
+
+        return self._file.run(find, otherwise=b"")
+
+    def record(self, user_id: int, mark: bytes, guess: Guess) -> None:
+        """Remember the mark of a password that a user proved to know, and forgive what it mistyped before."""
+
+        def record(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO proof VALUES (?, ?)", (user_id, mark))
+            guesses.forgive(connection, guess)
+
+        self._file.run(record, otherwise=None)
+
+
+class Rounds:
+    """The last accepted round of each device in each scope."""
+
+    def __init__(self, file: VolatileFile) -> None:
+        self._file = file
+
+    def find(self, device_id: str, scope: str) -> Round | None:
+        """Return the last accepted round of a device in a scope."""
+
+        def find(connection: sqlite3.Connection) -> Round | None:
+            row = connection.execute(
+                "SELECT started_us, free FROM sync_round WHERE device = ? AND scope = ?", (device_id, scope)
+            ).fetchone()
+            return Round(row[0], tuple((token, left) for token, left in json.loads(row[1]))) if row else None
+
+        return self._file.run(find, otherwise=None)
+
+    def record(self, device_id: str, scope: str, accepted: Round) -> None:
+        """Remember the last accepted round of a device in a scope."""
+
+        def record(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM sync_round WHERE started_us <= ?", (accepted.started_us - KEEP_ROUNDS_US,))
+            values = (device_id, scope, accepted.started_us, json.dumps(accepted.free))
+            connection.execute("INSERT OR REPLACE INTO sync_round VALUES (?, ?, ?, ?)", values)
+
+        self._file.run(record, otherwise=None)
+
+
+class WritePacing:
+    """How often the real database hears of a device."""
+
+    def __init__(self, file: VolatileFile) -> None:
+        self._file = file
+
+    def is_due(self, device_id: str, *, now_us: int) -> bool:
+        """Tell, once a minute for each device, that what was seen of it should go to the database."""
+        return self._file.run(
+            lambda connection: connection.execute(_DUE, (device_id, now_us, WRITE_US)).rowcount > 0, otherwise=False
+        )
+
+
+class Throttle:
+    """One file and its four uses."""
+
+    def __init__(self, file: Path, *, failures_before_delay: int = 10, delay_seconds: int = 30) -> None:
+        self._file = VolatileFile(file)
+        self.guesses = FailedGuesses(self._file, Pace(failures_before_delay, delay_seconds))
+        self.proofs = ProvenPasswords(self._file)
+        self.rounds = Rounds(self._file)
+        self.pacing = WritePacing(self._file)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        self.guesses.close()

@@ -104,7 +104,7 @@ class Boundary:
             return None
         if not wants_html(environ.get("HTTP_ACCEPT")):
             return None
-        pages, home = self._pages, Spelling(prefix=environ.get(PREFIX, ROOT)).href(("dav",), slash=True)
+        pages, home = self._pages, Spelling(prefix=environ.get(PREFIX, ROOT)).href(urls.HOME, slash=True)
         return lambda status, retry_after_seconds: pages(status, home, retry_after_seconds)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from davstore.middleware.forwarded import PREFIX
+from davstore.protocol import urls
 from davstore.protocol.dav.hrefs import Spelling
 
 if TYPE_CHECKING:
@@ -25,6 +26,6 @@ class WellKnown:
         """Redirect; 307 keeps the method, as PROPFIND needs."""
         if environ["PATH_INFO"].rstrip("/") != "/.well-known/davstore":
             return self._application(environ, start_response)
-        root = Spelling(prefix=environ[PREFIX]).href(("dav",), slash=True)
+        root = Spelling(prefix=environ[PREFIX]).href(urls.HOME, slash=True)
         start_response("307 Temporary Redirect", [("Location", root), ("Content-Length", "0")])
         return []

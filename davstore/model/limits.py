@@ -1,4 +1,4 @@
-"""What one request may ask for or leave behind: the section `[limits]` of the settings, and what the store reads.
+"""The limits of one request: the section `[limits]` of the settings, and what the store reads.
 
 A new limit is a field here and a line in `config/davstore.toml`.
 """

@@ -1,4 +1,4 @@
-"""Where something is: a store, one of its areas, and the names from the root of that area down.
+"""Paths: a store, one of its areas, and the names from the root of that area down.
 
 Names are compared byte for byte as the client sent them (ADR 20); a `Path` is made from a request target by
 `protocol/urls.py` and nowhere else.

@@ -1,4 +1,4 @@
-"""THE URL space: which segments name a place in a store, and which the fixed collections that lead to it.
+"""The one URL space: which segments name a place in a store, and which the fixed collections that lead to it.
 
 `AREAS` is its table. Whether a place may be known to an asker is not decided here: `Known` says which names it may see.
 """

@@ -27,7 +27,6 @@ def work(settings: Settings, bell: Bell, control: Control) -> None:
         os._exit(0)
 
     control.obey(leave)
-    control.say_ready()
     try:
         with wiring.open_jobs(settings, bell) as runner:
             runner.run(control.leaving)

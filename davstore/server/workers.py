@@ -109,26 +109,40 @@ class Crew:
         except DavstoreError as error:
             log.error("not reloaded: %s", error)  # noqa: TRY400  # it names the line; a trace would say nothing more
             return
+        if self._replace_workers(settings) and self._replace_jobs(settings):
+            self._settings = settings
+            log.info("reloaded")
+
+    def _replace_workers(self, settings: Settings) -> bool:
+        """Replace each worker once another serves; tell whether all are."""
         for number, orders in enumerate(_orders(settings, self._key)):
             try:
                 slot = self._slot_of(orders)
             except OSError as error:
                 # The machine's fault, not ours
                 log.error("only %d workers reloaded: %s", number, error.strerror)  # noqa: TRY400
-                return
+                return False
             if not self._comes_up(slot.child):
                 if not self._told_to_stop():
                     log.error("only %d workers reloaded: worker %d did not come up", number, slot.child.id)
                 slot.child.kill()
-                return
+                return False
             self._leave(self._slots[number : number + 1])
             self._slots[number : number + 1] = [slot]
         self._leave(self._slots[number + 1 :])
         del self._slots[number + 1 :]
+        return True
+
+    def _replace_jobs(self, settings: Settings) -> bool:
+        """Replace the process of the jobs, which waits until the one before has left; tell whether it is."""
+        try:
+            slot = self._jobs_slot(settings)
+        except OSError as error:
+            log.error("only the workers reloaded: %s", error.strerror)  # noqa: TRY400  the machine's fault, not ours
+            return False
         self._leave(self._jobs)
-        self._jobs = [self._jobs_slot(settings)]
-        self._settings = settings
-        log.info("reloaded")
+        self._jobs = [slot]
+        return True
 
     def stop(self) -> None:
         """Tell all processes to finish what they have begun; `tend` until `is_gone`."""

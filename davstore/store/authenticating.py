@@ -116,15 +116,15 @@ class Authenticator:
             self._meet(found.user, attempt)
             return found.user
         guess = attempt.guess
-        if self._throttle.is_repeated(guess, mark):
+        if self._throttle.guesses.is_repeated(guess, mark):
             raise Unauthenticated(_REPEATED)
         with self._passwords.slot():
             # Another request, here or in another worker, may have proven it.
-            if hmac.compare_digest(self._throttle.find_proof(user_id), mark) and found:
+            if hmac.compare_digest(self._throttle.proofs.find(user_id), mark) and found:
                 user = found.user
             else:
                 user = self._verify(found, password, mark, guess)
-                self._throttle.record_proof(user_id, mark, guess)
+                self._throttle.proofs.record(user_id, mark, guess)
         self._proven[user_id] = mark
         self._meet(user, attempt)
         return user
@@ -135,8 +135,8 @@ class Authenticator:
         A user disabled is told and counted like a wrong guess: nobody learns that it was right.
         """
         user_id, version = (found.user.id, found.user.version) if found else (0, 0)
-        is_known = self._throttle.is_known(user_id, version, guess)
-        if wait_seconds := self._throttle.wait_seconds(guess, is_known=is_known):
+        is_known = self._throttle.guesses.is_known(user_id, version, guess)
+        if wait_seconds := self._throttle.guesses.wait_seconds(guess, is_known=is_known):
             raise Throttled(wait_seconds)
         right, trace = self._passwords.judge(found.password_hash if found else DUMMY, password)
         if not right or not found or found.user.disabled:
@@ -147,9 +147,9 @@ class Authenticator:
         self, guess: Guess, *, trace: bytes, mark: bytes = b"", is_known: bool = False
     ) -> Unauthenticated | Throttled:
         """Count a failed guess and return the error to raise."""
-        if wait_seconds := self._throttle.wait_seconds(guess, is_known=is_known):
+        if wait_seconds := self._throttle.guesses.wait_seconds(guess, is_known=is_known):
             return Throttled(wait_seconds)
-        is_new = self._throttle.record_failure(guess, mark, trace[:TRACE_BYTES])
+        is_new = self._throttle.guesses.record(guess, mark, trace[:TRACE_BYTES])
         return Unauthenticated(_WRONG if is_new else _REPEATED)
 
     def _meet(self, user: User, attempt: _Attempt) -> None:
@@ -160,7 +160,7 @@ class Authenticator:
                 met.clear()
             met[place] = attempt.now_us
             if attempt.network:
-                self._throttle.record_known(user.id, user.version, attempt.guess)
+                self._throttle.guesses.record_known(user.id, user.version, attempt.guess)
 
     def _mark(self, found: Credentials | None, password: str) -> bytes:
         """Return what a proven password is remembered by. It fits only this row: hash and version are in it."""

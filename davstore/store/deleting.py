@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from davstore.engine import transaction
 from davstore.engine.context import Context
-from davstore.engine.deciding import Intent, decide
+from davstore.engine.deciding import decide
 from davstore.engine.writer import Writer
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import Resource
@@ -22,7 +22,7 @@ def delete(context: Context, path: Path, conditions: Preconditions = NONE, *, de
     """
 
     def work(writer: Writer) -> Resource:
-        member = decide(writer, Intent.DELETE, path, conditions, depth=depth)
+        member = decide(writer, "DELETE", path, conditions, depth=depth)
         return writer.unbind(member)
 
     return transaction.write(context, path.store, work)

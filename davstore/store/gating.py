@@ -58,7 +58,7 @@ class Turn:
         rule = find_interval_rule(_list_rules(gate.rules(), request))
         if request.token is None:
             if rule:
-                gate.throttle.record_round(request.device.id, self.scope, Round(request.now_us))
+                gate.throttle.rounds.record(request.device.id, self.scope, Round(request.now_us))
             return
         accepted = next_round(
             self.last_round,
@@ -68,8 +68,8 @@ class Turn:
             now_us=request.now_us,
             interval_seconds=(rule and rule.min_interval_seconds) or 0,
         )
-        gate.throttle.record_round(request.device.id, self.scope, accepted)
-        if gate.throttle.is_due(request.device.id, now_us=request.now_us):
+        gate.throttle.rounds.record(request.device.id, self.scope, accepted)
+        if gate.throttle.pacing.is_due(request.device.id, now_us=request.now_us):
             self._write_seen(accepted, given)
 
     def _write_seen(self, accepted: Round, given: str) -> None:
@@ -101,7 +101,7 @@ class Gate:
         """
         rules = self.rules()
         scope = _scope(request)
-        last_round = self.throttle.find_round(request.device.id, scope)
+        last_round = self.throttle.rounds.find(request.device.id, scope)
         decision = decide(
             rules,
             Attempt(

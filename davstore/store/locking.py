@@ -9,13 +9,13 @@ from typing import Final, NamedTuple
 from davstore.engine import locks, transaction
 from davstore.engine.conditions import require_met
 from davstore.engine.context import Context
-from davstore.engine.deciding import Intent, decide, require_changeable, resolve
+from davstore.engine.deciding import decide, require_changeable, resolve
 from davstore.engine.writer import Member, Writer
 from davstore.errors import Locked, LockNotRefreshed, LockTokenMismatch, NotFound
 from davstore.metadata import stores
+from davstore.metadata.bodies import Stored
 from davstore.metadata.database import Database
 from davstore.metadata.locks import list_locks
-from davstore.metadata.nodes import Stored
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.locks import Lock, LockInfo
@@ -56,7 +56,7 @@ def lock(
     """
 
     def work(writer: Writer) -> Granted:
-        member = decide(writer, Intent.LOCK, path, conditions, creatable=creatable)
+        member = decide(writer, "LOCK", path, conditions, creatable=creatable)
         resource = member.resource or writer.make(member, _EMPTY)
         expires_us = _expiry(context, seconds)
         new, covering = locks.grant(writer, member, resource, info, infinite=infinite, expires_us=expires_us)
@@ -100,7 +100,7 @@ def unlock(
     """
 
     def work(writer: Writer) -> Resource:
-        member = decide(writer, Intent.UNLOCK, path, conditions)
+        member = decide(writer, "UNLOCK", path, conditions)
         found, _ = locks.find_own(writer, member.place, {token})
         if found is None:
             raise LockTokenMismatch(path.name)
@@ -115,7 +115,7 @@ def unlock(
 
 def _discard(writer: Writer, member: Member) -> None:
     with contextlib.suppress(Locked):
-        require_changeable(writer, Intent.DELETE, member)
+        require_changeable(writer, "DELETE", member)
         writer.unbind(member)
 
 
@@ -136,7 +136,7 @@ def end(database: Database, owner: str, token: str, *, now_us: int) -> None:
         store_id = stores.lock(unit, owner).store_id
         if token not in {held.token for held in list_locks(unit, store_id, now_us=now_us)}:
             raise NotFound(f"{owner} has no lock {token}")
-        locks.end_token(unit, store_id, token)
+        locks.end_token(unit, store_id, token, now_us=now_us)
 
     database.write(work)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from davstore.engine import transaction
 from davstore.engine.context import Context
-from davstore.engine.deciding import Intent, decide
+from davstore.engine.deciding import decide
 from davstore.engine.property_changes import NO_VALUES, NOTHING_REFUSED, LiveValues, find_change, require_settable
 from davstore.engine.writer import NO_ELEMENTS, Writer
 from davstore.errors import DavstoreError
@@ -33,7 +33,7 @@ def make_collection(
     """
 
     def work(writer: Writer) -> Resource:
-        member = decide(writer, Intent.MKCOL, path, conditions)
+        member = decide(writer, "MKCOL", path, conditions)
         require_settable(writer, None, live, refused)
         change = find_change(writer, None, list(elements.items()))
         written = NO_ELEMENTS if change is None else change.written

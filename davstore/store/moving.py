@@ -6,13 +6,10 @@ from typing import NamedTuple
 
 from davstore.engine import transaction, trees
 from davstore.engine.context import Context
-from davstore.engine.deciding import Intent, decide_both
+from davstore.engine.deciding import decide_both
 from davstore.engine.writer import Member, Writer
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.paths import Path
-
-_COPY = (Intent.COPY_FROM, Intent.COPY_TO)
-_MOVE = (Intent.MOVE_FROM, Intent.MOVE_TO)
 
 
 class Placed(NamedTuple):
@@ -47,7 +44,7 @@ def move(
     """
 
     def work(writer: Writer) -> Placed:
-        old, new = decide_both(writer, _MOVE, source, destination, conditions, overwrite=overwrite, depth=depth)
+        old, new = decide_both(writer, "MOVE", source, destination, conditions, overwrite=overwrite, depth=depth)
         writer.rebind(old, new, modified_us=modified_us)
         return _placed(old, new)
 
@@ -74,7 +71,7 @@ def copy(
     """
 
     def work(writer: Writer) -> Placed:
-        old, new = decide_both(writer, _COPY, source, destination, conditions, overwrite=overwrite, depth=depth)
+        old, new = decide_both(writer, "COPY", source, destination, conditions, overwrite=overwrite, depth=depth)
         trees.copy(writer, old, new, recursive=depth is None, modified_us=modified_us)
         return _placed(old, new)
 

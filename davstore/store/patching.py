@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from davstore.engine import transaction
 from davstore.engine.context import Context
-from davstore.engine.deciding import Intent, decide
+from davstore.engine.deciding import decide
 from davstore.engine.property_changes import NO_VALUES, NOTHING_REFUSED, LiveValues, find_change, require_settable
 from davstore.engine.writer import Writer
-from davstore.errors import DavstoreError
+from davstore.errors import DavstoreError, PropertiesRefused, QuotaExceeded
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
+
+
+class Patched(NamedTuple):
+    """A resource, and the error for which none of its properties was changed; None when all were."""
+
+    resource: Resource
+    refusal: PropertiesRefused | QuotaExceeded | None = None
 
 
 def patch_properties(
@@ -23,18 +31,25 @@ def patch_properties(
     *,
     refused: Mapping[str, DavstoreError] = NOTHING_REFUSED,
     live: LiveValues = NO_VALUES,
-) -> Resource:
+) -> Patched:
     """Set (an element) and remove (None) dead properties in the order given, and live ones, all of them or none.
 
+    A refusal is returned, for the answer to it names the resource.
+
     Raises:
-        NotFound, PreconditionFailed, Locked, PropertiesRefused, QuotaExceeded.
+        NotFound, PreconditionFailed, Locked.
     """
+    found: list[Resource] = []
 
     def work(writer: Writer) -> Resource:
-        resource = decide(writer, Intent.PROPPATCH, path, conditions).get()
+        resource = decide(writer, "PROPPATCH", path, conditions).get()
+        found.append(resource)
         require_settable(writer, resource, live, refused)
         if not changes and live == NO_VALUES:
-            return resource  # and nobody has to hear of it
+            return resource  # nothing changed: no change number
         return writer.alter(resource, find_change(writer, resource, changes), modified_us=live.modified_us)
 
-    return transaction.write(context, path.store, work)
+    try:
+        return Patched(transaction.write(context, path.store, work))
+    except (PropertiesRefused, QuotaExceeded) as error:
+        return Patched(found[-1], error)

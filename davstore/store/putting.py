@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from davstore.engine import transaction
 from davstore.engine.context import Context
-from davstore.engine.deciding import Intent, decide
+from davstore.engine.deciding import decide
 from davstore.engine.receiving import Incoming, Source, receive
 from davstore.engine.writer import Writer
 from davstore.model.conditions import NONE, Preconditions
@@ -19,7 +19,7 @@ from davstore.protocol.http.media_types import UNKNOWN_TYPE
 
 @dataclass(frozen=True, slots=True)
 class NewContent:
-    """What a PUT brings; `length` is None for a chunked body, `modified_us` unless the client says when it was made.
+    """The content of a PUT; `length` is None for a chunked body, `modified_us` unless the client says when it was made.
 
     `content_type` is None unless it is sent: then a resource that is there keeps its own, if that says something, and
     another one gets `guessed_type` (RFC 9110 §8.3).
@@ -57,11 +57,11 @@ def put(context: Context, path: Path, content: NewContent, conditions: Precondit
     """
 
     def admit(writer: Writer) -> int:
-        old = decide(writer, Intent.PUT, path, conditions).resource
+        old = decide(writer, "PUT", path, conditions).resource
         return 0 if old is None else old.length or 0
 
     def work(writer: Writer) -> Written:
-        member = decide(writer, Intent.PUT, path, conditions)
+        member = decide(writer, "PUT", path, conditions)
         old, modified_us = member.resource, content.modified_us
         content_type = content.type_over(old)
         if old is None:
@@ -71,5 +71,5 @@ def put(context: Context, path: Path, content: NewContent, conditions: Precondit
         return Written(writer.replace(old, stored, content_type=content_type, modified_us=modified_us), created=False)
 
     incoming = Incoming(content.stream, content.length, content.integrity)
-    with receive(context, path.store, incoming, admit) as stored:
+    with receive(context, path, incoming, admit) as stored:
         return transaction.write(context, path.store, work)

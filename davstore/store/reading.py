@@ -1,4 +1,4 @@
-"""Looking: listings and bodies, each from one snapshot."""
+"""Listings and bodies, each from one snapshot."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
 from davstore.metadata import bindings, listings
+from davstore.metadata.bodies import Stored
 from davstore.metadata.facets import load
-from davstore.metadata.nodes import Stored
 from davstore.metadata.unit import Unit
 from davstore.model.columns import Columns
 from davstore.model.conditions import NONE, Preconditions

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from davstore.engine import rights
+from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.metadata import stores
 from davstore.metadata.changed_members import by_column_form
@@ -13,6 +14,7 @@ from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.columns import Columns
+from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import Facets
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
@@ -25,6 +27,7 @@ def changes_since(
     context: Context,
     path: Path,
     token: SyncToken | None,
+    conditions: Preconditions = NONE,
     *,
     level: Level,
     limit: int | None,
@@ -37,6 +40,7 @@ def changes_since(
     columns, fields of `Resource`, members come by column unless a facet has a value for one.
 
     Raises:
+        PreconditionFailed: no `If` list holds; of the conditions only these are judged.
         NotFound: nothing is there. UnsupportedReport: no collection.
         InvalidSyncToken: the token is for something else, or its history was swept.
         LimitNotSupported: the page is too long for what is asked of its rows: a lower limit helps.
@@ -46,7 +50,8 @@ def changes_since(
     def work(unit: Unit) -> Changes:
         rights.require(context.asker, path)
         facts = stores.get(unit, path.store)
-        find_page = partial(report.page, unit, facts, path.names, token, level=level, limit=most)
+        require_list(context, unit, facts, conditions)
+        find_page = partial(report.page, unit, facts, path, token, level=level, limit=most)
         find_facts = partial(load, unit, facts, facets, now_us=context.now_us)
         if columns is not None:
             wanted = tuple(sorted({*columns, "node_id"})) if facets else columns

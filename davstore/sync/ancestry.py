@@ -1,4 +1,4 @@
-"""Where collections lie in a scope, and since when: what of a row is found by climbing from its parent.
+"""The places of collections in a scope, and since when they are there: found by climbing from a row's parent.
 
 Each is looked up once in a report, many at a time.
 """

@@ -1,4 +1,4 @@
-"""What is there: members that changed by themselves, and those that a moved collection carried along.
+"""Members that are there: those that changed by themselves, and those that a moved collection carried along.
 
 Only a collection mapped by MOVE can hold members older than its own mapping: MKCOL maps an empty one, and COPY maps
 each collection before its members. So the members that are new by their path alone are found below the moved
@@ -16,7 +16,7 @@ from davstore.metadata import changed_members, changes
 from davstore.metadata.changed_members import Batch, merge
 from davstore.metadata.changes import Moved
 from davstore.metadata.listings import NO_LIMIT
-from davstore.model.changes import Level
+from davstore.model.changes import Level, Position
 from davstore.sync import moved
 from davstore.sync.ancestry import Ancestry
 from davstore.sync.inquiry import Inquiry
@@ -31,8 +31,8 @@ MOVED_AT_ONCE = 64
 
 def changed(asked: Inquiry) -> Iterator[Arrived]:
     """Yield what changed by itself after the position, in the order of its numbers."""
-    number = asked.start.number
-    after = max(number if asked.start.key >= (number, 0, number) else number - 1, asked.scope.fresh)
+    start = asked.start
+    after = max(start.number if _is_whole(start) else start.number - 1, asked.scope.fresh)
     if asked.level is Level.ONE:
         return _changed_in(asked, [asked.scope.node_id], after)
     return _changed_below(asked, after)
@@ -98,10 +98,15 @@ def _merged(streams: list[Iterator[Batch]]) -> Iterator[Batch]:
 def carried(asked: Inquiry) -> Iterator[Due]:
     """Yield the trees that lie in the scope by a MOVE, with the members that they carried along, after the position."""
     start = asked.start
-    first = start.number + 1 if start.tie == AFTER_ALL else start.number
+    first = start.number + 1 if _is_whole(start) else start.number
     for top in _tops(asked, first):
         cursor = start.key if top.mapped == start.number else (top.mapped, 0, 0)
         yield Due(top.mapped, moved.carried(asked, top, cursor))
+
+
+def _is_whole(start: Position) -> bool:
+    """Tell whether all of the position's number was told: what changed by itself comes last."""
+    return start.tie == AFTER_ALL or start.key == (start.number, 0, start.number)
 
 
 def _tops(asked: Inquiry, first: int) -> Iterator[Moved]:

@@ -1,4 +1,4 @@
-"""What is gone: each URL that ceased to name something, once, at the highest place where it did (RFC 6578 §3.5.2)."""
+"""URLs that ceased to name something: each once, at the highest place where it did (RFC 6578 §3.5.2)."""
 
 from __future__ import annotations
 

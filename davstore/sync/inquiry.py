@@ -1,4 +1,4 @@
-"""What a report is asked, as a value that its stages share."""
+"""The question that a report answers, as a value that its stages share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from davstore.sync.visibility import Visibility
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """What a device that is at a position has to be told of a scope, in one snapshot.
+    """A device at a position that asks about a scope, in one snapshot.
 
     wanted rows are read, perhaps more: none is fetched long before. form is that of the members that are there.
     ancestry remembers what the stages look up.

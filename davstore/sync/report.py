@@ -12,6 +12,7 @@ from davstore.metadata.changed_members import ROWS, Form
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level, SyncToken
 from davstore.model.nodes import StoreFacts
+from davstore.model.paths import Path
 from davstore.sync import arrivals, departures, runs, scopes, tokens
 from davstore.sync.ancestry import Ancestry
 from davstore.sync.inquiry import Inquiry
@@ -31,7 +32,7 @@ class Page(NamedTuple):
 def page(
     unit: Unit,
     facts: StoreFacts,
-    names: tuple[str, ...],
+    path: Path,
     token: SyncToken | None,
     *,
     level: Level,
@@ -46,19 +47,19 @@ def page(
         InvalidSyncToken: the token is for something else, or its history was swept.
         NotFound, UnsupportedReport: nothing is there, or no collection.
     """
-    asked = inquire(unit, facts, names, token, EVERYTHING, level=level, limit=limit, form=form)
+    asked = inquire(unit, facts, path, token, EVERYTHING, level=level, limit=limit, form=form)
     taken, truncated = runs.take(rows(asked), limit)
     if truncated:
-        after = tokens.after(facts, names, asked.start, taken[-1].key(-1))
+        after = tokens.after(facts, path, asked.start, taken[-1].key(-1))
     else:
-        after = tokens.current_token(facts, names)
+        after = tokens.current_token(facts, path)
     return Page(taken, after, truncated, asked.ancestry)
 
 
-def is_current(unit: Unit, facts: StoreFacts, names: tuple[str, ...], token: SyncToken) -> bool:
+def is_current(unit: Unit, facts: StoreFacts, path: Path, token: SyncToken) -> bool:
     """Tell whether a report of a collection from token, at level infinite, would be empty (RFC 6578 §5)."""
     try:
-        asked = inquire(unit, facts, names, token, EVERYTHING, level=Level.INFINITE, limit=0)
+        asked = inquire(unit, facts, path, token, EVERYTHING, level=Level.INFINITE, limit=0)
     except (InvalidSyncToken, NotFound, UnsupportedReport):
         return False
     return not any(rows(asked))
@@ -67,7 +68,7 @@ def is_current(unit: Unit, facts: StoreFacts, names: tuple[str, ...], token: Syn
 def inquire(
     unit: Unit,
     facts: StoreFacts,
-    names: tuple[str, ...],
+    path: Path,
     token: SyncToken | None,
     see: Visibility,
     *,
@@ -76,8 +77,8 @@ def inquire(
     form: Form = ROWS,
 ) -> Inquiry:
     """Resolve a collection and a token of it, for the stages. Raises as `page`."""
-    start = tokens.start(facts, names, token)
-    scope = scopes.find(unit, facts, names, see, base=start.base)
+    start = tokens.start(facts, path, token)
+    scope = scopes.find(unit, facts, path.names, see, base=start.base)
     return Inquiry(unit, facts, scope, see, level, start, limit + 1, form, Ancestry(unit, facts.id, scope, see))
 
 

@@ -1,14 +1,14 @@
 """Rows in the order of their keys, many at a time, and the one place where the stages of a report are merged.
 
 A key is (number, tie, changed); RFC 6578 asks for no order, a page needs one. A member that changed by itself has the
-number of that change. One that a moved collection carried along has the number of the move, its parent for a tie, and
-comes after the moved collection itself. One that is gone has the number at which its URL last ceased to name something,
-parents before children in the tie. A key never sinks while its row is still to be told.
+number of that change. One that a moved collection carried along has the number of the move and its parent for a tie,
+and comes before the moved collection itself. One that is gone has the number at which its URL last ceased to name
+something, parents before children in the tie. A key never sinks while its row is still to be told.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -57,12 +57,12 @@ class Due(NamedTuple):
 
 
 def in_order(changed: Iterator[Arrived], due: Iterator[Due]) -> Iterator[Run]:
-    """Merge what changed by itself with what is due at single numbers, which comes after a change of that number."""
+    """Merge what changed by itself with what is due at single numbers, which comes before a change of that number."""
     coming = next(due, None)
     for run in changed:
         rows = run.rows
-        while coming is not None and coming.number < rows.changed[-1]:
-            at = bisect_right(rows.changed, coming.number)
+        while coming is not None and coming.number <= rows.changed[-1]:
+            at = bisect_left(rows.changed, coming.number)
             if at:
                 yield Arrived(rows.cut(0, at))
                 rows = rows.cut(at)

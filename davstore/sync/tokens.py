@@ -7,26 +7,28 @@ import hashlib
 from davstore.errors import InvalidSyncToken
 from davstore.model.changes import Key, Position, SyncToken
 from davstore.model.nodes import StoreFacts
+from davstore.model.paths import Area, Path
 
 AFTER_ALL = 2**80
 """The tie of a complete token: after every row of its number."""
 
 
-def current_token(facts: StoreFacts, names: tuple[str, ...]) -> SyncToken:
+_AREAS = {Area.STORE: ""}
+"""Begins the text of a scope. No name is empty or holds a slash: another area has one that begins with a slash."""
+
+
+def scope_hash(path: Path) -> str:
+    """Return how a token says which collection it is for."""
+    text = _AREAS[path.area] + "/".join(path.names)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def current_token(facts: StoreFacts, path: Path) -> SyncToken:
     """Return the token of a device that has all of a collection as this snapshot shows it."""
-    return SyncToken(facts.id, facts.epoch, scope_hash(names), facts.seq)
+    return SyncToken(facts.id, facts.epoch, scope_hash(path), facts.seq)
 
 
-def scope_hash(names: tuple[str, ...]) -> str:
-    """Return what a token says of the collection it is for.
-
-    No name is empty or holds a slash. So a text that begins with one is never that of a collection of the store: it is
-    left to the collections of other areas.
-    """
-    return hashlib.blake2b("/".join(names).encode(), digest_size=8).hexdigest()
-
-
-def start(facts: StoreFacts, names: tuple[str, ...], token: SyncToken | None) -> Position:
+def start(facts: StoreFacts, path: Path, token: SyncToken | None) -> Position:
     """Return the position that a run begins or goes on from; None: it begins with nothing.
 
     Raises:
@@ -36,7 +38,7 @@ def start(facts: StoreFacts, names: tuple[str, ...], token: SyncToken | None) ->
     if token is None:
         return Position(0, 0, 0, facts.seq)
     at = token.position or Position(token.number, AFTER_ALL, 0, token.number)
-    mine = (facts.id, facts.epoch, scope_hash(names), "-")
+    mine = (facts.id, facts.epoch, scope_hash(path), "-")
     if (token.store_id, token.epoch, token.scope, token.view) != mine:
         raise InvalidSyncToken("the token is for something else")
     if at.number > facts.seq or at.base > facts.seq:
@@ -46,7 +48,7 @@ def start(facts: StoreFacts, names: tuple[str, ...], token: SyncToken | None) ->
     return at
 
 
-def after(facts: StoreFacts, names: tuple[str, ...], begun: Position, last: Key) -> SyncToken:
+def after(facts: StoreFacts, path: Path, begun: Position, last: Key) -> SyncToken:
     """Return the token that goes on after the last row of a truncated page, in the run that began so."""
     position = Position(*last, begun.base, begun.relisting)
-    return SyncToken(facts.id, facts.epoch, scope_hash(names), last[0], position=position)
+    return SyncToken(facts.id, facts.epoch, scope_hash(path), last[0], position=position)

@@ -1,4 +1,4 @@
-"""What of a store one viewer may see, as the report asks it: three questions about nodes.
+"""The view that one viewer has of a store, as the report asks for it: three questions about nodes.
 
 Their answers belong to one viewer and one snapshot. A stage of the report asks them; it never asks about rights.
 """
@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Visibility(Protocol):
-    """What one viewer sees of a store in one snapshot."""
+    """The view of one viewer in one snapshot."""
 
     def hides(self, node_id: int) -> bool:
         """Tell whether a node, and all that is reached through it, is out of sight now."""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from davstore.protocol.urls import AREAS
+
 TOP = Path(__file__).parents[2]
 MODULES = sorted((TOP / "davstore").rglob("*.py"))
 TREES = {module.relative_to(TOP / "davstore").as_posix(): ast.parse(module.read_text()) for module in MODULES}
@@ -19,6 +21,23 @@ BOUNDARIES = {"middleware/boundary.py", "jobs/runner.py", "metadata/group_commit
 
 STATUS_LINE = re.compile(r"[45]\d\d [A-Z]")
 SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|DROP|ALTER|PRAGMA|ATTACH)\s")
+
+NO_NOUNS = (
+    "What",
+    "Who",
+    "Whoever",
+    "Whatever",
+    "How",
+    "Why",
+    "Where",
+    "When",
+    "Whether",
+    "Is",
+    "Does",
+    "May",
+    "Nobody",
+)
+"""Words that a module may not begin with: they tell a story before they name the subject."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -51,7 +70,9 @@ def test_modules_are_named_for_what_they_answer_for():
 
 @pytest.mark.parametrize("name", TREES)
 def test_every_module_says_what_it_answers_for(name: str):
-    assert ast.get_docstring(TREES[name]) or not TREES[name].body
+    documentation = ast.get_docstring(TREES[name])
+    assert documentation or not TREES[name].body
+    assert (documentation or " ").split()[:1] not in ([word] for word in NO_NOUNS)
 
 
 def catches_all(handler: ast.ExceptHandler) -> bool:
@@ -87,6 +108,40 @@ def test_errors_in_the_words_of_http_are_raised_at_the_edge_only():
     words = {"MethodNotAllowed", "NotImplementedMethod", "UnsupportedMediaType"}
     found = {name for name, tree in TREES.items() for node in ast.walk(tree) if getattr(node, "id", "") in words}
     assert {name.partition("/")[0] for name in found} == {"dav", "middleware"}
+
+
+def test_the_asker_meets_the_owner_in_one_place_only():
+    """Elsewhere nobody may conclude whose store it is from who asks: others will have rights in it too."""
+    found = {
+        name
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare) and re.search(r"\buser\.name\b", ast.unparse(node))
+    }
+    assert found - {"store/authenticating.py"} == {"engine/rights.py"}  # sign-in compares with what was sent
+
+
+def test_the_gate_hears_of_listings_from_the_edges_only():
+    """A handler that forgot would take the interval out of force, and nothing would tell."""
+    words = {"ask", "answered"}
+    found = {
+        name
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and words & {alias.name for alias in node.names}
+    }
+    assert found == {"dav/dispatch.py", "web/app.py"}
+
+
+def test_the_segments_of_areas_are_written_in_one_place_only():
+    segments = {name for area in AREAS for name in area}
+    found = {
+        name
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Tuple) and any(getattr(part, "value", None) in segments for part in node.elts)
+    }
+    assert found == {"protocol/urls.py"}
 
 
 def test_wsgidav_answers_no_errors_of_its_own():

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from davstore.metadata import bindings, nodes, stores
-from davstore.metadata.nodes import Stored
+from davstore.metadata import bindings, bodies, nodes, stores
+from davstore.metadata.bodies import Stored
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
@@ -63,7 +63,7 @@ def _folder(unit: Unit, ledger: Ledger, parent_id: int, name: str) -> int:
 
 def _members(unit: Unit, ledger: Ledger, parent_id: int, numbers: range) -> None:
     for number in numbers:
-        body_id = nodes.insert_body(unit, ledger, BODY)
+        body_id = bodies.insert_body(unit, ledger, BODY)
         node_id, _ = nodes.insert_node(unit, ledger, nodes.leaf(body_id, BODY, "message/rfc822", now_us=number * 10**7))
         name = f"message-{number}.eml"
         bindings.bind(unit, ledger, parent_id, name, node_id=node_id, is_collection=False, made=MADE_HOME)

@@ -84,7 +84,10 @@ class Storage:
 
     def proppatch(self, text: str, *changes: tuple[str, bytes | None], conditions: Preconditions = NONE) -> Resource:
         """PROPPATCH."""
-        return patching.patch_properties(self.context, self.at(text), changes, conditions)
+        resource, refusal = patching.patch_properties(self.context, self.at(text), changes, conditions)
+        if refusal is not None:
+            raise refusal
+        return resource
 
     def move(self, source: str, destination: str, conditions: Preconditions = NONE, *, overwrite: bool = True) -> bool:
         """MOVE."""

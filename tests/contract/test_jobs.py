@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from davstore.metadata import jobs, stores
 from davstore.metadata.database import Database
 from davstore.metadata.postgresql import PostgreSQL
 from davstore.metadata.sqlite import SQLite
+from davstore.metadata.statements import Statement
 from davstore.metadata.unit import Unit
 from davstore.model.jobs import Job, find_wait_us
 from tests.contract.storage import START_US, Storage, count_rows
@@ -199,6 +202,16 @@ def test_a_job_is_made_due_when_it_is_far_away(storage: Storage) -> None:
             lambda unit, beyond_us=beyond_us: jobs.hasten(unit, 1, now_us=START_US, beyond_us=beyond_us)
         )
         assert find_due_us(storage) == due_us
+
+
+@pytest.mark.parametrize("statement", [jobs._DUE, jobs._NEXT])
+def test_what_is_due_is_found_without_a_look_at_what_is_not(sqlite_storage: Storage, statement: Statement[Any]) -> None:
+    text, own = statement.on(sqlite_storage.database.dialect)
+    values = {**own, "now_us": START_US}
+    plan = sqlite_storage.database.look(
+        lambda unit: unit.connection.execute(f"EXPLAIN QUERY PLAN {text}", values).fetchall()
+    )
+    assert re.fullmatch(r"(SEARCH|SCAN) job USING INDEX job_due.*", " ".join(row[3] for row in plan))
 
 
 def again(database: Database) -> Database:

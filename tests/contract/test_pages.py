@@ -10,8 +10,8 @@ import pytest
 from davstore.engine import transaction
 from davstore.engine.writer import Writer
 from davstore.errors import NotFound
-from davstore.metadata import bindings, nodes
-from davstore.metadata.nodes import Stored
+from davstore.metadata import bindings, bodies, nodes
+from davstore.metadata.bodies import Stored
 from davstore.metadata.tables import MADE_HOME
 from davstore.model.nodes import Resource
 from davstore.model.pages import Mark, Sort
@@ -80,10 +80,10 @@ def fill(storage: Storage) -> None:
         top = bindings.resolve(unit, ledger.facts, ("c",)).resource
         assert top is not None
         stored = [Stored(body, None, len(body), hashlib.sha256(body).hexdigest()) for body in (b"", b"x")]
-        bodies = [nodes.insert_body(unit, ledger, one) for one in stored]
+        made = [bodies.insert_body(unit, ledger, one) for one in stored]
         for i in range(MANY):
             size, time_us, name = i * 7 % 2, START_US + i * 11 % 3, f"{'aBCd'[i % 4]}{i * 1_009 % MANY}"
-            row = nodes.leaf(bodies[size], stored[size], "text/plain", now_us=START_US, modified_us=time_us)
+            row = nodes.leaf(made[size], stored[size], "text/plain", now_us=START_US, modified_us=time_us)
             node_id, _ = nodes.insert_node(unit, ledger, row)
             bindings.bind(unit, ledger, top.node_id, name, node_id=node_id, is_collection=False, made=MADE_HOME)
             ledger.used_bytes += size

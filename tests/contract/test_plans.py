@@ -6,11 +6,13 @@ import pytest
 
 from davstore.metadata import (
     bindings,
+    bodies,
     changed_members,
     changes,
     listings,
     locks,
     nodes,
+    principals,
     properties,
     sorted_pages,
     stores,
@@ -22,7 +24,20 @@ from davstore.metadata.statements import Statement
 from davstore.model.pages import Sort
 from tests.contract.storage import Storage
 
-MODULES = (bindings, changes, listings, locks, nodes, properties, stores, tombstones, trees, uploads)
+MODULES = (
+    bindings,
+    bodies,
+    changes,
+    listings,
+    locks,
+    nodes,
+    principals,
+    properties,
+    stores,
+    tombstones,
+    trees,
+    uploads,
+)
 WHOLE_BY_INTENT = {
     "_OWNERS",
     "_BLOBS",
@@ -34,10 +49,13 @@ WHOLE_BY_INTENT = {
     "_CREATE",
     "_HELD",
     "_HOLDS_NONE",
+    "_REMOVE",
     "_REMOVE_EXPIRED",
     "_REMOVE_STORE",
+    "_ACCOUNTS",
+    "_NAMES",
 }
-"""The sweeper's, the locks' and the upload table's: they read all of a small table, or of a store, on purpose."""
+"""Those of the sweeper, the operator, locks and uploads: they read all of a small table, or of a store, on purpose."""
 
 STATEMENTS = {
     f"{module.__name__.rpartition('.')[2]}.{name}": statement
@@ -56,7 +74,17 @@ STATEMENTS |= {
 STATEMENTS["listings.BY_COLUMN"] = listings._by_column(("name", *BY_COLUMN))
 OF_FEW_ROWS = "SEARCH store_root"
 """A store has one of each area."""
-FIRST_COLUMN_ONLY = ("(store_id=?)", "SCAN binding", "SCAN node", "SCAN gone", "SCAN body", "SCAN property")
+FIRST_COLUMN_ONLY = (
+    "(store_id=?)",
+    "SCAN binding",
+    "SCAN node",
+    "SCAN gone",
+    "SCAN body",
+    "SCAN property",
+    "SCAN acting",
+    "SCAN owner",
+    "SCAN device",
+)
 
 
 def _plan(storage: Storage, statement: Statement) -> list[str]:

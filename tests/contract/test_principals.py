@@ -14,7 +14,7 @@ import pytest
 from davstore.errors import AlreadyExists, NotFound, Unauthenticated, Unprocessable
 from davstore.metadata import principals, stores
 from davstore.metadata.database import Database
-from davstore.metadata.volatile import Throttle
+from davstore.metadata.volatile import VolatileFile
 from davstore.model.principals import DeviceClass
 from davstore.protocol.http.authorization import Basic, Bearer
 from davstore.store import authenticating, enrolling
@@ -165,7 +165,7 @@ class Work:
         self._watch(monkeypatch, type(database), "look", lambda *_: "look")
         self._watch(monkeypatch, Passwords, "judge", lambda _, hashed, __: hashed.rsplit("$", 2)[0])
         self._watch(monkeypatch, hmac, "compare_digest", lambda a, b: f"compare {len(a)} {len(b)}")
-        self._watch(monkeypatch, Throttle, "_run", lambda *_, **__: "throttle")
+        self._watch(monkeypatch, VolatileFile, "run", lambda *_, **__: "throttle")
 
     def _watch(self, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, describe: Callable[..., str]) -> None:
         real = getattr(owner, name)

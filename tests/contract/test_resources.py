@@ -215,8 +215,9 @@ def test_a_refused_property_fails_them_all(storage: Storage) -> None:
     storage.proppatch("f", (A, element(A)))
     seq = storage.facts.seq
     refused: dict[str, DavstoreError] = {"{DAV:}getetag": ProtectedProperty()}
-    with pytest.raises(PropertiesRefused):
-        patching.patch_properties(storage.context, storage.at("f"), [(A, None), (B, element(B))], refused=refused)
+    patched = patching.patch_properties(storage.context, storage.at("f"), [(A, None), (B, element(B))], refused=refused)
+    assert patched.resource == storage.find("f")
+    assert isinstance(patched.refusal, PropertiesRefused)
     with pytest.raises(PropertiesRefused):
         making.make_collection(storage.context, storage.at("c"), elements={A: element(A)}, refused=refused)
     assert (storage.properties("f"), storage.names(), storage.facts.seq) == ({A: element(A)}, ["f"], seq)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -357,7 +359,7 @@ def test_a_store_that_was_lost_and_made_anew_refuses_old_tokens(storage: Storage
     storage.add_store("you")
     facts = storage.database.read(lambda unit: stores.get(unit, "you"))
     assert facts.epoch != token.epoch
-    assert current_token(facts, ()).epoch == facts.epoch
+    assert current_token(facts, storage.at("")).epoch == facts.epoch
 
 
 @pytest.mark.parametrize("at", range(0, 70, 3))
@@ -373,6 +375,85 @@ def test_a_token_with_a_wrong_character_is_refused_or_another_token(storage: Sto
         assert set(told(page)) <= {"+x", "+y", "+z"}
 
 
+def test_a_token_of_the_release_before_is_good(storage: Storage) -> None:
+    """Its scope is the hash of the names with slashes between; in a moved tree it said a change number, no parent."""
+    storage.mkcol("a")
+    storage.mkcol("a/b")
+    for name in ("a/b/x", "a/b/y"):
+        storage.put(name)
+    storage.mkcol("t")
+    token = storage.report("t").token
+    storage.move("a", "t/a")
+    moved = storage.find("t/a").changed
+    assert token.scope == hashlib.blake2b(b"t", digest_size=8).hexdigest()
+    middle = replace(token, position=Position(moved, 0, storage.find("t/a/b/x").changed, token.number))
+    assert sorted(run(storage, middle, scope="t")) == ["+t/a", "+t/a/b", "+t/a/b/x", "+t/a/b/y"]
+
+
+TREE = ("a/1", "a/1/p", "a/1/q", "a/2", "a/2/p", "a/2/p/s", "a/3")
+
+
+def grow(pair: Pair) -> None:
+    """Make a tree with two resources in each of its collections."""
+    for url in (("t",), ("t", "c"), ("a",)):
+        pair.mkcol(url)
+    for text in ("a", *TREE):
+        url = tuple(text.split("/"))
+        if len(url) > 1:
+            pair.mkcol(url)
+        for name in ("x", "y"):
+            pair.put((*url, name))
+
+
+MEANWHILE: dict[str, Callable[[Pair, tuple[str, ...]], object]] = {
+    "delete": lambda pair, url: pair.delete(url),
+    "move out of sight": lambda pair, url: pair.move(url, ("away",)),
+    "move within": lambda pair, url: pair.move(url, ("t", "c", "in")),
+    "rename": lambda pair, url: pair.move(url, (*url[:-1], "new")),
+    "touch": lambda pair, url: pair.proppatch(url),
+    "make again": lambda pair, url: (pair.delete(url), pair.mkcol(url)),
+}
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+@pytest.mark.parametrize("victim", ["1", "1/p", "2", "2/p", "2/p/s", ""])
+def test_a_moved_tree_changes_between_any_two_pages(sqlite_storage: Storage, victim: str, meanwhile: str) -> None:
+    """The place where a page ended may be gone, and so may what lies above it."""
+    url = ("t", "b", *(victim.split("/") if victim else ()))
+    storage = sqlite_storage
+    for before in range(0, 24, 2):
+        storage.add_store(f"user{before}")
+        pair = Pair(storage)
+        grow(pair)
+        device = in_step(pair)
+        pair.move(("a",), ("t", "b"))
+        for _ in range(before):
+            device.page(storage, pair.model, 1)
+        MEANWHILE[meanwhile](pair, url)
+        finish(device, pair)
+
+
+@pytest.mark.parametrize("before", range(1, 22))
+@pytest.mark.parametrize("level", Level)
+def test_a_moved_scope_is_told_on_at_another_level(sqlite_storage: Storage, level: Level, before: int) -> None:
+    """A row that one level gave says at the other how far the device is, too."""
+    pair, device = Pair(sqlite_storage), Device(("t", "b"), level)
+    grow(pair)
+    pair.move(("a",), ("t", "b"))
+    if any(device.page(pair.storage, pair.model, 1) for _ in range(before)):
+        return  # it is complete at this level, and a token of the end says nothing of the other
+    device.level = Level.INFINITE if level is Level.ONE else Level.ONE
+    rows = set()
+    token, truncated = device.token, True
+    while truncated:
+        page = pair.storage.report("t/b", token, level=device.level, limit=1)
+        rows |= {row.names for row in page.rows}
+        token, truncated = page.token, page.truncated
+    beneath = {url for url in pair.model.beneath(("t", "b")) if level is Level.ONE or len(url) == 3}
+    assert device.mirror.keys() | rows >= beneath
+    assert not device.mirror.keys() & rows
+
+
 def test_the_server_pages_by_itself(build: Callable[..., Storage]) -> None:
     storage = build(sync_rows=2)
     for name in ("x", "y", "z"):
@@ -385,7 +466,7 @@ def test_the_server_pages_by_itself(build: Callable[..., Storage]) -> None:
 
 def test_the_current_token_is_the_complete_one(storage: Storage) -> None:
     storage.mkcol("a")
-    assert current_token(storage.facts, ("a",)) == storage.report("a").token
+    assert current_token(storage.facts, storage.at("a")) == storage.report("a").token
 
 
 def test_a_token_of_one_level_is_good_for_the_other(storage: Storage) -> None:

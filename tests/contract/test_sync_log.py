@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from davstore.metadata import changed_members
 from davstore.model.changes import Level, SyncToken
 from davstore.model.nodes import StoreFacts
+from davstore.model.paths import Path
 from davstore.store import sweeping
 from davstore.sync import arrivals, departures, moved, tokens
 from davstore.sync import report as sync_report
@@ -150,7 +151,8 @@ class Walk:
             return
         report = storage.report("/".join(device.scope), token, limit=1)
         facts = storage.facts
-        holds = storage.database.read(lambda unit: sync_report.is_current(unit, facts, device.scope, token))
+        path = storage.at("/".join(device.scope))
+        holds = storage.database.read(lambda unit: sync_report.is_current(unit, facts, path, token))
         if holds != (not report.rows):
             raise Disagreement(f"the guard of {token} holds: {holds}; the report: {report.rows}")
         self.seen[f"guard {holds}"] += 1
@@ -207,8 +209,8 @@ def test_replayed_reports_equal_a_fresh_listing_for_long(storage: Storage, seed:
     walk(storage, seed=seed, steps=20_000)
 
 
-def _newest_token(facts: StoreFacts, names: Url, begun: object, last: object) -> SyncToken:
-    return tokens.current_token(facts, names)
+def _newest_token(facts: StoreFacts, path: Path, begun: object, last: object) -> SyncToken:
+    return tokens.current_token(facts, path)
 
 
 def _no_walk(*words: object, **more: object) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from davstore.metadata import bindings, nodes, stores
-from davstore.metadata.nodes import Stored
+from davstore.metadata import bindings, bodies, nodes, stores
+from davstore.metadata.bodies import Stored
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.settings import load_settings
@@ -181,7 +181,7 @@ def fill(data: Path, folders: int, members: int) -> None:
             bindings.bind(unit, ledger, root, f"d{number}", node_id=folder, is_collection=True, made=MADE_HOME)
             ledger.entries += 1 + members
             for member in range(members):
-                row = nodes.leaf(nodes.insert_body(unit, ledger, body), body, None, now_us=0)
+                row = nodes.leaf(bodies.insert_body(unit, ledger, body), body, None, now_us=0)
                 node, _ = nodes.insert_node(unit, ledger, row)
                 bindings.bind(unit, ledger, folder, f"{member}", node_id=node, is_collection=False, made=MADE_HOME)
                 ledger.used_bytes += body.length

@@ -45,8 +45,8 @@ def handle_lock(request: Request) -> Response:
             if any(root == path or not path.holds(root) for root, _ in error.roots):
                 raise
             return _conflicts_beneath(request, path, error)
-    holder = PropertyContext(request.principal, now_us=context.now_us, spelling=request.spelling)
-    body = lockinfo.render_granted(discover(holder, granted.covering))
+    told = PropertyContext(request.principal, now_us=context.now_us, spelling=request.spelling)
+    body = lockinfo.render_granted(discover(told, path.store, granted.covering))
     headers = [("Content-Type", CONTENT_TYPE), *request.located(is_collection=granted.is_collection)]
     if info is not None:  # a refreshed lock has the token it had (RFC 4918 §9.10.2)
         headers.append(("Lock-Token", f"<{granted.lock.token}>"))

@@ -14,7 +14,7 @@ from davstore.protocol.dav import proppatch
 from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.multistatus import PropStat
 from davstore.protocol.http.prefer import Prefer
-from davstore.store import patching, reading
+from davstore.store import patching
 
 
 def handle_proppatch(request: Request) -> Response:
@@ -26,23 +26,20 @@ def handle_proppatch(request: Request) -> Response:
     changes = proppatch.parse(request.read_xml())
     changed = dict.fromkeys(name for name, _ in changes)
     patch, path = sort_changes(changes), request.path
-    try:
-        resource = patching.patch_properties(
-            request.context,
-            path,
-            patch.dead,
-            request.conditions,
-            refused=patch.refused,
-            live=patch.live,
-        )
-    except (PropertiesRefused, QuotaExceeded) as error:
-        resource = reading.find(request.context, path)  # for its href
-        if isinstance(error, QuotaExceeded):  # by what is set; removals depend on it (RFC 4918 §9.2.1)
-            error = PropertiesRefused({name: error for name, element in changes if element is not None})
-        groups = group_by_row(with_dependent(changed, error))
-        prefer = Prefer()
-    else:
+    resource, refusal = patching.patch_properties(
+        request.context,
+        path,
+        patch.dead,
+        request.conditions,
+        refused=patch.refused,
+        live=patch.live,
+    )
+    if refusal is None:
         groups = [PropStat(HTTPStatus.OK, b"".join(map(empty, changed)))]
+    else:
+        if isinstance(refusal, QuotaExceeded):  # by what is set; removals depend on it (RFC 4918 §9.2.1)
+            refusal = PropertiesRefused({name: refusal for name, element in changes if element is not None})
+        groups, prefer = group_by_row(with_dependent(changed, refusal)), Prefer()
     headers = [*request.located(is_collection=resource.is_collection), *prefer.applied()]
     if prefer.minimal and groups[0].status == HTTPStatus.OK:
         return Response(HTTPStatus.OK, headers)

@@ -1,4 +1,4 @@
-"""THE table of live properties: name, what has it, how it is rendered, how it is set, and whether allprop tells it.
+"""The one table of live properties: name, kinds, how each is rendered and set, and whether allprop includes it.
 
 Most of them are the server's to set. `displayname` is live on principals alone and a dead property elsewhere.
 """
@@ -44,6 +44,6 @@ LIVE_OF: Final = {kind: {live.name: live for live in TABLE if kind in live.kinds
 """The live properties of each kind, by name."""
 
 PROTECTED: Final = frozenset(live.name for live in TABLE) - {names.DISPLAYNAME}
-"""The names of live properties of any kind of resource: no dead property has such a name."""
+"""The names that are the server's, on any kind of resource: no dead property has such a name."""
 SETTABLE: Final = {live.name: live.set for live in TABLE if live.set is not None}
 """Live properties that a client may set, with what reads the value."""

@@ -1,4 +1,4 @@
-"""The row of the table of live properties."""
+"""The rows of the table of live properties."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ Each = Callable[[PropertyContext, Any], bytes | None]
 
 
 class Live(NamedTuple):
-    """A live property: its name, what has it, and how its element comes about, in one of three ways.
+    """A live property: its name, the kinds that have it, and its element, which comes about in one of three ways.
 
     `same` is the element of all resources of a kind in one request; where there is none, or it returns None, `each` is
     a function of one resource (of a `Resource`, for principals of their `Fixed`) and returns None where the resource

@@ -8,10 +8,10 @@ from typing import Final
 
 from davstore.dav.kinds import Kind
 from davstore.dav.properties.live import STORED, Live, PropertyContext
-from davstore.engine.rights import home
 from davstore.model.facets import LOCKS as HELD
 from davstore.model.locks import Lock
 from davstore.model.nodes import Resource
+from davstore.model.paths import Path
 from davstore.protocol import urls
 from davstore.protocol.dav import lockinfo, names
 from davstore.protocol.dav.elements import element, empty
@@ -19,15 +19,18 @@ from davstore.protocol.dav.elements import element, empty
 _UNLOCKED: Final = empty(names.LOCKDISCOVERY)
 
 
-def discover(context: PropertyContext, locks: Sequence[Lock]) -> bytes:
-    """Return `D:lockdiscovery` of a resource's locks; the holder of a lock is told its token, nobody else (§20.7)."""
-    user, store = context.principal.user, urls.segments_of(home(context.principal))
+def discover(context: PropertyContext, owner: str, locks: Sequence[Lock]) -> bytes:
+    """Return `D:lockdiscovery` of the locks on a resource of an owner's store.
+
+    The holder of a lock is told its token, nobody else (RFC 4918 §20.7).
+    """
+    user = context.principal.user
     return element(
         names.LOCKDISCOVERY,
         *(
             lockinfo.render_active(
                 lock,
-                root=context.spelling.href((*store, *lock.root), slash=lock.is_collection),
+                root=context.spelling.href(urls.segments_of(Path(owner, lock.root)), slash=lock.is_collection),
                 seconds=max(lock.expires_us - context.now_us, 0) // 1_000_000,
                 shown=lock.user_id == user.id,
             )
@@ -42,7 +45,8 @@ def _unlocked(context: PropertyContext, _kind: Kind) -> bytes | None:
 
 def _lockdiscovery(context: PropertyContext, resource: Resource) -> bytes:
     held = chain.from_iterable(context.facets.of(HELD).values())
-    return discover(context, [lock for lock in held if lock.reaches(resource.node_id, resource.names)])
+    owner = "" if context.store is None else context.store.owner
+    return discover(context, owner, [lock for lock in held if lock.reaches(resource.node_id, resource.names)])
 
 
 LOCKS: Final = (

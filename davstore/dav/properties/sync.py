@@ -6,6 +6,7 @@ from typing import Final
 
 from davstore.dav.properties.live import COLLECTION, STORED, Column, Live, PropertyContext
 from davstore.model.nodes import Resource
+from davstore.model.paths import Path
 from davstore.protocol.dav import names, sync_token
 from davstore.protocol.dav.elements import text_element
 from davstore.sync.tokens import current_token
@@ -20,7 +21,8 @@ def _root(_context: PropertyContext, resource: Resource) -> bytes | None:
 def _sync_token(context: PropertyContext, resource: Resource) -> bytes | None:
     if context.store is None:
         return None
-    return text_element(names.SYNC_TOKEN, sync_token.render(current_token(context.store, resource.names)))
+    path = Path(context.store.owner, resource.names)
+    return text_element(names.SYNC_TOKEN, sync_token.render(current_token(context.store, path)))
 
 
 MODSEQ: Final = (Live(names.MODSEQ, STORED, column=Column("changed", "<C:modseq>%s</C:modseq>")),)

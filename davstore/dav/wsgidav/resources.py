@@ -1,4 +1,4 @@
-"""What the provider finds: collections and resources in the classes of WsgiDAV, over the store's use cases."""
+"""The resources of the provider: collections and others in the classes of WsgiDAV, over the store's use cases."""
 
 from __future__ import annotations
 

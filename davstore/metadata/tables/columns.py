@@ -1,4 +1,4 @@
-"""What the tables are made of."""
+"""The columns, indexes and metadata that the tables share."""
 
 from __future__ import annotations
 

@@ -46,8 +46,13 @@ def parse(body: bytes, depth: int | None, *, strict_depth: bool = False) -> Sync
     root = xml.parse(body)
     if root is None:
         raise Malformed("a REPORT without a body")
-    if root.tag != names.SYNC_COLLECTION:
+    read = _REPORTS.get(str(root.tag))
+    if read is None:
         raise UnsupportedReport(f"report {root.tag}")
+    return read(root, depth, strict_depth)
+
+
+def _sync_collection(root: etree._Element, depth: int | None, strict_depth: bool) -> SyncQuery:
     if depth != 0 and (strict_depth or depth != 1):
         raise Malformed("sync-collection with a Depth other than 0")
     if root.find(names.FILTER) is not None:
@@ -59,6 +64,10 @@ def parse(body: bytes, depth: int | None, *, strict_depth: bool = False) -> Sync
         names=prop.names(prop.only_child(root, names.PROP)),
         context=_context(root),
     )
+
+
+_REPORTS: Final = {names.SYNC_COLLECTION: _sync_collection}
+"""What reads the body of each report, by its root element."""
 
 
 def _text(element: etree._Element) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from davstore.dav.bulk import facts_of, write_changes
-from davstore.dav.handlers.conditions import judge_if
 from davstore.dav.properties.live import PropertyContext
 from davstore.dav.rendering import Hrefs, Plan, facets_of
 from davstore.dav.request import Request
@@ -12,20 +11,21 @@ from davstore.model.changes import Changes
 from davstore.protocol.dav import propfind, sync_token
 from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import PropFind
+from davstore.protocol.dav.reports import SyncQuery
 from davstore.protocol.http.prefer import Prefer
 from davstore.store import syncing
 
 
-def handle_sync_collection(request: Request) -> Response:
+def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
     """Report what changed since a sync token."""
-    query, path = request.read_report(), request.path
-    judge_if(request)  # nobody gains by a report and a condition in one snapshot
+    path, conditions = request.path, request.if_alone
     token = sync_token.parse(query.token) if query.token else None
     question = PropFind(propfind.Kind.PROP, query.names)
     changes = syncing.changes_since(
         request.context,
         path,
         token,
+        conditions,
         level=query.level,
         limit=query.limit,
         facets=facets_of(question),

@@ -1,4 +1,4 @@
-"""Who set the time of modification of a node, and when a store last unmapped a name.
+"""Columns for whose the time of modification of a node is, and when a store last unmapped a name.
 
 Until now a time of whole seconds was one that a client had set.
 """

@@ -11,7 +11,11 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-STATISTICS = {("store_root", "store_root"): "30000 3 1"}
+STATISTICS = {
+    ("store_root", "store_root"): "20000 2 1",
+    ("principal", "principal_user"): "10000 1",
+    ("principal", "principal_owner"): "30000 3",
+}
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")

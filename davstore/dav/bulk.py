@@ -1,7 +1,7 @@
 """Render many resources at once, by column: where a question can be answered from their rows, as most can.
 
-Nothing is called for each resource but what writes a date or escapes a text: constants and columns are laid between
-each other by slices, and joined.
+No function is called for each resource, but for those that write dates or escape text: constants and columns are laid
+between each other by slices, and joined.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from typing import Final
 
 from davstore.dav.kinds import Kind
 from davstore.dav.properties import LIVE_OF
-from davstore.dav.rendering import Hrefs, Plan
+from davstore.dav.rendering import Hrefs, Plan, write_stored
+from davstore.model.changes import Changes
 from davstore.model.columns import Columns
 from davstore.protocol.dav import propfind
 from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.hrefs import encode_segments_for_xml
+from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import PropFind
 
 _HOLE: Final = "\x00"
@@ -47,12 +49,20 @@ class Bulk:
 
     def render(self, page: Columns) -> bytes:
         """Return the responses of a page, in its order."""
-        above, names = self._hrefs.above(page.parent), encode_segments_for_xml(page.names)
+        above, names = self._hrefs_of(page)
         kinds = set(page.collections)
         if len(kinds) == 1:
             return self._template(_KINDS[kinds.pop()]).fill(above, names, page.facts).encode()
         rows = {mark: self._rows(mark, above, names, page) for mark in kinds}
         return "".join([next(rows[mark]) for mark in page.collections]).encode()
+
+    def _hrefs_of(self, page: Columns) -> tuple[str, list[str]]:
+        """Return what all hrefs of a page begin with, and how each goes on; slashes at their ends are not in them."""
+        names = encode_segments_for_xml(page.names)
+        above = {node_id: self._hrefs.above(place) for node_id, place in page.places.items()}
+        if len(above) == 1:
+            return above.popitem()[1], names
+        return "", [f"{above[parent]}{name}" for parent, name in zip(page.parents, names, strict=True)]
 
     def _rows(self, mark: str, above: str, names: list[str], page: Columns) -> Iterator[str]:
         """Yield the responses of the resources of one kind among others."""
@@ -108,3 +118,16 @@ class Template:
         pieces[0] = f"{self._first}{above}"
         pieces[-1] = self._last
         return "".join(pieces)
+
+
+def write_changes(answer: Multistatus, plan: Plan, hrefs: Hrefs, changes: Changes) -> None:
+    """Write the rows of a report, in their order."""
+    if changes.columns is None:
+        write_stored(answer, plan, hrefs, changes.rows)
+        return
+    bulk = Bulk(plan, hrefs)
+    for run in changes.columns:
+        if isinstance(run, Columns):
+            answer.add(bulk.render(run))
+        else:
+            write_stored(answer, plan, hrefs, run)

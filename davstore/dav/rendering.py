@@ -31,7 +31,7 @@ _NOTHING: Mapping[str, bytes] = {}
 
 @lru_cache(maxsize=256)
 def facets_of(question: PropFind) -> Facets:
-    """Return what has to be looked up to answer: the facets of the properties that are asked for."""
+    """Return the facets that an answer needs: those of the properties that are asked for."""
     if question.kind is propfind.Kind.PROPNAME:  # the name alone of what every resource has needs no look
         return {PROPERTIES, *(live.facet for live in TABLE if live.facet is not None and live.same is None)}
     asked = {*question.names, *question.include}

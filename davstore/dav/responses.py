@@ -17,7 +17,8 @@ Headers = list[tuple[str, str]]
 Write = Callable[[Callable[[bytes], object]], object]
 """Gives the bytes of a body, in order, to its argument."""
 
-SPOOL_BYTES: Final = 1 << 20
+SPOOL_BYTES: Final = 1 << 22
+"""A listing of 10,000 members stays below it: a file takes a tenth of the time of the whole answer."""
 BLOCK_BYTES: Final = 1 << 18
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from itertools import chain, compress
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, literal_column, select
 
-from davstore.metadata.listings import BOUND, FACTS, NO_LIMIT, Member
+from davstore.metadata.columns import ByColumn, by_column, read_columns
+from davstore.metadata.listings import BOUND, COLUMN_OF, FACTS, NO_LIMIT, Member
 from davstore.metadata.statements import Statement
 from davstore.metadata.tables import binding, node
 from davstore.metadata.unit import Unit
@@ -46,17 +48,19 @@ _CARRIED_BELOW = (
 class Batch(NamedTuple):
     """Some members by column, all in one order: their parents, their changes, and what is asked of them."""
 
-    columns: list[list[Any]]
+    columns: list[Any]
 
     @property
     def parents(self) -> list[int]:
         """The node of the collection that each is in."""
-        return self.columns[0]
+        parents: list[int] = self.columns[0]
+        return parents
 
     @property
     def changed(self) -> list[int]:
         """The change number of each."""
-        return self.columns[1]
+        changed: list[int] = self.columns[1]
+        return changed
 
     def __len__(self) -> int:
         return len(self.columns[0])
@@ -80,22 +84,40 @@ def merge(batches: list[Batch]) -> Batch:
     return Batch([[column[at] for at in order] for column in columns])
 
 
-class Form:
-    """How members are read: the statements that find them, and the columns that are made of their rows."""
+class Form(NamedTuple):
+    """How members are read: the statements that find them, and what runs one of these."""
 
-    def __init__(self) -> None:
-        self.changed = Statement(_CHANGED, Member)
-        self.changed_in = Statement(_CHANGED_IN, Member)
-        self.carried_below = Statement(_CARRIED_BELOW, Member)
-
-    def read(self, unit: Unit, statement: Statement[Member], values: Mapping[str, object]) -> Batch:
-        """Run a statement of this form."""
-        rows = unit.all(statement, values)
-        return Batch([[row.parent_id for row in rows], [row.changed for row in rows], rows])
+    changed: Statement[Any]
+    changed_in: Statement[Any]
+    carried_below: Statement[Any]
+    read: Callable[[Unit, Statement[Any], Mapping[str, object], int | None], Batch]
+    """Takes the collection that all members are in, where it is one, which `changed_in` need not return then."""
 
 
-ROWS = Form()
+def _read_rows(unit: Unit, statement: Statement[Member], values: Mapping[str, object], _parent: int | None) -> Batch:
+    rows = unit.all(statement, values)
+    return Batch([[row.parent_id for row in rows], [row.changed for row in rows], rows])
+
+
+ROWS = Form(Statement(_CHANGED, Member), Statement(_CHANGED_IN, Member), Statement(_CARRIED_BELOW, Member), _read_rows)
 """Each member whole, as a `Member`."""
+
+
+@lru_cache(maxsize=64)
+def by_column_form(facts: tuple[str, ...]) -> Form:
+    """Return the form that reads kinds, names and some facts, fields of `Resource`, as text."""
+    columns = [binding.c.changed, binding.c.name, *(COLUMN_OF[fact] for fact in facts)]
+    with_parent = [binding.c.parent_id, *columns]
+    return Form(
+        by_column(_CHANGED, with_parent), by_column(_CHANGED_IN, columns), by_column(_CARRIED_BELOW, with_parent), _read
+    )
+
+
+def _read(unit: Unit, statement: ByColumn, values: Mapping[str, object], parent: int | None) -> Batch:
+    kinds, columns = read_columns(unit, statement, values)
+    parents = list(map(int, columns.pop(0))) if parent is None else [parent] * len(kinds)
+    changed, *texts = columns
+    return Batch([parents, list(map(int, changed)), kinds, *texts])
 
 
 def each_changed(unit: Unit, store_id: int, form: Form, *, after: int, wanted: int) -> Iterator[Batch]:
@@ -110,7 +132,8 @@ def each_changed_in(
     unit: Unit, store_id: int, form: Form, parent_id: int, *, after: int, before: int = NO_LIMIT, wanted: int
 ) -> Iterator[Batch]:
     """Yield as `each_changed`, of the members of one collection changed between two numbers, both left out."""
-    return _batches(unit, form, form.changed_in, {"s": store_id, "p": parent_id, "before": before}, after, wanted)
+    values = {"s": store_id, "p": parent_id, "before": before}
+    return _batches(unit, form, form.changed_in, values, after, wanted, parent_id)
 
 
 def list_carried_below(
@@ -122,15 +145,21 @@ def list_carried_below(
     number.
     """
     values = {"s": store_id, "p": parent_id, "first": first, "last": last, "before": before, "limit": limit}
-    return form.read(unit, form.carried_below, values)
+    return form.read(unit, form.carried_below, values, None)
 
 
 def _batches(
-    unit: Unit, form: Form, statement: Statement[Member], values: Mapping[str, object], after: int, wanted: int
+    unit: Unit,
+    form: Form,
+    statement: Statement[Any],
+    values: Mapping[str, object],
+    after: int,
+    wanted: int,
+    parent: int | None = None,
 ) -> Iterator[Batch]:
     size = FIRST
     while True:
-        batch = form.read(unit, statement, {**values, "after": after, "limit": size})
+        batch = form.read(unit, statement, {**values, "after": after, "limit": size}, parent)
         if len(batch):
             yield batch
         if len(batch) < size:

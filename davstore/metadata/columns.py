@@ -1,18 +1,19 @@
 """Rows as columns of text, joined by the database: a page of a thousand resources is a few strings for the driver.
 
-It takes half the time of as many rows, and what is made of them takes less too: text is what answers are made of.
+It takes half the time of as many rows, and rendering takes less too: answers are made of text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, Text, select
 from sqlalchemy.ext.compiler import compiles
 
 from davstore.metadata import unit as transaction
 from davstore.metadata.statements import Statement
+from davstore.metadata.tables import binding
 from davstore.metadata.unit import Unit
 
 _SEPARATOR: Final = "\x1f"
@@ -25,42 +26,53 @@ class _Joined(ColumnElement[str]):
     inherit_cache = True
     type = Text()
 
-    def __init__(self, column: ColumnElement[Any]) -> None:
+    def __init__(self, column: ColumnElement[Any], separator: str = _SEPARATOR) -> None:
         self.column = column
+        self.separator = separator
 
 
 @compiles(_Joined, "sqlite")
 def _joined_on_sqlite(element: _Joined, compiler: Any, **kw: Any) -> str:
-    return f"group_concat(coalesce({compiler.process(element.column, **kw)}, ''), '{_SEPARATOR}')"
+    return f"group_concat(coalesce({compiler.process(element.column, **kw)}, ''), '{element.separator}')"
 
 
 @compiles(_Joined, "postgresql")
 def _joined_on_postgresql(element: _Joined, compiler: Any, **kw: Any) -> str:
-    return f"string_agg(coalesce(CAST({compiler.process(element.column, **kw)} AS text), ''), '{_SEPARATOR}')"
+    value = f"CAST({compiler.process(element.column, **kw)} AS text)"
+    return f"string_agg(coalesce({value}, ''), '{element.separator}')"
 
 
-def by_column(ordered: Select[Any]) -> Statement[tuple[str, ...]]:
-    """Return the statement that gives the rows of an ordered one as one row of joined columns.
+class Texts(NamedTuple):
+    """Some rows by column: a digit for each that says whether it is a collection, and the texts of each column."""
+
+    kinds: str
+    columns: list[list[str]]
+
+
+ByColumn = Statement[tuple[str | None, ...]]
+
+
+def by_column(ordered: Select[Any], columns: Iterable[ColumnElement[Any]]) -> ByColumn:
+    """Return the statement that gives columns of ordered bindings, as one row.
 
     Both databases take the rows of a sorted and limited subquery as they come.
     """
-    page = ordered.subquery("page")
-    return Statement[tuple[str, ...]](select(*map(_Joined, page.c)).select_from(page))
+    page = ordered.with_only_columns(binding.c.is_coll.label("kind"), *columns).subquery("page")
+    kind, *others = page.c
+    return ByColumn(select(_Joined(kind, ""), *map(_Joined, others)).select_from(page))
 
 
-def read_columns(unit: Unit, statement: Statement[tuple[str, ...]], values: Mapping[str, Any]) -> list[list[str]]:
-    """Return each column of a statement of `by_column`; all are empty when there are no rows."""
-    row: Iterable[str | None] = unit.one(statement, values) or ()
-    return [[] if joined is None else joined.split(_SEPARATOR) for joined in row]
+def read_columns(unit: Unit, statement: ByColumn, values: Mapping[str, Any]) -> Texts:
+    """Return the rows of a statement of `by_column`."""
+    kinds, *columns = unit.one(statement, values) or (None,)
+    return Texts(kinds or "", [[] if joined is None else joined.split(_SEPARATOR) for joined in columns])
 
 
-def pages_by_column(
-    unit: Unit, statement: Statement[tuple[str, ...]], values: Mapping[str, Any]
-) -> Iterator[list[list[str]]]:
-    """Yield the columns of a statement some rows at a time; as `Unit.pages`, in the order of the names, the first."""
+def pages_by_column(unit: Unit, statement: ByColumn, values: Mapping[str, Any]) -> Iterator[Texts]:
+    """Yield the rows of a statement some at a time; as `Unit.pages`, in the order of the names, the first column."""
     after, limit = "", transaction.PAGE_ROWS
-    while (columns := read_columns(unit, statement, {**values, "after": after, "limit": limit}))[0]:
-        yield columns
-        if len(columns[0]) < limit:
+    while (texts := read_columns(unit, statement, {**values, "after": after, "limit": limit})).kinds:
+        yield texts
+        if len(texts.kinds) < limit:
             return
-        after = columns[0][-1]
+        after = texts.columns[0][-1]

@@ -12,27 +12,28 @@ from davstore.metadata.properties import list_properties
 from davstore.metadata.unit import Unit
 from davstore.model.facets import CHECKSUMS, LOCKS, NO_FACTS, PROPERTIES, Facet, Facets, Facts
 from davstore.model.locks import Lock
+from davstore.model.nodes import StoreFacts
 
-Loader = Callable[[Unit, int, Collection[int], int], Mapping[int, Any]]
+Loader = Callable[[Unit, StoreFacts, Collection[int], int], Mapping[int, Any]]
 """Takes a store, nodes of it and the time; returns the values of those nodes that have one."""
 
 
-def _list_locks(unit: Unit, store_id: int, _node_ids: Collection[int], now_us: int) -> Mapping[int, Sequence[Lock]]:
+def _list_locks(unit: Unit, store: StoreFacts, _node_ids: Collection[int], now_us: int) -> Mapping[int, Sequence[Lock]]:
     """Return all locks of the store: few, and those that reach a node may have been taken far above it."""
     found: defaultdict[int, list[Lock]] = defaultdict(list)
-    for lock in list_locks(unit, store_id, now_us=now_us):
+    for lock in list_locks(unit, store.id, now_us=now_us) if store.may_hold_locks else ():
         found[lock.node_id].append(lock)
     return found
 
 
 LOADERS: Final[Mapping[Facet[Any], Loader]] = {
-    PROPERTIES: lambda unit, store_id, node_ids, _now_us: list_properties(unit, store_id, node_ids),
-    CHECKSUMS: lambda unit, store_id, node_ids, _now_us: list_checksums(unit, store_id, node_ids),
+    PROPERTIES: lambda unit, store, node_ids, _now_us: list_properties(unit, store.id, node_ids),
+    CHECKSUMS: lambda unit, store, node_ids, _now_us: list_checksums(unit, store.id, node_ids),
     LOCKS: _list_locks,
 }
 
 
-def load(unit: Unit, store_id: int, facets: Facets, node_ids: Collection[int], *, now_us: int) -> Facts:
+def load(unit: Unit, store: StoreFacts, facets: Facets, node_ids: Collection[int], *, now_us: int) -> Facts:
     """Return what is asked for of nodes of a store.
 
     Raises:
@@ -40,4 +41,4 @@ def load(unit: Unit, store_id: int, facets: Facets, node_ids: Collection[int], *
     """
     if not facets or not node_ids:
         return NO_FACTS
-    return Facts({facet: LOADERS[facet](unit, store_id, node_ids, now_us) for facet in facets})
+    return Facts({facet: LOADERS[facet](unit, store, node_ids, now_us) for facet in facets})

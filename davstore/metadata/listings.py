@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, literal_column, select
 
-from davstore.metadata.columns import by_column, pages_by_column
+from davstore.metadata.columns import ByColumn, by_column, pages_by_column
 from davstore.metadata.statements import Statement, among, array
 from davstore.metadata.tables import binding, node
 from davstore.metadata.unit import Unit
@@ -29,7 +29,7 @@ FACTS = (
     node.c.modified_by,
 )
 """The columns of a `Resource`, after its parent."""
-_FACT = dict(zip(Resource._fields[1:], FACTS, strict=True))
+COLUMN_OF = dict(zip(Resource._fields[1:], FACTS, strict=True))
 NODE_FACTS = FACTS[3:]
 """Those that come after the kind: `changed`, and what the node says."""
 Facts = tuple[str, int, int, int, str, str | None, int | None, str | None, int, int, int]
@@ -137,16 +137,17 @@ def each_members(unit: Unit, store_id: int, top: Resource, *, after: str = "") -
 
 
 @lru_cache(maxsize=64)
-def _by_column(facts: tuple[str, ...]) -> Statement[tuple[str, ...]]:
-    return by_column(_IN_ORDER.with_only_columns(*(_FACT[fact] for fact in facts)))
+def _by_column(facts: tuple[str, ...]) -> ByColumn:
+    return by_column(_IN_ORDER, [COLUMN_OF[fact] for fact in facts])
 
 
 def each_columns(unit: Unit, store_id: int, top: Resource, facts: tuple[str, ...]) -> Iterator[Columns]:
     """Yield the members of a collection as `each_members`, by column, with no more of their facts than those."""
-    statement = _by_column(("name", "is_collection", *facts))
-    parent = top.names
-    for names, collections, *columns in pages_by_column(unit, statement, {"s": store_id, "p": top.node_id}):
-        yield Columns(parent, "".join(collections), names, dict(zip(facts, columns, strict=True)))
+    statement = _by_column(("name", *facts))
+    places = {top.node_id: top.names}
+    for kinds, (names, *columns) in pages_by_column(unit, statement, {"s": store_id, "p": top.node_id}):
+        parents = [top.node_id] * len(names)
+        yield Columns(parents, places, kinds, names, dict(zip(facts, columns, strict=True)))
 
 
 def list_members_of(

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from davstore.model.columns import Columns
 from davstore.model.facets import NO_FACTS, Facts
 from davstore.model.nodes import Resource, StoreFacts
 
@@ -72,7 +73,7 @@ class Removed(NamedTuple):
 class Changes:
     """One page of a report, oldest first: rows, the token that continues after the last of them, and their facets.
 
-    facts is the store's row in the same snapshot.
+    facts is the store's row in the same snapshot. Where there are columns they stand for the rows, in the same order.
     """
 
     rows: list[Resource | Removed]
@@ -80,3 +81,4 @@ class Changes:
     truncated: bool
     facts: StoreFacts
     facets: Facts = NO_FACTS
+    columns: list[Columns | list[Removed]] | None = None

@@ -1,4 +1,4 @@
-"""Facets: whatever of a resource is not in its row, so that it is looked up only where somebody asks for it.
+"""Facets: facts of a resource beside its row, which are looked up only where a question needs them.
 
 A facet is one type, loaded for many nodes by one statement (`metadata.facets`). The table of live properties names the
 facet that a property needs; a question then asks for a set of them.
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Facet(Generic[T]):
-    """One kind of what is known of nodes; its values are of type T."""
+    """One kind of facts of nodes; its values are of type T."""
 
     __slots__ = ("_name",)
 

@@ -17,7 +17,7 @@ from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
 from davstore.model.columns import Columns
 from davstore.model.conditions import NONE, Preconditions
-from davstore.model.facets import LOCKS, NO_FACTS, Facets, Facts
+from davstore.model.facets import NO_FACTS, Facets, Facts
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 
@@ -119,8 +119,7 @@ def describe(
         return
     with context.services.database.snapshot() as unit:
         facts, top = _find(context, unit, path, conditions)
-        facets = facets if facts.may_hold_locks else facets - {LOCKS}
-        find_facts = partial(load, unit, facts.id, facets, now_us=context.now_us)
+        find_facts = partial(load, unit, facts, facets, now_us=context.now_us)
         if columns is None or depth != 1 or not top.is_collection:
             pages = _each_some(context, unit, facts.id, top, depth=depth)
         else:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from davstore.engine import rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.metadata import stores
+from davstore.metadata.changed_members import by_column_form
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, Removed, SyncToken
+from davstore.model.columns import Columns
 from davstore.model.conditions import NONE, Preconditions
-from davstore.model.facets import LOCKS, Facets
+from davstore.model.facets import Facets
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.sync import report
@@ -29,10 +32,12 @@ def changes_since(
     level: Level,
     limit: int | None,
     facets: Facets = frozenset(),
+    columns: tuple[str, ...] | None = None,
 ) -> Changes:
     """Return what changed in a collection since a token (None: all of it), at most limit rows, oldest first.
 
-    A truncated page ends with the token of its last row: asking again with it loses nothing, at either level.
+    A truncated page ends with the token of its last row: asking again with it loses nothing, at either level. With
+    columns, fields of `Resource`, members come by column unless a facet has a value for one.
 
     Raises:
         PreconditionFailed: no `If` list holds; of the conditions only these are judged.
@@ -46,17 +51,18 @@ def changes_since(
         rights.require(context.asker, path)
         facts = stores.get(unit, path.store)
         require_list(context, unit, facts, conditions)
-        page = report.page(unit, facts, path, token, level=level, limit=most)
+        find_page = partial(report.page, unit, facts, path, token, level=level, limit=most)
+        find_facts = partial(load, unit, facts, facets, now_us=context.now_us)
+        if columns is not None:
+            wanted = tuple(sorted({*columns, "node_id"})) if facets else columns
+            page = find_page(form=by_column_form(wanted))
+            runs = list(_columns(page, wanted))
+            if not facets or not any(find_facts(_ids(runs)).values.values()):
+                return Changes([], page.token, page.truncated, facts, columns=runs)
+        page = find_page()
         rows = list(_rows(page))
-        wanted = facets if facts.may_hold_locks else facets - {LOCKS}
-        ids = {row.node_id for row in rows if isinstance(row, Resource)} if wanted else set()
-        return Changes(
-            rows,
-            page.token,
-            page.truncated,
-            facts,
-            load(unit, facts.id, wanted, ids, now_us=context.now_us),
-        )
+        ids = {row.node_id for row in rows if isinstance(row, Resource)}
+        return Changes(rows, page.token, page.truncated, facts, find_facts(ids))
 
     return context.services.database.read(work)
 
@@ -68,3 +74,17 @@ def _rows(page: Page) -> Iterator[Resource | Removed]:
             yield from (row for _, row in run.rows)
         else:
             yield from (row.at(names(row.parent_id)) for row in run.rows.columns[2])
+
+
+def _columns(page: Page, facts: tuple[str, ...]) -> Iterator[Columns | list[Removed]]:
+    for run in page.runs:
+        if isinstance(run, Departed):
+            yield [row for _, row in run.rows]
+        else:
+            parents, _, kinds, names, *columns = run.rows.columns
+            places = {parent: page.ancestry.names(parent) for parent in set(parents)}
+            yield Columns(parents, places, "".join(kinds), names, dict(zip(facts, columns, strict=True)))
+
+
+def _ids(runs: list[Columns | list[Removed]]) -> set[int]:
+    return {int(node_id) for run in runs if isinstance(run, Columns) for node_id in run.facts["node_id"]}

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from davstore.errors import InvalidSyncToken, NotFound, UnsupportedReport
-from davstore.metadata.changed_members import ROWS
+from davstore.metadata.changed_members import ROWS, Form
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level, SyncToken
 from davstore.model.nodes import StoreFacts
@@ -29,14 +29,25 @@ class Page(NamedTuple):
     ancestry: Ancestry
 
 
-def page(unit: Unit, facts: StoreFacts, path: Path, token: SyncToken | None, *, level: Level, limit: int) -> Page:
+def page(
+    unit: Unit,
+    facts: StoreFacts,
+    path: Path,
+    token: SyncToken | None,
+    *,
+    level: Level,
+    limit: int,
+    form: Form = ROWS,
+) -> Page:
     """Return at most limit of the rows that a device with a token has to be told of a collection.
+
+    The members that are there are read in a form.
 
     Raises:
         InvalidSyncToken: the token is for something else, or its history was swept.
         NotFound, UnsupportedReport: nothing is there, or no collection.
     """
-    asked = inquire(unit, facts, path, token, EVERYTHING, level=level, limit=limit)
+    asked = inquire(unit, facts, path, token, EVERYTHING, level=level, limit=limit, form=form)
     taken, truncated = runs.take(rows(asked), limit)
     if truncated:
         after = tokens.after(facts, path, asked.start, taken[-1].key(-1))
@@ -63,11 +74,12 @@ def inquire(
     *,
     level: Level,
     limit: int,
+    form: Form = ROWS,
 ) -> Inquiry:
     """Resolve a collection and a token of it, for the stages. Raises as `page`."""
     start = tokens.start(facts, path, token)
     scope = scopes.find(unit, facts, path.names, see, base=start.base)
-    return Inquiry(unit, facts, scope, see, level, start, limit + 1, ROWS, Ancestry(unit, facts.id, scope, see))
+    return Inquiry(unit, facts, scope, see, level, start, limit + 1, form, Ancestry(unit, facts.id, scope, see))
 
 
 def rows(asked: Inquiry) -> Iterator[Run]:

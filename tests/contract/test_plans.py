@@ -63,7 +63,15 @@ STATEMENTS = {
     for name, statement in vars(module).items()
     if isinstance(statement, Statement) and name not in WHOLE_BY_INTENT
 }
-STATEMENTS |= {f"changed_members.ROWS.{name}": statement for name, statement in vars(changed_members.ROWS).items()}
+BY_COLUMN = ("etag", "length", "node_id")
+FORMS = {"ROWS": changed_members.ROWS, "BY_COLUMN": changed_members.by_column_form(BY_COLUMN)}
+STATEMENTS |= {
+    f"changed_members.{form}.{name}": statement
+    for form, statements in FORMS.items()
+    for name, statement in statements._asdict().items()
+    if isinstance(statement, Statement)
+}
+STATEMENTS["listings.BY_COLUMN"] = listings._by_column(("name", *BY_COLUMN))
 OF_FEW_ROWS = "SEARCH store_root"
 """A store has one of each area."""
 FIRST_COLUMN_ONLY = (

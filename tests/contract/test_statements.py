@@ -61,6 +61,7 @@ def rebuild(storage: Storage) -> None:
 USE_CASES: dict[str, Callable[[Storage], object]] = {
     "get": lambda storage: storage.get("t/0"),
     "describe the members": lambda storage: storage.listing("t", depth=1, facets={PROPERTIES}),
+    "describe by column": lambda storage: storage.listing("t", depth=1, facets={PROPERTIES}, columns=("etag",)),
     "describe all": lambda storage: storage.listing(depth=None, facets={PROPERTIES}),
     "a page": lambda storage: browsing.list_page(storage.context, storage.at("t"), Sort.SIZE, limit=10),
     "put a new one": lambda storage: storage.put("t/new"),

@@ -12,7 +12,6 @@ from davstore.dav.handlers.conditions import judge_if
 from davstore.dav.listing import Pages, listing
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
-from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.protocol.urls import Fixed
 from davstore.store import reading
@@ -36,9 +35,11 @@ def handle_get(request: Request) -> Response:
 
 
 def _members(request: Request, path: Path) -> Pages:
-    with closing(reading.describe(request.context, path, depth=1)) as pages:
+    with closing(reading.describe(request.context, path, depth=1, columns=())) as pages:
         for page in pages:
-            yield map(_listed, page.members)
+            if page.columns is not None:
+                members = zip(page.columns.names, page.columns.collections, strict=True)
+                yield [f"{name}/" if kind == "1" else name for name, kind in members]
 
 
 def handle_get_of_fixed(request: Request, place: Fixed) -> Response:
@@ -48,10 +49,6 @@ def handle_get_of_fixed(request: Request, place: Fixed) -> Response:
     if not request.target.slash:
         return _lead_to_slash(request)
     return listing(request, (names for names in [[f"{name}/" for name in place.members]]))
-
-
-def _listed(member: Resource) -> str:
-    return f"{member.name}/" if member.is_collection else member.name
 
 
 def _lead_to_slash(request: Request) -> Response:

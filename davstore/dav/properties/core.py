@@ -1,4 +1,4 @@
-"""The live properties of RFC 4918 §15, what RFC 5842 §3.1 adds, and what RFC 3253 §3.1 says of what is supported."""
+"""The live properties of RFC 4918 §15, `resource-id` (RFC 5842 §3.1), and the supported sets (RFC 3253 §3.1)."""
 
 from __future__ import annotations
 

@@ -23,10 +23,7 @@ PRINCIPAL: Final = frozenset({Kind.PRINCIPAL})
 
 
 class PropertyContext(NamedTuple):
-    """The asker, the store and the time of a question; store is None outside of all stores.
-
-    facets are those of the resources at hand that the question needs.
-    """
+    """The asker, the store (None outside of all stores), and the facets of the resources at hand that are asked for."""
 
     principal: Principal
     store: StoreFacts | None = None
@@ -34,7 +31,7 @@ class PropertyContext(NamedTuple):
     now_us: int = 0
     spelling: Spelling = Spelling()
     free_bytes: Callable[[], int] = lambda: 0
-    """What is left of the disk; asked where there is a store, and for all resources of a request the same."""
+    """The room that is left on the disk; asked at most once a request, and only in a store."""
 
     def href(self, segments: tuple[str, ...]) -> bytes:
         """Return `D:href` of a collection outside of stores."""

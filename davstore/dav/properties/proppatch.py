@@ -1,5 +1,7 @@
-"""Changes of a PROPPATCH or an extended MKCOL, sorted: dead properties, the few live ones that a client may set, and
-those of the server (RFC 4918 §9.2.1, §15): davstore's namespace is its own, also what has no meaning yet.
+"""The changes of a PROPPATCH or an extended MKCOL, sorted (RFC 4918 §9.2.1, §15).
+
+There are dead properties, the few live ones that a client may set, and the others, which are the server's: all of
+davstore's own namespace too, also names that have no meaning yet.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from davstore.errors import ConflictingValue, DavstoreError, ProtectedProperty
 from davstore.protocol.dav import names, prop
 
 _CLIENTS_OWN: Final = frozenset({names.DISPLAYNAME, "{DAV:}getcontentlanguage"})
-"""The names that RFC 4918 gives to clients in its own namespace (§15.2, §15.3); the rest of it is for RFCs to come."""
+"""Names of the namespace `DAV:` that belong to clients (RFC 4918 §15.2, §15.3); the rest is for RFCs to come."""
 
 
 class Patch(NamedTuple):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from davstore.dav.bulk import facts_of, write_changes
 from davstore.dav.properties.live import PropertyContext
-from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
+from davstore.dav.rendering import Hrefs, Plan, facets_of
 from davstore.dav.request import Request
 from davstore.dav.responses import Listed, Response, multistatus
 from davstore.model.changes import Changes
@@ -28,6 +29,7 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
         level=query.level,
         limit=query.limit,
         facets=facets_of(question),
+        columns=facts_of(question),
     )
     prefer = Prefer(minimal=request.prefer.minimal)  # no report holds the collection itself
     hrefs = request.hrefs(path)
@@ -35,7 +37,7 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
     given = sync_token.render(changes.token)
 
     def write(answer: Multistatus) -> str:
-        write_stored(answer, plan, hrefs, changes.rows)
+        write_changes(answer, plan, hrefs, changes)
         if changes.truncated:
             answer.truncated(hrefs.collection(path.names))
         return given

@@ -25,6 +25,8 @@ from davstore.protocol.dav.propfind import PropFind
 _HOLE: Final = "\x00"
 """The place in a template for what differs between responses; no XML holds it."""
 _KINDS: Final = {"0": Kind.RESOURCE, "1": Kind.COLLECTION}
+_LONG_QUESTION: Final = 2_048
+"""Characters of property names. A page is one string: with longer names in each response it would be a large one."""
 
 Texts = Mapping[str, Sequence[str]]
 
@@ -32,7 +34,7 @@ Texts = Mapping[str, Sequence[str]]
 @lru_cache(maxsize=256)
 def facts_of(question: PropFind) -> tuple[str, ...] | None:
     """Return the facts of rows that answer a question, as far as no facet has a value for them; None for others."""
-    if question.kind is not propfind.Kind.PROP:
+    if question.kind is not propfind.Kind.PROP or sum(map(len, question.names)) > _LONG_QUESTION:
         return None
     live = [LIVE_OF[kind][name] for kind in _KINDS.values() for name in question.names if name in LIVE_OF[kind]]
     if any(row.each is not None and row.facet is None for row in live):

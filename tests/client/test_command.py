@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,7 @@ def test_on_a_terminal_the_bytes_are_seen_and_idle_how_often_it_looks(
             stderr=slave,
             stdout=subprocess.PIPE,
             env=environ,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
         )
         os.close(slave)
         seen = b""

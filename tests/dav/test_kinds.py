@@ -42,7 +42,8 @@ def test_allow_and_the_properties_say_the_same(dav: Client, kind: Kind) -> None:
 
 
 def test_every_report_of_the_table_has_a_body_to_be_tried_with() -> None:
-    assert REPORTS.keys() == {name for row in kinds.TABLE.values() for name in row.reports}
+    reports = {name for row in kinds.TABLE.values() for name in row.reports}
+    assert REPORTS.keys() == reports, "REPORTS of tests/dav/client.py holds a good body for each"
 
 
 @pytest.mark.parametrize("report", REPORTS)

@@ -21,7 +21,7 @@ from davstore.protocol import urls
 from davstore.protocol.dav import if_header, reports
 from davstore.protocol.dav.hrefs import ROOT, Spelling, Target, parse_destination
 from davstore.protocol.dav.lockinfo import parse_lock_token
-from davstore.protocol.dav.reports import SyncQuery
+from davstore.protocol.dav.reports import ReportQuery
 from davstore.protocol.http.dates import parse_http_date
 from davstore.protocol.http.headers import parse_depth, parse_etags
 from davstore.protocol.http.prefer import Prefer, parse_prefer
@@ -182,9 +182,9 @@ class Request:
         """Return the body, an XML document or nothing. Raises TooLarge, Malformed."""
         return read_xml(self._environ)
 
-    def read_report(self) -> SyncQuery:
+    def read_report(self) -> ReportQuery:
         """Return the query of a REPORT, whose body the gate has read, where there is one. Raises as `reports.parse`."""
-        query: SyncQuery | None = self._environ.get(QUERY)
+        query: ReportQuery | None = self._environ.get(QUERY)
         return reports.parse(self.read_xml(), self.depth(default=0)) if query is None else query
 
     def refuse_body(self) -> None:

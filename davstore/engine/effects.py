@@ -14,9 +14,10 @@ from davstore.engine.writer import Change, TreeChange, Writer
 
 
 class Effect(NamedTuple):
-    """The two forms of one effect: for a change of one resource, and for a tree that came or went as a whole.
+    """The two forms of one effect: for a change of one resource, and for nodes that came or ended together.
 
-    A tree may have 100,000 nodes: of_tree finds what it needs by the change numbers, with statements over sets.
+    A tree may have 100,000 nodes: of_tree finds what it needs by the change numbers, with statements over sets. Either
+    writes through the unit and the ledger alone: the unit may still be refused for want of room, and run again.
     """
 
     of_one: Callable[[Writer, Change], None]

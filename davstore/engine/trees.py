@@ -44,4 +44,5 @@ def _copy_beneath(writer: Writer, source: Resource, made: Resource) -> None:
     first = writer.ledger.seq + 1
     times = {"modified_us": made.modified_us, "modified_by": made.modified_by}
     copied = trees.copy_beneath(writer.unit, writer.ledger, source.node_id, made.node_id, **times)
-    writer.changes.append(TreeChange(first, writer.ledger.seq, copied.names, copied.size_bytes))
+    if copied.names:  # the change of a tree without names is its end
+        writer.changes.append(TreeChange(first, writer.ledger.seq, copied.names, copied.size_bytes))

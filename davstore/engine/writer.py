@@ -71,17 +71,21 @@ class Shown(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A resource that is new (before is None), has other content or properties, or another name."""
+    """A resource that is new (before is None), has other content or properties, or another name.
+
+    MOVE of a collection is one: what lies beneath keeps its rows. The end of a resource is a `TreeChange`.
+    """
 
     before: Shown | None
     after: Shown
 
 
 class TreeChange(NamedTuple):
-    """Many nodes at once, known by their change numbers, from first to last.
+    """Nodes that came beneath a copied collection, or that ended, of a tree or of a single resource.
 
-    names is how many bindings were made. size_bytes is what bodies and dead properties add: less than nothing when the
-    tree ended, which is under one number, the first.
+    Those that came are known by the change numbers of their bindings, from first to last; those that ended by the one
+    number that closed theirs, which is first and last. names is how many bindings were made: 0 when the tree ended.
+    size_bytes is what bodies and dead properties add, less than nothing when the tree ended.
     """
 
     first: int

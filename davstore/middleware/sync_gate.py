@@ -23,10 +23,10 @@ from davstore.model.paths import Path
 from davstore.model.principals import Principal
 from davstore.policy.sync_rules import Mode
 from davstore.protocol.dav import reports
-from davstore.protocol.dav.reports import SyncQuery
+from davstore.protocol.dav.reports import ReportQuery
 from davstore.protocol.http import sync_context
 from davstore.protocol.http.headers import parse_depth
-from davstore.store.gating import Gate, Request, Turn
+from davstore.store.gating import Gate, GateRequest, Turn
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -79,19 +79,19 @@ class SyncGate:
                     environ[ASK] = functools.partial(self._admit, environ, principal, path, None)
         return self._application(environ, start_response)
 
-    def _parse_report(self, environ: WSGIEnvironment) -> SyncQuery | None:
+    def _parse_report(self, environ: WSGIEnvironment) -> ReportQuery | None:
         if environ["REQUEST_METHOD"] != "REPORT":
             return None
         depth = parse_depth(environ.get("HTTP_DEPTH"), default=0)
         query = environ[QUERY] = reports.parse(read_xml(environ), depth, strict_depth=self._strict_depth)
         return query
 
-    def _admit(self, environ: WSGIEnvironment, principal: Principal, path: Path, query: SyncQuery | None) -> None:
+    def _admit(self, environ: WSGIEnvironment, principal: Principal, path: Path, query: ReportQuery | None) -> None:
         if principal.device is None:
             raise DeviceRequired
         context = (query and query.context) or sync_context.parse(environ.get("HTTP_SYNC_CONTEXT"))
         turn = self._gate.admit(
-            Request(
+            GateRequest(
                 principal.user,
                 principal.device,
                 path.names,

@@ -32,7 +32,7 @@ log = logging.getLogger("davstore.gate")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class GateRequest:
     """A device at a gate point: names below its user's root, and the sync token; None where there is none."""
 
     user: User
@@ -48,7 +48,7 @@ class Turn:
     """An accepted request. `answered` is to be called when it succeeded: what failed uses up nobody's interval."""
 
     gate: Gate
-    request: Request
+    request: GateRequest
     scope: str
     last_round: Round | None
 
@@ -92,7 +92,7 @@ class Gate:
     throttle: Throttle
     database: Database
 
-    def admit(self, request: Request) -> Turn:
+    def admit(self, request: GateRequest) -> Turn:
         """Let a device in.
 
         Raises:
@@ -128,12 +128,12 @@ class Gate:
         return Turn(self, request, scope, last_round)
 
 
-def _list_rules(rules: Sequence[Rule], request: Request) -> list[Rule]:
+def _list_rules(rules: Sequence[Rule], request: GateRequest) -> list[Rule]:
     device = request.device
     return list_fitting(rules, user=request.user.name, device=device.name, device_class=device.device_class)
 
 
-def _scope(request: Request) -> str:
+def _scope(request: GateRequest) -> str:
     """Return what an interval is counted for: reports on a collection, or listings of it by whatever method.
 
     A device may keep several collections in step.

@@ -104,7 +104,8 @@ def test_the_table_of_layers_is_the_contract() -> None:
 @pytest.mark.parametrize("record", sorted((TOP / "docs/adr").iterdir()), ids=lambda record: record.name)
 def test_a_record_has_a_number_a_status_and_a_date(record: Path) -> None:
     number = int(record.name[:4])
-    assert re.match(rf"# {number}\. .+\n\nStatus: .+\nDate: \d{{4}}-\d\d-\d\d\n", record.read_text())
+    form = rf"# {number}\. .+\n\nStatus: .+\nDate: \d{{4}}-\d\d-\d\d\n"
+    assert re.match(form, record.read_text()), f"the title, an empty line, then two lines: {form}"
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def catches_all(handler: ast.ExceptHandler) -> bool:
     return any(kind is None or getattr(kind, "id", "") in ("Exception", "BaseException") for kind in caught)
 
 
-def test_everything_is_caught_in_three_places_only():
+def test_everything_is_caught_at_the_boundaries_only():
     found = {
         name
         for name, tree in TREES.items()

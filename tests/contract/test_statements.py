@@ -147,17 +147,17 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("LOCK", 5, lambda _, budget: budget.take("a")),
     ("LOCK of an unmapped URL", 9, lambda _, budget: budget.take("new")),
 ]
-"""Nothing here is locked. The counts may fall; for one to rise, what it is spent on has to be worth that."""
+"""Nothing here is locked. A count that fell is written anew; one rises only for what is worth it."""
 
 
-@pytest.mark.parametrize(("most", "request_"), [row[1:] for row in STATEMENTS], ids=[row[0] for row in STATEMENTS])
+@pytest.mark.parametrize(("budgeted", "request_"), [row[1:] for row in STATEMENTS], ids=[row[0] for row in STATEMENTS])
 def test_a_request_has_a_budget_of_statements(
-    storage: Storage, monkeypatch: pytest.MonkeyPatch, most: int, request_: Callable[[Storage, Budget], object]
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, budgeted: int, request_: Callable[[Storage, Budget], object]
 ) -> None:
     counter, budget = Counter(monkeypatch), Budget(storage)
     with counter.counting():
         request_(storage, budget)
-    assert counter.count == most
+    assert counter.count == budgeted, "as many statements are written in STATEMENTS: is what it spends more worth that?"
 
 
 LOCKED: list[tuple[str, int, Callable[[Storage, Budget, str], object]]] = [

@@ -197,7 +197,8 @@ class Client:
     def mkcol(self, *paths: str) -> None:
         """Make collections."""
         for path in paths:
-            assert self("MKCOL", path).status == 201
+            answer = self("MKCOL", path)
+            assert answer.status == 201, answer
 
     def names(self, path: str = "") -> list[str]:
         """Return what GET of a collection lists."""
@@ -258,3 +259,7 @@ def token_of(answer: Answer) -> str:
     """Return the sync token of a report."""
     assert answer.status == 207, answer
     return str(answer.xml.findtext(f"{D}sync-token"))
+
+
+REPORTS = {f"{D}sync-collection": sync_body()}
+"""A good body for each report, by its name: a new report needs one here."""

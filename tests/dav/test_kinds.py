@@ -7,7 +7,7 @@ import pytest
 from davstore.dav import dispatch, kinds
 from davstore.dav.kinds import Kind
 from davstore.middleware import origins
-from tests.dav.client import HOME, Client, D
+from tests.dav.client import HOME, REPORTS, Client, D
 
 BODIES = {"PROPPATCH": '<propertyupdate xmlns="DAV:"><remove><prop/></remove></propertyupdate>'}
 WHERE = {
@@ -39,6 +39,23 @@ def test_allow_and_the_properties_say_the_same(dav: Client, kind: Kind) -> None:
     assert [report.tag for report in found.prop(href, reports).iterfind(f"{D}supported-report/{D}report/*")] == list(
         kinds.TABLE[kind].reports
     )
+
+
+def test_every_report_of_the_table_has_a_body_to_be_tried_with() -> None:
+    reports = {name for row in kinds.TABLE.values() for name in row.reports}
+    assert REPORTS.keys() == reports, "REPORTS of tests/dav/client.py holds a good body for each"
+
+
+@pytest.mark.parametrize("report", REPORTS)
+@pytest.mark.parametrize("kind", Kind)
+def test_a_report_is_answered_by_the_kinds_that_have_it(dav: Client, kind: Kind, report: str) -> None:
+    dav.put("a")
+    dav.mkcol("c")
+    answer = dav("REPORT", WHERE[kind], REPORTS[report])
+    if report in kinds.TABLE[kind].reports:
+        assert answer.status == 207
+    else:
+        assert (answer.status, answer.condition) == (403, f"{D}supported-report")
 
 
 @pytest.mark.parametrize("method", sorted(kinds.STORED))

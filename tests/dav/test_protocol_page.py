@@ -1,9 +1,10 @@
-"""docs/protocol.md names every live property, every condition and every method that there is."""
+"""docs/protocol.md names every live property, report, condition and method that there is."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from davstore.dav import kinds
 from davstore.middleware.errors import TABLE
 from tests.dav.client import HOME, Client, D, prop_body
 
@@ -26,6 +27,12 @@ def test_every_live_property_is_named(dav: Client) -> None:
         names |= {str(name.tag) for name in answer.xml.iterfind(f".//{D}supported-live-property/{D}prop/*")}
     assert len(names) > 20
     assert {name for name in names if not is_named(name)} == set()
+
+
+def test_every_report_is_named() -> None:
+    reports = {name for row in kinds.TABLE.values() for name in row.reports}
+    assert reports
+    assert {name for name in reports if not is_named(name)} == set()
 
 
 def test_every_condition_is_named() -> None:

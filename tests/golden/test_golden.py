@@ -38,4 +38,4 @@ def test_the_answers_are_those_that_were_recorded(
         if text != recorded[name]
     )
     shown = "\n".join(itertools.islice(changes, SHOWN_LINES))
-    assert not shown, shown
+    assert not shown, f"{shown}\n\nIf it is meant: python -m tests.golden.record, and read its difference."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from lxml import etree
@@ -31,7 +32,11 @@ class SyncQuery(NamedTuple):
     context: SyncContext | None = None
 
 
-def parse(body: bytes, depth: int | None, *, strict_depth: bool = False) -> SyncQuery:
+ReportQuery = SyncQuery
+"""The query of any report. The gate reads `token` (None: counted as a listing) and `context` of each."""
+
+
+def parse(body: bytes, depth: int | None, *, strict_depth: bool = False) -> ReportQuery:
     """Return the query of a report. depth is the Depth header's, 0 if missing, None for infinity.
 
     RFC 6578 §3.2 asks for Depth 0. A well-known library sends 1, which was how drafts of it told the sync-level: that
@@ -66,7 +71,9 @@ def _sync_collection(root: etree._Element, depth: int | None, strict_depth: bool
     )
 
 
-_REPORTS: Final = {names.SYNC_COLLECTION: _sync_collection}
+_REPORTS: Final[dict[str, Callable[[etree._Element, int | None, bool], ReportQuery]]] = {
+    names.SYNC_COLLECTION: _sync_collection,
+}
 """What reads the body of each report, by its root element."""
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from davstore.dav.handlers.reports.sync import handle_sync_collection
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.errors import UnsupportedReport
-from davstore.protocol.dav.reports import SyncQuery
+from davstore.protocol.dav.reports import ReportQuery, SyncQuery
 from davstore.protocol.urls import Fixed
 
-_HANDLERS: Final[dict[type[SyncQuery], Callable[[Request, SyncQuery], Response]]] = {SyncQuery: handle_sync_collection}
+_HANDLERS: Final[dict[type[ReportQuery], Callable[[Request, Any], Response]]] = {SyncQuery: handle_sync_collection}
 
 
 def handle_report(request: Request) -> Response:

@@ -14,11 +14,11 @@ from davstore.model.changes import SyncToken
 from davstore.protocol.dav import sync_token
 
 ROOT_ID = "root-id"
-"""The fact that holds the `DAV:resource-id` of the collection, '' where the server has none to tell."""
+"""The fact that holds the `DAV:resource-id` of the collection, '' where the server gives none."""
 
 
 def is_other_root(state: State, remote: RemoteCollection) -> bool:
-    """Tell whether another collection than before is at the URL. It is asked, unless it never had an identity.
+    """Tell whether another collection than before is at the URL. One that never had an identity is not asked for it.
 
     After uniting the old identity has to be forgotten, last of all.
     """
@@ -32,7 +32,7 @@ def is_other_root(state: State, remote: RemoteCollection) -> bool:
 
 
 def list_rewound(state: State) -> list[str]:
-    """Return the collections whose token was refused and that may have lost what they told before."""
+    """Return the collections whose token was refused and that may have lost members that they reported before."""
     rewound = []
     for path, refused in state.list_refused():
         scope = state.find_scope(path)
@@ -44,7 +44,7 @@ def list_rewound(state: State) -> list[str]:
 def _went_on(refused: str, given: str) -> bool:
     """Tell whether a token was refused only because its history was swept: same store, same epoch, a later number.
 
-    Only tokens of davstore tell that. Those of other servers are opaque (RFC 6578 §3.2), and prove nothing.
+    Only tokens of davstore show that. Those of other servers are opaque (RFC 6578 §3.2), and prove nothing.
     """
     try:
         old, new = sync_token.parse(refused), sync_token.parse(given)

@@ -1,4 +1,4 @@
-"""Rename onto a free name only: what came to that name a moment before is never replaced."""
+"""Rename onto a free name only: a file that another program just gave that name is never replaced."""
 
 from __future__ import annotations
 

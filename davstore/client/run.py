@@ -34,10 +34,10 @@ def _silent(_: object) -> None:
 
 @dataclass
 class Run:
-    """What a run is given.
+    """One run with its inputs.
 
-    say takes a line for a person, tell each action done, begin the actions of each plan and how many bytes they move,
-    moved the bytes that went, in any thread.
+    say gets a line for a person, tell each finished action, begin the actions of each plan and the number of bytes they
+    move, moved, in any thread, counts of bytes transferred.
     """
 
     state: State
@@ -125,7 +125,7 @@ class Run:
         return trees, actions, guards
 
     def _ask(self, seen: Scan, guards: dict[str, str]) -> Trees:
-        """Ask the server what changed; unite when it does not remember what it told."""
+        """Ask the server what changed; unite both sides when it lost members that it reported before."""
         pull = Pull(self.state, self.remote, self.say)
         pull.run()
         for path in list_rewound(self.state):
@@ -139,20 +139,20 @@ class Run:
         return Trees(self.state.agreed, seen.local, self.state.remote, held, self._find_apart(seen, guards))
 
     def _sort_unfit(self, unfit: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-        """Part links and special files that nobody misses from those in the place of what is synchronised."""
+        """Split links and special files into those never synchronised, and those in the place of synchronised files."""
         known = (self.state.agreed.rows, self.state.remote.rows)
         replaced = {path: reason for path, reason in unfit.items() if any(path in rows for rows in known)}
         return {path: reason for path, reason in unfit.items() if path not in replaced}, replaced
 
     def _tell_once(self, unfit: dict[str, str]) -> None:
-        """Tell what is never synchronised, once for as long as it stays: it is no failure."""
+        """Report files that are never synchronised, once for as long as they stay: they are no failure."""
         for path, reason in unfit.items():
             if self.state.told.get(path) != reason:
                 self._complain(path, f"left out: {reason}")
         self.state.set_told(unfit)
 
     def _unite(self, reason: str) -> None:
-        """Take both sides for those of a new device: nothing can pass for deleted then."""
+        """Treat both sides as a new device would: nothing counts as deleted then."""
         self._united = reason
         self.state.forget_agreements()
         self.state.forget_server()
@@ -167,7 +167,7 @@ class Run:
             )
 
     def _find_apart(self, seen: Scan, guards: dict[str, str]) -> set[str]:
-        """Return the folders that are missing here and that nothing guards: they move and go member by member."""
+        """Return the folders that are missing here without a sync token: they move and go member by member."""
         agreed = self.state.agreed.rows
         return {path for path, entry in agreed.items() if entry.folder and path not in seen.local.rows} - guards.keys()
 

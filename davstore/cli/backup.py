@@ -87,7 +87,7 @@ class _Bar(Meter):
 
 @contextlib.contextmanager
 def _meter(label: str) -> Iterator[Meter]:
-    """Yield a meter, with a bar where standard error is a terminal. What fails on a disk is one line too."""
+    """Yield a meter, with a bar where standard error is a terminal. An error of a disk is one line too."""
     bar: Any = click.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
     try:
         with bar:

@@ -60,7 +60,7 @@ class Exchange:
         self.body = self._open_body(wire)
 
     def _open_body(self, wire: Wire) -> Body:
-        # What the client holds back is asked for when somebody reads it (RFC 9110 §10.1.1).
+        # `100 Continue` invites a body that the client holds back, when it is first read (RFC 9110 §10.1.1).
         begin = partial(wire.send, b"HTTP/1.1 100 Continue\r\n\r\n") if self._head.expects_100 else None
         if self._head.chunked:
             return ChunkedBody(self._reader, begin)
@@ -89,7 +89,7 @@ class Exchange:
         finally:
             if hasattr(parts, "close"):
                 parts.close()
-            # It leads to here and back: what a request held would wait for the collector of cycles.
+            # The environ refers to this exchange: its objects would wait for the collector of cycles.
             environ.clear()
 
     def _start_response(

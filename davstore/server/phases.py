@@ -1,4 +1,4 @@
-"""The phases of a connection, and what holds in each of them.
+"""The phases of a connection, and the rules of each.
 
     HEAD ──► BODY ──► QUEUED ──► ANSWER ──► IDLE ──► HEAD …
       │        │         │          │         │
@@ -46,12 +46,12 @@ class LastWord(enum.Enum):
 
 
 class Rule(NamedTuple):
-    """What holds in a phase."""
+    """The rules of a phase."""
 
     patience: Callable[[Limits], float]
     """Seconds that the phase may last, or a window of the pace."""
     precedence: int
-    """Connections of the lowest go first when there is no room: those whose end costs nobody anything."""
+    """When there is no room connections of the lowest are cut first: no client loses anything with those."""
     last_word: LastWord
     paced: bool = False
     """The client must move enough bytes in each window; elsewhere the time is fixed."""

@@ -26,7 +26,7 @@ BACKLOG = 1024
 
 
 class Orders(NamedTuple):
-    """What a worker is told. key is all workers'; core None: any."""
+    """The parameters of one worker. key is shared by all workers; core is the CPU it is bound to, None: any."""
 
     settings: Settings
     key: bytes

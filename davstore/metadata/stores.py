@@ -41,7 +41,7 @@ ROOTED = store.join(
 
 
 class _Counters(NamedTuple):
-    """The columns of a locked store that its facts do not tell."""
+    """The columns of a locked store that `StoreFacts` lacks."""
 
     next_id: int
     sampled_us: int
@@ -135,7 +135,7 @@ class Ledger:
     _first_id: int = field(init=False)
 
     def __post_init__(self) -> None:
-        """Remember the one counter that the facts do not tell."""
+        """Remember the one counter that the facts lack."""
         self._first_id = self.next_id
 
     @property

@@ -1,4 +1,4 @@
-"""Locks, and what a principal was shown of another's store. All name the principal by its id."""
+"""Locks, and the nodes of another's store that a principal was shown. All name the principal by its id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of a store and what they mean, now and before (docs/sync.md)."""
+"""The bindings of a store, open and closed, and the nodes that they name (docs/sync.md)."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ store = table(
     Column("quota_bytes", BigInteger),
     number("sampled_us"),  # when `instant` was last written
     Column("unmapped_us", BigInteger, nullable=False, server_default=text("0")),  # when a name was last unmapped
-    number("traits", default=0),  # bits: what the store may hold, so that nobody has to look for it
+    number("traits", default=0),  # bits: what the store may hold, so that no statement looks in vain
 )
 
 store_root = table(

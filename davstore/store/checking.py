@@ -35,7 +35,7 @@ def check(database: Database, blobs: Blobs, *, read_data: bool = False) -> list[
 
 
 def check_backup(backup: Backup, *, read_data: bool = False) -> list[Finding]:
-    """Return every damage of a backup: what does not fit its manifest, and all that `check` looks for in a store."""
+    """Return every damage of a backup: contradictions of its manifest, and the findings of `check` in its store."""
     try:
         verify_database(backup)
     except BadBackup as error:
@@ -46,7 +46,7 @@ def check_backup(backup: Backup, *, read_data: bool = False) -> list[Finding]:
 
 
 def list_unfinished(database: Database, blobs: Blobs) -> list[Finding]:
-    """Return what a sweep takes away, in time, of uploads that ended with their process."""
+    """Return the leftovers, which a sweep takes away in time, of uploads that ended with their process."""
     return [
         Finding(owner, "unfinished upload", name)
         for owner in database.read(stores.list_owners)

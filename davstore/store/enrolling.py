@@ -1,4 +1,4 @@
-"""Users and devices come, change and go. The operator's use cases; nobody asks over HTTP for these."""
+"""Users and devices come, change and go. The operator's use cases; no HTTP request leads to them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
 
 class NewDevice(NamedTuple):
-    """A device and its secret, which nobody can read again."""
+    """A device and its secret, of which only a digest is stored."""
 
     device: Device
     secret: str
@@ -196,6 +196,6 @@ def _check_name(name: str) -> None:
 
 
 def _check_password(password: str) -> None:
-    """Refuse what no client could send (RFC 7617 §2)."""
+    """Refuse a password that no client could send (RFC 7617 §2)."""
     if not password or len(password.encode()) > MAX_PASSWORD_BYTES or re.search(r"[\x00-\x1f\x7f]", password):
         raise Unprocessable(f"a password is 1 to {MAX_PASSWORD_BYTES} bytes without control characters")

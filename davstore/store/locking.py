@@ -76,7 +76,7 @@ def refresh(context: Context, path: Path, conditions: Preconditions, *, seconds:
     def work(writer: Writer) -> Granted:
         place = resolve(writer, path)
         found, covering = locks.find_own(writer, place, locks.submitted_tokens(conditions))
-        if found is None:  # before the conditions: an `If` with a token that is no lock's is told so
+        if found is None:  # before the conditions: this is the error of an `If` with a token that is no lock's
             raise LockNotRefreshed(path.name)
         require_met(writer, place.resource, conditions)
         fresh = locks.renew(writer, found, expires_us=_expiry(context, seconds))
@@ -92,7 +92,7 @@ def unlock(
 ) -> Resource:
     """End a lock; the URL may be any that it protects (RFC 4918 §9.11). Return what the URL names.
 
-    With discard, what was locked is thrown away, unless it is a collection or another lock is in the way.
+    With discard, the resource is deleted, unless it is a collection or another lock is in the way.
 
     Raises:
         NotFound, PreconditionFailed.

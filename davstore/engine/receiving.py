@@ -1,6 +1,6 @@
 """Receiving the body of a request: a small one into memory, a large one to a blob that the unit then names.
 
-The bytes of a large body are reserved before they are read, so that two uploads cannot both be promised the same room.
+The bytes of a large body are reserved before they are read, so that two uploads cannot both get the same room.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def receive(
     of its own, and returns how many bytes of another body would go. The unit that names it decides again.
 
     Raises:
-        Malformed: the body is cut short, or not what its integrity fields say. QuotaExceeded, DiskFull: no room for it.
+        Malformed: the body is cut short, or does not match its integrity fields. QuotaExceeded, DiskFull: no room.
     """
     most, first = context.services.limits.inline_bytes, b""
     if body.length is None or body.length <= most:
@@ -105,7 +105,7 @@ class Upload:
         When that fails the blob goes, and the reservation with it.
 
         Raises:
-            Malformed: the body is cut short, or not what its integrity fields say.
+            Malformed: the body is cut short, or does not match its integrity fields.
             QuotaExceeded, DiskFull: no room for it.
         """
         staged: Staged | None = None
@@ -128,7 +128,7 @@ class Upload:
         finally:
             if staged is not None:
                 staged.close()
-            if in_doubt:  # what it promised may be left, and is swept once the database is back
+            if in_doubt:  # its reservation may be left, and is swept once the database is back
                 context.services.wake()
 
     def _write(self, context: Context, staged: Staged, first: bytes) -> Stored:

@@ -42,7 +42,7 @@ def to_target(path: str) -> Target:
 
 
 class _Stored:
-    """What collections and resources of a store have in common."""
+    """The common parts of collections and other resources of a store."""
 
     def __init__(self, path: str, environ: WSGIEnvironment, context: Context, place: Path, resource: Resource) -> None:
         super().__init__(path, environ)  # type: ignore[call-arg]  # of WsgiDAV's class beside this one
@@ -169,7 +169,7 @@ _EMPTY = _Nothing()
 
 
 class FixedCollection(DAVCollection):  # type: ignore[misc]  # WsgiDAV has no types
-    """A collection that is there by itself."""
+    """A fixed collection."""
 
     def __init__(self, path: str, environ: WSGIEnvironment, place: Fixed) -> None:
         super().__init__(path, environ)

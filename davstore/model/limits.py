@@ -1,4 +1,4 @@
-"""The limits of one request: the section `[limits]` of the settings, and what the store reads.
+"""The limits of one request: the section `[limits]` of the settings, and two more that the store reads.
 
 A new limit is a field here and a line in `config/davstore.toml`.
 """

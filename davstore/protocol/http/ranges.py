@@ -10,7 +10,7 @@ from davstore.protocol.http.dates import parse_http_date
 from davstore.protocol.http.headers import number
 
 MAX_RANGES: Final = 16
-"""Seekers and resumers ask for one or two; hundreds of them were an attack (CVE-2011-3192)."""
+"""Players and resumed downloads ask for one or two ranges; hundreds were an attack (CVE-2011-3192)."""
 
 _UNIT: Final = re.compile(r"bytes=", re.IGNORECASE)
 _SPEC: Final = re.compile(r"(?:([0-9]+)-([0-9]*)|-([0-9]+))")

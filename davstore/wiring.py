@@ -293,7 +293,7 @@ def prepare_store(settings: Settings, *, adopts: bool = False) -> FirstUser | No
 
 
 def renew_identity(settings: Settings) -> None:
-    """Write the identity of the data directory anew: a copy that was made before is told from it then.
+    """Write the identity of the data directory anew: a copy made before can be recognised then.
 
     Where that is not possible, as on a full disk, the old one stays.
     """

@@ -57,7 +57,7 @@ class Progress:
         if not count or not sys.stderr.isatty() or self._verbose:
             return
         self._left, self._moved, self._bytes = count, 0, count_bytes
-        length = count + count_bytes  # what moves no bytes counts too
+        length = count + count_bytes  # actions that move no bytes count too
         self._bar = click.progressbar(
             length=length,
             label="synchronising",

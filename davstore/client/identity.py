@@ -1,8 +1,8 @@
 """Recognise a server that was restored or made anew (docs/adr/0011).
 
-A server that was restored from a backup, or made anew at the same URL, lacks files that nobody deleted. Compared with
-what was agreed they would be deleted here too. So where that cannot be ruled out, what was agreed is forgotten, and the
-two sides are united as those of a new device: nothing is deleted, and what differs is kept twice.
+A server that was restored from a backup, or made anew at the same URL, lacks files that no user deleted. Compared with
+the agreed state they would be deleted here too. So where that cannot be ruled out, the agreed state is forgotten, and
+the two sides are united as those of a new device: nothing is deleted, and files that differ are kept twice.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Local names: how the last name of a remote path is spelled in the local folder.
 
-It is the remote name wherever the file system can hold that and no other member has it. What the file system does to
-names (folding case, normalising Unicode, dropping a final dot, refusing characters) is probed, not guessed from its
-type.
+It is the remote name wherever the file system can hold that and no other member has it. The habits of the file system
+(folding case, normalising Unicode, dropping a final dot, refusing characters) are probed, not guessed from its type.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def rename_to_free(source: int, old: str, target: int, new: str) -> None:
 
 
 def _rename_over_own(source: int, old: str, target: int, new: str) -> None:
-    """Where the file system knows no such rename, take the name first, then replace what took it."""
+    """Where the file system lacks such a rename, create an empty file or folder of that name, then replace it."""
     if _is_folder(source, old):
         os.mkdir(new, dir_fd=target)
     else:

@@ -1,4 +1,4 @@
-"""The device's memory: what was agreed, what the server told, how names are spelled here. One SQLite file, one device.
+"""The device's memory: the agreed tree, the server's tree, the spelling of names here. One SQLite file, one device.
 
 The trees are read once and written through, row by row, so a run may be killed anywhere: the next one compares both
 sides and so finds changes that were not recorded (at worst it transfers a file twice). With `synchronous = NORMAL` a

@@ -1,7 +1,7 @@
 """The connections to the server: proxies and certificates as the environment says, one pool.
 
-`requests` finds the way once; its pool then takes each request as it is, for several threads. What requests does for a
-request on top of that (cookies, redirects, the environment again) is no use here and takes longer than the rest.
+`requests` finds proxy and certificates once; its pool then takes each request as it is, for several threads. Its
+further work on each request (cookies, redirects, the environment again) is no use here and takes longer than the rest.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ REMOTE_FOLDER = Remote(folder=True, etag="")
 
 
 class Agreed(NamedTuple):
-    """What both sides had when they last were the same."""
+    """The entry of both sides when they last were the same."""
 
     folder: bool
     etag: str

@@ -50,7 +50,7 @@ UNMAPPED: Final = ("OPTIONS", "PUT", "MKCOL", "LOCK")
 STORED: Final = frozenset({*TABLE[Kind.RESOURCE].methods, *TABLE[Kind.COLLECTION].methods, *UNMAPPED})
 """The methods of URLs in a store, mapped or not: only the store knows the kind of one."""
 SAFE: Final = frozenset({*_READ, "PROPFIND", "REPORT"})
-"""Those that change nothing (RFC 9110 §9.2.1, RFC 4918 §9.1, RFC 3253 §3.6)."""
+"""The safe methods (RFC 9110 §9.2.1, RFC 4918 §9.1, RFC 3253 §3.6)."""
 
 _CLASSES: Final = {"1": "PROPFIND", "2": "LOCK", "3": "PROPFIND", "extended-mkcol": "MKCOL"}
 """Compliance classes, each with a method that it requires (RFC 4918 §18, RFC 5689 §3.1)."""

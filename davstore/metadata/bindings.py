@@ -322,7 +322,7 @@ def touch(unit: Unit, ledger: Ledger, node_id: int) -> int:
 
 
 def close(unit: Unit, ledger: Ledger, parent_id: int, name: str) -> int:
-    """Close one binding under a new number and return the number. What lies beneath is not touched."""
+    """Close one binding under a new number and return the number. The tree beneath is not touched."""
     number = ledger.number()
     ledger.unmaps = True
     values = {"s": ledger.store_id, "p": parent_id, "name_": name, "number": number}

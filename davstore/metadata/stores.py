@@ -187,7 +187,7 @@ def get(unit: Unit, owner: str) -> StoreFacts:
     """Return the row of a store.
 
     Raises:
-        NotFound: nobody of that name has one.
+        NotFound: no user of that name has one.
     """
     return _one(unit, _BY_OWNER, owner)
 
@@ -196,7 +196,7 @@ def lock(unit: Unit, owner: str) -> Ledger:
     """Lock a store: the first statement of every unit that writes to it, before any check (I1 in docs/sync.md).
 
     Raises:
-        NotFound: nobody of that name has one.
+        NotFound: no user of that name has one.
     """
     facts, counters = _one(unit, _LOCK, owner)
     return Ledger(

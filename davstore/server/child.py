@@ -102,7 +102,7 @@ class Control:
         threading.Thread(target=self._listen, args=[leave], daemon=True).start()
 
     def _listen(self, leave: Callable[[], None]) -> None:
-        with contextlib.suppress(ConnectionResetError):  # it ended before it read what we said
+        with contextlib.suppress(ConnectionResetError):  # it ended before it read our message
             while self._line.recv(64):
                 if not self.leaving.is_set():
                     self.leaving.set()
@@ -147,9 +147,9 @@ class Child:
         return self._status
 
     def leave(self) -> None:
-        """Tell it to finish what it has begun."""
+        """Order it to finish the work it has begun."""
         self._deadline = time.monotonic() + self._leave_seconds
-        with contextlib.suppress(OSError):  # it is dead, which `status` tells
+        with contextlib.suppress(OSError):  # it is dead, which `status` reports
             self._line.send(b"leave\n")
 
     def kill(self) -> None:

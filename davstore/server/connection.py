@@ -31,7 +31,7 @@ RETRY_AFTER_SECONDS: Final = 5
 
 
 class Wait(enum.Enum):
-    """What has to happen before a connection can go on: bytes to read, room to send, a turn to upload; or nothing."""
+    """The event that a connection waits for: bytes to read, room to send, a turn to upload; or none."""
 
     INPUT = enum.auto()
     ROOM = enum.auto()

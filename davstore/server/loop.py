@@ -130,7 +130,7 @@ class StrictServer(wsgi.Server):
         with self._accepting:
             self._stopping.set()
             while self._is_own and self._accept():
-                pass  # what the kernel has accepted would be reset
+                pass  # connections that the kernel has accepted would be reset
             self.socket.close()
         self._settle(self.shutdown_timeout)
         for connection in list(self._open.values()):

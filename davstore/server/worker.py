@@ -1,6 +1,6 @@
-"""One serving process: takes connections until it is told to stop.
+"""One serving process: takes connections until it is ordered to stop.
 
-It ends with the supervisor, and leaves when that says so: no new requests then, those in flight get the shutdown
+It ends with the supervisor, and leaves on its order: no new requests then, those in flight get the shutdown
 timeout.
 """
 

@@ -145,7 +145,7 @@ class Crew:
         return True
 
     def stop(self) -> None:
-        """Tell all processes to finish what they have begun; `tend` until `is_gone`."""
+        """Order all processes to finish the work they have begun; `tend` until `is_gone`."""
         self._leave([*self._slots, *self._jobs])
         self._slots, self._jobs = [], []
 

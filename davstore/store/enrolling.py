@@ -76,7 +76,7 @@ def set_disabled(database: Database, name: str, *, disabled: bool) -> None:
 
 
 def set_quota(database: Database, name: str, quota_bytes: int | None) -> None:
-    """Set how much a user's store may hold; None: as much as the disk. What is there already stays. Raises NotFound."""
+    """Set how much a user's store may hold; None: as much as the disk. Nothing is deleted. Raises NotFound."""
     database.write(lambda unit: stores.set_quota(unit, _get_user(unit, name).store_id, quota_bytes))
 
 

@@ -130,7 +130,7 @@ def list_all(database: Database, owner: str | None, *, now_us: int) -> list[tupl
 
 
 def end(database: Database, owner: str, token: str, *, now_us: int) -> None:
-    """End a lock for the operator, whoever holds it. Raises NotFound: no such store, or no such lock in it."""
+    """End a lock of any user for the operator. Raises NotFound: no such store, or no such lock in it."""
 
     def work(unit: Unit) -> None:
         store_id = stores.lock(unit, owner).store_id

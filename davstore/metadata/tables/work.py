@@ -19,5 +19,5 @@ job = table(  # work that a process does later; store_id 0: the whole server's
     PrimaryKeyConstraint("store_id", "id"),
     keyed=True,
 )
-# what is due, the oldest first
+# the jobs that are due, the oldest first
 index("job_due", job.c.due_us)

@@ -26,9 +26,9 @@ class ByteRange(NamedTuple):
 def parse_ranges(value: str | None, *, length: int) -> list[ByteRange] | None:
     """Return the ranges of a resource of length bytes, or None to answer with all of it (RFC 9110 §14.1.2, §14.2).
 
-    Those that overlap or touch are one; the order is that of the request (§15.3.7.2). None is for what the RFC lets a
-    server ignore: other units, broken ranges, more than 16, and any range of nothing, which no Content-Range could
-    name.
+    Those that overlap or touch are one; the order is that of the request (§15.3.7.2). None is for headers that the RFC
+    lets a server ignore: other units, broken ranges, more than 16, and any range of nothing, which no Content-Range
+    could name.
 
     Raises:
         RangeNotSatisfiable: no byte lies in any of the ranges.

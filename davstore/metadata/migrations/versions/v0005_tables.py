@@ -76,7 +76,7 @@ def _change_stores() -> None:
 
 
 def _change_viewers(principal: str, kind: sa.BigInteger | sa.Text) -> None:
-    """Make both tables anew: nobody has written to them yet."""
+    """Make both tables anew: no version has written to them yet."""
     op.drop_table("hidden")
     op.drop_table("viewer")
     op.create_table(

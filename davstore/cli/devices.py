@@ -77,7 +77,7 @@ def _write_secret(file: Path, make: Callable[[], str]) -> None:
 @click.argument("old")
 @click.argument("new")
 def rename(settings: Settings, *, user: str, old: str, new: str) -> None:
-    """Give the device OLD of USER the name NEW. Its secret stays, and so does what it has synchronised."""
+    """Give the device OLD of USER the name NEW. Its secret stays, and so does the state of its synchronisation."""
     database = wiring.find_storage(settings).database
     with wrong_names_are_usage():
         enrolling.rename_device(database, user, old, new)

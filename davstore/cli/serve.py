@@ -49,7 +49,7 @@ def serve(load: Callable[[], Settings]) -> None:
 
 
 def _prepare(settings: Settings) -> str | None:
-    """Open the store, say what there is to say, and return the name of the user that was made, if one was."""
+    """Open the store, print and log its state, and return the name of the user that was made, if one was."""
     first = wiring.prepare_store(settings)
     show_first_user(first)
     wiring.tell_policy(settings)

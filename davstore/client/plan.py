@@ -1,4 +1,4 @@
-"""The next actions that make both sides the same: a pure function of what was agreed and what each side has now.
+"""The next actions that make both sides the same: a pure function of the agreed tree and the two trees of now.
 
 A plan is the first of these stages that has something to do: record what already agrees; move whole folders on the
 server; make folders; move files; delete; set local conflicts aside; transfer. After it was carried out the trees have
@@ -202,7 +202,7 @@ def _is_local_folder(trees: Trees, path: str) -> bool:
 
 
 def _tree_moves(trees: Trees) -> Iterator[Action]:
-    """Find folders that were renamed or moved here: the same inode at a new path, with what it had."""
+    """Find folders that were renamed or moved here: the same inode at a new path, with its members."""
     newcomers = {
         entry.stamp.inode: path
         for path, entry in trees.local.rows.items()

@@ -140,7 +140,7 @@ class RemoteCollection:
         """Return the path that an href of an answer names, None for a name that no folder can hold.
 
         Raises:
-            Stop: (usage) the href is outside the collection: the server does not know what it is called here.
+            Stop: (usage) the href is outside the collection: the server has another name for it.
         """
         path = href if href.startswith("/") else urlsplit(href).path
         segments = [unquote_to_bytes(segment) for segment in path.strip("/").split("/") if path.strip("/")]
@@ -208,12 +208,12 @@ class RemoteCollection:
         return self._send(method, path, {**headers, **XML_TYPE}, body, folder=True, read=read)
 
     def fetch(self, path: str, sink: Sink) -> Fetched:
-        """Bring the file at path into sink, after what it holds already.
+        """Bring the file at path into sink, after the bytes that it holds already.
 
         After a broken connection the download resumes at the byte where it broke.
 
         Raises:
-            Changed, Failed: as for every request. Stop: the network; sink then holds what came.
+            Changed, Failed: as for every request. Stop: the network; sink then holds the bytes that came.
         """
         failures = 0
         while True:
@@ -263,13 +263,13 @@ class RemoteCollection:
         self._send("MKCOL", path, {}, None, folder=True, read=_nothing)
 
     def delete(self, path: str, *, folder: bool, etag: str | None = None, token: str | None = None) -> None:
-        """Remove what is at path if it still has this entity tag, or this sync token (RFC 6578 §5)."""
+        """Remove the resource at path if it still has this entity tag, or this sync token (RFC 6578 §5)."""
         self._send("DELETE", path, self._conditions(path, etag, token), None, folder=folder, read=_nothing)
 
     def move(
         self, source: str, target: str, *, folder: bool, etag: str | None = None, token: str | None = None
     ) -> None:
-        """Give what is at source its place at target, where nothing may be, on the conditions of `delete`."""
+        """Move the resource at source to target, which must be unmapped, on the conditions of `delete`."""
         destination = {"Destination": self._origin + self.href(target, folder=folder), "Overwrite": "F"}
         headers = {**destination, **self._conditions(source, etag, token)}
         self._send("MOVE", source, headers, None, folder=folder, read=_nothing)

@@ -1,10 +1,9 @@
 """One run of the device: look, ask once, then plan and do until both sides are the same.
 
-The server is asked for changes once in a run, so that a policy with an interval sees one round and what this device
-writes costs no second: its own writes are known by their entity tags. A change that comes during the run is left for
-the next one. Before the server is asked, the sync tokens of folders that are missing here are taken: a folder goes as a
-whole only on the condition that nothing in it changed since then (RFC 6578 §5), and what had changed before that is in
-the report.
+The server is asked for changes once in a run, so that a policy with an interval sees one round. The device's own writes
+need no second: they are known by their entity tags. A change that comes during the run is left for the next one. Before
+the server is asked, the sync tokens of folders that are missing here are taken: a folder goes as a whole only on the
+condition that nothing in it changed since then (RFC 6578 §5), and what had changed before that is in the report.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ class Run:
         """Bring both sides in step and return the exit status.
 
         Raises:
-            Stop: the run cannot go on; what was done is done and remembered.
+            Stop: the run cannot go on; finished actions are recorded.
         """
         trees, actions, guards = self._trees(clean=True)
         done: Counter[Verb] = Counter()
@@ -92,7 +91,7 @@ class Run:
         return NOT_TRANSFERRED if self._skipped or executor.failures else IN_STEP
 
     def rehearse(self) -> list[Action]:
-        """Return what a run would do, and do nothing. Give it a state that may be thrown away."""
+        """Return the actions of a run, and do none of them. Give it a state that may be thrown away."""
         trees, _, _ = self._trees(clean=False)
         now = self.now()
 

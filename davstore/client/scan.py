@@ -125,7 +125,7 @@ class _Scan(Walk):
             os.unlink(name, dir_fd=handle)
 
     def _drop(self, top: str) -> None:
-        """Forget what was taken at and beneath a path that is gone."""
+        """Forget the entries at and beneath a path that is gone."""
         waiting = [top]
         while waiting:
             path = waiting.pop()

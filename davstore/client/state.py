@@ -141,7 +141,7 @@ class State:
                 self._database.execute("DELETE FROM spelling WHERE path = ?", (gone,))
 
     def forget_agreements(self, path: str = "") -> None:
-        """Forget what was agreed at and beneath path, so that nothing there can pass for deleted on either side.
+        """Forget the agreements at and beneath path, so that nothing there can pass for deleted on either side.
 
         Names keep their spelling, and the server's tree stays known.
         """

@@ -118,7 +118,7 @@ class Plan:
         return render_response(href, found, b"" if self._minimal else missing)
 
     def compile(self, kind: Kind) -> Compiled:
-        """Return how the properties that the question names are rendered for a kind of resource."""
+        """Return the renderer of the question's properties for a kind of resource."""
         return self._compile(kind, self._question.names)
 
     def _compile(self, kind: Kind, names: Iterable[str]) -> Compiled:

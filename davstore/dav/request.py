@@ -73,7 +73,7 @@ class Request:
 
     @property
     def spelling(self) -> Spelling:
-        """How hrefs of the answer are spelled."""
+        """The spelling of hrefs in the answer."""
         return Spelling(self.target, self._environ.get(PREFIX, ROOT))
 
     def hrefs(self, path: Path) -> Hrefs:

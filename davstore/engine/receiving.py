@@ -26,7 +26,7 @@ from davstore.protocol.http.integrity import NO_FIELDS, IntegrityFields
 
 BLOCK_BYTES = 1 << 18
 GROWTH_BYTES = 1 << 20
-"""An upload of unknown length reserves a megabyte at a time, or what is left."""
+"""An upload of unknown length reserves a megabyte at a time, or the rest of the room."""
 
 
 class Source(Protocol):
@@ -89,7 +89,7 @@ def _inline(body: Incoming, content: bytes) -> Stored:
 
 @dataclass(slots=True)
 class Upload:
-    """A body that was admitted: its blob, and the bytes reserved for what it adds to the store."""
+    """A body that was admitted: its blob, and the bytes reserved for its addition to the store."""
 
     owner: str
     store_id: int

@@ -12,7 +12,7 @@ from davstore.policy.quota import charged_bytes
 
 
 def find_room(writer: Writer) -> int | None:
-    """Return the bytes that the quota leaves, beside what is reserved for uploads under way; None without a quota."""
+    """Return the bytes that the quota leaves, beside the reservations of uploads; None without a quota."""
     ledger = writer.ledger
     if ledger.facts.quota_bytes is None:
         return None

@@ -66,11 +66,11 @@ class Batch(NamedTuple):
         return len(self.columns[0])
 
     def cut(self, start: int, stop: int | None = None) -> Batch:
-        """Return those from one position to another."""
+        """Return the members from one position to another."""
         return Batch([column[start:stop] for column in self.columns])
 
     def keep(self, chosen: list[bool]) -> Batch:
-        """Return those that are chosen."""
+        """Return the chosen members."""
         return Batch([list(compress(column, chosen)) for column in self.columns])
 
 

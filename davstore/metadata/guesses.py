@@ -1,4 +1,4 @@
-"""Failed sign-ins in the throttle's file: by account and network together, as a guesser and an owner differ by that.
+"""Failed sign-ins in the throttle's file: by account and network together, in which a guesser differs from the owner.
 
 An account as a whole, or a network as a whole, is delayed only where many take part: ten networks that fail at one
 account, or ten accounts that fail from one network. A user who signed in from a network before is not delayed by the

@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 BY_CLIENT: Final = 1
 """Of `modified_by`: a client set the time, or a MOVE brought it along. It gives no order: it may have gone back."""
 AGAIN: Final = 2
-"""Of `modified_by`: the URL may have shown something else that was modified in the same second."""
+"""Of `modified_by`: the URL may have shown another representation that was modified in the same second."""
 
 HOLDS_LOCKS: Final = 1
-"""Of `traits`."""
+"""A bit of `traits`."""
 
 
 class Resource(NamedTuple):

@@ -97,7 +97,7 @@ class Control:
     def obey(self, leave: Callable[[], None]) -> None:
         """Call leave, on a thread, once the supervisor says so; end at once when it is gone.
 
-        Its successor needs the address then, and what was acknowledged is safe.
+        Its successor needs the address then, and acknowledged writes are safe.
         """
         threading.Thread(target=self._listen, args=[leave], daemon=True).start()
 

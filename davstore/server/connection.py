@@ -84,7 +84,7 @@ class Connection:
             return Wait.OVER
 
     def _begin(self) -> Wait | None:
-        """Begin to answer the request that has arrived; else return what it lacks."""
+        """Begin to answer a request that has arrived; else return the wait for the rest of it."""
         try:
             self._head = self._head or self._take_head()
         except BadHead as error:

@@ -67,7 +67,7 @@ class Exchange:
         return CountedBody(self._reader, begin, self._head.length_bytes)
 
     def answer(self) -> Iterator[bytes]:
-        """Let the application answer; yield what goes out. Sets `close_connection` by its end."""
+        """Let the application answer; yield the bytes that go out. Sets `close_connection` by its end."""
         environ = self._environ()
         parts = self._service.application(environ, self._start_response)
         sent_bytes = 0

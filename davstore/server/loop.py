@@ -124,7 +124,7 @@ class StrictServer(wsgi.Server):
                 self._cut(connection)
 
     def stop(self) -> None:
-        """Accept no more, let what has begun come to its end until the shutdown timeout, and break the rest."""
+        """Accept no more, let requests that have begun end until the shutdown timeout, and break the rest."""
         if self._stopping.is_set():
             return
         with self._accepting:

@@ -62,7 +62,7 @@ class Wire:
         self.sent_bytes = 0
 
     def receive(self) -> None:
-        """Take in what has arrived, without waiting. Raises Broken."""
+        """Receive the bytes that have arrived, without waiting. Raises Broken."""
         try:
             data = self.socket.recv(RECEIVE_BYTES)
         except BlockingIOError:

@@ -41,7 +41,7 @@ def new_secret() -> tuple[str, str]:
 
 
 def digest(secret: str) -> str:
-    """Return what is stored of a device secret: 256 random bits need no slow hash."""
+    """Return the stored digest of a device secret: 256 random bits need no slow hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

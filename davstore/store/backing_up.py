@@ -126,7 +126,7 @@ class _Bodies:
                 self._meter.count(row.length, kept=is_there)
 
     def _copy_damaged(self, store_id: int, row: BodyRow) -> str | None:
-        """Copy one and return what is wrong with it."""
+        """Copy a body and return its damage, if there is any."""
         found: list[str] = []
         try:
             copy_blob(self._source, self._target, store_id, row, judge=found.append)

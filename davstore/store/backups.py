@@ -31,7 +31,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 class Meter:
-    """How far a backup or a restore has come, and how many bodies it copied and found in their place."""
+    """The progress of a backup or a restore: bytes done, and bodies that were copied or found in their place."""
 
     def __init__(self) -> None:
         self.total_bytes = self.done_bytes = 0

@@ -27,7 +27,7 @@ class Finding(NamedTuple):
 def check(database: Database, blobs: Blobs, *, read_data: bool = False) -> list[Finding]:
     """Return every damage; read_data also reads and digests every body.
 
-    A server may run meanwhile. It deletes blobs that a snapshot still names, so what one shows counts when another
+    A server may run meanwhile. It deletes blobs that a snapshot still names, so a damage counts when a second snapshot
     shows it too. Blobs without a name are no damage: `list_unfinished`.
     """
     found = _look(database, blobs, read_data=read_data)

@@ -155,7 +155,7 @@ def revoke_device(database: Database, user: str, name: str) -> None:
 
 
 def rename_device(database: Database, user: str, name: str, new_name: str) -> None:
-    """Give a device another name. Its secret, and what is known of its rounds, stay.
+    """Give a device another name. Its secret and the facts of its rounds stay.
 
     Raises:
         Unprocessable: not a name. NotFound: no such user or device. AlreadyExists: the user has one of the new name.

@@ -90,7 +90,7 @@ def refresh(context: Context, path: Path, conditions: Preconditions, *, seconds:
 def unlock(
     context: Context, path: Path, token: str, conditions: Preconditions = NONE, *, discard: bool = False
 ) -> Resource:
-    """End a lock; the URL may be any that it protects (RFC 4918 §9.11). Return what the URL names.
+    """End a lock; the URL may be any that it protects (RFC 4918 §9.11). Return the resource at the URL.
 
     With discard, the resource is deleted, unless it is a collection or another lock is in the way.
 

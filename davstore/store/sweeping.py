@@ -44,7 +44,7 @@ def _sweep_store(unit: Unit, *, owner: str, now_us: int, before_us: int, keep_ch
 
 
 class Swept(NamedTuple):
-    """How many blobs a sweep set aside, and how many bytes."""
+    """The number of blobs that a sweep set aside, and their bytes."""
 
     blobs: int
     size_bytes: int

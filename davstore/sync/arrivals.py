@@ -53,7 +53,7 @@ def _changed_below(asked: Inquiry, after: int) -> Iterator[Arrived]:
 
 
 def _inside(ancestry: Ancestry, batch: Batch) -> Batch:
-    """Return those of some members that lie in the scope and changed since a collection above was mapped."""
+    """Return the members, of a batch, that lie in the scope and changed since a collection above was mapped."""
     parents = set(batch.parents)
     ancestry.locate(parents)
     places = {parent: ancestry.find(parent) for parent in parents}

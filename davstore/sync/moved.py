@@ -29,7 +29,7 @@ def carried(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[Arrived]:
 
 
 def members(asked: Inquiry, parent: int, fresh: int, after: int) -> Iterator[Batch]:
-    """Yield those in one collection."""
+    """Yield the carried members of one collection."""
     return changed_members.each_changed_in(
         asked.unit, asked.facts.id, asked.form, parent, after=after, before=fresh, wanted=asked.wanted
     )

@@ -113,7 +113,7 @@ class Leaf(_Stored, DAVNonCollection):  # type: ignore[misc]  # WsgiDAV has no t
         return file
 
     def begin_write(self, *, content_type: str | None = None) -> _Upload:
-        """Return a file whose closing stores what was written to it."""
+        """Return a file; closing it stores its content."""
         return _Upload(self, content_type)
 
     def put(self, content: NewContent) -> None:

@@ -46,7 +46,7 @@ ROOT: Final = Target((), slash=True, query="")
 class Spelling:
     """Writes hrefs whose segments in common with the request-URI are spelled as there (RFC 4918 §8.3).
 
-    Clients compare hrefs with what they asked for as text. So the segments of the request-URI stay as they were sent,
+    Clients compare hrefs with their request-URI as text. So the segments of the request-URI stay as they were sent,
     and only characters that no URI may hold are escaped; segments behind them have our own spelling. Empty segments are
     left out: a path that begins with two slashes would name another host (RFC 3986 §4.2).
     """
@@ -62,7 +62,7 @@ class Spelling:
 
     @property
     def depth(self) -> int:
-        """How many segments the request-URI has."""
+        """The number of segments of the request-URI."""
         return len(self._segments)
 
     def href(self, segments: tuple[str, ...], *, slash: bool) -> str:

@@ -173,7 +173,7 @@ def _set_people_aside() -> None:
 
 
 def _forget_people(numbered: str) -> None:
-    """Drop what was set aside. PostgreSQL counts ids apart from the rows, which brought theirs along."""
+    """Drop the tables that were set aside. PostgreSQL counts ids apart from the rows, which brought theirs along."""
     op.execute("DROP TABLE old_device")
     op.execute("DROP TABLE old_user")
     if op.get_bind().dialect.name == "postgresql":

@@ -35,8 +35,7 @@ NO_VALUES: Final = LiveValues()
 def require_settable(
     writer: Writer, resource: Resource | None, live: LiveValues, refused: Mapping[str, DavstoreError]
 ) -> None:
-    """Raise PropertiesRefused for those refused before, and for claimed checksums that the body, if any, does not
-    have."""
+    """Raise PropertiesRefused for those refused before, and for claimed checksums that a body, if any, lacks."""
     false: dict[str, DavstoreError] = {}
     if live.claimed:
         ids = [] if resource is None else [resource.node_id]

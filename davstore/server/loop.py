@@ -260,7 +260,7 @@ class StrictServer(wsgi.Server):
                 self._cut(oldest)
 
     def _make_room(self) -> bool:
-        """Cut a connection for a new one: one that lingers, else the longest idle, else the latest."""
+        """Cut a connection for a new one: one that lingers, else the longest idle, else one that is late."""
         waiting = list(self._waiting.values())
         first = min(waiting, key=lambda one: (RULES[one.phase].precedence, one.since), default=None)
         if first is None:

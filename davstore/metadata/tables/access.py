@@ -1,4 +1,4 @@
-"""Locks, and the nodes of another's store that a principal was shown. All name the principal by its id."""
+"""Locks, and the visibility of nodes to principals. All name the principal by its id."""
 
 from __future__ import annotations
 

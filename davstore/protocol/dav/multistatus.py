@@ -17,7 +17,7 @@ from davstore.protocol.dav.elements import DECLARATION, ROOT_NAMESPACES, element
 _BATCH: Final = 256
 """Responses between two writes: about 128 KiB, so that the spool's cost per write vanishes."""
 _LARGE_BYTES: Final = 16 * 1024
-"""Bytes of a response that is written at once: 256 of them would take more memory than an answer may."""
+"""A response longer than this is written at once: 256 of them would take more memory than an answer may."""
 
 _FOUND: Final = (
     b"<D:response><D:href>%b</D:href><D:propstat><D:prop>%b</D:prop>"

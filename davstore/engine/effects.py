@@ -16,7 +16,7 @@ from davstore.engine.writer import Change, TreeChange, Writer
 class Effect(NamedTuple):
     """The two forms of one effect: for a change of one resource, and for a tree that came or went as a whole.
 
-    A tree may have 100,000 nodes: of_tree finds its rows by the change numbers, with statements over sets.
+    A tree may have 100,000 nodes: of_tree finds what it needs by the change numbers, with statements over sets.
     """
 
     of_one: Callable[[Writer, Change], None]

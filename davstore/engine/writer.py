@@ -80,8 +80,8 @@ class Change(NamedTuple):
 class TreeChange(NamedTuple):
     """Many nodes at once, known by their change numbers, from first to last.
 
-    names is how many bindings were made. size_bytes is the sum of bodies and dead properties, negative when the tree
-    ended, which is under one number, the first.
+    names is how many bindings were made. size_bytes is what bodies and dead properties add: less than nothing when the
+    tree ended, which is under one number, the first.
     """
 
     first: int

@@ -134,7 +134,7 @@ def _list_rules(rules: Sequence[Rule], request: Request) -> list[Rule]:
 
 
 def _scope(request: Request) -> str:
-    """Return the key that an interval is counted by: reports on a collection, or listings of it by any method.
+    """Return what an interval is counted for: reports on a collection, or listings of it by whatever method.
 
     A device may keep several collections in step.
     """

@@ -67,7 +67,7 @@ def _sync_collection(root: etree._Element, depth: int | None, strict_depth: bool
 
 
 _REPORTS: Final = {names.SYNC_COLLECTION: _sync_collection}
-"""The functions that read the body of a report, by its root element."""
+"""What reads the body of each report, by its root element."""
 
 
 def _text(element: etree._Element) -> str:

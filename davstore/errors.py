@@ -18,7 +18,7 @@ class RequestError(DavstoreError):
 
 
 class Malformed(RequestError):
-    """The request breaks a grammar or a rule of its method: nobody can answer it as sent."""
+    """The request breaks a grammar or a rule of its method: it has no answer as sent."""
 
 
 class TooSlow(Malformed):
@@ -38,7 +38,7 @@ class Unauthenticated(RequestError):
 
 
 class Throttled(Unauthenticated):
-    """Too many failed attempts; nothing was looked at."""
+    """Too many failed attempts; the credentials were not checked."""
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__(f"too many failed attempts, again in {retry_after_seconds} s")
@@ -46,7 +46,7 @@ class Throttled(Unauthenticated):
 
 
 class Refused(RequestError):
-    """The request is understood and may not be: by a rule, a policy, or because the server does no such thing."""
+    """The request is understood and refused: by a rule, a policy, or because the server does not support it."""
 
 
 class CrossOrigin(Refused):
@@ -62,11 +62,11 @@ class SourceIsDestination(Refused):
 
 
 class NameNotAllowed(Refused):
-    """The last segment of the URL cannot be a name here: it is longer than 255 bytes."""
+    """The last segment of the URL is too long for a name: more than 255 bytes."""
 
 
 class ProtectedProperty(Refused):
-    """The property is the server's to set (RFC 4918 §9.2.1, `cannot-modify-protected-property`)."""
+    """The property is protected (RFC 4918 §9.2.1, `cannot-modify-protected-property`)."""
 
 
 class InvalidResourceType(Refused):
@@ -78,7 +78,7 @@ class UnsupportedReport(Refused):
 
 
 class UnsupportedFilter(Refused):
-    """A sync-collection report is to be narrowed by a filter, which this server does not do yet."""
+    """A sync-collection report has a filter, which this server does not support yet."""
 
 
 class Unprocessable(Refused):
@@ -88,7 +88,7 @@ class Unprocessable(Refused):
 class SyncRefused(Refused):
     """The sync policy says no (`sync-allowed`, `sync-scope-allowed`).
 
-    condition is the local name of the precondition element in `urn:davstore:cpm`; decided_by the voice that said it:
+    condition is the local name of the precondition element in `urn:davstore:cpm`; decided_by the voice of the rule:
     provider, user or device.
     """
 
@@ -109,7 +109,7 @@ class SyncDeferred(SyncRefused):
 
 
 class DeviceRequired(Refused):
-    """The provider lets only devices list and synchronise, and who asks signed in with a password."""
+    """The provider lets only devices list and synchronise, and the asker signed in with a password."""
 
 
 class PropertiesRefused(Refused):
@@ -132,9 +132,9 @@ class NotImplementedMethod(Refused):
 
 
 class MethodNotAllowed(Refused):
-    """The resource exists, and this method is not for it.
+    """The resource exists, and does not have this method.
 
-    allowed is for a resource that no table of kinds knows.
+    allowed are the methods of a resource that is not in the table of kinds.
     """
 
     def __init__(self, allowed: tuple[str, ...] = ()) -> None:
@@ -143,15 +143,15 @@ class MethodNotAllowed(Refused):
 
 
 class Missing(RequestError):
-    """The request is about nothing."""
+    """The URL of the request names no resource."""
 
 
 class NotFound(Missing):
-    """Nothing is there, or nothing that this principal may know of."""
+    """The URL is unmapped, or this principal may not know of its resource."""
 
 
 class Conflict(RequestError):
-    """The state of the store is in the way: another request may change that."""
+    """The state of the store prevents the request: another request may change that."""
 
 
 class ParentMissing(Conflict):
@@ -163,11 +163,11 @@ class PreconditionFailed(Conflict):
 
 
 class LockNotRefreshed(PreconditionFailed):
-    """LOCK is to refresh a lock that is none, or not of this principal or this URL (RFC 4918 §9.10.6)."""
+    """LOCK with a token to refresh that is no lock's, or not of this principal or URL (RFC 4918 §9.10.6)."""
 
 
 class Locked(Conflict):
-    """A lock is in the way and its token was not submitted by who holds it (RFC 4918 §16, `lock-token-submitted`).
+    """A lock is in the way, and its holder did not submit its token (RFC 4918 §16, `lock-token-submitted`).
 
     roots are the places where such locks were taken, and whether a collection is there.
     """
@@ -182,11 +182,11 @@ class LockConflict(Locked):
 
 
 class LockTokenMismatch(Conflict):
-    """UNLOCK with a token that is none, or not of this principal or this URL (RFC 4918 §9.11.1)."""
+    """UNLOCK with a token that is no lock's, or not of this principal or URL (RFC 4918 §9.11.1)."""
 
 
 class ConflictingValue(Conflict):
-    """The value means nothing for this property, or is not true of this resource (RFC 4918 §9.2.1)."""
+    """The value has no meaning for this property, or is wrong for this resource (RFC 4918 §9.2.1)."""
 
 
 class InvalidSyncToken(Conflict):
@@ -206,7 +206,7 @@ class FailedDependency(Conflict):
 
 
 class WrongKind(Conflict):
-    """The method means nothing for the kind of thing that the URL names; Allow names those that do."""
+    """The resource at the URL is of a kind that does not have the method; Allow names the methods it has."""
 
 
 class AlreadyExists(WrongKind):
@@ -222,11 +222,11 @@ class IsRoot(WrongKind):
 
 
 class OnlyCollection(WrongKind):
-    """The URL names nothing, and ends in a slash: only a collection could be made there, which the method does not."""
+    """The URL is unmapped and ends in a slash: only a collection could be made there, which the method does not do."""
 
 
 class NoRoom(RequestError):
-    """A bound would be passed: of a quota, of the disk, or of how much one request may be or touch."""
+    """A bound would be passed: a quota, the disk, or the size or reach of one request."""
 
 
 class QuotaExceeded(NoRoom):
@@ -248,15 +248,15 @@ class TooLarge(NoRoom):
 
 
 class TreeTooLarge(NoRoom):
-    """COPY, MOVE or DELETE would touch more nodes than one request may: others wait meanwhile."""
+    """COPY, MOVE or DELETE would touch more nodes than one request may: other writers wait meanwhile."""
 
 
 class TooManyLocks(NoRoom):
-    """The user, or the resource, has as many locks as may be."""
+    """The user, or the resource, has the most locks that are allowed."""
 
 
 class LimitNotSupported(NoRoom):
-    """The answer would be longer than any may be (RFC 6578 §3.7, `number-of-matches-within-limits`)."""
+    """The answer would be longer than allowed (RFC 6578 §3.7, `number-of-matches-within-limits`)."""
 
 
 class InfiniteDepth(NoRoom):
@@ -268,7 +268,7 @@ class PropertiesOverQuota(PropertiesRefused):
 
 
 class Unavailable(RequestError):
-    """Cannot be served just now: the same request may pass later."""
+    """The request cannot be served just now: the same one may pass later."""
 
     def __init__(self, message: str, retry_after_seconds: int = 5) -> None:
         super().__init__(message)
@@ -292,4 +292,4 @@ class AlreadyRunning(OperatorError):
 
 
 class BadBackup(OperatorError):
-    """A backup is cut or altered; the text names what was found."""
+    """A backup is cut or altered; the text names the damage."""

@@ -1,7 +1,7 @@
 """The settings of one store: read once at the start, frozen, handed down by wiring.
 
-Flag > `DAVSTORE_SECTION__KEY` > file (TOML) > default. A wrong one is a `BadSettings` that names the place it came
-from. `config/davstore.toml` lists every key with its default and its reason; a test keeps the two in step.
+Flag > `DAVSTORE_SECTION__KEY` > file (TOML) > default. A wrong setting is a `BadSettings` that names its source.
+`config/davstore.toml` lists every key with its default and its reason; a test keeps the two in step.
 """
 
 from __future__ import annotations
@@ -50,21 +50,21 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Where the store keeps its files."""
+    """The directory of the store's files."""
 
     path: Path = Path("davstore-data")
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where the rows live. An empty url is SQLite in the data directory."""
+    """The database of the rows. An empty url is SQLite in the data directory."""
 
     url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StorageSettings:
-    """How bodies are kept. Up to inline_bytes a body is a row, above it is a file; finder_litter is keep or drop."""
+    """The storage of bodies. Up to inline_bytes a body is a row, above it is a file; finder_litter is keep or drop."""
 
     inline_bytes: int = integer(65_536, 0, 16_777_216)
     finder_litter: str = "keep"
@@ -82,7 +82,7 @@ class Sync:
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """Credentials, and how guessing is slowed down."""
+    """Credentials, and the delays of guesses."""
 
     realm: str = "davstore"
     failures_before_delay: int = integer(10, 1, 1_000)
@@ -93,7 +93,7 @@ class Auth:
 class Policy:
     """The provider's sync policy. Without a file ('') every device may sync whenever it likes.
 
-    require_device: who signs in with a password, and has no device, may not list or sync.
+    require_device: a user who signs in with a password, and so has no device, may not list or sync.
     """
 
     file: str = "config/policy.toml"
@@ -102,7 +102,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """What is for browsers: the origins of pages that may use the store from elsewhere."""
+    """Settings for browsers: the origins of other pages that may use the store."""
 
     allowed_origins: str = ""
 
@@ -127,14 +127,14 @@ class Settings:
     web: Web = field(default_factory=Web)
 
     def as_values(self) -> dict[str, Any]:
-        """Return every setting by its name, `section.key`: what `load_settings(flags=…)` takes back."""
+        """Return every setting by its name, `section.key`, as `load_settings(flags=…)` takes them."""
         sections = asdict(self)
         values = {f"{section}.{key}": value for section in sections for key, value in sections[section].items()}
         return values | {"data.path": str(self.data.path)}
 
 
 _PATHS = ("data.path", "policy.file")
-"""Settings that are relative to the file that names them; elsewhere they are to where davstore is started."""
+"""Settings that are relative to the file that names them; elsewhere they are relative to the working directory."""
 
 SECTIONS: dict[str, Any] = {section.name: section.default_factory for section in fields(Settings)}
 
@@ -145,7 +145,7 @@ class _Given(NamedTuple):
     value: object
     place: str
     typed: bool = False
-    """TOML has types, so that a text there is no number; the environment and the command line have only text."""
+    """TOML has types, so a text there is no number; the environment and the command line have only text."""
 
 
 def load_settings(
@@ -171,7 +171,7 @@ def load_settings(
 
 
 def _beside(file: Path, value: object) -> object:
-    """Return a path of a file as seen from where davstore is started; '' stays what it is."""
+    """Return a path in a file as seen from the working directory; '' stays as it is."""
     if not str(value):
         return value
     seen = file.parent / str(value)
@@ -234,7 +234,7 @@ def _checked(name: str, value: object, place: str, *, typed: bool) -> object:
 
 
 def _converted(value: object, kind: type, *, typed: bool) -> object:
-    """Take a typed TOML value as it is, and text (environment, flags) as what the key wants."""
+    """Return a typed TOML value as it is, and text (environment, flags) as the type of the key."""
     if not typed and kind is bool and isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
     if not typed and kind is int and isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value, re.ASCII):
@@ -259,7 +259,7 @@ def _check_range(value: object, limits: Mapping[str, Any]) -> None:
 
 
 def _check_form(name: str, value: object) -> None:
-    """Check what is more than a type and a range."""
+    """Check the form of a value, beyond type and range."""
     text = str(value)
     if name == "server.bind":
         parse_bind(text)
@@ -277,7 +277,7 @@ def _check_form(name: str, value: object) -> None:
 
 
 def _refuse_remote(server: Server, given: _Given | None) -> None:
-    """Refuse an address that others can reach unless the operator says what stands in front of it."""
+    """Refuse an address that other machines can reach, unless the operator has set allow_remote."""
     host, _ = server.address
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -65,7 +65,7 @@ policy_log = logging.getLogger("davstore.policy")
 
 
 class Storage(NamedTuple):
-    """Where everything is kept."""
+    """The database and the blobs, opened."""
 
     database: Database
     blobs: Blobs
@@ -74,7 +74,7 @@ class Storage(NamedTuple):
 def open_storage(settings: Settings, *, adopts: bool = False) -> Storage:
     """Open the store, with the tables up to date; make it where there is none.
 
-    What was put back from a copy gets new epochs. adopts: `recognising.recognise`.
+    A store that was put back from a copy gets new epochs. adopts: `recognising.recognise`.
 
     Raises:
         BadSettings: the data directory and the database belong to different stores, or one of them is not there.
@@ -89,14 +89,14 @@ def open_storage(settings: Settings, *, adopts: bool = False) -> Storage:
 
 
 def enter_storage(settings: Settings) -> Storage:
-    """Open the store as `open_storage` does, where there is one, for a server that is not ours. Raises BadSettings."""
+    """Open an existing store as `open_storage` does, for another WSGI server. Raises BadSettings."""
     storage = _enter(_find_made(settings), settings.data.path, adopts=False)
     renew_identity(settings)
     return storage
 
 
 def find_storage(settings: Settings) -> Storage:
-    """Open the store for a command that looks, or changes rows: a directory is neither made nor joined to a database.
+    """Open the store for a command that reads or changes rows: a directory is neither made nor joined to a database.
 
     Raises:
         BadSettings: there is no store, or the data directory and the database belong to different ones.
@@ -143,7 +143,7 @@ def open_policy(settings: Settings) -> PolicyFile:
 
 
 def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
-    """Return what rules say of users and devices that are not there; nothing where there is no store to look at."""
+    """Return a line for each rule on users and devices that do not exist; none where there is no store."""
     if not rules:
         return []
     try:
@@ -159,7 +159,7 @@ def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
 
 
 def tell_policy(settings: Settings) -> None:
-    """Say in the log which policy is in force. Raises BadSettings: it is not there or wrong."""
+    """Log which policy is in force. Raises BadSettings: it is not there or wrong."""
     rules = open_policy(settings).rules()
     if not settings.policy.file:
         policy_log.warning("no policy file: every device may synchronise everything at any time")
@@ -171,7 +171,7 @@ def tell_policy(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def open_backup(directory: Path) -> Iterator[Backup]:
-    """Hold a backup against those that write one there, and read its manifest.
+    """Hold a backup against processes that write one there, and read its manifest.
 
     Raises:
         Unprocessable: there is no backup, or it is of a newer davstore. BadBackup: it was cut or altered.
@@ -207,7 +207,7 @@ def back_up(settings: Settings, directory: Path, meter: Meter) -> BackedUp:
 
 
 def verify_backup(settings: Settings, backup: Backup, meter: Meter) -> None:
-    """See that a backup can be restored into the data directory of the settings; nothing is touched.
+    """Check that a backup can be restored into the data directory of the settings; nothing is changed.
 
     Raises:
         BadBackup: it was cut or altered. Unprocessable: the data directory would be in it.
@@ -218,11 +218,11 @@ def verify_backup(settings: Settings, backup: Backup, meter: Meter) -> None:
 
 
 _AS_GOOD_AS_NONE = frozenset({"serve.lock", "backup.lock", "blobs", "lost+found"})
-"""What a restore that failed leaves in a directory, and what is in each new file system."""
+"""The files that a failed restore leaves in a directory, and that a new file system has."""
 
 
 def restore(settings: Settings, backup: Backup, meter: Meter, *, force: bool) -> Restored:
-    """Put a backup that was verified in the place of the store of the settings, which nobody serves meanwhile.
+    """Put a verified backup in the place of the store of the settings, which no process may serve meanwhile.
 
     Raises:
         Unprocessable: there is a store, or something else, and force was not given. Others: as `restoring.restore`.
@@ -242,7 +242,7 @@ def restore(settings: Settings, backup: Backup, meter: Meter, *, force: bool) ->
             backup, database, blobs, directory, join=partial(recognising.join_rows, known=known), meter=meter
         )
         recognising.join_directory(database, directory)
-        for suffix in ("", "-wal", "-shm"):  # what it knows of devices and passwords is of another store
+        for suffix in ("", "-wal", "-shm"):  # its rounds and guesses are of another store
             (directory / f"throttle.sqlite{suffix}").unlink(missing_ok=True)
         return restored
     finally:
@@ -250,7 +250,7 @@ def restore(settings: Settings, backup: Backup, meter: Meter, *, force: bool) ->
 
 
 def _has_stores(database: Database) -> bool:
-    """Tell whether a restore would be the end of a store; a file that nobody can read may be one."""
+    """Tell whether a restore would replace a store; a file that cannot be read may be one."""
     if database.file is not None:
         return database.is_there
     return find_revision(database) is not None and bool(database.read(stores.list_owners))
@@ -277,7 +277,7 @@ def prepare_store(settings: Settings, *, adopts: bool = False) -> FirstUser | No
     """Open the store as `open_storage` does; in an empty one make the first user. Leaves no handle open.
 
     Raises:
-        BadSettings: also when the policy file is not there or wrong, which no worker could say as well.
+        BadSettings: also when the policy file is missing or wrong, which a worker could not report as well.
     """
     open_policy(settings)
     database = open_storage(settings, adopts=adopts).database
@@ -293,7 +293,7 @@ def prepare_store(settings: Settings, *, adopts: bool = False) -> FirstUser | No
 
 
 def renew_identity(settings: Settings) -> None:
-    """Write the identity of the data directory anew: a copy that was made before is told from it then.
+    """Write the identity of the data directory anew: a copy made before can be recognised then.
 
     Where that is not possible, as on a full disk, the old one stays.
     """
@@ -305,10 +305,10 @@ def renew_identity(settings: Settings) -> None:
 
 
 def sweep(settings: Settings) -> None:
-    """Take away the history that no device may ask for any more, and what crashed uploads left.
+    """Delete the history that no device may ask for any more, and the leftovers of crashed uploads.
 
     Raises:
-        BadSettings: the data directory and the database do not belong together any more; nothing is taken away.
+        BadSettings: the data directory and the database do not belong together any more; nothing is deleted.
     """
     storage = find_storage(settings)
     try:
@@ -326,13 +326,13 @@ def sweep(settings: Settings) -> None:
 
 
 def import_driver(settings: Settings) -> None:
-    """Import what the database needs, so that all processes which are forked share it. Raises BadSettings."""
+    """Import the database's driver, so that all forked processes share it. Raises BadSettings."""
     _build_storage(settings)
 
 
 @contextlib.contextmanager
 def open_jobs(settings: Settings, bell: Bell) -> Iterator[Runner]:
-    """Yield what does the jobs of a data directory, once no other process does them."""
+    """Yield the runner of the jobs of a data directory, once no other process runs them."""
     directory = settings.data.path
     storage = _build_storage(settings)
     with identity.hold(directory, JOBS_LOCK):
@@ -351,7 +351,7 @@ def build_application(
 ) -> WSGIApplication:
     """Build the WSGI application of one process. Handles to the database open on first use, after any fork.
 
-    Applications with the same key know of each other whose password was proven. wake is that of `Services`.
+    Applications with the same key share the passwords that were proven. wake is that of `Services`.
     """
     directory = settings.data.path
     _require_data_directory(directory)

@@ -33,7 +33,7 @@ except ImportError:
 
 
 class _Body:
-    """A request body that is cut or misframed in our words, and with what follows it never taken for a request."""
+    """A request body whose errors are davstore's; the bytes behind a broken one are never taken for a request."""
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         self._source: Any = environ["wsgi.input"]
@@ -52,11 +52,11 @@ class _Body:
 
 
 _NOT_TO_BE_TRIED_AGAIN = 4
-"""gunicorn starts a worker that ended with another status anew, for ever."""
+"""The status with which a worker ends: after any other one gunicorn starts it anew, for ever."""
 
 
 def _build() -> tuple[Settings, WSGIApplication]:
-    """Build the application; what keeps it from serving is one line, as for a command."""
+    """Build the application; an error that keeps it from serving is one line, as for a command."""
     os.umask(0o077)
     file = os.environ.get("DAVSTORE_CONFIG")
     try:
@@ -73,7 +73,7 @@ logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(name)s
 _bell = Bell()
 _settings, _application = _build()
 _working: set[int] = set()
-"""The process whose thread was started: a server may fork after it has loaded us, and threads stay behind then."""
+"""The process whose thread was started: a server may fork after it has loaded this module, without its threads."""
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

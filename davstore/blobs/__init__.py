@@ -3,11 +3,11 @@
 The promises every backend keeps (tests/contract/test_blobs.py):
 
 - a blob is there whole or not at all, under `store/uuid`, and what `publish` acknowledged survives loss of power;
-- nobody but its own upload sees a staged blob, and a crash leaves at most a staged file or a blob that nobody names;
-- an upload holds its blob from `stage` to `close`, and the end of its process lets go of it;
+- only its own upload sees a staged blob, and a crash leaves at most a staged file or a blob that no row names;
+- an upload holds its blob from `stage` to `close`, and the end of its process releases it;
 - blobs of two stores are never one file;
 - nothing is deleted, moved or listed that davstore did not write, whatever its name;
-- while somebody retains the blobs none is deleted or set aside, by whatever process.
+- while a process retains the blobs none is deleted or set aside, by any process.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Reader(Protocol):
         """Yield the bytes of [start, stop) in pieces; raises CorruptBlob when they are not all there."""
 
     def close(self) -> None:
-        """Let go of the blob; it may be deleted meanwhile."""
+        """Close the blob; it may have been deleted meanwhile."""
 
 
 class Staged(Protocol):
@@ -37,14 +37,14 @@ class Staged(Protocol):
         """Make the blob durable under its name, and go on holding it; raises DiskFull."""
 
     def close(self) -> None:
-        """Let go of what was written: a row names it by now, or the sweeper takes it."""
+        """Release the blob: a row names it by now, or the sweeper takes it."""
 
     def discard(self) -> None:
-        """Forget what was written, published or not; never raises."""
+        """Delete the blob, published or not; never raises."""
 
 
 class Blobs(Protocol):
-    """Where blobs live."""
+    """A place that keeps blobs."""
 
     def free_bytes(self) -> int:
         """Return how many bytes fit beside the reserve."""
@@ -59,10 +59,10 @@ class Blobs(Protocol):
         """Open a blob; raises CorruptBlob when it is not there."""
 
     def delete(self, store_id: int, name: str) -> None:
-        """Delete a blob that no row names any more; never raises: what stays is for the sweeper."""
+        """Delete a blob that no row names any more; never raises: a blob that stays is for the sweeper."""
 
     def retain(self) -> AbstractContextManager[None]:
-        """Keep every blob where it is: a backup copies what its snapshot names. Raises AlreadyRunning."""
+        """Keep every blob in its place: a backup copies those that its snapshot names. Raises AlreadyRunning."""
 
     def list_stores(self) -> list[int]:
         """Return the ids of the stores that have, or had, blobs."""
@@ -74,16 +74,16 @@ class Blobs(Protocol):
         """Tell whether no store has a blob."""
 
     def is_held(self, store_id: int, name: str) -> bool:
-        """Tell whether an upload that lives, in whatever process, is making a blob."""
+        """Tell whether a living upload of any process is making a blob."""
 
     def sweep_staged(self) -> None:
-        """Delete what is staged and held by nobody."""
+        """Delete the staged blobs that no upload holds."""
 
     def set_aside(self, store_id: int, names: set[str], *, now_us: int) -> tuple[int, int]:
         """Take away the blobs of a store that were without a row a day ago too, and return how many, and their bytes.
 
-        names are all that are without one now: the others are noted. What is taken can be had back for 30 days.
+        names are all blobs without one now: the others are noted. Those taken away can be brought back for 30 days.
         """
 
     def forget_lost(self, *, now_us: int) -> None:
-        """Delete what was set aside 30 days ago."""
+        """Delete the blobs that were set aside 30 days ago."""

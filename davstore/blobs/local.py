@@ -20,7 +20,7 @@ BLOCK_BYTES = 1 << 18
 """One piece of a read: past 256 KiB loopback and disks gain little, and memory is shared by many."""
 
 RESERVE_BYTES = 1 << 26
-"""What stays free of a disk, or a quarter of a small one: a DELETE has to be written to the journal of the database."""
+"""The reserve of a disk, or a quarter of a small one: a DELETE has to be written to the journal of the database."""
 
 _BLOB = re.compile(BLOB, re.ASCII)
 _STAGED = re.compile(rf"[1-9][0-9]*\.{BLOB}", re.ASCII)
@@ -29,7 +29,7 @@ _STAGED = re.compile(rf"[1-9][0-9]*\.{BLOB}", re.ASCII)
 _NO_FILE = (errno.ENOENT, errno.ELOOP, errno.ENXIO)
 """Errors of opening that mean no blob: nothing is there, or a link or a socket, which davstore does not make."""
 RETAIN_SECONDS = 1.0
-"""How long the lock of the blobs is tried for: each deletion has it for a moment."""
+"""Time to wait for the lock of the blobs: each deletion holds it for a moment."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -45,7 +45,7 @@ def _room() -> Iterator[None]:
 
 
 def _create_held(file: Path) -> int:
-    """Create a file and lock it for as long as its descriptor is open: a process that dies lets go of all it held."""
+    """Create a file and lock it for as long as its descriptor is open: the end of a process releases all."""
     while True:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -55,7 +55,7 @@ def _create_held(file: Path) -> int:
 
 
 def _is_held(file: Path, *, then_delete: bool = False) -> bool:
-    """Tell whether a living process holds a file; else it may be deleted before anybody can."""
+    """Tell whether a living process holds a file; if not, delete it on request before any process can."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -76,7 +76,7 @@ def _is_held(file: Path, *, then_delete: bool = False) -> bool:
 
 
 def _try_lock(descriptor: int, kind: int) -> bool:
-    """Lock an open file without waiting and tell whether that went."""
+    """Lock an open file without waiting; return whether it is locked."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -109,7 +109,7 @@ class LocalBlobs:
         self._retained = directory.with_name("backup.lock")
 
     def free_bytes(self) -> int:
-        """Return what is left of the disk beside the reserve."""
+        """Return the free bytes of the disk beside the reserve."""
         return max(self._room_bytes(), 0)
 
     def require_room(self, needed_bytes: int = 0) -> None:
@@ -118,7 +118,7 @@ class LocalBlobs:
             raise DiskFull("what is left of the disk is kept to make room")
 
     def _room_bytes(self) -> int:
-        """Return what is left of the disk without the reserve, less than nothing when that is begun."""
+        """Return the free bytes of the disk beside the reserve, below zero when the reserve is used."""
         try:
             disk = os.statvfs(self._directory)
         except FileNotFoundError:
@@ -149,9 +149,9 @@ class LocalBlobs:
 
     @contextlib.contextmanager
     def retain(self) -> Iterator[None]:
-        """Hold the lock that is looked at before a blob goes. The kernel ends it with the process, however that dies.
+        """Hold the lock that is tried before a blob goes. The kernel ends it with the process, however that ends.
 
-        A deletion that looked before had its row's end committed by then, so no snapshot from now on names the blob.
+        A deletion that tried before had committed the end of its row, so no snapshot from now on names the blob.
         """
         with _room():
             self._directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -161,7 +161,7 @@ class LocalBlobs:
             while not _try_lock(descriptor, fcntl.LOCK_EX):
                 if time.monotonic() > deadline:
                     raise AlreadyRunning(f"another davstore backup or restore uses {self._directory.parent}")
-                time.sleep(0.01)  # no lock tells when another's ends: flock waits for ever or not at all
+                time.sleep(0.01)  # flock waits for ever or not at all
             yield
         finally:
             os.close(descriptor)
@@ -181,7 +181,7 @@ class LocalBlobs:
         return sorted(int(place.name) for place in self._directory.glob("[1-9]*") if place.name.isdecimal())
 
     def list_blobs(self, store_id: int) -> Iterator[tuple[str, int]]:
-        """Yield what lies in the store's directory where a blob of that name would."""
+        """Yield the files of the store's directory that lie where a blob of that name would."""
         for file in (self._directory / str(store_id)).glob("??/*"):
             if _BLOB.fullmatch(file.name) and file.parent.name == file.name[:2]:
                 with contextlib.suppress(FileNotFoundError):
@@ -209,7 +209,7 @@ class LocalBlobs:
         return set_aside(files, self._directory / str(store_id), self._lost, store_id=store_id, now_us=now_us)
 
     def forget_lost(self, *, now_us: int) -> None:
-        """Delete what has been in `lost+found` for a month."""
+        """Delete the blobs that have been in `lost+found` for a month."""
         forget_lost(self._lost, now_us=now_us)
 
     def _staged(self, store_id: int, name: str) -> Path:
@@ -252,7 +252,7 @@ class LocalStaged:
                 file.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close the file, which lets go of it."""
+        """Close the file, which releases its lock."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

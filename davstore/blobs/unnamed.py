@@ -1,6 +1,6 @@
 """Blobs that no row names: when each was first seen so, and `lost+found`, where they go a day later for a month.
 
-A blob that is wanted after all, by a database that is put back, can be moved back from there by hand.
+A blob that a database which is put back names after all can be moved back from there by hand.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ log = logging.getLogger("davstore.blobs")
 
 
 def set_aside(files: dict[str, Path], notes: Path, lost: Path, *, store_id: int, now_us: int) -> tuple[int, int]:
-    """Move what was first seen a day ago or earlier into lost, note the others, and return how many bytes went.
+    """Move the files first seen a day ago or earlier into lost, note the others, and return how many and their bytes.
 
-    files are all blobs of a store that no row names, by name; notes is the directory for what is noted of them.
+    files are all blobs of a store that no row names, by name; notes is the directory of their notes.
     """
     noted = _read(notes / _NOTES)
     if noted is None:
@@ -49,11 +49,11 @@ def set_aside(files: dict[str, Path], notes: Path, lost: Path, *, store_id: int,
 
 
 def forget_lost(lost: Path, *, now_us: int) -> None:
-    """Delete what has been in lost for a month, and nothing that `set_aside` did not put there."""
+    """Delete the files that have been in lost for a month, and none that `set_aside` did not put there."""
     last = _day(now_us) - timedelta(days=KEPT_DAYS)
     for day in _names(lost):
         if _DAY.fullmatch(day) and day < last.isoformat() and not (lost / day).is_symlink():
-            with contextlib.suppress(OSError):  # what is left in there is another's, and so the directory stays
+            with contextlib.suppress(OSError):  # a file of another program is left in it, so it stays
                 for name in _names(lost / day):
                     if _LOST.fullmatch(name):
                         (lost / day / name).unlink(missing_ok=True)
@@ -86,7 +86,7 @@ def _move(file: Path, target: Path) -> int | None:
 
 
 def _read(file: Path) -> dict[str, int] | None:
-    """Return when each name was first seen, in microseconds; None: the file is not davstore's, nothing may be taken."""
+    """Return when each name was first seen, in microseconds; None: the file is not davstore's, and no blob may go."""
     try:
         text = file.read_bytes()
         return {str(name): int(at_us) for name, at_us in json.loads(text).items()} if text else {}

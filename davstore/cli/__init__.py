@@ -28,7 +28,7 @@ _MODULES = {
 
 
 class _WrongCall(click.ClickException):
-    """A call that click refuses, told in one line as all else is."""
+    """A call that click refuses, reported in one line as every error is."""
 
     exit_code = USAGE
 

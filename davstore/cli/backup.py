@@ -26,7 +26,7 @@ _directory = click.argument("directory", metavar="DIR", type=click.Path(path_typ
 @with_settings
 @_directory
 def backup(settings: Settings, *, directory: Path) -> None:
-    """Back the store up into DIR, while it is served or not. What an earlier backup brought there is not copied again.
+    """Back the store up into DIR, while it is served or not. Bodies of an earlier backup there are not copied again.
 
     Ends with 1 when a body is damaged in the store: it is copied as it is, and named. A backup that does not come to
     its end leaves the earlier one whole.
@@ -48,10 +48,10 @@ def backup(settings: Settings, *, directory: Path) -> None:
 @_directory
 @click.option("--force", is_flag=True, help="Replace the store, or go into the directory, that is there.")
 def restore(settings: Settings, *, directory: Path, force: bool) -> None:
-    """Make the store what it was when DIR was made, and tell devices so: they unite with it and delete nothing.
+    """Make the store what it was when DIR was made, with new epochs: devices unite with it and delete nothing.
 
     The store must not be served meanwhile. A backup that was cut, altered or made by a newer davstore is refused, and
-    a restore that does not come to its end leaves what was before it.
+    a restore that does not come to its end leaves the store as it was.
     """
     started = time.monotonic()
     with wiring.open_backup(directory) as opened, _meter("restore") as meter:
@@ -87,7 +87,7 @@ class _Bar(Meter):
 
 @contextlib.contextmanager
 def _meter(label: str) -> Iterator[Meter]:
-    """Yield a meter, with a bar where standard error is a terminal. What fails on a disk is one line too."""
+    """Yield a meter, with a bar where standard error is a terminal. An error of a disk is one line too."""
     bar: Any = click.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
     try:
         with bar:

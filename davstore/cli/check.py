@@ -24,7 +24,7 @@ from davstore.store.checking import check as find_damage
 def check(settings: Settings, *, backup: Path | None, read_data: bool, as_json: bool) -> None:
     """Look for damage in the store, or in a BACKUP. Ends with 0 when there is none, with 1 when there is some.
 
-    Nothing is repaired. Unfinished uploads are told, and are no damage: a server that is killed leaves them, and a
+    Nothing is repaired. Unfinished uploads are listed, and are no damage: a server that is killed leaves them, and a
     server that runs a day later moves their bodies to `lost+found` in the data directory.
     """
     directory = backup or settings.data.path
@@ -45,7 +45,7 @@ def check(settings: Settings, *, backup: Path | None, read_data: bool, as_json: 
 
 
 def render_finding(finding: Finding) -> str:
-    """Return the line that tells of a damage."""
+    """Return the line that reports a damage."""
     return f"{finding.store or 'database'}: {finding.kind}: {finding.what}"
 
 

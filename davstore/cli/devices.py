@@ -42,7 +42,7 @@ def device() -> None:
     help="Write the secret to this new file, mode 0600.",
 )
 def add(settings: Settings, *, user: str, name: str, device_class: str, secret_file: Path | None) -> None:
-    """Add the device NAME of USER and print its secret, or write it to a file; nobody can show it again.
+    """Add the device NAME of USER and print its secret, or write it to a file; it cannot be shown again.
 
     The device signs in as USER with the secret for a password, or with the secret as a bearer token.
     """
@@ -77,7 +77,7 @@ def _write_secret(file: Path, make: Callable[[], str]) -> None:
 @click.argument("old")
 @click.argument("new")
 def rename(settings: Settings, *, user: str, old: str, new: str) -> None:
-    """Give the device OLD of USER the name NEW. Its secret stays, and so does what it has synchronised."""
+    """Give the device OLD of USER the name NEW. Its secret stays, and so does the state of its synchronisation."""
     database = wiring.find_storage(settings).database
     with wrong_names_are_usage():
         enrolling.rename_device(database, user, old, new)

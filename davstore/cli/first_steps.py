@@ -17,7 +17,7 @@ what to do next:
 
 
 def render_first_steps(url: str, user: str) -> str:
-    """Return a few lines for whoever has just made a store; url is where it is served, with a slash at its end.
+    """Return a few lines for a person who has just made a store; url is its address, with a slash at its end.
 
     The commands are for the same store: they take the `-c` and `--data` of the command that runs.
     """

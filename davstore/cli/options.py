@@ -23,14 +23,14 @@ from davstore.settings import Settings, load_settings
 USAGE = 2
 """The exit status for a wrong call, a wrong setting, or a store that is in use."""
 FAILED = 1
-"""The exit status for what was asked rightly and could not be done."""
+"""The exit status for a correct call that could not be carried out."""
 UNAVAILABLE = 6
 """The exit status when the database does not answer, as that of `sync` when the server does not."""
 
 
 @contextlib.contextmanager
 def wrong_names_are_usage() -> Iterator[None]:
-    """Take a name in a call that is not there, or is taken, for a wrong value: status 2 in the place of 1."""
+    """Report a name in a call that does not exist, or is taken, as a wrong value: status 2 in the place of 1."""
     try:
         yield
     except (AlreadyExists, NotFound) as error:
@@ -49,7 +49,7 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_loader(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `-c` and `--data` and call it with what reads the settings, now and again, as its first argument.
+    """Give a command `-c` and `--data` and call it with a function that reads the settings anew as its first argument.
 
     Parameters of the command whose names hold two underscores are settings too: `server__bind` is `server.bind`.
     An `OperatorError` and `Unprocessable` end it with status 2 and one line on standard

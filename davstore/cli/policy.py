@@ -28,7 +28,7 @@ def policy() -> None:
 def check(settings: Settings, *, file: Path | None) -> None:
     """Check FILE, or the policy file of the settings. A wrong one ends with status 2 and names file, line and key.
 
-    Rules for users and devices that are not there are told, and are no mistake: they may be yet to come.
+    Rules for users and devices that do not exist are listed, and are no mistake: they may be added later.
     """
     rules = (PolicyFile(file) if file else wiring.open_policy(settings)).rules()
     click.echo(f"{file or settings.policy.file or 'no policy file'}: {len(rules)} rules")

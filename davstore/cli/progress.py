@@ -15,7 +15,7 @@ QUIET = (Verb.AGREE, Verb.FORGET)
 
 
 def say(line: str) -> None:
-    """Tell a person something that is not the outcome."""
+    """Print a line for a person that is not the outcome."""
     click.echo(f"davstore sync: {_printable(line)}", err=True)
 
 
@@ -25,7 +25,7 @@ def _printable(text: str) -> str:
 
 
 def describe(action: Action) -> str:
-    """Return the line that tells one thing done, or to be done."""
+    """Return the line that reports one action, done or to be done."""
     there = action.other if action.verb in (Verb.MOVE_TREE, Verb.MOVE_LOCAL, Verb.MOVE_REMOTE, Verb.SET_ASIDE) else ""
     return _printable(f"{action.verb.value}: {action.path}" + (f" -> {there}" if there else ""))
 
@@ -41,7 +41,7 @@ def as_size(count: int) -> str:
 
 
 class Progress:
-    """What was done in one run after the other. did tells whether the last one had something to do."""
+    """The actions done in one run after the other. did: the last run had something to do."""
 
     def __init__(self, *, verbose: bool) -> None:
         self._verbose = verbose
@@ -57,7 +57,7 @@ class Progress:
         if not count or not sys.stderr.isatty() or self._verbose:
             return
         self._left, self._moved, self._bytes = count, 0, count_bytes
-        length = count + count_bytes  # what moves no bytes counts too
+        length = count + count_bytes  # actions that move no bytes count too
         self._bar = click.progressbar(
             length=length,
             label="synchronising",
@@ -72,14 +72,14 @@ class Progress:
         return f"{moved}{self._left} to do"
 
     def moved(self, count: int) -> None:
-        """Take bytes that went, from any thread."""
+        """Count bytes transferred, from any thread."""
         with self._lock:
             if self._bar is not None:
                 self._moved += count
                 self._bar.update(count)
 
     def tell(self, action: Action) -> None:
-        """Take what was done."""
+        """Count and print a finished action."""
         if action.verb in QUIET:
             return
         self._done[action.verb] += 1
@@ -94,7 +94,7 @@ class Progress:
                 self._bar.update(1)
 
     def end(self) -> None:
-        """Tell the sums of a run."""
+        """Print the sums of a run."""
         self._close_bar()
         self.did = bool(self._done)
         for verb, count in self._done.items():

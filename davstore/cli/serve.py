@@ -33,7 +33,7 @@ def serve(load: Callable[[], Settings]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])  # one that comes while we start is answered then
     settings = load()
     logging.basicConfig(level=logging.INFO, format=log_format())
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plugins
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs each of its plugins
     with hold_data_directory(settings.data.path), hold_address(*settings.server.address) as listener:
         wiring.import_driver(settings)
         first = apart(partial(_prepare, settings))
@@ -49,7 +49,7 @@ def serve(load: Callable[[], Settings]) -> None:
 
 
 def _prepare(settings: Settings) -> str | None:
-    """Open the store, say what there is to say, and return the name of the user that was made, if one was."""
+    """Open the store, print and log its state, and return the name of the user that was made, if one was."""
     first = wiring.prepare_store(settings)
     show_first_user(first)
     wiring.tell_policy(settings)

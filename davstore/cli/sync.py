@@ -116,7 +116,7 @@ def _run_once(run: Run, show: Progress) -> int:
 
 
 def _repeat(run: Run, show: Progress, interval: int) -> int:
-    """Come in step again and again. Only what waiting can cure does not end it."""
+    """Synchronise again and again. Only errors that waiting can cure do not end it."""
     said = ""
     while True:
         wait = float(interval)

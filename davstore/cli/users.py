@@ -18,7 +18,7 @@ from davstore.store import enrolling
 
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _MOST_BYTES = (1 << 63) - 1
-"""What a column of the database holds."""
+"""The largest number that a column of the database holds."""
 
 
 class _Size(click.ParamType[int]):

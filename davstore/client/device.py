@@ -1,4 +1,4 @@
-"""A folder and a collection that belong together: where their memory is, and who may use it."""
+"""The pair of a folder and a collection: the place of its state, and the lock that one run holds at a time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from davstore.client.state import State
 
 
 def state_directory() -> Path:
-    """Return where devices keep their memory (XDG Base Directory Specification)."""
+    """Return the directory in which devices keep their state (XDG Base Directory Specification)."""
     home = os.environ.get("XDG_STATE_HOME", "")
     return (Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state") / "davstore" / "sync"
 
 
 @contextmanager
 def open_state(url: str, folder: Path, directory: Path) -> Iterator[State]:
-    """Open the memory of the pair, alone.
+    """Open the state of the pair for one run at a time.
 
     Raises:
         Stop: (usage) it would lie inside the folder, another run has it, or it is damaged or cannot be written.
@@ -46,7 +46,7 @@ def open_state(url: str, folder: Path, directory: Path) -> Iterator[State]:
 
 
 def accept_root(folder: Folder, state: State, say: Callable[[str], None], *, write: bool = True) -> None:
-    """Take a missing or another root for a new device (`--force`): nothing is deleted, both sides are merged."""
+    """Accept a missing or replaced root as a new device's (`--force`): nothing is deleted, both sides are merged."""
     try:
         folder.check_root(state, write=write)
     except Stop as stop:

@@ -1,4 +1,4 @@
-"""One answer to GET, taken where the last one broke off (Range, If-Range and Content-Range: RFC 9110 §13.1.5, §14)."""
+"""One response to GET, which may continue a download (Range, If-Range and Content-Range: RFC 9110 §13.1.5, §14)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Sink(Protocol):
         """Take the next bytes."""
 
     def restart(self, etag: str) -> None:
-        """Let go of what there is: what comes is the content with this tag."""
+        """Drop the bytes held: the next ones begin the content with this entity tag."""
 
 
 class Fetched(NamedTuple):
@@ -33,28 +33,28 @@ class Fetched(NamedTuple):
 
 
 class BrokenOffError(Exception):
-    """A download ended before its end."""
+    """The body of a response ended early."""
 
 
 def range_after(sink: Sink) -> dict[str, str]:
-    """Return the headers that ask for what comes after what sink holds; none if nothing proves that it is the same."""
+    """Return the headers that ask for the rest of the content that sink begins; none without a strong entity tag."""
     if not sink.size or not _STRONG.fullmatch(sink.etag):
         return {}
     return {"Range": f"bytes={sink.size}-", "If-Range": sink.etag}
 
 
 def goes_on(response: Response, sink: Sink) -> bool:
-    """Tell whether an answer begins where sink ends, in the same content."""
+    """Tell whether a response begins where sink ends, in the same content."""
     found = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
     begins = response.status == 206 and found is not None and int(found[1]) == sink.size
     return begins and find_etag(response) in ("", sink.etag)
 
 
 def receive(response: Response, sink: Sink) -> Fetched:
-    """Put the body of an answer into sink: after what it holds when the answer is a part, else in the place of it.
+    """Write the body of a response to sink: a part (206) after the bytes it holds, any other in their place.
 
     Raises:
-        BrokenOffError: there should be more; sink holds what came.
+        BrokenOffError: the body ended early; sink holds the bytes that came.
     """
     if response.status == 206:
         total = response.headers["Content-Range"].rpartition("/")[2]
@@ -72,11 +72,11 @@ def receive(response: Response, sink: Sink) -> Fetched:
 
 
 def find_etag(response: Response) -> str:
-    """Return the strong entity tag of an answer, or ''. A weak one does not tell that content is the same."""
+    """Return the strong entity tag of a response, or ''. A weak one does not prove that content is the same."""
     etag = response.headers.get("ETag", "")
     return "" if etag.startswith("W/") else etag
 
 
 def find_modified(response: Response) -> int | None:
-    """Return the modification time that an answer tells, in whole seconds since the epoch, or None."""
+    """Return the Last-Modified of a response in whole seconds since the epoch, or None."""
     return parse_http_date(response.headers.get("Last-Modified"))

@@ -1,4 +1,4 @@
-"""A file in the making, and what is remembered of one that a later run can go on with."""
+"""Files in the making, and the records from which a later run resumes a download."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Part(NamedTuple):
 
 
 class Parts:
-    """The parts that are remembered, by the path that each is for."""
+    """The recorded parts of downloads, by the path of the file."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -43,18 +43,18 @@ class Parts:
 
 
 class Digest:
-    """The SHA-256 of a download that goes nowhere."""
+    """A sink that keeps only the SHA-256 of a download."""
 
     def __init__(self) -> None:
         self.restart("")
 
     @property
     def hex(self) -> str:
-        """The digest of what came."""
+        """The digest of the bytes written."""
         return self._digest.hexdigest()
 
     def restart(self, etag: str) -> None:
-        """Begin again: what comes is the content with this tag."""
+        """Begin again with the content of this entity tag."""
         self.size, self.etag, self._digest = 0, etag, hashlib.sha256()
 
     def write(self, chunk: bytes) -> None:
@@ -66,11 +66,11 @@ class Digest:
 class Draft:
     """An open file in the making: the first size bytes of the content with this entity tag.
 
-    told is called with how many bytes came, each time.
+    told gets the length of each piece.
     """
 
     def __init__(self, handle: int, name: str, told: Callable[[int], None]) -> None:
-        """Open name in the folder with this handle; what the file holds stays until the first write or `restart`."""
+        """Open name in the folder with this handle; its bytes stay until the first write or `restart`."""
         self.handle, self.name, self.size, self.etag = handle, name, 0, ""
         self.is_placed = False
         self._told = told
@@ -80,11 +80,11 @@ class Draft:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of what it holds, in hex."""
+        """The SHA-256 of the bytes held, in hex."""
         return self._digest.hexdigest()
 
     def resume(self, etag: str, limit: int) -> None:
-        """Take what the file holds, at most limit bytes, for the beginning of the content with this entity tag."""
+        """Keep the bytes of the file, at most limit, as the beginning of the content with this entity tag."""
         self.etag = etag
         while self.size < limit and (chunk := os.read(self._file, min(CHUNK_BYTES, limit - self.size))):
             self._digest.update(chunk)
@@ -93,7 +93,7 @@ class Draft:
         self._told(self.size)
 
     def restart(self, etag: str) -> None:
-        """Let go of what there is: what comes is the content with this tag."""
+        """Drop the bytes held: the next ones begin the content with this entity tag."""
         if self.size:
             os.ftruncate(self._file, 0)
             os.lseek(self._file, 0, os.SEEK_SET)
@@ -116,11 +116,11 @@ class Draft:
                 os.utime(self._file, ns=(time.time_ns(), seconds * 1_000_000_000))
 
     def flush(self) -> None:
-        """Bring it to the disk."""
+        """Flush the file to the disk."""
         os.fsync(self._file)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._file)
 
     def remove(self) -> None:

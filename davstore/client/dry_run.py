@@ -24,7 +24,7 @@ def copy_view(trees: Trees) -> Trees:
 def rehearse(trees: Trees, conflict_path: Callable[[str], str]) -> Iterator[Action]:
     """Yield all that would be done, in order, changing trees as if everything succeeded.
 
-    Content that only a download could tell is taken to differ, so every COMPARE becomes a conflict.
+    Content that only a download could compare counts as different, so every COMPARE becomes a conflict.
     """
     while actions := plan(trees):
         for action in actions:

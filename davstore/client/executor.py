@@ -1,8 +1,8 @@
 """Carry a plan out: several things at a time, each of them safe to be cut off anywhere.
 
-A thread takes a few actions, does their work and returns what is to be written down; that happens in the calling
-thread, in one transaction, so the trees and the state have one writer. What the world no longer allows (Changed) and
-what failed (NotDone, OSError) is held back until the next run; only a Stop ends everything.
+A thread takes a few actions, does their work and returns functions that record the outcomes; the calling thread runs
+these in one transaction, so the trees and the state have one writer. Paths of actions that no longer fit (Changed) or
+failed (NotDone, OSError) are held back until the next run; only a Stop ends the run.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Executor:
         tell: Callable[[Action], None],
         moved: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """Take where the work is done. tell is given each action done; moved, in any thread, bytes that went."""
+        """Take both sides and the state. tell gets each finished action; moved, in any thread, counts of bytes."""
         self._trees, self._state, self._folder, self._remote = trees, state, folder, remote
         self._device, self._now, self._tell = device, now, tell
         self._moved = moved
@@ -91,7 +91,7 @@ class Executor:
 
     @property
     def advice(self) -> list[str]:
-        """What the operator of the server should look at."""
+        """Hints for the operator of the server."""
         return [ACROSS_HOSTS] if self._there.is_foreign else []
 
     def measure(self, actions: Iterable[Action]) -> int:
@@ -104,7 +104,7 @@ class Executor:
         return self._trees.remote.rows[action.path].length if action.verb in (Verb.DOWNLOAD, Verb.COMPARE) else 0
 
     def _look_again(self, actions: list[Action]) -> list[Action]:
-        """Hold back the deletions on the server of what is in the folder after all: it moved while it was looked at."""
+        """Hold back deletions on the server of files that are in the folder after all: they moved during the scan."""
         doomed = [action for action in actions if action.verb is Verb.DELETE_REMOTE]
         if not doomed:
             return actions
@@ -129,10 +129,10 @@ class Executor:
         return action
 
     def _unsettle(self, path: str) -> None:
-        """Write down that what is here is about to change without a person's doing.
+        """Record that this run, and not a person, is about to change the local file at path.
 
-        If the run ends before the outcome is written down, and the server meanwhile gets back what it had (its tag
-        too), then what this run did must not pass for an edit or a deletion made here.
+        If the run ends before the outcome is recorded, and the server meanwhile gets its old content (and tag) back,
+        the change made by this run must not count as a local edit or deletion.
         """
         with self._state.transaction():
             for inner in self._trees.agreed.walk(path):
@@ -173,7 +173,7 @@ class Executor:
             raise self._stop
 
     def _batches(self, actions: list[Action]) -> Iterator[list[Action]]:
-        """Yield what one thread does in a row: some small things, or one large one. No thread is left without."""
+        """Yield the actions for one thread, some small ones or one large one, so that every thread has work."""
         batch: list[Action] = []
         size, most = 0, max(1, min(BATCH, len(actions) // REQUESTS_AT_ONCE))
         for action in actions:
@@ -186,7 +186,7 @@ class Executor:
             yield batch
 
     def _work_through(self, batch: list[Action]) -> list[Done]:
-        """Do the work of a batch in a thread. What came into a folder is on the disk when this returns."""
+        """Do the work of a batch in a thread. Files that came into a folder are on the disk when this returns."""
         done = [(action, _try(self._start, action)) for action in batch]
         came = {parent_of(action.path) for action, _ in done if action.verb in (Verb.DOWNLOAD, Verb.COMPARE)}
         lost = {path: error for path in came if (error := _try(self._folder.flush, path)) is not None}
@@ -201,7 +201,7 @@ class Executor:
         return self._work[action.verb](action)
 
     def _settle_some(self, running: set[Future[list[Done]]]) -> set[Future[list[Done]]]:
-        """Wait for a batch and write down what came of all that are done. Return the others."""
+        """Wait for a batch, record the outcomes of all finished ones, and return the others."""
         done, rest = wait(running, return_when=FIRST_COMPLETED)
         with self._state.transaction():
             for action, outcome in (pair for future in done for pair in future.result()):
@@ -229,7 +229,7 @@ class Executor:
         self._transfers.settle_part(action.path)
 
     def _was_refused(self, action: Action) -> bool:
-        """Tell whether a move on the server is still to be made up for."""
+        """Tell whether the server refused a move, which a transfer then has to replace."""
         return action.verb in (Verb.MOVE_TREE, Verb.MOVE_REMOTE) and action.path in self._trees.remote.rows
 
     def _hold(self, action: Action, reason: str) -> None:
@@ -239,7 +239,7 @@ class Executor:
             self._trees.held.add(action.other)
 
     def _pass(self, count: int) -> None:
-        """Note bytes that came or went, in any thread; a run that ends does not wait for the rest."""
+        """Count bytes transferred, in any thread. Raises Changed when the run ends."""
         self._moved(count)
         if self._stop is not None:
             raise Changed("the run ends")
@@ -292,7 +292,7 @@ class Executor:
     # Deletions
 
     def _delete_local(self, action: Action) -> Record:
-        """Remove what is as it was seen; what is not stays, and so do the folders above it."""
+        """Remove files that are as they were seen; changed ones stay, and so do the folders above them."""
         gone: list[str] = []
         problem: Exception | None = None
         for path in reversed(list(self._trees.local.walk(action.path))):
@@ -323,7 +323,7 @@ def _try(work: Callable[[Given], Outcome], given: Given) -> Outcome:
 
 
 def _level(action: Action) -> tuple[Verb, int] | None:
-    """Return what may be done together: only the making of folders has an order."""
+    """Return the group of actions that may run together: only the making of folders has an order."""
     if action.verb in (Verb.MAKE_LOCAL, Verb.MAKE_REMOTE):
         return Verb.MAKE_LOCAL, action.path.count("/")
     return None

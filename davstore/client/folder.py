@@ -1,4 +1,4 @@
-"""The local folder: look at it, and change it without ever leaving something half-done or overwriting an edit.
+"""The local folder: look at it, and change it without ever leaving a half-done change or overwriting an edit.
 
 Every access goes down from the root name by name without following links, so nothing outside is reached. Writes go to
 a reserved name in the same folder, are flushed, and take their place only after another look at what is there.
@@ -97,7 +97,7 @@ class Folder:
             return ""
 
     def probe(self, state: State, *, write: bool) -> None:
-        """Learn once what the file system makes of names. Without write, take it for one that keeps them."""
+        """Probe once how the file system changes names. Without write, assume that it keeps them."""
         self.stem = state.find_or_make_stem()
         saved = state.find_fact("traits")
         traits = Traits(*(flag == "1" for flag in saved)) if saved else self._probe() if write else Traits()
@@ -140,7 +140,7 @@ class Folder:
         return f"{RESERVED_PREFIX}{self.stem}{uuid.uuid4().hex}"
 
     def is_own(self, name: str) -> bool:
-        """Tell whether this device gave the name to a file in the making: only what it made itself may it remove."""
+        """Tell whether this device gave the name to a file in the making: it may remove no other device's."""
         return name.startswith(f"{RESERVED_PREFIX}{self.stem}")
 
     # Looking
@@ -212,7 +212,7 @@ class Folder:
     def draft(self, path: str, name: str, told: Callable[[int], None], *, keep: bool = False) -> Iterator[Draft]:
         """Open a file in the making beside path. It is removed in the end, unless it was placed.
 
-        With keep, what came of a download that failed stays, on the disk, if something proves what it is a part of.
+        With keep, the bytes of a failed download stay on the disk if an entity tag says what they are a part of.
         """
         with self.open_folder(parent_of(path)) as handle:
             draft = Draft(handle, name, told)
@@ -230,7 +230,7 @@ class Folder:
                 draft.close()
 
     def remove_part(self, folder: str, name: str) -> None:
-        """Remove what was kept under the name of an earlier draft, if it is there."""
+        """Remove the file of an earlier draft, if it is there."""
         with suppress(FileNotFoundError, Changed), self.open_folder(folder) as handle:
             os.unlink(name, dir_fd=handle)
 
@@ -288,7 +288,7 @@ class Folder:
             os.fsync(handle)
 
     def rename(self, source: str, target: str, expected: Local) -> Local:
-        """Give what is at source, as expected, its place at target, where nothing may be. Raises Changed."""
+        """Rename source, which has to be as expected, to target, where nothing may be. Raises Changed."""
         old, new = self.spelling.local_name(source), self.spelling.local_name(target)
         with self.open_folder(parent_of(source)) as origin, self.open_folder(parent_of(target)) as handle:
             self._check(origin, source, expected)

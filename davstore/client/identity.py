@@ -1,8 +1,8 @@
 """Recognise a server that was restored or made anew (docs/adr/0011).
 
-A server that was restored from a backup, or made anew at the same URL, lacks files that nobody deleted. Compared with
-what was agreed they would be deleted here too. So where that cannot be ruled out, what was agreed is forgotten, and the
-two sides are united as those of a new device: nothing is deleted, and what differs is kept twice.
+A server that was restored from a backup, or made anew at the same URL, lacks files that no user deleted. Compared with
+the agreed state they would be deleted here too. So where that cannot be ruled out, the agreed state is forgotten, and
+the two sides are united as those of a new device: nothing is deleted, and files that differ are kept twice.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from davstore.model.changes import SyncToken
 from davstore.protocol.dav import sync_token
 
 ROOT_ID = "root-id"
-"""The fact that holds the `DAV:resource-id` of the collection, '' where the server has none to tell."""
+"""The fact that holds the `DAV:resource-id` of the collection, '' where the server gives none."""
 
 
 def is_other_root(state: State, remote: RemoteCollection) -> bool:
-    """Tell whether another collection than before is at the URL. It is asked, unless it never had an identity.
+    """Tell whether another collection than before is at the URL. One that never had an identity is not asked for it.
 
     After uniting the old identity has to be forgotten, last of all.
     """
@@ -32,7 +32,7 @@ def is_other_root(state: State, remote: RemoteCollection) -> bool:
 
 
 def list_rewound(state: State) -> list[str]:
-    """Return the collections whose token was refused and that may have lost what they told before."""
+    """Return the collections whose token was refused and that may have lost members that they reported before."""
     rewound = []
     for path, refused in state.list_refused():
         scope = state.find_scope(path)
@@ -44,7 +44,7 @@ def list_rewound(state: State) -> list[str]:
 def _went_on(refused: str, given: str) -> bool:
     """Tell whether a token was refused only because its history was swept: same store, same epoch, a later number.
 
-    Only tokens of davstore tell that. Those of other servers are opaque (RFC 6578 §3.2), and prove nothing.
+    Only tokens of davstore show that. Those of other servers are opaque (RFC 6578 §3.2), and prove nothing.
     """
     try:
         old, new = sync_token.parse(refused), sync_token.parse(given)

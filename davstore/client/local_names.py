@@ -1,8 +1,7 @@
 """Local names: how the last name of a remote path is spelled in the local folder.
 
-It is the remote name wherever the file system can hold that and no other member has it. What the file system does to
-names (folding case, normalising Unicode, dropping a final dot, refusing characters) is probed, not guessed from its
-type.
+It is the remote name wherever the file system can hold that and no other member has it. The habits of the file system
+(folding case, normalising Unicode, dropping a final dot, refusing characters) are probed, not guessed from its type.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _AWKWARD = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 
 class Traits(NamedTuple):
-    """What a file system makes of names."""
+    """The ways in which a file system changes names."""
 
     folds_case: bool = False
     folds_form: bool = False
@@ -32,7 +31,7 @@ class Traits(NamedTuple):
     refuses_awkward: bool = False
 
     def fold(self, name: str) -> str:
-        """Return what two names have in common exactly when the file system takes them for one."""
+        """Return a key that two names share exactly when the file system takes them for one."""
         if self.folds_form:
             name = unicodedata.normalize("NFC", name)
         if self.folds_case:
@@ -51,7 +50,7 @@ class Traits(NamedTuple):
 
 
 def substitute(name: str) -> str:
-    """Return another name for name: the same one each time, harmless everywhere, and telling."""
+    """Return a substitute for name: the same one each time, valid on every file system, and recognisable."""
     stem, extension = os.path.splitext(_AWKWARD.sub("_", name))  # noqa: PTH122 - a name, not a path
     mark = f" ({hashlib.sha256(name.encode()).hexdigest()[:8]})"
     extension = extension.rstrip(". ")
@@ -99,7 +98,7 @@ class Spelling:
         return path or exact
 
     def assign(self, path: str) -> None:
-        """Choose the local name of what is about to be made at path, once and for all."""
+        """Choose, once and for all, the local name of the file or folder that is about to be made at path."""
         folder, name = parent_of(path), self.local_name(path)
         for candidate in (name, substitute(name_of(path))):
             holder = self._present.get((folder, self._traits.fold(candidate)), path)
@@ -110,7 +109,7 @@ class Spelling:
         self._present[folder, self._traits.fold(candidate)] = path
 
     def release(self, path: str) -> None:
-        """Let others have the local name of what was removed at path."""
+        """Free the local name of a path that was removed."""
         self._present.pop((parent_of(path), self._traits.fold(self.local_name(path))), None)
 
     def is_taken(self, path: str) -> bool:

@@ -11,10 +11,10 @@ from davstore.client.walk import list_inodes
 
 
 def find_present(folder: Folder, trees: Trees, paths: Iterable[str]) -> set[str]:
-    """Return those of paths of which something, at or beneath them, is in the folder and the scan did not see it.
+    """Return the paths at or beneath which something is in the folder that the scan did not see.
 
     That is a file or folder at its path again, or its inode where none was seen. All of them, when the folder does not
-    come to rest: then nothing can be said of what is not seen.
+    come to rest: then an unseen file may be there all the same.
     """
     inodes = list_inodes(folder)
     if inodes is None:

@@ -85,7 +85,7 @@ def _ended(parser: etree.XMLPullParser) -> Iterator[etree._Element]:
 
 
 def _release(element: etree._Element) -> None:
-    """Let go of what was read: the tree must not grow with the answer."""
+    """Free the elements that were read: the tree must not grow with the response."""
     element.clear()
     above = element.getparent()
     while above is not None and element.getprevious() is not None:

@@ -1,4 +1,4 @@
-"""The next actions that make both sides the same: a pure function of what was agreed and what each side has now.
+"""The next actions that make both sides the same: a pure function of the agreed tree and the two trees of now.
 
 A plan is the first of these stages that has something to do: record what already agrees; move whole folders on the
 server; make folders; move files; delete; set local conflicts aside; transfer. After it was carried out the trees have
@@ -20,7 +20,7 @@ MANY = 20
 
 
 class Verb(enum.Enum):
-    """One thing that a device does; the value is how it is told to a person."""
+    """One thing that a device does; the value is the word shown to a person."""
 
     AGREE = "in step"
     FORGET = "gone on both sides"
@@ -38,7 +38,7 @@ class Verb(enum.Enum):
 
 
 class Action(NamedTuple):
-    """A verb and its path. other is where a move goes, or a local file that has what a download would bring."""
+    """A verb and its path. other is the target of a move, or a local file with the content of a download."""
 
     verb: Verb
     path: str
@@ -114,9 +114,9 @@ def _list_stuck(trees: Trees) -> set[str]:
 
 
 def _list_arrived(trees: Trees, stuck: set[str]) -> set[str]:
-    """Return the contents that both sides have: only then what could not be moved goes from its old place.
+    """Return the contents that both sides have: a file that could not be moved leaves its old place only then.
 
-    That of a folder is ''.
+    The content of a folder is ''.
     """
     if not (trees.apart or stuck):
         return {""}
@@ -202,7 +202,7 @@ def _is_local_folder(trees: Trees, path: str) -> bool:
 
 
 def _tree_moves(trees: Trees) -> Iterator[Action]:
-    """Find folders that were renamed or moved here: the same inode at a new path, with what it had."""
+    """Find folders that were renamed or moved here: the same inode at a new path, with its members."""
     newcomers = {
         entry.stamp.inode: path
         for path, entry in trees.local.rows.items()
@@ -229,7 +229,7 @@ def _is_new(trees: Trees, path: str) -> bool:
 
 
 def _is_same_tree(trees: Trees, source: str, target: str) -> bool:
-    """Tell a moved folder from a new one that was given the inode of a deleted one: half of its files are there."""
+    """Tell whether a folder was moved, by half of its files: a new one may have the inode of a deleted one."""
     files = [path for path in trees.agreed.walk(source) if not trees.agreed.rows[path].folder]
     found = 0
     for path in files:
@@ -239,7 +239,7 @@ def _is_same_tree(trees: Trees, source: str, target: str) -> bool:
 
 
 def _makes(trees: Trees, verdicts: dict[str, Verb], leave: set[str]) -> Iterator[Action]:
-    """Give folders whose parent is there, or is made just before. What will arrive by the move of a tree is left."""
+    """Yield folders whose parent is there, or is made just before, but not those that the move of a tree brings."""
     made_local: set[str] = set()
     made_remote: set[str] = set()
     for path in sorted(verdicts, key=len):
@@ -282,8 +282,8 @@ def _likeness(trees: Trees, old: str, new: str, inode: int) -> tuple[bool, bool,
 def _local_moves(trees: Trees, verdicts: dict[str, Verb]) -> Iterator[Action]:
     """Pair files that are to be deleted here with downloads known to have the same content.
 
-    Known is what the entity tag says as a SHA-256, or what has kept its resource id (RFC 5842 §3.1) and its tag: the
-    same tag at two URLs alone proves nothing (RFC 9110 §8.8.1).
+    Content is known where the entity tag is a SHA-256, or where the resource kept its id (RFC 5842 §3.1) and its tag:
+    the same tag at two URLs alone proves nothing (RFC 9110 §8.8.1).
     """
     sources: dict[str, list[str]] = defaultdict(list)
     for path, verb in verdicts.items():
@@ -305,7 +305,7 @@ def _local_moves(trees: Trees, verdicts: dict[str, Verb]) -> Iterator[Action]:
 
 
 def _deletes(verdicts: dict[str, Verb]) -> Iterator[Action]:
-    """Give the tops of what is to go: everything beneath them goes too."""
+    """Yield the tops of the trees to delete: everything beneath them goes too."""
     for path, verb in sorted(verdicts.items()):
         if verb in (Verb.DELETE_LOCAL, Verb.DELETE_REMOTE) and verdicts.get(parent_of(path)) is not verb:
             yield Action(verb, path)
@@ -324,10 +324,10 @@ def _transfers(trees: Trees, verdicts: dict[str, Verb]) -> Iterator[Action]:
 
 
 def find_mass_deletion(trees: Trees) -> str | None:
-    """Say in words when a side has lost so much of what was agreed that a disk is likelier gone than a person at work.
+    """Return a sentence when a side lost so many agreed files that a disk is likelier missing than a person at work.
 
     That is more than half and more than MANY files, or all of MANY files and more of a folder that is there and empty.
-    What was moved is not lost.
+    Moved files are not lost.
     """
     files = {path: entry for path, entry in trees.agreed.rows.items() if not entry.folder and not trees.is_held(path)}
     moved = {entry.digest for path, entry in trees.local.rows.items() if path not in trees.agreed.rows}

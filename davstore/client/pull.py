@@ -1,4 +1,4 @@
-"""Bring what the state knows of the server up to date, by sync-collection (RFC 6578).
+"""Bring the state's copy of the server's tree up to date, by sync-collection (RFC 6578).
 
 The whole tree is one report of level infinite. A server that does not give that is followed collection by collection
 at level 1; so is a branch that an infinite report leaves out. Rows are applied idempotently and in the order they
@@ -16,7 +16,7 @@ from davstore.client.remote import Failed, RemoteCollection
 from davstore.client.state import Scope, State
 
 NO_INFINITE = (400, 403, 405, 409, 415, 422, 501, 507)
-"""Answers after which level 1 is tried. RFC 6578 names none for a server that will not go to the bottom."""
+"""Statuses after which level 1 is tried. RFC 6578 names none for a server that refuses level infinite."""
 
 NO_WAY = "the server gives no way to go on with {}"
 
@@ -24,7 +24,7 @@ NO_WAY = "the server gives no way to go on with {}"
 class Pull:
     """One update of the whole tree. After `run`, skipped maps the collections that could not be followed to the reason.
 
-    What could not be taken of those that were followed is in the state, as left out.
+    Members of followed collections that could not be taken are in the state, as left out.
     """
 
     def __init__(self, state: State, remote: RemoteCollection, say: Callable[[str], None]) -> None:
@@ -54,7 +54,7 @@ class Pull:
         return [member for member in self._state.remote.members(path) if self._state.remote.rows[member].folder]
 
     def _follow(self, path: str) -> bool:
-        """Follow one collection to its present state; tell whether that went to the bottom of it."""
+        """Follow one collection to its present state; return whether its whole tree was covered."""
         scope = self._state.find_scope(path) or Scope("", infinite=True, listing=self._state.next_listing())
         fell_back: set[Scope] = set()
         while True:
@@ -96,7 +96,7 @@ class Pull:
         return None
 
     def _apply(self, path: str, scope: Scope, report: Report) -> bool:
-        """Apply one page with its token, all or nothing; tell whether more is to come."""
+        """Apply one page with its token, all or nothing; return whether more is to come."""
         truncated = False
         with self._state.transaction():
             if not scope.token:
@@ -116,7 +116,7 @@ class Pull:
         return truncated
 
     def _leave_out(self, place: str, row: Row, reason: str) -> None:
-        """Remember, until the server tells otherwise, what cannot be taken: the server tells of it only once."""
+        """Remember a member that cannot be taken, until the server reports it anew: it does so only after a change."""
         self._state.take_in(place)
         if row.status != 404:
             self._state.leave_out(place, reason)
@@ -152,7 +152,7 @@ class Pull:
         self._state.put_remote(place, entry, seen=scope.listing)
 
     def _sweep(self, path: str, scope: Scope) -> None:
-        """After a full listing, drop what it did not tell; branches that are followed by themselves are theirs."""
+        """After a full listing, drop the rows that it lacks, but for branches that are followed by themselves."""
         inside = f"{path}/" if path else ""
         others = [other for other in self._state.list_scopes() if other != path and other.startswith(inside)]
         implied = self._implied(scope.listing)
@@ -163,7 +163,7 @@ class Pull:
                 self._state.drop_remote(gone)
 
     def _implied(self, listing: int) -> set[str]:
-        """Return the folders above what a listing told."""
+        """Return the folders above the paths of a listing."""
         found: set[str] = set()
         for path in self._state.list_seen(listing):
             above = tree.parent_of(path)

@@ -51,7 +51,7 @@ _POLICY: Final = {
 
 
 class Refusal(NamedTuple):
-    """The condition that must hold, in the policy's own words. modes are those that would be let through."""
+    """The condition that must hold, in the policy's own words. modes are the modes that the policy admits."""
 
     condition: str
     rule: str
@@ -83,7 +83,7 @@ def describe(status: int, conditions: frozenset[str]) -> str:
 
 
 def explain(refusal: Refusal, response: Response) -> Stop:
-    """Return the end of the run that a refusal is, in words."""
+    """Return the error that ends the run, with the refusal in words."""
     message = f"the sync policy refuses: {_POLICY.get(refusal.condition) or _as_words(refusal.condition)}"
     by = [f"rule {refusal.rule}"] if refusal.rule else []
     by += [f"decided by the {refusal.decided_by}"] if refusal.decided_by else []

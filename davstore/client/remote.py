@@ -1,7 +1,7 @@
 """The collection on the server, spoken to in the verbs of RFC 4918 and RFC 6578.
 
-Every write has a condition, so that sending it again after a broken connection does no harm: what a lost answer left
-open is found out by the next report. Entity tags and sync tokens are opaque.
+Every write has a condition, so that sending it again after a broken connection does no harm: the next report shows
+whether a write whose response was lost was done. Entity tags and sync tokens are opaque.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ XML_TYPE: Final = {"Content-Type": 'application/xml; charset="utf-8"'}
 
 Answer = TypeVar("Answer")
 Body = bytes | Callable[[], Any] | None
-"""A body, or what opens a fresh one, with a length, for each attempt."""
+"""A body, or an object that opens a fresh one of known length for each attempt."""
 
 
 class Facts(NamedTuple):
-    """What is told of a file that is sent. modified is in whole seconds since the epoch, sha1 in hex.
+    """The facts that go with a file that is sent. modified is in whole seconds since the epoch, sha1 in hex.
 
     media_type is '' where the server keeps the type it has. sha1 is '' where it would take another reading.
     """
@@ -140,7 +140,7 @@ class RemoteCollection:
         """Return the path that an href of an answer names, None for a name that no folder can hold.
 
         Raises:
-            Stop: (usage) the href is outside the collection: the server does not know what it is called here.
+            Stop: (usage) the href is outside the collection: the server has another name for it.
         """
         path = href if href.startswith("/") else urlsplit(href).path
         segments = [unquote_to_bytes(segment) for segment in path.strip("/").split("/") if path.strip("/")]
@@ -189,7 +189,7 @@ class RemoteCollection:
         return next((row.sync_token for row in rows), "")
 
     def _find_rows(self, path: str, depth: str) -> list[Row] | None:
-        """Return what PROPFIND tells; None when it is refused, or a rule wants the device to come later with that."""
+        """Return the rows of a PROPFIND; None when it is refused, or deferred by a rule of the policy."""
         try:
             return self._multistatus("PROPFIND", path, {"Depth": depth}, PROPFIND_BODY).rows
         except Failed:
@@ -208,12 +208,12 @@ class RemoteCollection:
         return self._send(method, path, {**headers, **XML_TYPE}, body, folder=True, read=read)
 
     def fetch(self, path: str, sink: Sink) -> Fetched:
-        """Bring the file at path into sink, after what it holds already.
+        """Bring the file at path into sink, after the bytes that it holds already.
 
-        A connection that breaks is taken up again at the byte where it broke.
+        After a broken connection the download resumes at the byte where it broke.
 
         Raises:
-            Changed, Failed: as for every request. Stop: the network; sink then holds what came.
+            Changed, Failed: as for every request. Stop: the network; sink then holds the bytes that came.
         """
         failures = 0
         while True:
@@ -240,7 +240,7 @@ class RemoteCollection:
             response.close()
 
     def find_modified(self, path: str) -> int | None:
-        """Return when the file at path was modified, in seconds since the epoch; None when the server does not say."""
+        """Return when the file at path was modified, in seconds since the epoch; None when the response lacks it."""
         return self._send("HEAD", path, {}, None, folder=False, read=find_modified)
 
     def put(self, path: str, body: Body, facts: Facts, *, etag: str | None) -> str:
@@ -263,13 +263,13 @@ class RemoteCollection:
         self._send("MKCOL", path, {}, None, folder=True, read=_nothing)
 
     def delete(self, path: str, *, folder: bool, etag: str | None = None, token: str | None = None) -> None:
-        """Remove what is at path if it still has this entity tag, or this sync token (RFC 6578 §5)."""
+        """Remove the resource at path if it still has this entity tag, or this sync token (RFC 6578 §5)."""
         self._send("DELETE", path, self._conditions(path, etag, token), None, folder=folder, read=_nothing)
 
     def move(
         self, source: str, target: str, *, folder: bool, etag: str | None = None, token: str | None = None
     ) -> None:
-        """Give what is at source its place at target, where nothing may be, on the conditions of `delete`."""
+        """Move the resource at source to target, which must be unmapped, on the conditions of `delete`."""
         destination = {"Destination": self._origin + self.href(target, folder=folder), "Overwrite": "F"}
         headers = {**destination, **self._conditions(source, etag, token)}
         self._send("MOVE", source, headers, None, folder=folder, read=_nothing)
@@ -307,7 +307,7 @@ class RemoteCollection:
         """Send until there is an answer that is not 'come again'. Return it if it is a success.
 
         Raises:
-            Changed: 404, 405, 409, 412: the server is not as it was told.
+            Changed: 404, 405, 409, 412: the server is no longer as the plan saw it.
             Failed: any other error, but 416 to a Range. Stop: the network, the credentials, the policy.
         """
         target, failures = self.href(path, folder=folder), 0
@@ -323,7 +323,7 @@ class RemoteCollection:
                 self._pause(RETRY_SECONDS[failures])
                 failures += 1
                 continue
-            # A member that is locked, or kept for another reason, is told so (RFC 4918 §9.6.1).
+            # RFC 4918 §9.6.1: a 207 names the members that were kept, locked ones for example.
             partly = response.status == 207 and method not in ("REPORT", "PROPFIND")
             if (response.status < 300 and not partly) or (response.status == 416 and "Range" in headers):
                 return response
@@ -351,7 +351,7 @@ class RemoteCollection:
         raise Failed(status, conditions, describe(status, conditions))
 
     def _wait(self, response: Response) -> None:
-        """Wait as long as the server asks. What several threads wait for at once is told and counted once."""
+        """Wait as long as the server asks. A wait that several threads share is reported and counted once."""
         seconds = retry_after(response)
         reason = "too many requests" if response.status == 429 else "the server is busy"
         with self._lock:
@@ -369,7 +369,7 @@ class RemoteCollection:
 
 
 def _nothing(_: Response) -> None:
-    """Take nothing from an answer but that it is a success."""
+    """Ignore the body of a successful response."""
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Rename onto a free name only: what came to that name a moment before is never replaced."""
+"""Rename onto a free name only: a file that another program just gave that name is never replaced."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rename_to_free(source: int, old: str, target: int, new: str) -> None:
 
 
 def _rename_over_own(source: int, old: str, target: int, new: str) -> None:
-    """Where the file system knows no such rename, take the name first, then replace what took it."""
+    """Where the file system lacks such a rename, create an empty file or folder of that name, then replace it."""
     if _is_folder(source, old):
         os.mkdir(new, dir_fd=target)
     else:

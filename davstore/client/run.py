@@ -1,10 +1,9 @@
 """One run of the device: look, ask once, then plan and do until both sides are the same.
 
-The server is asked for changes once in a run, so that a policy with an interval sees one round and what this device
-writes costs no second: its own writes are known by their entity tags. A change that comes during the run is left for
-the next one. Before the server is asked, the sync tokens of folders that are missing here are taken: a folder goes as a
-whole only on the condition that nothing in it changed since then (RFC 6578 §5), and what had changed before that is in
-the report.
+The server is asked for changes once in a run, so that a policy with an interval sees one round. The device's own writes
+need no second: they are known by their entity tags. A change that comes during the run is left for the next one. Before
+the server is asked, the sync tokens of folders that are missing here are taken: a folder goes as a whole only on the
+condition that nothing in it changed since then (RFC 6578 §5), and what had changed before that is in the report.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ def _silent(_: object) -> None:
 
 @dataclass
 class Run:
-    """What a run is given.
+    """One run with its inputs.
 
-    say takes a line for a person, tell each action done, begin the actions of each plan and how many bytes they move,
-    moved the bytes that went, in any thread.
+    say gets a line for a person, tell each finished action, begin the actions of each plan and the number of bytes they
+    move, moved, in any thread, counts of bytes transferred.
     """
 
     state: State
@@ -60,7 +59,7 @@ class Run:
         """Bring both sides in step and return the exit status.
 
         Raises:
-            Stop: the run cannot go on; what was done is done and remembered.
+            Stop: the run cannot go on; finished actions are recorded.
         """
         trees, actions, guards = self._trees(clean=True)
         done: Counter[Verb] = Counter()
@@ -92,7 +91,7 @@ class Run:
         return NOT_TRANSFERRED if self._skipped or executor.failures else IN_STEP
 
     def rehearse(self) -> list[Action]:
-        """Return what a run would do, and do nothing. Give it a state that may be thrown away."""
+        """Return the actions of a run, and do none of them. Give it a state that may be thrown away."""
         trees, _, _ = self._trees(clean=False)
         now = self.now()
 
@@ -125,7 +124,7 @@ class Run:
         return trees, actions, guards
 
     def _ask(self, seen: Scan, guards: dict[str, str]) -> Trees:
-        """Ask the server what changed; unite when it does not remember what it told."""
+        """Ask the server what changed; unite both sides when it lost members that it reported before."""
         pull = Pull(self.state, self.remote, self.say)
         pull.run()
         for path in list_rewound(self.state):
@@ -139,20 +138,20 @@ class Run:
         return Trees(self.state.agreed, seen.local, self.state.remote, held, self._find_apart(seen, guards))
 
     def _sort_unfit(self, unfit: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-        """Part links and special files that nobody misses from those in the place of what is synchronised."""
+        """Split links and special files into those never synchronised, and those in the place of synchronised files."""
         known = (self.state.agreed.rows, self.state.remote.rows)
         replaced = {path: reason for path, reason in unfit.items() if any(path in rows for rows in known)}
         return {path: reason for path, reason in unfit.items() if path not in replaced}, replaced
 
     def _tell_once(self, unfit: dict[str, str]) -> None:
-        """Tell what is never synchronised, once for as long as it stays: it is no failure."""
+        """Report files that are never synchronised, once for as long as they stay: they are no failure."""
         for path, reason in unfit.items():
             if self.state.told.get(path) != reason:
                 self._complain(path, f"left out: {reason}")
         self.state.set_told(unfit)
 
     def _unite(self, reason: str) -> None:
-        """Take both sides for those of a new device: nothing can pass for deleted then."""
+        """Treat both sides as a new device would: nothing counts as deleted then."""
         self._united = reason
         self.state.forget_agreements()
         self.state.forget_server()
@@ -167,7 +166,7 @@ class Run:
             )
 
     def _find_apart(self, seen: Scan, guards: dict[str, str]) -> set[str]:
-        """Return the folders that are missing here and that nothing guards: they move and go member by member."""
+        """Return the folders that are missing here without a sync token: they move and go member by member."""
         agreed = self.state.agreed.rows
         return {path for path, entry in agreed.items() if entry.folder and path not in seen.local.rows} - guards.keys()
 

@@ -51,7 +51,7 @@ def scan(folder: Folder, state: State, *, clean: bool) -> Scan:
 
 
 class _Scan(Walk):
-    """A walk by paths. What did not come to rest is as good as what moves just after: no deletion trusts it alone."""
+    """A walk by paths. It counts even if the folder did not come to rest: no deletion relies on it alone."""
 
     def __init__(self, folder: Folder, state: State, *, clean: bool) -> None:
         super().__init__(folder)
@@ -82,7 +82,7 @@ class _Scan(Walk):
         return folders
 
     def _take_mount(self, key: str, handle: int) -> bool:
-        """Note on which disk a folder is; tell whether it may be looked into."""
+        """Note on which disk a folder is; return whether it may be listed."""
         self.scan.skipped.pop(key, None)
         device = self._devices[key] = self._folder.device_of(key, handle)
         self.scan.mounts.discard(key)
@@ -112,7 +112,7 @@ class _Scan(Walk):
         return folders
 
     def _take_odd(self, path: str, handle: int, name: str, members: set[str]) -> None:
-        """Leave out what has a name that is never synchronised; remove it only if this device made it.
+        """Leave out a file whose name is never synchronised; remove it only if this device made it.
 
         The parts of downloads that can go on stay.
         """
@@ -125,7 +125,7 @@ class _Scan(Walk):
             os.unlink(name, dir_fd=handle)
 
     def _drop(self, top: str) -> None:
-        """Forget what was taken at and beneath a path that is gone."""
+        """Forget the entries at and beneath a path that is gone."""
         waiting = [top]
         while waiting:
             path = waiting.pop()
@@ -138,7 +138,7 @@ class _Scan(Walk):
             self.forget(path)
 
     def _take(self, path: str, handle: int, name: str) -> bool:
-        """Take one member; tell whether it is a folder."""
+        """Take one member; return whether it is a folder."""
         facts = os.stat(name, dir_fd=handle, follow_symlinks=False)
         stamp = Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ino, facts.st_ctime_ns)
         if not stat.S_ISDIR(facts.st_mode) and path in self._members:
@@ -161,7 +161,7 @@ class _Scan(Walk):
         return False
 
     def _find_known(self, path: str, stamp: Stamp) -> Agreed | Local | None:
-        """Return what is known of a file with this stamp: it was not changed, or only moved with its folder."""
+        """Return the earlier facts of a file with this stamp: it was not changed, or only moved with its folder."""
         for known in (self._state.agreed.get(path), self._by_inode.get(stamp.inode), self.scan.local.get(path)):
             if known is not None and not known.folder and known.stamp == stamp and not is_racy(stamp, known.hashed_ns):
                 return known
@@ -169,7 +169,7 @@ class _Scan(Walk):
 
 
 def _hold_mounts(scan: Scan, state: State) -> None:
-    """Leave out the places of disks that went, and of disks that came and hide what was agreed about."""
+    """Leave out the mount points of disks that went, and of disks that came and hide agreed files."""
     fresh = scan.mounts - state.mounts
     inodes = {entry.stamp.inode for path in fresh if (entry := scan.local.get(path)) is not None}
     for path in state.mounts - scan.mounts:

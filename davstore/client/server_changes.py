@@ -1,4 +1,4 @@
-"""Make, move and delete on the server, each on the condition that nobody changed there what the plan saw."""
+"""Make, move and delete on the server, each on the condition that the resource is still as the plan saw it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from davstore.client.tree import REMOTE_FOLDER, Local, Remote, Trees, parent_of
 from davstore.protocol.dav import names
 
 WILL_NOT_MOVE = (403, 501)
-"""Refusals of MOVE that are made up for by PUT and DELETE; so are those that tell of another state (`Changed`)."""
+"""Statuses of a refused MOVE that PUT and DELETE replace; those of a changed resource (`Changed`) are, too."""
 FOREIGN_DESTINATION = 502
 ACROSS_HOSTS = (
     "what was moved here was sent anew, for the server takes its own address for another host's (502). Behind a proxy, "
@@ -20,7 +20,7 @@ ACROSS_HOSTS = (
 )
 
 Record = Callable[[], None]
-"""What an action leaves to be written down."""
+"""Records the outcome of an action."""
 
 
 class ServerChanges:
@@ -43,7 +43,7 @@ class ServerChanges:
         self.is_foreign = False
 
     def spoil(self, path: str) -> None:
-        """Note that this device changed something at path: a guard above it would tell of that too."""
+        """Drop the guards above path, which this device changed: their condition would fail because of that."""
         while path:
             if self._guards.pop(path, None) is not None:
                 self._trees.apart.add(path)
@@ -59,7 +59,7 @@ class ServerChanges:
         return record
 
     def _move(self, action: Action, *, folder: bool, etag: str | None = None, token: str | None = None) -> bool:
-        """Move on the server; tell whether it did. A server that will not gets what is in it one by one, or anew."""
+        """Move on the server and return whether it did; else members are moved one by one, and files sent anew."""
         if self.is_foreign:
             return False
         try:
@@ -126,7 +126,7 @@ class ServerChanges:
         return record
 
     def _delete_guarded(self, top: str) -> bool:
-        """Remove a tree that nobody changed, and that is not too large for one request; tell whether that was so."""
+        """Remove a tree if it is unchanged and not too large for one request; return whether it was."""
         guard = self._guards.get(top)
         if guard is None:
             return False

@@ -1,9 +1,9 @@
-"""The device's memory: what was agreed, what the server told, how names are spelled here. One SQLite file, one device.
+"""The device's memory: the agreed tree, the server's tree, the spelling of names here. One SQLite file, one device.
 
-The trees are read once and written through, row by row, so a run may be killed anywhere: what it did and had not
-written down is found out by comparing (a transfer done twice is the worst that comes of it). With
-`synchronous = NORMAL` a power cut loses the last rows and never tears the file; no row is written before what it tells
-of is on the disk.
+The trees are read once and written through, row by row, so a run may be killed anywhere: the next one compares both
+sides and so finds changes that were not recorded (at worst it transfers a file twice). With `synchronous = NORMAL` a
+power cut loses the last rows and never tears the file; no row is written before the file that it describes is on the
+disk.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CREATE TABLE part (path TEXT PRIMARY KEY, name TEXT NOT NULL, etag TEXT NOT NULL
 """Each brings a file to the next format, the number in its `user_version`. The first format did not write it."""
 FORGET_SERVER = ("DELETE FROM remote", "DELETE FROM scope", "DELETE FROM left_out", "DELETE FROM refused")
 STEM = "stem"
-"""The fact that tells the files in the making that this device wrote from all others."""
+"""The fact that begins the names of this device's files in the making."""
 
 
 class Scope(NamedTuple):
@@ -141,7 +141,7 @@ class State:
                 self._database.execute("DELETE FROM spelling WHERE path = ?", (gone,))
 
     def forget_agreements(self, path: str = "") -> None:
-        """Forget what was agreed at and beneath path, so that nothing there can pass for deleted on either side.
+        """Forget the agreements at and beneath path, so that nothing there can pass for deleted on either side.
 
         Names keep their spelling, and the server's tree stays known.
         """
@@ -151,7 +151,7 @@ class State:
                 self._database.execute("DELETE FROM agreed WHERE path = ?", (gone,))
 
     def forget_server(self) -> None:
-        """Forget all that the server told: it is asked for everything again."""
+        """Forget the server's tree: the next report asks for everything."""
         with self.transaction():
             for statement in FORGET_SERVER:
                 self._database.execute(statement)
@@ -179,7 +179,7 @@ class State:
 
     @property
     def knows_mounts(self) -> bool:
-        """Whether it was ever looked which folders are mounted disks."""
+        """Whether mounted disks were ever recorded."""
         return self.find_fact("mounts") is not None
 
     def set_mounts(self, mounts: set[str]) -> None:
@@ -193,7 +193,7 @@ class State:
         self.mounts = set(mounts)
 
     def forget_mounts(self) -> None:
-        """Take the disks that are mounted at the next look for those that always were."""
+        """Forget which folders are mounted disks: the next scan records those that it finds."""
         self._database.execute("DELETE FROM mount")
         self.mounts = set()
         self.drop_facts("mounts")
@@ -201,7 +201,7 @@ class State:
     # What could not be taken from the server
 
     def leave_out(self, place: str, reason: str) -> None:
-        """Remember that what the server has at place, a path or an href, cannot be taken."""
+        """Remember that the server's resource at place, a path or an href, cannot be taken."""
         self.left_out[place] = reason
         self._database.execute("INSERT OR REPLACE INTO left_out VALUES (?, ?)", (place, reason))
 
@@ -229,7 +229,7 @@ class State:
         self._database.execute("INSERT OR REPLACE INTO spelling VALUES (?, ?)", (path, name))
 
     def set_told(self, told: dict[str, str]) -> None:
-        """Remember what a person was told of, path to reason, and need not be told again."""
+        """Remember the reports that a person has seen, path to reason, so that they are not shown again."""
         if told != self.told:
             with self.transaction():
                 self._database.execute("DELETE FROM told")
@@ -237,7 +237,7 @@ class State:
             self.told = dict(told)
 
     def put_remote(self, path: str, entry: Remote, *, seen: int = 0) -> None:
-        """Remember what the server has at path. seen is the number of the listing that told it."""
+        """Remember the server's entry at path. seen is the number of the listing that holds it."""
         self.remote.put(path, entry)
         self._database.execute("INSERT OR REPLACE INTO remote VALUES (?, ?, ?, ?, ?, ?)", (path, *entry, seen))
 
@@ -254,16 +254,16 @@ class State:
             self.drop_remote(member)
 
     def list_parts(self) -> set[tuple[str, str]]:
-        """Return folder and name of the parts of downloads that can go on, as far as is known."""
+        """Return folder and name of the known parts of downloads that can be resumed."""
         known = ((path, part, self.remote.get(path)) for path, part in self.parts.rows.items())
         return {(parent_of(path), part.name) for path, part, there in known if there and there.etag == part.etag}
 
     def list_seen(self, listing: int) -> list[str]:
-        """Return the paths that a full listing told."""
+        """Return the paths of a full listing."""
         return [path for (path,) in self._database.execute("SELECT path FROM remote WHERE seen >= ?", (listing,))]
 
     def list_unseen(self, listing: int) -> list[str]:
-        """Return the paths that a full listing did not tell again."""
+        """Return the paths that a full listing lacks."""
         return [path for (path,) in self._database.execute("SELECT path FROM remote WHERE seen < ?", (listing,))]
 
     def find_scope(self, path: str) -> Scope | None:
@@ -293,7 +293,7 @@ class State:
             self.forget(source)
 
     def move_remote(self, source: str, target: str) -> None:
-        """Remember that the server has at target what it had at source."""
+        """Remember that the server moved the tree at source to target."""
         with self.transaction():
             for path in list(self.remote.walk(source)):
                 self.put_remote(target + path[len(source) :], self.remote.rows[path])

@@ -16,16 +16,16 @@ from davstore.client.upload import UploadBody
 from davstore.protocol.http.media_types import guess_media_type
 
 PART_BYTES = 1024 * 1024
-"""From here on the beginning of a download that was cut off is worth keeping."""
+"""From this size on the beginning of a download that was cut off is kept."""
 
 Record = Callable[[], None]
-"""What an action leaves to be written down."""
+"""Records the outcome of an action."""
 
 
 class Transfers:
     """The transfers of one trees.
 
-    passed is called with bytes that went. What a transfer leaves to be written down calls record, set_aside, tell.
+    passed gets counts of bytes transferred. The functions that a transfer returns call record, set_aside and tell.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class Transfers:
         self._reached: dict[str, Part] = {}
 
     def remember_part(self, path: str) -> None:
-        """Write down what will come of a large download, so that a run that is cut off can be gone on with.
+        """Record the part of a large download before it begins, so that a later run can resume it.
 
-        What a killed run left is longer than was written down; only a tag that is the digest can prove it in the end.
+        After a kill the part is longer than recorded; only an entity tag that is the digest can prove it in the end.
         """
         remote, part = self._trees.remote.rows[path], self._state.parts.rows.get(path)
         if part is not None and part.etag == remote.etag:
@@ -59,7 +59,7 @@ class Transfers:
             self._limits[path] = 0
 
     def sweep_parts(self) -> None:
-        """Remove what was kept of files that the server no longer has."""
+        """Remove the parts of files that the server no longer has."""
         for path, part in list(self._state.parts.rows.items()):
             remote = self._trees.remote.get(path)
             if remote is None or remote.folder:
@@ -67,7 +67,7 @@ class Transfers:
                 self._state.parts.drop(path)
 
     def settle_part(self, path: str) -> None:
-        """Write down how far a download came that was cut off; only the thread that has the state may."""
+        """Record how far a download came that was cut off; only the thread that has the state may."""
         reached = self._reached.pop(path, None)
         if reached is not None and path in self._state.parts.rows:
             self._state.parts.put(path, reached)
@@ -83,7 +83,7 @@ class Transfers:
 
     @contextmanager
     def _draft(self, path: str) -> Iterator[Draft]:
-        """Open the file that a download goes to, with what an earlier run brought."""
+        """Open the file that a download goes to, with the part that an earlier run brought."""
         part = self._state.parts.rows.get(path)
         name = part.name if part else self._folder.draft_name()
         with self._folder.draft(path, name, self._passed, keep=part is not None) as draft:
@@ -125,7 +125,7 @@ class Transfers:
         return None
 
     def compare(self, action: Action) -> Record:
-        """Fetch what the server has. If it is another content than here, both are kept."""
+        """Fetch the server's content. If it differs from the local one, both are kept."""
         path, local = action.path, self._trees.local.rows[action.path]
         with self._draft(path) as draft:
             remote = self._fetch(draft, path)
@@ -154,7 +154,7 @@ class Transfers:
         return lambda: self._record(path, local._replace(digest=body.digest), entry)
 
     def _find_tag(self, path: str, digest: str) -> str:
-        """Return the entity tag of content that the server has at path: not every one tells it after a PUT."""
+        """Return the entity tag of the content at path on the server: not every server sends it after a PUT."""
         content = Digest()
         etag, _ = self._remote.fetch(path, content)
         if not etag or content.hex != digest:

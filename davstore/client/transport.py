@@ -1,7 +1,7 @@
 """The connections to the server: proxies and certificates as the environment says, one pool.
 
-`requests` finds the way once; its pool then takes each request as it is, for several threads. What requests does for a
-request on top of that (cookies, redirects, the environment again) is no use here and takes longer than the rest.
+`requests` finds proxy and certificates once; its pool then takes each request as it is, for several threads. Its
+further work on each request (cookies, redirects, the environment again) is no use here and takes longer than the rest.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ CHUNK_BYTES: Final = 256 * 1024
 
 Response = urllib3.BaseHTTPResponse
 HTTPError = exceptions.HTTPError
-"""The connection broke, or what came over it is no HTTP."""
+"""The connection broke, or the bytes that came are no HTTP."""
 ProtocolError = exceptions.ProtocolError
-"""The kind of it for an answer that is not what its head says."""
+"""An `HTTPError` for a response that is not as its head says."""
 
 
 class Transport(HTTPAdapter):
     """The way to one origin. Redirects are answers like others, nothing is sent twice, no content is decoded."""
 
     def __init__(self, origin: str, headers: Mapping[str, str], *, at_once: int) -> None:
-        """Take what goes with each request. at_once is how many connections are kept.
+        """Take the headers of every request. at_once is the number of connections that are kept.
 
         Raises:
             Stop: (usage) the environment names a proxy or certificates that cannot be used.
@@ -98,7 +98,7 @@ _REASONS: Final[dict[type[BaseException], str]] = {
     TimeoutError: f"no connection within {CONNECT_SECONDS} s",
     OSError: "",
 }
-"""What is most telling first; an OSError has its own words."""
+"""The most specific cause first; an OSError has its own text."""
 
 
 def _word(kind: type[BaseException], cause: BaseException) -> str:

@@ -1,7 +1,7 @@
 """The three trees of a device (local, remote, agreed), with one kind of key.
 
 A path is the names from the synchronised root down, as the server spells them, joined by `/`; the root itself is ''
-and is never a row. No name holds a `/`: what cannot be spelled so is held back before it gets here.
+and is never a row. No name holds a `/`: paths that cannot be spelled so are held back before.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Local(NamedTuple):
 
 
 class Remote(NamedTuple):
-    """A file or folder as the server last told it. etag is the whole entity tag, quotes included, '' for a folder."""
+    """A file or folder as last reported by the server. etag is the entity tag with its quotes, '' for a folder."""
 
     folder: bool
     etag: str
@@ -42,7 +42,7 @@ REMOTE_FOLDER = Remote(folder=True, etag="")
 
 
 class Agreed(NamedTuple):
-    """What both sides had when they last were the same."""
+    """The entry of both sides when they last were the same."""
 
     folder: bool
     etag: str

@@ -10,14 +10,14 @@ from davstore.client.folder import Folder
 from davstore.client.tree import Local
 
 SMALL_BYTES: Final = 256 * 1024
-"""Up to here a file is read whole before it is sent, and so its SHA-1 takes no second reading."""
+"""A file up to this size is read whole before it is sent, so its SHA-1 takes no second reading."""
 
 
 class UploadBody:
     """The bytes of one file as it was seen. Raises Changed when it no longer is that."""
 
     def __init__(self, folder: Folder, path: str, local: Local, told: Callable[[int], None]) -> None:
-        """Take the file; told is called with how many bytes go out, each time."""
+        """Take the file; told gets the length of each piece."""
         self._folder, self._path, self._local, self._told = folder, path, local, told
         self.digest, self.sha1 = local.digest, ""
         self._small: bytes | None = None

@@ -50,7 +50,7 @@ class Walk:
         raise NotImplementedError
 
     def go(self) -> bool:
-        """Walk, and tell whether the folder came to rest; if not, what was taken is of no single instant."""
+        """Walk and return whether the folder came to rest; if not, its listings are of no single instant."""
         self._list([""])
         for _ in range(PASSES):
             again, wait_ns = self._find_unsure()

@@ -1,1 +1,1 @@
-"""WebDAV over the store: requests become one store call each, and what it returns becomes the answer."""
+"""WebDAV over the store: each request becomes one store call, and its value becomes the response."""

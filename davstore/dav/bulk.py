@@ -1,4 +1,4 @@
-"""Render many resources at once, by column: where a question can be answered from their rows, as most can.
+"""Render many resources at once, by column, where their rows alone answer the question, as they do most.
 
 No function is called for each resource, but for those that write dates or escape text: constants and columns are laid
 between each other by slices, and joined.
@@ -23,7 +23,7 @@ from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import PropFind
 
 _HOLE: Final = "\x00"
-"""The place in a template for what differs between responses; no XML holds it."""
+"""Stands in a template for a value that differs between responses; no XML holds it."""
 _KINDS: Final = {"0": Kind.RESOURCE, "1": Kind.COLLECTION}
 _LONG_QUESTION: Final = 2_048
 """Characters of property names. A page is one string: with longer names in each response it would be a large one."""
@@ -33,7 +33,7 @@ Texts = Mapping[str, Sequence[str]]
 
 @lru_cache(maxsize=256)
 def facts_of(question: PropFind) -> tuple[str, ...] | None:
-    """Return the facts of rows that answer a question, as far as no facet has a value for them; None for others."""
+    """Return the facts of rows that answer a question, where no facet has a value; None: rows do not answer it."""
     if question.kind is not propfind.Kind.PROP or sum(map(len, question.names)) > _LONG_QUESTION:
         return None
     live = [LIVE_OF[kind][name] for kind in _KINDS.values() for name in question.names if name in LIVE_OF[kind]]
@@ -59,7 +59,7 @@ class Bulk:
         return "".join([next(rows[mark]) for mark in page.collections]).encode()
 
     def _hrefs_of(self, page: Columns) -> tuple[str, list[str]]:
-        """Return what all hrefs of a page begin with, and how each goes on; slashes at their ends are not in them."""
+        """Return the common beginning of the hrefs of a page, and the rest of each, without slashes at their ends."""
         names = encode_segments_for_xml(page.names)
         above = {node_id: self._hrefs.above(place) for node_id, place in page.places.items()}
         if len(above) == 1:
@@ -74,7 +74,7 @@ class Bulk:
 
 
 class Template:
-    """The response of a resource of one kind: constants, and what differs between them."""
+    """The response of a resource of one kind: constants, and the values between them."""
 
     def __init__(self, plan: Plan, kind: Kind) -> None:
         compiled = plan.compile(kind)

@@ -24,8 +24,8 @@ from davstore.store.reading import Body
 _SHOWN: Final = re.compile(
     r"(?:image/(?:avif|bmp|gif|jpeg|png|webp)|(?:audio|video)/[a-z0-9.-]+|text/plain)[ \t]*(?:;[^,]*)?", re.IGNORECASE
 )
-"""What a browser shows in place: none of these can hold code. No comma: of several types browsers take the last. All
-else is an attachment, PDF too: no browser shows one in a sandbox, and it is the one that may carry scripts."""
+"""Media types that a browser shows in place: none can hold code. No comma: of several types browsers take the last. Any
+other type is an attachment, PDF too: it may carry scripts, and no browser shows one in a sandbox."""
 _SHOWN_POLICY: Final = (
     "sandbox allow-same-origin; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; "
     "frame-ancestors 'self'"
@@ -35,9 +35,9 @@ styles are those of the player."""
 _POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _UNQUOTED: Final = re.compile(r"[^ !#-\[\]-~]|%")
-"""What no quoted string holds, and `%`, which some browsers decode there."""
+"""Characters that no quoted string holds, and `%`, which some browsers decode there."""
 _FRESH: Final = ("Cache-Control", "no-cache")
-"""A browser asks whether its copy is still right; without this it guesses from Last-Modified."""
+"""A browser revalidates its copy; without this it guesses from Last-Modified."""
 
 
 def content(request: Request, resource: Resource, body: Body, conditions: Preconditions) -> Response:
@@ -66,7 +66,7 @@ def content(request: Request, resource: Resource, body: Body, conditions: Precon
 def representation(
     request: Request, path: Path, status: HTTPStatus, resource: Resource, body: Body, headers: Headers
 ) -> Response:
-    """Return the answer to a write with the body that is there now (RFC 8144 §3, RFC 9110 §8.7)."""
+    """Return the answer to a write with the representation of the resource (RFC 8144 §3, RFC 9110 §8.7)."""
     location = request.hrefs(path).path(resource)
     headers = [*_headers(resource, body), ("Content-Location", location), *headers]
     return Response(status, headers, _whole(body))

@@ -40,7 +40,7 @@ _HANDLERS_OF_FIXED: Final[dict[str, Callable[[Request, Fixed], Response]]] = {
     "HEAD": get.handle_get_of_fixed,
     "REPORT": reports.handle_no_report,
 }
-"""Those that are other functions where nothing is stored."""
+"""Handlers of fixed collections, where they differ."""
 METHODS: Final = tuple(_HANDLERS)
 """Every method that some resource has."""
 _NOWHERE: Final = frozenset({"POST", "PATCH"})
@@ -48,7 +48,7 @@ _NOWHERE: Final = frozenset({"POST", "PATCH"})
 _LINES: Final = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _NO_LENGTH: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _WHOLE_BYTES: Final = 1 << 18
-"""Up to here a body is read before the status leaves, so that a lost one is an error and not a cut answer."""
+"""A body up to this size is read before the status leaves, so that a lost one is an error and not a cut answer."""
 
 
 class Dispatch:
@@ -58,11 +58,11 @@ class Dispatch:
         self._services = services
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Hand the request to its handler, send what it returns, and report a listing to the gate.
+        """Hand the request to its handler, send the response, and report a listing to the gate.
 
         Raises:
             NotFound: the URL names nothing that this principal may know of, whatever the method.
-            NotImplementedMethod, MethodNotAllowed, and whatever the handler raises.
+            NotImplementedMethod, MethodNotAllowed, and the errors of the handler.
         """
         response = self._respond(environ)
         listed = response.listed
@@ -87,7 +87,7 @@ class Dispatch:
 
 
 def find_allowed(environ: WSGIEnvironment) -> tuple[str, ...]:
-    """Return what Allow says when a method is not for the place that a request is about."""
+    """Return the value of Allow for the place of a request that does not have the method."""
     return allowed_at(environ.get(PLACE))
 
 

@@ -1,7 +1,7 @@
-"""The one table of kinds: what a URL can name, and which methods and reports each kind has.
+"""The one table of kinds of resources, with the methods and reports of each.
 
 Allow, the DAV header, `D:supported-method-set`, `D:supported-report-set`, the handlers of `dispatch` and the 405s come
-from it. Which live properties a kind has say the rows of `properties`.
+from it. The rows of `properties` name the kinds that have a live property.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Kind(enum.Enum):
 class Row(NamedTuple):
     """The methods of a kind, in the order of Allow, and its reports by Clark name (RFC 3253 §3.6).
 
-    REPORT is everywhere, if only to say which reports are not supported.
+    Every kind has REPORT, if only to answer which reports are not supported.
     """
 
     methods: tuple[str, ...]
@@ -46,20 +46,20 @@ TABLE: Final = {
 AT_ROOT: Final = tuple(method for method in TABLE[Kind.COLLECTION].methods if method not in ("DELETE", "MOVE"))
 """The methods of a store's root, which stays."""
 UNMAPPED: Final = ("OPTIONS", "PUT", "MKCOL", "LOCK")
-"""The methods of a URL in a store that names nothing."""
+"""The methods of an unmapped URL in a store."""
 STORED: Final = frozenset({*TABLE[Kind.RESOURCE].methods, *TABLE[Kind.COLLECTION].methods, *UNMAPPED})
-"""The methods of URLs in a store: only the store knows what one of them names."""
+"""The methods of URLs in a store, mapped or not: only the store knows the kind of one."""
 SAFE: Final = frozenset({*_READ, "PROPFIND", "REPORT"})
-"""Those that change nothing (RFC 9110 §9.2.1, RFC 4918 §9.1, RFC 3253 §3.6)."""
+"""The safe methods (RFC 9110 §9.2.1, RFC 4918 §9.1, RFC 3253 §3.6)."""
 
 _CLASSES: Final = {"1": "PROPFIND", "2": "LOCK", "3": "PROPFIND", "extended-mkcol": "MKCOL"}
-"""Compliance classes, each with a method that it cannot be without (RFC 4918 §18, RFC 5689 §3.1)."""
+"""Compliance classes, each with a method that it requires (RFC 4918 §18, RFC 5689 §3.1)."""
 COMPLIANCE: Final = ", ".join(name for name, method in _CLASSES.items() if method in STORED)
 """The DAV header."""
 
 
 def allowed_at(place: Place | None) -> tuple[str, ...]:
-    """Return what Allow says of a place: of one in a store, before it was looked at, what every resource has."""
+    """Return the value of Allow for a place; for one in a store, whose kind is not known yet, the common methods."""
     if place is None:
         return ()
     if isinstance(place, Path):
@@ -68,5 +68,5 @@ def allowed_at(place: Place | None) -> tuple[str, ...]:
 
 
 def kind_of(place: Fixed) -> Kind:
-    """Return the kind of a collection that is there by itself."""
+    """Return the kind of a fixed collection."""
     return Kind.PRINCIPAL if place.is_principal else Kind.FIXED

@@ -20,7 +20,7 @@ from davstore.protocol.dav.names import is_ours
 from davstore.protocol.dav.propfind import PropFind
 
 Rendered = tuple[bytes, bytes]
-"""The elements of the properties that are there, and empty ones of those that were asked for and are not."""
+"""The elements of properties that a resource has, and empty ones of those that it lacks."""
 Piece = Callable[[Any], bytes | None]
 """Returns the element of a property of a resource, None when the resource does not have it."""
 Respond = Callable[[Any, bytes], bytes]
@@ -32,7 +32,7 @@ _NOTHING: Mapping[str, bytes] = {}
 @lru_cache(maxsize=256)
 def facets_of(question: PropFind) -> Facets:
     """Return the facets that an answer needs: those of the properties that are asked for."""
-    if question.kind is propfind.Kind.PROPNAME:  # the name alone of what every resource has needs no look
+    if question.kind is propfind.Kind.PROPNAME:  # names of properties that every resource has need no facet
         return {PROPERTIES, *(live.facet for live in TABLE if live.facet is not None and live.same is None)}
     asked = {*question.names, *question.include}
     in_all = question.kind is propfind.Kind.ALLPROP
@@ -54,7 +54,7 @@ class Hrefs:
         """Return the absolute path of a resource."""
         parent, name = resource.parent, resource.name
         if parent is not self._parent:  # rows of one listing share the tuple
-            if not name or len(parent) < self._depth:  # the request-URI names it, or what lies beneath
+            if not name or len(parent) < self._depth:  # it is at or above the request-URI
                 return for_xml(self.path(resource))
             self._parent = parent
             self._above = self.above(parent)
@@ -62,7 +62,7 @@ class Hrefs:
         return f"{self._above}{encode_segment_for_xml(name)}{slash}".encode("ascii")
 
     def above(self, parent: tuple[str, ...]) -> str:
-        """Return what the hrefs of the members of a collection at or beneath the request-URI begin with."""
+        """Return the beginning of the hrefs of the members of a collection at or beneath the request-URI."""
         return self.collection(parent).decode("ascii")
 
     def path(self, resource: Resource | Removed) -> str:
@@ -75,7 +75,7 @@ class Hrefs:
 
 
 class Compiled:
-    """Properties of one kind of resource: what all have alike, what each has of its own, and what none of them has."""
+    """Properties of one kind of resource: those that are alike for all, those of each, and those that none has."""
 
     __slots__ = ("_constant", "_missing", "each", "lacking", "same")
 
@@ -97,7 +97,7 @@ class Compiled:
 
 
 class Plan:
-    """Renders the properties of one question; minimal leaves out those that are not there (RFC 8144 §2.1)."""
+    """Renders the properties of one question; minimal leaves out those that a resource lacks (RFC 8144 §2.1)."""
 
     def __init__(self, question: PropFind, context: PropertyContext, *, minimal: bool = False) -> None:
         self._question = question
@@ -114,11 +114,11 @@ class Plan:
         return lambda resource, href: self.whole(href, *render(resource))
 
     def whole(self, href: bytes, found: bytes, missing: bytes) -> bytes:
-        """Return the response of one resource, with the properties that are there and those that are not."""
+        """Return the response of one resource, with the properties that it has and those that it lacks."""
         return render_response(href, found, b"" if self._minimal else missing)
 
     def compile(self, kind: Kind) -> Compiled:
-        """Return how the properties that the question names are rendered for a kind of resource."""
+        """Return the renderer of the question's properties for a kind of resource."""
         return self._compile(kind, self._question.names)
 
     def _compile(self, kind: Kind, names: Iterable[str]) -> Compiled:
@@ -146,12 +146,12 @@ class Plan:
 
     def _dead_piece(self, name: str) -> Piece | None:
         dead = self._dead
-        if not dead or is_ours(name):  # clients could once write such a name: what they wrote is nothing we say
+        if not dead or is_ours(name):  # older versions let clients write such a name: it is not shown
             return None
         return lambda resource: dead.get(resource.node_id, _NOTHING).get(name)
 
     def _all(self, kind: Kind, *, names_only: bool) -> Callable[[Any], Rendered]:
-        """Render allprop, or propname: the names of all that is there, also of what allprop leaves out."""
+        """Render allprop, or propname: the names of all properties, also of those that allprop leaves out."""
         live = {name: row for name, row in LIVE_OF[kind].items() if row.in_allprop or names_only}
         own = self._compile(kind, live)
         include = [name for name in self._question.include if name not in live]

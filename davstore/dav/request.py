@@ -60,7 +60,7 @@ class Request:
 
     @property
     def path(self) -> Path:
-        """The place in a store. Raises MethodNotAllowed for a fixed collection, which nobody changes."""
+        """The place in a store. Raises MethodNotAllowed for a fixed collection, which no method changes."""
         if isinstance(self.place, Path):
             return self.place
         raise MethodNotAllowed
@@ -73,11 +73,11 @@ class Request:
 
     @property
     def spelling(self) -> Spelling:
-        """How hrefs of the answer are spelled."""
+        """The spelling of hrefs in the answer."""
         return Spelling(self.target, self._environ.get(PREFIX, ROOT))
 
     def hrefs(self, path: Path) -> Hrefs:
-        """Return what makes the hrefs of resources of a store: of the one that a path is in, and of its area."""
+        """Return the maker of hrefs for resources of the store and area of a path."""
         return Hrefs(self.spelling, urls.segments_of(path.root))
 
     @property
@@ -91,11 +91,11 @@ class Request:
 
     @property
     def destination(self) -> Path:
-        """Where COPY and MOVE go to (RFC 4918 §10.3).
+        """The destination of COPY and MOVE (RFC 4918 §10.3).
 
         Raises:
             Malformed: no Destination, one that cannot be read, or a sub-resource, to which nothing can be copied.
-            ForeignDestination: no place that the asker may know of; whether something is there is not told.
+            ForeignDestination: no place that the asker may know of, whether it is mapped or not.
         """
         value = self.header("DESTINATION")
         if value is None:
@@ -119,7 +119,7 @@ class Request:
 
     @property
     def prefer(self) -> Prefer:
-        """What the client would like (RFC 7240, RFC 8144)."""
+        """The preferences of the client (RFC 7240, RFC 8144)."""
         return parse_prefer(self.header("PREFER"))
 
     @property
@@ -144,7 +144,7 @@ class Request:
     def _if_lists(self) -> tuple[IfList, ...] | None:
         value = self.header("IF")
         if value is None and self.method == "PUT" and self.header("LOCK_TOKEN") is not None:
-            # So Word 2016 submits the token of its lock; it is a token, no condition.
+            # Word 2016 submits the token of its lock in Lock-Token; it is a token, no condition.
             value = f"(<{parse_lock_token(self.header('LOCK_TOKEN'))}>) (Not <DAV:no-lock>)"
         if value is None:
             return None
@@ -174,7 +174,7 @@ class Request:
 
     @property
     def body(self) -> Source:
-        """The body, for who streams it."""
+        """The body as a stream."""
         source: Source = self._environ["wsgi.input"]
         return source
 

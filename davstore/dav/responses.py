@@ -15,7 +15,7 @@ from davstore.protocol.http.dates import render_http_date
 
 Headers = list[tuple[str, str]]
 Write = Callable[[Callable[[bytes], object]], object]
-"""Gives the bytes of a body, in order, to its argument."""
+"""Passes the bytes of a body, in order, to its argument."""
 
 SPOOL_BYTES: Final = 1 << 22
 """A listing of 10,000 members stays below it: a file takes a tenth of the time of the whole answer."""
@@ -23,7 +23,7 @@ BLOCK_BYTES: Final = 1 << 18
 
 
 class Stream:
-    """The bytes of a body that are still to be read: their number, and what lets go of where they come from."""
+    """The bytes of a body that are still to be read, their number, and the function that closes their source."""
 
     __slots__ = ("_close", "_parts", "length_bytes")
 
@@ -36,7 +36,7 @@ class Stream:
         return iter(self._parts)
 
     def close(self) -> None:
-        """Let go, once, whether the bytes were read or not."""
+        """Close the source, once, whether the bytes were read or not."""
         close, self._close = self._close, None
         if close is not None:
             close()

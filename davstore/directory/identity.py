@@ -1,9 +1,9 @@
 """`identity.json`: which database a data directory belongs to, and whether its files are the ones davstore made.
 
-A copy is told from the original by the time at which the file system made the file, which no program can set; where a
-file system does not tell it, by the inode. So moving, chmod and chown of the directory change nothing, and a directory
-that was copied back is known, even file by file over the old one: the file is made anew at each start and stop of the
-server and every hour between, and then the copy tells of a file that was made earlier than the one it lies in.
+A copy differs from the original in the time at which the file system made the file, which no program can set; on a file
+system without that time, in the inode. So moving, chmod and chown of the directory change nothing, and a directory that
+was copied back is known, even file by file over the old one: the file is made anew at each start and stop of the server
+and every hour between, and then the copy names an earlier time than that of the file it lies in.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _AT_FDCWD, _STATX_BTIME, _STATX_BYTES = -100, 0x800, 256  # linux/stat.h
 
 
 class Birth(NamedTuple):
-    """What stays with a file as long as it lives: its inode, and when it was made; 0: the file system does not say."""
+    """The lasting facts of a file: its inode, and when it was made; 0: the file system does not say."""
 
     inode: int
     made_ns: int
@@ -61,7 +61,7 @@ class Identity(NamedTuple):
 
 @contextlib.contextmanager
 def hold(directory: Path, name: str = _LOCK) -> Iterator[None]:
-    """Keep other processes from writing the identity meanwhile, or from what another lock is for. Raises OSError."""
+    """Keep other processes from writing the identity meanwhile, or from the use of another lock. Raises OSError."""
     descriptor = os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -87,7 +87,7 @@ def find_birth(file: Path) -> Birth:
 
 
 def find_identity(directory: Path) -> Identity | None:
-    """Return what the directory says of itself; None when it says nothing.
+    """Return the identity in a directory; None when it has none.
 
     Raises:
         BadSettings: the file cannot be read, or davstore did not write it.
@@ -113,11 +113,11 @@ def find_identity(directory: Path) -> Identity | None:
 
 
 def find_put_back_ns(directory: Path, database_file: Path | None) -> int | None:
-    """Return when the identity was copied over an older one, at the latest; None: it was not, or nobody can tell."""
+    """Return when the identity was copied over an older one, at the latest; None: it was not, or that is unknown."""
     known = find_identity(directory)
     if known is None or known.is_original(directory, database_file):
         return None
-    if find_birth(directory).made_ns > known.file.made_ns:  # a new directory, where all comes from the copy
+    if find_birth(directory).made_ns > known.file.made_ns:  # a new directory, in which all files come from the copy
         return None
     return (directory / FILE).stat().st_ctime_ns
 
@@ -150,7 +150,7 @@ def write_identity(directory: Path, *, id_: str, incarnation: int, kind: str, da
 
 
 def renew_identity(directory: Path, database_file: Path | None) -> None:
-    """Write the identity anew, when it lies in the file that it was written to: a copy is for the next start to tell.
+    """Write the identity anew if it lies in the file that it was written to: the next start recognises a copy.
 
     Raises:
         BadSettings: it is damaged. OSError: it cannot be written, and stays as it was.

@@ -1,7 +1,7 @@
 """`newest-numbers`: the epoch and the newest change number of each store, noted after each committed write.
 
-A database that is behind them was put back from a copy. They are a hint outside the database: nothing is synced, and
-nothing said when they cannot be written. One that is lost, or noted by two workers in the wrong order, is only lower.
+A database that is behind them was put back from a copy. They are a hint outside the database: not synced, and without a
+word when they cannot be written. A number that is lost, or noted by two workers in the wrong order, is only lower.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Numbers:
             return
 
     def read(self) -> dict[int, tuple[int, int]]:
-        """Return epoch and number by store. Nothing where the file cannot be read."""
+        """Return epoch and number by store. Empty where the file cannot be read."""
         try:
             noted = self._file.read_bytes()
         except OSError:

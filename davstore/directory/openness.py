@@ -10,7 +10,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def describe_openness(directory: Path) -> str | None:
-    """Return a line that says what others may read or write of the directory, and the command against it."""
+    """Return a line on the access of others to the directory, with the command against it; None: they have none."""
     mode = stat.S_IMODE(directory.stat().st_mode)
     if not mode & _OTHERS:
         return None

@@ -1,1 +1,1 @@
-"""The rules that hold for every request: context, conditions, locks, room, and the way a body comes in."""
+"""The rules that hold for every request: decision, conditions, locks, room, receiving, writer and effects."""

@@ -1,4 +1,4 @@
-"""The first effect: what a store is charged for, bytes of bodies and dead properties, and names (`policy/quota`)."""
+"""The first effect: the charge of a store, for bytes of bodies and dead properties, and for names (`policy/quota`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from davstore.engine.writer import Change, TreeChange, Writer
 
 
 def charge(writer: Writer, change: Change) -> None:
-    """Count a resource that is new, has other content or another name. The old name is remembered, and so it counts."""
+    """Count a resource that is new, has other content or another name. Its old name, a tombstone, counts too."""
     before, after = change
     if before is None:
         writer.ledger.entries += 1
@@ -18,6 +18,6 @@ def charge(writer: Writer, change: Change) -> None:
 
 
 def charge_tree(writer: Writer, change: TreeChange) -> None:
-    """Count what came beneath a copy, or what ended with the last name of its nodes."""
+    """Count the nodes that came beneath a copy, or that ended with their last binding."""
     writer.ledger.entries += change.names
     writer.ledger.used_bytes += change.size_bytes

@@ -22,9 +22,9 @@ def now_us() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What every request is served from. clock gives microseconds since the epoch.
+    """The services that every request shares. clock returns microseconds since the epoch.
 
-    drops_litter: what macOS keeps beside a user's files is not kept. wake: the process of the jobs looks at once.
+    drops_litter: the files that macOS writes beside a user's are not kept. wake: the process of the jobs looks at once.
     """
 
     database: Database

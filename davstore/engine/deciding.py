@@ -1,7 +1,7 @@
 """The decision whether a request may be done, in one order, in the unit that acts.
 
-Resolve, rights, conditions, what is there, locks, room (RFC 4918 §8.5): which of two errors wins is decided here and
-nowhere else. `NEEDS` is the table of what each method needs of its URLs.
+Resolve, rights, conditions, existence and kind, locks, room (RFC 4918 §8.5): which of two errors wins is decided here
+and nowhere else. `NEEDS` is the table of what each method needs of its URLs.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ from davstore.model.paths import MAX_NAME_BYTES, Path
 Intent = Literal[
     "PUT", "MKCOL", "DELETE", "PROPPATCH", "LOCK", "UNLOCK", "COPY from", "COPY to", "MOVE from", "MOVE to"
 ]
-"""What a request wants of one URL. COPY and MOVE have two."""
+"""The method of a request at one of its URLs. COPY and MOVE have two."""
 
 There = Literal["anything or nothing", "something", "nothing", "no collection"]
-"""What a method may find at its URL."""
+"""The states of a URL that a method allows."""
 
 Changes = Literal["nothing", "new member", "resource", "mapping"]
-"""What a method changes, which no lock may be in the way of (RFC 4918 §7).
+"""The subject of a method's change, which no lock may be in the way of (RFC 4918 §7).
 
-The mapping of a URL is changed with the collection that holds it, and with what is there and all beneath that. Where
-the URL is unmapped, a resource or a new member change the collection alone.
+A change of a mapping changes the collection that holds it, and the resource at the URL with all beneath it. Where the
+URL is unmapped, a resource or a new member change the collection alone.
 """
 
 
 class Needs(NamedTuple):
     """The needs of one method at one URL.
 
-    on_root: it may be the root of a store. within: what is there counts against the nodes that one request may touch.
-    depths: those that a collection may be taken to, beside infinity; None: the method has no Depth.
+    on_root: it may be the root of a store. within: the tree at the URL counts against the nodes that one request may
+    touch. depths: those that a collection may be taken to, beside infinity; None: the method has no Depth.
     """
 
     there: There
@@ -72,13 +72,13 @@ NEEDS: Final[Mapping[Intent, Needs]] = {
     "UNLOCK": Needs("something", "nothing", on_root=True),
     "COPY from": Needs("something", "nothing", within=True, depths=(0,)),
     "COPY to": Needs("anything or nothing", "mapping", within=True),
-    "MOVE from": Needs("something", "mapping", depths=()),  # however much lies there: one binding moves
+    "MOVE from": Needs("something", "mapping", depths=()),  # however large the tree: one binding moves
     "MOVE to": Needs("anything or nothing", "mapping", within=True),
 }
 
 
 def resolve(writer: Writer, path: Path) -> Resolved:
-    """Return what a path of the store meets, to somebody who may know. Raises NotFound."""
+    """Resolve a path of the store for an asker who may know of it. Raises NotFound."""
     place = bindings.resolve(writer.unit, writer.ledger.facts, path.names)
     rights.require(writer.context.asker, path)
     return place
@@ -93,14 +93,14 @@ def decide(
     depth: int | None = None,
     creatable: bool = True,
 ) -> Member:
-    """Return the member that a request is about, when it may do what it wants.
+    """Return the member that a request is about, if the request may do its intent.
 
     depth None is infinity. creatable says whether the URL could be that of a new resource: one with a slash could not.
 
     Raises:
-        NotFound: nothing is there, or nothing that the asker may know of.
+        NotFound: the URL is unmapped, or the asker may not know of it.
         PreconditionFailed: a condition does not hold. Malformed: a depth that the method has not.
-        WrongKind: what is there is in the way, or it is the root, or nothing is there and nothing could be made.
+        WrongKind: the resource there is in the way or the root, or nothing is there and nothing could be made.
         ParentMissing, NameNotAllowed: no collection would hold it, or not under this name.
         Locked: a lock is in the way. TreeTooLarge: the request would touch too many nodes.
     """
@@ -140,7 +140,7 @@ def decide_both(
 
     Raises:
         As `decide`. ForeignDestination: the destination is in another store.
-        PreconditionFailed: something is there that is not to be overwritten.
+        PreconditionFailed: the destination is mapped and not to be overwritten.
         SourceIsDestination: one of the places lies in the other, so that one would be lost, or hold itself.
     """
     is_move = method == "MOVE"
@@ -178,8 +178,8 @@ def _require_there(needs: Needs, resource: Resource | None, path: Path) -> None:
 def _require_depth(needs: Needs, resource: Resource | None, depth: int | None) -> None:
     """Raise Malformed when a collection is not to be taken whole, nor to a depth that the method has.
 
-    Of anything else the depth says nothing (RFC 4918 §9.6.1, §9.8.3, §9.9.2): programs that list with Depth 0 send it
-    with every method.
+    The depth of a non-collection means nothing (RFC 4918 §9.6.1, §9.8.3, §9.9.2): programs that list with Depth 0 send
+    it with every method.
     """
     if needs.depths is None or resource is None or not resource.is_collection:
         return

@@ -1,7 +1,7 @@
 """The effects of a change of a store, in the unit that makes it.
 
 `EFFECTS` is the whole list, and its order is the order in which they run, after the last change of the unit. There is
-no registration: a new effect is a line of the tuple, and says here what it costs where it does not apply.
+no registration: a new effect is a line of the tuple, with a comment on its cost where it does not apply.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Effect(NamedTuple):
 
 
 EFFECTS: Final = (
-    Effect(charging.charge, charging.charge_tree),  # counts what the statements returned, and runs none
+    Effect(charging.charge, charging.charge_tree),  # counts from values that the statements returned, and runs none
 )
 
 
 def follow(writer: Writer) -> None:
-    """Run all effects of what the unit changed."""
+    """Run all effects of the changes of the unit."""
     for effect in EFFECTS:
         for change in writer.changes:
             if isinstance(change, Change):

@@ -1,4 +1,4 @@
-"""The digests of a body on its way in: the one that is kept, those that were sent with it, those that clients compare.
+"""The digests of a body on its way in: the stored one, those of its integrity fields, those that clients compare.
 
 RFC 9530; the fields are read in `protocol/http/integrity`.
 """
@@ -27,7 +27,7 @@ class Digests:
             one.update(piece)
 
     def require(self) -> None:
-        """Raise Malformed unless the body, now whole, is what its integrity fields say."""
+        """Raise Malformed unless the body, now whole, matches its integrity fields."""
         if self._fields.length not in (None, self._length):
             raise Malformed("the body is not as long as it was announced")
         for name, digest in self._fields.digests.items():

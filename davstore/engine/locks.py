@@ -16,12 +16,12 @@ from davstore.model.locks import Lock, LockInfo, LockScope
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 
-_TOKEN = "urn:davstore:lock:"  # noqa: S105 - what tokens begin with
+_TOKEN = "urn:davstore:lock:"  # noqa: S105 - the beginning of a token
 """Shorter than a UUID's: neon's suite has room for two entity tags and 37 characters of token in one `If`."""
 
 
 def list_held(context: Context, unit: Unit, facts: StoreFacts) -> list[Lock]:
-    """Return the locks that are held in a store, to one that only reads; a `Writer` knows them."""
+    """Return the locks that are held in a store, for use cases that only read; a `Writer` has its own."""
     return locks.list_locks(unit, facts.id, now_us=context.now_us) if facts.may_hold_locks else []
 
 
@@ -31,7 +31,7 @@ def end_token(unit: Unit, store_id: int, token: str, *, now_us: int) -> None:
 
 
 def find_covering(unit: Unit, store_id: int, held: list[Lock], place: Resolved) -> list[Lock]:
-    """Return those of the locks that protect what is at a place; of an unmapped one, what would be there."""
+    """Return the locks that protect the resource at a place, or that would protect one at an unmapped place."""
     if not held:
         return []
     if place.resource is None:
@@ -74,7 +74,7 @@ def require_open(
 
 
 def _roots_of(writer: Writer, found: Iterable[Lock]) -> tuple[tuple[Path, bool], ...]:
-    """Return where locks were taken, each URL once, as `Locked` carries it."""
+    """Return the URLs where locks were taken, each once, as `Locked` carries them."""
     return tuple(sorted({(Path(writer.ledger.facts.owner, lock.root), lock.is_collection) for lock in found}))
 
 
@@ -93,7 +93,7 @@ def _is_own(context: Context, lock: Lock) -> bool:
 
 
 def own_locks(context: Context, held: list[Lock]) -> list[Lock]:
-    """Return those of the locks that the asker holds."""
+    """Return the locks that the asker holds."""
     return [lock for lock in held if _is_own(context, lock)]
 
 

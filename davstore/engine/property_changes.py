@@ -22,7 +22,7 @@ PROPERTY_BYTES: Final = 1 << 20
 class LiveValues(NamedTuple):
     """Values of live properties that a client set: when the resource was modified, and the checksums that it has.
 
-    claimed maps the name of a property to the checksums that it says are those of the body, as `oc:checksums` has them.
+    claimed maps the name of a property to the checksums that it claims for the body, as `oc:checksums` has them.
     """
 
     modified_us: int | None = None
@@ -35,7 +35,7 @@ NO_VALUES: Final = LiveValues()
 def require_settable(
     writer: Writer, resource: Resource | None, live: LiveValues, refused: Mapping[str, DavstoreError]
 ) -> None:
-    """Raise PropertiesRefused for those refused before, and for what is said of a body (None: none) and is not so."""
+    """Raise PropertiesRefused for those refused before, and for claimed checksums that a body, if any, lacks."""
     false: dict[str, DavstoreError] = {}
     if live.claimed:
         ids = [] if resource is None else [resource.node_id]

@@ -1,6 +1,6 @@
 """Receiving the body of a request: a small one into memory, a large one to a blob that the unit then names.
 
-The bytes of a large body are reserved before they are read, so that two uploads cannot both be promised the same room.
+The bytes of a large body are reserved before they are read, so that two uploads cannot both get the same room.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from davstore.protocol.http.integrity import NO_FIELDS, IntegrityFields
 
 BLOCK_BYTES = 1 << 18
 GROWTH_BYTES = 1 << 20
-"""An upload of unknown length reserves a megabyte at a time, or what is left."""
+"""An upload of unknown length reserves a megabyte at a time, or the rest of the room."""
 
 
 class Source(Protocol):
@@ -53,7 +53,7 @@ def receive(
     of its own, and returns how many bytes of another body would go. The unit that names it decides again.
 
     Raises:
-        Malformed: the body is cut short, or not what its integrity fields say. QuotaExceeded, DiskFull: no room for it.
+        Malformed: the body is cut short, or does not match its integrity fields. QuotaExceeded, DiskFull: no room.
     """
     most, first = context.services.limits.inline_bytes, b""
     if body.length is None or body.length <= most:
@@ -89,7 +89,7 @@ def _inline(body: Incoming, content: bytes) -> Stored:
 
 @dataclass(slots=True)
 class Upload:
-    """A body that was admitted: its blob, and the bytes reserved for what it adds to the store."""
+    """A body that was admitted: its blob, and the bytes reserved for its addition to the store."""
 
     owner: str
     store_id: int
@@ -105,7 +105,7 @@ class Upload:
         When that fails the blob goes, and the reservation with it.
 
         Raises:
-            Malformed: the body is cut short, or not what its integrity fields say.
+            Malformed: the body is cut short, or does not match its integrity fields.
             QuotaExceeded, DiskFull: no room for it.
         """
         staged: Staged | None = None
@@ -128,7 +128,7 @@ class Upload:
         finally:
             if staged is not None:
                 staged.close()
-            if in_doubt:  # what it promised may be left, and is swept once the database is back
+            if in_doubt:  # its reservation may be left, and is swept once the database is back
                 context.services.wake()
 
     def _write(self, context: Context, staged: Staged, first: bytes) -> Stored:

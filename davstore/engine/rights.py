@@ -1,6 +1,6 @@
 """The rights of an asker: the only place where the asker and the owner of a store are compared.
 
-The owner may do everything; for anybody else nothing is there.
+The owner may do everything; to any other asker every URL of the store is as if unmapped.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from davstore.protocol.urls import Known
 
 
 def may_see(asker: Principal, path: Path) -> bool:
-    """Tell whether the asker may know of a place, be anything there or not."""
+    """Tell whether the asker may know of a place, mapped or not."""
     return path.store == asker.user.name
 
 

@@ -12,7 +12,7 @@ from davstore.policy.quota import charged_bytes
 
 
 def find_room(writer: Writer) -> int | None:
-    """Return the bytes that the quota leaves, beside what is reserved for uploads under way; None without a quota."""
+    """Return the bytes that the quota leaves, beside the reservations of uploads; None without a quota."""
     ledger = writer.ledger
     if ledger.facts.quota_bytes is None:
         return None
@@ -21,7 +21,7 @@ def find_room(writer: Writer) -> int | None:
 
 
 def require_room(writer: Writer, needed_bytes: int) -> None:
-    """Raise QuotaExceeded unless the store has room for more. What adds nothing always passes (RFC 4331 §3)."""
+    """Raise QuotaExceeded unless the store has room for more. A write that adds nothing always passes (RFC 4331 §3)."""
     room = find_room(writer)
     grown = grown_bytes(writer)
     if room is not None and needed_bytes > room and needed_bytes + grown > 0:
@@ -59,7 +59,7 @@ def require_within(writer: Writer, *tops: Resource | None) -> None:
 
 
 def release_dead(services: Services, owner: str) -> bool:
-    """Give back what is reserved and held by no upload, and tell whether there was any.
+    """Give back bytes that are reserved for no living upload, and return whether there were any.
 
     An upload that was admitted just now, and has no file yet that it could hold, looks for room again at its end.
     """

@@ -19,10 +19,10 @@ T = TypeVar("T")
 def write(context: Context, owner: str, work: Callable[[Writer], T]) -> T:
     """Run work with the owner's store locked, and write its counters back; nothing stays of a failure.
 
-    It may run twice: where there is no room, what uploads had reserved that died is given back first.
+    It may run twice: where there is no room, the reservations of dead uploads are given back first.
 
     Raises:
-        NotFound: nobody of that name has a store.
+        NotFound: no user of that name has a store.
         QuotaExceeded: work added more than the quota has room for.
         DiskFull: work added something, and the disk has room only for what makes room.
     """

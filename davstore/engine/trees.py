@@ -10,7 +10,7 @@ from davstore.policy.preconditions import find_modified_by
 
 
 def copy(writer: Writer, source: Member, target: Member, *, recursive: bool, modified_us: int | None = None) -> None:
-    """Make new resources with the bodies and dead properties of others, in the place of what is at the target.
+    """Make new resources with the bodies and dead properties of others, in the place of the target.
 
     The copies are modified now; when the client says when, the one at the target was modified then.
     """
@@ -29,7 +29,7 @@ def copy(writer: Writer, source: Member, target: Member, *, recursive: bool, mod
 def _copy_one(writer: Writer, source: Resource, target: Member, over: Resource | None) -> Resource:
     unit, store_id, now_us = writer.unit, writer.ledger.store_id, writer.context.now_us
     whose = find_modified_by(now_us, client=False, old=over, unmapped_us=writer.ledger.unmapped_us)
-    if over is not None and source.is_collection:  # what lay beneath is not looked at
+    if over is not None and source.is_collection:  # the tree beneath it is not looked at
         whose |= AGAIN
     body_id = bodies.find_body_id(unit, store_id, source.node_id)
     facts = (source.etag, source.length, source.content_type)
@@ -40,7 +40,7 @@ def _copy_one(writer: Writer, source: Resource, target: Member, over: Resource |
 
 
 def _copy_beneath(writer: Writer, source: Resource, made: Resource) -> None:
-    """Copy what lies beneath a collection. Each binding has a number of its own."""
+    """Copy the tree beneath a collection. Each binding has a number of its own."""
     first = writer.ledger.seq + 1
     times = {"modified_us": made.modified_us, "modified_by": made.modified_by}
     copied = trees.copy_beneath(writer.unit, writer.ledger, source.node_id, made.node_id, **times)

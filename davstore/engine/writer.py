@@ -1,7 +1,7 @@
 """The one hand that changes the content of a store: six verbs on a store that is locked (`transaction.write`).
 
-It decides nothing: `deciding` has allowed a change before. It charges nothing and calls nobody: it notes each
-change, and `effects` run over these notes at the end of the unit.
+It decides nothing: `deciding` has allowed a change before. It runs no effect: it notes each change, and `effects` run
+over these notes at the end of the unit.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NO_ELEMENTS: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 class Member(NamedTuple):
-    """A URL that a request is about: the collection that holds its last name, and what is there.
+    """A URL that a request is about: the collection that holds its last name, and the resource there.
 
     The root of a store is no member of any: its parent_id is 0.
     """
@@ -39,18 +39,18 @@ class Member(NamedTuple):
 
     @property
     def resource(self) -> Resource | None:
-        """What is there; None: the URL is unmapped."""
+        """The resource at the URL; None: it is unmapped."""
         return self.place.resource
 
     def get(self) -> Resource:
-        """Return what is there. Raises NotFound: the URL is unmapped."""
+        """Return the resource at the URL. Raises NotFound: it is unmapped."""
         if self.place.resource is None:
             raise NotFound(self.path.name)
         return self.place.resource
 
 
 class PropertyChange(NamedTuple):
-    """Dead properties of a node: which go, which are written, and how many bytes they all had and have then."""
+    """Dead properties of a node: the removed, the written, and the bytes of all of them before and after."""
 
     removed: Sequence[str]
     written: Mapping[str, bytes]
@@ -95,7 +95,7 @@ class TreeChange(NamedTuple):
 
 
 class Writer:
-    """One unit of work on one store. It reads nothing but what it changes."""
+    """One unit of work on one store. It reads only the rows that it changes."""
 
     __slots__ = ("_held", "changes", "context", "ledger", "unit")
 
@@ -113,7 +113,7 @@ class Writer:
         return self._held
 
     def forget_held(self) -> None:
-        """Read the locks again when they are asked for: they are others now."""
+        """Read the locks again when they are asked for: they have changed."""
         self._held = None
 
     def make(
@@ -127,7 +127,7 @@ class Writer:
     ) -> Resource:
         """Make a resource with a body, or a collection (None), at an unmapped URL.
 
-        modified_us is given when a client says it.
+        modified_us is given when the client sets it.
         """
         now_us = self.context.now_us
         time_us = now_us if modified_us is None else modified_us
@@ -147,7 +147,7 @@ class Writer:
     def replace(
         self, old: Resource, stored: Stored, *, content_type: str | None, modified_us: int | None = None
     ) -> Resource:
-        """Give a resource another body. Of two writes in one microsecond the second is told a later time."""
+        """Give a resource another body. Of two writes in one microsecond the second gets a later time."""
         time_us = max(self.context.now_us, old.modified_us + 1) if modified_us is None else modified_us
         new = old._replace(
             etag=stored.sha256,
@@ -178,16 +178,16 @@ class Writer:
         return new
 
     def unbind(self, member: Member) -> Resource:
-        """Take what is at a URL away, with all beneath it, and end the locks that were taken there."""
+        """Unmap a URL with all beneath it, and end the locks that were taken there."""
         resource = member.get()
         self.end_locks(member.path)
         self.end(resource, self.close(member))
         return resource
 
     def rebind(self, source: Member, target: Member, *, modified_us: int | None = None) -> Resource:
-        """Give what source shows the URL of target, in the place of what is there. Locks do not move (RFC 4918 §7.6).
+        """Move the resource at source to target, in the place of the one there. Locks do not move (RFC 4918 §7.6).
 
-        The time of modification may be older than that of what was there, so it is a client's, but for a collection's.
+        The time of modification may be older than the target's was, so it counts as a client's, but for a collection.
         """
         resource, over = source.get(), target.resource
         self.end_locks(source.path, target.path)
@@ -226,11 +226,11 @@ class Writer:
         )
 
     def close(self, member: Member) -> int:
-        """Unmap a URL, and return the change number. What lies beneath is as it was until `end`."""
+        """Unmap a URL, and return the change number. The tree beneath it stays until `end`."""
         return bindings.close(self.unit, self.ledger, member.parent_id, member.path.name)
 
     def end(self, resource: Resource, number: int) -> None:
-        """Close what lies beneath a binding that was closed at a number, and end the nodes that nothing binds now."""
+        """Close the bindings beneath one that was closed at a number, and end the nodes that nothing binds now."""
         if resource.is_collection:
             bindings.close_beneath(self.unit, self.ledger, resource.node_id, number)
         freed = nodes.end_unbound(self.unit, self.ledger, number)

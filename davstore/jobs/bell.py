@@ -17,7 +17,7 @@ class Bell:
         self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def ring(self) -> None:
-        """Wake whoever waits now, or next."""
+        """Wake the process that waits now, or next."""
         with contextlib.suppress(BlockingIOError):  # it has rung more often than it can count
             os.eventfd_write(self.descriptor, 1)
 

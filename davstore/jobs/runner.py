@@ -1,4 +1,4 @@
-"""Takes jobs from the table as they are due, one after the other. Nothing that a job does ends it."""
+"""Takes jobs from the table as they are due, one after the other. No error of a job ends it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from davstore.metadata.unit import Unit
 from davstore.model.jobs import Job
 
 LEASE_US = 600_000_000
-"""Much longer than a job takes. One that takes longer may be begun by another machine, and must bear that."""
+"""Much longer than a job takes. A job that takes longer may be begun by another machine too, and must bear that."""
 LOOK_SECONDS = 30.0
-"""How often the table is looked at when nobody rings: another machine may have left a job."""
+"""How often the table is read without a ring of the bell: another machine may have left a job."""
 
 log = logging.getLogger("davstore.jobs")
 
@@ -29,9 +29,9 @@ Effect = Callable[[Unit], None]
 class Task(NamedTuple):
     """The work for jobs of one kind. One that repeats is a job of the whole server.
 
-    run may be called twice for a job, as when the process dies. What it returns is written in the unit that ends the
-    job, and so once. id is that of a job that repeats, and never another's; every_us is from its end to its next begin.
-    is_wanted is asked at the start and when the bell rings: whether it is due before its time.
+    run may be called twice for a job, as when the process dies. The effect that it returns is written in the unit that
+    ends the job, and so once. id is that of a job that repeats, and never another's; every_us is from its end to its
+    next begin. is_wanted is asked at the start and when the bell rings: whether it is due before its time.
     """
 
     run: Callable[[Job], Effect | None]
@@ -64,7 +64,7 @@ class Runner:
         self._rang = True
 
     def run(self, leaving: threading.Event) -> None:
-        """Do what is due, wait for more, and so on until leaving is set and the bell rings."""
+        """Do the jobs that are due, wait for more, and so on until leaving is set and the bell rings."""
         while not leaving.is_set():
             self._rang |= self._bell.wait(self.do_due(leaving))
 
@@ -85,7 +85,7 @@ class Runner:
         return min(max(wait, 0.0), LOOK_SECONDS)
 
     def _set_right(self) -> None:
-        """At the start, and after the clock was set back, free what would wait for a time that was never meant."""
+        """At the start, and after the clock was set back, free jobs that would wait for a time that was never meant."""
         now_us = self._clock_us()
         is_first, was_us = self._seen_us is None, self._seen_us or 0
         if is_first or now_us < was_us:
@@ -135,6 +135,6 @@ class Runner:
             effect(unit)
 
     def _tell(self, what: str, error: Exception) -> None:
-        """Log what went wrong; with a trace what nobody foresaw."""
+        """Log an error; an unexpected one with a trace."""
         is_known = isinstance(error, DavstoreError | OSError)
         log.error("%s: %s", what, error if is_known else repr(error), exc_info=None if is_known else error)

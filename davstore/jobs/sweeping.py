@@ -1,4 +1,4 @@
-"""The job that takes away what nobody needs any more: old tombstones, and what crashes left."""
+"""The job that takes away old tombstones and the leftovers of crashes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger("davstore.directory")
 def sweep(
     database: Database, blobs: Blobs, directory: Path, *, now_us: int, keep_seconds: int, keep_changes: int
 ) -> None:
-    """Forget history (see `sweep_history`), end what dead uploads left, and say what went to `lost+found`."""
+    """Delete history (see `sweep_history`) and the leftovers of dead uploads, and log what went to `lost+found`."""
     sweep_history(database, now_us=now_us, keep_seconds=keep_seconds, keep_changes=keep_changes)
     swept = sweep_uploads(database, blobs, now_us=now_us)
     if swept.blobs:

@@ -1,5 +1,5 @@
 """All SQL: tables, units of work and the statements of each subject.
 
-Functions here take a unit, run a fixed number of prebuilt statements and return values of `model`. They decide
-nothing: what may happen is `store`'s to say.
+Functions here take a unit, run a fixed number of prebuilt statements and return values of `model`. They decide nothing:
+`engine` and `store` do.
 """

@@ -15,14 +15,14 @@ T = TypeVar("T")
 
 _WHILE_WRITTEN = (
     "PRAGMA journal_mode = MEMORY",  # a file that was not finished is thrown away
-    "PRAGMA synchronous = OFF",  # whoever finishes it makes it durable as a whole
+    "PRAGMA synchronous = OFF",  # it is made durable as a whole when it is finished
     "PRAGMA secure_delete = 0",
     "PRAGMA foreign_keys = ON",
 )
 
 
 class Archive(SQLite):
-    """A SQLite file without a journal beside it. One that is not new is opened as a file that nobody ever changes."""
+    """A SQLite file without a journal beside it. One that is not new is opened as a file that never changes."""
 
     def __init__(self, file: Path, *, new: bool = False) -> None:
         super().__init__(file)

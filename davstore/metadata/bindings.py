@@ -95,7 +95,7 @@ class Step(NamedTuple):
 
 
 class Resolved(NamedTuple):
-    """What a path meets: the collections on the way, root first, then what is at its end, if anything is.
+    """A path resolved: the collections on the way, root first, then the resource at its end, if there is one.
 
     `steps` is shorter than the way when a name on it is missing or not a collection; `last` is the end's own binding.
     """
@@ -184,7 +184,7 @@ def _follow(start: FromClause, aliases: Sequence[FromClause], store_id: ColumnEl
 
 
 class Found(NamedTuple):
-    """A store's row and what a path of it meets, in one snapshot; the body is there only where it was asked for."""
+    """A store's row and a path of it resolved, in one snapshot; the body is there only where it was asked for."""
 
     facts: StoreFacts
     place: Resolved
@@ -200,7 +200,7 @@ def find(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool = Fa
     """Follow a path from the root of the owner's store: one statement, for more than eight names some.
 
     Raises:
-        NotFound: nobody of that name has a store.
+        NotFound: no user of that name has a store.
     """
     if len(names) > HOP:
         return _find_deep(unit, owner, names, with_body=with_body)
@@ -322,7 +322,7 @@ def touch(unit: Unit, ledger: Ledger, node_id: int) -> int:
 
 
 def close(unit: Unit, ledger: Ledger, parent_id: int, name: str) -> int:
-    """Close one binding under a new number and return the number. What lies beneath is not touched."""
+    """Close one binding under a new number and return the number. The tree beneath is not touched."""
     number = ledger.number()
     ledger.unmaps = True
     values = {"s": ledger.store_id, "p": parent_id, "name_": name, "number": number}

@@ -86,7 +86,7 @@ def list_checksums(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict
 
 
 def drop_bodies(unit: Unit, ledger: Ledger, body_ids: list[int]) -> None:
-    """Delete those of the bodies that no node names any more."""
+    """Delete each of the bodies that no node names any more."""
     rows = unit.all(_DROP_BODIES, {"s": ledger.store_id, "ids": array(body_ids)})
     ledger.dropped += [blob for (blob,) in rows if blob is not None]
 

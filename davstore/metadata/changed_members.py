@@ -1,4 +1,4 @@
-"""Members of collections in the order of their change numbers, some at a time, with what is asked of them."""
+"""Members of collections in the order of their change numbers, some at a time, with the facts that are asked for."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _CARRIED_BELOW = (
 
 
 class Batch(NamedTuple):
-    """Some members by column, all in one order: their parents, their changes, and what is asked of them."""
+    """Some members by column, all in one order: their parents, their changes, and the facts that are asked for."""
 
     columns: list[Any]
 
@@ -66,11 +66,11 @@ class Batch(NamedTuple):
         return len(self.columns[0])
 
     def cut(self, start: int, stop: int | None = None) -> Batch:
-        """Return those from one position to another."""
+        """Return the members from one position to another."""
         return Batch([column[start:stop] for column in self.columns])
 
     def keep(self, chosen: list[bool]) -> Batch:
-        """Return those that are chosen."""
+        """Return the chosen members."""
         return Batch([list(compress(column, chosen)) for column in self.columns])
 
 
@@ -85,7 +85,7 @@ def merge(batches: list[Batch]) -> Batch:
 
 
 class Form(NamedTuple):
-    """How members are read: the statements that find them, and what runs one of these."""
+    """A way to read members: the statements that find them, and the function that runs one of these."""
 
     changed: Statement[Any]
     changed_in: Statement[Any]

@@ -217,7 +217,7 @@ def list_moved(unit: Unit, store_id: int, *, after: int, limit: int) -> list[Mov
 
 
 def list_gone(unit: Unit, store_id: int, *, after: int, parent_id: int | None = None) -> list[Former]:
-    """Return what was closed after a number, but not with a collection above it; of one collection or of all."""
+    """Return the bindings closed after a number, but not with a collection above; of one collection or of all."""
     if parent_id is None:
         return unit.all(_GONE, {"s": store_id, "after": after})
     return unit.all(_GONE_FROM, {"s": store_id, "after": after, "p": parent_id})
@@ -226,9 +226,9 @@ def list_gone(unit: Unit, store_id: int, *, after: int, parent_id: int | None = 
 def list_former_members(
     unit: Unit, store_id: int, node_id: int, *, after: int, before: int, live_parent: int
 ) -> list[Former]:
-    """Return what a collection held before a number and still after another.
+    """Return the members that a collection had before a number and still after another.
 
-    `live` tells what the name means now in another collection, live_parent.
+    `live` is the node that the name means now in another collection, live_parent.
     """
     values = {"s": store_id, "p": node_id, "after": after, "before": before, "live_parent": live_parent}
     return unit.all(_FORMER_MEMBERS, values)

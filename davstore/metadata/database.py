@@ -34,7 +34,7 @@ class DriverErrors(ABC):
 
     @abstractmethod
     def find(self, error: BaseException) -> DavstoreError | None:
-        """Return what an error of the driver is, None when it is not for the caller to know."""
+        """Return the davstore error for an error of the driver, None when the caller cannot act on it."""
 
 
 class Database(ABC):
@@ -129,7 +129,7 @@ class Database(ABC):
 
         The file is in the same directory, or below it, and may be gone afterwards.
 
-        Raises: AlreadyRunning when somebody uses this database; Unavailable, DiskFull.
+        Raises: AlreadyRunning when another process uses this database; Unavailable, DiskFull.
         """
 
     @abstractmethod
@@ -137,7 +137,7 @@ class Database(ABC):
         """Return a SQLAlchemy engine on the same database, for migrations."""
 
     def translate(self, error: BaseException) -> DavstoreError | None:
-        """Return what an error of the driver is, None when it is not for the caller to know."""
+        """Return the davstore error for an error of the driver, None when the caller cannot act on it."""
         return self._errors.find(error)
 
     def close(self) -> None:

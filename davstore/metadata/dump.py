@@ -26,7 +26,7 @@ _BYTES = Statement[tuple[int]](select(func.coalesce(func.sum(store.c.used_bytes)
 
 
 def _skip_ids(table: Table) -> Statement[tuple[int]]:
-    """Return what makes PostgreSQL give ids above those that came with their rows; never lower ones than before."""
+    """Return the statement that makes PostgreSQL give ids above those of copied rows; never lower ones than before."""
     sequence = func.pg_get_serial_sequence(f'"{table.name}"', "id")
     highest = func.greatest(func.coalesce(func.max(table.c.id), 1), func.nextval(sequence))
     return Statement[tuple[int]](select(func.setval(sequence, highest)))
@@ -44,7 +44,7 @@ def sum_bytes(unit: Unit) -> int:
 def copy_rows(source: Unit, target: Unit, *, copied: Callable[[int], None]) -> dict[str, int]:
     """Put every row but those of uploads under way in the place of what target has; return the number for each table.
 
-    copied is told the bytes of each page. The memory used does not depend on the number of rows.
+    copied gets the bytes of each page. The memory used does not depend on the number of rows.
     """
     for statement in _CLEAR:
         target.run(statement, {})

@@ -34,7 +34,7 @@ LOADERS: Final[Mapping[Facet[Any], Loader]] = {
 
 
 def load(unit: Unit, store: StoreFacts, facets: Facets, node_ids: Collection[int], *, now_us: int) -> Facts:
-    """Return what is asked for of nodes of a store.
+    """Return the facets that are asked for of nodes of a store.
 
     Raises:
         LimitNotSupported: they have more dead properties than one answer may hold.

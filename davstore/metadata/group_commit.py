@@ -15,7 +15,7 @@ from davstore.errors import Unavailable
 from davstore.metadata.unit import Unit, Work
 
 GROUP = 64
-"""Functions in one transaction: enough to make the fsync cheap, few enough that nobody waits long for the group."""
+"""Functions in one transaction: enough to make the fsync cheap, few enough that no thread waits long for the group."""
 
 
 class _Job:
@@ -33,8 +33,8 @@ class _Job:
 class GroupCommit:
     """The writer of one SQLite file, shared by the threads of a process.
 
-    There is no writer thread: the first that comes leads, and commits for all who wait by then; whoever comes
-    meanwhile waits, and the first of those leads next. A function may run twice, so it must touch nothing but the
+    There is no writer thread: the first thread that comes leads, and commits for all that wait by then; threads that
+    come meanwhile wait, and the first of them leads next. A function may run twice, so it must touch nothing but the
     database. Other processes are held apart by a lock file: SQLite's own waiting is unfair and sleeps.
     """
 
@@ -49,7 +49,7 @@ class GroupCommit:
     def run(self, work: Work) -> Any:
         """Run work in a transaction and return its value after the commit is on disk.
 
-        Raises: what work raised, or the database's own error; then nothing of work was written.
+        Raises: the error of work, or the database's own; then nothing of work was written.
         """
         job = _Job(work)
         with self._mutex:
@@ -63,16 +63,16 @@ class GroupCommit:
             try:
                 raise job.error
             finally:
-                job.error = None  # its frames hold the job: all they know would wait for the collector of cycles
+                job.error = None  # its frames hold the job: their objects would wait for the collector of cycles
         return job.value
 
     def close(self) -> None:
-        """Close the connection and the lock file, once nobody writes."""
+        """Close the connection and the lock file, once no thread writes."""
         self._connection.close()
         os.close(self._lock_file)
 
     def _lead(self) -> None:
-        """Commit for those who wait, this thread's job first among them, and hand the lead on."""
+        """Commit for the threads that wait, this thread's job first, and hand the lead on."""
         jobs: list[_Job] = []
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX)
@@ -91,7 +91,7 @@ class GroupCommit:
             if heir is not None:
                 heir.turn.release()
             for job in jobs:
-                if not job.done:  # whatever ended this thread, nobody waits for ever
+                if not job.done:  # whatever ended this thread, no other waits for ever
                     job.error, job.done = Unavailable("the writer was interrupted"), True
                 job.turn.release()
 
@@ -102,7 +102,7 @@ class GroupCommit:
     def _commit_together(self, jobs: list[_Job]) -> bool:
         """Run each job behind a savepoint and commit once. False: the transaction was lost, and nothing is written.
 
-        Those that come while the others run are taken in too, as long as they are few enough for one group.
+        Jobs that come while the others run are taken in too, as long as they are few enough for one group.
         """
         connection = self._connection
         try:

@@ -1,8 +1,8 @@
-"""Failed sign-ins in the throttle's file: by account and network together, as a guesser and an owner differ by that.
+"""Failed sign-ins in the throttle's file: by account and network together, in which a guesser differs from the owner.
 
-An account as a whole, or a network as a whole, waits only where many others are in it: ten networks that fail at one
-account, or ten accounts that fail from one network. Who signed in from a network before does not wait for what others
-do; a guesser there is slowed down by the pair's own failures.
+An account as a whole, or a network as a whole, is delayed only where many take part: ten networks that fail at one
+account, or ten accounts that fail from one network. A user who signed in from a network before is not delayed by the
+failures of others; a guesser there is slowed down by the pair's own failures.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from davstore.model.networks import site_of
 
 MANY: Final = 10
 """Accounts that failed from one network without signing in afterwards, or networks that failed at one account, within a
-day. It is what one network can try before it is taken for a guesser: one password each at nine accounts, or ninety."""
+day. So a network can try one password each at nine accounts, or ninety in all, before it is taken for a guesser."""
 FORGET_US: Final = 86_400_000_000
 """Failures are forgotten after a day without one: longer than any delay, or waiting would buy ten new guesses."""
 LONGEST_DELAY_SECONDS: Final = 900
-"""About a hundred guesses a day for one account from one network; nobody waits longer for what others did."""
+"""About a hundred guesses a day for one account from one network; the failures of others delay no pair for longer."""
 MOST_WRONG: Final = 100_000
 """Wrong passwords that are remembered, 10 MB; the oldest go first, and count once more when they come again."""
 KNOWN_NETWORKS: Final = 64
@@ -79,7 +79,7 @@ class Guess(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """How long to wait after so many failures: from the last one that is free on, each time twice as long."""
+    """The wait after a number of failures: from the last one that is free on, each time twice as long."""
 
     failures_before_delay: int
     delay_seconds: int
@@ -120,16 +120,16 @@ def _is_of_today(at_us: int, guess: Guess) -> bool:
 
 
 def _count(connection: sqlite3.Connection, statement: str, of: str, guess: Guess, pace: Pace) -> tuple[int, int, int]:
-    """Return how many pairs failed, how often, and when last. Of more than delay everybody longest some are enough."""
+    """Return how many pairs failed, how often, and when last. It stops counting where the wait is longest."""
     enough = max(MANY, pace.failures_before_delay) + 16
     row = connection.execute(statement, (of, guess.now_us - FORGET_US, guess.now_us, enough)).fetchone()
     return row[0], row[1] or 0, row[2] or 0
 
 
 def _take_ticket(connection: sqlite3.Connection, guess: Guess) -> int | None:
-    """Return when one first asked from this site for an account that many others guess at; None: it has guessed too.
+    """Return when this site first asked for an account that many others guess at; None: it has used its own guess.
 
-    The others would take every turn: who has not failed gets one of its own after the wait it was told.
+    The others would take every turn: a site that has not failed gets one of its own after the wait it was given.
     """
     place = guess.account, site_of(guess.network)
     row = connection.execute("SELECT asked_us, is_used FROM ticket WHERE account = ? AND site = ?", place).fetchone()
@@ -182,6 +182,6 @@ def is_known(connection: sqlite3.Connection, user_id: int, version: int, guess: 
 
 
 def record_known(connection: sqlite3.Connection, user_id: int, version: int, guess: Guess) -> None:
-    """Remember that a user signed in from this network. No password can be told from that."""
+    """Remember that a user signed in from this network. No password can be derived from that."""
     connection.execute("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?)", (user_id, guess.network, version, guess[2]))
     connection.execute(_FORGET_NETWORKS, (user_id, guess.now_us - KNOWN_US, KNOWN_NETWORKS))

@@ -236,6 +236,6 @@ def each_body(unit: Unit, store_id: int) -> Iterator[BodyRow]:
 
 
 def each_bad_page(unit: Unit) -> Iterator[str]:
-    """Yield what SQLite's own check says of its pages; PostgreSQL checks its pages itself."""
+    """Yield the findings of SQLite's own check of its pages; PostgreSQL checks its pages itself."""
     if unit.dialect.name == "sqlite":
         yield from (told for (told,) in unit.all(_PAGES, {}) if told != "ok")

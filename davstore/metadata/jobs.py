@@ -89,7 +89,7 @@ def claim(unit: Unit, *, now_us: int, lease_us: int) -> Job | None:
 
 
 def find_due_us(unit: Unit, *, now_us: int) -> int | None:
-    """Return when the next job that nobody has is due; None: there is none."""
+    """Return when the next job that no process has is due; None: there is none."""
     row = unit.one(_NEXT, {"now_us": now_us})
     return row[0] if row else None
 
@@ -131,5 +131,5 @@ def hasten(unit: Unit, id_: int, *, now_us: int, beyond_us: int) -> None:
 
 
 def hasten_failed(unit: Unit, *, now_us: int) -> None:
-    """Make due now what no failure put off for so long: the clock was ahead then."""
+    """Make jobs due now that are put off for longer than any failure does: the clock was ahead then."""
     unit.run(_HASTEN_FAILED, {"now_us": now_us, "beyond_us": now_us + LONGEST_WAIT_US})

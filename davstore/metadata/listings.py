@@ -31,7 +31,7 @@ FACTS = (
 """The columns of a `Resource`, after its parent."""
 COLUMN_OF = dict(zip(Resource._fields[1:], FACTS, strict=True))
 NODE_FACTS = FACTS[3:]
-"""Those that come after the kind: `changed`, and what the node says."""
+"""The columns after the kind: `changed`, and those of the node."""
 Facts = tuple[str, int, int, int, str, str | None, int | None, str | None, int, int, int]
 
 BOUND = binding.join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id))

@@ -86,7 +86,7 @@ def list_locks(unit: Unit, store_id: int, *, now_us: int) -> list[Lock]:
 
 
 def insert_lock(unit: Unit, store_id: int, new: Lock) -> None:
-    """Write a new lock, which the store's row tells of. That it conflicts with none is the caller's to see."""
+    """Write a new lock, and note in the store's row that there are locks. The caller has checked for conflicts."""
     unit.run(
         _INSERT,
         {
@@ -105,7 +105,7 @@ def insert_lock(unit: Unit, store_id: int, new: Lock) -> None:
 
 
 def refresh_lock(unit: Unit, store_id: int, token: str, *, expires_us: int) -> None:
-    """Let a lock be held until then."""
+    """Set when a lock expires."""
     unit.run(_REFRESH, {"s": store_id, "t": token, "expires_us": expires_us})
 
 

@@ -18,7 +18,7 @@ HEAD = "0006"
 
 
 def migrate(database: Database) -> None:
-    """Make or upgrade the tables, in one transaction: a start that was killed leaves what was before it.
+    """Make or upgrade the tables, in one transaction: a start that was killed leaves the tables as they were.
 
     Raises:
         Unavailable: the tables are newer than this davstore, the file cannot be copied before they are upgraded

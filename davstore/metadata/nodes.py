@@ -1,4 +1,4 @@
-"""Nodes: what is there, apart from where it is bound."""
+"""Nodes: the rows of resources, apart from their bindings."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _CLEAR_BODIES = Write(
 
 
 class NodeRow(NamedTuple):
-    """What a new node is made of. A collection has no body, etag, length and type."""
+    """The values of a new node. A collection has no body, etag, length and type."""
 
     is_collection: bool
     body_id: int | None
@@ -86,7 +86,7 @@ class NodeRow(NamedTuple):
 def leaf(
     body_id: int, stored: Stored, content_type: str | None, *, now_us: int, modified_us: int | None = None
 ) -> NodeRow:
-    """Return what a new resource with a body is made of; equal bodies have equal etags (RFC 4918 §8.8)."""
+    """Return the values of a new resource with a body; equal bodies have equal etags (RFC 4918 §8.8)."""
     return NodeRow(
         is_collection=False,
         body_id=body_id,
@@ -100,7 +100,7 @@ def leaf(
 
 
 def empty_collection(*, now_us: int) -> NodeRow:
-    """Return what a new collection is made of."""
+    """Return the values of a new collection."""
     return NodeRow(
         is_collection=True,
         body_id=None,
@@ -164,7 +164,7 @@ def replace_body(unit: Unit, ledger: Ledger, new: Resource, body_id: int) -> Non
 
 
 def set_modified(unit: Unit, ledger: Ledger, node_id: int, *, modified_us: int, modified_by: int) -> None:
-    """Give a node another modification time; that it changed is the caller's to number."""
+    """Give a node another modification time; the caller gives the change its number."""
     values = {"s": ledger.store_id, "n": node_id, "modified_us": modified_us, "modified_by": modified_by}
     unit.run(_SET_MODIFIED, values)
 

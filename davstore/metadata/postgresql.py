@@ -21,7 +21,7 @@ from davstore.metadata.unit import Unit
 T = TypeVar("T")
 
 _WAITS: Final = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
-"""Seconds, and milliseconds, for which a machine that does not answer is waited for where the URL does not say."""
+"""Timeouts in seconds and milliseconds for a machine that does not answer, where the URL sets none."""
 
 
 _NOT_OURS: Final = (
@@ -31,7 +31,7 @@ _NOT_OURS: Final = (
     psycopg.errors.DataCorrupted,
     psycopg.errors.IndexCorrupted,
 )
-"""What no request can be the reason of: tables that are another's, dropped, or damaged."""
+"""Errors that no request can cause: tables that are another's, dropped, or damaged."""
 
 
 class _PostgreSQLErrors(DriverErrors):

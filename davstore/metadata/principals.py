@@ -158,14 +158,14 @@ _SEEN = Write(
 
 
 class Credentials(NamedTuple):
-    """A user and what its password is judged by."""
+    """A user with the hash of its password."""
 
     user: User
     password_hash: str
 
 
 class Enrolled(NamedTuple):
-    """A device, its user, and what its secret is judged by."""
+    """A device with its user and the digest of its secret."""
 
     user: User
     device: Device
@@ -183,7 +183,7 @@ class Account(NamedTuple):
 
 
 class DeviceFacts(NamedTuple):
-    """A device as the operator sees it: when it last synchronised, and how far it was told to be."""
+    """A device as the operator sees it: when it last synchronised, and the token it was given then."""
 
     device: Device
     created_us: int
@@ -216,7 +216,7 @@ def list_accounts(unit: Unit) -> list[Account]:
 
 
 def add_user(unit: Unit, name: str, *, password_hash: str, store_id: int, now_us: int) -> None:
-    """Write a new user. That the name is free is the caller's to see."""
+    """Write a new user. The caller has checked that the name is free."""
     values = {"password_hash": password_hash, "store_id": store_id, "created_us": now_us}
     unit.run(_ADD_USER, {"principal_id": _add_principal(unit, USER, name), **values})
 
@@ -252,7 +252,7 @@ def list_names(unit: Unit) -> dict[str, set[str]]:
 
 
 def add_device(unit: Unit, added: Device, *, secret_sha256: str, now_us: int) -> None:
-    """Write a new device. That the name is free is the caller's to see."""
+    """Write a new device. The caller has checked that the name is free."""
     unit.run(
         _ADD_DEVICE,
         {
@@ -271,7 +271,7 @@ def revoke_device(unit: Unit, device_id: str) -> None:
 
 
 def rename_device(unit: Unit, device_id: str, name: str) -> None:
-    """Give a device another name. That it is free is the caller's to see."""
+    """Give a device another name. The caller has checked that it is free."""
     unit.run(_RENAME, {"of": device_id, "new_name": name})
 
 

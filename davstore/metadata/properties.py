@@ -1,4 +1,4 @@
-"""Dead properties: XML that clients keep on a resource (RFC 4918 §4), as it will be sent back."""
+"""Dead properties: XML that clients keep on a resource (RFC 4918 §4), in the form in which it is sent back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of a collection, for people: the whole of it sorted, and shown from behind a mark on."""
+"""Sorted pages of a collection, for people; each begins behind a mark."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _paging(sort: Sort, descending: bool) -> Statement[Facts]:
 def _order(
     sort: Sort, is_coll: ColumnElement[Any], name: ColumnElement[Any], *, descending: bool
 ) -> list[ColumnElement[Any]]:
-    """Return what members are ordered by. Both databases lower the letters of ASCII alone: names are bytes to them."""
+    """Return the expressions that order members. Both databases lower the letters of ASCII alone: names are bytes."""
     names = (func.lower(name), name)
     first = _KEYS[sort] or names
     turned = [key.desc() if descending else key for key in first]
@@ -84,7 +84,7 @@ def list_page(
 ) -> list[Resource]:
     """Return at most limit members of a collection behind a mark: collections first, then in the order of sort.
 
-    What is equal there is in the order of the names, in which `a` and `A` stand together.
+    Members that are equal there follow the order of the names, in which `a` and `A` stand together.
     """
     mark = after or Mark(ABOVE_ALL, 0, "")
     values = {"c": mark.is_collection, "v": mark.value, "name_": mark.name, "lower": _lower(mark.name)}

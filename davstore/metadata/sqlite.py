@@ -83,7 +83,7 @@ class SQLite(Database):
 
     @property
     def is_there(self) -> bool:
-        """Whether there is a file that is not empty, which a mere look would make a database of."""
+        """Whether there is a file that is not empty: SQLite would make a database of an empty one by opening it."""
         return self.file.exists() and self.file.stat().st_size > 0
 
     def create(self) -> None:
@@ -153,7 +153,7 @@ class SQLite(Database):
         _make_durable(self.file.parent)
 
     def _require_alone(self) -> None:
-        """Bring the journal into the file, which SQLite does only for the last that has the file open."""
+        """Bring the journal into the file, which SQLite does only for the last connection to the file."""
         with contextlib.closing(sqlite3.connect(self.file, isolation_level=None, timeout=1)) as connection:
             try:
                 connection.execute("PRAGMA journal_mode = DELETE")
@@ -176,7 +176,7 @@ class SQLite(Database):
             self._group = None
 
     def _connect(self) -> sqlite3.Connection:
-        """Connect to a file that is there: one that was taken away while the server runs is not made anew, empty."""
+        """Connect to an existing file: one that was taken away while the server runs is not made anew, empty."""
         name = f"{self.file.absolute().as_uri()}?mode=rw"
         with self._errors:
             connection = sqlite3.connect(
@@ -192,7 +192,7 @@ class SQLite(Database):
 
     def _connect_writer(self) -> sqlite3.Connection:
         connection = self._connect()
-        connection.execute("PRAGMA cache_size = -2048")  # what a large transaction changes waits here
+        connection.execute("PRAGMA cache_size = -2048")  # the changed pages of a large transaction wait here
         return connection
 
     def _end(self, connection: sqlite3.Connection) -> None:

@@ -80,7 +80,7 @@ def _width(row: type[Row]) -> int | None:
 
 
 def _maker(rows: tuple[type[Row], ...]) -> Callable[[Any], Any] | None:
-    """Return what makes these rows of a tuple that has their columns. `_make` would count them each time."""
+    """Return the function that makes these rows of a tuple of their columns. `_make` would count them each time."""
     if len(rows) < 2:
         return partial(tuple.__new__, rows[0]) if rows and hasattr(rows[0], "_fields") else None
     makers, cuts, start = [], [], 0

@@ -41,7 +41,7 @@ ROOTED = store.join(
 
 
 class _Counters(NamedTuple):
-    """The columns of a locked store that its facts do not tell."""
+    """The columns of a locked store that `StoreFacts` lacks."""
 
     next_id: int
     sampled_us: int
@@ -135,7 +135,7 @@ class Ledger:
     _first_id: int = field(init=False)
 
     def __post_init__(self) -> None:
-        """Remember the one counter that the facts do not tell."""
+        """Remember the one counter that the facts lack."""
         self._first_id = self.next_id
 
     @property
@@ -187,7 +187,7 @@ def get(unit: Unit, owner: str) -> StoreFacts:
     """Return the row of a store.
 
     Raises:
-        NotFound: nobody of that name has one.
+        NotFound: no user of that name has one.
     """
     return _one(unit, _BY_OWNER, owner)
 
@@ -196,7 +196,7 @@ def lock(unit: Unit, owner: str) -> Ledger:
     """Lock a store: the first statement of every unit that writes to it, before any check (I1 in docs/sync.md).
 
     Raises:
-        NotFound: nobody of that name has one.
+        NotFound: no user of that name has one.
     """
     facts, counters = _one(unit, _LOCK, owner)
     return Ledger(

@@ -175,7 +175,7 @@ def count_beneath(unit: Unit, store_id: int, node_id: int, *, limit: int) -> int
 
 
 class Copied(NamedTuple):
-    """How many bindings were made, and the bytes of the bodies and dead properties that they have."""
+    """The number of bindings that were made, and the bytes of their bodies and dead properties."""
 
     names: int
     size_bytes: int

@@ -71,8 +71,8 @@ class Unit:
     def pages(self, statement: Statement[R], values: Mapping[str, object], *, after: str = "") -> Iterator[list[R]]:
         """Yield the rows of a statement behind a name, some at a time, in the order of the name that each begins with.
 
-        It takes the name to go on `after` and a `limit`. However many rows there are, few are in memory; and what is
-        written between two pages does no harm.
+        It takes the name to go on `after` and a `limit`. However many rows there are, few are in memory; and a write
+        between two pages does no harm.
         """
         while rows := self.all(statement, {**values, "after": after, "limit": PAGE_ROWS}):
             yield rows

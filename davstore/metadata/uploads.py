@@ -46,12 +46,12 @@ def sum_reserved(unit: Unit, store_id: int, *, now_us: int) -> int:
 
 
 def list_reserved_blobs(unit: Unit, store_id: int) -> set[str]:
-    """Return the blobs that bytes were promised to, by uploads that live or not."""
+    """Return the blobs for which bytes were reserved, by uploads that live or not."""
     return {blob for (blob,) in unit.all(_UPLOADING, {"s": store_id})}
 
 
 def list_reserved(unit: Unit) -> list[tuple[int, str]]:
-    """Return every store and blob that bytes were promised to, by uploads that live or not."""
+    """Return every store and blob for which bytes were reserved, by uploads that live or not."""
     return [(row[0], row[1]) for row in unit.all(_RESERVATIONS, {})]
 
 

@@ -1,10 +1,10 @@
 """The volatile file that all workers share: failed guesses (`guesses`), proven passwords, and the rounds of devices.
 
 A small SQLite file of its own without fsync: an anonymous client must not fill the queue of the real database's writer.
-It is never in the way of a request: what cannot be read counts as not there, what cannot be written is lost, and a
-broken file is put aside and made anew. Failed guesses that cannot be written each worker counts for itself: a full disk
-is no licence to guess. A copy of the file is of no use for trying passwords faster than on the hashes of the real
-database.
+It never fails a request: a row that cannot be read counts as missing, one that cannot be written is lost, and a broken
+file is put aside and made anew. Failed guesses that cannot be written are counted by each worker for itself: a full
+disk is no licence to guess. A copy of the file does not let passwords be tried faster than the hashes of the real
+database do.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ T = TypeVar("T")
 KEEP_ROUNDS_US = 366 * 86_400_000_000
 """As long as the longest interval that a rule can ask for."""
 WRITE_US = 60_000_000
-"""What is seen of a device goes to the database at most once a minute."""
+"""The last sight of a device goes to the database at most once a minute."""
 
 _SCHEMA = f"""
 {guesses.SCHEMA}
@@ -108,7 +108,7 @@ class FailedGuesses:
         self._file = file
         self._pace = pace
         self._spare: sqlite3.Connection | None = None
-        """Counts for this worker alone what the file does not take."""
+        """Counts, for this worker alone, failures that the file does not take."""
         self._turn = threading.Lock()
 
     def wait_seconds(self, guess: Guess, *, is_known: bool = False) -> int:
@@ -128,8 +128,8 @@ class FailedGuesses:
     def record(self, guess: Guess, mark: bytes = b"", trace: bytes = b"") -> bool:
         """Count a failed guess; False: it had been made before.
 
-        A mark tells a password cheaply and needs a key that the file does not have; a trace tells it after a restart
-        too, and nobody can make one faster than a hash. Without a trace every guess is a new one.
+        A mark identifies a password cheaply and needs a key that the file does not have; a trace identifies it after a
+        restart too, and takes a hash to make. Without a trace every guess is a new one.
         """
 
         def count(connection: sqlite3.Connection) -> bool:
@@ -154,7 +154,7 @@ class FailedGuesses:
         self._file.run(lambda connection: guesses.record_known(connection, user_id, version, guess), otherwise=None)
 
     def close(self) -> None:
-        """Forget what was counted here alone."""
+        """Forget the failures that were counted here alone."""
         with self._turn:
             if self._spare is not None:
                 self._spare.close()
@@ -177,7 +177,7 @@ class ProvenPasswords:
         return self._file.run(find, otherwise=b"")
 
     def record(self, user_id: int, mark: bytes, guess: Guess) -> None:
-        """Remember the mark of a password that a user proved to know, and forgive what it mistyped before."""
+        """Remember the mark of a password that a user proved to know, and forget its failures before."""
 
         def record(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT OR REPLACE INTO proof VALUES (?, ?)", (user_id, mark))
@@ -215,13 +215,13 @@ class Rounds:
 
 
 class WritePacing:
-    """How often the real database hears of a device."""
+    """The pacing of writes about a device to the real database."""
 
     def __init__(self, file: VolatileFile) -> None:
         self._file = file
 
     def is_due(self, device_id: str, *, now_us: int) -> bool:
-        """Tell, once a minute for each device, that what was seen of it should go to the database."""
+        """Tell whether the last sight of a device is to go to the database now: once a minute."""
         return self._file.run(
             lambda connection: connection.execute(_DUE, (device_id, now_us, WRITE_US)).rowcount > 0, otherwise=False
         )

@@ -23,7 +23,7 @@ REQUEST_ID = "davstore.request_id"
 _SOUND_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PLAIN = re.compile(r"[!-\[\]-~]+")
 _USERINFO = re.compile(r"(?<=://)[^/?#]*@")
-"""The name and the secret in a target of the absolute form, which another server hands over as it came."""
+"""The name and the secret in a target of the absolute form, which a server other than ours may leave there."""
 
 log = logging.getLogger("davstore.access")
 
@@ -89,5 +89,5 @@ class _Answer:
 
 
 def one_word(text: str) -> str:
-    """Write text so that nobody can forge a second field or a second line with it."""
+    """Escape text so that a client cannot forge a second field or a second line with it."""
     return text if _PLAIN.fullmatch(text) else text.encode("unicode_escape").decode("ascii").replace(" ", "\\x20")

@@ -22,13 +22,13 @@ PRINCIPAL = "davstore.principal"
 """The key of the `Principal` in the environ."""
 
 _LOGGED = 64
-"""Characters of a user's name in the log: guesses shall not fill the disk."""
+"""The most characters of a user's name in the log: guesses shall not fill the disk."""
 
 log = logging.getLogger("davstore.auth")
 
 
 class Authentication:
-    """Stands inside the boundary, which knows the client's address, and before everything that belongs to somebody."""
+    """Stands inside the boundary, which knows the client's address, and before all handlers that need a principal."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Authentication:
             principal = self._authenticator.authenticate(credentials, address=address, now_us=self._clock())
         except Unauthenticated as error:
             words = environ.get(REQUEST_ID), address, user
-            if sent is not None:  # a browser asks without any first
+            if sent is not None:  # a browser asks without credentials first
                 log.warning(
                     "%s sign-in refused: address=%s user=%s: %s", *(one_word(word or "-") for word in words), error
                 )

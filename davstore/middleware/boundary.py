@@ -1,7 +1,7 @@
 """The error boundary around the application: every request gets a response, and no response holds the text of an error.
 
 Here the request target is parsed, once and from its raw form (ADR 20), pages of other origins are refused, and
-errors become answers. What is refused here never reached authentication.
+errors become answers. A request that is refused here has not reached authentication.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ log = logging.getLogger("davstore.boundary")
 class Boundary:
     """The access log and CORS stand outside of it.
 
-    realm goes into the challenge of a 401; proxies are believed; pages makes of an error what people in a browser read;
-    allowed returns the methods of what a request is about, for those that it does not have.
+    realm goes into the challenge of a 401; proxies are believed; pages makes the error page for people in a browser;
+    allowed returns the methods of the resource that a request is about, for a 405.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Boundary:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [refusal.body]
 
     def _page(self, environ: WSGIEnvironment) -> Page | None:
-        """Return what makes the page of an error, when a browser shows the answer."""
+        """Return the maker of an error page, when a browser shows the answer."""
         if self._pages is None or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return None
         if not wants_html(environ.get("HTTP_ACCEPT")):
@@ -109,7 +109,7 @@ class Boundary:
 
 
 class _Answer:
-    """The parts of an answer. What fails once the first of them left can only break the connection."""
+    """The parts of an answer. An error after the first of them left can only break the connection."""
 
     def __init__(self, answer: Iterable[bytes], environ: WSGIEnvironment) -> None:
         """Read the first part: until then an error can still be the answer."""

@@ -27,14 +27,14 @@ Hrefs = Callable[[Path, bool], str]
 
 
 class Edge(NamedTuple):
-    """What the edge knows of a request that errors do not: how hrefs are spelled, and what Allow says of the place."""
+    """The facts of a request that errors lack: the spelling of hrefs, and the methods for Allow."""
 
     hrefs: Hrefs
     allowed: tuple[str, ...]
 
 
 class Row(NamedTuple):
-    """How one class of errors is told. condition is a Clark name; render makes the whole XML body from the error."""
+    """The answer to one class of errors. condition is a Clark name; render makes the whole XML body from the error."""
 
     status: HTTPStatus
     condition: str | None = None
@@ -66,10 +66,10 @@ def refuse(
     realm: str = "davstore",
     page: Page | None = None,
 ) -> Refusal:
-    """Return the answer that an error is. realm is what a browser shows when it asks for the password.
+    """Return the answer to an error. realm is the text that a browser shows when it asks for the password.
 
-    hrefs spells the places that the error carries, allowed are the methods of what the URL names. page is there when a
-    person gets the answer: they read no XML.
+    hrefs spells the places that the error carries, allowed are the methods of the resource. page is given when a person
+    gets the answer: people read no XML.
     """
     row, edge = find_row(error), Edge(hrefs, allowed)
     if page is not None:
@@ -96,7 +96,7 @@ def _render(error: DavstoreError, row: Row, edge: Edge) -> tuple[bytes, str]:
 
 
 def find_row(error: DavstoreError) -> Row:
-    """Return the row of an error's class, or of the nearest class above it; of one that no request asked for, 500."""
+    """Return the row of an error's class, or of the nearest class above it; 500 if no request can cause it."""
     return next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), _FAILURE)
 
 
@@ -106,7 +106,7 @@ def is_failure(error: DavstoreError) -> bool:
 
 
 def group_by_row(reasons: Mapping[str, DavstoreError]) -> list[PropStat]:
-    """Return what failed of the properties of one request, those with the same status and condition together."""
+    """Return the failed properties of one request, those with the same status and condition together."""
     groups: dict[tuple[int, str | None], list[bytes]] = {}
     for name, reason in reasons.items():
         row = find_row(reason)

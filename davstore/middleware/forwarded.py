@@ -1,7 +1,8 @@
 """The client's address, host, scheme and URL prefix, as a trusted proxy reports them.
 
 `X-Forwarded-For`, `-Host`, `-Port`, `-Proto` and `-Prefix`, or `Forwarded` (RFC 7239), which has no prefix. They are
-believed from trusted addresses only, and of a list only what trusted proxies added: the rest anybody can have written.
+believed from trusted addresses only, and of a list only the elements that trusted proxies added: any client can have
+written the rest.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _PORT: Final = re.compile(r"(?:[^:\[\]]+|\[[^\]]*\])")
 
 
 class _Hop(NamedTuple):
-    """What one proxy says of the request that it got; empty where it does not say."""
+    """The facts of a request as one proxy got it; empty where it gives none."""
 
     client: str
     host: str
@@ -36,10 +37,10 @@ class _Hop(NamedTuple):
 
 
 def believe(environ: WSGIEnvironment, proxies: Networks) -> None:
-    """Put the client's address, host and scheme where the server puts those of who connects, and set `PREFIX`.
+    """Put the client's address, host and scheme in the place of those of the connection, and set `PREFIX`.
 
     Raises:
-        Malformed: a trusted proxy says what cannot be read.
+        Malformed: a header of a trusted proxy cannot be read.
     """
     environ[PREFIX] = ROOT
     if not proxies.networks:
@@ -55,7 +56,7 @@ def believe(environ: WSGIEnvironment, proxies: Networks) -> None:
             environ["wsgi.url_scheme"] = hop.proto
         node = _NODE.fullmatch(hop.client)
         address = find_address(node[1] or node[2] or node[3] or "") if node else None
-        if address is not None:  # else the nearest proxy that is known stands for whom it hides (RFC 7239 §6)
+        if address is not None:  # else the nearest known proxy stands for the client it hides (RFC 7239 §6)
             environ["REMOTE_ADDR"] = str(address)
     port = environ.get("HTTP_X_FORWARDED_PORT", "")
     if port and _PORT.fullmatch(environ.get("HTTP_HOST", "")):
@@ -71,7 +72,7 @@ def _parse_prefix(text: str) -> Target:
 
 
 def _hops(environ: WSGIEnvironment) -> Iterator[_Hop]:
-    """Yield what the proxies say, the nearest first. Those that speak of their own do not also speak RFC 7239."""
+    """Yield the hops, the nearest first. Proxies that send X-Forwarded headers do not also send Forwarded."""
     if any(name in environ for name in _OWN):
         lists = [[word.strip(" \t") for word in environ.get(name, "").split(",")][::-1] for name in _OWN]
         return (_Hop(*words) for words in zip_longest(*lists, fillvalue=""))

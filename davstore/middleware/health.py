@@ -1,6 +1,6 @@
-"""`/healthz`: this process answers. `/readyz`: it can also serve, because what it needs is there.
+"""`/healthz`: this process answers. `/readyz`: it can also serve, as its check has found.
 
-Both are open to anybody and tell nothing else.
+Both need no credentials and show nothing else.
 """
 
 from __future__ import annotations

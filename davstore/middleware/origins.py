@@ -1,8 +1,9 @@
 """Requests from web pages and browser extensions of other origins: permitted ones (CORS), and refusals for the others.
 
 An extension's origin is its own word, which no page can give (`chrome-extension://…`), so extensions may do what their
-user may; pages of the web may when `web.allowed_origins` names theirs. What they read is the CORS protocol's
-(https://fetch.spec.whatwg.org/#http-cors-protocol). Every other page only reads what any client may send for it.
+user may; pages of the web may when `web.allowed_origins` names theirs. They use the CORS protocol
+(https://fetch.spec.whatwg.org/#http-cors-protocol). Pages of any other origin cannot change anything, and browsers let
+them read no response.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ PERMITTED: Final = "davstore.permitted"
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
 _MAX_AGE_SECONDS: Final = 7_200
-"""As long as any browser keeps the answer to a preflight."""
+"""The longest time that any browser keeps the answer to a preflight."""
 _NAMES: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
 _EXPOSED: Final = ", ".join(
     (

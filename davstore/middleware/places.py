@@ -1,4 +1,4 @@
-"""The place that a request is about, found once: behind sign-in, before all that asks for it."""
+"""The place that a request is about, found once: behind sign-in, before the gate and the handlers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLACE: Final = "davstore.place"
 
 
 class Places:
-    """Puts the place into the environ. That there is none says the dispatch, after it has looked at the method."""
+    """Puts the place into the environ. The dispatch raises NotFound for none, after it has looked at the method."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
@@ -34,7 +34,7 @@ class Places:
 
 
 def find_place(target: Target, asker: Principal) -> Place | None:
-    """Return what a target names, if the asker may know of it. No resource has sub-resources yet."""
+    """Return the place that a target names, if the asker may know of it. No resource has sub-resources yet."""
     if target.query and names_sub_resource(target.query):
         return None
     path = urls.find_path(target.segments)

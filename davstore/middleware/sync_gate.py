@@ -1,9 +1,8 @@
 """The policy middleware: in front of synchronisation and behind authentication.
 
 Gate points are all ways to list: REPORT, SEARCH, PROPFIND with Depth 1 or infinity, GET and HEAD of a collection, when
-they come from a device and go to a store that it may see. Others' stores are not there for it, which comes first and is
-not said here. Who signs in with a password, like a file browser, has no device and is not asked, unless the
-provider requires one.
+they come from a device and go to a store that it may see. Others' stores are 404 for it, before any policy. A user who
+signs in with a password, in a file browser, has no device, and the gate is not asked, unless the provider requires one.
 
 The body of a REPORT on a store is read and parsed here, once; the query is in the environ as `davstore.query`.
 """
@@ -36,7 +35,7 @@ QUERY = "davstore.query"
 TURN = "davstore.turn"
 """The key of the `Turn` of an admitted request in the environ: see `answered`."""
 ASK = "davstore.ask"
-"""The key of what asks the gate for a GET or HEAD in the environ: see `ask`."""
+"""The key, in the environ, of the function that asks the gate about a GET or HEAD: see `ask`."""
 
 
 class SyncGate:
@@ -100,7 +99,7 @@ class SyncGate:
                 self._clock(),
             )
         )
-        if environ["REQUEST_METHOD"] != "HEAD":  # it holds no names: asked, and not counted
+        if environ["REQUEST_METHOD"] != "HEAD":  # its response holds no names: asked, and not counted
             environ[TURN] = turn
 
 

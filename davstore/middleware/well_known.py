@@ -1,4 +1,4 @@
-"""`/.well-known/davstore` leads to the root of the tree, for every method and before anybody signs in.
+"""`/.well-known/davstore` redirects to the root of the tree, for every method and without credentials.
 
 The form is RFC 8615's, the use that of RFC 6764 §5.
 """

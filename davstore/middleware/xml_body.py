@@ -16,7 +16,7 @@ def content_length(environ: WSGIEnvironment) -> int | None:
     """Return the length of the body in bytes, None when it is chunked.
 
     Raises:
-        Malformed: no number, or a transfer coding whose end this server cannot tell.
+        Malformed: no number, or a transfer coding whose end this server cannot find.
         TooLarge: more than any store can hold.
     """
     length = parse_content_length(environ.get("CONTENT_LENGTH") or None)

@@ -1,4 +1,4 @@
-"""Changes since a device last asked, and the tokens that say how far it is (RFC 6578, docs/sync.md)."""
+"""Changes since a device's last report, and the sync tokens that mark its position (RFC 6578, docs/sync.md)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Level(enum.Enum):
 
 
 Key = tuple[int, int, int]
-"""Where a row stands in a report: number, tie and changed."""
+"""The key of a row, its place in a report: number, tie and changed."""
 
 
 class Position(NamedTuple):
-    """The key of the last row that a truncated page gave, and what its run began with.
+    """The key of the last row that a truncated page gave, and the base of its run.
 
     number, tie and changed are the row's key; base is the number up to which the device was complete when the run
     began; relisting is 1 while a run lists everything again for another filter.
@@ -45,7 +45,7 @@ class Position(NamedTuple):
 class SyncToken:
     """How far a device is in one scope of one store. `position` is None when the device has everything up to number.
 
-    scope is a hash of the collection's path, view a hash of the filter ('-' for none): a token says what it is for.
+    scope is a hash of the collection's path, view a hash of the filter ('-' for none): a token is good for these alone.
     """
 
     store_id: int

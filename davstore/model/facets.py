@@ -45,7 +45,7 @@ class Facts(NamedTuple):
     values: Mapping[Facet[Any], Mapping[int, Any]] = MappingProxyType({})
 
     def of(self, facet: Facet[T]) -> Mapping[int, T]:
-        """Return the values of a facet; nodes that have none are left out, and so are all if nobody asked."""
+        """Return the values of a facet; nodes without one are left out, and all are if it was not asked for."""
         return self.values.get(facet, _NONE)
 
 

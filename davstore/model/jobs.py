@@ -10,7 +10,7 @@ LONGEST_WAIT_US = 3_600_000_000
 class Job(NamedTuple):
     """A job as one process has claimed it. store_id 0: it is the whole server's. Times are microseconds.
 
-    attempts counts this one too. The lease that was given tells this claim from any later one.
+    attempts counts this one too. The lease that was given distinguishes this claim from any later one.
     """
 
     store_id: int

@@ -1,4 +1,4 @@
-"""The limits of one request: the section `[limits]` of the settings, and what the store reads.
+"""The limits of one request: the section `[limits]` of the settings, and two more that the store reads.
 
 A new limit is a field here and a line in `config/davstore.toml`.
 """
@@ -16,7 +16,7 @@ def integer(default: int, low: int, high: int | None = None) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Caps on what one request may ask for or leave behind."""
+    """Caps on the size and the reach of one request."""
 
     propfind_members: int = integer(10_000, 1)
     properties_per_node: int = integer(1_000, 1, 100_000)

@@ -15,7 +15,7 @@ class LockScope(enum.Enum):
 
 
 class LockInfo(NamedTuple):
-    """The request of a LOCK: `owner` is the client's own element, to be told back as it came."""
+    """The request of a LOCK: `owner` is the client's own element, returned as it came."""
 
     scope: LockScope
     owner: bytes | None
@@ -24,7 +24,7 @@ class LockInfo(NamedTuple):
 class Lock(NamedTuple):
     """A lock that is held. `root` holds the names from the store's root to the URL it was taken at.
 
-    The root never changes: who unmaps that URL, or moves a collection above it, ends the lock.
+    The root never changes: the lock ends when that URL is unmapped, or a collection above it is moved.
     """
 
     token: str
@@ -38,11 +38,11 @@ class Lock(NamedTuple):
     is_collection: bool
 
     def covers(self, node_id: int | None, above: Set[int]) -> bool:
-        """Tell whether it protects a node that lies beneath others, along whatever bindings."""
+        """Tell whether the lock protects a node that lies beneath others, along any of its bindings."""
         return self.node_id == node_id or (self.infinite and self.node_id in above)
 
     def reaches(self, node_id: int, names: tuple[str, ...]) -> bool:
-        """Tell whether it protects what one URL names."""
+        """Tell whether the lock protects the resource at one URL."""
         return self.node_id == node_id or (self.infinite and self.lies_above(names))
 
     def lies_above(self, names: tuple[str, ...]) -> bool:

@@ -10,7 +10,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Networks(NamedTuple):
-    """Networks, of which some machine may be part."""
+    """A set of networks, with single addresses among them."""
 
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
 
@@ -20,7 +20,7 @@ class Networks(NamedTuple):
         return Networks(tuple(ipaddress.ip_network(word) for word in text.replace(",", " ").split()))
 
     def holds(self, address: Address | None) -> bool:
-        """Tell whether an address is in one of them; what has no address is in none."""
+        """Tell whether an address is in one of them; a local socket, which has none, is not."""
         return address is not None and any(address in network for network in self.networks)
 
 
@@ -28,7 +28,7 @@ NOBODY = Networks()
 
 
 def find_address(text: str) -> Address | None:
-    """Return the address that a text is; None for anything else. IPv4-mapped IPv6 addresses count as IPv4."""
+    """Return the address in a text; None for any other text. IPv4-mapped IPv6 addresses count as IPv4."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -40,7 +40,7 @@ def find_address(text: str) -> Address | None:
 def network_of(address: str, *, ipv4_bits: int = 24) -> str | None:
     """Return the network whose machines count as one client; None for a local socket, which has no address.
 
-    Of IPv6 that is the /64, which any household has for itself.
+    For IPv6 that is the /64, which any household has for itself.
     """
     client = find_address(address.partition("%")[0])
     if client is None:
@@ -50,7 +50,7 @@ def network_of(address: str, *, ipv4_bits: int = 24) -> str | None:
 
 
 def site_of(network: str) -> str:
-    """Return what one customer of a provider may have of networks (RFC 6177): of IPv6 a /48, of IPv4 the network."""
+    """Return the block that one customer of a provider may have (RFC 6177): of IPv6 a /48, of IPv4 the network."""
     try:
         found = ipaddress.ip_network(network)
     except ValueError:

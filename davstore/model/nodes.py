@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 BY_CLIENT: Final = 1
-"""Of `modified_by`: a client set the time, or brought it along by MOVE. It tells no order: it may have gone back."""
+"""Of `modified_by`: a client set the time, or a MOVE brought it along. It gives no order: it may have gone back."""
 AGAIN: Final = 2
-"""Of `modified_by`: the URL may have shown something else that was modified in the same second."""
+"""Of `modified_by`: the URL may have shown another representation that was modified in the same second."""
 
 HOLDS_LOCKS: Final = 1
-"""Of `traits`."""
+"""A bit of `traits`."""
 
 
 class Resource(NamedTuple):
     """One URL of a store and the facts of the node it names. Times are microseconds since the epoch, UTC.
 
     `parent` holds the names from the store's root to the collection that binds `name`; rows of one listing share the
-    tuple. A collection has no etag, no length and no content type. `modified_by` says whose the time of modification
-    is: 0 is the server's, of which each is later than those before; else the sum of `BY_CLIENT` and `AGAIN`.
+    tuple. A collection has no etag, no length and no content type. `modified_by` says who set the time of modification:
+    0 is the server, whose times are each later than those before; else the sum of `BY_CLIENT` and `AGAIN`.
     """
 
     parent: tuple[str, ...]
@@ -43,7 +43,7 @@ class Resource(NamedTuple):
 class StoreFacts(NamedTuple):
     """The row of a store as one snapshot saw it. entries counts the names that are bound or remembered as gone.
 
-    traits is a sum of `HOLDS_LOCKS`: a bit is there as long as the store may hold such.
+    traits is a sum of `HOLDS_LOCKS`: the bit is set as long as the store may hold locks.
     """
 
     id: int
@@ -59,5 +59,5 @@ class StoreFacts(NamedTuple):
 
     @property
     def may_hold_locks(self) -> bool:
-        """Whether it is worth to look for locks."""
+        """Whether the store may hold locks."""
         return self.traits & HOLDS_LOCKS != 0

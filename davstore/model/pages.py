@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Sort(enum.Enum):
-    """What members are ordered by; collections come first always, and names settle what is equal."""
+    """The order of members; collections always come first, and equal members are ordered by name."""
 
     NAME = "name"
     SIZE = "size"

@@ -10,7 +10,7 @@ import enum
 from typing import NamedTuple
 
 MAX_NAME_BYTES = 255
-"""What every file system that a device may have can hold."""
+"""The longest name that every file system of a device can hold."""
 
 
 class Area(enum.Enum):

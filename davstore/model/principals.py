@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class DeviceClass(enum.Enum):
-    """What kind of machine a device is; policy rules may name it."""
+    """The kind of machine that a device is; policy rules may name it."""
 
     PHONE = "phone"
     TABLET = "tablet"

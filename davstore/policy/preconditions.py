@@ -12,7 +12,7 @@ SECOND_US: Final = 1_000_000
 
 
 class Verdict(enum.Enum):
-    """What the conditions say."""
+    """The result of the conditions."""
 
     PASS = "pass"  # noqa: S105  not a password
     FAILED = "failed"
@@ -31,7 +31,8 @@ def judge(
 ) -> Verdict:
     """Judge the conditions in the order of RFC 9110 §13.2.2; `safe` is GET or HEAD.
 
-    A resource without an etag (a collection) matches only `*`. Dates say nothing of what has no time of modification.
+    A resource without an etag (a collection) matches only `*`. Dates say nothing of a resource without a time of
+    modification.
     """
     whose = modified_by if modified_us is not None else BY_CLIENT
     if conditions.if_match is not None:
@@ -49,9 +50,9 @@ def judge(
 
 
 def _is_unchanged(since: int | None, modified_us: int | None, modified_by: int, now_us: int) -> bool:
-    """Tell whether nothing changed since a second; without one of the two there is nothing to tell (§13.1.4).
+    """Tell whether nothing changed since a second; true without a date or a time of modification (§13.1.4).
 
-    A time that a client set may have gone back, so that it has to be the very same.
+    A time that a client set may have gone back, so it has to be equal.
     """
     if since is None or modified_us is None:
         return True
@@ -70,10 +71,10 @@ def is_strong(modified_us: int, modified_by: int, now_us: int) -> bool:
 
 
 def find_modified_by(time_us: int, *, client: bool, old: Resource | None, unmapped_us: int) -> int:
-    """Return whose a time of modification is when a representation takes its place at a URL.
+    """Return the `modified_by` of a time of modification when a representation takes its place at a URL.
 
-    client says that a client set it, old is what the URL shows now, and unmapped_us is when a name of the store was
-    last unmapped: nobody remembers which, so that it may have been this one.
+    client: a client set it; old is the resource at the URL now; unmapped_us is when a name of the store was last
+    unmapped: which one is not kept, so that it may have been this one.
     """
     second = time_us // SECOND_US
     was = None if old is None else old.modified_us // SECOND_US

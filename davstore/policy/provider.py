@@ -16,14 +16,14 @@ from davstore.toml_lines import find_line
 MAX_INTERVAL_SECONDS = 366 * 86_400
 """A longer interval is a mistake: `allowed = false` forbids."""
 MAX_PATTERN_NAMES = 100
-"""Of one path of `exclude`; each is held against every name of a request's path."""
+"""Most names of one path of `exclude`: each is compared with every name of a request's path."""
 
 _MODES = {"automatic": frozenset({Mode.AUTOMATIC}), "manual": frozenset({Mode.MANUAL}), "both": BOTH}
 _KEYS = frozenset({"name", "user", "device", "class", "allowed", "modes", "min_interval_seconds", "exclude"})
 
 
 class _Wrong(ValueError):
-    """A value that cannot be; key is where."""
+    """A wrong value of a key."""
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
@@ -54,7 +54,7 @@ def parse_rules(text: str, *, source: str) -> tuple[Rule, ...]:
 
 
 def list_unknown(rules: Iterable[Rule], names: Mapping[str, Collection[str]]) -> list[str]:
-    """Return a line for each rule that selects a user or a device that is not there; names are devices by user."""
+    """Return a line for each rule that selects a user or device that does not exist; names are devices by user."""
     found = []
     for rule in rules:
         if rule.user is not None and rule.user not in names:

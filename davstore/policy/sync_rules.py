@@ -1,10 +1,10 @@
 """The decision behind the gate, whether a device may synchronise now (docs/protocol.md#the-sync-policy).
 
-Pure: rules and facts in, decision out. Who asks, how the answer is spoken and where rounds are remembered is not here.
+Pure: rules and facts in, decision out. Gate points, responses and the memory of rounds are elsewhere.
 
-Several rules may fit one request. What forbids wins: one fitting rule is enough to refuse, to take a mode away or to
-exclude a folder. What only sets (the interval) is taken from the most specific rule: a device's before its user's,
-that before its class's, that before everybody's; of two equals the later in the file.
+Several rules may fit one request. A prohibition wins: one fitting rule is enough to refuse, to take a mode away or to
+exclude a folder. The interval is taken from the most specific rule: a device's before its user's, that before its
+class's, that before everybody's; of two equals the later in the file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PROVIDER = "provider"
 
 
 class Mode(enum.Enum):
-    """Who started the synchronisation: the device by itself, or its user (`Sync-Context`)."""
+    """The cause of a synchronisation: the device by itself, or its user (`Sync-Context`)."""
 
     AUTOMATIC = "automatic"
     MANUAL = "manual"
@@ -55,7 +55,7 @@ class Rule:
 
     @property
     def specificity(self) -> tuple[bool, bool, bool]:
-        """How narrowly the rule selects, to compare with others."""
+        """A key that orders rules by how narrowly they select."""
         return self.device is not None, self.user is not None, self.device_class is not None
 
 
@@ -89,7 +89,7 @@ class Narrow:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """The answer is no, and will be until a rule changes. condition is a precondition's name in `urn:davstore:cpm`."""
+    """The device is refused until a rule changes. condition is a precondition's name in `urn:davstore:cpm`."""
 
     condition: str
     rule: Rule
@@ -123,7 +123,7 @@ def find_interval_rule(fitting: Iterable[Rule]) -> Rule | None:
 
 
 def decide(rules: Iterable[Rule], attempt: Attempt) -> Decision:
-    """Say what becomes of an attempt. A refusal outranks a delay: after the wait it would still be one."""
+    """Decide about an attempt. A refusal outranks a delay: after the wait it would still be one."""
     fitting = list_fitting(rules, user=attempt.user, device=attempt.device, device_class=attempt.device_class)
     modes = functools.reduce(frozenset.intersection, (rule.modes for rule in fitting), BOTH)
     for rule in fitting:
@@ -145,7 +145,7 @@ def next_round(
 
     To ask again with the token that a round began with, or with the last one, costs one of the repeats that are free.
     A token given as complete is not of the round even when it is the one asked with: to ask again with it is the next
-    poll, and where nothing had changed nothing can be lost by waiting for that.
+    poll, and a device that had no changes loses nothing by waiting for that.
     """
     left = last.left(asked) if last else 0
     if last is None or left == 0 or (left is not None and not _is_running(last, now_us, interval_seconds)):

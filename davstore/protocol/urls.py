@@ -1,6 +1,6 @@
-"""The one URL space: which segments name a place in a store, and which the fixed collections that lead to it.
+"""The one URL space: the segments of places in stores, and of the fixed collections that lead to them.
 
-`AREAS` is its table. Whether a place may be known to an asker is not decided here: `Known` says which names it may see.
+`AREAS` is its table. The rights of an asker are not decided here: `Known` holds the names that it may see.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from davstore.model.principals import Principal
 
 _TOP: Final = "dav"
 AREAS: Final[Mapping[tuple[str, ...], Area]] = {(_TOP, "store"): Area.STORE}
-"""Where each area begins: beneath lies one root for each store, which has the name of its owner."""
+"""The beginning of each area's paths; the next segment is the name of an owner, for the root of a store."""
 PRINCIPALS: Final = (_TOP, "principals")
 HOME: Final = (_TOP,)
-"""The collection that everything else lies beneath."""
+"""The collection above all areas and principals."""
 
 _STARTS: Final = {area: segments for segments, area in AREAS.items()}
 _DEPTH: Final = 2
@@ -24,7 +24,7 @@ _DEPTH: Final = 2
 
 
 class Fixed(NamedTuple):
-    """A collection that is there by itself: the names of its members, and whether it is a principal."""
+    """A fixed collection, which no client makes: the names of its members, and whether it is a principal."""
 
     segments: tuple[str, ...]
     members: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Known(NamedTuple):
 
 
 def find_path(segments: tuple[str, ...]) -> Path | None:
-    """Return the place in a store, anybody's, that a path names; None when it names something else."""
+    """Return the place in any owner's store that a path names; None when it names none."""
     area = AREAS.get(segments[:_DEPTH])
     return None if area is None or len(segments) == _DEPTH else Path(segments[_DEPTH], segments[_DEPTH + 1 :], area)
 

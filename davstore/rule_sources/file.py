@@ -44,7 +44,7 @@ class PolicyFile:
             raise Unavailable(f"{self._file} is broken")
 
     def _look(self) -> tuple[int, ...] | None:
-        """Return what changes when the file does."""
+        """Return facts of the file that change whenever it does."""
         if self._file is None:
             return None
         try:

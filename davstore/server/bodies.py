@@ -19,13 +19,13 @@ _EXTENSION = rb"[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|%b))?" % (_TOKEN, _TOKEN, _
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:%b)*\r\n" % _EXTENSION)
 _TRAILER = re.compile(rb"%b:[\t -~\x80-\xff]*\r\n" % _TOKEN)
 _LINE_BYTES = 1_024
-"""No chunk line or trailer that a client sends comes near it."""
+"""The longest chunk line or trailer; those of real clients are far shorter."""
 _TRAILERS = 32
 _BLOCK_BYTES = 65_536
 
 
 class Body(io.RawIOBase):
-    """A request body: `begun` once anybody tried to read it, `whole` at its end, `broken` when there will be no end.
+    """A request body: `begun` once a read was tried, `whole` at its end, `broken` when there will be no end.
 
     begin is called once, before the first read (it sends `100 Continue`).
     """

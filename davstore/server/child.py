@@ -1,7 +1,7 @@
-"""A process that the supervisor forks: what it begins with, its orders to leave, its end (docs/architecture.md).
+"""A process that the supervisor forks: its first state, its orders to leave, its end (docs/architecture.md).
 
-All processes share the memory of the supervisor until they write to it, so the supervisor imports what they need and
-opens nothing that must not be shared: what does is run `apart`.
+All processes share the memory of the supervisor until they write to it, so the supervisor imports the modules they need
+and opens nothing that must not be shared: work that does is run `apart`.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ log = logging.getLogger("davstore.supervisor")
 def settle_image() -> None:
     """Prepare the memory of this process for those that are forked from it: the less they write to, the more is shared.
 
-    The collector never looks at what is there by now. With a heap for each thread, each would keep the most that it
-    ever held: 20 MB more after large reports.
+    The collector of cycles never looks at the objects made so far. With a heap for each thread, each would keep the
+    most that it ever held: 20 MB more after large reports.
     """
     gc.collect()
     libc = ctypes.CDLL(None)
@@ -69,9 +69,10 @@ def _time_of_day(second: int, form: str) -> str:
 
 
 def set_up_process() -> None:
-    """Log to standard error, and do not spend a tenth of the processor on what nobody asks for.
+    """Log to standard error, and save a tenth of the processor.
 
-    The collector never looks again at what is there by now, and a line of the log is not told who wrote it.
+    The collector of cycles never looks again at the objects made so far, and a line of the log does not look up its
+    caller.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(_Lines(log_format()))
@@ -90,18 +91,18 @@ class Control:
         self.leaving = threading.Event()
 
     def say_ready(self) -> None:
-        """Tell the supervisor that this process does its work."""
+        """Report to the supervisor that this process does its work."""
         self._line.send(b"ready\n")
 
     def obey(self, leave: Callable[[], None]) -> None:
         """Call leave, on a thread, once the supervisor says so; end at once when it is gone.
 
-        Its successor needs the address then, and what was acknowledged is safe.
+        Its successor needs the address then, and acknowledged writes are safe.
         """
         threading.Thread(target=self._listen, args=[leave], daemon=True).start()
 
     def _listen(self, leave: Callable[[], None]) -> None:
-        with contextlib.suppress(ConnectionResetError):  # it ended before it read what we said
+        with contextlib.suppress(ConnectionResetError):  # it ended before it read our message
             while self._line.recv(64):
                 if not self.leaving.is_set():
                     self.leaving.set()
@@ -146,9 +147,9 @@ class Child:
         return self._status
 
     def leave(self) -> None:
-        """Tell it to finish what it has begun."""
+        """Order it to finish the work it has begun."""
         self._deadline = time.monotonic() + self._leave_seconds
-        with contextlib.suppress(OSError):  # it is dead, which `status` tells
+        with contextlib.suppress(OSError):  # it is dead, which `status` reports
             self._line.send(b"leave\n")
 
     def kill(self) -> None:
@@ -195,7 +196,7 @@ def _live(work: Callable[[], None], *, keeps: Collection[int]) -> NoReturn:
 
 
 def apart(work: Callable[[], T]) -> T:
-    """Run work in a process of its own and return its value: what it imports and opens is not shared with children.
+    """Run work in a process of its own and return its value: its imports and open files are not shared with children.
 
     Raises: the errors of work that davstore knows. SystemExit: it failed otherwise, and said how.
     """
@@ -204,7 +205,7 @@ def apart(work: Callable[[], T]) -> T:
 
     def answer() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses ^C ends the parent, and so this
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C ends the parent, and with it this process
         if os.getppid() != parent:
             return
         said: object

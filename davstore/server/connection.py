@@ -1,4 +1,4 @@
-"""One client's connection as a machine that never waits: what arrived becomes requests, answers leave as there is room.
+"""One client's connection as a machine that never waits: bytes become requests, answers leave as there is room.
 
 Only the application, and the reading of a body too large to be held, take a thread for longer. Slow heads, small
 bodies and answers that a client takes slowly cost no thread at all (ADR 4).
@@ -31,7 +31,7 @@ RETRY_AFTER_SECONDS: Final = 5
 
 
 class Wait(enum.Enum):
-    """What has to happen before a connection can go on: bytes to read, room to send, a turn to upload; or nothing."""
+    """The event that a connection waits for: bytes to read, room to send, a turn to upload; or none."""
 
     INPUT = enum.auto()
     ROOM = enum.auto()
@@ -40,7 +40,7 @@ class Wait(enum.Enum):
 
 
 class Connection:
-    """The state of one client. Who has it alone calls `proceed`, `cut`, `fail` and `close`; the rest only looks.
+    """The state of one client. Only the thread that has claimed it calls `proceed`, `cut`, `fail` and `close`.
 
     lock is held while it changes hands.
     """
@@ -55,7 +55,7 @@ class Connection:
         self.number = connected.fileno()
         self.peer = Peer(address[0], str(address[1]))
         self.client = network_of(address[0], ipv4_bits=32)
-        """Whose connections are counted together."""
+        """The network whose connections are counted together."""
         self.holds_turn = False
         self.phase = Phase.HEAD
         self.since = time.monotonic()
@@ -84,7 +84,7 @@ class Connection:
             return Wait.OVER
 
     def _begin(self) -> Wait | None:
-        """Begin to answer the request that has arrived; else return what it lacks."""
+        """Begin to answer a request that has arrived; else return the wait for the rest of it."""
         try:
             self._head = self._head or self._take_head()
         except BadHead as error:
@@ -154,12 +154,12 @@ class Connection:
             unread = exchange is None or not exchange.body.whole or bool(self.wire.held)
             return self._linger() if unread else Wait.OVER
         if self.wire.held:
-            # The next request is here already; whoever waits longer comes first.
+            # The next request is here already; connections that wait longer come first.
             return self._enter(Phase.HEAD, Wait.ROOM, anew=True)
         return self._enter(Phase.IDLE, Wait.INPUT, anew=True)
 
     def _render_refusal(self, status: HTTPStatus, text: str) -> bytes:
-        """Render the answer to what has not reached the application; to HEAD it is a head (RFC 9110 §9.3.2)."""
+        """Render the answer to a request before the application; to HEAD it is a head (RFC 9110 §9.3.2)."""
         is_head = self.wire.held.startswith(b"HEAD ") or (self._head is not None and self._head.method == "HEAD")
         return render_refusal(status, text, bodiless=is_head)
 
@@ -205,7 +205,7 @@ class Connection:
         return time.monotonic() - self.since
 
     def cut(self) -> Wait:
-        """Wait no longer for the client: tell it where a word is expected, and return what is left to be done."""
+        """Wait no longer for the client: send the last word of its phase, if there is one, and return the next wait."""
         word = self._last_word()
         if word is LastWord.NONE:
             return Wait.OVER
@@ -229,7 +229,7 @@ class Connection:
         return rule.last_word
 
     def _has_arrived(self) -> bool:
-        """Take what has arrived and no thread has seen."""
+        """Receive bytes that no thread has seen yet; return whether there were any."""
         before = self.wire.received_bytes
         with contextlib.suppress(Broken):
             self.wire.receive()
@@ -242,7 +242,7 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """Close the socket and let go of what an answer held."""
+        """Close the socket, and free the resources of an answer."""
         exchange, parts = self._exchange, self._parts
         self._exchange = self._parts = None
         self._out = b""
@@ -253,7 +253,7 @@ class Connection:
             parts.close()  # type: ignore[attr-defined]  # a generator
 
     def break_off(self) -> None:
-        """Tell the thread that has the connection that no more of a request comes; it ends it then."""
+        """Shut the receiving side: the thread that has the connection finds no more of a request, and ends it."""
         self.wire.stopped = True
         with contextlib.suppress(OSError):
             self.wire.socket.shutdown(socket.SHUT_RD)
@@ -273,7 +273,7 @@ class Connection:
 
 
 def render_refusal(status: HTTPStatus, text: str, *, bodiless: bool = False) -> bytes:
-    """Render the whole answer to what does not reach the application; the connection ends with it."""
+    """Render the whole answer to a request that does not reach the application; the connection ends with it."""
     retry = f"Retry-After: {RETRY_AFTER_SECONDS}\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else ""
     body = f"{text}\n"
     head = (

@@ -60,14 +60,14 @@ class Exchange:
         self.body = self._open_body(wire)
 
     def _open_body(self, wire: Wire) -> Body:
-        # What the client holds back is asked for when somebody reads it (RFC 9110 §10.1.1).
+        # `100 Continue` invites a body that the client holds back, when it is first read (RFC 9110 §10.1.1).
         begin = partial(wire.send, b"HTTP/1.1 100 Continue\r\n\r\n") if self._head.expects_100 else None
         if self._head.chunked:
             return ChunkedBody(self._reader, begin)
         return CountedBody(self._reader, begin, self._head.length_bytes)
 
     def answer(self) -> Iterator[bytes]:
-        """Let the application answer; yield what goes out. Sets `close_connection` by its end."""
+        """Let the application answer; yield the bytes that go out. Sets `close_connection` by its end."""
         environ = self._environ()
         parts = self._service.application(environ, self._start_response)
         sent_bytes = 0
@@ -89,7 +89,7 @@ class Exchange:
         finally:
             if hasattr(parts, "close"):
                 parts.close()
-            # It leads to here and back: what a request held would wait for the collector of cycles.
+            # The environ refers to this exchange: its objects would wait for the collector of cycles.
             environ.clear()
 
     def _start_response(

@@ -15,7 +15,7 @@ from davstore.settings import Settings
 log = logging.getLogger("davstore.jobs")
 
 LEAVE_SECONDS = 3.0
-"""What a job gets that was begun. One that takes longer is cut, and done again by the next process."""
+"""Time to finish a job that was begun. One that takes longer is cut, and done again by the next process."""
 
 
 def work(settings: Settings, bell: Bell, control: Control) -> None:

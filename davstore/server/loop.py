@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 MAX_OWING: Final = 20
-"""Connections of one client that may owe us a request at a time, the newest; a proxy has no such bound."""
+"""Connections of one client that may owe a request at a time: the newest stay. A proxy has no such bound."""
 UNSENT_BYTES: Final = 131_072
-"""What the kernel takes of an answer in advance of the network: it is memory too."""
+"""The bytes of an answer that the kernel takes in advance of the network: they are memory too."""
 _TICK_SECONDS: Final = 0.5
 _BREAK_SECONDS: Final = 1.0
 _SHORT_OF: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -51,7 +51,7 @@ class StrictServer(wsgi.Server):
     """Serves a WSGI application.
 
     listener is a socket that listens already; without it the address is bound. has_siblings: others accept from it
-    too. is_proxy tells the addresses behind which many clients are.
+    too. is_proxy is true of an address behind which many clients are.
     """
 
     version = software = "davstore"
@@ -81,12 +81,12 @@ class StrictServer(wsgi.Server):
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.numthreads)]
         self._open: dict[int, Connection] = {}
         self._waiting: dict[int, Connection] = {}
-        """Those that nobody has. Whoever takes one out, by `_claim`, has it alone."""
+        """Connections that no thread has. The thread that takes one out, by `_claim`, has it alone."""
         self._accepting = threading.Lock()
         self._turns = Turns[Connection](max(1, self.numthreads // 2), self._give_turn)
 
     def prepare(self) -> None:
-        """Bind and listen, unless somebody did, and answer."""
+        """Bind and listen, unless a listener was given, and start the threads that answer."""
         if self.socket is None:
             host, port = self.bind_addr
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -124,13 +124,13 @@ class StrictServer(wsgi.Server):
                 self._cut(connection)
 
     def stop(self) -> None:
-        """Accept no more, let what has begun come to its end until the shutdown timeout, and break the rest."""
+        """Accept no more, let requests that have begun end until the shutdown timeout, and break the rest."""
         if self._stopping.is_set():
             return
         with self._accepting:
             self._stopping.set()
             while self._is_own and self._accept():
-                pass  # what the kernel has accepted would be reset
+                pass  # connections that the kernel has accepted would be reset
             self.socket.close()
         self._settle(self.shutdown_timeout)
         for connection in list(self._open.values()):
@@ -141,7 +141,7 @@ class StrictServer(wsgi.Server):
         self._stopped.set()
 
     def _settle(self, seconds: float) -> None:
-        """Wait for what has begun, and send away who has nothing begun."""
+        """Wait for the requests that have begun, and close the connections without one."""
         deadline = time.monotonic() + seconds
         while self._open and time.monotonic() < deadline:
             for connection in list(self._waiting.values()):
@@ -183,7 +183,7 @@ class StrictServer(wsgi.Server):
             log.exception("an answer could not be closed")
 
     def _hand_back(self, connection: Connection, wait: Wait) -> None:
-        """Let a connection be anybody's, once what it waits for has happened."""
+        """Give a connection back: any thread may claim it when its wait is over."""
         with connection.lock:
             self._waiting[connection.number] = connection
             if wait is not Wait.TURN:
@@ -193,7 +193,7 @@ class StrictServer(wsgi.Server):
                 self._go_on_with_turn(connection)
 
     def _claim(self, connection: Connection) -> bool:
-        """Take a waiting connection; False when somebody else has it, or it is gone."""
+        """Take a waiting connection; False when another thread has it, or it is gone."""
         with connection.lock:
             if self._waiting.get(connection.number) is not connection:
                 return False
@@ -201,7 +201,7 @@ class StrictServer(wsgi.Server):
             return True
 
     def _give_turn(self, connection: Connection) -> bool:
-        """Have a thread take a connection that stood in the queue; False when it does no more."""
+        """Have a thread take a connection from the queue; False when the connection no longer waits."""
         with connection.lock:
             if self._waiting.get(connection.number) is not connection:
                 return False
@@ -213,7 +213,7 @@ class StrictServer(wsgi.Server):
         self._epoll.modify(connection.number, _EVENTS[Wait.ROOM])  # there is always room to send
 
     def _accept_some(self) -> None:
-        """Accept what has arrived, later the more connections are here: a worker with fewer is to have it."""
+        """Accept new connections, later the more are open: a worker with fewer is to be first."""
         crowd = min(len(self._open), _CROWD) if self._has_siblings else 0
         time.sleep(crowd * _LATER_SECONDS)
         for _ in range(4 if crowd == _CROWD else 1):
@@ -249,7 +249,7 @@ class StrictServer(wsgi.Server):
             self._epoll.register(connection.number, _EVENTS[Wait.INPUT])
 
     def _bound_owing(self, newest: Connection) -> None:
-        """Cut the oldest of a client whose connections keep us waiting."""
+        """Cut a client's oldest connection that owes a request, when too many do."""
         if len(self._waiting) < MAX_OWING or self._is_proxy(newest.peer.address):
             return
         owing = [one for one in list(self._waiting.values()) if one.client == newest.client and RULES[one.phase].owes]
@@ -260,7 +260,7 @@ class StrictServer(wsgi.Server):
                 self._cut(oldest)
 
     def _make_room(self) -> bool:
-        """Cut a connection for a new one: what is over, then the longest idle, then who owes us most time."""
+        """Cut a connection for a new one: one that lingers, else the longest idle, else one that is late."""
         waiting = list(self._waiting.values())
         first = min(waiting, key=lambda one: (RULES[one.phase].precedence, one.since), default=None)
         if first is None:
@@ -271,7 +271,7 @@ class StrictServer(wsgi.Server):
         return (first.phase in (Phase.LINGER, Phase.IDLE) or _is_late(first)) and self._cut(first, at_once=True)
 
     def _cut(self, connection: Connection, *, at_once: bool = False) -> bool:
-        """End a connection that nobody has; False when one took it meanwhile. at_once: without lingering."""
+        """End a connection that no thread has; False when one took it meanwhile. at_once: without lingering."""
         if not self._claim(connection):
             return False
         if connection.phase is Phase.QUEUED:

@@ -1,4 +1,4 @@
-"""The phases of a connection, and what holds in each of them.
+"""The phases of a connection, and the rules of each.
 
     HEAD ──► BODY ──► QUEUED ──► ANSWER ──► IDLE ──► HEAD …
       │        │         │          │         │
@@ -20,7 +20,7 @@ LINGER_SECONDS: Final = 2.0
 """How long the rest of a refused request is read away: with unread bytes the kernel would send a reset, which can
 overtake the answer."""
 QUEUE_SECONDS: Final = 10.0
-"""How long a large upload waits for its turn; with a window of pace it is what a slow one can take at most."""
+"""How long a large upload waits for its turn; together with a window of pace it bounds the time of a slow one."""
 
 
 class Phase(enum.Enum):
@@ -40,18 +40,18 @@ class LastWord(enum.Enum):
     NONE = enum.auto()
     """It asked for nothing, or an answer has begun."""
     LATE = enum.auto()
-    """408, for what it has begun."""
+    """408, for the request that it has begun."""
     BUSY = enum.auto()
     """503: the request waited for us."""
 
 
 class Rule(NamedTuple):
-    """What holds in a phase."""
+    """The rules of a phase."""
 
     patience: Callable[[Limits], float]
     """Seconds that the phase may last, or a window of the pace."""
     precedence: int
-    """Connections of the lowest go first when there is no room: those whose end costs nobody anything."""
+    """When there is no room connections of the lowest are cut first: no client loses anything with those."""
     last_word: LastWord
     paced: bool = False
     """The client must move enough bytes in each window; elsewhere the time is fixed."""

@@ -41,14 +41,14 @@ class Head(NamedTuple):
     protocol: str
     fields: dict[str, str]
     length_bytes: int
-    """Of the body; 0 when it is chunked."""
+    """The length of the body; 0 when it is chunked."""
     chunked: bool
     keeps_alive: bool
     expects_100: bool
 
 
 def is_hopeless(part: bytes, max_bytes: int) -> BadHead | None:
-    """Tell why a head that is not complete never will be: too long, or its lines do not end as they must."""
+    """Return why an incomplete head will never be complete (too long, or wrong ends of lines); None: it may be."""
     if too_long := _is_too_long(part, max_bytes):
         return too_long
     if not _BEGUN.match(part):

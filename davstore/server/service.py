@@ -1,4 +1,4 @@
-"""The application of a server, and what a request has to know of the server."""
+"""The application of a server, and the facts of the server that a request needs."""
 
 from __future__ import annotations
 

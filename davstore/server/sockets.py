@@ -1,4 +1,4 @@
-"""A socket that never waits, what came in over it and was not read yet, and how fast the peer is."""
+"""A socket that never waits, with the bytes received and not read yet, and the pace of the peer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Pace:
 
     @property
     def left_seconds(self) -> float:
-        """What is left of the window."""
+        """The seconds left of the window."""
         return self.window_seconds - self._waited_seconds
 
     def keeps(self, waited_seconds: float, moved_bytes: int) -> bool:
@@ -42,7 +42,7 @@ class Pace:
 
 
 class Broken(OSError):
-    """The connection is gone, and there is nobody to tell."""
+    """The connection is gone: no answer can be sent."""
 
 
 class Wire:
@@ -62,7 +62,7 @@ class Wire:
         self.sent_bytes = 0
 
     def receive(self) -> None:
-        """Take in what has arrived, without waiting. Raises Broken."""
+        """Receive the bytes that have arrived, without waiting. Raises Broken."""
         try:
             data = self.socket.recv(RECEIVE_BYTES)
         except BlockingIOError:

@@ -1,9 +1,8 @@
 """One parent that holds the data directory and the address, and the processes that serve and do jobs.
 
-They are forked, and share its memory as long as they do not write to it; of what is open here they get the listening
-socket and a line of their own, whose end tells them that the supervisor is gone. The socket is one for all and stays
-open here, so that a connection which waits in its queue loses nothing when a worker crashes or is replaced: another one
-takes it.
+They are forked, and share its memory as long as they do not write to it; of its descriptors they get the listening
+socket and a line of their own, which ends when the supervisor is gone. The socket is one for all and stays open here,
+so that a connection which waits in its queue loses nothing when a worker crashes or is replaced: another one takes it.
 """
 
 from __future__ import annotations
@@ -33,11 +32,11 @@ _STOPS = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS = (*_STOPS, signal.SIGHUP, signal.SIGCHLD)
 _RELEASE_SECONDS = 1.0
 _HANDSHAKE_SECONDS = 0.1
-"""What a handshake that has begun gets to end before the socket closes."""
+"""Time for handshakes that have begun to end before the socket closes."""
 _DRAIN_SECONDS = 2.0
 _SO_ATTACH_FILTER = 26
 _DROP_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 2), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFF))
-"""A socket filter over the TCP header (linux/filter.h): drop what has SYN among its flags, let the rest pass."""
+"""A socket filter over the TCP header (linux/filter.h): drop segments with SYN among their flags, let the rest pass."""
 
 log = logging.getLogger("davstore.supervisor")
 
@@ -73,7 +72,7 @@ def hold_address(host: str, port: int) -> Iterator[socket.socket]:
     """Reserve the address and yield its socket, which does not listen yet. Port 0 becomes a free one.
 
     Raises:
-        AlreadyRunning: somebody listens there.
+        AlreadyRunning: another program listens there.
         BadSettings: this machine has no such address.
     """
     try:
@@ -86,7 +85,7 @@ def hold_address(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def _bind(listener: socket.socket, address: tuple[Any, ...]) -> None:
-    """Bind, with connections of an earlier server still ending; afterwards nobody else can, who is not as lenient."""
+    """Bind, even while connections of an earlier server end (SO_REUSEADDR); then keep other programs from it."""
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
@@ -160,12 +159,12 @@ def _wait(seconds: float) -> int | None:
 
 
 def _refuse_newcomers(listener: socket.socket) -> None:
-    """Let the workers take what waits in the queue, so that closing it resets no connection.
+    """Let the workers take the connections in the queue, so that closing it resets none.
 
     New handshakes are not answered meanwhile; the client tries again after a second and is refused then.
     """
     program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in _DROP_SYN))
-    with contextlib.suppress(OSError):  # what is then lost is what comes within the next moment
+    with contextlib.suppress(OSError):  # then only connections of the next moment are lost
         listener.setsockopt(
             socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_DROP_SYN), ctypes.addressof(program))
         )

@@ -1,6 +1,6 @@
-"""One serving process: takes connections until it is told to stop.
+"""One serving process: takes connections until it is ordered to stop.
 
-It ends with the supervisor, and leaves when that says so: no new requests then, those in flight get the shutdown
+It ends with the supervisor, and leaves on its order: no new requests then, those in flight get the shutdown
 timeout.
 """
 
@@ -26,7 +26,7 @@ BACKLOG = 1024
 
 
 class Orders(NamedTuple):
-    """What a worker is told. key is all workers'; core None: any."""
+    """The parameters of one worker. key is shared by all workers; core is the CPU it is bound to, None: any."""
 
     settings: Settings
     key: bytes

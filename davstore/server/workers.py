@@ -20,12 +20,12 @@ from davstore.server.worker import Orders
 from davstore.settings import Settings
 
 _START_SECONDS = 60.0
-"""What a worker gets to begin to serve on a machine that is busy."""
+"""Time for a worker to begin to serve, on a machine that is busy."""
 _SETTLED_SECONDS = 30.0
 """A worker that lived so long had started well: when it dies the next comes at once."""
 _PAUSES_SECONDS = (0, 1, 2, 4, 8, 15, 30, 60)
 _STOP_MARGIN_SECONDS = 5
-"""What a process gets above the time for what it has begun before it is killed."""
+"""Time that a process gets beyond its shutdown timeout before it is killed."""
 
 log = logging.getLogger("davstore.supervisor")
 
@@ -41,7 +41,7 @@ class Slot:
         self._due: float | None = None
 
     def tend(self) -> None:
-        """Start another process in the place of a dead one, when it is time; what that one left is a job."""
+        """Start another process in the place of a dead one, when it is time; a job sweeps what that one left."""
         child, status = self.child, self.child.status
         if status is None:
             return
@@ -68,7 +68,7 @@ def next_pause(early_deaths: int) -> int:
 
 
 class Crew:
-    """All processes of a supervisor. told_to_stop is asked while something here waits for one to come up."""
+    """All processes of a supervisor. told_to_stop is asked while one is waited for to come up."""
 
     def __init__(self, settings: Settings, listener: socket.socket, told_to_stop: Callable[[], bool]) -> None:
         self._settings = settings
@@ -81,7 +81,7 @@ class Crew:
         self._leaving: list[Child] = []
 
     def start(self) -> bool:
-        """Start all processes and wait until the workers serve; False: one did not, and nobody said stop."""
+        """Start all processes and wait until the workers serve; False: one did not, without an order to stop."""
         slots = [self._slot_of(orders) for orders in _orders(self._settings, self._key)]
         self._jobs = [self._jobs_slot(self._settings)]
         for slot in slots:
@@ -93,7 +93,7 @@ class Crew:
         return not self._leaving
 
     def tend(self) -> None:
-        """Revive who died, and forget who has left."""
+        """Restart processes that died, and forget those that have left."""
         for slot in (*self._slots, *self._jobs):
             slot.tend()
         self._leaving = [child for child in self._leaving if child.status is None]
@@ -114,7 +114,7 @@ class Crew:
             log.info("reloaded")
 
     def _replace_workers(self, settings: Settings) -> bool:
-        """Replace each worker once another serves; tell whether all are."""
+        """Replace each worker once another serves; return whether all were replaced."""
         for number, orders in enumerate(_orders(settings, self._key)):
             try:
                 slot = self._slot_of(orders)
@@ -134,7 +134,7 @@ class Crew:
         return True
 
     def _replace_jobs(self, settings: Settings) -> bool:
-        """Replace the process of the jobs, which waits until the one before has left; tell whether it is."""
+        """Replace the process of the jobs, which waits until the one before has left; return whether it was."""
         try:
             slot = self._jobs_slot(settings)
         except OSError as error:
@@ -145,7 +145,7 @@ class Crew:
         return True
 
     def stop(self) -> None:
-        """Tell all processes to finish what they have begun; `tend` until `is_gone`."""
+        """Order all processes to finish the work they have begun; `tend` until `is_gone`."""
         self._leave([*self._slots, *self._jobs])
         self._slots, self._jobs = [], []
 
@@ -187,7 +187,7 @@ class Crew:
 
 
 def _keep_fixed(now: Settings, given: Settings) -> Settings:
-    """Return what is given, with what only a start can change as it is now; say so when it differs."""
+    """Return the given settings with those that only a start can change as they are now; log where they differ."""
     kept = replace(
         given,
         server=replace(given.server, bind=now.server.bind, allow_remote=now.server.allow_remote),
@@ -202,7 +202,7 @@ def _keep_fixed(now: Settings, given: Settings) -> Settings:
 
 
 def _orders(settings: Settings, key: bytes) -> list[Orders]:
-    """What each worker is told. With a core for each it is bound to one: threads that change cores cost half."""
+    """Return the parameters of each worker. With a core for each, it is bound: threads that change cores cost half."""
     cores = sorted(os.sched_getaffinity(0))
     count = settings.server.workers or len(cores)
     pinned = cores[:count] if count <= len(cores) else [None] * count

@@ -1,7 +1,7 @@
 """From credentials to a principal: the one way in for every entrance (docs/adr/0014).
 
 The rows of user and device are read on each request, so a change of password, a revocation and a disabled user count
-at once in every worker. What is remembered saves the hash only.
+at once in every worker. The remembered mark of a password saves its hash only.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def new_secret() -> tuple[str, str]:
 
 
 def digest(secret: str) -> str:
-    """Return what is stored of a device secret: 256 random bits need no slow hash."""
+    """Return the stored digest of a device secret: 256 random bits need no slow hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class _Attempt(NamedTuple):
-    """Who tries to sign in, as whom, and when. Most need nothing of it but the time."""
+    """The address, the name and the time of one sign-in. Most sign-ins need the time alone."""
 
     name: str | None
     address: str
@@ -59,16 +59,16 @@ class _Attempt(NamedTuple):
 
     @property
     def guess(self) -> Guess:
-        """What failures are counted by: the account, whether it exists or not, and the network."""
+        """The key of counted failures: the account, whether it exists or not, and the network."""
         account = "" if self.name is None else hashlib.sha256(self.name.encode()).hexdigest()
         return Guess(account, self.network, self.now_us)
 
 
 class Authenticator:
-    """Judges credentials. Those with the same key know of each other which passwords were proven.
+    """Judges credentials. Authenticators with the same key share the passwords that were proven.
 
     The key is in memory only: without it a mark in the throttle's file is no hash to guess passwords with. After a
-    restart a password is hashed once more; what is remembered of failures and networks needs no key.
+    restart a password is hashed once more; failures and known networks are kept without the key.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Authenticator:
         self._met: dict[tuple[int, int, str], int] = {}
 
     def authenticate(self, credentials: Basic | Bearer, *, address: str, now_us: int) -> Principal:
-        """Return who it is. A password may be a device's secret; a bearer token must be one. address is the client's.
+        """Return the principal. A password may be a device's secret, a bearer token must be one; address: the client's.
 
         A valid secret, or a password that was verified since the start, is never delayed.
 
@@ -130,9 +130,9 @@ class Authenticator:
         return user
 
     def _verify(self, found: Credentials | None, password: str, mark: bytes, guess: Guess) -> User:
-        """Return the user if the password is right. Throttled is judged in the place: no burst of guesses runs past it.
+        """Return the user if the password is right. The delay is checked in the slot: no burst of guesses evades it.
 
-        A user disabled is told and counted like a wrong guess: nobody learns that it was right.
+        A disabled user is answered and counted like a wrong guess, so that no guesser learns that it was right.
         """
         user_id, version = (found.user.id, found.user.version) if found else (0, 0)
         is_known = self._throttle.guesses.is_known(user_id, version, guess)
@@ -163,6 +163,6 @@ class Authenticator:
                 self._throttle.guesses.record_known(user.id, user.version, attempt.guess)
 
     def _mark(self, found: Credentials | None, password: str) -> bytes:
-        """Return what a proven password is remembered by. It fits only this row: hash and version are in it."""
+        """Return the mark of a proven password. It fits only this row: hash and version are in it."""
         row = f"{found.user.id} {found.user.version} {found.password_hash}" if found else ""
         return hashlib.blake2b(f"{row}\0{password}".encode(), digest_size=32, key=self._key).digest()

@@ -35,7 +35,7 @@ _ROWS = re.compile(r"davstore-[0-9a-f]{16}\.sqlite")
 
 
 class BackedUp(NamedTuple):
-    """What was done: the manifest, how many bodies in files were copied and kept, and the damage found in the store."""
+    """The result: the manifest, how many bodies in files were copied and kept, and the damage found in the store."""
 
     manifest: Manifest
     meter: Meter
@@ -55,7 +55,7 @@ def back_up(
     """Make the directory a backup of this instant. Bodies that an earlier backup brought there are not copied again.
 
     The earlier backup stays whole until the new manifest is in its place. Damaged bodies are copied as they are, and
-    told.
+    reported.
 
     Raises:
         Unprocessable: the directory holds something else, or the backup of another instance.
@@ -107,7 +107,7 @@ class _Bodies:
         self.damaged_blobs: list[str] = []
 
     def copy(self, unit: Unit) -> None:
-        """Copy what is missing of all stores."""
+        """Copy the missing bodies of all stores."""
         for owner in stores.list_owners(unit):
             store_id = stores.get(unit, owner).id
             there = dict(self._target.list_blobs(store_id))
@@ -126,7 +126,7 @@ class _Bodies:
                 self._meter.count(row.length, kept=is_there)
 
     def _copy_damaged(self, store_id: int, row: BodyRow) -> str | None:
-        """Copy one and return what is wrong with it."""
+        """Copy a body and return its damage, if there is any."""
         found: list[str] = []
         try:
             copy_blob(self._source, self._target, store_id, row, judge=found.append)
@@ -164,7 +164,7 @@ def _publish(directory: Path, bodies: _Bodies, *, rows: dict[str, int], made_at:
 
 
 def _sweep_files(directory: Path, manifest: Manifest | None) -> None:
-    """Delete what backups left that did not end, or were followed by another."""
+    """Delete the files of backups that did not end, or were followed by another."""
     for file in directory.glob("*.sqlite"):
         if file.name == _NEW or (_ROWS.fullmatch(file.name) and file.name != (manifest and manifest.database_file)):
             file.unlink()

@@ -31,22 +31,22 @@ _BLOCK_BYTES = 1 << 20
 
 
 class Meter:
-    """How far a backup or a restore has come, and how many bodies it copied and found in their place."""
+    """The progress of a backup or a restore: bytes done, and bodies that were copied or found in their place."""
 
     def __init__(self) -> None:
         self.total_bytes = self.done_bytes = 0
         self.copied = self.copied_bytes = self.kept = self.kept_bytes = 0
 
     def begin(self, total_bytes: int) -> None:
-        """Take how many bytes there are in all; it may turn out to be another number."""
+        """Take the number of bytes in all, an estimate."""
         self.total_bytes = total_bytes
 
     def advance(self, length: int) -> None:
-        """Take how many more bytes are done."""
+        """Count more bytes as done."""
         self.done_bytes += length
 
     def count(self, length: int, *, kept: bool) -> None:
-        """Take a body that is done."""
+        """Count a body as done."""
         if kept:
             self.kept, self.kept_bytes = self.kept + 1, self.kept_bytes + length
         else:
@@ -56,7 +56,7 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a backup holds. damaged are blobs that were damaged in the store, as `store/blob`, and kept as found."""
+    """The contents of a backup. damaged are blobs, as `store/blob`, kept as damaged as they were found."""
 
     revision: str
     instance: str | None
@@ -195,10 +195,10 @@ def open_rows(backup: Backup) -> Iterator[Archive]:
 
 @contextlib.contextmanager
 def hold_backup(directory: Path, *, writing: bool) -> Iterator[None]:
-    """Keep the directory of a backup for one that writes, or for any number that read.
+    """Lock the directory of a backup for one writer or for any number of readers.
 
     Raises:
-        AlreadyRunning: another davstore process writes there, or reads what is to be written.
+        AlreadyRunning: another davstore process writes there, or reads while this one is to write.
         Unprocessable: it cannot be made, or holds something else.
     """
     try:
@@ -243,7 +243,7 @@ def make_durable(file: Path) -> None:
 
 
 def copy_blob(source: Blobs, target: Blobs, store_id: int, row: BodyRow, *, judge: Callable[[str], object]) -> None:
-    """Copy a blob whole, unless judge, which is told the digest of what came, raises an error.
+    """Copy a blob whole, unless judge, which gets the digest of the copy, raises an error.
 
     Raises:
         CorruptBlob: it is missing, cut or cannot be read; then nothing was made. DiskFull.

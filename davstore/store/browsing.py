@@ -1,4 +1,4 @@
-"""A page of a collection, sorted: what a browser shows of it."""
+"""A sorted page of a collection, for a browser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from davstore.model.paths import Path
 
 
 class Page(NamedTuple):
-    """A resource, some of its members if it is a collection, and where they end if there are more."""
+    """A resource, some of its members if it is a collection, and the mark behind them if there are more."""
 
     facts: StoreFacts
     top: Resource

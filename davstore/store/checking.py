@@ -27,7 +27,7 @@ class Finding(NamedTuple):
 def check(database: Database, blobs: Blobs, *, read_data: bool = False) -> list[Finding]:
     """Return every damage; read_data also reads and digests every body.
 
-    A server may run meanwhile. It deletes blobs that a snapshot still names, so what one shows counts when another
+    A server may run meanwhile. It deletes blobs that a snapshot still names, so a damage counts when a second snapshot
     shows it too. Blobs without a name are no damage: `list_unfinished`.
     """
     found = _look(database, blobs, read_data=read_data)
@@ -35,7 +35,7 @@ def check(database: Database, blobs: Blobs, *, read_data: bool = False) -> list[
 
 
 def check_backup(backup: Backup, *, read_data: bool = False) -> list[Finding]:
-    """Return every damage of a backup: what does not fit its manifest, and all that `check` looks for in a store."""
+    """Return every damage of a backup: contradictions of its manifest, and the findings of `check` in its store."""
     try:
         verify_database(backup)
     except BadBackup as error:
@@ -46,7 +46,7 @@ def check_backup(backup: Backup, *, read_data: bool = False) -> list[Finding]:
 
 
 def list_unfinished(database: Database, blobs: Blobs) -> list[Finding]:
-    """Return what a sweep takes away, in time, of uploads that ended with their process."""
+    """Return the leftovers, which a sweep takes away in time, of uploads that ended with their process."""
     return [
         Finding(owner, "unfinished upload", name)
         for owner in database.read(stores.list_owners)

@@ -12,7 +12,7 @@ from davstore.model.paths import Path
 
 
 def delete(context: Context, path: Path, conditions: Preconditions = NONE, *, depth: int | None = None) -> Resource:
-    """Delete a resource, or a collection with all that lies beneath it; return what was there.
+    """Delete a resource, or a collection with all that lies beneath it; return the deleted one.
 
     depth None is infinity.
 

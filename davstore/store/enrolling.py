@@ -1,4 +1,4 @@
-"""Users and devices come, change and go. The operator's use cases; nobody asks over HTTP for these."""
+"""Users and devices come, change and go. The operator's use cases; no HTTP request leads to them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
 
 class NewDevice(NamedTuple):
-    """A device and its secret, which nobody can read again."""
+    """A device and its secret, of which only a digest is stored."""
 
     device: Device
     secret: str
@@ -76,7 +76,7 @@ def set_disabled(database: Database, name: str, *, disabled: bool) -> None:
 
 
 def set_quota(database: Database, name: str, quota_bytes: int | None) -> None:
-    """Set how much a user's store may hold; None: as much as the disk. What is there already stays. Raises NotFound."""
+    """Set how much a user's store may hold; None: as much as the disk. Nothing is deleted. Raises NotFound."""
     database.write(lambda unit: stores.set_quota(unit, _get_user(unit, name).store_id, quota_bytes))
 
 
@@ -155,7 +155,7 @@ def revoke_device(database: Database, user: str, name: str) -> None:
 
 
 def rename_device(database: Database, user: str, name: str, new_name: str) -> None:
-    """Give a device another name. Its secret, and what is known of its rounds, stay.
+    """Give a device another name. Its secret and the facts of its rounds stay.
 
     Raises:
         Unprocessable: not a name. NotFound: no such user or device. AlreadyExists: the user has one of the new name.
@@ -196,6 +196,6 @@ def _check_name(name: str) -> None:
 
 
 def _check_password(password: str) -> None:
-    """Refuse what no client could send (RFC 7617 §2)."""
+    """Refuse a password that no client could send (RFC 7617 §2)."""
     if not password or len(password.encode()) > MAX_PASSWORD_BYTES or re.search(r"[\x00-\x1f\x7f]", password):
         raise Unprocessable(f"a password is 1 to {MAX_PASSWORD_BYTES} bytes without control characters")

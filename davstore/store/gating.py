@@ -45,7 +45,7 @@ class GateRequest:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An accepted request. `answered` is to be called when it succeeded: what failed uses up nobody's interval."""
+    """An accepted request. `answered` is to be called when it succeeded: a failed request uses up no interval."""
 
     gate: Gate
     request: GateRequest
@@ -53,7 +53,7 @@ class Turn:
     last_round: Round | None
 
     def answered(self, given: str = "", *, truncated: bool = False) -> None:
-        """Remember the round: given is the sync token of the answer, truncated tells that more is to be asked for."""
+        """Remember the round: given is the sync token of the answer, truncated: there are more pages."""
         request, gate = self.request, self.gate
         rule = find_interval_rule(_list_rules(gate.rules(), request))
         if request.token is None:
@@ -86,7 +86,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What stands in front of synchronisation. rules gives those in force now."""
+    """The gate in front of synchronisation. rules returns the rules in force."""
 
     rules: Callable[[], Sequence[Rule]]
     throttle: Throttle

@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 10.0
 TRACE_BYTES = 16
 
 DUMMY = f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${'A' * 22}${'A' * 43}"
-"""No password's hash: to verify against it takes as long as against a real one."""
+"""The hash of no password: to verify against it takes as long as against a real one."""
 
 
 class Passwords:
@@ -53,7 +53,7 @@ class Passwords:
         return self._hasher.hash(password)
 
     def judge(self, password_hash: str, password: str) -> tuple[bool, bytes]:
-        """Tell whether a password is that of a hash, and a trace of it: what else would have had to be the hash.
+        """Return whether a password is that of a hash, and a trace of it: a digest of the hash that it makes.
 
         To guess a password from its trace takes one hash for each that is tried. To be called in a slot.
         """

@@ -76,7 +76,7 @@ def refresh(context: Context, path: Path, conditions: Preconditions, *, seconds:
     def work(writer: Writer) -> Granted:
         place = resolve(writer, path)
         found, covering = locks.find_own(writer, place, locks.submitted_tokens(conditions))
-        if found is None:  # before the conditions: an `If` with a token that is no lock's is told so
+        if found is None:  # before the conditions: this is the error of an `If` with a token that is no lock's
             raise LockNotRefreshed(path.name)
         require_met(writer, place.resource, conditions)
         fresh = locks.renew(writer, found, expires_us=_expiry(context, seconds))
@@ -90,9 +90,9 @@ def refresh(context: Context, path: Path, conditions: Preconditions, *, seconds:
 def unlock(
     context: Context, path: Path, token: str, conditions: Preconditions = NONE, *, discard: bool = False
 ) -> Resource:
-    """End a lock; the URL may be any that it protects (RFC 4918 §9.11). Return what the URL names.
+    """End a lock; the URL may be any that it protects (RFC 4918 §9.11). Return the resource at the URL.
 
-    With discard, what was locked is thrown away, unless it is a collection or another lock is in the way.
+    With discard, the resource is deleted, unless it is a collection or another lock is in the way.
 
     Raises:
         NotFound, PreconditionFailed.
@@ -130,7 +130,7 @@ def list_all(database: Database, owner: str | None, *, now_us: int) -> list[tupl
 
 
 def end(database: Database, owner: str, token: str, *, now_us: int) -> None:
-    """End a lock for the operator, whoever holds it. Raises NotFound: no such store, or no such lock in it."""
+    """End a lock of any user for the operator. Raises NotFound: no such store, or no such lock in it."""
 
     def work(unit: Unit) -> None:
         store_id = stores.lock(unit, owner).store_id

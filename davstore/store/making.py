@@ -26,7 +26,7 @@ def make_collection(
 ) -> Resource:
     """Make an empty collection with dead properties and live ones, or nothing.
 
-    refused holds the properties that cannot be set at all; they are told after everything else was checked.
+    refused holds the properties that cannot be set at all; they are reported after everything else was checked.
 
     Raises:
         AlreadyExists, ParentMissing, NameNotAllowed, PreconditionFailed, Locked, PropertiesRefused, QuotaExceeded.

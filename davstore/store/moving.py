@@ -13,7 +13,7 @@ from davstore.model.paths import Path
 
 
 class Placed(NamedTuple):
-    """Whether the destination was unmapped, and whether what came there is a collection."""
+    """Whether the destination was unmapped, and whether a collection came there."""
 
     created: bool
     is_collection: bool
@@ -40,7 +40,7 @@ def move(
         SourceIsDestination: one of the places lies in the other.
         ForeignDestination: the destination is in another store.
         Malformed: a collection, and a depth that is not infinity (None).
-        TreeTooLarge: at the destination lies more than one request may take away. What is moved has no bound.
+        TreeTooLarge: at the destination lies more than one request may take away. The moved tree has no bound.
     """
 
     def work(writer: Writer) -> Placed:

@@ -39,7 +39,7 @@ class NewContent:
 
 
 class Written(NamedTuple):
-    """What a write left at its URL, and whether the URL was unmapped before."""
+    """The resource that a write left at its URL, and whether the URL was unmapped before."""
 
     resource: Resource
     created: bool

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Listing(NamedTuple):
-    """A resource and some of what lies beneath it, with what was asked for of those.
+    """A resource and some of the resources beneath it, with the facets that were asked for.
 
     The first listing of a resource begins with itself. Where there are columns they stand for resources.
     """
@@ -62,7 +62,7 @@ class Body:
             yield self._inline[start:stop]
 
     def close(self) -> None:
-        """Let go of the bytes."""
+        """Close the blob; the bytes cannot be read any more."""
         if self._reader is not None:
             self._reader.close()
 
@@ -102,7 +102,7 @@ def describe(
     facets: Facets = frozenset(),
     columns: tuple[str, ...] | None = None,
 ) -> Generator[Listing, None, None]:
-    """Yield a resource, its members (depth 1) or all that lies beneath (None), with what else is asked for.
+    """Yield a resource, its members (depth 1) or all that lies beneath (None), with the facets asked for.
 
     With columns, fields of `Resource`, members come by column as long as no facet has a value for them.
 
@@ -151,7 +151,7 @@ def _by_column(
 def _each_some(
     context: Context, unit: Unit, store_id: int, top: Resource, *, depth: int | None
 ) -> Iterator[list[Resource]]:
-    """Yield a resource and what is asked for with it, some at a time."""
+    """Yield resources with the facets asked for, some at a time."""
     if depth == 0 or not top.is_collection:
         yield [top]
     elif depth is None:
@@ -173,7 +173,7 @@ def _everything_beneath(unit: Unit, store_id: int, top: Resource, *, limit: int)
 
 
 def _reader(context: Context, path: Path, conditions: Preconditions) -> Callable[[Callable[[Unit], T]], T]:
-    """Return what reads a resource: where one statement finds it and no `If` asks more, that is a snapshot itself."""
+    """Return the function that reads a resource: one statement is a snapshot by itself, where no `If` asks more."""
     is_one = conditions.if_lists is None and bindings.finds_at_once(path.names)
     return context.services.database.look if is_one else context.services.database.read
 

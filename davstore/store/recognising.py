@@ -1,7 +1,8 @@
 """Recognise a data directory and a database that belong together, and one that was put back from a copy (ADR 9).
 
 The wrong database names none of the blobs, which would be swept; and one that was put back gives numbers once more that
-devices have seen. So what does not belong together is refused, and what was put back gets a new epoch for each store.
+devices have seen. So a pair that does not belong together is refused, and after a copy was put back each store gets a
+new epoch.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def is_made(database: Database, directory: Path, blobs: Blobs, *, adopts: bool =
 
 
 def require_match(database: Database, directory: Path, blobs: Blobs) -> None:
-    """Look whether a directory and a database, with its tables up to date, belong together or may be joined.
+    """Check that a directory and a database, with its tables up to date, belong together or may be joined.
 
     Raises:
         BadSettings: they do not.
@@ -85,7 +86,7 @@ def _names_a_blob(unit: Unit) -> bool:
 
 
 def recognise(database: Database, directory: Path, numbers: Numbers, blobs: Blobs, *, adopts: bool = False) -> None:
-    """Join a directory and a database that are new to each other, and renew the epochs of what was put back.
+    """Join a directory and a database that are new to each other, and renew the epochs when either was put back.
 
     adopts: they are joined even when they belong to others.
 
@@ -120,7 +121,7 @@ def _find_reason(
     found: Instance,
     noted: dict[int, tuple[int, int]],
 ) -> str | None:
-    """Return how it is known that the directory, the database or both were put back; None: they were not."""
+    """Return the evidence that the directory, the database or both were put back; None: they were not."""
     if known is None:
         return "it does not say which database it belongs to"
     if (known.id, known.kind) != (found.id, database.kind):

@@ -1,7 +1,8 @@
-"""Restoring a backup. All of it is brought beside what is there, then one step puts the new rows in their place.
+"""Restoring a backup. All of it is copied beside the present files, then one step puts the new rows in their place.
 
-A blob is never changed, and its name is never given again: those of the backup lie beside those that are there, and
-until the rows are replaced nobody names them. So a restore that ends anywhere leaves what was before it, or all of it.
+A blob is never changed, and its name is never given again: those of the backup lie beside the present ones, and until
+the rows are replaced no row names them. So a restore that ends anywhere leaves the store as it was before, or as the
+backup has it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from davstore.store.backups import (
 )
 
 STAGED = "restoring.sqlite"
-"""The rows that are to be, in the data directory. As long as they are there a restore did not come to its end."""
+"""The file of the new rows, in the data directory. While it is there a restore has not come to its end."""
 
 
 class Restored(NamedTuple):
@@ -91,7 +92,7 @@ def restore(
 
 
 def _stage_rows(backup: Backup, staged: Path, join: Callable[[Unit], None]) -> int:
-    """Make the database that is to be: with today's tables, and new epochs."""
+    """Make the file of the new rows: with today's tables, and new epochs."""
     staged.unlink(missing_ok=True)
     archive = Archive(staged, new=True)
     try:
@@ -152,7 +153,7 @@ class _Bodies:
         self.damaged: list[str] = []
 
     def copy(self, unit: Unit) -> None:
-        """Copy what is missing. Raises BadBackup."""
+        """Copy the missing bodies. Raises BadBackup."""
         for store_id, rows in _each_blob(unit):
             there = dict(self._target.list_blobs(store_id))
             for row in rows:
@@ -162,7 +163,7 @@ class _Bodies:
                 self._meter.count(row.length, kept=is_there)
 
     def discard(self) -> None:
-        """Delete what was copied: no row will name it."""
+        """Delete the copies: no row will name them."""
         for store_id, name in self._made:
             self._target.delete(store_id, name)
 

@@ -13,7 +13,7 @@ from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 
 SWEPT_ROWS = 10_000
-"""Tombstones of one unit: a tenth of a second, for which all who write wait."""
+"""Tombstones of one unit: a tenth of a second, for which all writers wait."""
 
 
 def sweep_history(database: Database, *, now_us: int, keep_seconds: int, keep_changes: int) -> None:
@@ -32,7 +32,7 @@ def sweep_history(database: Database, *, now_us: int, keep_seconds: int, keep_ch
 
 
 def _sweep_store(unit: Unit, *, owner: str, now_us: int, before_us: int, keep_changes: int) -> bool:
-    """Forget locks that expired and some tombstones, and give back what these cost; True when there may be more."""
+    """Delete locks that expired and some tombstones, and give back the charge of these; True when there may be more."""
     ledger = stores.lock(unit, owner)
     floor = min(stores.number_at(unit, ledger.store_id, before_us), ledger.seq - keep_changes)
     if floor > ledger.facts.floor:
@@ -44,14 +44,14 @@ def _sweep_store(unit: Unit, *, owner: str, now_us: int, before_us: int, keep_ch
 
 
 class Swept(NamedTuple):
-    """How many blobs a sweep set aside, and how many bytes."""
+    """The number of blobs that a sweep set aside, and their bytes."""
 
     blobs: int
     size_bytes: int
 
 
 def sweep_uploads(database: Database, blobs: Blobs, *, now_us: int) -> Swept:
-    """Take away what uploads left whose process died.
+    """Take away the leftovers of uploads whose process died.
 
     Reservations and staged files go at once. Blobs without a row are set aside a day after they were first seen so:
     a database that is the wrong one, or was put back from a copy, names none of them either.
@@ -87,7 +87,7 @@ class Leftovers(NamedTuple):
 
 
 def list_leftovers(database: Database, blobs: Blobs, owner: str) -> Leftovers:
-    """Return what processes left that were killed: in the middle of an upload, or before a deletion.
+    """Return the leftovers of processes that were killed in the middle of an upload, or before a deletion.
 
     An upload holds its blob from the first byte until its row is committed, so a published blob without holder and row
     is garbage. A reservation may belong to an upload that was admitted just now and has no file yet.
@@ -103,11 +103,11 @@ def list_leftovers(database: Database, blobs: Blobs, owner: str) -> Leftovers:
 
 
 def _end_uploads(unit: Unit, *, owner: str, left: Leftovers) -> set[str]:
-    """Give back what was reserved, and return which of the published blobs are still without a name.
+    """Give back the reserved bytes, and return which of the published blobs are still without a name.
 
-    Whoever died without an answer to its COMMIT had the store locked; with the lock here, that commit is decided. An
-    upload that was admitted just now loses its reservation, and nothing else: its last unit looks for room again, and
-    its blob is not to be taken.
+    A process that died without an answer to its COMMIT had locked the store; with the lock here, that commit is
+    decided. An upload that was admitted just now loses its reservation, and nothing else: its last unit looks for room
+    again, and its blob is not to be taken.
     """
     store_id = stores.lock(unit, owner).store_id
     for name in left.published | left.reserved:

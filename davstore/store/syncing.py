@@ -1,4 +1,4 @@
-"""Keeping a device in step (RFC 6578): pages of what changed, and tokens that continue after any of them."""
+"""The report that keeps a device in step (RFC 6578): pages of changes, and tokens that continue after any of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def changes_since(
     facets: Facets = frozenset(),
     columns: tuple[str, ...] | None = None,
 ) -> Changes:
-    """Return what changed in a collection since a token (None: all of it), at most limit rows, oldest first.
+    """Return the changes of a collection since a token (None: all of it), at most limit rows, oldest first.
 
     A truncated page ends with the token of its last row: asking again with it loses nothing, at either level. With
     columns, fields of `Resource`, members come by column unless a facet has a value for one.
@@ -43,7 +43,7 @@ def changes_since(
         PreconditionFailed: no `If` list holds; of the conditions only these are judged.
         NotFound: nothing is there. UnsupportedReport: no collection.
         InvalidSyncToken: the token is for something else, or its history was swept.
-        LimitNotSupported: the page is too long for what is asked of its rows: a lower limit helps.
+        LimitNotSupported: the page has too many dead properties: a lower limit helps.
     """
     most = context.services.limits.sync_rows if limit is None else min(limit, context.services.limits.sync_rows)
 

@@ -37,7 +37,7 @@ class Ancestry:
         while wanted:
             rows = changes.list_above(self._unit, self._store_id, wanted)
             above |= {row.node_id: row for row in rows}
-            for lost in wanted - above.keys():  # the root of the store, or nothing that lives
+            for lost in wanted - above.keys():  # the root of the store, or dead
                 self.known[lost] = None
             wanted = {row.parent_id for row in rows} - self.known.keys() - above.keys()
         for node_id in above:

@@ -30,7 +30,7 @@ MOVED_AT_ONCE = 64
 
 
 def changed(asked: Inquiry) -> Iterator[Arrived]:
-    """Yield what changed by itself after the position, in the order of its numbers."""
+    """Yield the members that changed by themselves after the position, in the order of their numbers."""
     start = asked.start
     after = max(start.number if _is_whole(start) else start.number - 1, asked.scope.fresh)
     if asked.level is Level.ONE:
@@ -53,7 +53,7 @@ def _changed_below(asked: Inquiry, after: int) -> Iterator[Arrived]:
 
 
 def _inside(ancestry: Ancestry, batch: Batch) -> Batch:
-    """Return those of some members that lie in the scope and changed since a collection above was mapped."""
+    """Return the members, of a batch, that lie in the scope and changed since a collection above was mapped."""
     parents = set(batch.parents)
     ancestry.locate(parents)
     places = {parent: ancestry.find(parent) for parent in parents}
@@ -105,12 +105,12 @@ def carried(asked: Inquiry) -> Iterator[Due]:
 
 
 def _is_whole(start: Position) -> bool:
-    """Tell whether all of the position's number was told: what changed by itself comes last."""
+    """Tell whether all rows of the position's number were given: a member that changed by itself comes last."""
     return start.tie == AFTER_ALL or start.key == (start.number, 0, start.number)
 
 
 def _tops(asked: Inquiry, first: int) -> Iterator[Moved]:
-    """Yield the tops of the trees that were moved at a number or later and no move since then took along."""
+    """Yield the tops of the trees that were moved at a number or later, unless a later move took them along."""
     scope = asked.scope
     whole = Moved(scope.node_id, scope.fresh)
     own = [whole] if scope.moved and scope.fresh >= first else []

@@ -43,7 +43,7 @@ Urls = defaultdict[int, defaultdict[Names, Url]]
 
 
 def removed(asked: Inquiry) -> Iterator[Due]:
-    """Yield what is gone since the run began, in the order of keys, after the position."""
+    """Yield the URLs that are gone since the run began, in the order of keys, after the position."""
     start = asked.start
     if start.base < asked.facts.seq:
         rows = sorted((row for row in list_removed(asked) if row[0] > start.key), key=lambda row: row[0])
@@ -71,7 +71,7 @@ def list_removed(asked: Inquiry) -> list[tuple[Key, Removed]]:
 
 
 def _seed(asked: Inquiry, urls: Urls) -> None:
-    """Begin with what was closed in collections that are there, and with what the scope's URL named before."""
+    """Begin with closed bindings in collections that are there, and with the former collections of the scope's URL."""
     scope = asked.scope
     one = scope.node_id if asked.level is Level.ONE else None
     rows = changes.list_gone(asked.unit, asked.facts.id, after=asked.start.base, parent_id=one)
@@ -86,7 +86,7 @@ def _seed(asked: Inquiry, urls: Urls) -> None:
 
 
 def expand(asked: Inquiry, urls: Urls, names: Names, former: list[Span], *, live: int, died: int) -> None:
-    """Add the members that a URL's former collections had: the URL lives again, so each is told by itself."""
+    """Add the members of a URL's former collections: the URL lives again, so each is reported by itself."""
     base = asked.start.base
     for span in former:
         rows = changes.list_former_members(

@@ -1,9 +1,9 @@
 """The members that a moved collection carried along, in an order in which a report can go on after any of them.
 
-Under the number of its MOVE a tree is told as it was at that moment, which nothing changes any more: the members of its
-top; then of each collection, in this same order, the members of the collections in it, one of these after the other by
-node id. What has left the tree since, or changed, has a newer number and is left out. So the parent of the last row
-says how far a device is, even when it is gone itself: its history since then is kept as long as the token is good.
+Under the number of its MOVE a tree is reported as it was at that moment, which nothing changes any more: the members of
+its top; then of each collection, in this same order, the members of the collections in it, one of these after the other
+by node id. Members that left the tree since, or changed, have a newer number and are left out. So the parent of the
+last row says how far a device is, even when that collection is gone: its history is kept as long as the token is good.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def carried(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[Arrived]:
 
 
 def members(asked: Inquiry, parent: int, fresh: int, after: int) -> Iterator[Batch]:
-    """Yield those in one collection."""
+    """Yield the carried members of one collection."""
     return changed_members.each_changed_in(
         asked.unit, asked.facts.id, asked.form, parent, after=after, before=fresh, wanted=asked.wanted
     )

@@ -1,4 +1,4 @@
-"""The sync-collection report: its stages in a row, and pages of what they tell (RFC 6578 §3)."""
+"""The sync-collection report: its stages in a row, and pages of their rows (RFC 6578 §3)."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def page(
     limit: int,
     form: Form = ROWS,
 ) -> Page:
-    """Return at most limit of the rows that a device with a token has to be told of a collection.
+    """Return at most limit of the rows of a collection that a device with a token lacks.
 
     The members that are there are read in a form.
 
     Raises:
         InvalidSyncToken: the token is for something else, or its history was swept.
-        NotFound, UnsupportedReport: nothing is there, or no collection.
+        NotFound, UnsupportedReport: the path names nothing, or no collection.
     """
     asked = inquire(unit, facts, path, token, EVERYTHING, level=level, limit=limit, form=form)
     taken, truncated = runs.take(rows(asked), limit)
@@ -83,7 +83,7 @@ def inquire(
 
 
 def rows(asked: Inquiry) -> Iterator[Run]:
-    """Yield what is to be told after the position, in the order of keys: the stages of the report."""
+    """Yield the rows after the position, in the order of keys: the stages of the report."""
     if asked.start.number == asked.facts.seq and asked.start.tie == tokens.AFTER_ALL:
         return iter(())
     due = heapq.merge(arrivals.carried(asked), departures.removed(asked), key=itemgetter(0))

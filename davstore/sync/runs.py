@@ -3,7 +3,7 @@
 A key is (number, tie, changed); RFC 6578 asks for no order, a page needs one. A member that changed by itself has the
 number of that change. One that a moved collection carried along has the number of the move and its parent for a tie,
 and comes before the moved collection itself. One that is gone has the number at which its URL last ceased to name
-something, parents before children in the tie. A key never sinks while its row is still to be told.
+something, parents before children in the tie. A key never sinks while its row is still to be given.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Due(NamedTuple):
 
 
 def in_order(changed: Iterator[Arrived], due: Iterator[Due]) -> Iterator[Run]:
-    """Merge what changed by itself with what is due at single numbers, which comes before a change of that number."""
+    """Merge changed members with the rows due at single numbers, which come before a change of that number."""
     coming = next(due, None)
     for run in changed:
         rows = run.rows

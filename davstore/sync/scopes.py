@@ -23,7 +23,7 @@ class Span(NamedTuple):
 class Scope(NamedTuple):
     """A collection by its path. `former` are the collections that its URL named before, since the base of the run.
 
-    fresh is the newest number at which it or a collection above it was mapped; moved tells whether a MOVE did that;
+    fresh is the newest number at which it or a collection above it was mapped; moved: a MOVE did that;
     died is when its URL last ceased to name something, after the base.
     """
 
@@ -39,7 +39,7 @@ def find(unit: Unit, facts: StoreFacts, names: tuple[str, ...], see: Visibility,
     """Resolve a collection with its former incarnations that ended after base.
 
     Raises:
-        NotFound, UnsupportedReport: nothing is there, or no collection.
+        NotFound, UnsupportedReport: the path names nothing, or no collection.
     """
     place = bindings.resolve(unit, facts, names)
     if place.resource is None or place.last is None:
@@ -74,10 +74,10 @@ def _former(
 def _incarnations(
     unit: Unit, facts: StoreFacts, parent: Span, name: str, see: Visibility, *, was: bool
 ) -> Iterator[tuple[Span, bool]]:
-    """Yield what a name in a (former) collection meant, cut to the time in which it and the collection were seen."""
+    """Yield the nodes that a name in a (former) collection meant, cut to the time in which both were seen."""
     for row in changes.list_incarnations(unit, facts.id, parent.node_id, name):
         if row.unmapped is None and not was:
-            continue  # what is there now is not former
+            continue  # the open binding is not former
         since, until = max(row.mapped, parent.since), min(row.unmapped or parent.until, parent.until)
         if since < until:
             for part in see.spans(row.node_id, since, until):

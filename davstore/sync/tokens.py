@@ -1,4 +1,4 @@
-"""Sync tokens: where a run goes on, the token that a page ends with, and those that are refused (RFC 6578 §3.2)."""
+"""Sync tokens: the position that a run goes on from, the token that ends a page, and refusals (RFC 6578 §3.2)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AREAS = {Area.STORE: ""}
 
 
 def scope_hash(path: Path) -> str:
-    """Return how a token says which collection it is for."""
+    """Return the hash that says in a token which collection it is for."""
     text = _AREAS[path.area] + "/".join(path.names)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -32,8 +32,8 @@ def start(facts: StoreFacts, path: Path, token: SyncToken | None) -> Position:
     """Return the position that a run begins or goes on from; None: it begins with nothing.
 
     Raises:
-        InvalidSyncToken: only for what can never be answered right: the token is of another store or collection, is
-            from the future, or its run began before the history that is kept.
+        InvalidSyncToken: only where no report can be right: the token is of another store or collection, is from the
+        future, or its run began before the history that is kept.
     """
     if token is None:
         return Position(0, 0, 0, facts.seq)

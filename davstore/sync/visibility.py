@@ -13,10 +13,10 @@ class Visibility(Protocol):
     """The view of one viewer in one snapshot."""
 
     def hides(self, node_id: int) -> bool:
-        """Tell whether a node, and all that is reached through it, is out of sight now."""
+        """Tell whether a node, and the tree beneath it, is out of sight now."""
 
     def shown(self, node_id: int) -> int:
-        """Return the number at which a node came into sight again; 0: it always was."""
+        """Return the number at which a node came into sight again; 0: it always was in sight."""
 
     def spans(self, node_id: int, since: int, until: int) -> Iterable[tuple[int, int]]:
         """Return the parts of [since, until) in which a node was in sight."""

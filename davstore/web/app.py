@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 MEMBERS: Final = 1_000
-"""On one page: half a megabyte of HTML, and more than anybody reads."""
+"""The most members of a page: half a megabyte of HTML, more than a person reads."""
 _CACHING: Final = [("Cache-Control", "private, no-cache"), ("Vary", "Accept, Authorization")]
 
 
@@ -41,11 +41,11 @@ class Pages:
         self._services = services
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer with a page, lead to the own store, or pass on.
+        """Answer with a page, redirect to the user's own store, or pass the request on.
 
         Raises:
-            NotFound: nothing is there. Malformed: a query that cannot be read.
-            PreconditionFailed: the page is not the one that is meant.
+            NotFound: the URL is unmapped. Malformed: a query that cannot be read.
+            PreconditionFailed: a condition of the request does not hold for the page.
             SyncRefused, SyncDeferred, DeviceRequired: see `middleware.sync_gate`.
         """
         if not _is_from_browser(environ):
@@ -83,14 +83,14 @@ def _is_from_browser(environ: WSGIEnvironment) -> bool:
 
 
 def _lead(start_response: StartResponse, names: tuple[str, ...]) -> Iterable[bytes]:
-    """Redirect to what lies beneath; the reference is relative, for a proxy may have put the tree anywhere."""
+    """Redirect to a path beneath; the reference is relative, for a proxy may have put the tree anywhere."""
     location = "".join([f"{encode_segment(name)}/" for name in names])
     start_response("307 Temporary Redirect", [("Location", f"./{location}"), ("Content-Length", "0"), *_CACHING])
     return []
 
 
 def _send(environ: WSGIEnvironment, start_response: StartResponse, body: bytes) -> Iterable[bytes]:
-    """Answer with a page, or that it is still the same: its entity tag is that of these very bytes."""
+    """Answer with a page, or with 304: its entity tag is a digest of its bytes."""
     etag = hashlib.sha256(body).hexdigest()[:32]
     headers = [*PROTECTION, *_CACHING, ("ETag", f'"{etag}"')]
     conditions = Preconditions(

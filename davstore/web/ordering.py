@@ -18,7 +18,7 @@ _DESCENDING_FIRST: Final = frozenset({Sort.SIZE, Sort.TIME})
 
 
 class Ordering(NamedTuple):
-    """What of a collection is shown, in which order."""
+    """The part of a collection that a page shows, and its order."""
 
     sort: Sort = Sort.NAME
     descending: bool = False

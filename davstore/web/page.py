@@ -19,7 +19,7 @@ from davstore.web.ordering import Ordering
 from davstore.web.words import Kind, arrange, kind_of, media_type, render_name, render_size
 
 PREVIEWED_BYTES: Final = 2 << 20
-"""Up to here a browser shows the picture itself: it loads those in sight, a dozen or two at once."""
+"""Up to this size a page shows the picture itself: a browser loads those in sight, a dozen or two at once."""
 _PICTURES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"})
 """Raster images: they can hold no script, and every browser knows them."""
 _COLUMNS: Final = ((Sort.NAME, "Name"), (None, "Kind"), (Sort.SIZE, "Size"), (Sort.TIME, "Changed (UTC)"))
@@ -83,7 +83,7 @@ class Crumb(NamedTuple):
 def render_page(page: Page, view: Ordering) -> bytes:
     """Return the HTML of a page of a collection. All references in it are relative: it does not know its prefix.
 
-    What one page holds is arranged for people; of several pages each goes on where the one before ended.
+    Members that fit on one page are arranged for people; of several pages each goes on where the one before ended.
     """
     members = page.members
     if view.after is None and page.more is None:

@@ -35,7 +35,7 @@ _TEMPLATE: Final = load_template("refusal.html")
 def render_refusal(
     status: HTTPStatus, home: str, retry_after_seconds: int | None
 ) -> tuple[list[tuple[str, str]], bytes]:
-    """Return headers and HTML of an error. home is the path that leads to the files of who signs in."""
+    """Return headers and HTML of an error. home is the path that redirects to the files of the user who signs in."""
     words = _WORDS.get(status, _OTHER)
     html = _TEMPLATE.render(style=STYLE, status=status, words=words, home=home, retry_after_seconds=retry_after_seconds)
     headers = [

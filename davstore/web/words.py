@@ -49,7 +49,7 @@ def media_type(resource: Resource) -> str:
 
 
 def kind_of(resource: Resource) -> Kind:
-    """Return what a resource is, in a word."""
+    """Return the kind of content of a resource."""
     if resource.is_collection:
         return FOLDER
     name = media_type(resource)
@@ -57,7 +57,7 @@ def kind_of(resource: Resource) -> Kind:
 
 
 def render_name(name: str) -> str:
-    """Return a name as it may be shown: what would turn the direction of text is made visible."""
+    """Return a name as it may be shown: characters that turn the direction of text are made visible."""
     return _BIDI.sub("\ufffd", name)
 
 

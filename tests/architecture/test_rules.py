@@ -111,7 +111,7 @@ def test_errors_in_the_words_of_http_are_raised_at_the_edge_only():
 
 
 def test_the_asker_meets_the_owner_in_one_place_only():
-    """Elsewhere nobody may conclude whose store it is from who asks: others will have rights in it too."""
+    """No other module may take the asker for the owner: other principals will have rights in a store too."""
     found = {
         name
         for name, tree in TREES.items()
@@ -122,7 +122,7 @@ def test_the_asker_meets_the_owner_in_one_place_only():
 
 
 def test_the_gate_hears_of_listings_from_the_edges_only():
-    """A handler that forgot would take the interval out of force, and nothing would tell."""
+    """A handler that forgot would take the interval out of force without a sign of it."""
     words = {"ask", "answered"}
     found = {
         name

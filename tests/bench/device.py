@@ -25,7 +25,7 @@ SIZES_BYTES = (2_000, 10_000)
 
 
 class Figure(NamedTuple):
-    """What one run took: seconds on the clock, seconds of CPU, and the most memory that was resident, in MB."""
+    """The cost of one run: seconds on the clock, seconds of CPU, and the most memory that was resident, in MB."""
 
     wall: float
     cpu: float

@@ -80,7 +80,7 @@ def _make_peer_venvs() -> Path:
 
 
 def _memory_and_start(directory: Path) -> None:
-    """Tell what a worker holds, and how long a start takes when 100,000 resources are there."""
+    """Print the memory of a worker, and the time of a start with 100,000 resources."""
     with Served(directory, workers=1) as served:
         client = served.client()
         client.ask("GET", "")

@@ -193,7 +193,7 @@ def test_nothing_is_made_for_a_backup_with_an_altered_body(run: Run, data: Path,
 
 
 def test_a_restore_that_was_killed_is_told(run: Run, data: Path) -> None:
-    """By every command, until it is run again or what it left is taken away."""
+    """Every command reports it, until the restore is run again or its leftovers are taken away."""
     run("backup", "@backup", "--data", "@data")
     (data / STAGED).touch()
     for words in (("serve", "--bind", "127.0.0.1:0"), ("user", "list"), ("check",), ("backup", "@other")):

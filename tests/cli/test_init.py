@@ -51,7 +51,7 @@ def test_a_store_is_made_with_its_first_user_once(run: Run, data: Path) -> None:
 
 
 def test_nobody_else_can_read_what_is_made(run: Run, data: Path) -> None:
-    """Also where the directory was made beforehand, and files are made readable by habit."""
+    """This holds also where the directory was made beforehand, and the umask makes files readable."""
     data.mkdir(mode=0o755)
     before = os.umask(0o022)
     try:
@@ -111,7 +111,7 @@ HARM |= {"revision gone": (_forget_the_revision, 2, LOST)}
 
 @pytest.mark.parametrize("harm", HARM)
 def test_a_lost_or_broken_database_is_one_line(run: Run, data: Path, harm: str) -> None:
-    """And nothing is made in its place."""
+    """No database is made in its place."""
     run("init")
     damage, status, said = HARM[harm]
     damage(data / "davstore.sqlite")
@@ -125,7 +125,7 @@ def test_a_lost_or_broken_database_is_one_line(run: Run, data: Path, harm: str) 
 
 
 def test_bodies_without_a_database_are_no_place_for_a_new_one(run: Run, data: Path) -> None:
-    """Where the directory says nothing of itself yet, as that of an older davstore."""
+    """The directory has no identity yet, as that of an older davstore."""
     blob = data / "blobs" / "1" / "0d" / "0d7f3ab4-0000-4000-8000-000000000000"
     blob.parent.mkdir(parents=True)
     blob.write_bytes(b"body")

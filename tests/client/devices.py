@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 
 @dataclass
 class Device:
-    """One folder of one account. said holds what a person was told in the last run."""
+    """One folder of one account. said holds the lines for a person of the last run."""
 
     url: str
     root: Path

@@ -1,4 +1,4 @@
-"""Somebody else's RFC 6578 server, for tests only: a tree in memory, opaque entity tags, and habits to choose from."""
+"""An RFC 6578 server that is not davstore, for tests only: a tree in memory, opaque entity tags, selectable habits."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Store:
                 self.gone.pop(path, None)
 
     def changed_since(self, path: str, number: int, *, infinite: bool) -> list[tuple[int, str]]:
-        """Return what a report tells, oldest first. Since -1: all that is there, and nothing that was."""
+        """Return the rows of a report, oldest first. Since -1: all resources that are there, and no removals."""
         inside = f"{path}/" if path else ""
         rows = [(node.changed, other) for other, node in self.nodes.items()]
         rows += [(at, other) for other, at in self.gone.items() if number >= 0]

@@ -1,7 +1,7 @@
 """A random script of offline work on a real folder, and what must be true when all devices have come in step.
 
 The same seed gives the same script for the same folders. Every content it writes is unlike any other, so that a lost
-edit is seen: what somebody wrote and nobody deleted or overwrote has to be somewhere in the end.
+edit is seen: content that was written and neither deleted nor overwritten has to be somewhere in the end.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def describe_difference(first: dict[str, str], second: dict[str, str]) -> list[s
 
 @dataclass
 class Script:
-    """One author for all devices. written and removed are the digests of what was."""
+    """One author for all devices. written and removed are digests of contents."""
 
     seed: int
     written: set[str] = field(default_factory=set)
@@ -81,7 +81,7 @@ class Script:
             budget -= getattr(self, f"_{verb}")(root, budget) or 0
 
     def _paths(self, root: Path, *, folders: bool | None = None) -> list[Path]:
-        """What a person sees: no files in the making, which a killed device leaves."""
+        """The paths that a person sees: no files in the making, which a killed device leaves."""
         paths = (path for path in root.rglob("*") if not RESERVED.fullmatch(path.name))
         return sorted(path for path in paths if folders is None or path.is_dir() == folders)
 

@@ -43,7 +43,7 @@ def phone(server: Server, tmp_path: Path) -> Device:
 
 
 class Meddled(Folder):
-    """A folder that lets somebody else act just before a file of it is sent."""
+    """A folder that runs a function of the test just before a file of it is sent."""
 
     meddle: Callable[[], object] = staticmethod(lambda: None)
 

@@ -1,4 +1,4 @@
-"""Files that cannot be brought in step are told in each run, until they can; and one run asks the server once."""
+"""Files that cannot be brought in step are reported in each run, until they can; and one run asks the server once."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_whatever_a_person_did_one_report_is_enough(device: Device, store: Store
 
 
 def test_a_refused_listing_of_a_folder_does_not_fail_what_was_done(device: Device, store: Store) -> None:
-    """It is a gate point too: with an interval in force a second one is answered 429."""
+    """The listing is a gate point too: with an interval in force a second one is answered 429."""
     store.guards = False
     (device.root / "d/e.txt").unlink()
     (device.root / "d").rmdir()

@@ -1,4 +1,4 @@
-"""A device beside somebody who holds a lock: it waits, keeps what it knows, and goes on when the lock has ended."""
+"""A device beside another client that holds a lock: it waits, keeps its state, and goes on when the lock has ended."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_what_is_moved_during_a_run_is_never_deleted(
 def test_what_is_moved_stays_on_a_server_that_refuses_some_of_it(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
-    """At its old place, until it has arrived at its new one."""
+    """The content stays at its old place until it has arrived at its new one."""
     place, chooser = tmp_path_factory.mktemp("refused"), random.Random(seed)
     store = Store()
     with serve(store) as url:
@@ -129,7 +129,7 @@ def test_a_tree_in_motion_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_what_one_person_moves_is_not_kept_twice(tmp_path: Path) -> None:
-    """Only what is moved on two devices at once is: a second copy of anything else would be a fault."""
+    """Only a file that is moved on two devices at once is kept twice: a second copy of any other would be a fault."""
     store = Store()
     with serve(store) as url:
         phone, laptop = (Device(url, tmp_path / name, tmp_path / f"{name}-state", name) for name in ("phone", "laptop"))

@@ -113,7 +113,7 @@ def test_empty_folders_are_kept_in_step(devices: list[Device], store: Store) -> 
 
 
 def test_a_folder_that_gains_a_member_is_not_deleted(devices: list[Device], store: Store) -> None:
-    """The member comes after the report and before the DELETE: only the guard can tell."""
+    """The member comes after the report and before the DELETE: only the guard can find it."""
     phone, _ = devices
     phone.write("d/old.txt", b"old")
     phone.write("rest.txt", b"rest")
@@ -201,7 +201,7 @@ def test_a_name_that_no_folder_can_hold_is_left_out_loudly(devices: list[Device]
 
 
 def test_what_is_written_during_an_upload_is_never_mixed_in(devices: list[Device]) -> None:
-    """The first half of the old content and the second half of the new one is nobody's file."""
+    """A mixture of the first half of the old content and the second half of the new one is never sent."""
     laptop, _ = devices
     laptop.write("a.bin", b"old" * 1_000_000)
     with open_state(laptop.url, laptop.root, laptop.states) as state:

@@ -219,7 +219,7 @@ def test_davstore_carries_all_of_it_to_another_device(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_run_left_is_gone_on_with(tmp_path: Path) -> None:
-    """Only where the tag is the digest: nothing was written down but whose the part is."""
+    """Only a tag that is the digest allows it: nothing was recorded but the file that the part belongs to."""
     server = Server(tmp_path / "data", tmp_path / "log")
     try:
         device = Device(server.url, tmp_path / "here", tmp_path / "state", credentials=server.credentials)

@@ -1,4 +1,4 @@
-"""Two devices beside somebody else's server: whatever its habits, they converge and no edit is lost."""
+"""Two devices beside a server that is not davstore: with all its habits they converge and no edit is lost."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_alternating_devices_converge(tmp_path: Path, habits: str, seed: int) ->
 
 @pytest.mark.parametrize("seed", range(3))
 def test_devices_that_synchronise_at_the_same_time_converge(tmp_path: Path, seed: int) -> None:
-    """Only where collections can be guarded (RFC 6578 §5): nothing else keeps a DELETE from what came just before."""
+    """Only where collections can be guarded (RFC 6578 §5): nothing else saves a member that just came."""
     store, script = Store(), Script(100 + seed)
     with serve(store) as url:
         devices = two_devices(tmp_path, url)

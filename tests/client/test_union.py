@@ -71,7 +71,7 @@ def test_after_a_refused_token_nothing_is_deleted_on_either_side(device: Device,
 
 
 def test_another_collection_at_the_url_is_united_with(device: Device, store: Store) -> None:
-    """It takes the token and tells of deletions; only its identity shows that they are nobody's."""
+    """The server takes the token and reports deletions; only its identity shows that no user made them."""
     store.resource_id = "urn:uuid:second"
     store.remove("f0.txt")
     assert device.sync() == 0
@@ -156,7 +156,7 @@ class Site:
         )
 
     def alter(self, statement: str) -> None:
-        """Change the database as nobody but a test may."""
+        """Change the database as only a test may."""
         with sqlite3.connect(self.place / "data" / "davstore.sqlite") as database:
             database.execute(statement)
         database.close()
@@ -206,7 +206,7 @@ def go_on(site: Site) -> set[bytes]:
 
 @pytest.mark.parametrize("epoch", ["same", "new"])
 def test_a_data_directory_put_back_costs_no_byte(site: Site, epoch: str) -> None:
-    """With the same epoch it was copied by hand and nobody noticed; a restored one has a new epoch."""
+    """With the same epoch it was copied back by hand, unnoticed by the server; a restored one has a new epoch."""
     begin(site)
     kept = go_on(site)
     site.put_back()
@@ -230,7 +230,7 @@ def test_a_server_made_anew_gets_everything_back(site: Site) -> None:
 
 
 def test_a_token_whose_history_was_swept_still_deletes(site: Site) -> None:
-    """Same store, same epoch, same root: the list is what the server has now, and it may be compared."""
+    """Same store, same epoch, same root: the list holds the server's resources of now, and may be compared."""
     begin(site)
     site.laptop.write("new.txt", b"new")
     (site.phone.root / "d/0.txt").unlink()

@@ -49,7 +49,7 @@ def create_database(server: str, template: str = "template1") -> str:
 
 
 def drop_database(server: str, database: str) -> None:
-    """Delete a database and whoever is connected to it."""
+    """Delete a database, and end the connections to it."""
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {database} WITH (FORCE)")
 

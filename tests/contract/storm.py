@@ -1,7 +1,7 @@
 """A process that writes as fast as it can and says what was acknowledged, until it is killed.
 
-Each thread works through a sequence of operations that only its number decides, so whoever reads the acknowledgements
-knows what must be there: all that was acknowledged, and the operation under way whole or not at all.
+Each thread works through a sequence of operations that only its number decides, so the reader of the acknowledgements
+knows the content that must be there: all that was acknowledged, and the operation under way whole or not at all.
 """
 
 from __future__ import annotations

@@ -21,12 +21,12 @@ PROPERTY = "{urn:x}note"
 
 
 class Disagreement(AssertionError):
-    """The store told a device something that RFC 6578 forbids, or did not tell what it must."""
+    """The store reported a row to a device that RFC 6578 forbids, or left out one that it demands."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a URL shows, and the tick it last changed at."""
+    """The content at a URL, and the tick it last changed at."""
 
     etag: str | None
     note: bytes | None
@@ -77,7 +77,7 @@ class Model:
 
 @dataclass
 class Device:
-    """A client of sync-collection: its mirror of one scope, and what it was told when."""
+    """A client of sync-collection: its mirror of one scope, and the rows that it was given, with their time."""
 
     scope: Url
     level: Level

@@ -1,4 +1,4 @@
-"""A backup is the store of one instant, whoever writes meanwhile, and restores into either kind of database."""
+"""A backup is the store of one instant, despite writes meanwhile, and restores into either kind of database."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _sweep_twice(storage: Storage) -> None:
 
 
 def test_a_store_is_put_back_in_its_own_place(storage: Storage, tmp_path: Path) -> None:
-    """What was written since is gone, what was deleted is there, and a body that was damaged is whole again."""
+    """Later writes are gone, deleted resources are there, and a body that was damaged is whole again."""
     storage.put("kept", LARGE)
     storage.put("deleted", LARGE * 2)
     before = list_rows(storage.database)
@@ -170,7 +170,7 @@ class Acting:
 
 
 def test_what_is_deleted_while_a_backup_is_under_way_is_in_it(storage: Storage, tmp_path: Path) -> None:
-    """And its file is left to the sweeper, which takes it when the backup is done."""
+    """The file of the deleted body is left to the sweeper, which takes it when the backup is done."""
     names = [f"{count}" for count in range(4)]
     for name in names:
         storage.put(name, LARGE)
@@ -195,7 +195,7 @@ def test_what_is_deleted_while_a_backup_is_under_way_is_in_it(storage: Storage, 
 
 
 def test_a_damaged_body_is_told_and_the_rest_is_backed_up(storage: Storage, tmp_path: Path) -> None:
-    """Missing or altered in the store, it is restored as it was found; once it is whole again it is copied again."""
+    """A body missing or altered in the store is restored as it was found; once it is whole again it is copied again."""
     for name in ("altered", "missing", "whole"):
         storage.put(name, LARGE + name.encode())
     files = {file.read_bytes()[1000:].decode(): file for file in storage.blob_files}
@@ -347,7 +347,7 @@ def test_a_backup_of_a_newer_davstore_is_refused(storage: Storage, backup: Path,
 
 
 def test_a_backup_of_the_first_tables_is_restored(storage: Storage, empty: Database, tmp_path: Path) -> None:
-    """Those of today come with the restore, and `check` reads it."""
+    """The restore brings the tables of today, and `check` reads the backup."""
     storage.put("a", LARGE)
     back_up(storage, tmp_path / "backup")
     manifest = read_manifest(tmp_path / "backup")
@@ -372,7 +372,7 @@ def _rewrite(backup: Path, **change: Any) -> None:
 
 
 def test_one_backup_at_a_time(storage: Storage, tmp_path: Path) -> None:
-    """Of a store, and into a directory; nor while one is read."""
+    """Of one store, or into one directory, there is one at a time; and none while a backup is read."""
     with storage.blobs.retain(), pytest.raises(AlreadyRunning):
         back_up(storage, tmp_path / "a")
     for writing in (True, False):

@@ -1,4 +1,4 @@
-"""kill -9 at every step of a backup and of a restore: what was there before is whole, or all of the new is there."""
+"""kill -9 at every step of a backup and of a restore: the state before is whole, or the new one is complete."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LARGE = b"x" * 1000
 
 
 def _die_at(step: int, work: Callable[[], object]) -> bool:
-    """Run work in a process that is killed before its step-th step on the disk; tell whether there were as many."""
+    """Run work in a process that is killed before its step-th step on the disk; return whether there were as many."""
     process = os.fork()
     if process == 0:
         steps = 0
@@ -98,7 +98,7 @@ def test_a_backup_that_is_killed_leaves_the_earlier_one_or_the_new_one(sqlite_st
 def test_a_restore_that_is_killed_leaves_the_earlier_store_or_the_new_one(
     storage: Storage, sqlite_backend: Backend, tmp_path: Path
 ) -> None:
-    """And one that was killed before its end is told at the next start, and ends well when it is run again."""
+    """A restore that was killed before its end is reported at the next start, and ends well when it is run again."""
     directory, place = tmp_path / "backup", storage.blob_directory.parent
     source = Storage(sqlite_backend.database(tmp_path / "source"), tmp_path / "source")
     for name in ("a", "b"):

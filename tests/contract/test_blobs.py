@@ -109,7 +109,7 @@ def test_blobs_of_two_stores_are_never_one(blobs: Blobs, name: str) -> None:
 
 
 def test_what_is_retained_is_not_taken_away(make: Make, tmp_path: Path, name: str) -> None:
-    """By no process: another one's blobs are other objects on the same directory."""
+    """No process takes it: the blobs of another process are other objects on the same directory."""
     blobs, other = make(tmp_path / "blobs"), make(tmp_path / "blobs")
     write(blobs, name)
     blobs.set_aside(1, {name}, now_us=0)

@@ -98,7 +98,7 @@ def test_rows_that_contradict_each_other(damaged: Storage, kind: str) -> None:
 
 
 def test_every_kind_is_planted() -> None:
-    """A kind of damage that nobody plants might never be found."""
+    """A kind of damage that no test plants might never be found."""
     assert set(_DAMAGE) <= set(PLANTED)
 
 

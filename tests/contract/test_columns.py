@@ -114,7 +114,7 @@ counter = itertools.count()
 
 
 def report(question: PropFind, hrefs: Hrefs, storage: Storage, name: str, *, by_column: bool, minimal: bool) -> bytes:
-    """Return what a report tells of a collection, some pages, in one of the two ways."""
+    """Return some pages of a report of a collection, rendered in one of the two ways."""
     written: list[bytes] = []
     answer = Multistatus(written.append)
     token, goes_on = None, True

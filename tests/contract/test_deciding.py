@@ -65,7 +65,7 @@ READS: dict[str, Ask] = {
 
 @pytest.mark.parametrize("ask", [*WRITES.values(), *READS.values()], ids=[*WRITES, *READS])
 def test_rights_come_before_all_else(tree: Storage, ask: Ask) -> None:
-    """Whose store it is not learns nothing of it, not even whether a condition would hold."""
+    """A user without rights learns nothing of a store, not even whether a condition would hold."""
     before = (tree.tree(), tree.facts)
     with pytest.raises(NotFound):
         ask(replace(tree.context, asker=STRANGER), tree)

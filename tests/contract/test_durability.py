@@ -1,4 +1,4 @@
-"""What was acknowledged is there, and nothing is half done: groups, full disks, kill -9 (ADR 2)."""
+"""Acknowledged writes are there, and no write is half done: groups, full disks, kill -9 (ADR 2)."""
 
 from __future__ import annotations
 
@@ -296,11 +296,11 @@ def test_a_database_that_is_read_only_is_unavailable(postgresql_storage: Storage
 
 
 def test_an_upload_whose_end_is_in_doubt_is_left_to_the_jobs_at_once(postgresql_storage: Storage) -> None:
-    """Its row may be there, so that nothing of it is taken back here; and nobody makes it any more."""
+    """Its row may be there, so that nothing of it is taken back here; and no process makes it any more."""
     storage = postgresql_storage
 
     class Body(io.BytesIO):
-        """One in whose middle the database becomes a standby."""
+        """A body in the middle of which the database becomes a standby."""
 
         def read(self, size: int | None = -1) -> bytes:
             storage.database.look(lambda unit: unit.connection.execute("SET default_transaction_read_only = on"))
@@ -320,7 +320,7 @@ def test_an_upload_whose_end_is_in_doubt_is_left_to_the_jobs_at_once(postgresql_
 
 
 def test_connections_that_postgresql_ended_are_made_anew(postgresql_storage: Storage) -> None:
-    """Nobody notices that the database was started anew, but for whom it happened to in the middle of a unit."""
+    """Only units in the middle of which it happens fail when the database is started anew."""
     storage = postgresql_storage
     storage.put("a", b"before")
     assert isinstance(storage.database, PostgreSQL)

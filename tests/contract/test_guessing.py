@@ -1,4 +1,4 @@
-"""Guessing is slowed down and nobody else is: by account and network, over restarts, with the figures of
+"""Guesses are slowed down and other sign-ins are not: by account and network, over restarts, with the figures of
 docs/reliability.md."""
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def test_one_password_is_a_guess_at_each_account_and_in_each_network(door: Entra
 
 
 def test_a_restart_does_not_make_it_a_new_guess(door: Entrance) -> None:
-    """Nor does the restart of a server whose key is another one each time."""
+    """The key of a server is another one after each restart, and changes nothing."""
     secret = "dvs_" + "0" * 80
     for _ in range(12):
         for wrong in (OLD, Basic("alice", f"{secret[:20]}_{secret[:64].replace('dvs_', '0000')}")):
@@ -242,7 +242,7 @@ def test_who_signed_in_from_a_network_does_not_wait_for_others_there(door: Entra
 
 
 def test_every_network_that_one_signs_in_from_is_remembered(door: Entrance) -> None:
-    """Also by a worker that had the password proven before, and a worker that another one proved it to."""
+    """A worker that had the password proven before remembers it, and so does one that shares the mark of another."""
     door.enter(RIGHT)
     door.enter(RIGHT, address=AWAY)
     door.enter(RIGHT, address=AFAR, worker=1)
@@ -297,7 +297,7 @@ def test_a_disabled_users_password_is_guessed_no_oftener_than_others(entrance: E
 
 
 def test_sixty_first_sign_ins_beside_a_client_with_an_old_password(door: Entrance) -> None:
-    """In ten minutes, the client asks each second, and the server is started anew in between."""
+    """For ten minutes the client asks each second, and the server is started anew in between."""
     door.add_users(*USERS[:60])
     opened = told = 0
     for second in range(600):
@@ -338,7 +338,7 @@ def test_a_thousand_guesses_from_one_network_in_a_day(door: Entrance, accounts: 
 
 
 def test_two_hundred_networks_guess_at_one_account(door: Entrance) -> None:
-    """Each of them as soon as it may. The owner signs in at home at once, and from elsewhere after one wait."""
+    """Each network guesses as soon as it may. The owner signs in at home at once, and from elsewhere after one wait."""
     door.enter(RIGHT)
     judged, told, opened = 0, 0, False
     for minute in range(0, 121, 5):
@@ -359,7 +359,7 @@ def test_two_hundred_networks_guess_at_one_account(door: Entrance) -> None:
 
 
 def test_the_networks_of_one_site_have_one_first_guess_together(door: Entrance) -> None:
-    """Of IPv6 a customer may have 65,536 networks."""
+    """A customer may have 65,536 networks of IPv6."""
     for number in range(10):
         door.fail(1, address=network(number))
     inside = [f"2001:db8:1:{number:x}::1" for number in range(50)]

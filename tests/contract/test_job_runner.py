@@ -243,7 +243,7 @@ def test_a_ring_is_heard_once_and_never_lost() -> None:
 
 
 def test_what_a_dead_upload_left_makes_the_sweep_due(bench: Bench) -> None:
-    """Looked for at the start and when the bell rings: the supervisor rings when a worker has died."""
+    """Leftovers are looked for at the start and when the bell rings: the supervisor rings when a worker has died."""
     storage = bench.storage
     wanted = Task(bench.note, 1, HOUR_US, lambda: has_dead_uploads(storage.database, storage.blobs))
     bench.tasks = {"sweep": wanted}

@@ -107,7 +107,7 @@ ENDINGS: list[Callable[[Unit, Job], None]] = [
 
 @pytest.mark.parametrize("end", ENDINGS, ids=["done", "repeated", "failed"])
 def test_who_has_lost_a_job_has_no_effect(storage: Storage, end: Callable[[Unit, Job], None]) -> None:
-    """The effect is in the unit that takes the job away, so that it is written once, whoever comes late."""
+    """The effect is in the unit that takes the job away, so it is written once: a process that comes late fails."""
     append(storage, START_US)
     late, held = claim(storage.database), claim(storage.database, START_US + LEASE_US)
     assert late is not None

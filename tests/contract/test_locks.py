@@ -58,14 +58,14 @@ def lock(
     who: Principal | None = None,
     **kw: Any,
 ) -> Granted:
-    """LOCK, by the owner of the store or by somebody else."""
+    """LOCK, by the owner of the store or by another user."""
     return locking.lock(
         as_(storage, who), storage.at(text), info, infinite=infinite, seconds=kw.pop("seconds", None), **kw
     )
 
 
 def as_(storage: Storage, who: Principal | None) -> Context:
-    """Return the context of a request of somebody."""
+    """Return the context of a request of a user."""
     return storage.context if who is None else replace(storage.context, asker=who)
 
 

@@ -158,7 +158,7 @@ def test_a_revoked_device_is_out_at_once_and_its_name_is_free(entrance: Entrance
 
 
 class Work:
-    """What authentication does that takes time, in order: looks, hashes with their parameters, digests, failures."""
+    """The steps of authentication that take time, in order: looks, hashes with their parameters, digests, failures."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
         self.done: list[str] = []

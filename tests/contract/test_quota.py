@@ -49,7 +49,7 @@ def test_at_nothing_left_a_body_of_equal_size_is_replaced(full: Storage) -> None
 
 
 def test_what_a_dead_upload_had_reserved_is_given_back_when_it_is_needed(full: Storage) -> None:
-    """What lives keeps it, and an answer of 507 counts it as used."""
+    """A living upload keeps its reservation, and an answer of 507 counts it as used."""
 
     def reserve(name: str) -> None:
         full.database.write(
@@ -145,7 +145,7 @@ def test_an_upload_reserves_what_it_declares_and_no_more(storage: Storage) -> No
 
 
 def test_of_a_large_body_that_is_refused_nothing_is_read(full: Storage) -> None:
-    """Else a server would invite it with `100 Continue` first (RFC 9110 §10.1.1)."""
+    """A server that read it would invite it with `100 Continue` first (RFC 9110 §10.1.1)."""
     content = io.BytesIO(b"x" * 2_000)
     with pytest.raises(QuotaExceeded):
         putting.put(full.context, full.at("more"), NewContent(content, 2_000, None))

@@ -32,7 +32,7 @@ def top(storage: Storage) -> Path:
 
 
 def start(storage: Storage, *, adopts: bool = False) -> bool:
-    """Do what a start of the server does, and tell whether there are new epochs."""
+    """Do the steps of a server's start, and return whether there are new epochs."""
     directory = top(storage)
     directory.mkdir(exist_ok=True)
     storage.database.close()
@@ -47,7 +47,7 @@ def start(storage: Storage, *, adopts: bool = False) -> bool:
 
 
 def stop(storage: Storage) -> None:
-    """Do what a clean stop does."""
+    """Do the steps of a clean stop."""
     storage.database.close()
     renew_identity(top(storage), storage.database.file)
 
@@ -122,7 +122,7 @@ def test_the_numbers_tell_that_the_database_alone_was_put_back(
 
 
 def test_a_database_that_is_put_back_again_is_known_again(storage: Storage) -> None:
-    """With the numbers that were noted after the first time, which are of other epochs."""
+    """The numbers noted after the first time are of other epochs."""
     start(storage)
     storage.put("a")
     copied = storage.database.read(instance.get), storage.facts.epoch
@@ -197,7 +197,7 @@ PUTS_BACK: list[Callable[[Path, Path], None]] = [
 def test_a_directory_that_was_put_back_is_known(
     storage: Storage, tmp_path: Path, put_back: Callable[[Path, Path], None]
 ) -> None:
-    """Also one whose database is elsewhere and went on."""
+    """A directory whose database is elsewhere, and went on, is recognised too."""
     start(storage)
     storage.put("a", b"a" * 1000)
     stop(storage)
@@ -262,7 +262,7 @@ def test_a_log_that_belongs_to_a_copy_is_kept(sqlite_storage: Storage, tmp_path:
 
 
 def test_a_database_that_belongs_to_another_directory_is_refused(build: Build) -> None:
-    """On both sides; `init --adopt` joins them all the same."""
+    """Directory and database both name another one; `init --adopt` joins them all the same."""
     storage, other = build(), build()
     for each in (storage, other):
         start(each)
@@ -292,7 +292,7 @@ def test_a_directory_of_a_database_of_the_other_kind_is_refused(storage: Storage
 
 
 def test_two_directories_do_not_claim_one_database(build: Build) -> None:
-    """A row without an id is given one once, by whoever comes first."""
+    """A row without an id is given one once, by the first process that comes."""
     storage = build()
     first = storage.database.write(lambda unit: instance.claim(unit, "a" * 32))
     assert storage.database.write(lambda unit: instance.claim(unit, "b" * 32)) == first
@@ -308,7 +308,7 @@ def test_a_sqlite_database_whose_directory_says_nothing_is_taken_for_one_put_bac
 
 
 def test_a_database_that_names_none_of_the_bodies_is_not_joined(storage: Storage) -> None:
-    """As when an older davstore was started once without its `-c`; what dead uploads left looks the same."""
+    """An older davstore was once started without its `-c`, for example; leftovers of dead uploads look the same."""
     staged = storage.blobs.stage(1, "0d7f3ab4-0000-4000-8000-000000000000")
     staged.publish()
     staged.close()
@@ -356,7 +356,7 @@ def test_looking_at_the_file_of_a_database_ends_none_of_its_locks(sqlite_storage
 
 
 def test_a_sweep_takes_nothing_where_the_database_is_anothers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """And says how much it took where it is the right one."""
+    """Where the database is the right one the sweep logs how much it took."""
     settings = load_settings(flags={"data.path": str(tmp_path / "data")}, environ={})
     wiring.prepare_store(settings)
     name = "0d7f3ab4-0000-4000-8000-000000000000"

@@ -1,4 +1,4 @@
-"""The measured half of promise 9: how long a refusal takes tells nothing. What work is done is in `test_principals`."""
+"""The measured half of promise 9: the time of a refusal gives nothing away. `test_principals` counts the work."""
 
 from __future__ import annotations
 

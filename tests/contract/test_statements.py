@@ -210,7 +210,7 @@ def test_a_use_case_takes_as_many_statements(storage: Storage, monkeypatch: pyte
 def test_a_large_collection_is_told_some_members_at_a_time(
     storage: Storage, monkeypatch: pytest.MonkeyPatch, members: int
 ) -> None:
-    """However many there are, few are in memory, and each three cost three statements."""
+    """However many members there are, few are in memory, and each three cost three statements."""
     monkeypatch.setattr(unit, "PAGE_ROWS", 3)
     storage.mkcol("t")
     fill(storage, "t/u", members)

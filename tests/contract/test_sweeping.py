@@ -121,7 +121,7 @@ def test_what_dead_uploads_had_staged_and_reserved_goes_at_once(storage: Storage
 
 
 def test_a_blob_without_a_row_goes_to_lost_and_found_a_day_after_it_was_seen(storage: Storage) -> None:
-    """There it is whole, under a name that tells where it belongs, for a month."""
+    """In `lost+found` it is whole for a month, under a name with its store and blob."""
     storage.put("large", LARGE)
     name, staged = _upload(storage, publishes=True)
     staged.close()
@@ -147,7 +147,7 @@ def test_blobs_of_a_user_who_was_removed_during_a_backup_go_too(storage: Storage
 
 
 def test_a_blob_that_gets_its_row_back_is_seen_anew(storage: Storage) -> None:
-    """As when the right database is there again: what was noted under the wrong one counts no more."""
+    """The right database is there again, for example: notes made under the wrong one count no more."""
     storage.put("large", LARGE)
     [file] = storage.blob_files
     hide, show = (
@@ -161,7 +161,7 @@ def test_a_blob_that_gets_its_row_back_is_seen_anew(storage: Storage) -> None:
 
 
 def test_what_davstore_did_not_write_is_never_touched(storage: Storage) -> None:
-    """Whatever its name, wherever it lies, and however old it is."""
+    """Name, place and age of a file do not matter."""
     name, staged = _upload(storage, publishes=True)
     staged.close()
     _sweep_uploads(storage)
@@ -210,7 +210,7 @@ def test_where_blobs_cannot_be_set_aside_they_stay(storage: Storage) -> None:
 
 
 def test_an_upload_under_way_survives_a_sweep(storage: Storage) -> None:
-    """Also the moment between its reservation and its file."""
+    """This holds in the moment between its reservation and its file, too."""
 
     class Sweeping(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
@@ -223,7 +223,7 @@ def test_an_upload_under_way_survives_a_sweep(storage: Storage) -> None:
 
 
 def test_a_sweep_that_is_slow_takes_no_upload_that_was_admitted_when_it_looked(storage: Storage) -> None:
-    """Looked for when it had no file, made known before the sweeper deletes what nobody held (promise 1)."""
+    """The sweeper looks before the upload has a file, and deletes after the upload has named its blob (promise 1)."""
     admitted, decided = threading.Event(), threading.Event()
 
     class Late:

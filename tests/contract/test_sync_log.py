@@ -71,7 +71,7 @@ class Walk:
             operation()
 
     def _sweep(self) -> None:
-        """Forget old history. A device that needs it must be told to start again, any other must not notice."""
+        """Forget old history. A device that needs it must have to start again, any other must not notice."""
         storage = self.pair.storage
         storage.now_us += 2 * 3_600_000_000  # past the next sample of (number, time)
         sweeping.sweep_history(storage.database, now_us=storage.now_us, keep_seconds=0, keep_changes=30)

@@ -1,4 +1,4 @@
-"""Limits of trees and the price of names: nobody makes others wait, or fills a disk with empty files (ADR 13)."""
+"""Limits of trees and the price of names: no user makes others wait, or fills a disk with empty files (ADR 13)."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ D = "{DAV:}"
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """A response."""
 
     status: int
     headers: dict[str, str]

@@ -1,4 +1,4 @@
-"""Every entrance of the whole application: nobody without credentials, nothing of others, and no word of what is there.
+"""Every entrance of the whole application: no way in without credentials, and no hint of others' stores.
 
 Promise 9 of `docs/reliability.md`, and docs/protocol.md#order-of-answers.
 """
@@ -43,7 +43,7 @@ HEADERS = {
 
 
 class Answer(NamedTuple):
-    """What came back, without the request's id."""
+    """A response without the request's id."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -55,7 +55,7 @@ def basic(user: str, password: str) -> str:
 
 
 class Storage:
-    """The application as a worker runs it; alice has a file and a folder, bob is somebody else, carol is disabled."""
+    """The application as a worker runs it; alice has a file and a folder, bob is another user, carol is disabled."""
 
     def __init__(self, directory: Path) -> None:
         settings = load_settings(flags={"data.path": str(directory), "policy.file": ""}, environ={})
@@ -227,7 +227,7 @@ def test_the_owner_and_its_device_may_do_what_the_method_says(storage: Storage, 
 @in_every_area
 @pytest.mark.parametrize("method", OWN)
 def test_what_is_others_is_not_there(storage: Storage, method: str, root: str) -> None:
-    """One answer, byte for byte, for what exists, what does not, and a store that nobody has."""
+    """One answer, byte for byte, for resources that exist, for unmapped URLs, and for a store that no user has."""
     file, folder = storage.make("file", root), storage.make("folder", root)
     targets = (
         file, f"{file}/", f"{folder}/", storage.make("missing", root), f"{folder}/missing", f"{root}alice/",

@@ -61,7 +61,7 @@ def test_who_is_throttled_is_seen_too(storage: Storage, lines) -> None:
 
 
 def test_a_client_with_an_old_password_gets_nobody_banned(storage: Storage, lines) -> None:
-    """It is one of many behind its address, and asks for ever."""
+    """The client is one of many behind its address, and asks for ever."""
     for _ in range(11):
         storage("GET", "/", basic("alice", "x"), REMOTE_ADDR="192.0.2.7")
     assert [banned(line) for line in lines() if " WARNING " in line] == ["192.0.2.7", *[None] * 10]

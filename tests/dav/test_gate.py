@@ -1,4 +1,4 @@
-"""The policy middleware: which requests are asked, what they are told, and how rounds are counted."""
+"""The policy middleware: its gate points, its answers, and the counting of rounds."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def sync_body(token: str = "", context: str = "") -> bytes:
 
 
 class Store:
-    """A gate on a policy file, a user with devices, and an application inside that answers as it is told."""
+    """A gate on a policy file, a user with devices, and an application inside that answers as the test says."""
 
     def __init__(self, directory: Path) -> None:
         self.database = open_database("", directory)

@@ -169,7 +169,7 @@ def test_rfc4331_3_quota_is_told_to_who_asks(tmp_path: Path) -> None:
 def test_rfc4331_3_without_a_limit_the_disk_is_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota_bytes: int | None
 ) -> None:
-    """One look at the disk for a request, so that all of an answer's collections tell the same."""
+    """One look at the disk for a request, so that all collections of an answer have the same value."""
     dav = Client(tmp_path, quota_bytes=quota_bytes)
     dav.mkcol(*map(str, range(7)))
     looks: list[os.statvfs_result] = []
@@ -200,7 +200,7 @@ def report_of(name: str) -> str:
 
 
 def test_the_root_of_a_store_is_told_by_a_property(dav: Client) -> None:
-    """Some clients take a resourcetype of two for no collection."""
+    """Some clients do not see a collection in a resourcetype of two elements."""
     dav.mkcol("c")
     found = dav.find("", f"{D}resourcetype", f"{C}root", depth="1")
     for href in (f"{HOME}/", f"{HOME}/c/"):
@@ -314,7 +314,7 @@ def test_a_namespace_is_a_uri(dav: Client, namespace: str) -> None:
 @pytest.mark.parametrize("local", ["modseq", "seen", "effective-sync-policy", "no-such-thing"])
 @pytest.mark.parametrize("instruction", [setting, removing])
 def test_our_own_namespace_is_nobody_elses(dav: Client, local: str, instruction: Callable[[str], str]) -> None:
-    """RFC 4918 §9.2.1: also a name that has no meaning yet, or it would have one that somebody else gave it."""
+    """RFC 4918 §9.2.1: names without a meaning yet are protected too, or clients would give them one."""
     dav.put("a")
     answer = dav.patch("a", setting("<x:p>1</x:p>"), instruction(f'<C:{local} xmlns:C="urn:davstore:cpm"/>'))
     assert answer.status == 207
@@ -410,7 +410,7 @@ def test_rfc4918_9_2_a_proppatch_without_changes_changes_nothing(dav: Client, in
     ],
 )
 def test_rfc4918_8_3_hrefs_begin_as_the_request_uri(dav: Client, path: str, begin: str) -> None:
-    """And all of an answer have one form: what follows is spelled as RFC 3986 §3.3 allows."""
+    """All hrefs of an answer have one form: segments behind the request-URI are spelled as RFC 3986 §3.3 allows."""
     dav.mkcol("%63", "R%26D")
     dav.put("c/%41 b".replace(" ", "%20"))
     dav.put("R&D/a%40b")

@@ -203,7 +203,7 @@ def test_rfc9110_13_1_5_a_date_in_if_range_counts_when_it_is_strong(dav: Client)
 
 @pytest.mark.parametrize("change", ["PUT", "DELETE", "MOVE", "COPY"])
 def test_rfc9110_8_8_2_2_two_bodies_of_one_second(dav: Client, change: str) -> None:
-    """A date tells neither of them: no 304, no part, no lost update; and an entity tag does."""
+    """A date does not distinguish them: no 304, no part, no lost update; an entity tag does."""
     to = {"Destination": f"{HOME}/a"}
     old = dav.put("a", b"0123456789")
     dav.put("b", b"9876543210")
@@ -333,7 +333,7 @@ def test_what_is_others_is_not_there(dav: Client, method: str, path: str) -> Non
 
 @pytest.mark.parametrize("method", ["GET", "PROPFIND", "PUT", "BREW"])
 def test_the_well_known_url_leads_to_the_tree(dav: Client, method: str) -> None:
-    """RFC 6764 §5: for PROPFIND too, and before anybody signs in."""
+    """RFC 6764 §5: for PROPFIND too, and without credentials."""
     answer = dav(method, "/.well-known/davstore")
     assert (answer.status, answer.headers["Location"]) == (307, "/dav/")
 

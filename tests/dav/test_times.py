@@ -121,7 +121,7 @@ def test_rclone_tells_the_checksum_with_the_time(dav: Client) -> None:
 
 
 def test_rfc9110_13_1_4_a_time_that_a_client_set_has_to_be_the_same(dav: Client) -> None:
-    """It may go back: who saw the newer body must not replace the older one that came after."""
+    """The time may go back: a client that saw the newer body must not replace the older one that came after."""
     dav.put("a", b"1", X_OC_Mtime=str(THEN + 1))
     dav.put("a", b"2", X_OC_Mtime=str(THEN))
     assert dav("PUT", "a", b"3", If_Unmodified_Since=LATER).status == 412
@@ -133,7 +133,7 @@ def test_rfc9110_13_1_4_a_time_that_a_client_set_has_to_be_the_same(dav: Client)
 
 
 def test_rfc4918_8_8_a_time_that_a_move_brings_says_nothing_of_changes(dav: Client) -> None:
-    """What was here before may have been younger (ADR 12)."""
+    """The resource that was here before may have been younger (ADR 12)."""
     dav.put("older", b"older")
     was = dav("HEAD", "older").headers["Last-Modified"]
     dav.now_us += 10_000_000

@@ -422,7 +422,7 @@ def test_a_tree_beyond_the_limit_is_refused_whole(tmp_path: Path) -> None:
 
 
 def test_names_beyond_the_free_ones_are_in_the_figure_that_refuses(tmp_path: Path) -> None:
-    """RFC 4331 §3, §4: 1,002 names and a byte are charged as 513 bytes, and what is told is what there is room for."""
+    """RFC 4331 §3, §4: 1,002 names and a byte are charged as 513 bytes, and the available bytes are those that fit."""
     dav = Client(tmp_path, quota_bytes=600)
     dav("MKCOL", "t")
     for number in range(24):

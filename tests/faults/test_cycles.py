@@ -1,4 +1,4 @@
-"""What a request held is gone when it is over: the collector of cycles, which runs seldom, has nothing to do."""
+"""The objects of a request are gone when it is over: the collector of cycles, which runs seldom, has nothing to do."""
 
 import base64
 import collections

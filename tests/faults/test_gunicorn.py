@@ -150,7 +150,7 @@ def test_the_log_is_that_of_davstore(url: str, directory: Path) -> None:
 
 
 def test_one_process_does_the_jobs(url: str, directory: Path) -> None:
-    """It holds a lock, so that the others wait to take its place."""
+    """This process holds a lock, so that the others wait to take its place."""
     assert requests.get(url, auth=ME, timeout=PATIENCE_SECONDS).status_code == 200
     with (directory / "data/jobs.lock").open("a") as lock:
         until(lambda: is_held(lock))

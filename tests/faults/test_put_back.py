@@ -175,7 +175,7 @@ def test_a_second_server_with_another_directory_is_refused(
 
 
 def test_an_open_data_directory_is_told(serve: Serve, tmp_path: Path) -> None:
-    """And nothing in it is: files are for their owner only, whatever the operator's umask."""
+    """No file in it is open: files are for their owner only, with any umask of the operator."""
     (tmp_path / "data").mkdir(mode=0o755)
     before = os.umask(0o022)
     try:

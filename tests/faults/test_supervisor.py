@@ -84,7 +84,7 @@ assert child.status == -signal.SIGKILL
 
 
 def test_a_process_that_dies_as_it_is_told_to_leave_has_left():
-    """In a program of its own: a process that is forked gets no file that a test writes to."""
+    """The supervisor is a program of its own: a process that is forked gets no file that a test writes to."""
     words = [sys.executable, "-c", DEAD_AS_IT_IS_TOLD]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)
     assert (done.returncode, done.stderr) == (0, "")
@@ -108,7 +108,7 @@ def test_nothing_is_run_from_the_directory_it_is_started_in(serve, tmp_path):
 
 
 def test_a_signal_to_all_processes_is_for_the_supervisor(serve):
-    """As a terminal and service managers send it: the workers go on until the supervisor tells them."""
+    """Terminals and service managers send it so: the workers go on until the supervisor orders them to leave."""
     served = serve("--workers", "2")
     url = served.ready()
     workers = served.workers()

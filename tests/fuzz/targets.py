@@ -226,7 +226,7 @@ def chunked_body(data: bytes) -> None:
 
 
 def request_head(data: bytes) -> None:
-    """What is complete is read or refused, never after its beginning was called hopeless; and its framing is one."""
+    """A complete head is read or refused, and its beginning was never called hopeless; its framing has one reading."""
     block, _, _ = data.partition(b"\r\n\r\n")
     try:
         head = parse_head(block, 32_768)

@@ -1,4 +1,4 @@
-"""Whatever comes in, a well-formed answer goes out, at once, and nothing else happens.
+"""To every bad request a well-formed answer goes out, at once, and nothing else happens.
 
 Promise 6 of `docs/reliability.md`.
 """

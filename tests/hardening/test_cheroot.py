@@ -84,7 +84,7 @@ def test_a_chunk_that_breaks_the_grammar_is_refused(wire: Wire, chunks: bytes) -
     ],
 )
 def test_framing_that_can_be_read_in_two_ways_is_refused(wire: Wire, fields: list[tuple[str, str]]) -> None:
-    """What follows could be the second request of a smuggler: it is not read."""
+    """The bytes that follow could be the second request of a smuggler: they are not read."""
     request = wire.head("PUT", "c3", fields) + b"0\r\n\r\n" + wire.head("PUT", "smuggled") + wire.head("GET", "a")
     refused = wire.exchange(request)
     assert refused.status == (501 if fields == [("Transfer-Encoding", "xchunked")] else 400)
@@ -107,7 +107,7 @@ def test_heads_and_bodies_have_caps(wire: Wire) -> None:
 
 @pytest.mark.parametrize(("more", "told"), [(0, (404, 200)), (1, (414, 431))])
 def test_the_caps_of_a_head_are_16_and_32_kilobytes(wire: Wire, more: int, told: tuple[int, int]) -> None:
-    """Of its request line and of all its lines, without the empty one at its end."""
+    """16 KiB for its request line and 32 for all its lines, without the empty one at its end."""
     line = len(f"GET {wire.store} HTTP/1.1")
     assert wire.send("GET", "x" * (LINE_BYTES - line + more)).status == told[0]
     head = len(wire.head("GET", "a", {"X-Long": ""})) - len(b"\r\n\r\n")
@@ -142,7 +142,7 @@ def break_row(_blob: Path, database: sqlite3.Connection) -> None:
 def test_what_fails_inside_is_an_answer_and_the_connection_lives_on(
     tmp_path: Path, damage: Callable[[Path, sqlite3.Connection], None]
 ) -> None:
-    """What no handler expects is 500, and no word of why."""
+    """An error that no handler expects is 500, without its text."""
     server = Server(tmp_path / "data", tmp_path / "log")
     try:
         wire = Wire(server)

@@ -163,7 +163,7 @@ def test_the_memory_of_a_request_on_a_large_collection(server: Server, wire: Wir
 
 
 def test_many_properties_on_many_resources_are_not_told_at_once(server: Server, wire: Wire) -> None:
-    """What one answer cannot hold is refused before it is read; each of it can be asked for."""
+    """Properties that one answer cannot hold are refused before they are read; each resource can be asked for alone."""
     one, other = workers_of(server)
     assert wire.send("MKCOL", "many").status == 201
     for number in range(20):

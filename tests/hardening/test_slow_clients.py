@@ -1,4 +1,4 @@
-"""Slow clients harm nobody (promise 7 of `docs/reliability.md`), on a real server of two workers.
+"""Slow clients harm no other client (promise 7 of `docs/reliability.md`), on a real server of two workers.
 
 The bounds behind it, of threads, places and connections of one address, are in `tests/faults/test_connections.py`.
 """
@@ -44,7 +44,7 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
 
 
 class Drippers:
-    """Connections that each send a byte a second, without an end, and keep what they are told."""
+    """Connections that each send a byte a second, without an end, and keep their answers."""
 
     def __init__(self, wire: Wire, begin: Callable[[int], bytes], *, addresses: int) -> None:
         self.said: dict[int, bytes] = {}
@@ -172,7 +172,7 @@ def test_a_body_that_comes_slowly_but_steadily_is_taken(wire: Wire) -> None:
 
 
 def test_more_work_than_there_is_room_for_is_503_and_never_a_hang(wire: Wire) -> None:
-    """64 uploads pause in the middle for as long as they may: those that have no place are told so at once."""
+    """64 uploads pause in the middle for as long as they may: those that have no place get their 503 at once."""
 
     def upload(number: int) -> bytes:
         with socket.create_connection(wire.address, timeout=CUT_SECONDS) as connection:

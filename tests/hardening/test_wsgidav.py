@@ -99,7 +99,7 @@ def test_a_resource_is_not_there_before_its_body_is(wire: Wire) -> None:
 
 @pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EIO, 500)])
 def test_a_full_disk_is_507(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, status: int) -> None:
-    """The operating system says so when the body is there; a disk that breaks is our fault and no trace is told."""
+    """The operating system says so when the body is there; a disk that breaks is a 500, whose body holds no trace."""
     dav = Client(tmp_path)
 
     def fail(*_: Any) -> None:
@@ -124,7 +124,7 @@ def test_a_name_that_cannot_be_is_refused(wire: Wire, path: str, status: int) ->
 
 
 def test_two_contents_never_share_an_etag(wire: Wire) -> None:
-    """Of one length, in one second, at one URL."""
+    """Both contents have one length, and are written in one second at one URL."""
     tags = {wire.send("PUT", "w6", body=f"{number:04}").headers["Etag"] for number in range(50)}
     assert len(tags) == 50
     assert not [tag for tag in tags if not re.fullmatch('"[0-9a-f]{64}"', tag)]
@@ -179,7 +179,7 @@ def test_a_move_that_fails_leaves_both_ends(wire: Wire, method: str) -> None:
 
 @pytest.mark.parametrize("method", MOVING)
 def test_a_move_is_seen_whole_or_not_at_all(wire: Wire, method: str) -> None:
-    """Whoever looks while it happens finds one name for the content, and never an empty destination."""
+    """A reader meanwhile finds one name for the content, and never an empty destination."""
     wire.send("PUT", "w9-a", body="one")
     wire.send("PUT", "w9-b", body="two")
     seen: list[tuple[int, bytes]] = []

@@ -198,7 +198,7 @@ ALLOWED = set("\t\n\r")
 
 
 def legal(text: str) -> str:
-    """What XML 1.0 §2.2 can hold of text."""
+    """The characters of a text that XML 1.0 §2.2 can hold."""
     return "".join(
         c if c in ALLOWED or "\x20" <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff" else "\ufffd"
         for c in text

@@ -62,7 +62,7 @@ def write(node: Node, scope: tuple[str, ...]) -> str:
 
 
 def facts(element: etree._Element) -> list[object]:
-    """What must not change: names, attributes, text and order; the language that holds at the top."""
+    """The facts that must not change: names, attributes, text and order; the language that holds at the top."""
     language = next(
         (lang for node in (element, *element.iterancestors()) if (lang := node.get(LANG)) is not None), None
     )

@@ -1,4 +1,4 @@
-"""The media type that a name tells (RFC 9110 §8.3.1)."""
+"""The media type for the extension of a name (RFC 9110 §8.3.1)."""
 
 from __future__ import annotations
 

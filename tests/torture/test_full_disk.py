@@ -101,9 +101,9 @@ class Glutton:
 
 
 class Disk(NamedTuple):
-    """What is full: the directory, the database's URL, and the bytes up to which a body is in the database.
+    """The full disk: the directory, the database's URL, and the bytes up to which a body is in the database.
 
-    keeps_room says that davstore sees the disk, and keeps a reserve to make room with.
+    keeps_room: davstore sees the disk, and keeps a reserve to make room with.
     """
 
     directory: Path

@@ -30,7 +30,7 @@ SENDING = ("sendto", "sendmsg", "writev")
 
 
 class Case(NamedTuple):
-    """One request, and what it needs to be there: places to bodies, None for a collection."""
+    """One request, and the resources that it needs: places to bodies, None for a collection."""
 
     method: str
     place: str

@@ -107,7 +107,7 @@ class Storm:
 
     @property
     def acknowledged(self) -> int:
-        """How many requests were answered with success so far."""
+        """The number of requests answered with success so far."""
         return sum(writer.acknowledged for writer in self.writers)
 
     def _repeat(self, work: Callable[[], None], ended: threading.Event) -> None:

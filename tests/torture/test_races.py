@@ -58,7 +58,7 @@ def crowd(serve: Serve) -> Iterator[Crowd]:
 
 
 class Race(NamedTuple):
-    """What is there first (the value goes to all who ask), what all ask for, and what the winner and the others get."""
+    """The first state (its value goes to all clients), the request, and the statuses of the winner and the others."""
 
     prepare: Callable[[Client, str], str]
     ask: Callable[[Client, int, str, str], Answer]

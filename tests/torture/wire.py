@@ -24,7 +24,7 @@ class Lost(Exception):
 
 
 class Answer(NamedTuple):
-    """What the server said."""
+    """A response."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -43,7 +43,7 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """What a place shows: the digest of its body (None: a collection), its note, its lock's token."""
+    """The state of a place: the digest of its body (None: a collection), its note, its lock's token."""
 
     digest: str | None
     note: str | None = None

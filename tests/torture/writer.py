@@ -26,7 +26,7 @@ class Disagreement(AssertionError):
 
 @dataclass(frozen=True)
 class Step:
-    """One request, and what the folder holds when it is done."""
+    """One request, and the content of the folder when it is done."""
 
     method: str
     place: str

@@ -111,7 +111,7 @@ def test_the_longest_pattern_on_the_longest_path_takes_a_moment(pattern: tuple[s
 
 
 def covers_by_trying(pattern: list[str], names: list[str]) -> bool:
-    """Say what a pattern means, in no time that anybody could wait for."""
+    """Match a pattern by trying all ways, far too slowly for use."""
     if not pattern:
         return True
     if pattern[0] == "**":
@@ -330,7 +330,7 @@ def test_a_round_holds_few_tokens_and_a_lost_answer_can_be_asked_for(steps: list
 
 @given(st.lists(st.sampled_from(["", "A", "B"]), max_size=60))
 def test_within_an_interval_a_device_gets_a_few_answers_whatever_it_asks_with(steps: list[str]) -> None:
-    """Where no page is truncated: the round, and two repeats of it."""
+    """Without truncated pages it gets the round, and two repeats of it."""
     last, answers = None, 0
     for asked in steps:
         if last is None or not _is_early(asked, last):

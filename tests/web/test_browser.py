@@ -90,7 +90,7 @@ def listing(server: Server) -> list[str]:
 
 
 class Complaints:
-    """What a page says of its policy."""
+    """The reports of violations of a page's own policy."""
 
     def __init__(self, page: Page) -> None:
         self.found: list[str] = []
@@ -154,7 +154,7 @@ def test_sound_plays_and_pictures_open(browser: Browser, server: Server) -> None
 
 
 def is_shown(context: BrowserContext, url: str, *, without: frozenset[str] = frozenset()) -> bool:
-    """Open a URL, some headers of its answer taken away, and wait for what it does; tell whether it was not saved."""
+    """Open a URL, some headers of its answer taken away, and wait for its effects; return whether it was not saved."""
 
     def strip(route: Route) -> None:
         answer = route.fetch()

@@ -1,4 +1,4 @@
-"""The page of a collection, as its HTML tells it: promise 10 of `docs/reliability.md`, RFC 9110 §12, §13."""
+"""The page of a collection, read from its HTML: promise 10 of `docs/reliability.md`, RFC 9110 §12, §13."""
 
 from __future__ import annotations
 

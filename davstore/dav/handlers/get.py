@@ -20,9 +20,10 @@ _FRESH = ("Cache-Control", "no-cache")
 
 
 def handle_get(request: Request) -> Response:
-    """Send a body, or what a collection holds.
+    """Send a body, or a list of the members of a collection.
 
-    A collection is led to by its slash: relative links would start from its parent, and so would what a client writes.
+    A collection's URL without its slash redirects: relative links in the list, and a client's writes, would start from
+    its parent.
     """
     request.refuse_body()
     path, conditions = request.path, request.conditions
@@ -52,7 +53,7 @@ def handle_get_of_fixed(request: Request, place: Fixed) -> Response:
 
 
 def _lead_to_slash(request: Request) -> Response:
-    """Redirect, with the query. Conditions and ranges are for what is there, not for a redirect (RFC 9110 §13.2.1)."""
+    """Redirect, with the query. Conditions and ranges do not apply to a redirect (RFC 9110 §13.2.1)."""
     query = quote(request.target.query, safe=string.punctuation, encoding="latin-1")
     location = f"{request.with_slash}?{query}" if query else request.with_slash
     return Response(HTTPStatus.TEMPORARY_REDIRECT, [("Location", location), _FRESH])

@@ -63,10 +63,10 @@ def handle_unlock(request: Request) -> Response:
 
 
 def _is_litter(request: Request, path: Path) -> bool:
-    """Tell whether this is what macOS keeps beside a user's files, and the provider wants none of it.
+    """Tell whether this is a file that macOS keeps beside a user's, and the provider wants none of them.
 
-    Finder writes nothing without a lock, and looks at what it wrote while it holds it: so it is let write, and what is
-    unlocked is gone. Copies that are refused, or cannot be seen, break the copying of the file itself.
+    Finder writes these files under a lock, and reads them while it holds it: so they are accepted, and deleted at the
+    UNLOCK. If they were refused, or not to be seen, Finder would not copy the file itself either.
     """
     if not request.context.services.drops_litter or not (request.header("USER_AGENT") or "").startswith("WebDAVFS/"):
         return False
@@ -76,8 +76,8 @@ def _is_litter(request: Request, path: Path) -> bool:
 def _conflicts_beneath(request: Request, path: Path, error: LockConflict) -> Response:
     """Return the multistatus of the locks that a lock with infinite depth meets beneath it (RFC 4918 §9.10.9).
 
-    LOCK alone has one. A DELETE, COPY or MOVE that a member prevents has changed nothing, and most clients take 207
-    for done: it is refused as a whole, with the status of the member.
+    Only LOCK has one. A DELETE, COPY or MOVE that a member prevents changes nothing, and most clients read 207 as a
+    success: it is refused as a whole, with the status of the member.
     """
     row, spelling = find_row(error), request.spelling
 

@@ -1,4 +1,4 @@
-"""The answer to PUT, COPY and MOVE, when something is at a place now (RFC 9110 §9.3.4, RFC 8144 §3)."""
+"""The answer to a PUT, COPY or MOVE that succeeded (RFC 9110 §9.3.4, RFC 8144 §3)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from davstore.store import reading
 
 
 def made(request: Request, path: Path, *, created: bool, headers: Headers, timed: bool) -> Response:
-    """Return the answer that something is at a place now: headers, or what it is for a client that prefers that (§3.1).
+    """Return the answer to a write that succeeded: headers, or the representation if the client prefers it (§3.1).
 
-    timed: the client said when it was modified.
+    timed: the client set the time of modification.
     """
     accepted = [("X-OC-Mtime", "accepted")] if timed else []
     answer = represented(request, path, HTTPStatus.CREATED if created else HTTPStatus.OK, accepted)
@@ -26,7 +26,7 @@ def made(request: Request, path: Path, *, created: bool, headers: Headers, timed
 
 
 def represented(request: Request, path: Path, status: HTTPStatus, headers: Headers) -> Response | None:
-    """Return the answer that holds what is at a place; None if nobody would like it, or nothing there has a body."""
+    """Return an answer with the representation of a place; None if the client prefers none or there is no body."""
     if not request.prefer.representation:
         return None
     try:

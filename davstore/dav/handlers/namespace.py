@@ -58,7 +58,7 @@ def handle_mkcol(request: Request) -> Response:
 
 
 def handle_copy(request: Request) -> Response:
-    """Make new resources like others (RFC 4918 §9.8); Depth 0 copies a collection without its members."""
+    """Copy resources (RFC 4918 §9.8); Depth 0 copies a collection without its members."""
     request.refuse_body()
     destination, modified_us = request.destination, _modified_us(request)
     placed = moving.copy(
@@ -92,7 +92,7 @@ def handle_move(request: Request) -> Response:
 
 
 def _modified_us(request: Request) -> int | None:
-    """Return when what is written was modified, if the client says it."""
+    """Return the time of modification that the client sets, if it does."""
     seconds = owncloud.parse_mtime(request.header("X_OC_MTIME"))
     return None if seconds is None else seconds * SECOND_US
 

@@ -14,7 +14,7 @@ from davstore.store import reading
 
 
 def handle_options(request: Request) -> Response:
-    """Return the methods of a URL in a store; one that names nothing has those that make something."""
+    """Return the methods of a URL in a store; an unmapped one has those that make a resource."""
     request.refuse_body()
     path = request.path
     try:

@@ -29,7 +29,7 @@ _WINDOWS = "Microsoft-WebDAV-MiniRedir/"
 
 
 def handle_propfind(request: Request) -> Response:
-    """Tell properties of a resource, its members, or all beneath it."""
+    """Return properties of a resource, its members, or all resources beneath it."""
     depth = request.depth()
     question = propfind.parse(request.read_xml())
     place = request.place
@@ -55,7 +55,7 @@ def handle_propfind(request: Request) -> Response:
 def _write_tree(
     request: Request, path: Path, question: PropFind, answer: Multistatus, *, depth: int | None, prefer: Prefer
 ) -> bool:
-    """Write a resource of the store and what lies beneath it; return whether it is a collection."""
+    """Write a resource of the store and those beneath it; return whether it is a collection."""
     is_collection = False
     hrefs, free_bytes = request.hrefs(path), _once(request.context.services.blobs.free_bytes)
     facets, columns = facets_of(question), facts_of(question)

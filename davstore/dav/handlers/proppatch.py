@@ -20,7 +20,7 @@ from davstore.store import patching
 def handle_proppatch(request: Request) -> Response:
     """Set and remove properties, all or none; the answer is 207 also when none was (RFC 4918 §9.2).
 
-    It has no Depth, and those who send one mean the resource. A minimal answer says that all went well (RFC 8144 §2.2).
+    It has no Depth; clients that send one mean the resource. A minimal answer says that all went well (RFC 8144 §2.2).
     """
     prefer = Prefer(minimal=request.prefer.minimal)
     changes = proppatch.parse(request.read_xml())
@@ -37,7 +37,7 @@ def handle_proppatch(request: Request) -> Response:
     if refusal is None:
         groups = [PropStat(HTTPStatus.OK, b"".join(map(empty, changed)))]
     else:
-        if isinstance(refusal, QuotaExceeded):  # by what is set; removals depend on it (RFC 4918 §9.2.1)
+        if isinstance(refusal, QuotaExceeded):  # for the properties set; removals depend on them (RFC 4918 §9.2.1)
             refusal = PropertiesRefused({name: refusal for name, element in changes if element is not None})
         groups, prefer = group_by_row(with_dependent(changed, refusal)), Prefer()
     headers = [*request.located(is_collection=resource.is_collection), *prefer.applied()]
@@ -48,5 +48,5 @@ def handle_proppatch(request: Request) -> Response:
 
 
 def with_dependent(changed: Iterable[str], error: PropertiesRefused) -> dict[str, DavstoreError]:
-    """Return the fate of each property: those that could have been set failed with the others."""
+    """Return the error of each property: 424 for those that could have been set without the others."""
     return {name: error.reasons.get(name) or FailedDependency(name) for name in changed}

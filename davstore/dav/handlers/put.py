@@ -35,7 +35,7 @@ def handle_put(request: Request) -> Response:
     )
     try:
         written = putting.put(request.context, path, content, request.conditions)
-    except PreconditionFailed as error:  # what is there instead spares who asks a GET (RFC 8144 §3.2)
+    except PreconditionFailed as error:  # the representation spares the client a GET (RFC 8144 §3.2)
         answer = represented(request, path, find_row(error).status, [])
         if answer is None:
             raise

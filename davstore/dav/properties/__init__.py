@@ -44,6 +44,6 @@ LIVE_OF: Final = {kind: {live.name: live for live in TABLE if kind in live.kinds
 """The live properties of each kind, by name."""
 
 PROTECTED: Final = frozenset(live.name for live in TABLE) - {names.DISPLAYNAME}
-"""The names that are the server's, on any kind of resource: no dead property has such a name."""
+"""The names that no dead property may have, on any kind of resource."""
 SETTABLE: Final = {live.name: live.set for live in TABLE if live.set is not None}
-"""Live properties that a client may set, with what reads the value."""
+"""Live properties that a client may set, with the function that reads the value."""

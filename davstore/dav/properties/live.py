@@ -42,7 +42,7 @@ class Column:
     """A property that is made of one fact of a resource's row; a resource without the fact has no such property."""
 
     def __init__(self, fact: str, template: str, text: Callable[[Any], str] = str) -> None:
-        """Take the field of `Resource`, the element with `%s` for its value, and what writes the value for XML.
+        """Take the field of `Resource`, the element with `%s` for its value, and the function that writes the value.
 
         text takes the value or the digits of it, and is left out where these need no escaping.
         """
@@ -73,7 +73,7 @@ class Live(NamedTuple):
     a function of one resource (of a `Resource`, for principals of their `Fixed`) and returns None where the resource
     does not have it; `column` is one fact of the row, and so can be rendered for many rows at once.
 
-    `set` returns what a client's text sets, None if that is no value; without it the property is the server's alone.
+    `set` returns the values that a client's text sets, None if it is no value; without it the property is protected.
     """
 
     name: str

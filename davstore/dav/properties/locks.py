@@ -22,7 +22,7 @@ _UNLOCKED: Final = empty(names.LOCKDISCOVERY)
 def discover(context: PropertyContext, owner: str, locks: Sequence[Lock]) -> bytes:
     """Return `D:lockdiscovery` of the locks on a resource of an owner's store.
 
-    The holder of a lock is told its token, nobody else (RFC 4918 §20.7).
+    Only the holder of a lock sees its token (RFC 4918 §20.7).
     """
     user = context.principal.user
     return element(

@@ -17,7 +17,7 @@ def _checksums(context: PropertyContext, resource: Resource) -> bytes | None:
 
 
 def _claim(text: str) -> LiveValues | None:
-    """Return the checksums that a client says are those of the body: taken if they are."""
+    """Return the checksums that a client claims for the body: accepted if they match."""
     sums = owncloud.parse_checksums(text)
     return LiveValues(claimed={owncloud.CHECKSUMS: sums}) if sums else None
 

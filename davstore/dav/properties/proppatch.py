@@ -1,7 +1,7 @@
 """The changes of a PROPPATCH or an extended MKCOL, sorted (RFC 4918 §9.2.1, §15).
 
-There are dead properties, the few live ones that a client may set, and the others, which are the server's: all of
-davstore's own namespace too, also names that have no meaning yet.
+There are dead properties, the few live ones that a client may set, and protected ones. All names of davstore's own
+namespace are protected, also those that have no meaning yet.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Patch(NamedTuple):
 
 
 def sort_changes(changes: Iterable[tuple[str, bytes | None]]) -> Patch:
-    """Return what to do; of two values for one live property the last counts, as of dead ones."""
+    """Return the changes by sort; of two values for one live property the last counts, as of dead ones."""
     dead: list[tuple[str, bytes | None]] = []
     refused: dict[str, DavstoreError] = {}
     live = NO_VALUES

@@ -17,7 +17,7 @@ def _used(context: PropertyContext, _kind: Kind) -> bytes | None:
 
 
 def _available(context: PropertyContext, _kind: Kind) -> bytes | None:
-    """Return how much more fits: the least of what the quota and the disk leave (RFC 4331 §3)."""
+    """Return the bytes that are available: the lesser of quota and disk (RFC 4331 §3)."""
     store = context.store
     if store is None:
         return None

@@ -1,7 +1,7 @@
 """The time of modification, as clients ask for it and set it.
 
-rclone and Nextcloud write seconds to `lastmodified`, WinSCP an HTTP-date to `getlastmodified`, Windows its own
-properties, which it reads back: so those are kept as dead ones too.
+rclone and Nextcloud write seconds to `lastmodified`, WinSCP an HTTP-date to `getlastmodified`. Windows writes
+properties of its own and reads them back, so they are kept as dead ones too.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from davstore.protocol.dav import names, owncloud
 from davstore.protocol.http.dates import parse_http_date
 
 WINDOWS: Final = "{urn:schemas-microsoft-com:}Win32LastModifiedTime"
-"""A dead property that sets the time beside."""
+"""A dead property that also sets the time of modification."""
 
 
 def set_time(text: str) -> LiveValues | None:
-    """Return what a number of seconds, or a date, sets; None for anything else."""
+    """Return the values that a number of seconds, or a date, sets; None for any other text."""
     seconds = parse_http_date(text)
     if seconds is None:
         seconds = owncloud.find_seconds(text)

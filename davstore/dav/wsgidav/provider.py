@@ -1,7 +1,7 @@
 """The store as a WsgiDAV provider, so that WsgiDAV's own machinery works on it.
 
-davstore's handlers do not come by here. Each call is a unit of its own: what spans several, as WsgiDAV's PUT does, is
-not atomic.
+davstore's handlers do not come by here. Each call is a unit of its own: a request of several calls, as WsgiDAV's PUT,
+is not atomic.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class StoreProvider(DAVProvider):  # type: ignore[misc]  # WsgiDAV has no types
-    """Finds what a principal may see by path."""
+    """Finds by path the resources that a principal may see."""
 
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._services = services
 
     def get_resource_inst(self, path: str, environ: WSGIEnvironment) -> Collection | FixedCollection | Leaf | None:
-        """Return what lies at a decoded path, None when nothing does."""
+        """Return the resource at a decoded path, None when it is unmapped."""
         context = self._services.context(environ[PRINCIPAL])
         place = find_place(to_target(path), context.asker)
         if not isinstance(place, Path):

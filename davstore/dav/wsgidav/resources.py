@@ -42,7 +42,7 @@ def to_target(path: str) -> Target:
 
 
 class _Stored:
-    """What collections and resources of a store have in common."""
+    """The common parts of collections and other resources of a store."""
 
     def __init__(self, path: str, environ: WSGIEnvironment, context: Context, place: Path, resource: Resource) -> None:
         super().__init__(path, environ)  # type: ignore[call-arg]  # of WsgiDAV's class beside this one
@@ -113,7 +113,7 @@ class Leaf(_Stored, DAVNonCollection):  # type: ignore[misc]  # WsgiDAV has no t
         return file
 
     def begin_write(self, *, content_type: str | None = None) -> _Upload:
-        """Return a file whose closing stores what was written to it."""
+        """Return a file; closing it stores its content."""
         return _Upload(self, content_type)
 
     def put(self, content: NewContent) -> None:
@@ -169,7 +169,7 @@ _EMPTY = _Nothing()
 
 
 class FixedCollection(DAVCollection):  # type: ignore[misc]  # WsgiDAV has no types
-    """A collection that is there by itself."""
+    """A fixed collection."""
 
     def __init__(self, path: str, environ: WSGIEnvironment, place: Fixed) -> None:
         super().__init__(path, environ)

@@ -1,4 +1,4 @@
-"""Locks, and what a principal was shown of another's store. All name the principal by its id."""
+"""Locks, and the visibility of nodes to principals. All name the principal by its id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of a store and what they mean, now and before (docs/sync.md)."""
+"""The bindings of a store, open and closed, and the nodes that they name (docs/sync.md)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ gone = table(
     PrimaryKeyConstraint("store_id", "parent_id", "name", "unmapped"),
     keyed=True,
 )
-# a report: what was closed after a number, without what went with a collection above it
+# a report: bindings closed after a number, without those that went with a collection above
 index("gone_tops", gone.c.store_id, gone.c.unmapped, where="nested = 0")
 # the sweep of the oldest, and the nodes that lost their last binding at a number
 index("gone_unmapped", gone.c.store_id, gone.c.unmapped)

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Identity, Strin
 from davstore.metadata.tables.columns import ID, NAME, index, number, small, table
 
 USER, DEVICE = 0, 1
-"""Of `principal.kind`."""
+"""Values of `principal.kind`."""
 
 principal = table(
     "principal",

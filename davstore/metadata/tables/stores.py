@@ -26,11 +26,11 @@ store = table(
     number("floor"),  # tombstones up to here are swept
     number("next_id"),  # the id for the next node or body
     number("used_bytes"),
-    number("entries"),  # rows of binding and gone: what a name costs, bound or remembered as gone
+    number("entries"),  # rows of binding and gone: each name is charged, bound or remembered as gone
     Column("quota_bytes", BigInteger),
     number("sampled_us"),  # when `instant` was last written
     Column("unmapped_us", BigInteger, nullable=False, server_default=text("0")),  # when a name was last unmapped
-    number("traits", default=0),  # bits: what the store may hold, so that nobody has to look for it
+    number("traits", default=0),  # bits: the kinds of rows that the store may hold, so that no statement looks in vain
 )
 
 store_root = table(

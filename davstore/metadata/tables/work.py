@@ -15,9 +15,9 @@ job = table(  # work that a process does later; store_id 0: the whole server's
     Column("payload", Text, nullable=False),
     number("due_us"),
     number("attempts"),
-    number("leased_until_us"),  # in the past: nobody has it
+    number("leased_until_us"),  # in the past: no process has it
     PrimaryKeyConstraint("store_id", "id"),
     keyed=True,
 )
-# what is due, the oldest first
+# the jobs that are due, the oldest first
 index("job_due", job.c.due_us)

@@ -23,7 +23,7 @@ _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 
 
 def escape(text: str) -> bytes:
-    """Return text as character data. What XML 1.0 cannot hold becomes U+FFFD; a carriage return survives."""
+    """Return text as character data. Characters that XML 1.0 cannot hold become U+FFFD; a carriage return survives."""
     if _SPECIAL.search(text):
         text = _SPECIAL.sub(_replacement, text)
     return text.encode()

@@ -1,6 +1,6 @@
 """The only percent-coder: request targets, Destination and resource tags in, hrefs out (RFC 3986, RFC 4918 §8.3).
 
-A name is whatever one segment decodes to, byte for byte: the literal name `a%2Fb` travels as `a%252Fb`.
+A name is the decoded segment, byte for byte: the literal name `a%2Fb` travels as `a%252Fb`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from davstore.errors import ForeignDestination, Malformed, TargetTooLong
 
 MAX_TARGET_CHARACTERS: Final = 16 * 1024
 MAX_SEGMENTS: Final = 1000
-"""Of a path: no folder that a device may have lies as deep, and each costs a look at every level."""
+"""The most segments of a path: no folder of a device lies as deep, and each segment costs a look-up."""
 
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._~/-]+")
-"""Paths that stand for themselves, but for dot segments."""
+"""Paths that decode to themselves, but for dot segments."""
 _ALLOWED: Final = "!$&'()*+,;=:@"
-"""What a segment may hold beside unreserved characters and escapes (RFC 3986 §3.3)."""
+"""Characters of a segment beside unreserved ones and escapes (RFC 3986 §3.3)."""
 _LEGAL: Final = re.compile(rf"[A-Za-z0-9._~%/{_ALLOWED}-]*")
 _TARGET: Final = re.compile(r"[\x21\x22\x24-\x7e\x80-\xff]+")
 """No controls, no space, no fragment. Latin-1 stands for raw octets, as WSGI has it."""
@@ -44,17 +44,17 @@ ROOT: Final = Target((), slash=True, query="")
 
 
 class Spelling:
-    """Writes hrefs that begin as the request-URI does (RFC 4918 §8.3), as far as they go the same way.
+    """Writes hrefs whose segments in common with the request-URI are spelled as there (RFC 4918 §8.3).
 
-    Clients compare hrefs with what they asked for as text. So the segments of the request-URI stay as they were sent,
-    and only what no URI may hold is escaped; what follows has our own spelling. Empty segments are left out: a path
-    that begins with two slashes would name another host (RFC 3986 §4.2).
+    Clients compare hrefs with their request-URI as text. So the segments of the request-URI stay as they were sent,
+    and only characters that no URI may hold are escaped; segments behind them have our own spelling. Empty segments are
+    left out: a path that begins with two slashes would name another host (RFC 3986 §4.2).
     """
 
     __slots__ = ("_path", "_prefix", "_segments", "_spelled")
 
     def __init__(self, target: Target = ROOT, prefix: Target = ROOT) -> None:
-        """Take the target of the request, and what the client's URLs have before it."""
+        """Take the target of the request, and the prefix of the client's URLs."""
         self._segments = target.segments
         self._spelled = target.spelled
         self._prefix = _join_raw(prefix.spelled) if prefix.spelled else ""
@@ -62,7 +62,7 @@ class Spelling:
 
     @property
     def depth(self) -> int:
-        """How many segments the request-URI has."""
+        """The number of segments of the request-URI."""
         return len(self._segments)
 
     def href(self, segments: tuple[str, ...], *, slash: bool) -> str:
@@ -77,9 +77,9 @@ class Spelling:
 
 
 def parse_target(raw: str) -> Target:
-    """Return what the raw request target names (RFC 9112 §3.2: origin-form or absolute-form).
+    """Parse a raw request target (RFC 9112 §3.2: origin-form or absolute-form).
 
-    The authority of an absolute-form is not looked at. `*` is not a target of a resource: the caller sees to it.
+    The authority of an absolute-form is ignored. `*` is not a target of a resource: the caller handles it.
 
     Raises:
         TargetTooLong: longer than 16 KiB, or more than 1,000 segments (RFC 9110 §15.5.15).
@@ -105,7 +105,7 @@ def parse_destination(value: str, *, host: str | None, prefix: tuple[str, ...] =
 
     Raises:
         ForeignDestination: an absolute URI with another authority, or a path without the prefix.
-        Malformed: a relative path, a fragment, or what `parse_target` refuses, if only for its length.
+        Malformed: a relative path, a fragment, or a target that `parse_target` refuses, if only for its length.
     """
     value = value.strip(" \t")
     if _is_too_long(value):
@@ -123,7 +123,7 @@ def parse_destination(value: str, *, host: str | None, prefix: tuple[str, ...] =
 
 
 def encode_segment(name: str) -> str:
-    """Return name as one path segment: what RFC 3986 §3.3 allows there stays, all else is escaped."""
+    """Return name as one path segment: characters that RFC 3986 §3.3 allows there stay, all others are escaped."""
     return name if _UNRESERVED.fullmatch(name) else quote(name, safe=_ALLOWED)
 
 
@@ -133,7 +133,7 @@ def encode_segment_for_xml(name: str) -> str:
 
 
 def encode_segments_for_xml(names: list[str]) -> list[str]:
-    """Return many names as by `encode_segment_for_xml`: mostly they are looked at together."""
+    """Return many names as by `encode_segment_for_xml`; most need no escape, which one look at all of them shows."""
     if _UNRESERVED.fullmatch("".join(names)):
         return names
     return [encode_segment_for_xml(name) for name in names]
@@ -162,12 +162,12 @@ def _check(raw: str) -> None:
 
 
 def _origin_form(raw: str) -> Target:
-    """Several slashes are as one: clients join paths that end and begin in one."""
+    """Parse a path; several slashes count as one: clients join paths that end and begin in one."""
     path, _, query = raw.partition("?")
     if not path.startswith("/"):
         raise Malformed("the path is not absolute")
     spelled = tuple([segment for segment in path.split("/") if segment])
-    if _PLAIN.fullmatch(path) and "/." not in path:  # as most are: no segment has to be looked at
+    if _PLAIN.fullmatch(path) and "/." not in path:  # as most are: no segment has to be decoded
         return Target(spelled, path.endswith("/"), query, spelled)
     return Target(tuple([_decode(segment) for segment in spelled]), path.endswith("/"), query, spelled)
 
@@ -204,7 +204,7 @@ def _decode(segment: str) -> str:
 
 
 def _join_raw(segments: tuple[str, ...]) -> str:
-    """Return raw segments as the path they were sent in, with what no URI may hold escaped."""
+    """Return raw segments as the path they were sent in, with characters that no URI may hold escaped."""
     path = "".join([f"/{segment}" for segment in segments])
     return path if _LEGAL.fullmatch(path) else quote(path.encode("latin-1"), safe=f"/%{_ALLOWED}")
 

@@ -1,4 +1,4 @@
-"""LOCK's body, the Timeout and Lock-Token headers, and the elements that tell of locks (RFC 4918 §9.10, §10.5–10.7)."""
+"""The body of LOCK, the Timeout and Lock-Token headers, and the elements of locks (RFC 4918 §9.10, §10.5–10.7)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from davstore.protocol.dav import names, prop, xml
 from davstore.protocol.dav.elements import DECLARATION, ROOT_NAMESPACES, element, empty, href, text_element
 
 MAX_OWNER_BYTES: Final = 1024
-"""Enough for a name and a mail address in any form: a listing tells those of 20 locks again for each member."""
+"""Enough for a name and a mail address in any form: a listing repeats those of 20 locks for each member."""
 
 _SCOPES: Final = {"{DAV:}exclusive": LockScope.EXCLUSIVE, "{DAV:}shared": LockScope.SHARED}
 _SECONDS: Final = re.compile(r"[Ss]econd-([0-9]{1,18})")
@@ -28,11 +28,11 @@ SUPPORTED: Final = element(
         for scope in _SCOPES
     ),
 )
-"""The locks that there are (RFC 4918 §15.10)."""
+"""The kinds of locks that are supported (RFC 4918 §15.10)."""
 
 
 def parse(body: bytes) -> LockInfo | None:
-    """Return what a LOCK asks for; None without a body, which refreshes.
+    """Return the request of a LOCK; None without a body, which refreshes.
 
     Raises:
         Malformed, ExternalEntities: see `xml.parse`; or not a lockinfo with one scope and the type write.
@@ -59,7 +59,7 @@ def parse(body: bytes) -> LockInfo | None:
 def parse_timeout(value: str | None) -> int | None:
     """Return the seconds that a Timeout header asks for; None for infinite, without it, or if it cannot be read.
 
-    Of several wishes the first counts (RFC 4918 §10.7): what a client gets is the server's to say anyway.
+    Of several values the first counts (RFC 4918 §10.7): the server chooses the timeout anyway.
     """
     match = None if value is None else _SECONDS.fullmatch(value.partition(",")[0].strip(" \t"))
     return None if match is None else int(match[1])
@@ -78,7 +78,7 @@ def parse_lock_token(value: str | None) -> str:
 
 
 def render_active(lock: Lock, *, root: str, seconds: int, shown: bool) -> bytes:
-    """Return `D:activelock` (RFC 4918 §14.1); shown says whether the token is told (§20.7)."""
+    """Return `D:activelock` (RFC 4918 §14.1); shown says whether the token is in it (§20.7)."""
     return element(
         "{DAV:}activelock",
         element(names.LOCKSCOPE, empty(f"{{DAV:}}{lock.scope.value}")),

@@ -17,7 +17,7 @@ class MkCol(NamedTuple):
 
 
 def parse(body: bytes) -> MkCol | None:
-    """Return what to make, or None for an empty body: a plain collection.
+    """Return the collection to make, or None for an empty body: a plain one.
 
     Raises:
         Malformed, ExternalEntities: see `xml.parse`; or not an mkcol, or one without resourcetype.

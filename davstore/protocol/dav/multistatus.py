@@ -17,7 +17,7 @@ from davstore.protocol.dav.elements import DECLARATION, ROOT_NAMESPACES, element
 _BATCH: Final = 256
 """Responses between two writes: about 128 KiB, so that the spool's cost per write vanishes."""
 _LARGE_BYTES: Final = 16 * 1024
-"""A response that long waits for no others: 256 of them would be more than an answer may take of memory."""
+"""A response longer than this is written at once: 256 of them would take more memory than an answer may."""
 
 _FOUND: Final = (
     b"<D:response><D:href>%b</D:href><D:propstat><D:prop>%b</D:prop>"
@@ -46,7 +46,7 @@ class PropStat(NamedTuple):
 class Multistatus:
     """Writes one multistatus to a spool. `close` ends it; without it the answer is not well-formed.
 
-    An href may come once only (RFC 4918 §14.24): that is the caller's to keep.
+    The caller gives each href once only (RFC 4918 §14.24).
     """
 
     __slots__ = ("_pieces", "_write")
@@ -109,7 +109,7 @@ def render_response(href: bytes, found: bytes, missing: bytes = b"") -> bytes:
 
 
 def mkcol_response(groups: Iterable[PropStat]) -> bytes:
-    """Return the body of an extended MKCOL that made nothing: the fate of each property (RFC 5689 §5.2)."""
+    """Return the body of an extended MKCOL that failed: the status of each property (RFC 5689 §5.2)."""
     return b"%b<D:mkcol-response%b>%b</D:mkcol-response>" % (DECLARATION, ROOT_NAMESPACES, _propstats(groups))
 
 

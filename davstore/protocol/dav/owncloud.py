@@ -12,20 +12,20 @@ CHECKSUMS: Final = "{http://owncloud.org/ns}checksums"
 _CHECKSUM: Final = "{http://owncloud.org/ns}checksum"
 _SECONDS: Final = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]*))?")
 _FIRST, _LAST = -62_135_596_800, 253_402_300_799
-"""The years 1 to 9999: what an HTTP-date can tell."""
+"""The years 1 to 9999, which an HTTP-date can hold."""
 _SUM: Final = re.compile(r"([A-Za-z0-9]{1,16}):([0-9A-Fa-f]{1,128})")
 
 
 def parse_mtime(value: str | None) -> int | None:
     """Return the modification time of `X-OC-Mtime` in whole seconds since the epoch.
 
-    None without the header, and for what is no time that can be told: no reason to refuse the file.
+    None without the header, and for a value that is no time or out of range, which is no reason to refuse the file.
     """
     return None if value is None else find_seconds(value.strip(" \t"))
 
 
 def find_seconds(text: str) -> int | None:
-    """Return whole seconds since the epoch, or before it; None for what is no time of the years 1 to 9999."""
+    """Return whole seconds since the epoch, or before it; None for text that is no time of the years 1 to 9999."""
     match = _SECONDS.fullmatch(text)
     if match is None:
         return None

@@ -12,7 +12,7 @@ from davstore.protocol.dav.xml import MAX_BODY_BYTES, standalone
 
 MAX_PROPERTIES: Final = 1000
 MAX_NAMES_CHARACTERS: Final = 32 * 1024
-"""Of all names together: the answer repeats them for each member, 10,000 times in a large collection."""
+"""Bytes of all names together: the answer repeats them for each member, 10,000 times in a large collection."""
 MAX_VALUE_BYTES: Final = 64 * 1024
 
 

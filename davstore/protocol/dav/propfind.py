@@ -19,7 +19,7 @@ class Kind(enum.Enum):
 
 
 class PropFind(NamedTuple):
-    """What a PROPFIND asks for. `names` belong to PROP, `include` to ALLPROP; all are Clark names, each once."""
+    """The question of a PROPFIND. `names` belong to PROP, `include` to ALLPROP; all are Clark names, each once."""
 
     kind: Kind
     names: tuple[str, ...] = ()

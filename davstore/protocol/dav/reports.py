@@ -20,7 +20,7 @@ _MAX_LIMIT: Final = 10**9
 
 
 class SyncQuery(NamedTuple):
-    """What a sync-collection report asks. `token` is text, '' for the first sync; `limit` None for no limit.
+    """The query of a sync-collection report. `token` is text, '' for the first sync; `limit` None for no limit.
 
     `context` is the twin of the Sync-Context header and wins over it; None when the body has none.
     """
@@ -39,14 +39,14 @@ ReportQuery = SyncQuery
 def parse(body: bytes, depth: int | None, *, strict_depth: bool = False) -> ReportQuery:
     """Return the query of a report. depth is the Depth header's, 0 if missing, None for infinity.
 
-    RFC 6578 §3.2 asks for Depth 0. A well-known library sends 1, which was how drafts of it told the sync-level: that
-    is as 0 unless strict_depth.
+    RFC 6578 §3.2 asks for Depth 0. A well-known library sends 1, as drafts of the RFC did for the sync-level: that
+    counts as 0 unless strict_depth.
 
     Raises:
         UnsupportedReport: a report that this server does not know.
         Malformed, ExternalEntities, TooLarge: see `xml.parse`; a depth that may not be; not exactly one sync-token,
             sync-level and prop; a level or limit that is none.
-        UnsupportedFilter: it asks for a part of the collection, and would take all of it for that part.
+        UnsupportedFilter: it asks for a part of the collection; to a client the whole would look like that part.
     """
     root = xml.parse(body)
     if root is None:

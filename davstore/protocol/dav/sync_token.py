@@ -19,7 +19,7 @@ _TOKEN: Final = re.compile(
     rf"(?:\.{_TIE}\.{_NUMBER}\.{_NUMBER}\.([01]))?"
 )
 _MAX_NUMBER: Final = 2**63 - 1
-"""What a BIGINT holds. The tie of a position (depth and hash) is compared in memory only and may be wider."""
+"""The largest BIGINT. The tie of a position (depth and hash) is compared in memory only and may be wider."""
 
 
 def render(token: SyncToken) -> str:

@@ -1,6 +1,6 @@
 """Parse the XML body of a request, distrusting it (RFC 4918 §8.2, §17, §20).
 
-Knows nothing of what the elements mean. Every cap is checked while the bytes go in, so that no body, however wide,
+The meaning of elements is not known here. Every cap is checked while the bytes go in, so that no body, however wide,
 becomes a tree larger than the caps allow: 8 MB of `<b/>` would take 240 MB.
 """
 
@@ -19,7 +19,7 @@ MAX_BODY_BYTES: Final = 1 << 20
 MAX_ELEMENTS: Final = 10_000
 """Attributes count as elements: they take as much memory."""
 MAX_NAMESPACES: Final = 100
-"""Distinct pairs of prefix and namespace: declaring the same one on every element is clumsy, not hostile."""
+"""Distinct pairs of prefix and namespace: the same declaration on every element is no attack."""
 
 _CHUNK_BYTES: Final = 16 * 1024
 """Between two looks at the counts: at most 4,096 elements of four bytes."""
@@ -39,7 +39,7 @@ PARSER_OPTIONS: Final[dict[str, Any]] = {
     "remove_pis": True,
     "recover": False,
 }
-"""Of every parser of XML that comes from outside: nothing is fetched, expanded or mended (RFC 4918 §20.6)."""
+"""The options of every parser of XML from outside: nothing is fetched, expanded or mended (RFC 4918 §20.6)."""
 
 
 def parse(body: bytes) -> etree._Element | None:
@@ -99,7 +99,7 @@ def _refuse_doctype(root: etree._Element) -> None:
 
 
 def standalone(element: etree._Element) -> bytes:
-    """Serialize element so that it means the same wherever it is put (RFC 4918 §4.3, §4.4).
+    """Serialize element so that it means the same in any document (RFC 4918 §4.3, §4.4).
 
     All namespace declarations in scope come along, for QNames in content; so does an inherited `xml:lang`. Where an
     element is in no namespace the default one is stated to be none. The element may gain an `xml:lang` attribute.

@@ -1,4 +1,4 @@
-"""The Accept header, as far as it tells people, who get pages, from programs (RFC 9110 §12.5.1)."""
+"""The Accept header, as far as it distinguishes browsers, which get pages, from programs (RFC 9110 §12.5.1)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 _QUALITY: Final = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 _HTML: Final = ("text/html", "text/*", "*/*")
-"""Media ranges that HTML is in, the most specific first: it alone counts."""
+"""Media ranges that HTML is in, the most specific first: only that one counts."""
 
 
 def wants_html(value: str | None) -> bool:

@@ -30,7 +30,7 @@ class Bearer:
 
 
 def parse_authorization(value: str | None) -> Basic | Bearer:
-    """Return the credentials. Raises Unauthenticated for none, another scheme, or what cannot be read."""
+    """Return the credentials. Raises Unauthenticated for none, another scheme, or a value that cannot be read."""
     scheme, _, rest = (value or "").strip(" \t").partition(" ")
     rest = rest.strip(" ")
     if scheme.lower() == "basic":
@@ -41,7 +41,7 @@ def parse_authorization(value: str | None) -> Basic | Bearer:
 
 
 def _basic(encoded: str) -> Basic:
-    """Read them as UTF-8, as the challenge asks for; else as Latin-1, which older clients send (RFC 7617 §2)."""
+    """Read credentials as UTF-8, as the challenge asks for; else as Latin-1, which older clients send (RFC 7617 §2)."""
     try:
         sent = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as cause:

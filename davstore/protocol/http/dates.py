@@ -27,7 +27,7 @@ _FORMATS: Final = (
 
 
 def parse_http_date(value: str | None) -> int | None:
-    """Return whole seconds since the epoch, or None for what is no date: such a condition is ignored (§13.1.3).
+    """Return whole seconds since the epoch, or None for a text that is no date: such a condition is ignored (§13.1.3).
 
     A two-digit year is of 1970 to 2069: the rule of §5.6.7 (at most 50 years ahead) needs a clock. WinSCP writes the
     first nine days of a month with one digit.

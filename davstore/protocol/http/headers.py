@@ -12,7 +12,7 @@ from davstore.errors import Malformed, TooLarge
 from davstore.model.conditions import ETagList
 
 _MEMBER: Final = re.compile(r'[ \t]*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?:,|\Z)|[^,]*(?:,|\Z))')
-"""An entity tag, or what stands in the place of one."""
+"""An entity tag, or another member in the place of one."""
 _DIGITS: Final = re.compile(r"[0-9]+")
 _MAX_NUMBER: Final = 2**63 - 1
 

@@ -18,15 +18,15 @@ _DIGEST: Final = re.compile(r"(?:\A|,)[ \t]*sha-(256|512)[ \t]*=[ \t]*([^,;]*)")
 _WANTED: Final = re.compile(r"(?:\A|,)[ \t]*sha-256(?:=([0-9]{1,15}))?[ \t]*(?:;[^,]*)?(?:,|\Z)")
 
 COMPARED: Final = ("sha1", "md5")
-"""What clients of OwnCloud's dialect compare, in the order in which they are told."""
+"""The algorithms that clients of OwnCloud's dialect compare, in the order of `oc:checksums`."""
 VERIFIED: Final = frozenset({"sha256", "sha512", *COMPARED})
-"""The algorithms whose digests a body is held against."""
+"""The algorithms of the digests that are compared with a body."""
 
 
 class IntegrityFields(NamedTuple):
-    """What a client says of the body it sends: `digests` in lower-case hex by algorithm, and how long it is.
+    """A client's claims about the body it sends: `digests` in lower-case hex by algorithm, and its length.
 
-    With `compared` its SHA-1 and MD5 are kept too, at twice the price of hashing: nobody else needs them.
+    With `compared` its SHA-1 and MD5 are kept too, at twice the price of hashing: other clients do not need them.
     """
 
     digests: Mapping[str, str] = MappingProxyType({})
@@ -38,7 +38,7 @@ NO_FIELDS: Final = IntegrityFields()
 
 
 def parse_digests(value: str | None) -> dict[str, str]:
-    """Return what a Repr-Digest or Content-Digest says, in hex by `sha256` and `sha512`; others are ignored (§2).
+    """Return the digests of a Repr-Digest or Content-Digest, in hex by `sha256` and `sha512`; others are ignored (§2).
 
     Raises:
         Malformed: it is no byte sequence (RFC 9651 §3.3.5) as long as the algorithm's.

@@ -1,4 +1,4 @@
-"""The media type that a name tells (RFC 9110 §8.3.1): the same on every machine, whatever is installed there."""
+"""The media type for the extension of a name (RFC 9110 §8.3.1): the same on every machine, whatever is installed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import mimetypes
 from typing import Final
 
 UNKNOWN_TYPE: Final = "application/octet-stream"
-"""The type of bytes of which nothing is known (RFC 2046 §4.5.1)."""
+"""The type of bytes without a known type (RFC 2046 §4.5.1)."""
 _CODED: Final = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 _TYPES: Final = mimetypes.MimeTypes()
 """Python's own table, not the machine's, with a few types added."""
@@ -28,6 +28,6 @@ for _type, _endings in {
 
 
 def guess_media_type(name: str) -> str:
-    """Return the media type that a name tells, `application/octet-stream` when it tells none."""
+    """Return the media type for the extension of a name, `application/octet-stream` when there is none."""
     kind, coding = _TYPES.guess_type(f"./{name}", strict=False)  # a name may begin like a URL
     return _CODED.get(coding, UNKNOWN_TYPE) if coding else kind or UNKNOWN_TYPE

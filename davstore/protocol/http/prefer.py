@@ -16,7 +16,7 @@ class Prefer(NamedTuple):
     """`return=representation`: answer a write, or its 412, with the resource as it is now (RFC 8144 §3.1, §3.2)."""
 
     def applied(self) -> list[tuple[str, str]]:
-        """Return the headers that tell what was done, and on what the answer depends (RFC 7240 §2, §3)."""
+        """Return Vary, and Preference-Applied for the preferences that were honoured (RFC 7240 §2, §3)."""
         words = ["return=minimal"] * self.minimal + ["depth-noroot"] * self.noroot
         words += ["return=representation"] * self.representation
         return [("Vary", "Prefer"), *([("Preference-Applied", ", ".join(words))] if words else [])]

@@ -12,13 +12,13 @@ from davstore.protocol.http.headers import parse_content_length
 from davstore.protocol.http.integrity import NO_FIELDS, VERIFIED, IntegrityFields, parse_digests
 
 _DIGESTS: Final = ("REPR_DIGEST", "CONTENT_DIGEST")
-"""They say the same of a PUT: it has no content coding and no range."""
+"""Both mean the same for a PUT: it has no content coding and no range."""
 _INTEGRITY: Final = ("OC_CHECKSUM", "X_EXPECTED_ENTITY_LENGTH", *_DIGESTS)
 _TYPE: Final = re.compile(r"[\x20-\x7e]{1,255}")
 
 
 class PutHeaders(NamedTuple):
-    """What is said of a body beside its length.
+    """The client's facts about a body, but for its length.
 
     content_type is None unless one is sent; modified_seconds, since the epoch, likewise.
     """
@@ -42,7 +42,7 @@ def parse(content_type: str | None, header: Callable[[str], str | None]) -> PutH
 
 
 def _parse_integrity(header: Callable[[str], str | None], mtime: str | None) -> IntegrityFields:
-    """Return what the body is held against. Who sends X-OC-Mtime is of those that compare SHA-1 and MD5 later."""
+    """Return the claims to compare with the body. Clients that send X-OC-Mtime compare SHA-1 and MD5 later."""
     if mtime is None and all(header(name) is None for name in _INTEGRITY):
         return NO_FIELDS
     checksum = owncloud.parse_checksum(header("OC_CHECKSUM"))
@@ -51,5 +51,5 @@ def _parse_integrity(header: Callable[[str], str | None], mtime: str | None) -> 
         for algorithm, digest in parse_digests(header(name)).items():
             if digests.setdefault(algorithm, digest) != digest:
                 raise Malformed("two digests that differ")
-    length = parse_content_length(header("X_EXPECTED_ENTITY_LENGTH"))  # Finder's own word for it
+    length = parse_content_length(header("X_EXPECTED_ENTITY_LENGTH"))  # Finder's own name of it
     return IntegrityFields(digests, length, compared=checksum is not None or mtime is not None)

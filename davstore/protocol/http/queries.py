@@ -1,6 +1,6 @@
-"""The query of a URL (RFC 3986 §3.4): a few names in it have a meaning here, every other is ignored, as everywhere.
+"""The query of a URL (RFC 3986 §3.4): a few names in it have a meaning here, all others are ignored.
 
-`?v=2`, which web applications add so that nothing is cached, names the same resource as the URL without it.
+`?v=2`, which web applications add against caches, names the same resource as the URL without it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 SUB_RESOURCES: Final = frozenset({"part", "preview", "add"})
-"""Names of what a resource has beneath its URL. None of them is there yet."""
+"""The names of sub-resources. None of them is there yet."""
 
 
 def parse_query(query: str) -> list[tuple[str, str]]:

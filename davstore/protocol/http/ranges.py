@@ -10,7 +10,7 @@ from davstore.protocol.http.dates import parse_http_date
 from davstore.protocol.http.headers import number
 
 MAX_RANGES: Final = 16
-"""Seekers and resumers ask for one or two; hundreds of them were an attack (CVE-2011-3192)."""
+"""Players and resumed downloads ask for one or two ranges; hundreds were an attack (CVE-2011-3192)."""
 
 _UNIT: Final = re.compile(r"bytes=", re.IGNORECASE)
 _SPEC: Final = re.compile(r"(?:([0-9]+)-([0-9]*)|-([0-9]+))")
@@ -26,9 +26,9 @@ class ByteRange(NamedTuple):
 def parse_ranges(value: str | None, *, length: int) -> list[ByteRange] | None:
     """Return the ranges of a resource of length bytes, or None to answer with all of it (RFC 9110 §14.1.2, §14.2).
 
-    Those that overlap or touch are one; the order is that of the request (§15.3.7.2). None is for what the RFC lets a
-    server ignore: other units, broken ranges, more than 16, and any range of nothing, which no Content-Range could
-    name.
+    Those that overlap or touch are one; the order is that of the request (§15.3.7.2). None is for headers that the RFC
+    lets a server ignore: other units, broken ranges, more than 16, and any range of nothing, which no Content-Range
+    could name.
 
     Raises:
         RangeNotSatisfiable: no byte lies in any of the ranges.

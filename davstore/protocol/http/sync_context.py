@@ -1,6 +1,6 @@
-"""The Sync-Context header: how and over what a device synchronises (a dictionary of RFC 8941 §3.2).
+"""The Sync-Context header: mode and bearer of a synchronisation (a dictionary of RFC 8941 §3.2).
 
-`Sync-Context: mode=automatic, bearer=cellular-roaming`. Which device it is never comes from here.
+`Sync-Context: mode=automatic, bearer=cellular-roaming`. The device is known from its credentials alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BEARER: Final = re.compile(_WORD)
 
 
 class SyncContext(NamedTuple):
-    """The circumstances a device tells. `mode` is 'automatic' or 'manual', `bearer` a token such as 'wifi'."""
+    """The circumstances that a device gives. `mode` is 'automatic' or 'manual', `bearer` a token such as 'wifi'."""
 
     mode: str = "automatic"
     bearer: str | None = None

@@ -1,4 +1,4 @@
-"""REPORT (RFC 3253 §3.6): one module for each report, which its query leads to."""
+"""REPORT (RFC 3253 §3.6): one module for each report, chosen by the type of its query."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def handle_report(request: Request) -> Response:
 
 
 def handle_no_report(request: Request, _place: Fixed) -> Response:
-    """Refuse any report. Raises UnsupportedReport; Malformed and others: what is asked is no report at all."""
+    """Refuse any report. Raises UnsupportedReport; Malformed and others: the body is no report at all."""
     request.read_report()
     raise UnsupportedReport("no store keeps this collection")

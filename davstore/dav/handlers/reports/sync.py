@@ -17,7 +17,7 @@ from davstore.store import syncing
 
 
 def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
-    """Report what changed since a sync token."""
+    """Report the changes since a sync token."""
     path, conditions = request.path, request.if_alone
     token = sync_token.parse(query.token) if query.token else None
     question = PropFind(propfind.Kind.PROP, query.names)

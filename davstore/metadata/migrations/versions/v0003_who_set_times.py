@@ -1,4 +1,4 @@
-"""Columns for whose the time of modification of a node is, and when a store last unmapped a name.
+"""Columns for who set a node's time of modification, and for when a store last unmapped a name.
 
 Until now a time of whole seconds was one that a client had set.
 """
@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the columns. Nobody knows when a name was last unmapped: when the store was last sampled, at the latest."""
+    """Add the columns. When a name was last unmapped is not known: the store's last sample stands for it."""
     op.add_column("node", sa.Column("modified_by", sa.SmallInteger(), server_default=sa.text("0"), nullable=False))
     op.add_column("store", sa.Column("unmapped_us", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
     op.execute("UPDATE node SET modified_by = 1 WHERE modified_us % 1000000 = 0")

@@ -1,4 +1,4 @@
-"""A counter of names, bound and gone: what they cost is part of the quota (docs/adr/0013)."""
+"""A counter of names, bound and gone, which are charged to the quota (docs/adr/0013)."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the counter and count what is there; the server default is for the rows of the moment between."""
+    """Add the counter and count the names; the server default is for the rows of the moment between."""
     op.add_column("store", sa.Column("entries", sa.BigInteger(), nullable=False, server_default="0"))
     op.execute(
         "UPDATE store SET entries = (SELECT count(*) FROM binding WHERE binding.store_id = store.id)"

@@ -76,7 +76,7 @@ def _change_stores() -> None:
 
 
 def _change_viewers(principal: str, kind: sa.BigInteger | sa.Text) -> None:
-    """Make both tables anew: nobody has written to them yet."""
+    """Make both tables anew: no version has written to them yet."""
     op.drop_table("hidden")
     op.drop_table("viewer")
     op.create_table(
@@ -173,7 +173,7 @@ def _set_people_aside() -> None:
 
 
 def _forget_people(numbered: str) -> None:
-    """Drop what was set aside. PostgreSQL counts ids apart from the rows, which brought theirs along."""
+    """Drop the tables that were set aside. PostgreSQL counts ids apart from the rows, which brought theirs along."""
     op.execute("DROP TABLE old_device")
     op.execute("DROP TABLE old_user")
     if op.get_bind().dialect.name == "postgresql":

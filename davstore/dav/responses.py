@@ -113,13 +113,17 @@ class Response(NamedTuple):
 def multistatus(
     write: Callable[[Multistatus], str | None], headers: Headers, *, listed: Listed | None = None
 ) -> Response:
-    """Return the 207 that write renders; it returns the sync token of a report, None for any other answer."""
+    """Return the 207 that write renders; it returns the sync token of a report, None for any other answer.
+
+    headers become those of the response, so that write may add to them.
+    """
 
     def render(out: Callable[[bytes], object]) -> None:
         answer = Multistatus(out)
         answer.close(sync_token=write(answer))
 
-    return Response(HTTPStatus.MULTI_STATUS, [("Content-Type", CONTENT_TYPE), *headers], Spooled(render), listed)
+    headers.insert(0, ("Content-Type", CONTENT_TYPE))
+    return Response(HTTPStatus.MULTI_STATUS, headers, Spooled(render), listed)
 
 
 def validators(resource: Resource) -> Headers:

@@ -52,4 +52,4 @@ def patch_properties(
     try:
         return Patched(transaction.write(context, path.store, work))
     except (PropertiesRefused, QuotaExceeded) as error:
-        return Patched(found[-1], error)
+        return Patched(found[-1], error.with_traceback(None))  # it leads to frames that hold the error

@@ -46,10 +46,9 @@ def handle_propfind(request: Request) -> Response:
             is_collection = True
         else:
             is_collection = _write_tree(request, place, question, answer, depth=depth, prefer=prefer)
-        response.headers.extend(request.located(is_collection=is_collection))
+        headers.extend(request.located(is_collection=is_collection))
 
-    response = multistatus(write, headers, listed=Listed() if depth != 0 else None)
-    return response
+    return multistatus(write, headers, listed=Listed() if depth != 0 else None)
 
 
 def _write_tree(

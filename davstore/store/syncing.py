@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from davstore.engine import rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
-from davstore.metadata import stores
+from davstore.metadata import bindings
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, Removed, SyncToken
@@ -44,9 +44,10 @@ def changes_since(
 
     def work(unit: Unit) -> Changes:
         rights.require(context.asker, path)
-        facts = stores.get(unit, path.store)
+        found = bindings.find(unit, path.store, path.names)
+        facts = found.facts
         require_list(context, unit, facts, conditions)
-        page = report.page(unit, facts, path, token, level=level, limit=most)
+        page = report.page(unit, found, path, token, level=level, limit=most)
         rows = list(_rows(page))
         wanted = facets if facts.may_hold_locks else facets - {LOCKS}
         ids = {row.node_id for row in rows if isinstance(row, Resource)} if wanted else set()

@@ -126,7 +126,7 @@ class Request:
     def conditions(self) -> Preconditions:
         """All conditions (RFC 9110 §13, RFC 4918 §10.4). Raises Malformed: an `If` that cannot be read."""
         environ = self._environ
-        if not any(header in environ for header in _CONDITIONS):
+        if environ.keys().isdisjoint(_CONDITIONS):
             return NONE
         return Preconditions(
             if_match=parse_etags(self.header("IF_MATCH")),

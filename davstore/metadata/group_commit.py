@@ -78,9 +78,7 @@ class GroupCommit:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX)
             try:
                 jobs += self._take(GROUP)  # after the wait for other processes, in which more came
-                if len(jobs) == 1 or not self._commit_together(jobs):
-                    for job in jobs:
-                        self._commit_alone(job)
+                self._commit(jobs)
             finally:
                 fcntl.flock(self._lock_file, fcntl.LOCK_UN)
         finally:
@@ -99,25 +97,38 @@ class GroupCommit:
         with self._mutex:
             return [self._waiting.popleft() for _ in range(min(len(self._waiting), most))]
 
-    def _commit_together(self, jobs: list[_Job]) -> bool:
-        """Run each job behind a savepoint and commit once. False: the transaction was lost, and nothing is written.
+    def _commit(self, jobs: list[_Job]) -> None:
+        """Commit once for all jobs; that is tried without savepoints, for which SQLite copies each page, then with."""
+        if len(jobs) > 1 and (self._commit_together(jobs) or self._commit_together(jobs, savepoints=True)):
+            return
+        for job in jobs:
+            self._commit_alone(job)
 
+    def _commit_together(self, jobs: list[_Job], *, savepoints: bool = False) -> bool:
+        """Run each job and commit once. False: the transaction was lost, and nothing is written.
+
+        A job that fails is lost alone: it wrote nothing, as nearly all that are refused, or there are savepoints.
         Jobs that come while the others run are taken in too, as long as they are few enough for one group.
         """
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
-                job.error = None
-                connection.execute("SAVEPOINT job")
+                job.error, written = None, connection.total_changes
+                if savepoints:
+                    connection.execute("SAVEPOINT job")
                 try:
                     job.value = job.work(self._unit)
                 except Exception as error:  # noqa: BLE001  handed to the thread that waits for this job
                     if not connection.in_transaction:  # a full disk ends the whole transaction
                         return False
                     job.error = error
-                    connection.execute("ROLLBACK TO job")
-                connection.execute("RELEASE job")
+                    if savepoints:
+                        connection.execute("ROLLBACK TO job")
+                    elif connection.total_changes != written:
+                        return False
+                if savepoints:
+                    connection.execute("RELEASE job")
                 if job is jobs[-1]:
                     jobs += self._take(GROUP - len(jobs))
             connection.execute("COMMIT")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from davstore.model.paths import Path
@@ -37,8 +36,7 @@ class IfList(NamedTuple):
     conditions: tuple[IfCondition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Preconditions:
+class Preconditions(NamedTuple):
     """All conditions of one request. Times are whole seconds since the epoch.
 
     if_lists: one of them must hold; None when the request has no `If`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class DeviceClass(enum.Enum):
@@ -15,8 +15,7 @@ class DeviceClass(enum.Enum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(NamedTuple):
     """A person with a store. `version` moves with each change of the credentials."""
 
     id: int
@@ -26,8 +25,7 @@ class User:
     disabled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(NamedTuple):
     """A machine with a secret of its own (ADR 26). `id` is the public part of the secret."""
 
     id: str
@@ -37,8 +35,7 @@ class Device:
     revoked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """The authenticated asker: a user, through a device or not (a file browser has none)."""
 
     user: User

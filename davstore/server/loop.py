@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cheroot import wsgi
 
 from davstore.server.connection import GRACE_SECONDS, Connection, Wait, render_refusal
+from davstore.server.crowds import Crowd, share
 from davstore.server.limits import Limits
 from davstore.server.phases import RULES, Phase
 from davstore.server.service import Service
@@ -38,10 +39,10 @@ UNSENT_BYTES: Final = 131_072
 _TICK_SECONDS: Final = 0.5
 _BREAK_SECONDS: Final = 1.0
 _SHORT_OF: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_CROWD: Final = 20
-_LATER_SECONDS: Final = 0.0001
-"""Delay of an accept for each open connection up to a crowd, so that the idler of two workers wins. Without it one of
-them often got all eight connections of a client."""
+_LATER_SECONDS: Final = 0.0005
+"""Delay of an accept for each connection more than another worker has, up to some. Without it one of two workers often
+got all eight connections of a client."""
+_MOST_LATER: Final = 4
 _EVENTS: Final = {Wait.INPUT: select.EPOLLIN | select.EPOLLONESHOT, Wait.ROOM: select.EPOLLOUT | select.EPOLLONESHOT}
 
 log = logging.getLogger("davstore.server")
@@ -50,8 +51,8 @@ log = logging.getLogger("davstore.server")
 class StrictServer(wsgi.Server):
     """Serves a WSGI application.
 
-    listener is a socket that listens already; without it the address is bound. has_siblings: others accept from it
-    too. is_proxy is true of an address behind which many clients are.
+    listener is a socket that listens already; without it the address is bound. crowd counts the connections of all
+    workers that accept from it. is_proxy is true of an address behind which many clients are.
     """
 
     version = software = "davstore"
@@ -64,7 +65,7 @@ class StrictServer(wsgi.Server):
         limits: Limits = Limits(),  # noqa: B008  frozen
         max_connections: int = 1_000,
         listener: socket.socket | None = None,
-        has_siblings: bool = False,
+        crowd: Crowd | None = None,
         is_proxy: Callable[[str], bool] = lambda _address: False,
         **rest: Any,
     ) -> None:
@@ -75,7 +76,7 @@ class StrictServer(wsgi.Server):
         self._stopping = threading.Event()
         self.socket = listener
         self._is_own = listener is None
-        self._has_siblings = has_siblings
+        self._crowd = crowd or share(1)[0]
         self._is_proxy = is_proxy
         self._stopped = threading.Event()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.numthreads)]
@@ -104,6 +105,7 @@ class StrictServer(wsgi.Server):
         self._epoll.register(self._end, select.EPOLLIN)
         for thread in self._threads:
             thread.start()
+        self._tell_crowd()
 
     def serve(self) -> None:
         """Accept connections and look after slow clients until `stop`."""
@@ -113,6 +115,7 @@ class StrictServer(wsgi.Server):
                 self._accept_some()
             if time.monotonic() >= tick:
                 tick = time.monotonic() + _TICK_SECONDS
+                self._tell_crowd()
                 self._cut_overdue()
         while not self._stopped.wait(_TICK_SECONDS):
             self._cut_overdue()
@@ -129,6 +132,7 @@ class StrictServer(wsgi.Server):
             return
         with self._accepting:
             self._stopping.set()
+            self._crowd.leave()
             while self._is_own and self._accept():
                 pass  # connections that the kernel has accepted would be reset
             self.socket.close()
@@ -177,6 +181,7 @@ class StrictServer(wsgi.Server):
 
     def _finish(self, connection: Connection, end: Callable[[], None]) -> None:
         del self._open[connection.number]
+        self._tell_crowd()
         try:
             end()
         except Exception:
@@ -213,13 +218,18 @@ class StrictServer(wsgi.Server):
         self._epoll.modify(connection.number, _EVENTS[Wait.ROOM])  # there is always room to send
 
     def _accept_some(self) -> None:
-        """Accept new connections, later the more are open: a worker with fewer is to be first."""
-        crowd = min(len(self._open), _CROWD) if self._has_siblings else 0
-        time.sleep(crowd * _LATER_SECONDS)
-        for _ in range(4 if crowd == _CROWD else 1):
+        """Accept new connections, later the more are open here than in another worker: that one is to be first."""
+        later = min(self._crowd.excess(), _MOST_LATER)
+        if later:
+            time.sleep(later * _LATER_SECONDS)
+        for _ in range(4 if later == _MOST_LATER else 1):
             with self._accepting:
                 if self._stopping.is_set() or not self._accept():
                     return
+
+    def _tell_crowd(self) -> None:
+        if not self._stopping.is_set():
+            self._crowd.tell(len(self._open))
 
     def _accept(self) -> bool:
         """Take a connection that has arrived; False when there is none."""
@@ -244,6 +254,7 @@ class StrictServer(wsgi.Server):
             connected.close()
             return
         self._open[connection.number] = connection
+        self._tell_crowd()
         with connection.lock:
             self._waiting[connection.number] = connection
             self._epoll.register(connection.number, _EVENTS[Wait.INPUT])

@@ -17,6 +17,7 @@ from davstore import wiring
 from davstore.jobs.bell import Bell
 from davstore.model.networks import find_address
 from davstore.server.child import Control
+from davstore.server.crowds import Crowd
 from davstore.server.limits import Limits
 from davstore.server.loop import StrictServer
 from davstore.settings import Settings
@@ -26,19 +27,19 @@ BACKLOG = 1024
 
 
 class Orders(NamedTuple):
-    """The parameters of one worker. key is shared by all workers; core is the CPU it is bound to, None: any."""
+    """The parameters of one worker. key is shared by all; core is the CPU it is bound to; crowd counts connections."""
 
     settings: Settings
     key: bytes
     core: int | None
-    has_siblings: bool
+    crowd: Crowd
 
 
 def build_server(
     settings: Settings,
     listener: socket.socket,
     *,
-    has_siblings: bool = False,
+    crowd: Crowd | None = None,
     key: bytes | None = None,
     wake: Callable[[], None] = lambda: None,
 ) -> StrictServer:
@@ -51,7 +52,7 @@ def build_server(
         listener.getsockname()[:2],
         wiring.build_application(settings, key=key, wake=wake),
         listener=listener,
-        has_siblings=has_siblings,
+        crowd=crowd,
         is_proxy=lambda address: limits.proxies.holds(find_address(address)),
         limits=Limits(
             idle_seconds=limits.idle_timeout_seconds,
@@ -69,8 +70,7 @@ def work(orders: Orders, listener: socket.socket, bell: Bell, control: Control) 
     if orders.core is not None:
         os.sched_setaffinity(0, {orders.core})
     _allow_files()
-    siblings, key = orders.has_siblings, orders.key
-    server = build_server(orders.settings, listener, has_siblings=siblings, key=key, wake=bell.ring)
+    server = build_server(orders.settings, listener, crowd=orders.crowd, key=orders.key, wake=bell.ring)
     prepared = threading.Event()
 
     def leave() -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from davstore import wiring
 from davstore.errors import DavstoreError
 from davstore.jobs.bell import Bell
-from davstore.server import job_process, worker
+from davstore.server import crowds, job_process, worker
 from davstore.server.child import Child, apart
 from davstore.server.worker import Orders
 from davstore.settings import Settings
@@ -206,4 +206,4 @@ def _orders(settings: Settings, key: bytes) -> list[Orders]:
     cores = sorted(os.sched_getaffinity(0))
     count = settings.server.workers or len(cores)
     pinned = cores[:count] if count <= len(cores) else [None] * count
-    return [Orders(settings, key, core, has_siblings=count > 1) for core in pinned]
+    return [Orders(settings, key, core, crowd) for core, crowd in zip(pinned, crowds.share(count), strict=True)]

@@ -8,7 +8,7 @@ from functools import partial
 from davstore.engine import rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
-from davstore.metadata import stores
+from davstore.metadata import bindings
 from davstore.metadata.changed_members import by_column_form
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
@@ -49,9 +49,10 @@ def changes_since(
 
     def work(unit: Unit) -> Changes:
         rights.require(context.asker, path)
-        facts = stores.get(unit, path.store)
+        found = bindings.find(unit, path.store, path.names)
+        facts = found.facts
         require_list(context, unit, facts, conditions)
-        find_page = partial(report.page, unit, facts, path, token, level=level, limit=most)
+        find_page = partial(report.page, unit, found, path, token, level=level, limit=most)
         find_facts = partial(load, unit, facts, facets, now_us=context.now_us)
         if columns is not None:
             wanted = tuple(sorted({*columns, "node_id"})) if facets else columns

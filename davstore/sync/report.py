@@ -8,6 +8,8 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from davstore.errors import InvalidSyncToken, NotFound, UnsupportedReport
+from davstore.metadata import bindings
+from davstore.metadata.bindings import Found
 from davstore.metadata.changed_members import ROWS, Form
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level, SyncToken
@@ -31,7 +33,7 @@ class Page(NamedTuple):
 
 def page(
     unit: Unit,
-    facts: StoreFacts,
+    found: Found,
     path: Path,
     token: SyncToken | None,
     *,
@@ -47,7 +49,8 @@ def page(
         InvalidSyncToken: the token is for something else, or its history was swept.
         NotFound, UnsupportedReport: the path names nothing, or no collection.
     """
-    asked = inquire(unit, facts, path, token, EVERYTHING, level=level, limit=limit, form=form)
+    facts = found.facts
+    asked = inquire(unit, found, path, token, EVERYTHING, level=level, limit=limit, form=form)
     taken, truncated = runs.take(rows(asked), limit)
     if truncated:
         after = tokens.after(facts, path, asked.start, taken[-1].key(-1))
@@ -59,7 +62,8 @@ def page(
 def is_current(unit: Unit, facts: StoreFacts, path: Path, token: SyncToken) -> bool:
     """Tell whether a report of a collection from token, at level infinite, would be empty (RFC 6578 §5)."""
     try:
-        asked = inquire(unit, facts, path, token, EVERYTHING, level=Level.INFINITE, limit=0)
+        found = Found(facts, bindings.resolve(unit, facts, path.names), None)
+        asked = inquire(unit, found, path, token, EVERYTHING, level=Level.INFINITE, limit=0)
     except (InvalidSyncToken, NotFound, UnsupportedReport):
         return False
     return not any(rows(asked))
@@ -67,7 +71,7 @@ def is_current(unit: Unit, facts: StoreFacts, path: Path, token: SyncToken) -> b
 
 def inquire(
     unit: Unit,
-    facts: StoreFacts,
+    found: Found,
     path: Path,
     token: SyncToken | None,
     see: Visibility,
@@ -76,9 +80,10 @@ def inquire(
     limit: int,
     form: Form = ROWS,
 ) -> Inquiry:
-    """Resolve a collection and a token of it, for the stages. Raises as `page`."""
+    """Return what the stages need of a collection, as it was found, and of a token of it. Raises as `page`."""
+    facts = found.facts
     start = tokens.start(facts, path, token)
-    scope = scopes.find(unit, facts, path.names, see, base=start.base)
+    scope = scopes.find(unit, facts, path.names, found.place, see, base=start.base)
     return Inquiry(unit, facts, scope, see, level, start, limit + 1, form, Ancestry(unit, facts.id, scope, see))
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from davstore.errors import NotFound, UnsupportedReport
 from davstore.metadata import bindings, changes
+from davstore.metadata.bindings import Resolved
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import StoreFacts
 from davstore.sync.visibility import Visibility
@@ -35,13 +36,14 @@ class Scope(NamedTuple):
     former: list[Span]
 
 
-def find(unit: Unit, facts: StoreFacts, names: tuple[str, ...], see: Visibility, *, base: int) -> Scope:
-    """Resolve a collection with its former incarnations that ended after base.
+def find(
+    unit: Unit, facts: StoreFacts, names: tuple[str, ...], place: Resolved, see: Visibility, *, base: int
+) -> Scope:
+    """Return the collection that names met at a place, with its former incarnations that ended after base.
 
     Raises:
         NotFound, UnsupportedReport: the path names nothing, or no collection.
     """
-    place = bindings.resolve(unit, facts, names)
     if place.resource is None or place.last is None:
         raise NotFound(names[-1] if names else "")
     steps = [*place.steps, place.last]

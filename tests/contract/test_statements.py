@@ -129,7 +129,7 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("PROPFIND, depth 0, dead properties", 2, lambda storage, _: storage.listing("a", depth=0, facets={PROPERTIES})),
     ("PROPFIND, depth 1", 2, lambda storage, _: storage.listing("t", depth=1)),
     ("PROPFIND, depth 1, dead properties", 4, lambda storage, _: storage.listing("t", depth=1, facets={PROPERTIES})),
-    ("poll", 2, lambda _, budget: budget.poll()),
+    ("poll", 1, lambda _, budget: budget.poll()),
     ("PUT", 6, lambda storage, _: storage.put("new")),
     ("PUT on condition", 6, lambda storage, _: storage.put("new", b"", ONLY_NEW)),
     ("PUT over another", 7, lambda storage, _: storage.put("a", b"other")),

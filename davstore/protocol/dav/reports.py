@@ -60,7 +60,7 @@ def parse(body: bytes, depth: int | None, *, strict_depth: bool = False) -> Repo
 def _sync_collection(root: etree._Element, depth: int | None, strict_depth: bool) -> SyncQuery:
     if depth != 0 and (strict_depth or depth != 1):
         raise Malformed("sync-collection with a Depth other than 0")
-    if root.find(names.FILTER) is not None:
+    if prop.first_child(root, names.FILTER) is not None:
         raise UnsupportedFilter
     return SyncQuery(
         token=_text(prop.only_child(root, names.SYNC_TOKEN)),
@@ -91,7 +91,7 @@ def _level(text: str) -> Level:
 
 
 def _limit(root: etree._Element) -> int | None:
-    if root.find(names.LIMIT) is None:
+    if prop.first_child(root, names.LIMIT) is None:
         return None
     text = _text(prop.only_child(prop.only_child(root, names.LIMIT), names.NRESULTS))
     match = _COUNT.fullmatch(text)
@@ -102,10 +102,10 @@ def _limit(root: etree._Element) -> int | None:
 
 
 def _context(root: etree._Element) -> SyncContext | None:
-    context = root.find(names.CONTEXT)
+    context = prop.first_child(root, names.CONTEXT)
     if context is None:
         return None
-    mode, bearer = context.find(names.MODE), context.find(names.BEARER)
+    mode, bearer = (prop.first_child(context, name) for name in (names.MODE, names.BEARER))
     return sync_context.build(
         mode=None if mode is None else _text(mode),
         bearer=None if bearer is None else _text(bearer),

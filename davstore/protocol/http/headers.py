@@ -13,6 +13,7 @@ from davstore.model.conditions import ETagList
 
 _MEMBER: Final = re.compile(r'[ \t]*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?:,|\Z)|[^,]*(?:,|\Z))')
 """An entity tag, or another member in the place of one."""
+_STRONG: Final = re.compile(r'"([\x21\x23-\x7e\x80-\xff]*)"')
 _DIGITS: Final = re.compile(r"[0-9]+")
 _MAX_NUMBER: Final = 2**63 - 1
 
@@ -68,6 +69,9 @@ def parse_etags(value: str | None) -> ETagList | None:
     text = value.strip(" \t")
     if text == "*":
         return ETagList(any=True)
+    only = _STRONG.fullmatch(text)
+    if only is not None:  # as nearly all are
+        return ETagList(any=False, strong=frozenset((only[1],)))
     tags: tuple[set[str], set[str]] = (set(), set())
     for member in _MEMBER.finditer(text):
         if member[2] is not None:

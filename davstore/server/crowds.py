@@ -1,4 +1,4 @@
-"""How many connections each worker has, in memory that they share: one that has more lets another accept first."""
+"""The numbers of connections of all workers, in memory that they share: one with more lets another accept first."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import mmap
 from typing import Final
 
 _AWAY: Final = 2**31 - 1
-"""Of a worker that accepts nothing: nobody waits for it."""
+"""The number of a worker that accepts nothing: no other waits for it."""
 
 
 class Crowd:

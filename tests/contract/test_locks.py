@@ -349,7 +349,7 @@ def test_what_cannot_be_refreshed(tree: Storage) -> None:
     for conditions in (NONE, having(tree, other, at="b")):
         with pytest.raises(LockNotRefreshed):
             locking.refresh(tree.context, tree.at("t/a"), conditions, seconds=None)
-    failing = replace(having(tree, one, at="t/a"), if_match=ETagList(any=False, strong=frozenset({"other"})))
+    failing = having(tree, one, at="t/a")._replace(if_match=ETagList(any=False, strong=frozenset({"other"})))
     with pytest.raises(PreconditionFailed):
         locking.refresh(tree.context, tree.at("t/a"), failing, seconds=None)
     tree.now_us += 60_000_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from davstore.dav.handlers.made import made
@@ -15,6 +16,7 @@ from davstore.protocol.dav import mkcol, names, owncloud
 from davstore.protocol.http.headers import parse_overwrite
 from davstore.protocol.http.prefer import Prefer
 from davstore.store import deleting, making, moving
+from davstore.store.moving import Placed
 
 _XML_TYPES = ("application/xml", "text/xml")
 
@@ -59,26 +61,18 @@ def handle_mkcol(request: Request) -> Response:
 
 def handle_copy(request: Request) -> Response:
     """Copy resources (RFC 4918 §9.8); Depth 0 copies a collection without its members."""
-    request.refuse_body()
-    destination, modified_us = request.destination, _modified_us(request)
-    placed = moving.copy(
-        request.context,
-        request.path,
-        destination,
-        request.conditions,
-        overwrite=parse_overwrite(request.header("OVERWRITE")),
-        depth=request.depth(),
-        modified_us=modified_us,
-    )
-    located = request.located(is_collection=placed.is_collection)
-    return made(request, destination, created=placed.created, headers=located, timed=modified_us is not None)
+    return _transfer(request, moving.copy)
 
 
 def handle_move(request: Request) -> Response:
     """Give a resource, with all beneath it, another URL (RFC 4918 §9.9)."""
+    return _transfer(request, moving.move)
+
+
+def _transfer(request: Request, transfer: Callable[..., Placed]) -> Response:
     request.refuse_body()
     destination, modified_us = request.destination, _modified_us(request)
-    placed = moving.move(
+    placed = transfer(
         request.context,
         request.path,
         destination,

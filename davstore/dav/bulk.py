@@ -7,7 +7,7 @@ between each other by slices, and joined.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import compress
 from typing import Final
 
@@ -46,8 +46,9 @@ class Bulk:
     """Renders pages of resources that have nothing but their rows; plan is made without facets."""
 
     def __init__(self, plan: Plan, hrefs: Hrefs) -> None:
+        self._plan = plan
         self._hrefs = hrefs
-        self._template = cache(lambda kind: Template(plan, kind))
+        self._templates: dict[Kind, Template] = {}
 
     def render(self, page: Columns) -> bytes:
         """Return the responses of a page, in its order."""
@@ -57,6 +58,12 @@ class Bulk:
             return self._template(_KINDS[kinds.pop()]).fill(above, names, page.facts).encode()
         rows = {mark: self._rows(mark, above, names, page) for mark in kinds}
         return "".join([next(rows[mark]) for mark in page.collections]).encode()
+
+    def _template(self, kind: Kind) -> Template:
+        known = self._templates.get(kind)
+        if known is None:
+            known = self._templates[kind] = Template(self._plan, kind)
+        return known
 
     def _hrefs_of(self, page: Columns) -> tuple[str, list[str]]:
         """Return the common beginning of the hrefs of a page, and the rest of each, without slashes at their ends."""

@@ -112,5 +112,5 @@ def _send(response: Response, start_response: StartResponse, *, is_head: bool) -
         headers = [*headers, ("Content-Length", str(length_bytes))]
     start_response(_LINES[status], headers)
     if is_head or not body:
-        return ()
+        return []
     return [body] if isinstance(body, bytes) else body

@@ -6,15 +6,15 @@ from it. The rows of `properties` name the kinds that have a live property.
 
 from __future__ import annotations
 
-import enum
 from typing import Final, NamedTuple
 
+from davstore.model.enums import QuickEnum
 from davstore.model.paths import Path
 from davstore.protocol.dav import names
 from davstore.protocol.urls import Fixed, Place
 
 
-class Kind(enum.Enum):
+class Kind(QuickEnum):
     """The kinds of resources; properties and methods depend on them."""
 
     RESOURCE = "resource"

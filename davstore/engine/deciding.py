@@ -79,9 +79,8 @@ NEEDS: Final[Mapping[Intent, Needs]] = {
 
 def resolve(writer: Writer, path: Path) -> Resolved:
     """Resolve a path of the store for an asker who may know of it. Raises NotFound."""
-    place = bindings.resolve(writer.unit, writer.ledger.facts, path.names)
     rights.require(writer.context.asker, path)
-    return place
+    return bindings.resolve(writer.unit, writer.ledger.facts, path.names)
 
 
 def decide(

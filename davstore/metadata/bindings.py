@@ -34,6 +34,8 @@ from davstore.model.nodes import AGAIN, BY_CLIENT, Resource, StoreFacts
 
 HOP = 8
 """Segments resolved by one statement: deeper paths take another."""
+_NAMES = tuple(f"n{i}" for i in range(HOP))
+"""The parameters for them."""
 
 _in_store = binding.c.store_id == bindparam("s")
 _INSERT = Write(insert(binding).values({c.name: bindparam(c.name) for c in binding.c}))
@@ -117,7 +119,9 @@ def _resolving(count: int) -> Statement[tuple[NodeFacts, Way]]:
         select(*_end_columns(aliases), *_way_columns(aliases))
         .select_from(_follow(first, aliases, bindparam("s")))
         .where(
-            first.c.store_id == bindparam("s"), first.c.parent_id == bindparam("p"), first.c.name == bindparam("n0")
+            first.c.store_id == bindparam("s"),
+            first.c.parent_id == bindparam("p"),
+            first.c.name == bindparam(_NAMES[0]),
         ),
         NodeFacts,
         Way,
@@ -161,7 +165,7 @@ def _follow_from_store(count: int) -> tuple[FromClause, Sequence[FromClause]]:
         start = aliases[0].c
         in_root = start.parent_id == store_root.c.node_id
         joined = joined.outerjoin(
-            aliases[0], and_(start.store_id == store.c.id, in_root, start.name == bindparam("n0"))
+            aliases[0], and_(start.store_id == store.c.id, in_root, start.name == bindparam(_NAMES[0]))
         )
     return _follow(joined, aliases, store.c.id), aliases
 
@@ -176,7 +180,7 @@ def _follow(start: FromClause, aliases: Sequence[FromClause], store_id: ColumnEl
                 below.c.store_id == store_id,
                 below.c.parent_id == above.c.node_id,
                 above.c.is_coll == literal_column("1"),
-                below.c.name == bindparam(f"n{i}"),
+                below.c.name == bindparam(_NAMES[i]),
             ),
         )
     last = aliases[-1].c.node_id if aliases else store_root.c.node_id
@@ -204,7 +208,8 @@ def find(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool = Fa
     """
     if len(names) > HOP:
         return _find_deep(unit, owner, names, with_body=with_body)
-    values = {"owner": owner, **{f"n{i}": name for i, name in enumerate(names)}}
+    values = dict(zip(_NAMES, names, strict=False))
+    values["owner"] = owner
     stored: Stored | None = None
     if with_body:
         opened = unit.one(_opening(len(names)), values)
@@ -238,7 +243,7 @@ def resolve(unit: Unit, facts: StoreFacts, names: tuple[str, ...]) -> Resolved:
     steps = [Step(facts.root_id, 0, 0)]
     for start in range(0, len(names), HOP):
         hop = names[start : start + HOP]
-        values: dict[str, object] = {f"n{i}": name for i, name in enumerate(hop)}
+        values: dict[str, object] = dict(zip(_NAMES, hop, strict=False))
         row = unit.one(_resolving(len(hop)), {"s": facts.id, "p": steps[-1].node_id, **values})
         place = None if row is None else _walk(names, row[1], row[0], steps)
         if row is None or place is not None:

@@ -26,7 +26,8 @@ class Stored(NamedTuple):
 _BODY_ID = Statement[tuple[int | None]](
     select(node.c.body_id).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
 )
-_INSERT_BODY = Write(insert(body).values({c.name: bindparam(c.name) for c in body.c}))
+_BODY_COLUMNS = ("store_id", "id", *Stored._fields)
+_INSERT_BODY = Write(insert(body).values({name: bindparam(name) for name in _BODY_COLUMNS}))
 _EMBODIED = node.join(body, and_(body.c.store_id == node.c.store_id, body.c.id == node.c.body_id))
 STORED = (body.c.inline, body.c.blob, body.c.length, body.c.sha256, body.c.checksums)
 """The columns of a `Stored`."""
@@ -65,7 +66,7 @@ _DROP_OLD = Statement[tuple[str | None]](
 def insert_body(unit: Unit, ledger: Ledger, stored: Stored) -> int:
     """Write a body's row and return its id."""
     body_id = ledger.new_id()
-    unit.run(_INSERT_BODY, {"store_id": ledger.store_id, "id": body_id, **stored._asdict()})
+    unit.run(_INSERT_BODY, dict(zip(_BODY_COLUMNS, (ledger.store_id, body_id, *stored), strict=True)))
     return body_id
 
 

@@ -75,17 +75,13 @@ class _Answer:
             taken_ms = (self._clock() - self._begun) * 1000
             environ = self._environ
             target = environ.get("REQUEST_URI") or environ.get("RAW_URI") or environ.get("PATH_INFO", "")
-            log.info(
-                "%s %s %s %s %d %.1f %s %s",
-                environ[REQUEST_ID],
-                one_word(environ["REQUEST_METHOD"]),
-                one_word(target if target.startswith("/") else _USERINFO.sub("", target)),
-                self.status,
-                self._sent_bytes,
-                taken_ms,
-                one_word(environ.get("REMOTE_USER") or "-"),
-                one_word(environ.get("REMOTE_ADDR") or "-"),
-            )
+            asked = f"{one_word(environ['REQUEST_METHOD'])} {one_word(_without_userinfo(target))}"
+            asker = f"{one_word(environ.get('REMOTE_USER') or '-')} {one_word(environ.get('REMOTE_ADDR') or '-')}"
+            log.info(f"{environ[REQUEST_ID]} {asked} {self.status} {self._sent_bytes} {taken_ms:.1f} {asker}")
+
+
+def _without_userinfo(target: str) -> str:
+    return target if target.startswith("/") else _USERINFO.sub("", target)
 
 
 def one_word(text: str) -> str:

@@ -66,7 +66,8 @@ class Boundary:
             target = environ[TARGET] = _parse_target(environ)
             environ["PATH_INFO"] = f"/{'/'.join(target.segments)}{'/' if target.slash and target.segments else ''}"
             refuse_other_origins(environ)
-            return _Answer(self._application(environ, start_response), environ)
+            answer = self._application(environ, start_response)
+            return answer if isinstance(answer, list) else _Answer(answer, environ)  # a list cannot fail any more
         except DavstoreError as error:
             return self._refuse(error, environ, start_response)
         except OSError as error:

@@ -6,14 +6,15 @@ Names are compared byte for byte as the client sent them (ADR 20); a `Path` is m
 
 from __future__ import annotations
 
-import enum
 from typing import NamedTuple
+
+from davstore.model.enums import QuickEnum
 
 MAX_NAME_BYTES = 255
 """The longest name that every file system of a device can hold."""
 
 
-class Area(enum.Enum):
+class Area(QuickEnum):
     """A tree of a store: each has a root of its own in the URL space."""
 
     STORE = "store"

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final
 
+from davstore.model.enums import QuickEnum
 from davstore.model.networks import network_of
 from davstore.server.exchange import Exchange, Peer
 from davstore.server.phases import RULES, LastWord, Phase
@@ -30,7 +31,7 @@ GRACE_SECONDS: Final = 1.0
 RETRY_AFTER_SECONDS: Final = 5
 
 
-class Wait(enum.Enum):
+class Wait(QuickEnum):
     """The event that a connection waits for: bytes to read, room to send, a turn to upload; or none."""
 
     INPUT = enum.auto()

@@ -53,6 +53,7 @@ class Exchange:
         self._status = ""
         self._fields: list[tuple[str, str]] = []
         self._length_bytes: int | None = None
+        self._has_body = True
         self._written: list[bytes] = []
         self._chunked = False
         self.close_connection = not head.keeps_alive
@@ -100,9 +101,11 @@ class Exchange:
             raise exc_info[1]
         if exc_info is None and self._status:
             raise RuntimeError("start_response was called twice")
-        lengths = [value for name, value in headers if name.lower() == "content-length"]
+        lengths = (value for name, value in reversed(headers) if name.lower() == "content-length")
+        length = next(lengths, None)  # it is one of the last
         self._status, self._fields = status, headers
-        self._length_bytes = int(lengths[0]) if lengths else None
+        self._length_bytes = None if length is None else int(length)
+        self._has_body = self._head.method != "HEAD" and int(status[:3]) not in _BODILESS
         return self._written.append
 
     def _framed(self, part: bytes) -> Iterator[bytes]:
@@ -116,10 +119,6 @@ class Exchange:
             if head:
                 yield head
             yield part
-
-    @property
-    def _has_body(self) -> bool:
-        return self._head.method != "HEAD" and int(self._status[:3]) not in _BODILESS
 
     def _render_head(self) -> bytes:
         """Render the head of the answer; it says `close` when the rest of the request was not read."""

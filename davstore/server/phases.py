@@ -14,6 +14,7 @@ import enum
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from davstore.model.enums import QuickEnum
 from davstore.server.limits import Limits
 
 LINGER_SECONDS: Final = 2.0
@@ -23,7 +24,7 @@ QUEUE_SECONDS: Final = 10.0
 """How long a large upload waits for its turn; together with a window of pace it bounds the time of a slow one."""
 
 
-class Phase(enum.Enum):
+class Phase(QuickEnum):
     """The phases."""
 
     IDLE = "between requests"

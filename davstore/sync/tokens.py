@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from davstore.errors import InvalidSyncToken
 from davstore.model.changes import Key, Position, SyncToken
@@ -17,6 +18,7 @@ _AREAS = {Area.STORE: ""}
 """Begins the text of a scope. No name is empty or holds a slash: another area has one that begins with a slash."""
 
 
+@lru_cache(maxsize=1024)
 def scope_hash(path: Path) -> str:
     """Return the hash that says in a token which collection it is for."""
     text = _AREAS[path.area] + "/".join(path.names)

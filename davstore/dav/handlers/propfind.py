@@ -33,9 +33,8 @@ def handle_propfind(request: Request) -> Response:
     depth = request.depth()
     question = propfind.parse(request.read_xml())
     place = request.place
-    prefer = request.prefer._replace(representation=False)
-    if depth == 0:
-        prefer = prefer._replace(noroot=False)  # nothing would be left
+    prefer = request.prefer
+    prefer = Prefer(minimal=prefer.minimal, noroot=prefer.noroot and depth != 0)  # of depth 0 nothing would be left
     headers = prefer.applied()
     if depth != 0 and question == ALL_PROPERTIES and (request.header("USER_AGENT") or "").startswith(_WINDOWS):
         question, prefer = FOR_WINDOWS, prefer._replace(minimal=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import enum
 from functools import lru_cache
 from typing import NamedTuple
 
 from davstore.errors import Malformed
+from davstore.model.enums import QuickEnum
 from davstore.protocol.dav import names, prop, xml
 
 
-class Kind(enum.Enum):
+class Kind(QuickEnum):
     """The three questions of a PROPFIND."""
 
     ALLPROP = "allprop"
@@ -42,17 +42,13 @@ FOR_WINDOWS = PropFind(
 _KINDS = {names.ALLPROP: Kind.ALLPROP, names.PROPNAME: Kind.PROPNAME, names.PROP: Kind.PROP}
 
 
-USUAL_BYTES = 2_048
-"""Bodies up to this length are cached: clients ask the same few questions again and again."""
-
-
 def parse(body: bytes) -> PropFind:
     """Return the question; an empty body asks for all properties. Unknown elements are ignored (RFC 4918 §17).
 
     Raises:
         Malformed, ExternalEntities, TooLarge: see `xml.parse`; or not exactly one question.
     """
-    return _usual(body) if len(body) <= USUAL_BYTES else _parse(body)
+    return _usual(body) if len(body) <= xml.USUAL_BYTES else _parse(body)
 
 
 def _parse(body: bytes) -> PropFind:

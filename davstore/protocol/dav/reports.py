@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from lxml import etree
@@ -48,6 +49,11 @@ def parse(body: bytes, depth: int | None, *, strict_depth: bool = False) -> Repo
             sync-level and prop; a level or limit that is none.
         UnsupportedFilter: it asks for a part of the collection; to a client the whole would look like that part.
     """
+    read = _usual if len(body) <= xml.USUAL_BYTES else _parse
+    return read(body, depth, strict_depth)
+
+
+def _parse(body: bytes, depth: int | None, strict_depth: bool) -> ReportQuery:
     root = xml.parse(body)
     if root is None:
         raise Malformed("a REPORT without a body")
@@ -55,6 +61,9 @@ def parse(body: bytes, depth: int | None, *, strict_depth: bool = False) -> Repo
     if read is None:
         raise UnsupportedReport(f"report {root.tag}")
     return read(root, depth, strict_depth)
+
+
+_usual = lru_cache(maxsize=256)(_parse)
 
 
 def _sync_collection(root: etree._Element, depth: int | None, strict_depth: bool) -> SyncQuery:

@@ -21,6 +21,9 @@ MAX_ELEMENTS: Final = 10_000
 MAX_NAMESPACES: Final = 100
 """Distinct pairs of prefix and namespace: the same declaration on every element is no attack."""
 
+USUAL_BYTES: Final = 2_048
+"""The questions in bodies up to this length are remembered: clients ask the same few again and again."""
+
 _CHUNK_BYTES: Final = 16 * 1024
 """Between two looks at the counts: at most 4,096 elements of four bytes."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from dataclasses import dataclass, field
@@ -43,7 +42,7 @@ def parse_authorization(value: str | None) -> Basic | Bearer:
 def _basic(encoded: str) -> Basic:
     """Read credentials as UTF-8, as the challenge asks for; else as Latin-1, which older clients send (RFC 7617 §2)."""
     try:
-        sent = base64.b64decode(encoded, validate=True)
+        sent = binascii.a2b_base64(encoded, strict_mode=True)
     except (binascii.Error, ValueError) as cause:
         raise Unauthenticated("Basic credentials that are not base64") from cause
     try:

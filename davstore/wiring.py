@@ -342,8 +342,7 @@ def open_jobs(settings: Settings, bell: Bell) -> Iterator[Runner]:
             every_us=SWEEP_SECONDS * 1_000_000,
             is_wanted=partial(has_dead_uploads, storage.database, storage.blobs),
         )
-        is_alone = storage.database.file is not None  # a database of a server may serve other directories
-        yield Runner(storage.database, {"sweep": sweep_}, bell, clock_us=now_us, is_alone=is_alone)
+        yield Runner(storage.database, {"sweep": sweep_}, bell, clock_us=now_us)
 
 
 def build_application(

@@ -115,7 +115,7 @@ class LocalBlobs:
     def require_room(self, needed_bytes: int = 0) -> None:
         """Raise DiskFull unless more fits beside the reserve."""
         if self._room_bytes() < needed_bytes:
-            raise DiskFull("what is left of the disk is kept to make room")
+            raise DiskFull("only the reserved space of the disk is left")
 
     def _room_bytes(self) -> int:
         """Return the free bytes of the disk beside the reserve, below zero when the reserve is used."""

@@ -68,7 +68,11 @@ _HASTEN_FAILED = Write(
 def append(
     unit: Unit, ledger: Ledger, kind: str, *, due_us: int, node_id: int | None = None, payload: str = ""
 ) -> None:
-    """Leave a job of a locked store: it is there once the unit is, and never without it."""
+    """Leave a job of a locked store: it is there once the unit is, and never without it.
+
+    It may be written with the last of the disk, as a deletion may: only content is refused then.
+    """
+    ledger.jobs += 1
     unit.run(_INSERT, Job(ledger.store_id, ledger.new_id(), kind, node_id, payload, due_us, 0, 0)._asdict())
 
 

@@ -95,8 +95,10 @@ def enter_storage(settings: Settings) -> Storage:
     return storage
 
 
-def find_storage(settings: Settings) -> Storage:
+def find_storage(settings: Settings, *, to_check: bool = False) -> Storage:
     """Open the store for a command that reads or changes rows: a directory is neither made nor joined to a database.
+
+    to_check: a database that has lost the row which names it is opened too.
 
     Raises:
         BadSettings: there is no store, or the data directory and the database belong to different ones.
@@ -104,7 +106,8 @@ def find_storage(settings: Settings) -> Storage:
     storage = _find_made(settings)
     try:
         migrate(storage.database)
-        recognising.require_match(storage.database, settings.data.path, storage.blobs)
+        if not to_check or storage.database.read(instance.is_there):
+            recognising.require_match(storage.database, settings.data.path, storage.blobs)
     except DavstoreError:
         storage.database.close()
         raise

@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from typing import cast
 
 import pytest
 
@@ -19,7 +18,7 @@ from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 from davstore.model.jobs import Job
 from davstore.store.sweeping import has_dead_uploads
-from tests.contract.storage import START_US, Storage, count_rows
+from tests.contract.storage import START_US, Storage, add_user, count_rows
 from tests.contract.test_jobs import again, append
 
 HOUR_US = 3_600_000_000
@@ -97,7 +96,7 @@ def test_a_job_that_nobody_knows_waits_for_who_does(bench: Bench, caplog: pytest
 
 def effect_on(storage: Storage) -> Callable[[Unit], None]:
     """Return a change that cannot be written twice."""
-    return lambda unit: cast("None", stores.create(unit, "effect", now_us=storage.now_us))
+    return lambda unit: add_user(unit, "effect", now_us=storage.now_us)
 
 
 @pytest.mark.parametrize("moment", ["before it has begun", "before its end is written"])

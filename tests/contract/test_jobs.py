@@ -18,7 +18,7 @@ from davstore.metadata.sqlite import SQLite
 from davstore.metadata.statements import Statement
 from davstore.metadata.unit import Unit
 from davstore.model.jobs import Job, find_wait_us
-from tests.contract.storage import START_US, Storage, count_rows
+from tests.contract.storage import START_US, Storage, add_user, count_rows
 
 LEASE_US = 60_000_000
 
@@ -114,7 +114,7 @@ def test_who_has_lost_a_job_has_no_effect(storage: Storage, end: Callable[[Unit,
     assert held is not None
 
     def work(unit: Unit, ended: Job) -> None:
-        stores.create(unit, "effect", now_us=START_US)
+        add_user(unit, "effect", now_us=START_US)
         end(unit, ended)
 
     with pytest.raises(NotFound, match=r"job tell 1\.3: its lease ran out"):

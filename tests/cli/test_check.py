@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -109,3 +111,18 @@ def test_lost_rows_and_tables_are_findings(
     database.close()
     if server:
         drop_database(server, url.rpartition("/")[2])
+
+
+def test_rows_that_contradict_each_other_do_not_take_the_place_of_an_earlier_backup(tmp_path: Path) -> None:
+    data, backup = tmp_path / "data", tmp_path / "backup"
+    run("init", "--data", data)
+    run("backup", backup, "--data", data)
+    with contextlib.closing(sqlite3.connect(data / "davstore.sqlite")) as connection:
+        connection.execute("DELETE FROM principal")
+        connection.commit()
+    assert "database: user without its principal: 1\n" in run("check", "--data", data, statuses=(1,))
+    said = run("backup", backup, "--data", data, statuses=(6,))
+    assert re.fullmatch(r"davstore: rows contradict each other, davstore check names them: .*\n", said)
+    assert "0 findings" in run("check", backup)
+    run("restore", backup, "--data", data, "--force")
+    assert "0 findings" in run("check", "--data", data)

@@ -101,17 +101,15 @@ def enter_storage(settings: Settings) -> Storage:
 def find_storage(settings: Settings, *, to_check: bool = False) -> Storage:
     """Open the store for a command that reads or changes rows: a directory is neither made nor joined to a database.
 
-    to_check: a database that has lost the row which names it is opened too.
-
     Raises:
-        BadSettings: there is no store, or the data directory and the database belong to different ones.
+        BadSettings: there is no store, or the data directory and the database belong to different ones; a database
+            that has lost the row that names it is opened to check it.
         AlreadyRunning: a server uses tables of an older davstore.
     """
     storage = _find_made(settings)
     try:
         _upgrade_unserved(storage.database, settings.data.path)
-        if not to_check or storage.database.read(instance.is_there):
-            recognising.require_match(storage.database, settings.data.path, storage.blobs)
+        recognising.require_match(storage.database, settings.data.path, storage.blobs, to_check=to_check)
     except DavstoreError:
         storage.database.close()
         raise

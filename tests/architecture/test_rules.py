@@ -3,15 +3,11 @@
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from davstore.protocol.urls import AREAS
-
-TOP = Path(__file__).parents[2]
-MODULES = sorted((TOP / "davstore").rglob("*.py"))
-TREES = {module.relative_to(TOP / "davstore").as_posix(): ast.parse(module.read_text()) for module in MODULES}
+from tests.architecture.trees import TOP, TREES, Function, functions
 
 FILE_LINES = 400
 FUNCTION_LINES = 40
@@ -39,8 +35,6 @@ NO_NOUNS = (
 )
 """Words that a module may not begin with: they tell a story before they name the subject."""
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-
 
 def code_lines(function: Function) -> int:
     """Count the lines of a function without its docstring."""
@@ -48,10 +42,6 @@ def code_lines(function: Function) -> int:
     documented = ast.get_docstring(function) is not None
     documentation = (first.end_lineno or 0) - first.lineno + 1 if documented else 0
     return (function.end_lineno or 0) - function.lineno + 1 - documentation
-
-
-def functions(tree: ast.AST) -> Iterator[Function]:
-    return (node for node in ast.walk(tree) if isinstance(node, Function))
 
 
 @pytest.mark.parametrize("name", TREES)

@@ -167,6 +167,16 @@ def test_io_and_the_clock_are_found(line: str) -> None:
     assert impure(ast.parse(line))
 
 
+# Connections.
+
+PHASE = "davstore.server.phases.Phase"
+
+
+def test_what_follows_from_a_phase_is_a_column_of_its_rules() -> None:
+    found = {name: any(word.startswith(PHASE) for word in named(tree)) for name, tree in in_layers("server").items()}
+    assert places(found) == {"server/connection.py"}  # the steps from one to the next
+
+
 # Responses.
 
 STARTS: Reasons = {

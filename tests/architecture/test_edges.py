@@ -32,12 +32,18 @@ KNOWS_THE_USER: Reasons = {
 }
 
 
+ASKER = re.compile(r"\b(?:asker|principal|found|request|account)$")
+
+
 def users(tree: ast.AST) -> list[str]:
     """Return what is read of the user of an asker, but for the id, which no path has."""
     ids = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "id"}
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "user"]
-    kinds = re.compile(r"\b(?:asker|principal|found|request|account)$")
-    return [ast.unparse(node) for node in nodes if id(node) not in ids and kinds.search(ast.unparse(node.value))]
+    read = [ast.unparse(node) for node in nodes if id(node) not in ids and ASKER.search(ast.unparse(node.value))]
+    unpacked = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple)
+    ]
+    return read + [text for text in map(ast.unparse, unpacked) if text.endswith((" = asker", ".asker", "principal"))]
 
 
 def test_the_asker_meets_the_owner_in_one_place_only() -> None:
@@ -52,6 +58,7 @@ def test_the_asker_meets_the_owner_in_one_place_only() -> None:
         "Path(request.principal.user.name, names)",
         "name = asker.user.name; name == path.store",
         "user = context.asker.user",
+        "user, device = request.principal",
         "name = Path((lambda one: one.name)(self.principal.user))",
     ],
 )

@@ -1,7 +1,7 @@
-"""The one hand that changes the content of a store: six verbs on a store that is locked (`transaction.write`).
+"""The one hand that changes the content of a store: five verbs on a store that is locked (`transaction.write`).
 
-It decides nothing: `deciding` has allowed a change before. It runs no effect: it notes each change, and `effects` run
-over these notes at the end of the unit.
+COPY is `trees.copy`, of parts of these verbs; `locks` grants and ends locks. It decides nothing: `deciding` has allowed
+a change before. It runs no effect: it notes each change, and `effects` run over these notes at the end of the unit.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from davstore.model.principals import DeviceClass
 from davstore.model.rounds import Round
 
 PROVIDER = "provider"
-"""The voice of policy.toml. The user's and the device's own voices come with preferences."""
+"""The voice of policy.toml."""
 
 
 class Mode(enum.Enum):
@@ -83,11 +83,6 @@ class Accept:
 
 
 @dataclass(frozen=True, slots=True)
-class Narrow:
-    """The request goes on with a smaller view. No rule asks for it yet."""
-
-
-@dataclass(frozen=True, slots=True)
 class Reject:
     """The device is refused until a rule changes. condition is a precondition's name in `urn:davstore:cpm`."""
 
@@ -104,7 +99,7 @@ class Defer:
     retry_after_seconds: int
 
 
-Decision = Accept | Narrow | Reject | Defer
+Decision = Accept | Reject | Defer
 
 
 def list_fitting(rules: Iterable[Rule], *, user: str, device: str, device_class: DeviceClass) -> list[Rule]:

@@ -24,7 +24,7 @@ def discover(context: PropertyContext, owner: str, locks: Sequence[Lock]) -> byt
 
     Only the holder of a lock sees its token (RFC 4918 §20.7).
     """
-    user = context.principal.user
+    user_id = context.principal.user.id
     return element(
         names.LOCKDISCOVERY,
         *(
@@ -32,7 +32,7 @@ def discover(context: PropertyContext, owner: str, locks: Sequence[Lock]) -> byt
                 lock,
                 root=context.spelling.href(urls.segments_of(Path(owner, lock.root)), slash=lock.is_collection),
                 seconds=max(lock.expires_us - context.now_us, 0) // 1_000_000,
-                shown=lock.user_id == user.id,
+                shown=lock.user_id == user_id,
             )
             for lock in locks
         ),

@@ -80,7 +80,7 @@ NEEDS: Final[Mapping[Intent, Needs]] = {
 def resolve(writer: Writer, path: Path) -> Resolved:
     """Resolve a path of the store for an asker who may know of it. Raises NotFound."""
     rights.require(writer.context.asker, path)
-    return bindings.resolve(writer.unit, writer.ledger.facts, path.names)
+    return bindings.resolve(writer.unit, writer.ledger.facts, path)
 
 
 def decide(

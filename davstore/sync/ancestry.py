@@ -15,7 +15,7 @@ from davstore.sync.visibility import Visibility
 
 
 class Place(NamedTuple):
-    """A collection in the scope: its names from the root of its area, and the newest number of a mapping on that way."""
+    """A collection in the scope: its names from the root of its area, and the newest number of a mapping on the way."""
 
     names: tuple[str, ...]
     fresh: int

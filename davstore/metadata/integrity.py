@@ -27,11 +27,10 @@ from sqlalchemy import (
 
 from davstore.metadata.jobs import WHOLE_SERVER
 from davstore.metadata.statements import Statement
+from davstore.metadata.stores import ROOTS
 from davstore.metadata.tables import (
     DEVICE,
     MADE_THREAD,
-    STORE_ROOT,
-    THREADS_ROOT,
     USER,
     binding,
     body,
@@ -81,7 +80,6 @@ class Counters(NamedTuple):
 _s: BindParameter[int] = bindparam("s")
 _other = binding.alias("other")
 _later = gone.alias("later")
-_areas = (STORE_ROOT, THREADS_ROOT)
 
 
 def _rows(table: FromClause, what: ColumnElement[Any], *damaged: ColumnElement[bool]) -> Statement[tuple[int | str]]:
@@ -114,7 +112,7 @@ _no_root: CompoundSelect[Any] = union_all(
             store.c.id == _s,
             ~exists().where(store_root.c.store_id == store.c.id, store_root.c.area == literal_column(str(area))),
         )
-        for area in _areas
+        for area in ROOTS
     )
 )
 _roots = exists().where(store_root.c.store_id == node.c.store_id, store_root.c.node_id == node.c.id)
@@ -127,7 +125,7 @@ _DAMAGE: dict[str, Statement[tuple[int | str]]] = {
         )
     ),
     "area without its root": Statement[tuple[int | str]](_no_root),
-    "root of an unknown area": _rows(store_root, store_root.c.area, *(store_root.c.area != area for area in _areas)),
+    "root of an unknown area": _rows(store_root, store_root.c.area, *(store_root.c.area != area for area in ROOTS)),
     "root names no collection": _rows(
         store_root,
         store_root.c.area,

@@ -157,7 +157,6 @@ _DAMAGE: dict[str, Statement[tuple[int | str]]] = {
     "tombstone in a missing node": _rows(gone, gone.c.name, _no_node(gone, gone.c.parent_id)),
     "property of a missing node": _rows(property_, property_.c.name, _no_node(property_, property_.c.node_id)),
     "lock of a missing node": _rows(lock, lock.c.token, _no_node(lock, lock.c.node_id)),
-    "lock of no principal": _rows(lock, lock.c.token, ~exists().where(principal.c.id == lock.c.principal_id)),
     "lock in a store that says it holds none": _rows(
         lock,
         lock.c.token,

@@ -41,12 +41,6 @@ PLANTED: dict[str, list[str]] = {
             "VALUES ((SELECT id FROM store), 't', 999, 1, 'exclusive', 0, 0, 'x')"
         )
     ],
-    "lock of no principal": [
-        (
-            "INSERT INTO lock (store_id, token, node_id, principal_id, scope, infinite, expires_us, root) "
-            "VALUES ((SELECT id FROM store), 't', 1, 999, 'exclusive', 0, 0, '')"
-        )
-    ],
     "lock in a store that says it holds none": [
         (
             "INSERT INTO lock (store_id, token, node_id, principal_id, scope, infinite, expires_us, root) "

@@ -1,6 +1,6 @@
 """`app` for another WSGI server: `DAVSTORE_CONFIG=davstore.toml gunicorn -k gthread davstore.wsgi:app`.
 
-The store must be there: `davstore init` makes one. `davstore serve` frames requests more strictly than other servers
+The store has to be there: `davstore init` makes it. `davstore serve` frames requests more strictly than other servers
 do. The log goes to standard error, as that of `davstore serve` does, unless the server has set up logging; of all
 processes that serve a data directory one does the jobs.
 """

@@ -104,7 +104,7 @@ def expand(asked: Inquiry, urls: Urls, names: Names, former: list[Span], *, live
 
 
 def _seen(asked: Inquiry, row: Former, since: int, until: int) -> list[Span]:
-    """Return when a name meant a node, cut to the time of the collection above and to when the viewer saw it."""
+    """Return when a name meant a node, cut to the time of the collection above and to when the asker saw it."""
     since, until = max(row.mapped, since), min(row.unmapped, until)
     if since >= until:
         return []

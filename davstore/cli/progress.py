@@ -78,7 +78,7 @@ class Progress:
                 self._moved += count
                 self._bar.update(count)
 
-    def tell(self, action: Action) -> None:
+    def finished(self, action: Action) -> None:
         """Count and print a finished action."""
         if action.verb in QUIET:
             return

@@ -52,7 +52,7 @@ def _prepare(settings: Settings) -> str | None:
     """Open the store, print and log its state, and return the name of the user that was made, if one was."""
     first = wiring.prepare_store(settings)
     show_first_user(first)
-    wiring.tell_policy(settings)
+    wiring.log_policy(settings)
     if warning := describe_openness(settings.data.path):
         log.warning(warning)
     return first.name if first else None

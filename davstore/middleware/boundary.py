@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from davstore.errors import DavstoreError, DiskFull
 from davstore.middleware.access_log import REQUEST_ID
-from davstore.middleware.errors import Headers, Page, is_failure, refuse
+from davstore.middleware.errors import ErrorPage, Headers, is_failure, refuse
 from davstore.middleware.forwarded import PREFIX, believe
 from davstore.middleware.origins import refuse_other_origins
 from davstore.model.networks import NOBODY, Networks
@@ -99,7 +99,7 @@ class Boundary:
         start_response(refusal.status, refusal.headers, sys.exc_info())
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [refusal.body]
 
-    def _page(self, environ: WSGIEnvironment) -> Page | None:
+    def _page(self, environ: WSGIEnvironment) -> ErrorPage | None:
         """Return the maker of an error page, when a browser shows the answer."""
         if self._pages is None or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return None

@@ -340,8 +340,8 @@ def test_rules_for_nobody_are_told_and_no_mistake(run: Run, settings: Path) -> N
 def test_the_log_of_a_start_says_which_policy_is_in_force(settings: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The logger has the name that docs/operating.md gives."""
     with caplog.at_level(logging.INFO):
-        wiring.tell_policy(load_settings(settings, flags={"data.path": str(settings.parent / "data")}))
-        wiring.tell_policy(load_settings(None, flags={"policy.file": ""}))
+        wiring.log_policy(load_settings(settings, flags={"data.path": str(settings.parent / "data")}))
+        wiring.log_policy(load_settings(None, flags={"policy.file": ""}))
     told = [(record.name, record.getMessage()) for record in caplog.records]
     assert told == [
         ("davstore.policy", f"{settings.parent}/policy.toml: 2 rules in force"),

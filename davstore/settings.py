@@ -199,7 +199,7 @@ def _from_file(file: Path) -> dict[str, _Given]:
     for section, keys in document.items():
         source = f"{file}:{find_line(text, section)}"
         if not isinstance(keys, dict):
-            raise BadSettings(f"{source}: {section}: must stand in a section")
+            raise BadSettings(f"{source}: {section}: must stand in a section, such as [server]")
         if section not in SECTIONS:
             raise BadSettings(f"{source}: {section}: unknown section")
         for key, value in keys.items():

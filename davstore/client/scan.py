@@ -44,7 +44,7 @@ def scan(folder: Folder, state: State, *, clean: bool) -> Scan:
     try:
         walk.go()
     except (Changed, FileNotFoundError) as cause:
-        raise Stop(SAFETY, f"the folder {folder.root} went away while it was looked at") from cause
+        raise Stop(SAFETY, f"the folder {folder.root} disappeared during the scan") from cause
     _hold_mounts(walk.scan, state)
     folder.mounts = walk.scan.mounts
     return walk.scan

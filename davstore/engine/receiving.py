@@ -21,10 +21,10 @@ from davstore.engine.writer import Writer
 from davstore.errors import DavstoreError, Malformed, Unavailable
 from davstore.metadata import uploads
 from davstore.metadata.bodies import Stored
+from davstore.model.limits import BLOCK_BYTES
 from davstore.model.paths import Path
 from davstore.protocol.http.integrity import NO_FIELDS, IntegrityFields
 
-BLOCK_BYTES = 1 << 18
 GROWTH_BYTES = 1 << 20
 """An upload of unknown length reserves a megabyte at a time, or the rest of the room."""
 

@@ -98,7 +98,7 @@ def _send(environ: WSGIEnvironment, start_response: StartResponse, body: bytes) 
     )
     verdict = judge(conditions, exists=True, etag=etag, modified_us=None, safe=True)
     if verdict is Verdict.FAILED:
-        raise PreconditionFailed("the page is another one")
+        raise PreconditionFailed("the page has changed")
     if verdict is Verdict.NOT_MODIFIED:
         start_response("304 Not Modified", headers)
         return []

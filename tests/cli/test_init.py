@@ -46,7 +46,7 @@ def facts(directory: Path) -> dict[str, tuple[int, int]]:
 def test_a_store_is_made_with_its_first_user_once(run: Run, data: Path) -> None:
     made = run("init").output
     assert re.fullmatch(r"first user: me\npassword:   \S{16}  \(shown this once\)\n", made)
-    assert run("init").output == f"{data}: there is a store\n"
+    assert run("init").output == f"{data}: there is a store already\n"
     assert re.search(r"^me +active +0 ", run("user", "list").output, re.MULTILINE)
 
 

@@ -133,7 +133,7 @@ def test_a_device_comes_and_goes(run: Run, enter: Callable[..., object]) -> None
         (("user", "quota", "alice", "9" * 40), 2, "a number of bytes"),
         (("user", "add", "bob", "--quota", "9" * 19), 2, "a number of bytes"),
         (("user", "remove", "nobody", "--yes"), 2, "no user nobody"),
-        (("user", "remove", "alice"), 2, "say --yes"),
+        (("user", "remove", "alice"), 2, "add --yes"),
         (("lock", "list", "nobody"), 2, "no user nobody"),
         (("lock", "end", "nobody", "t"), 2, "no user nobody"),
         (("lock", "end", "alice", "t"), 2, "alice has no lock t"),
@@ -334,7 +334,9 @@ def test_rules_for_nobody_are_told_and_no_mistake(run: Run, settings: Path) -> N
     run("device", "add", "alice", "phone")
     run("device", "revoke", "alice", "phone")
     (settings.parent / "policy.toml").write_text('[[rule]]\nname = "lost"\ndevice = "phone"\nallowed = false\n')
-    assert run("policy", "check", "-c", str(settings)).stderr == "warning: rule lost: nobody has a device phone\n"
+    assert (
+        run("policy", "check", "-c", str(settings)).stderr == "warning: rule lost: no user has a device named phone\n"
+    )
 
 
 def test_the_log_of_a_start_says_which_policy_is_in_force(settings: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -78,7 +78,7 @@ class Progress:
                 self._moved += count
                 self._bar.update(count)
 
-    def finished(self, action: Action) -> None:
+    def count(self, action: Action) -> None:
         """Count and print a finished action."""
         if action.verb in QUIET:
             return

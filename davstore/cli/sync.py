@@ -101,7 +101,7 @@ def _sync(
     with devices.open_state(remote.url, root, devices.state_directory()) as state:
         show = Progress(verbose=verbose)
         run = Run(state.copy() if dry_run else state, Folder(root), remote, device, force=force, merge=merge, say=say)
-        run.finished, run.begin, run.moved = show.finished, show.begin, show.moved
+        run.done, run.begin, run.moved = show.count, show.begin, show.moved
         if reset:
             run.state.reset()
         if force:

@@ -60,7 +60,7 @@ class Folder:
             facts = self.root.lstat() if known else self.root.stat()
         except FileNotFoundError:
             if known:
-                raise Stop(SAFETY, f"the folder {self.root} is missing") from None
+                raise Stop(SAFETY, f"the folder {self.root} is missing (with --force: start as a new device)") from None
             if not write:
                 return
             self._make_root()
@@ -74,7 +74,10 @@ class Folder:
         elif known is None:
             return
         elif (self._read_mark() != mark) if mark else (numbers != known):
-            raise Stop(SAFETY, f"{self.root} is not the folder that was synchronised before")
+            raise Stop(
+                SAFETY,
+                f"{self.root} is not the folder that was synchronised before (with --force: start as a new device)",
+            )
 
     def _make_root(self) -> None:
         try:

@@ -57,7 +57,9 @@ def test_a_database_that_does_not_answer_ends_a_command_with_6(tmp_path: Path, c
 
 def test_a_database_url_that_cannot_be_read_ends_a_command_with_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAVSTORE_DATABASE__URL", "postgresql://me:geheim@h/d?nonsense=1")
-    assert run("user", "list", status=2).output == "davstore: database.url: libpq cannot read it\n"
+    assert (
+        run("user", "list", status=2).output == "davstore: database.url: must be as postgresql://USER@HOST/DATABASE\n"
+    )
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
 from davstore.dav.dispatch import METHODS, find_allowed
 from davstore.dav.wsgidav.app import build_dav
-from davstore.directory import identity
+from davstore.directory import identity, serving
 from davstore.directory.numbers import Numbers
 from davstore.engine.context import Services, now_us
 from davstore.errors import BadSettings, DavstoreError, Unavailable, Unprocessable
@@ -24,7 +24,7 @@ from davstore.jobs.bell import Bell
 from davstore.jobs.runner import Runner, Task
 from davstore.metadata import instance, stores
 from davstore.metadata.database import Database
-from davstore.metadata.migrate import find_revision, migrate
+from davstore.metadata.migrate import HEAD, find_revision, migrate
 from davstore.metadata.opening import open_database
 from davstore.metadata.volatile import Throttle
 from davstore.middleware.access_log import AccessLog
@@ -89,8 +89,11 @@ def open_storage(settings: Settings, *, adopts: bool = False) -> Storage:
 
 
 def enter_storage(settings: Settings) -> Storage:
-    """Open an existing store as `open_storage` does, for another WSGI server. Raises BadSettings."""
-    storage = _enter(_find_made(settings), settings.data.path, adopts=False)
+    """Open an existing store as `open_storage` does, for another WSGI server. Raises BadSettings, AlreadyRunning."""
+    storage, directory = _find_made(settings), settings.data.path
+    with identity.hold(directory):  # gunicorn's workers start all at once
+        _upgrade_unserved(storage.database, directory)
+    _enter(storage, directory, adopts=False)
     renew_identity(settings)
     return storage
 
@@ -100,10 +103,11 @@ def find_storage(settings: Settings) -> Storage:
 
     Raises:
         BadSettings: there is no store, or the data directory and the database belong to different ones.
+        AlreadyRunning: a server uses tables of an older davstore.
     """
     storage = _find_made(settings)
     try:
-        migrate(storage.database)
+        _upgrade_unserved(storage.database, settings.data.path)
         recognising.require_match(storage.database, settings.data.path, storage.blobs)
     except DavstoreError:
         storage.database.close()
@@ -125,8 +129,18 @@ def _find_made(settings: Settings) -> Storage:
     return storage
 
 
+def _upgrade_unserved(database: Database, directory: Path) -> None:
+    """Bring tables up to date, unless a server uses the older ones: it would answer 500 from then on.
+
+    Raises: AlreadyRunning.
+    """
+    if find_revision(database) != HEAD:
+        with serving.take(directory):
+            migrate(database)
+
+
 def _enter(storage: Storage, directory: Path, *, adopts: bool) -> Storage:
-    with identity.hold(directory):  # gunicorn's workers start all at once
+    with identity.hold(directory):
         migrate(storage.database)
     numbers = Numbers(directory)
     try:

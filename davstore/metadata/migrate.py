@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from davstore.errors import Unavailable
+from davstore.errors import DiskFull, Unavailable
 from davstore.metadata.database import Database
 
 HEAD = "0007"
@@ -48,6 +48,8 @@ def _translated(database: Database) -> Iterator[None]:
     except DBAPIError as error:
         known = error.orig and database.translate(error.orig)
         said = str(error.orig).partition("\n")[0]
+        if isinstance(known, DiskFull):
+            raise Unavailable("the disk is too full to upgrade the tables, which are as they were") from error
         raise known or Unavailable(f"the tables cannot be made or upgraded: {said}") from error
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import fcntl
 import logging
 import select
 import signal
@@ -19,14 +18,17 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TypeVar
 
+from davstore.directory import serving
 from davstore.errors import AlreadyRunning, BadSettings
 from davstore.server.child import settle_image
 from davstore.server.worker import BACKLOG
 from davstore.server.workers import Processes
 from davstore.settings import Settings
 from davstore.store.backups import refuse_backup
+
+T = TypeVar("T")
 
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS = (*_STOPS, signal.SIGHUP, signal.SIGCHLD)
@@ -52,19 +54,11 @@ def hold_data_directory(directory: Path) -> Iterator[None]:
     refuse_backup(directory)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = (directory / "serve.lock").open("a")
+        lock = _insist(lambda: serving.take(directory))
     except OSError as error:
         raise BadSettings(f"data.path: {directory}: {error.strerror}") from error
     with lock:
-        _insist(lambda: _lock(lock, directory))
         yield
-
-
-def _lock(lock: IO[str], directory: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise AlreadyRunning(f"another davstore serve uses {directory}") from error
 
 
 @contextlib.contextmanager
@@ -97,7 +91,7 @@ def _bind(listener: socket.socket, address: tuple[Any, ...]) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
 
 
-def _insist(attempt: Callable[[], None]) -> None:
+def _insist(attempt: Callable[[], T]) -> T:
     """Try again for a while: the workers of a supervisor that was killed may not have noticed yet."""
     deadline = time.monotonic() + _RELEASE_SECONDS
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -261,6 +262,30 @@ def test_nothing_is_upgraded_where_no_copy_can_be(small_disk: Path) -> None:
         migrate(database)
     assert find_revision(database) == "0004"
     assert not list(small_disk.glob("davstore.sqlite.0004*"))
+    database.close()
+
+
+def test_an_upgrade_that_fills_the_disk_leaves_the_tables_as_they_were(small_disk: Path) -> None:
+    database = open_database("", small_disk)
+    make_store(database, "0004")
+    database.close()
+    filler, said, more = small_disk / "filler", "", 0
+    while more < 400_000 and "the disk is too full to upgrade the tables" not in said:
+        more += 4_096  # there is room for the copy, and for ever more of the upgrade
+        for copy in small_disk.glob("davstore.sqlite.0004*"):
+            copy.unlink()
+        filler.unlink(missing_ok=True)
+        room = (small_disk / "davstore.sqlite").stat().st_size + more
+        filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - room))
+        with pytest.raises(Unavailable) as refused:
+            migrate(database)
+        said = str(refused.value)
+        database.close()
+        assert find_revision(database) == "0004"
+        database.close()
+    filler.unlink()
+    migrate(database)
+    assert find_revision(database) == migrating.HEAD
     database.close()
 
 

@@ -1,0 +1,22 @@
+"""`serve.lock`: one server uses a data directory, and nothing upgrades its tables meanwhile."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+from typing import IO
+
+from davstore.errors import AlreadyRunning
+
+FILE = "serve.lock"
+
+
+def take(directory: Path) -> IO[str]:
+    """Return the lock of a data directory, which is held until it is closed. Raises AlreadyRunning, OSError."""
+    lock = (directory / FILE).open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise AlreadyRunning(f"another davstore serve uses {directory}") from error
+    return lock

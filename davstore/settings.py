@@ -193,7 +193,10 @@ def parse_bind(text: str) -> tuple[str, int]:
 
 
 def _from_file(file: Path) -> dict[str, _Given]:
-    text = toml_lines.read_text(file)
+    try:
+        text = toml_lines.decode(file.read_bytes(), str(file))
+    except OSError as error:
+        raise BadSettings(f"{file}: {error.strerror}") from error
     document = toml_lines.parse(text, str(file))
     given = {}
     for section, keys in document.items():

@@ -1,11 +1,10 @@
-"""Files of TOML that a person writes: read them, and name the line of a key when something is wrong with it."""
+"""TOML that a person writes: read it, and name the line of a key when something is wrong with it."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from davstore.errors import BadSettings
@@ -14,14 +13,12 @@ _HEADER = re.compile(r"\s*\[{1,2}\s*([\w.-]+)\s*\]{1,2}")
 _ASSIGNED = re.compile(r"\s*([\w.\s\"'-]+?)\s*=")
 
 
-def read_text(file: Path) -> str:
-    """Return the text of a file. Raises BadSettings: it cannot be read, or is not UTF-8."""
+def decode(content: bytes, source: str) -> str:
+    """Return the text of a file; source is its name. Raises BadSettings: not UTF-8."""
     try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadSettings(f"{file}: {error.strerror}") from error
+        return content.decode()
     except UnicodeDecodeError as error:
-        raise BadSettings(f"{file}: not UTF-8") from error
+        raise BadSettings(f"{source}: not UTF-8") from error
 
 
 def parse(text: str, source: str) -> dict[str, Any]:

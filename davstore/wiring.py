@@ -130,10 +130,7 @@ def _find_made(settings: Settings) -> Storage:
 
 
 def _upgrade_unserved(database: Database, directory: Path) -> None:
-    """Bring tables up to date, unless a server uses the older ones: it would answer 500 from then on.
-
-    Raises: AlreadyRunning.
-    """
+    """Bring tables up to date. Raises AlreadyRunning: a server uses the older ones, and would answer 500 then."""
     if find_revision(database) != HEAD:
         with serving.take(directory):
             migrate(database)
@@ -205,14 +202,13 @@ def back_up(settings: Settings, directory: Path, meter: Meter) -> BackedUp:
     if directory.resolve().is_relative_to(data):
         raise Unprocessable(f"{directory}: a backup inside the data directory would be lost with it")
     storage = find_storage(settings)
-    made_at = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         return backing_up.back_up(
             storage.database,
             storage.blobs,
             directory,
             LocalBlobs(directory / "blobs"),
-            made_at=made_at,
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
             instance=storage.database.read(instance.get).id,
             meter=meter,
         )

@@ -76,12 +76,10 @@ class _Bar(Meter):
 
     def begin(self, total_bytes: int) -> None:
         """Show how many bytes there are, at least."""
-        super().begin(total_bytes)
         self._bar.length = max(total_bytes, 1)
 
     def advance(self, length: int) -> None:
         """Show how many are done."""
-        super().advance(length)
         self._bar.update(min(length, self._bar.length - self._bar.pos))
 
 

@@ -29,13 +29,13 @@ def list_(settings: Settings, *, user: str | None) -> None:
             enrolling.get_user(database, user)
     rows = [
         (
-            owner,
+            held.root.store,
             held.scope.value,
             render_time(held.expires_us),
             held.token,
-            repr("/".join(held.root) + ("/" if held.is_collection else "")),
+            repr(held.root.key + ("/" if held.is_collection else "")),
         )
-        for owner, held in locking.list_all(database, user, now_us=time.time_ns() // 1000)
+        for held in locking.list_all(database, user, now_us=time.time_ns() // 1000)
     ]
     click.echo(render_table(("USER", "SCOPE", "UNTIL", "TOKEN", "PLACE"), rows))
 

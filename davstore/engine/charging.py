@@ -7,12 +7,12 @@ from davstore.engine.writer import Change, TreeChange, Writer
 
 def charge(writer: Writer, change: Change) -> None:
     """Count a resource that is new, has other content or another name. Its old name, a tombstone, counts too."""
-    before, after = change
+    before, after, is_move = change
     if before is None:
         writer.ledger.entries += 1
         writer.ledger.used_bytes += after.size_bytes
         return
-    if after.resource[:2] != before.resource[:2]:  # its parent and its name
+    if is_move:
         writer.ledger.entries += 1
     writer.ledger.used_bytes += after.size_bytes - before.size_bytes
 

@@ -54,7 +54,7 @@ def _require_list(context: Context, unit: Unit, facts: StoreFacts, held: list[Lo
 
 def _holds(unit: Unit, facts: StoreFacts, own: list[Lock], one: IfList) -> bool:
     path = one.path if one.path is not None and one.path.store == facts.owner else None  # as if unmapped
-    place = Resolved([], None, None) if path is None else bindings.resolve(unit, facts, path.names)
+    place = Resolved([], None, None) if path is None else bindings.resolve(unit, facts, path)
     states = {lock.token for lock in find_covering(unit, facts.id, own, place)}
     return all(
         _met(unit, facts, path, place.resource, states, condition) != condition.negated for condition in one.conditions

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 from davstore.engine import rights
 from davstore.engine.conditions import require_met
 from davstore.engine.locks import require_open
-from davstore.engine.room import require_within
+from davstore.engine.room import require_shallow, require_within
 from davstore.engine.writer import Member, Writer
 from davstore.errors import (
     AlreadyExists,
@@ -80,7 +80,7 @@ NEEDS: Final[Mapping[Intent, Needs]] = {
 def resolve(writer: Writer, path: Path) -> Resolved:
     """Resolve a path of the store for an asker who may know of it. Raises NotFound."""
     rights.require(writer.context.asker, path)
-    return bindings.resolve(writer.unit, writer.ledger.facts, path.names)
+    return bindings.resolve(writer.unit, writer.ledger.facts, path)
 
 
 def decide(
@@ -161,6 +161,8 @@ def decide_both(
     nodes, trees = ([one for part in parts for one in part] for parts in zip(*touched, strict=True))
     require_open(writer, conditions, nodes=nodes, trees=trees)
     require_within(writer, old.resource if needs_from.within and depth is None else None, new.resource)
+    if is_whole:
+        require_shallow(writer, old.get(), source, destination)
     return old, new
 
 

@@ -22,7 +22,7 @@ _TOKEN = "urn:davstore:lock:"  # noqa: S105 - the beginning of a token
 
 def list_held(context: Context, unit: Unit, facts: StoreFacts) -> list[Lock]:
     """Return the locks that are held in a store, for use cases that only read; a `Writer` has its own."""
-    return locks.list_locks(unit, facts.id, now_us=context.now_us) if facts.may_hold_locks else []
+    return locks.list_locks(unit, facts, now_us=context.now_us) if facts.may_hold_locks else []
 
 
 def end_token(unit: Unit, store_id: int, token: str, *, now_us: int) -> None:
@@ -70,12 +70,12 @@ def require_open(
         if not any(lock.token in mine for lock in covering):
             blocking.update(covering)
     if blocking:
-        raise Locked(_roots_of(writer, blocking))
+        raise Locked(_roots_of(blocking))
 
 
-def _roots_of(writer: Writer, found: Iterable[Lock]) -> tuple[tuple[Path, bool], ...]:
+def _roots_of(found: Iterable[Lock]) -> tuple[tuple[Path, bool], ...]:
     """Return the URLs where locks were taken, each once, as `Locked` carries them."""
-    return tuple(sorted({(Path(writer.ledger.facts.owner, lock.root), lock.is_collection) for lock in found}))
+    return tuple(sorted({(lock.root, lock.is_collection) for lock in found}))
 
 
 def find_own(writer: Writer, place: Resolved, tokens: set[str]) -> tuple[Lock | None, list[Lock]]:
@@ -116,7 +116,7 @@ def grant(
         infinite=infinite,
         owner=info.owner,
         expires_us=expires_us,
-        root=member.path.names,
+        root=member.path,
         is_collection=bool(resource.is_collection),
     )
     locks.insert_lock(writer.unit, writer.ledger.store_id, new)
@@ -135,7 +135,7 @@ def _require_grantable(writer: Writer, resource: Resource, info: LockInfo, *, in
     beneath = [one for one in held if infinite and node_id in above[one.node_id]]
     conflicting = [one for one in (*covering, *beneath) if LockScope.EXCLUSIVE in (one.scope, info.scope)]
     if conflicting:
-        raise LockConflict(_roots_of(writer, conflicting))
+        raise LockConflict(_roots_of(conflicting))
     own, there = len(own_locks(writer.context, held)), sum(one.node_id == node_id for one in held)
     limits = writer.context.services.limits
     if own >= limits.locks_per_user or there >= limits.locks_per_resource:

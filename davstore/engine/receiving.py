@@ -62,9 +62,9 @@ def receive(
             return contextlib.nullcontext(_inline(body, first))
 
     def begin(writer: Writer) -> Upload:
-        return _begin_upload(writer, body, replaced_bytes=check(writer))
+        return _begin_upload(writer, path, body, replaced_bytes=check(writer))
 
-    return transaction.write(context, path.store, begin).receive(context, first)
+    return transaction.write(context, path, begin).receive(context, first)
 
 
 def _read_up_to(body: Incoming, wanted: int) -> bytes:
@@ -91,7 +91,7 @@ def _inline(body: Incoming, content: bytes) -> Stored:
 class Upload:
     """A large body on its way in: its blob, and the bytes reserved for its addition to the store."""
 
-    owner: str
+    path: Path
     store_id: int
     blob: str
     body: Incoming
@@ -123,7 +123,7 @@ class Upload:
             if staged is not None:
                 staged.discard()
             with contextlib.suppress(DavstoreError):  # else the reservation expires
-                transaction.write(context, self.owner, self._release)
+                transaction.write(context, self.path, self._release)
             raise
         finally:
             if staged is not None:
@@ -160,13 +160,13 @@ class Upload:
             uploads.grow(writer.unit, self.store_id, self.blob, reserved)
             return reserved
 
-        self.reserved_bytes = transaction.write(context, self.owner, work)
+        self.reserved_bytes = transaction.write(context, self.path, work)
 
     def _release(self, writer: Writer) -> None:
         uploads.release(writer.unit, self.store_id, self.blob)
 
 
-def _begin_upload(writer: Writer, body: Incoming, *, replaced_bytes: int) -> Upload:
+def _begin_upload(writer: Writer, path: Path, body: Incoming, *, replaced_bytes: int) -> Upload:
     """Reserve what a body adds to a store in the place of another.
 
     Raises:
@@ -175,7 +175,7 @@ def _begin_upload(writer: Writer, body: Incoming, *, replaced_bytes: int) -> Upl
     context, ledger = writer.context, writer.ledger
     context.services.blobs.require_room(body.length or 0)
     upload = Upload(
-        owner=ledger.facts.owner,
+        path=path,
         store_id=ledger.store_id,
         blob=str(uuid.uuid4()),
         body=body,

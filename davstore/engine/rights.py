@@ -27,6 +27,11 @@ def home(asker: Principal) -> Path:
     return Path(asker.user.name)
 
 
+def find_names_at_home(asker: Principal, path: Path) -> tuple[str, ...] | None:
+    """Return the names that lead to a place from the root of the asker's own store; None: it is elsewhere."""
+    return path.names if home(asker).holds(path) else None
+
+
 def known_to(asker: Principal) -> Known:
     """Return the names that the asker may see outside of stores: its own, and that of the device it comes from."""
     user, device = asker.user.name, asker.device

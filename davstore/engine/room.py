@@ -8,7 +8,9 @@ from davstore.errors import QuotaExceeded, TreeTooLarge
 from davstore.metadata import stores, trees, uploads
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import Resource
+from davstore.model.paths import Path
 from davstore.policy.quota import charged_bytes
+from davstore.protocol.urls import MAX_NAMES
 
 
 def find_room(writer: Writer) -> int | None:
@@ -56,6 +58,17 @@ def require_within(writer: Writer, *tops: Resource | None) -> None:
             left -= trees.count_beneath(writer.unit, writer.ledger.store_id, top.node_id, limit=max(left, 0) + 1)
     if left < 0:
         raise TreeTooLarge(f"more than {most} nodes")
+
+
+def require_shallow(writer: Writer, top: Resource, source: Path, destination: Path) -> None:
+    """Raise TreeTooLarge unless all beneath a collection has a URL at its destination too.
+
+    Only one that goes deeper down is looked at: nothing else can lose its URL.
+    """
+    if top.is_collection and len(destination.names) > len(source.names):
+        left = MAX_NAMES - len(destination.names)
+        if trees.find_depth(writer.unit, writer.ledger.store_id, top.node_id, limit=left) >= left:
+            raise TreeTooLarge(f"more than {MAX_NAMES} names in a path")
 
 
 def release_dead(services: Services, owner: str) -> bool:

@@ -12,12 +12,13 @@ from davstore.errors import QuotaExceeded
 from davstore.metadata import stores
 from davstore.metadata.stores import Ledger
 from davstore.metadata.unit import Unit
+from davstore.model.paths import Path
 
 T = TypeVar("T")
 
 
-def write(context: Context, owner: str, work: Callable[[Writer], T]) -> T:
-    """Run work with the owner's store locked, and write its counters back; nothing stays of a failure.
+def write(context: Context, path: Path, work: Callable[[Writer], T]) -> T:
+    """Run work with the store of a path locked, and write its counters back; nothing stays of a failure.
 
     It may run twice: where there is no room, the reservations of dead uploads are given back first.
 
@@ -27,18 +28,18 @@ def write(context: Context, owner: str, work: Callable[[Writer], T]) -> T:
         DiskFull: work added something, and the disk has room only for what makes room.
     """
     try:
-        return _write(context, owner, work)
+        return _write(context, path, work)
     except QuotaExceeded:
-        if not room.release_dead(context.services, owner):
+        if not room.release_dead(context.services, path.store):
             raise
-    return _write(context, owner, work)
+    return _write(context, path, work)
 
 
-def _write(context: Context, owner: str, work: Callable[[Writer], T]) -> T:
+def _write(context: Context, path: Path, work: Callable[[Writer], T]) -> T:
     services = context.services
 
     def locked(unit: Unit) -> tuple[T, Ledger]:
-        ledger = stores.lock(unit, owner)
+        ledger = stores.lock(unit, path.store, path.area)
         first_id = ledger.next_id
         writer = Writer(context, unit, ledger)
         value = work(writer)

@@ -1,7 +1,7 @@
-"""The one hand that changes the content of a store: six verbs on a store that is locked (`transaction.write`).
+"""The one hand that changes the content of a store: five verbs on a store that is locked (`transaction.write`).
 
-It decides nothing: `deciding` has allowed a change before. It runs no effect: it notes each change, and `effects` run
-over these notes at the end of the unit.
+COPY is `trees.copy`, of parts of these verbs; `locks` grants and ends locks. It decides nothing: `deciding` has allowed
+a change before. It runs no effect: it notes each change, and `effects` run over these notes at the end of the unit.
 """
 
 from __future__ import annotations
@@ -73,11 +73,13 @@ class Shown(NamedTuple):
 class Change(NamedTuple):
     """A resource that is new (before is None), has other content or properties, or another name.
 
-    MOVE of a collection is one: what lies beneath keeps its rows. The end of a resource is a `TreeChange`.
+    is_move: it has another name, or the same in another collection. MOVE of a collection is one such change: what lies
+    beneath keeps its rows. The end of a resource is a `TreeChange`.
     """
 
     before: Shown | None
     after: Shown
+    is_move: bool = False
 
 
 class TreeChange(NamedTuple):
@@ -109,7 +111,7 @@ class Writer:
     def held(self) -> list[Lock]:
         """Return the locks that are held in the store, which are read once. A store without any costs nothing."""
         if self._held is None:
-            self._held = locks.list_locks(self.unit, self.ledger.store_id, now_us=self.context.now_us)
+            self._held = locks.list_locks(self.unit, self.ledger.facts, now_us=self.context.now_us)
         return self._held
 
     def forget_held(self) -> None:
@@ -202,7 +204,7 @@ class Writer:
         new = resource._replace(parent=target.path.names[:-1], name=target.path.name, changed=number)
         if modified_us is not None or not resource.is_collection:
             new = self.set_time(new, resource.modified_us if modified_us is None else modified_us, over=over)
-        self.changes.append(Change(Shown(resource), Shown(new)))
+        self.changes.append(Change(Shown(resource), Shown(new), is_move=True))
         if over is not None and closed is not None:  # after mapping: source and target may be one node
             self.end(over, closed)
         return new
@@ -243,7 +245,7 @@ class Writer:
 
     def end_locks(self, *unmapped: Path) -> None:
         """End the locks that were taken at URLs that are unmapped now, or beneath them (RFC 4918 §7.6, §9.6)."""
-        gone = [lock.token for lock in self.held() if any(lock.lies_beneath(path.names) for path in unmapped)]
+        gone = [lock.token for lock in self.held() if any(path.holds(lock.root) for path in unmapped)]
         if gone:
             locks.remove_locks(self.unit, self.ledger.store_id, gone, now_us=self.context.now_us)
             self.forget_held()

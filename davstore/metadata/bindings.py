@@ -31,6 +31,7 @@ from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import binding, body, gone, node, store, store_root
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import AGAIN, BY_CLIENT, Resource, StoreFacts
+from davstore.model.paths import Path
 
 HOP = 8
 """Segments resolved by one statement: deeper paths take another."""
@@ -200,16 +201,18 @@ def finds_at_once(names: tuple[str, ...]) -> bool:
     return len(names) <= HOP
 
 
-def find(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool = False) -> Found:
-    """Follow a path from the root of the owner's store: one statement, for more than eight names some.
+def find(unit: Unit, path: Path, *, with_body: bool = False) -> Found:
+    """Follow a path from the root of its area: one statement, for more than eight names some.
 
     Raises:
         NotFound: no user of that name has a store.
     """
+    owner, names, area = path
     if len(names) > HOP:
-        return _find_deep(unit, owner, names, with_body=with_body)
-    values = dict(zip(_NAMES, names, strict=False))
-    values["owner"] = owner
+        return _find_deep(unit, path, with_body=with_body)
+    values: dict[str, object] = {"owner": owner, "area": int(area)}
+    for at, name in enumerate(names):  # half the time of a `zip`
+        values[_NAMES[at]] = name
     stored: Stored | None = None
     if with_body:
         opened = unit.one(_opening(len(names)), values)
@@ -229,18 +232,19 @@ def find(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool = Fa
     return Found(facts, place, stored if stored and stored.sha256 else None)
 
 
-def _find_deep(unit: Unit, owner: str, names: tuple[str, ...], *, with_body: bool) -> Found:
-    facts = stores.get(unit, owner)
-    place = resolve(unit, facts, names)
+def _find_deep(unit: Unit, path: Path, *, with_body: bool) -> Found:
+    facts = stores.get(unit, path.store, path.area)
+    place = resolve(unit, facts, path)
     stored = bodies.find_body(unit, facts.id, place.resource.node_id) if with_body and place.resource else None
     return Found(facts, place, stored)
 
 
-def resolve(unit: Unit, facts: StoreFacts, names: tuple[str, ...]) -> Resolved:
-    """Follow a path from the root of a store: one statement for each eight names."""
+def resolve(unit: Unit, facts: StoreFacts, path: Path) -> Resolved:
+    """Follow a path of a store from the root of its area: one statement for each eight names."""
+    names = path.names
     if not names:
-        return find(unit, facts.owner, names).place
-    steps = [Step(facts.root_id, 0, 0)]
+        return find(unit, path).place
+    steps = [Step(stores.get_root(unit, facts, path.area), 0, 0)]
     for start in range(0, len(names), HOP):
         hop = names[start : start + HOP]
         values: dict[str, object] = dict(zip(_NAMES, hop, strict=False))

@@ -21,7 +21,7 @@ Loader = Callable[[Unit, StoreFacts, Collection[int], int], Mapping[int, Any]]
 def _list_locks(unit: Unit, store: StoreFacts, _node_ids: Collection[int], now_us: int) -> Mapping[int, Sequence[Lock]]:
     """Return all locks of the store: few, and those that reach a node may have been taken far above it."""
     found: defaultdict[int, list[Lock]] = defaultdict(list)
-    for lock in list_locks(unit, store.id, now_us=now_us) if store.may_hold_locks else ():
+    for lock in list_locks(unit, store, now_us=now_us) if store.may_hold_locks else ():
         found[lock.node_id].append(lock)
     return found
 

@@ -11,7 +11,8 @@ from davstore.metadata.statements import Statement, Write
 from davstore.metadata.tables import lock, node, store
 from davstore.metadata.unit import Unit
 from davstore.model.locks import Lock, LockScope
-from davstore.model.nodes import HOLDS_LOCKS
+from davstore.model.nodes import HOLDS_LOCKS, StoreFacts
+from davstore.model.paths import parse_key
 
 
 class _Held(NamedTuple):
@@ -67,8 +68,8 @@ _HOLDS_NONE = Write(
 )
 
 
-def list_locks(unit: Unit, store_id: int, *, now_us: int) -> list[Lock]:
-    """Return the locks that are held now, by their roots; those that expired do not count."""
+def list_locks(unit: Unit, facts: StoreFacts, *, now_us: int) -> list[Lock]:
+    """Return the locks of a store that are held now, by their roots; those that expired do not count."""
     return [
         Lock(
             row.token,
@@ -78,10 +79,10 @@ def list_locks(unit: Unit, store_id: int, *, now_us: int) -> list[Lock]:
             row.infinite == 1,
             row.owner,
             row.expires_us,
-            tuple(row.root.split("/")) if row.root else (),
+            parse_key(facts.owner, row.root),
             row.is_coll == 1,
         )
-        for row in unit.all(_HELD, {"s": store_id, "now_us": now_us})
+        for row in unit.all(_HELD, {"s": facts.id, "now_us": now_us})
     ]
 
 
@@ -98,7 +99,7 @@ def insert_lock(unit: Unit, store_id: int, new: Lock) -> None:
             "infinite": int(new.infinite),
             "owner": new.owner,
             "expires_us": new.expires_us,
-            "root": "/".join(new.root),  # no name holds a slash
+            "root": new.root.key,
         },
     )
     unit.run(_HOLDS, {"s": store_id})

@@ -5,22 +5,24 @@ from __future__ import annotations
 import secrets
 import uuid
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
-from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 
 from davstore.errors import NotFound
 from davstore.metadata.statements import Row, Statement, Write
-from davstore.metadata.tables import STORE_ROOT, THREADS_ROOT, instant, metadata, node, store, store_root
+from davstore.metadata.tables import instant, metadata, node, store, store_root
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import StoreFacts
+from davstore.model.paths import Area
 
 R = TypeVar("R", bound=Row)
 
 SAMPLE_US = 3_600_000_000
 """How often a change number is written down with its time: an hour is fine enough for a history of weeks."""
 
-AREAS = (STORE_ROOT, THREADS_ROOT)
+ROOTS: Final = (Area.STORE.value, 1)
+"""The areas that each store has a root for: of 1, for threads, since migration 0001, and no URL leads there yet."""
 FACTS = (
     store.c.id,
     store.c.owner,
@@ -30,14 +32,13 @@ FACTS = (
     store.c.used_bytes,
     store.c.quota_bytes,
     store_root.c.node_id,
+    store_root.c.area,
     store.c.entries,
     store.c.traits,
 )
 """The columns of `StoreFacts`."""
-ROOTED = store.join(
-    store_root, and_(store_root.c.store_id == store.c.id, store_root.c.area == literal_column(str(STORE_ROOT)))
-)
-"""The tables they come from."""
+ROOTED = store.join(store_root, and_(store_root.c.store_id == store.c.id, store_root.c.area == bindparam("area")))
+"""The tables they come from. A statement on them takes the number of an area."""
 
 
 class _Counters(NamedTuple):
@@ -57,6 +58,11 @@ _LOCK = Statement(
     StoreFacts,
     _Counters,
 )
+_ROOT_OF = Statement[tuple[int]](
+    select(store_root.c.node_id).where(
+        store_root.c.store_id == bindparam("store_id"), store_root.c.area == bindparam("area")
+    )
+)
 _SETTLE = Write(
     update(store)
     .where(store.c.id == bindparam("id_"))
@@ -71,7 +77,7 @@ _CREATE = Statement[tuple[int]](
         epoch=bindparam("epoch"),
         seq=0,
         floor=0,
-        next_id=1 + len(AREAS),
+        next_id=1 + len(ROOTS),
         traits=0,
         used_bytes=0,
         entries=0,
@@ -176,39 +182,55 @@ def create(unit: Unit, owner: str, *, now_us: int, quota_bytes: int | None = Non
     if row is None:
         raise NotFound(owner)
     (store_id,) = row
-    for root, area in enumerate(AREAS, start=1):
+    for root, area in enumerate(ROOTS, start=1):
         values = {"store_id": store_id, "id": root, "area": area, "resource_id": str(uuid.uuid4()), "now_us": now_us}
         for statement in _ROOT:
             unit.run(statement, values)
     return store_id
 
 
-def get(unit: Unit, owner: str) -> StoreFacts:
-    """Return the row of a store.
+def get(unit: Unit, owner: str, area: Area = Area.STORE) -> StoreFacts:
+    """Return the row of a store, with the root of an area.
 
     Raises:
         NotFound: no user of that name has one.
     """
-    return _one(unit, _BY_OWNER, owner)
+    return _one(unit, _BY_OWNER, owner, area)
 
 
-def lock(unit: Unit, owner: str) -> Ledger:
+def lock(unit: Unit, owner: str, area: Area = Area.STORE) -> Ledger:
     """Lock a store: the first statement of every unit that writes to it, before any check (I1 in docs/sync.md).
 
+    All areas are locked; the facts have the root of one.
+
     Raises:
         NotFound: no user of that name has one.
     """
-    facts, counters = _one(unit, _LOCK, owner)
+    facts, counters = _one(unit, _LOCK, owner, area)
     return Ledger(
         facts, facts.seq, counters.next_id, facts.used_bytes, facts.entries, counters.sampled_us, counters.unmapped_us
     )
 
 
-def _one(unit: Unit, statement: Statement[R], owner: str) -> R:
-    row = unit.one(statement, {"owner": owner})
+def _one(unit: Unit, statement: Statement[R], owner: str, area: Area) -> R:
+    row = unit.one(statement, {"owner": owner, "area": int(area)})  # sqlite3 looks for an adapter of any subclass
     if row is None:
         raise NotFound(owner)
     return row
+
+
+def get_root(unit: Unit, facts: StoreFacts, area: Area) -> int:
+    """Return the node at the root of an area: a statement where the facts have that of another.
+
+    Raises:
+        NotFound: the store has no such area.
+    """
+    if area == facts.area:
+        return facts.root_id
+    row = unit.one(_ROOT_OF, {"store_id": facts.id, "area": int(area)})
+    if row is None:
+        raise NotFound(facts.owner)
+    return row[0]
 
 
 def settle(unit: Unit, ledger: Ledger, *, now_us: int) -> None:

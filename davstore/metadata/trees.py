@@ -67,6 +67,17 @@ _COUNT = Statement[tuple[int]](
     )
 )
 
+_levels = select(bindparam("p", type_=BigInteger).label("id"), literal(0).label("level")).cte("levels", recursive=True)
+_levels = _levels.union_all(
+    select(binding.c.node_id, _levels.c.level + 1).where(
+        binding.c.store_id == _s,
+        binding.c.parent_id == _levels.c.id,
+        binding.c.is_coll == literal_column("1"),
+        _levels.c.level < bindparam("limit"),
+    )
+)
+_DEEPEST = Statement[tuple[int]](select(func.max(_levels.c.level)))
+
 _zero, _one = literal(0, SmallInteger), literal(1, SmallInteger)
 _now = bindparam("modified_us", type_=BigInteger)
 _whose = bindparam("modified_by", type_=SmallInteger)
@@ -171,6 +182,12 @@ _COPY_PROPERTIES = Write(
 def count_beneath(unit: Unit, store_id: int, node_id: int, *, limit: int) -> int:
     """Return how many bindings lie beneath a collection; it counts no further than limit."""
     row = unit.one(_COUNT, {"s": store_id, "p": node_id, "limit": limit})
+    return row[0] if row else 0
+
+
+def find_depth(unit: Unit, store_id: int, node_id: int, *, limit: int) -> int:
+    """Return how many levels of collections lie beneath a collection; it goes no deeper than limit."""
+    row = unit.one(_DEEPEST, {"s": store_id, "p": node_id, "limit": limit})
     return row[0] if row else 0
 
 

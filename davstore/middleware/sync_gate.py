@@ -91,9 +91,9 @@ class SyncGate:
         context = (query and query.context) or sync_context.parse(environ.get("HTTP_SYNC_CONTEXT"))
         turn = self._gate.admit(
             GateRequest(
-                principal.user,
+                principal,
                 principal.device,
-                path.names,
+                path,
                 Mode(context.mode),
                 query.token if query else None,
                 self._clock(),

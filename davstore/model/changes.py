@@ -65,7 +65,7 @@ class Removed(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names from the store's root down to the URL that is gone."""
+        """The names from the root of its area down to the URL that is gone."""
         return (*self.parent, self.name)
 
 

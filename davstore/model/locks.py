@@ -6,6 +6,8 @@ import enum
 from collections.abc import Set
 from typing import NamedTuple
 
+from davstore.model.paths import Path
+
 
 class LockScope(enum.Enum):
     """Exclusive, or shared: then others may hold a shared lock on the same resource (RFC 4918 §6.2)."""
@@ -22,7 +24,7 @@ class LockInfo(NamedTuple):
 
 
 class Lock(NamedTuple):
-    """A lock that is held. `root` holds the names from the store's root to the URL it was taken at.
+    """A lock that is held. `root` is the place of the URL it was taken at.
 
     The root never changes: the lock ends when that URL is unmapped, or a collection above it is moved.
     """
@@ -34,21 +36,13 @@ class Lock(NamedTuple):
     infinite: bool
     owner: bytes | None
     expires_us: int
-    root: tuple[str, ...]
+    root: Path
     is_collection: bool
 
     def covers(self, node_id: int | None, above: Set[int]) -> bool:
         """Tell whether the lock protects a node that lies beneath others, along any of its bindings."""
         return self.node_id == node_id or (self.infinite and self.node_id in above)
 
-    def reaches(self, node_id: int, names: tuple[str, ...]) -> bool:
+    def reaches(self, node_id: int, path: Path) -> bool:
         """Tell whether the lock protects the resource at one URL."""
-        return self.node_id == node_id or (self.infinite and self.lies_above(names))
-
-    def lies_above(self, names: tuple[str, ...]) -> bool:
-        """Tell whether a URL is the lock's root or lies beneath it."""
-        return names[: len(self.root)] == self.root
-
-    def lies_beneath(self, names: tuple[str, ...]) -> bool:
-        """Tell whether the lock's root is that URL or lies beneath it."""
-        return self.root[: len(names)] == names
+        return self.node_id == node_id or (self.infinite and self.root.holds(path))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from davstore.model.paths import Area, Path
+
 BY_CLIENT: Final = 1
 """Of `modified_by`: a client set the time, or a MOVE brought it along. It gives no order: it may have gone back."""
 AGAIN: Final = 2
@@ -16,7 +18,7 @@ HOLDS_LOCKS: Final = 1
 class Resource(NamedTuple):
     """One URL of a store and the facts of the node it names. Times are microseconds since the epoch, UTC.
 
-    `parent` holds the names from the store's root to the collection that binds `name`; rows of one listing share the
+    `parent` holds the names from the root of an area to the collection that binds `name`; rows of one listing share the
     tuple. A collection has no etag, no length and no content type. `modified_by` says who set the time of modification:
     0 is the server, whose times are each later than those before; else the sum of `BY_CLIENT` and `AGAIN`.
     """
@@ -36,13 +38,14 @@ class Resource(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names from the store's root down to this resource."""
+        """The names from the root of its area down to this resource."""
         return (*self.parent, self.name) if self.name else ()
 
 
 class StoreFacts(NamedTuple):
     """The row of a store as one snapshot saw it. entries counts the names that are bound or remembered as gone.
 
+    root_id is the node at the root of the area that was asked for, and area the number of that area.
     traits is a sum of `HOLDS_LOCKS`: the bit is set as long as the store may hold locks.
     """
 
@@ -54,8 +57,13 @@ class StoreFacts(NamedTuple):
     used_bytes: int
     quota_bytes: int | None
     root_id: int
+    area: int
     entries: int
     traits: int
+
+    def at(self, names: tuple[str, ...]) -> Path:
+        """Return the place that names lead to from the root."""
+        return Path(self.owner, names, Area(self.area))
 
     @property
     def may_hold_locks(self) -> bool:

@@ -28,6 +28,3 @@ class Origins(NamedTuple):
     def permits(self, origin: str) -> bool:
         """Tell whether an origin is named, or is an extension's: no page can say that it is one."""
         return origin in self.named or _EXTENSION.fullmatch(origin) is not None
-
-
-NO_ORIGINS: Final = Origins()

@@ -6,18 +6,17 @@ Names are compared byte for byte as the client sent them (ADR 20); a `Path` is m
 
 from __future__ import annotations
 
+import enum
 from typing import NamedTuple
-
-from davstore.model.enums import QuickEnum
 
 MAX_NAME_BYTES = 255
 """The longest name that every file system of a device can hold."""
 
 
-class Area(QuickEnum):
-    """A tree of a store: each has a root of its own in the URL space."""
+class Area(enum.IntEnum):
+    """A tree of a store: each has a root of its own in the URL space. The values are those of the table of roots."""
 
-    STORE = "store"
+    STORE = 0
 
 
 class Path(NamedTuple):
@@ -42,12 +41,29 @@ class Path(NamedTuple):
         """The root of the area."""
         return Path(self.store, (), self.area)
 
+    @property
+    def key(self) -> str:
+        """The place in its store as one text, for the database and for hashes; `parse_key` reads it.
+
+        The names, behind the number of their area unless that is `STORE`. No name is empty or holds a slash: only the
+        number has one before it.
+        """
+        return "/".join(self.names if self.area == Area.STORE else ("", f"{self.area:d}", *self.names))
+
     def child(self, name: str) -> Path:
         """Return the place of a member."""
         return Path(self.store, (*self.names, name), self.area)
 
     def holds(self, other: Path) -> bool:
         """Tell whether other is this place or lies beneath it."""
-        if self.store != other.store or self.area is not other.area:
+        if self.store != other.store or self.area != other.area:
             return False
         return other.names[: len(self.names)] == self.names
+
+
+def parse_key(store: str, key: str) -> Path:
+    """Return the place in a store that has a key."""
+    if key.startswith("/"):
+        _, number, *names = key.split("/")
+        return Path(store, tuple(names), Area(int(number)))
+    return Path(store, tuple(key.split("/")) if key else ())

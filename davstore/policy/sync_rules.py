@@ -20,7 +20,7 @@ from davstore.model.principals import DeviceClass
 from davstore.model.rounds import Round
 
 PROVIDER = "provider"
-"""The voice of policy.toml. The user's and the device's own voices come with preferences."""
+"""The voice of policy.toml."""
 
 
 class Mode(enum.Enum):
@@ -39,7 +39,7 @@ REPEATS = 2
 class Rule:
     """One rule of a voice. A selector that is None fits everything; an interval that is None leaves it to other rules.
 
-    exclude holds patterns of names below the store's root: a name, a glob of one (`*`, `?`, `[ab]`), or `**` for any
+    exclude holds patterns of names below the user's store: a name, a glob of one (`*`, `?`, `[ab]`), or `**` for any
     number of names. A pattern covers what it matches and everything beneath.
     """
 
@@ -63,7 +63,8 @@ class Rule:
 class Attempt:
     """The facts of one request at a gate point.
 
-    names lead from the store's root to the Request-URI. token is the sync token as sent, '' for a first
+    user and device are the asker. names lead from the root of the asker's own store to the Request-URI; None: that is
+    elsewhere, where no pattern excludes anything. token is the sync token as sent, '' for a first
     synchronisation, None for a request that has none (PROPFIND, SEARCH).
     """
 
@@ -71,7 +72,7 @@ class Attempt:
     device: str
     device_class: DeviceClass
     mode: Mode
-    names: tuple[str, ...]
+    names: tuple[str, ...] | None
     now_us: int
     token: str | None = None
     last_round: Round | None = None
@@ -80,11 +81,6 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class Accept:
     """The request goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Narrow:
-    """The request goes on with a smaller view. No rule asks for it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +100,7 @@ class Defer:
     retry_after_seconds: int
 
 
-Decision = Accept | Narrow | Reject | Defer
+Decision = Accept | Reject | Defer
 
 
 def list_fitting(rules: Iterable[Rule], *, user: str, device: str, device_class: DeviceClass) -> list[Rule]:
@@ -133,7 +129,7 @@ def decide(rules: Iterable[Rule], attempt: Attempt) -> Decision:
         if attempt.mode not in rule.modes:
             return Reject("sync-allowed", rule, modes)
     for rule in fitting:
-        if any(covers(pattern, attempt.names) for pattern in rule.exclude):
+        if attempt.names is not None and any(covers(pattern, attempt.names) for pattern in rule.exclude):
             return Reject("sync-scope-allowed", rule)
     return _timely(fitting, attempt)
 

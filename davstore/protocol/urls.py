@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from davstore.model.paths import Area, Path
 from davstore.model.principals import Principal
+from davstore.protocol.dav.hrefs import MAX_SEGMENTS
 
 _TOP: Final = "dav"
 AREAS: Final[Mapping[tuple[str, ...], Area]] = {(_TOP, "store"): Area.STORE}
@@ -19,6 +20,8 @@ HOME: Final = (_TOP,)
 """The collection above all areas and principals."""
 
 _STARTS: Final = {area: segments for segments, area in AREAS.items()}
+MAX_NAMES: Final = MAX_SEGMENTS - 3
+"""A place in a store has at most so many names: a longer path would have no URL."""
 _DEPTH: Final = 2
 """Segments before the name of the owner, in every area."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from davstore.errors import BadSettings, Unavailable
 from davstore.policy.provider import parse_rules
 from davstore.policy.sync_rules import Rule
-from davstore.toml_lines import read_text
+from davstore.toml_lines import decode
 
 log = logging.getLogger("davstore.policy")
 
@@ -56,4 +56,8 @@ class PolicyFile:
     def _read(self) -> tuple[Rule, ...]:
         if self._file is None:
             return ()
-        return parse_rules(read_text(self._file), source=str(self._file))
+        try:
+            text = decode(self._file.read_bytes(), str(self._file))
+        except OSError as error:
+            raise BadSettings(f"{self._file}: {error.strerror}") from error
+        return parse_rules(text, source=str(self._file))

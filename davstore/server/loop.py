@@ -25,7 +25,7 @@ from cheroot import wsgi
 from davstore.server.connection import GRACE_SECONDS, Connection, Wait, render_refusal
 from davstore.server.crowds import Crowd, share
 from davstore.server.limits import Limits
-from davstore.server.phases import RULES, Phase
+from davstore.server.phases import RULES
 from davstore.server.service import Service
 from davstore.server.turns import Turns
 
@@ -276,17 +276,16 @@ class Server(wsgi.Server):
         first = min(waiting, key=lambda one: (RULES[one.phase].precedence, one.since), default=None)
         if first is None:
             return False
-        if first.phase is Phase.ANSWER:  # of the client that has most connections
+        if RULES[first.phase].of_most:
             crowds = collections.Counter(one.client for one in list(self._open.values()))
             first = min(waiting, key=lambda one: (-crowds[one.client], one.since))
-        return (first.phase in (Phase.LINGER, Phase.IDLE) or _is_late(first)) and self._cut(first, at_once=True)
+        return (not RULES[first.phase].spared or _is_late(first)) and self._cut(first, at_once=True)
 
     def _cut(self, connection: Connection, *, at_once: bool = False) -> bool:
         """End a connection that no thread has; False when one took it meanwhile. at_once: without lingering."""
         if not self._claim(connection):
             return False
-        if connection.phase is Phase.QUEUED:
-            self._turns.leave(connection)
+        self._turns.leave(connection)
         wait = connection.cut()
         if at_once or wait is Wait.OVER:
             self._finish(connection, connection.close)

@@ -5,7 +5,7 @@
       └────────┴─────────┴──────────┴─────────┴──► LINGER ──► over
 
 A phase is left out when nothing has to be waited for: a request that arrives whole is answered in one go.
-Everything that depends on the phase alone is a column of `RULES`.
+What follows from the phase alone is a column of `RULES`; the steps from one to the next are in `connection`.
 """
 
 from __future__ import annotations
@@ -60,13 +60,17 @@ class Rule(NamedTuple):
     """No request has been taken yet."""
     owes: bool = False
     """The client owes the rest of a request that it has begun, or its first."""
+    spared: bool = True
+    """It is cut for a new connection only when it is late."""
+    of_most: bool = False
+    """When one must be cut for a new connection, it is one of the client that has most."""
 
 
 RULES: Final = {
-    Phase.LINGER: Rule(lambda _limits: LINGER_SECONDS, 0, LastWord.NONE),
-    Phase.IDLE: Rule(lambda limits: limits.idle_seconds, 1, LastWord.NONE, before_head=True),
+    Phase.LINGER: Rule(lambda _limits: LINGER_SECONDS, 0, LastWord.NONE, spared=False),
+    Phase.IDLE: Rule(lambda limits: limits.idle_seconds, 1, LastWord.NONE, before_head=True, spared=False),
     Phase.HEAD: Rule(lambda limits: limits.head_seconds, 2, LastWord.LATE, before_head=True, owes=True),
     Phase.BODY: Rule(lambda limits: limits.body_seconds, 3, LastWord.LATE, paced=True, owes=True),
     Phase.QUEUED: Rule(lambda _limits: QUEUE_SECONDS, 4, LastWord.BUSY),
-    Phase.ANSWER: Rule(lambda limits: limits.body_seconds, 5, LastWord.NONE, paced=True),
+    Phase.ANSWER: Rule(lambda limits: limits.body_seconds, 5, LastWord.NONE, paced=True, of_most=True),
 }

@@ -31,19 +31,16 @@ _BLOCK_BYTES = 1 << 20
 
 
 class Meter:
-    """The progress of a backup or a restore: bytes done, and bodies that were copied or found in their place."""
+    """The progress of a backup or a restore: bodies that were copied or found in their place."""
 
     def __init__(self) -> None:
-        self.total_bytes = self.done_bytes = 0
         self.copied = self.copied_bytes = self.kept = self.kept_bytes = 0
 
     def begin(self, total_bytes: int) -> None:
-        """Take the number of bytes in all, an estimate."""
-        self.total_bytes = total_bytes
+        """Show the number of bytes in all, an estimate: here nowhere."""
 
     def advance(self, length: int) -> None:
-        """Count more bytes as done."""
-        self.done_bytes += length
+        """Show that more bytes are done: here nowhere."""
 
     def count(self, length: int, *, kept: bool) -> None:
         """Count a body as done."""

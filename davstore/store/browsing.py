@@ -34,7 +34,7 @@ def list_page(
 
     def work(unit: Unit) -> Page:
         rights.require(context.asker, path)
-        facts, place, _ = bindings.find(unit, path.store, path.names)
+        facts, place, _ = bindings.find(unit, path)
         top = place.resource
         if top is None:
             raise NotFound(path.name)

@@ -25,4 +25,4 @@ def delete(context: Context, path: Path, conditions: Preconditions = NONE, *, de
         member = decide(writer, "DELETE", path, conditions, depth=depth)
         return writer.unbind(member)
 
-    return transaction.write(context, path.store, work)
+    return transaction.write(context, path, work)

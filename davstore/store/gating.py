@@ -10,11 +10,13 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from davstore.engine import rights
 from davstore.errors import DiskFull, SyncDeferred, SyncRefused, Unavailable
 from davstore.metadata import principals
 from davstore.metadata.database import Database
 from davstore.metadata.volatile import Throttle
-from davstore.model.principals import Device, User
+from davstore.model.paths import Path
+from davstore.model.principals import Device, Principal
 from davstore.model.rounds import Round
 from davstore.policy.sync_rules import (
     Attempt,
@@ -27,17 +29,18 @@ from davstore.policy.sync_rules import (
     list_fitting,
     next_round,
 )
+from davstore.protocol import urls
 
 log = logging.getLogger("davstore.gate")
 
 
 @dataclass(frozen=True, slots=True)
 class GateRequest:
-    """A device at a gate point: names below its user's root, and the sync token; None where there is none."""
+    """An asker at a gate point: the device it comes from, the place, and the sync token; None where there is none."""
 
-    user: User
+    asker: Principal
     device: Device
-    names: tuple[str, ...]
+    path: Path
     mode: Mode
     token: str | None
     now_us: int
@@ -100,16 +103,17 @@ class Gate:
             SyncDeferred: it came too early.
         """
         rules = self.rules()
-        scope = _scope(request)
+        names = rights.find_names_at_home(request.asker, request.path)
+        scope = _scope(request, names)
         last_round = self.throttle.rounds.find(request.device.id, scope)
         decision = decide(
             rules,
             Attempt(
-                request.user.name,
+                request.asker.user.name,
                 request.device.name,
                 request.device.device_class,
                 request.mode,
-                request.names,
+                names,
                 request.now_us,
                 request.token,
                 last_round,
@@ -130,14 +134,15 @@ class Gate:
 
 def _list_rules(rules: Sequence[Rule], request: GateRequest) -> list[Rule]:
     device = request.device
-    return list_fitting(rules, user=request.user.name, device=device.name, device_class=device.device_class)
+    return list_fitting(rules, user=request.asker.user.name, device=device.name, device_class=device.device_class)
 
 
-def _scope(request: GateRequest) -> str:
+def _scope(request: GateRequest, names: tuple[str, ...] | None) -> str:
     """Return what an interval is counted for: reports on a collection, or listings of it by whatever method.
 
-    A device may keep several collections in step.
+    A device may keep several collections in step. A place at home counts by its names, any other by its URL: no name
+    is empty, so that neither is taken for the other.
     """
     kind = "LIST" if request.token is None else "REPORT"
-    path = "/".join(request.names).encode("utf-8", "surrogatepass")
-    return f"{kind} {hashlib.sha256(path).hexdigest()[:32]}"
+    text = "/".join(("", *urls.segments_of(request.path)) if names is None else names)
+    return f"{kind} {hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"

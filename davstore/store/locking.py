@@ -62,7 +62,7 @@ def lock(
         new, covering = locks.grant(writer, member, resource, info, infinite=infinite, expires_us=expires_us)
         return Granted(new, covering, member.resource is None, new.is_collection)
 
-    return transaction.write(context, path.store, work)
+    return transaction.write(context, path, work)
 
 
 def refresh(context: Context, path: Path, conditions: Preconditions, *, seconds: int | None) -> Granted:
@@ -84,7 +84,7 @@ def refresh(context: Context, path: Path, conditions: Preconditions, *, seconds:
         covering = [fresh if one is found else one for one in covering]
         return Granted(fresh, covering, created=False, is_collection=is_collection)
 
-    return transaction.write(context, path.store, work)
+    return transaction.write(context, path, work)
 
 
 def unlock(
@@ -110,7 +110,7 @@ def unlock(
             _discard(writer, member)
         return resource
 
-    return transaction.write(context, path.store, work)
+    return transaction.write(context, path, work)
 
 
 def _discard(writer: Writer, member: Member) -> None:
@@ -119,12 +119,12 @@ def _discard(writer: Writer, member: Member) -> None:
         writer.unbind(member)
 
 
-def list_all(database: Database, owner: str | None, *, now_us: int) -> list[tuple[str, Lock]]:
-    """Return the locks that are held, in all stores or in one, each with the owner of its store. Raises NotFound."""
+def list_all(database: Database, owner: str | None, *, now_us: int) -> list[Lock]:
+    """Return the locks that are held, in all stores or in one. Raises NotFound."""
 
-    def work(unit: Unit) -> list[tuple[str, Lock]]:
+    def work(unit: Unit) -> list[Lock]:
         owners = stores.list_owners(unit) if owner is None else [owner]
-        return [(one, held) for one in owners for held in list_locks(unit, stores.get(unit, one).id, now_us=now_us)]
+        return [held for one in owners for held in list_locks(unit, stores.get(unit, one), now_us=now_us)]
 
     return database.read(work)
 
@@ -133,10 +133,10 @@ def end(database: Database, owner: str, token: str, *, now_us: int) -> None:
     """End a lock of any user for the operator. Raises NotFound: no such store, or no such lock in it."""
 
     def work(unit: Unit) -> None:
-        store_id = stores.lock(unit, owner).store_id
-        if token not in {held.token for held in list_locks(unit, store_id, now_us=now_us)}:
+        facts = stores.lock(unit, owner).facts
+        if token not in {held.token for held in list_locks(unit, facts, now_us=now_us)}:
             raise NotFound(f"{owner} has no lock {token}")
-        locks.end_token(unit, store_id, token, now_us=now_us)
+        locks.end_token(unit, facts.id, token, now_us=now_us)
 
     database.write(work)
 

@@ -39,4 +39,4 @@ def make_collection(
         written = NO_ELEMENTS if change is None else change.written
         return writer.make(member, modified_us=live.modified_us, elements=written)
 
-    return transaction.write(context, path.store, work)
+    return transaction.write(context, path, work)

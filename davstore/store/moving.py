@@ -48,7 +48,7 @@ def move(
         writer.rebind(old, new, modified_us=modified_us)
         return _placed(old, new)
 
-    return transaction.write(context, source.store, work)
+    return transaction.write(context, source, work)
 
 
 def copy(
@@ -75,7 +75,7 @@ def copy(
         trees.copy(writer, old, new, recursive=depth is None, modified_us=modified_us)
         return _placed(old, new)
 
-    return transaction.write(context, source.store, work)
+    return transaction.write(context, source, work)
 
 
 def _placed(old: Member, new: Member) -> Placed:

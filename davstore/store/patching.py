@@ -50,6 +50,6 @@ def patch_properties(
         return writer.alter(resource, find_change(writer, resource, changes), modified_us=live.modified_us)
 
     try:
-        return Patched(transaction.write(context, path.store, work))
+        return Patched(transaction.write(context, path, work))
     except (PropertiesRefused, QuotaExceeded) as error:
         return Patched(found[-1], error.with_traceback(None))  # it leads to frames that hold the error

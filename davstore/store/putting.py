@@ -72,4 +72,4 @@ def put(context: Context, path: Path, content: NewContent, conditions: Precondit
 
     incoming = Incoming(content.stream, content.length, content.integrity)
     with receive(context, path, incoming, check) as stored:
-        return transaction.write(context, path.store, work)
+        return transaction.write(context, path, work)

@@ -86,7 +86,7 @@ def find(context: Context, path: Path, conditions: Preconditions = NONE) -> Reso
 
 def _find(context: Context, unit: Unit, path: Path, conditions: Preconditions) -> tuple[StoreFacts, Resource]:
     rights.require(context.asker, path)
-    facts, place, _ = bindings.find(unit, path.store, path.names)
+    facts, place, _ = bindings.find(unit, path)
     require_list(context, unit, facts, conditions)
     if place.resource is None:
         raise NotFound(path.name)
@@ -190,7 +190,7 @@ def open_resource(context: Context, path: Path, conditions: Preconditions = NONE
 
     def work(unit: Unit) -> Content:
         rights.require(context.asker, path)
-        facts, place, stored = bindings.find(unit, path.store, path.names, with_body=True)
+        facts, place, stored = bindings.find(unit, path, with_body=True)
         require_list(context, unit, facts, conditions)
         resource = place.resource
         if resource is None:

@@ -49,7 +49,7 @@ def changes_since(
 
     def work(unit: Unit) -> Changes:
         rights.require(context.asker, path)
-        found = bindings.find(unit, path.store, path.names)
+        found = bindings.find(unit, path)
         facts = found.facts
         require_list(context, unit, facts, conditions)
         find_page = partial(report.page, unit, found, path, token, level=level, limit=most)

@@ -15,7 +15,7 @@ from davstore.sync.visibility import Visibility
 
 
 class Located(NamedTuple):
-    """A collection in the scope: its names from the store's root, and the newest number of a mapping on that way."""
+    """A collection in the scope: its names from the root of its area, and the newest number of a mapping on the way."""
 
     names: tuple[str, ...]
     fresh: int
@@ -37,7 +37,7 @@ class Ancestry:
         while wanted:
             rows = changes.list_above(self._unit, self._store_id, wanted)
             above |= {row.node_id: row for row in rows}
-            for lost in wanted - above.keys():  # the root of the store, or dead
+            for lost in wanted - above.keys():  # the root of an area, or dead
                 self.known[lost] = None
             wanted = {row.parent_id for row in rows} - self.known.keys() - above.keys()
         for node_id in above:

@@ -62,7 +62,7 @@ def page(
 def is_current(unit: Unit, facts: StoreFacts, path: Path, token: SyncToken) -> bool:
     """Tell whether a report of a collection from token, at level infinite, would be empty (RFC 6578 §5)."""
     try:
-        found = Found(facts, bindings.resolve(unit, facts, path.names), None)
+        found = Found(facts, bindings.resolve(unit, facts, path), None)
         asked = inquire(unit, found, path, token, EVERYTHING, level=Level.INFINITE, limit=0)
     except (InvalidSyncToken, NotFound, UnsupportedReport):
         return False

@@ -8,21 +8,16 @@ from functools import lru_cache
 from davstore.errors import InvalidSyncToken
 from davstore.model.changes import Key, Position, SyncToken
 from davstore.model.nodes import StoreFacts
-from davstore.model.paths import Area, Path
+from davstore.model.paths import Path
 
 AFTER_ALL = 2**80
 """The tie of a complete token: after every row of its number."""
 
 
-_AREAS = {Area.STORE: ""}
-"""Begins the text of a scope. No name is empty or holds a slash: another area has one that begins with a slash."""
-
-
 @lru_cache(maxsize=1024)
 def scope_hash(path: Path) -> str:
     """Return the hash that says in a token which collection it is for."""
-    text = _AREAS[path.area] + "/".join(path.names)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(path.key.encode(), digest_size=8).hexdigest()
 
 
 def current_token(facts: StoreFacts, path: Path) -> SyncToken:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from changes.release import HEADINGS, Refused, list_changes, parse_change, release
-from tests.architecture.test_rules import TOP
+from tests.architecture.trees import TOP
 
 CHANGE = "## Description\n\n{description}\n\n## Settings\n\n{settings}\n\n## Upgrade\n\n{upgrade}\n"
 

@@ -16,7 +16,7 @@ import pytest
 
 from davstore.cli import main
 from davstore.settings import load_settings
-from tests.architecture.test_rules import TOP, TREES
+from tests.architecture.trees import TOP, TREES
 
 PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
 MODULES_OF = {"argon2-cffi": "argon2"}

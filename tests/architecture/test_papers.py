@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import re
 import subprocess
+import tokenize
 import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import click
 import pytest
 
-from tests.architecture.test_rules import TOP
+from davstore.cli import main
+from tests.architecture.trees import TOP
 
 SUFFIXES = {".py", ".md", ".toml", ".conf", ".service", ".sh", ".html", ".css", ""}
 TRACKED = subprocess.run(["git", "ls-files"], cwd=TOP, check=True, capture_output=True, text=True).stdout.splitlines()
@@ -20,8 +25,7 @@ OF_THEIR_OWN = ("tests/architecture/test_papers.py", "tests/architecture/test_ch
 FILES = [name for name in TRACKED if Path(name).suffix in SUFFIXES and name not in OF_THEIR_OWN]
 
 ABSENT = re.compile(
-    r"\b(?:SYNC|HOUSE|ARCHITECTURE|LIBRARIES|PERFORMANCE|WISHES|checklist|requirements|rulings)\.md"
-    r"|\bSYNC's|\bDECISIONS\b|\bRELIABILITY\b|\bWISHES\b|(?<!docs/)\bprotocol\.md\b"
+    r"\bSYNC's|\bDECISIONS\b|\bRELIABILITY\b|\bWISHES\b|(?<!docs/)\bprotocol\.md\b"
     r"|\b[Rr]ulings?\b|\b[Cc]hecklist\b|\b[Rr]equirements? \d|\b[Tt]raps? \d|\btest_[a-z]?\d{1,2}_[a-z]"
     r"|(?<![\w.%/+'-])[WC]\d\d?(?=,| to | of | is |\)|\.|\Z)"
 )
@@ -30,6 +34,13 @@ PATH = re.compile(
     r"(?<![\w./{-])((?:docs|tests|davstore|config|changes)(?:/[\w.-]+)*/[\w-]+\.(?:md|py|toml|conf|service)"
     r"|docs/adr/\d{4}\b(?!-)|(?:README|CHANGELOG|CONTRIBUTING|SECURITY)\.md)(?:#([\w-]+)|::(\w+))?"
 )
+CITED = re.compile(
+    r"(?<![\w./{*<-])((?:[\w.-]+/)*[\w.-]*\w\.md|(?:docs|tests|davstore|config|changes)/[\w./-]*\.[a-z]\w*)\b"
+)
+"""What is spelled as a paper, or as a file of ours."""
+NUMBERED = re.compile(r"\b(?!(?:COPY|DELETE|MOVE|POST|EXPOSE)\b)[A-Z]{4,} [A-Z]?\d+(?:\.\d+)*\b")
+"""A paper with the number of a part, as they were cited that the repository does not have."""
+TARGETS = {"", *re.findall(r"^([a-z]+):", (TOP / "Makefile").read_text(), re.MULTILINE)}
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 RECORD = re.compile(r"\bADRs? (\d+)\b")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -68,6 +79,43 @@ def closed(name: str, text: str) -> Iterator[str]:
             yield f"{path.relative_to(TOP)}::{function}"
 
 
+def prose(name: str, text: str) -> str:
+    """Return what people read of a file: of code its docstrings and comments."""
+    if not name.endswith(".py"):
+        return text
+    documents = (node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Expr))
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    words = [str(node.value) for node in documents if isinstance(node, ast.Constant)]
+    return "\n".join([*words, *(token.string for token in tokens if token.type == tokenize.COMMENT)])
+
+
+@cache
+def find_command(*words: str) -> bool:
+    """Tell whether the command line has a command; words behind one that is no group are its arguments."""
+    context, command = click.Context(main), main
+    for word in words:
+        if not isinstance(command, click.Group):
+            return True
+        found = command.get_command(context, word)
+        if found is None:
+            return False
+        command = found
+    return True
+
+
+def unknown(name: str, text: str) -> Iterator[str]:
+    """Yield the papers, files, targets of make and commands in the prose of a file that there are none of."""
+    text = prose(name, text)
+    begin = "`|^    (?:\\.venv/bin/)?" if name.endswith(".md") else "`"
+    above = (TOP / name).parent
+    yield from (word for word in CITED.findall(text) if not (TOP / word).exists() and not (above / word).exists())
+    yield from NUMBERED.findall(text)
+    yield from set(re.findall(rf"(?:{begin})make ([a-z]*)", text, re.MULTILINE)) - TARGETS
+    for words in re.findall(rf"(?:{begin})davstore ([a-z]+)(?: ([a-z]+)\b)?", text, re.MULTILINE):
+        if not find_command(*filter(None, words)):
+            yield " ".join(words)
+
+
 def absent(text: str) -> Iterator[str]:
     """Yield the lines of a file that cite a paper which is not here."""
     for number, line in enumerate(text.splitlines(), 1):
@@ -78,7 +126,7 @@ def absent(text: str) -> Iterator[str]:
 @pytest.mark.parametrize("name", FILES)
 def test_every_reference_opens_a_paper_that_is_here(name: str) -> None:
     text = read(name)
-    assert [*closed(name, text), *absent(text)] == []
+    assert [*closed(name, text), *absent(text), *unknown(name, text)] == []
 
 
 def test_every_folder_of_tests_is_in_their_table() -> None:
@@ -128,7 +176,27 @@ def test_a_reference_that_opens_nothing_is_found(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "SYNC.md",
+        "DESIGN.md",
+        "SYNCHRONISATION.md",
+        "docs/no/such.md",
+        "HOUSE 11.4",
+        "config/absent.yaml",
+        "`make nothing`",
+        "`davstore nothing`",
+        "`davstore store frobnicate`",
+        "`davstore user frobnicate alice`",
+    ],
+)
+def test_what_there_is_not_is_found(text: str) -> None:
+    assert list(unknown("docs/sync.md", text)) != []
+    assert list(unknown("davstore/wiring.py", f'"""See {text}."""')) != []
+    assert list(unknown("davstore/wiring.py", f"x = 1  # see {text}")) != []
+    assert list(unknown("docs/sync.md", "`davstore user add alice`, `davstore sync folder`, `make test ARGS=x`")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "DECISIONS 12",
         "protocol.md B.5",
         "RELIABILITY C5",

@@ -2,16 +2,11 @@
 
 import ast
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from davstore.protocol.urls import AREAS
-
-TOP = Path(__file__).parents[2]
-MODULES = sorted((TOP / "davstore").rglob("*.py"))
-TREES = {module.relative_to(TOP / "davstore").as_posix(): ast.parse(module.read_text()) for module in MODULES}
+from tests.architecture.trees import TOP, TREES, Function, functions
 
 FILE_LINES = 400
 FUNCTION_LINES = 40
@@ -19,7 +14,6 @@ MIGRATIONS = "metadata/migrations/versions/"
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "managers", "base"}
 BOUNDARIES = {"middleware/boundary.py", "jobs/runner.py", "metadata/group_commit.py", "server/loop.py"}
 
-STATUS_LINE = re.compile(r"[45]\d\d [A-Z]")
 SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|DROP|ALTER|PRAGMA|ATTACH)\s")
 
 NO_NOUNS = (
@@ -39,8 +33,6 @@ NO_NOUNS = (
 )
 """Words that a module may not begin with: they tell a story before they name the subject."""
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-
 
 def code_lines(function: Function) -> int:
     """Count the lines of a function without its docstring."""
@@ -48,10 +40,6 @@ def code_lines(function: Function) -> int:
     documented = ast.get_docstring(function) is not None
     documentation = (first.end_lineno or 0) - first.lineno + 1 if documented else 0
     return (function.end_lineno or 0) - function.lineno + 1 - documentation
-
-
-def functions(tree: ast.AST) -> Iterator[Function]:
-    return (node for node in ast.walk(tree) if isinstance(node, Function))
 
 
 @pytest.mark.parametrize("name", TREES)
@@ -92,33 +80,11 @@ def test_everything_is_caught_at_the_boundaries_only():
     assert found <= BOUNDARIES
 
 
-def strings(tree: ast.AST) -> Iterator[str]:
-    return (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
-
-
-def test_error_statuses_are_said_in_one_table():
-    """Framing errors belong to the connection, member statuses to the multistatus."""
-    allowed = {"middleware/errors.py", "server/connection.py", "protocol/dav/multistatus.py"}
-    found = {name: [text for text in strings(tree) if STATUS_LINE.match(text)] for name, tree in TREES.items()}
-    assert {name: texts for name, texts in found.items() if texts and name not in allowed} == {}
-
-
 def test_errors_in_the_words_of_http_are_raised_at_the_edge_only():
     """Beneath it an error means something of the store; the table of errors says what that is in HTTP."""
     words = {"MethodNotAllowed", "NotImplementedMethod", "UnsupportedMediaType"}
     found = {name for name, tree in TREES.items() for node in ast.walk(tree) if getattr(node, "id", "") in words}
     assert {name.partition("/")[0] for name in found} == {"dav", "middleware"}
-
-
-def test_the_asker_meets_the_owner_in_one_place_only():
-    """No other module may take the asker for the owner: other principals will have rights in a store too."""
-    found = {
-        name
-        for name, tree in TREES.items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Compare) and re.search(r"\buser\.name\b", ast.unparse(node))
-    }
-    assert found - {"store/authenticating.py"} == {"engine/rights.py"}  # sign-in compares with what was sent
 
 
 def test_the_gate_hears_of_listings_from_the_edges_only():

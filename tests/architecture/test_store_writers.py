@@ -1,12 +1,26 @@
-"""Only the engine writes what a store holds: kept on the syntax trees, as a linter of imports cannot."""
+"""The two doors: only the engine changes what a store holds, and every body comes in through `engine/receiving`.
+
+Kept on the syntax trees, as a linter of imports cannot.
+"""
+
+from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from dataclasses import fields
 
-from tests.architecture.test_rules import TREES, functions
+import pytest
 
-NOT_CONTENT = {"instance", "principals", "jobs", "migrate", "dump", "archive", "volatile", "guesses", "group_commit"}
-"""Modules of `metadata` that write no row of a store: who there is, what waits to be done, and copies of all rows."""
+from davstore.metadata.stores import Ledger
+from tests.architecture.trees import TREES, called, functions, imported, in_layers, named, outside
+
+NO_CONTENT = {"instance", "job", "principal", "user", "device"}
+"""Tables that hold nothing of a store: who there is, and what waits to be done."""
+WRITES_ANY_TABLE = {"davstore.metadata.dump", "davstore.metadata.archive", "davstore.metadata.migrate"}
+"""They copy and upgrade whole databases."""
+OWN_FILE = {"davstore.metadata.volatile", "davstore.metadata.guesses"}
+"""They write a file of their own, by SQL as text."""
 
 EXCEPTIONS = {
     "store/enrolling.py": {
@@ -28,74 +42,193 @@ EXCEPTIONS = {
         "stores.renew_epochs": "a store that was put back from a backup",
     },
 }
+IN_THE_ENGINE = {
+    "engine/writer.py": "the verbs",
+    "engine/trees.py": "COPY",
+    "engine/locks.py": "locks",
+    "engine/receiving.py": "what uploads reserve",
+    "engine/room.py": "what dead uploads had reserved",
+    "engine/transaction.py": "the counters, at the end of each unit",
+}
+VERBS = {"make", "replace", "alter", "unbind", "rebind"}
+"""The verbs of `Writer`: a use case has no other word of it."""
+READ_OF_LEDGER = {"store_id", "seq", "facts"}
 CHARGE = {"used_bytes", "entries"}
 CHARGING = {
     "engine/charging.py": "the effect",
     "metadata/tombstones.py": "gives back the names that it forgets, with the rows that they cost",
 }
+RUNNING = {"run", "many", "one", "all", "each", "stream", "pages"}
+"""The methods of `Unit` that run a statement."""
+DOOR_OF_BODIES = {
+    "engine/receiving.py": "the door",
+    "store/backups.py": "copies bodies that are in a store, to a backup or back",
+    "store/locking.py": "LOCK of an unmapped URL makes a resource with no bytes (RFC 4918 §7.3)",
+}
 
 
-def writers() -> dict[str, set[str]]:
-    """Return the functions of each module of `metadata` that run a statement which writes, or call one that does."""
-    found = {}
-    for name, tree in TREES.items():
-        layer, _, module = name.removesuffix(".py").partition("/")
-        if layer != "metadata" or "/" in module or module in NOT_CONTENT:
+def full_name(module: str) -> str:
+    return f"davstore.{module.removesuffix('.py').removesuffix('/__init__').replace('/', '.')}"
+
+
+def writes_content(tree: ast.AST) -> bool:
+    """Tell whether a piece of `metadata` has a statement of SQLAlchemy that writes rows of a store."""
+    return any(
+        isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") in ("insert", "update", "delete")
+        and (not node.args or getattr(node.args[0], "id", "") not in NO_CONTENT)
+        for node in ast.walk(tree)
+    )
+
+
+def pieces(tree: ast.Module) -> Iterator[tuple[list[str], ast.stmt]]:
+    """Yield what stands at the top of a module, with the names that it has."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield [node.name], node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield [ast.unparse(target) for target in targets], node
+
+
+def writers(trees: dict[str, ast.Module]) -> set[str]:
+    """Return the full names of all in `metadata` that writes content: a statement, and whatever names one."""
+    known = []
+    for name, tree in trees.items():
+        module = full_name(name)
+        if module in WRITES_ANY_TABLE or name.startswith("metadata/migrations/"):
             continue
-        calls = {function.name: set(called(function)) for function in functions(tree)}
-        writing = {function for function, names in calls.items() if names & {"run", "many"}}
-        while more := {function for function, names in calls.items() if names & writing} - writing:
-            writing |= more
-        found[module] = {function for function in writing if not function.startswith("_")}
+        own = {word: f"{module}.{word}" for words, _ in pieces(tree) for word in words}
+        for words, piece in pieces(tree):
+            names = set(named(piece, imported(tree) | own)) - {own[word] for word in words}
+            known.append(({own[word] for word in words}, names, writes_content(piece)))
+    found: set[str] = set()
+    while more := {word for words, names, writes in known for word in words if writes or names & found} - found:
+        found |= more
     return found
 
 
-def called(function: ast.AST) -> Iterator[str]:
-    """Yield the last name of whatever a function calls."""
-    for node in ast.walk(function):
-        if isinstance(node, ast.Call):
-            yield getattr(node.func, "attr", None) or getattr(node.func, "id", "")
+WRITERS = writers(in_layers("metadata"))
 
 
-def uses(tree: ast.AST, writing: dict[str, set[str]]) -> set[str]:
-    """Return the functions that write among those that a module names, each as `module.function`."""
-    modules: dict[str, str] = {}
-    found = set()
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("davstore.metadata"):
-            continue
-        module = (node.module or "").removeprefix("davstore.metadata").lstrip(".")
-        for imported in node.names:
-            if not module:
-                modules[imported.asname or imported.name] = imported.name
-            elif imported.name in writing.get(module, ()):
-                found.add(f"{module}.{imported.name}")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
-            module = modules[node.value.id]
-            if node.attr in writing.get(module, ()):
-                found.add(f"{module}.{node.attr}")
-    return found
+def written(tree: ast.AST) -> set[str]:
+    """Return what a module names of the writers, each as `module.name`."""
+    return {name.removeprefix("davstore.metadata.") for name in named(tree) if name in WRITERS}
 
 
-def test_what_writes_is_found():
-    """The rule below is only as good as this list."""
-    found = writers()
-    assert {"bind", "touch", "close", "close_beneath"} <= found["bindings"]
-    assert {"insert_node", "replace_body", "set_modified", "end_unbound"} <= found["nodes"]
-    assert {"insert_body"} <= found["bodies"]
-    assert {"set_properties", "remove_properties", "copy_properties"} <= found["properties"]
-    assert {"insert_lock", "remove_locks"} <= found["locks"]
-    assert found["trees"] == {"copy_beneath"}
-    assert "list_members_of" not in found["bindings"]
+def test_what_writes_is_found() -> None:
+    """The rules below are only as good as this list."""
+    found = {name.removeprefix("davstore.metadata.") for name in WRITERS}
+    assert {"bindings.bind", "bindings.close", "bindings.close_beneath", "bindings._UNBIND"} <= found
+    assert {"nodes.insert_node", "nodes.replace_body", "nodes.set_modified", "nodes.end_unbound"} <= found
+    assert {"properties.set_properties", "properties.copy_properties", "bodies.insert_body"} <= found
+    assert {"locks.insert_lock", "locks.remove_locks", "trees.copy_beneath", "stores.settle"} <= found
+    assert not found & {"bindings.list_members_of", "bindings.find", "jobs.append", "principals.add_user"}
 
 
-def test_only_the_engine_writes_content():
-    writing = writers()
-    found = {name: uses(tree, writing) for name, tree in TREES.items() if not name.startswith(("engine/", "metadata/"))}
+def test_a_job_that_writes_content_is_found() -> None:
+    source = "from sqlalchemy import delete\n_GO = Write(delete(node))\ndef go(unit): unit.run(_GO, {})\n"
+    assert writers({"metadata/jobs.py": ast.parse(source)}) == {
+        "davstore.metadata.jobs._GO",
+        "davstore.metadata.jobs.go",
+    }
+
+
+def test_sql_as_text_writes_nothing_of_a_store() -> None:
+    for name, tree in in_layers("metadata").items():
+        if full_name(name) not in OWN_FILE and not name.startswith("metadata/migrations/"):
+            texts = (str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant))
+            assert not [text for text in texts if text.startswith(("INSERT ", "UPDATE ", "DELETE ", "REPLACE "))], name
+
+
+def test_only_the_engine_writes_content() -> None:
+    found = {name: written(tree) for name, tree in outside("engine", "metadata").items()}
     assert {name: names for name, names in found.items() if names} == {
         name: set(reasons) for name, reasons in EXCEPTIONS.items()
     }
+
+
+def test_few_modules_of_the_engine_do() -> None:
+    assert {name for name, tree in in_layers("engine").items() if written(tree)} == set(IN_THE_ENGINE)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from davstore.metadata import bindings\nbindings.bind()",
+        "from davstore.metadata import bindings as b\nb.close()",
+        "from davstore.metadata.bindings import close as c",
+        "import davstore.metadata.bindings as b\nb.close()",
+        "import davstore.metadata.bindings\ndavstore.metadata.bindings.close()",
+        "from davstore import metadata\nmetadata.bindings.close()",
+        "from davstore.metadata import bindings\nunit.run(bindings._UNBIND, {})",
+        "from davstore.metadata import bindings\ndo = bindings.touch",
+    ],
+)
+def test_every_form_of_import_is_seen(source: str) -> None:
+    assert written(ast.parse(source))
+
+
+def past_the_writer(tree: ast.AST) -> Iterator[str]:
+    """Yield what a module does with a writer but for its verbs, with a ledger but to read it, with a unit to run SQL.
+
+    What is held in a variable counts by the name of the variable, or by its annotation; another name for it counts too.
+    """
+    given = [arg for function in functions(tree) for arg in ast.walk(function.args) if isinstance(arg, ast.arg)]
+    held = {"writer": "Writer", "ledger": "Ledger", "unit": "Unit", "Writer": "Writer"}
+    held |= {
+        arg.arg: kind for arg in given if arg.annotation and (kind := ast.unparse(arg.annotation)) in held.values()
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            kind = held.get(ast.unparse(node.value).rpartition(".")[2].lstrip("_"))
+            is_wrong = {
+                "Writer": node.attr not in VERBS,
+                "Ledger": node.attr not in READ_OF_LEDGER or not isinstance(node.ctx, ast.Load),
+                "Unit": node.attr in (*RUNNING, "connection"),
+            }
+            if kind and is_wrong[kind]:
+                yield f"{kind}.{node.attr}"
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id in held:
+            if any(isinstance(target, ast.Name) for target in node.targets):
+                yield f"{held[node.value.id]}: {ast.unparse(node)}"
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "transaction.write":
+            yield from (f"Writer: {ast.unparse(arg)}" for arg in node.args if isinstance(arg, ast.Lambda))
+
+
+def test_a_use_case_has_the_verbs_of_the_writer_alone() -> None:
+    found = {name: list(past_the_writer(tree)) for name, tree in outside("engine", "metadata").items()}
+    assert {name: words for name, words in found.items() if words} == {}
+
+
+def test_the_engine_runs_no_statement_itself() -> None:
+    found = {
+        name: [word for word in past_the_writer(tree) if "Unit" in word] for name, tree in in_layers("engine").items()
+    }
+    assert {name: words for name, words in found.items() if words} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "writer.close(member)",
+        "writer.changes.clear()",
+        "writer.ledger.seq += 7",
+        "ledger.seq += 7",
+        "ledger.dropped.append(blob)",
+        "unit.run(statement, {})",
+        "writer.unit.run(statement, {})",
+        "unit.connection.execute('DELETE')",
+        "close = writer.close",
+        "Writer.close(writer, member)",
+        "mine = writer",
+        "transaction.write(context, owner, lambda one: one.close(member))",
+    ],
+)
+def test_a_use_case_that_goes_past_the_writer_is_found(line: str) -> None:
+    assert list(past_the_writer(ast.parse(line)))
+    other = re.sub(r"\b(w|l|u)(riter|edger|nit)\b", r"\1", line)
+    assert list(past_the_writer(ast.parse(f"def work(w: Writer, l: Ledger, u: Unit):\n    {other}")))
 
 
 def assigned(tree: ast.AST) -> Iterator[str]:
@@ -107,5 +240,22 @@ def assigned(tree: ast.AST) -> Iterator[str]:
                 yield target.attr
 
 
-def test_charge_is_counted_in_one_place():
+def test_charge_is_counted_in_one_place() -> None:
+    assert {field.name for field in fields(Ledger)} >= CHARGE
     assert {name for name, tree in TREES.items() if CHARGE & set(assigned(tree))} == set(CHARGING)
+
+
+def makes_bodies(tree: ast.AST) -> bool:
+    return not {"stage", "publish", "Stored"}.isdisjoint(called(tree))
+
+
+def test_every_body_comes_in_through_one_door() -> None:
+    found = {name for name, tree in outside("blobs", "metadata").items() if makes_bodies(tree)}
+    assert found == set(DOOR_OF_BODIES)
+
+
+@pytest.mark.parametrize(
+    "line", ["blobs.stage(1, 'x').publish()", "staged.publish()", "bodies.Stored(b'', None, 0, '')"]
+)
+def test_another_door_is_found(line: str) -> None:
+    assert makes_bodies(ast.parse(line))

@@ -12,13 +12,25 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, MetaData, Table, insert, inspect
 
 import davstore.metadata.migrate as migrating
 from davstore.metadata.database import Database
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+SCRIPTS = Path(migrating.__file__).parent / "migrations"
+REVISIONS = tuple(sorted(file.name[1:5] for file in SCRIPTS.glob("versions/v*.py")))[:-1]
+"""All but the newest."""
 ROWS = Path(__file__).with_name("store_0004.json")
+OF_ROWS = "0004"
+LATER: dict[str, dict[str, list[dict[str, Any]]]] = {
+    "0006": {
+        "job": [
+            {"store_id": 0, "id": 1, "kind": "sweep", "node_id": None, "payload": "", "due_us": 1, "attempts": 0}
+            | {"leased_until_us": 0}
+        ]
+    },
+}
+"""Rows for the tables that came after those rows, by the revision that made the table."""
 FIRST = ("store", "user")
 """Others refer to these."""
 
@@ -26,15 +38,15 @@ FIRST = ("store", "user")
 def config(database: Database) -> Config:
     """Return alembic's configuration as `migrate` makes it."""
     found = Config()
-    found.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+    found.set_main_option("script_location", str(SCRIPTS))
     found.attributes["engine"] = database.engine()
     return found
 
 
 def make_store(database: Database, revision: str) -> None:
-    """Make the tables of a revision with the rows that are in them."""
+    """Make the tables of a revision with the rows that are in them; those that came later by the migrations between."""
     database.create()
-    command.upgrade(config(database), revision)
+    command.upgrade(config(database), min(revision, OF_ROWS))
     tables: dict[str, Any] = json.loads(ROWS.read_text())
     with database.engine().begin() as connection:
         there = {table: {column["name"] for column in columns} for table, columns in _columns(connection).items()}
@@ -46,6 +58,16 @@ def make_store(database: Database, revision: str) -> None:
             for table in FIRST:
                 sequence = f"pg_get_serial_sequence('\"{table}\"', 'id')"
                 connection.exec_driver_sql(f'SELECT setval({sequence}, MAX(id)) FROM "{table}"')
+    if revision > OF_ROWS:
+        command.upgrade(config(database), revision)
+    for table, rows in later(revision).items():
+        with database.engine().begin() as connection:
+            connection.execute(insert(Table(table, MetaData(), autoload_with=connection)), rows)
+
+
+def later(revision: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of `LATER` that a store of a revision has."""
+    return {table: rows for made, tables in LATER.items() if made <= revision for table, rows in tables.items()}
 
 
 def _columns(connection: Connection) -> dict[str, Any]:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 import io
-from collections.abc import Callable
+import pkgutil
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 
+from davstore import store
 from davstore.engine.context import Context
-from davstore.errors import AlreadyExists, Locked, NotFound, ParentMissing, PreconditionFailed, SourceIsDestination
+from davstore.errors import (
+    AlreadyExists,
+    Locked,
+    LockNotRefreshed,
+    NotFound,
+    ParentMissing,
+    PreconditionFailed,
+    SourceIsDestination,
+)
 from davstore.model.changes import Level
-from davstore.model.conditions import ETagList, Preconditions
+from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
 from davstore.model.principals import Principal, User
@@ -20,9 +32,11 @@ from davstore.store.putting import NewContent
 from tests.contract.storage import Storage
 
 FAILING = Preconditions(if_match=ETagList(any=False, strong=frozenset({"no"})))
+NEVER = Preconditions(if_lists=(IfList(None, (IfCondition(negated=False, token=None, etag=None),)),))
+"""An `If` that does not hold anywhere."""
 STRANGER = Principal(User(2, "stranger", 9, 1, disabled=False))
 INFO = LockInfo(LockScope.EXCLUSIVE, None)
-Ask = Callable[[Context, Storage], object]
+Ask = Callable[[Context, Storage, Preconditions], object]
 
 
 def content() -> NewContent:
@@ -40,35 +54,63 @@ def tree(storage: Storage) -> Storage:
 
 
 WRITES: dict[str, Ask] = {
-    "PUT": lambda context, tree: putting.put(context, tree.at("t/a"), content(), FAILING),
-    "PUT, large": lambda context, tree: putting.put(
-        context, tree.at("t/a"), NewContent(io.BytesIO(b"x" * 300), 300, None), FAILING
+    "putting.put": lambda context, tree, given: putting.put(context, tree.at("t/a"), content(), given),
+    "putting.put, large": lambda context, tree, given: putting.put(
+        context, tree.at("t/a"), NewContent(io.BytesIO(b"x" * 300), 300, None), given
     ),
-    "MKCOL": lambda context, tree: making.make_collection(context, tree.at("t"), FAILING),
-    "PROPPATCH": lambda context, tree: patching.patch_properties(context, tree.at("t/a"), [("{x}p", b"<p/>")], FAILING),
-    "DELETE": lambda context, tree: deleting.delete(context, tree.at("t/a"), FAILING),
-    "MOVE": lambda context, tree: moving.move(context, tree.at("t"), tree.at("t/x"), FAILING, overwrite=True),
-    "COPY": lambda context, tree: moving.copy(context, tree.at("t"), tree.at("t/x"), FAILING, overwrite=True),
-    "LOCK": lambda context, tree: locking.lock(context, tree.at("t/a"), INFO, FAILING, infinite=True, seconds=None),
-    "UNLOCK": lambda context, tree: locking.unlock(context, tree.at("t/a"), "urn:x", FAILING),
+    "making.make_collection": lambda context, tree, given: making.make_collection(context, tree.at("t"), given),
+    "patching.patch_properties": lambda context, tree, given: patching.patch_properties(
+        context, tree.at("t/a"), [("{x}p", b"<p/>")], given
+    ),
+    "deleting.delete": lambda context, tree, given: deleting.delete(context, tree.at("t/a"), given),
+    "moving.move": lambda context, tree, given: moving.move(
+        context, tree.at("t"), tree.at("t/x"), given, overwrite=True
+    ),
+    "moving.copy": lambda context, tree, given: moving.copy(
+        context, tree.at("t"), tree.at("t/x"), given, overwrite=True
+    ),
+    "locking.lock": lambda context, tree, given: locking.lock(
+        context, tree.at("t/a"), INFO, given, infinite=True, seconds=None
+    ),
+    "locking.unlock": lambda context, tree, given: locking.unlock(context, tree.at("t/a"), "urn:x", given),
 }
 READS: dict[str, Ask] = {
-    "LOCK, again": lambda context, tree: locking.refresh(context, tree.at("t/a"), FAILING, seconds=None),
-    "find": lambda context, tree: reading.find(context, tree.at("t/a")),
-    "GET": lambda context, tree: reading.open_resource(context, tree.at("t/a")),
-    "a page": lambda context, tree: browsing.list_page(context, tree.at("t"), Sort.NAME, limit=1),
-    "REPORT": lambda context, tree: syncing.changes_since(
-        context, tree.at("t"), None, level=Level.INFINITE, limit=None
+    "locking.refresh": lambda context, tree, given: locking.refresh(context, tree.at("t/a"), given, seconds=None),
+    "reading.find": lambda context, tree, given: reading.find(context, tree.at("t/a"), given),
+    "reading.describe": lambda context, tree, given: list(reading.describe(context, tree.at("t"), given, depth=1)),
+    "reading.describe, by column": lambda context, tree, given: list(
+        reading.describe(context, tree.at("t"), given, depth=1, columns=())
+    ),
+    "reading.open_resource": lambda context, tree, given: reading.open_resource(context, tree.at("t/a"), given),
+    "syncing.changes_since": lambda context, tree, given: syncing.changes_since(
+        context, tree.at("t"), None, given, level=Level.INFINITE, limit=None
     ),
 }
+WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `If`
+    "browsing.list_page": lambda context, tree, _: browsing.list_page(context, tree.at("t"), Sort.NAME, limit=1),
+}
+ALL = WRITES | READS | WITHOUT_CONDITIONS
 
 
-@pytest.mark.parametrize("ask", [*WRITES.values(), *READS.values()], ids=[*WRITES, *READS])
+def use_cases() -> Iterator[str]:
+    """Yield the functions of the store that a request may call: those that take its context."""
+    for module in pkgutil.iter_modules(store.__path__):
+        for name, function in inspect.getmembers(import_module(f"{store.__name__}.{module.name}"), inspect.isfunction):
+            is_own = function.__module__ == f"{store.__name__}.{module.name}" and not name.startswith("_")
+            if is_own and "Context" in inspect.get_annotations(function).values():
+                yield f"{module.name}.{name}"
+
+
+def test_every_use_case_is_asked_here() -> None:
+    assert {name.partition(",")[0] for name in ALL} == set(use_cases())
+
+
+@pytest.mark.parametrize("ask", ALL.values(), ids=ALL)
 def test_rights_come_before_all_else(tree: Storage, ask: Ask) -> None:
     """A user without rights learns nothing of a store, not even whether a condition would hold."""
     before = (tree.tree(), tree.facts)
     with pytest.raises(NotFound):
-        ask(replace(tree.context, asker=STRANGER), tree)
+        ask(replace(tree.context, asker=STRANGER), tree, FAILING)
     assert (tree.tree(), tree.facts) == before
 
 
@@ -76,7 +118,14 @@ def test_rights_come_before_all_else(tree: Storage, ask: Ask) -> None:
 def test_conditions_come_before_what_is_there_and_before_locks(tree: Storage, ask: Ask) -> None:
     locking.lock(tree.context, tree.at("t"), INFO, infinite=True, seconds=None)
     with pytest.raises(PreconditionFailed):
-        ask(tree.context, tree)
+        ask(tree.context, tree, FAILING)
+
+
+@pytest.mark.parametrize("ask", [*WRITES.values(), *READS.values()], ids=[*WRITES, *READS])
+def test_if_is_judged_for_every_method(tree: Storage, ask: Ask) -> None:
+    """RFC 4918 §10.4.1. A refresh names the lock in its `If`: none is there (§9.10.2)."""
+    with pytest.raises((PreconditionFailed, LockNotRefreshed)):
+        ask(tree.context, tree, NEVER)
 
 
 AMONG_LOCKS: dict[str, tuple[type[Exception], Callable[[Storage], object]]] = {

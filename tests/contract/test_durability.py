@@ -110,7 +110,7 @@ def fail_halfway(storage: Storage) -> None:
         bindings.bind(unit, ledger, root_id, "half", node_id=node_id, is_collection=True, made=MADE_CLIENT)
         raise NotFound("halfway")
 
-    transaction.write(storage.context, storage.owner, work)
+    transaction.write(storage.context, storage.at(""), work)
 
 
 def test_a_failing_function_harms_nobody_in_its_group(sqlite_storage: Storage) -> None:

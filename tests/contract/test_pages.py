@@ -77,7 +77,7 @@ def fill(storage: Storage) -> None:
 
     def work(writer: Writer) -> None:
         unit, ledger = writer.unit, writer.ledger
-        top = bindings.resolve(unit, ledger.facts, ("c",)).resource
+        top = bindings.resolve(unit, ledger.facts, storage.at("c")).resource
         assert top is not None
         stored = [Stored(body, None, len(body), hashlib.sha256(body).hexdigest()) for body in (b"", b"x")]
         made = [bodies.insert_body(unit, ledger, one) for one in stored]
@@ -90,7 +90,7 @@ def fill(storage: Storage) -> None:
             ledger.entries += 1
 
     storage.mkcol("c")
-    transaction.write(storage.context, storage.owner, work)
+    transaction.write(storage.context, storage.at(""), work)
     for name in FOLDERS:
         storage.mkcol(f"c/{name}")
 

@@ -46,7 +46,7 @@ def bind_again(storage: Storage, old: str, new: str) -> None:
         number = bindings.bind(writer.unit, writer.ledger, root_id, new, **given)
         writer.changes.append(TreeChange(number, number, names=1, size_bytes=0))
 
-    transaction.write(storage.context, storage.owner, work)
+    transaction.write(storage.context, storage.at(""), work)
 
 
 @pytest.fixture

@@ -2,53 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 import errno
 import inspect
-import re
-from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import davstore
 from davstore import errors
 from davstore.errors import RequestError
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.errors import TABLE, refuse
 from tests.dav.client import Client, D
 
-HOUSE = Path(davstore.__file__).parent
-TABLE_FILE = HOUSE / "middleware" / "errors.py"
-
 
 def test_every_error_has_a_row() -> None:
     kinds = {kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, RequestError)}
     assert kinds == set(TABLE)
     assert all(row.status >= 400 for row in TABLE.values())
-
-
-def test_no_other_module_sets_a_status_of_an_error() -> None:
-    edges = [file for layer in ("dav", "middleware", "store") for file in (HOUSE / layer).rglob("*.py")]
-    for file in [*edges, HOUSE / "wiring.py"]:
-        if file != TABLE_FILE:
-            assert not list(_statuses(ast.parse(file.read_text()))), file
-
-
-def _statuses(tree: ast.AST) -> Any:
-    """Yield what looks like a response status of 400 or more; the mode of a file is a number too."""
-    modes = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "mode"}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "HTTPStatus":
-            if getattr(HTTPStatus, node.attr) >= 400:
-                yield node.attr
-        elif (
-            isinstance(node, ast.Constant)
-            and id(node) not in modes
-            and re.fullmatch(r"[45]\d\d( [A-Z].*)?", str(node.value))
-        ):
-            yield node.value
 
 
 def answer_to(error: BaseException, method: str = "GET", target: str = "/", **environ: str) -> tuple[str, Any, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.dav.client import HOME, Client, setting, sync_body, token_of
+from tests.dav.client import ALICE, BOB, HOME, REPORTS, Client, setting, sync_body, token_of
 
 
 def test_if_none_match_star_makes_and_never_replaces(dav: Client) -> None:
@@ -40,6 +40,17 @@ def test_every_writing_method_obeys(dav: Client, method: str) -> None:
         assert dav(method, "a", Destination=f"{HOME}/b", **headers).status == 412
     assert dav.names() == ["a"]
     assert dav(method, "a", Destination=f"{HOME}/b", If_Match=etag).status in (201, 204)
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_every_report_obeys_if_and_rights(dav: Client, report: str) -> None:
+    dav.mkcol("c")
+    for path in ("", "c/"):
+        assert dav("REPORT", path, REPORTS[report], If="(<urn:x:lock>)").status == 412
+        assert dav("REPORT", path, REPORTS[report], If="(Not <urn:x:lock>)").status == 207
+        dav.principal = BOB
+        assert dav("REPORT", f"{HOME}/{path}", REPORTS[report]).status == 404
+        dav.principal = ALICE
 
 
 def test_if_lists(dav: Client) -> None:

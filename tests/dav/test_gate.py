@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
@@ -26,11 +27,14 @@ from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.places import PLACE, Places, find_place
 from davstore.middleware.sync_gate import QUERY, SyncGate, answered, ask
+from davstore.model.paths import Path
 from davstore.model.principals import DeviceClass, Principal
+from davstore.policy.sync_rules import Mode
 from davstore.protocol.dav.hrefs import parse_target
 from davstore.rule_sources.file import PolicyFile
 from davstore.store import enrolling
-from davstore.store.gating import Gate
+from davstore.store.gating import Gate, GateRequest
+from tests.areas import ELSEWHERE, add_area
 
 NOW = 1_800_000_000_000_000
 SECOND = 1_000_000
@@ -48,7 +52,7 @@ def sync_body(token: str = "", context: str = "") -> bytes:
 class Store:
     """A gate on a policy file, a user with devices, and an application inside that answers as the test says."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: FilePath) -> None:
         self.database = open_database("", directory)
         migrate(self.database)
         self.throttle = Throttle(directory / "throttle.sqlite")
@@ -67,9 +71,8 @@ class Store:
             for name, kind in (("phone", DeviceClass.PHONE), ("laptop", DeviceClass.DESKTOP))
         }
         self.policy = PolicyFile(self.file)
-        self.application = SyncGate(
-            self._inside, Gate(self.policy.rules, self.throttle, self.database), clock=lambda: self.now_us
-        )
+        self.gate = Gate(self.policy.rules, self.throttle, self.database)
+        self.application = SyncGate(self._inside, self.gate, clock=lambda: self.now_us)
 
     def _inside(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         self.reached += 1
@@ -108,6 +111,11 @@ class Store:
         environ |= {"wsgi.input_terminated": True} if chunked else {"CONTENT_LENGTH": str(len(body))}
         self.application(environ, lambda *words: None)
 
+    def admit(self, path: Path) -> None:
+        """Ask the gate itself about a listing of any place, which succeeds."""
+        asker = Principal(self.user, self.devices["phone"])
+        self.gate.admit(GateRequest(asker, self.devices["phone"], path, Mode.AUTOMATIC, None, self.now_us)).answered()
+
     def report(
         self, token: str = "", given: str = "", *, truncated: bool = False, target: str = MINE, **more: Any
     ) -> None:
@@ -124,7 +132,7 @@ class Store:
 
 
 @pytest.fixture
-def store(tmp_path: Path):
+def store(tmp_path: FilePath):
     made = Store(tmp_path)
     yield made
     made.throttle.close()
@@ -222,6 +230,36 @@ def test_excluded_folders(store: Store, path: str, excluded: bool) -> None:
             assert (caught.value.condition, caught.value.rule) == ("sync-scope-allowed", "no-archive")
         else:
             send(target=MINE + path)
+
+
+def test_an_excluded_folder_is_one_of_the_users_store(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_area(monkeypatch)
+    store.rules(NO_ARCHIVE)
+    store.report(target=f"{ELSEWHERE}/Archive/")
+    store.admit(Path("bob", ("Archive",)))
+    with pytest.raises(SyncRefused):
+        store.admit(Path("alice", ("Archive",)))
+
+
+def test_an_interval_is_counted_for_one_collection_of_one_area_of_one_store(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    area = add_area(monkeypatch)
+    store.rules(HOURLY)
+    places = [Path(*place) for place in (("alice", ("c",)), ("alice", ("c",), area), ("bob", ("c",)), ("bob", ("d",)))]
+    for place in places:
+        store.admit(place)
+    for place in places:
+        with pytest.raises(SyncDeferred):
+            store.admit(place)
+
+
+def test_an_interval_outlives_an_upgrade(store: Store) -> None:
+    """The hash of the names below the user's store, as versions before wrote it."""
+    store.rules(HOURLY)
+    store.ask("PROPFIND", f"{MINE}a/b/", depth="1")
+    scope = f"LIST {hashlib.sha256(b'a/b').hexdigest()[:32]}"
+    assert store.throttle.rounds.find(store.devices["phone"].id, scope) is not None
 
 
 def test_rules_select_devices(store: Store) -> None:

@@ -401,6 +401,24 @@ def test_rfc5689_3_properties_over_quota_make_no_collection(tmp_path: Path) -> N
     dav.close()
 
 
+def test_a_tree_is_taken_only_where_all_of_it_has_a_url(dav: Client) -> None:
+    """A target has at most 1,000 segments, three of them before the names."""
+    high, low = "/".join("a" * 520), "/".join("b" * 476)
+    for name, depth in (("a", 520), ("b", 476)):
+        dav.mkcol(*("/".join(name * count) for count in range(1, depth + 1)))
+    dav.put(f"{low}/file", b"deep")
+    assert dav("MOVE", "b/", Destination=f"{HOME}/{high}/b/").status == 201
+    assert dav("GET", f"{high}/{low}/file").body == b"deep"
+    assert dav("MOVE", f"{high}/b/", Destination=f"{HOME}/b/").status == 201
+    dav.mkcol(f"{low}/b")
+    for method in ("MOVE", "COPY"):
+        answer = dav(method, "b/", Destination=f"{HOME}/{high}/b/")
+        assert (answer.status, answer.condition) == (403, "{urn:davstore:cpm}tree-within-limits"), method
+    assert dav.names() == ["a/", "b/"]
+    assert dav.names(high) == []
+    assert dav("MOVE", "b/", Destination=f"{HOME}/c/").status == 201
+
+
 def test_a_tree_beyond_the_limit_is_refused_whole(tmp_path: Path) -> None:
     dav = Client(tmp_path, limits=Limits(tree_nodes=3))
     for name in ("t", "u"):

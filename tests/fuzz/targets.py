@@ -24,7 +24,6 @@ from davstore.protocol.dav import (
     mkcol,
     multistatus,
     names,
-    owncloud,
     propfind,
     proppatch,
     reports,
@@ -32,7 +31,7 @@ from davstore.protocol.dav import (
     xml,
 )
 from davstore.protocol.dav.elements import empty, escape
-from davstore.protocol.http import authorization, dates, headers, integrity, prefer, ranges, sync_context
+from davstore.protocol.http import authorization, dates, headers, integrity, owncloud, prefer, ranges, sync_context
 from davstore.server.bodies import ChunkedBody
 from davstore.server.request_head import BadHead, is_hopeless, parse_head
 from tests.dav.client import HOME, Client

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from davstore.errors import DavstoreError, Malformed, TooLarge
 from davstore.model.conditions import ETagList
-from davstore.protocol.dav import owncloud
-from davstore.protocol.http import headers, integrity, prefer, ranges
+from davstore.protocol.http import headers, integrity, owncloud, prefer, ranges
 from davstore.protocol.http.headers import parse_depth, parse_etags
 
 

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from davstore.model.paths import Area, Path
+from davstore.metadata import stores
+from davstore.model.paths import Area, Path, parse_key
 from davstore.protocol import urls
 from davstore.protocol.urls import AREAS, Fixed, Known
+from tests.areas import add_area
 
 names = st.text(min_size=1)
 KNOWN = Known(("alice", "bob"), {"alice": ("phone", "laptop"), "carol": ()})
@@ -47,6 +49,20 @@ def test_whatever_a_fixed_collection_lists_is_there_and_nothing_else_is() -> Non
     assert principals == {"users/alice", "users/carol", "devices/alice/phone", "devices/alice/laptop"}
     for beside in (("dav", "principals", "users", "bob"), ("dav", "principals", "devices", "carol", "phone"), ("x",)):
         assert urls.find_fixed(beside, KNOWN) is None
+
+
+@given(st.booleans(), st.lists(st.text(min_size=1).filter(lambda name: "/" not in name)).map(tuple))
+def test_the_key_of_a_place_leads_back_to_it(is_elsewhere: bool, below: tuple[str, ...]) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        added = add_area(monkeypatch)
+        path = Path("alice", below, added if is_elsewhere else Area.STORE)
+        assert parse_key("alice", path.key) == path
+        assert path.key != path._replace(area=Area.STORE if is_elsewhere else added).key
+    assert Path("alice", below).key == "/".join(below)  # as tables and tokens of versions before have it
+
+
+def test_every_area_has_a_root_in_a_new_store() -> None:
+    assert set(Area) <= set(stores.ROOTS)
 
 
 def test_places_hold_what_lies_beneath_them_in_their_own_area() -> None:

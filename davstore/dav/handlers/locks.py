@@ -46,7 +46,7 @@ def handle_lock(request: Request) -> Response:
                 raise
             return _conflicts_beneath(request, path, error)
     told = PropertyContext(request.principal, now_us=context.now_us, spelling=request.spelling)
-    body = lockinfo.render_granted(discover(told, path.store, granted.covering))
+    body = lockinfo.render_granted(discover(told, granted.covering))
     headers = [("Content-Type", CONTENT_TYPE), *request.located(is_collection=granted.is_collection)]
     if info is not None:  # a refreshed lock has the token it had (RFC 4918 §9.10.2)
         headers.append(("Lock-Token", f"<{granted.lock.token}>"))

@@ -12,7 +12,8 @@ from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.errors import InvalidResourceType, PropertiesOverQuota, PropertiesRefused, QuotaExceeded
 from davstore.policy.preconditions import SECOND_US
-from davstore.protocol.dav import mkcol, names, owncloud
+from davstore.protocol.dav import mkcol, names
+from davstore.protocol.http import owncloud
 from davstore.protocol.http.headers import parse_overwrite
 from davstore.protocol.http.prefer import Prefer
 from davstore.store import deleting, making, moving

@@ -11,7 +11,6 @@ from davstore.dav.properties.live import STORED, Live, PropertyContext
 from davstore.model.facets import LOCKS as HELD
 from davstore.model.locks import Lock
 from davstore.model.nodes import Resource
-from davstore.model.paths import Path
 from davstore.protocol import urls
 from davstore.protocol.dav import lockinfo, names
 from davstore.protocol.dav.elements import element, empty
@@ -19,20 +18,20 @@ from davstore.protocol.dav.elements import element, empty
 _UNLOCKED: Final = empty(names.LOCKDISCOVERY)
 
 
-def discover(context: PropertyContext, owner: str, locks: Sequence[Lock]) -> bytes:
-    """Return `D:lockdiscovery` of the locks on a resource of an owner's store.
+def discover(context: PropertyContext, locks: Sequence[Lock]) -> bytes:
+    """Return `D:lockdiscovery` of the locks on a resource.
 
     Only the holder of a lock sees its token (RFC 4918 §20.7).
     """
-    user = context.principal.user
+    user_id = context.principal.user.id
     return element(
         names.LOCKDISCOVERY,
         *(
             lockinfo.render_active(
                 lock,
-                root=context.spelling.href(urls.segments_of(Path(owner, lock.root)), slash=lock.is_collection),
+                root=context.spelling.href(urls.segments_of(lock.root), slash=lock.is_collection),
                 seconds=max(lock.expires_us - context.now_us, 0) // 1_000_000,
-                shown=lock.user_id == user.id,
+                shown=lock.user_id == user_id,
             )
             for lock in locks
         ),
@@ -44,9 +43,10 @@ def _unlocked(context: PropertyContext, _kind: Kind) -> bytes | None:
 
 
 def _lockdiscovery(context: PropertyContext, resource: Resource) -> bytes:
-    held = chain.from_iterable(context.facets.of(HELD).values())
-    owner = "" if context.store is None else context.store.owner
-    return discover(context, owner, [lock for lock in held if lock.reaches(resource.node_id, resource.names)])
+    if context.store is None:
+        return _UNLOCKED
+    path, held = context.store.at(resource.names), chain.from_iterable(context.facets.of(HELD).values())
+    return discover(context, [lock for lock in held if lock.reaches(resource.node_id, path)])
 
 
 LOCKS: Final = (

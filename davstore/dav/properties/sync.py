@@ -6,7 +6,6 @@ from typing import Final
 
 from davstore.dav.properties.live import COLLECTION, STORED, Column, Live, PropertyContext
 from davstore.model.nodes import Resource
-from davstore.model.paths import Path
 from davstore.protocol.dav import names, sync_token
 from davstore.protocol.dav.elements import text_element
 from davstore.sync.tokens import current_token
@@ -21,8 +20,8 @@ def _root(_context: PropertyContext, resource: Resource) -> bytes | None:
 def _sync_token(context: PropertyContext, resource: Resource) -> bytes | None:
     if context.store is None:
         return None
-    path = Path(context.store.owner, resource.names)
-    return text_element(names.SYNC_TOKEN, sync_token.render(current_token(context.store, path)))
+    token = current_token(context.store, context.store.at(resource.names))
+    return text_element(names.SYNC_TOKEN, sync_token.render(token))
 
 
 MODSEQ: Final = (Live(names.MODSEQ, STORED, column=Column("changed", "<C:modseq>%s</C:modseq>")),)

@@ -11,7 +11,8 @@ from typing import Final
 from davstore.dav.properties.live import STORED, Column, Live
 from davstore.engine.property_changes import LiveValues
 from davstore.policy.preconditions import SECOND_US
-from davstore.protocol.dav import names, owncloud
+from davstore.protocol.dav import names
+from davstore.protocol.http import owncloud
 from davstore.protocol.http.dates import parse_http_date
 
 WINDOWS: Final = "{urn:schemas-microsoft-com:}Win32LastModifiedTime"

@@ -19,7 +19,7 @@ from davstore.metadata.tables.namespace import (
     property_,
 )
 from davstore.metadata.tables.people import DEVICE, USER, device, principal, user
-from davstore.metadata.tables.stores import STORE_ROOT, THREADS_ROOT, instance, store, store_root
+from davstore.metadata.tables.stores import instance, store, store_root
 from davstore.metadata.tables.work import job
 
 __all__ = [
@@ -28,8 +28,6 @@ __all__ = [
     "MADE_HOME",
     "MADE_THREAD",
     "PLAIN",
-    "STORE_ROOT",
-    "THREADS_ROOT",
     "USER",
     "binding",
     "body",

@@ -6,9 +6,6 @@ from sqlalchemy import BigInteger, Column, Identity, PrimaryKeyConstraint, Text,
 
 from davstore.metadata.tables.columns import ID, NAME, number, small, table
 
-STORE_ROOT, THREADS_ROOT = 0, 1
-"""Areas of a store, each a tree of its own."""
-
 instance = table(
     "instance",
     Column("id", Text, nullable=False),  # empty: no data directory has claimed the database

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from davstore.errors import Malformed
-from davstore.protocol.dav import owncloud
+from davstore.protocol.http import owncloud
 from davstore.protocol.http.headers import parse_content_length
 from davstore.protocol.http.integrity import NO_FIELDS, VERIFIED, IntegrityFields, parse_digests
 

@@ -6,6 +6,9 @@ the one table from class to status, DAV precondition and headers is in `middlewa
 
 from __future__ import annotations
 
+import errno
+from typing import Final
+
 from davstore.model.paths import Path
 
 
@@ -242,6 +245,9 @@ class QuotaExceeded(NoRoom):
 class DiskFull(NoRoom):
     """The disk has no room for the write (RFC 4331 §6, `sufficient-disk-space`)."""
 
+    ERRNOS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    """The errors of a system call that mean it: no block is left, of the disk or for this user, or for one file."""
+
 
 class TooLarge(NoRoom):
     """The body passes the cap of its method."""
@@ -280,7 +286,11 @@ class DamagedDatabase(Unavailable):
 
 
 class CorruptBlob(RequestError):
-    """A body that a row names is missing or does not match its digest."""
+    """A body that a row names is missing or does not match its digest. blob: the name of a missing blob."""
+
+    def __init__(self, message: str = "", *, blob: str | None = None) -> None:
+        super().__init__(message)
+        self.blob = blob
 
 
 class OperatorError(DavstoreError):

@@ -140,10 +140,10 @@ SECTIONS: dict[str, Any] = {section.name: section.default_factory for section in
 
 
 class _Given(NamedTuple):
-    """One value and the place to name when it is wrong."""
+    """One value, and the source to name when it is wrong: a file with its line, a variable, or the command line."""
 
     value: object
-    place: str
+    source: str
     typed: bool = False
     """TOML has types, so a text there is no number; the environment and the command line have only text."""
 
@@ -160,9 +160,9 @@ def load_settings(
     given |= _from_environ(os.environ if environ is None else environ)
     given |= {name: _Given(value, "command line") for name, value in (flags or {}).items() if value is not None}
     sections: dict[str, dict[str, object]] = {section: {} for section in SECTIONS}
-    for name, (value, place, typed) in given.items():
+    for name, (value, source, typed) in given.items():
         section, _, key = name.partition(".")
-        checked = _checked(name, value, place, typed=typed)
+        checked = _checked(name, value, source, typed=typed)
         sections[section][key] = _beside(file, checked) if file and typed and name in _PATHS else checked
     sections["policy"].setdefault("file", _find_policy(file))
     settings = Settings(**{section: SECTIONS[section](**values) for section, values in sections.items()})
@@ -200,11 +200,11 @@ def _from_file(file: Path) -> dict[str, _Given]:
     document = toml_lines.parse(text, str(file))
     given = {}
     for section, keys in document.items():
-        place = f"{file}:{find_line(text, section)}"
+        source = f"{file}:{find_line(text, section)}"
         if not isinstance(keys, dict):
-            raise BadSettings(f"{place}: {section}: must stand in a section")
+            raise BadSettings(f"{source}: {section}: must stand in a section, such as [server]")
         if section not in SECTIONS:
-            raise BadSettings(f"{place}: {section}: unknown section")
+            raise BadSettings(f"{source}: {section}: unknown section")
         for key, value in keys.items():
             given[f"{section}.{key}"] = _Given(value, f"{file}:{find_line(text, section, key)}", typed=True)
     return given
@@ -221,18 +221,18 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, _Given]:
     return given
 
 
-def _checked(name: str, value: object, place: str, *, typed: bool) -> object:
+def _checked(name: str, value: object, source: str, *, typed: bool) -> object:
     """Return the value as the type of its key."""
     section, _, key = name.partition(".")
     known = {item.name: item for item in fields(SECTIONS[section])}
     if key not in known:
-        raise BadSettings(f"{place}: {name}: unknown key")
+        raise BadSettings(f"{source}: {name}: unknown key")
     try:
         converted = _converted(value, type(known[key].default), typed=typed)
         _check_range(converted, known[key].metadata)
         _check_form(name, converted)
     except ValueError as error:
-        raise BadSettings(f"{place}: {name}: {error}") from error
+        raise BadSettings(f"{source}: {name}: {error}") from error
     return converted
 
 
@@ -287,8 +287,9 @@ def _refuse_remote(server: Server, given: _Given | None) -> None:
     except ValueError:
         loopback = False
     if not loopback and not server.allow_remote:
+        source = given.source if given else "default"
         raise BadSettings(
-            f"{given.place if given else 'default'}: server.bind: {server.bind} can be reached from other machines, and"
+            f"{source}: server.bind: {server.bind} can be reached from other machines, and"
             " davstore speaks plain HTTP: passwords would cross the network in the clear. Bind to 127.0.0.1 behind a"
             " proxy that does TLS, or set server.allow_remote = true where such a proxy alone can reach this address"
         )

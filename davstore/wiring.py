@@ -170,7 +170,7 @@ def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
         database.close()
 
 
-def tell_policy(settings: Settings) -> None:
+def log_policy(settings: Settings) -> None:
     """Log which policy is in force. Raises BadSettings: it is not there or wrong."""
     rules = open_policy(settings).rules()
     if not settings.policy.file:

@@ -1,6 +1,6 @@
 """`app` for another WSGI server: `DAVSTORE_CONFIG=davstore.toml gunicorn -k gthread davstore.wsgi:app`.
 
-The store must be there: `davstore init` makes one. `davstore serve` frames requests more strictly than other servers
+The store has to be there: `davstore init` makes it. `davstore serve` frames requests more strictly than other servers
 do. The log goes to standard error, as that of `davstore serve` does, unless the server has set up logging; of all
 processes that serve a data directory one does the jobs.
 """
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from davstore.errors import DavstoreError, Malformed
 from davstore.jobs.bell import Bell
 from davstore.settings import Settings, load_settings
-from davstore.wiring import build_application, enter_storage, open_jobs, tell_policy
+from davstore.wiring import build_application, enter_storage, log_policy, open_jobs
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -66,7 +66,7 @@ def _build() -> tuple[Settings, WSGIApplication]:
     try:
         settings = load_settings(Path(file) if file else None)
         enter_storage(settings).database.close()
-        tell_policy(settings)
+        log_policy(settings)
         return settings, build_application(settings, wake=_bell.ring)
     except (DavstoreError, OSError) as error:
         sys.stderr.write(f"davstore: {error}\n")

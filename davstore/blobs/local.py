@@ -16,9 +16,7 @@ from pathlib import Path
 
 from davstore.blobs.unnamed import BLOB, forget_lost, set_aside
 from davstore.errors import AlreadyRunning, CorruptBlob, DiskFull
-
-BLOCK_BYTES = 1 << 18
-"""One piece of a read: past 256 KiB loopback and disks gain little, and memory is shared by many."""
+from davstore.model.limits import BLOCK_BYTES
 
 RESERVE_BYTES = 1 << 26
 """The reserve of a disk, or a quarter of a small one: a DELETE has to be written to the journal of the database."""
@@ -34,15 +32,13 @@ RETAIN_SECONDS = 1.0
 
 log = logging.getLogger("davstore.blobs")
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
 
 @contextlib.contextmanager
 def _room() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in DiskFull.ERRNOS:
             raise DiskFull("no room for the blob") from error
         raise
 
@@ -146,7 +142,7 @@ class LocalBlobs:
         try:
             return LocalReader(os.open(self._file(store_id, name), os.O_RDONLY | os.O_CLOEXEC))
         except FileNotFoundError as error:
-            raise CorruptBlob(f"blob {store_id}/{name} is missing") from error
+            raise CorruptBlob(f"blob {store_id}/{name} is missing", blob=name) from error
 
     def delete(self, store_id: int, name: str) -> None:
         """Delete a blob's file, unless a backup may still be about to copy it."""

@@ -28,8 +28,8 @@ _directory = click.argument("directory", metavar="DIR", type=click.Path(path_typ
 def backup(settings: Settings, *, directory: Path) -> None:
     """Back the store up into DIR, while it is served or not. Bodies of an earlier backup there are not copied again.
 
-    Ends with 1 when a body is damaged in the store: it is copied as it is, and named. A backup that does not come to
-    its end leaves the earlier one whole.
+    Ends with 1 when a body is damaged in the store: it is copied as it is, and named. A backup that is interrupted
+    leaves the earlier one whole.
     """
     started = time.monotonic()
     with _meter("backup") as meter:
@@ -46,12 +46,12 @@ def backup(settings: Settings, *, directory: Path) -> None:
 @click.command()
 @with_settings
 @_directory
-@click.option("--force", is_flag=True, help="Replace the store, or go into the directory, that is there.")
+@click.option("--force", is_flag=True, help="Replace the store that is there, or use a directory that is not empty.")
 def restore(settings: Settings, *, directory: Path, force: bool) -> None:
-    """Make the store what it was when DIR was made, with new epochs: devices unite with it and delete nothing.
+    """Restore the store from the backup DIR. It gets new epochs: devices unite with it and delete nothing.
 
     The store must not be served meanwhile. A backup that was cut, altered or made by a newer davstore is refused, and
-    a restore that does not come to its end leaves the store as it was.
+    a restore that is interrupted leaves the store as it was.
     """
     started = time.monotonic()
     with wiring.open_backup(directory) as opened, _meter("restore") as meter:

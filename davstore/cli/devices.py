@@ -33,7 +33,7 @@ def device() -> None:
     type=click.Choice([item.value for item in DeviceClass]),
     default=DeviceClass.OTHER.value,
     show_default=True,
-    help="What policy rules may know it by.",
+    help="Class of the device, which policy rules can name.",
 )
 @click.option(
     "--secret-file",

@@ -13,18 +13,18 @@ from davstore.wiring import FirstUser
 
 @click.command()
 @with_settings
-@click.option("--adopt", is_flag=True, help="Join the directory and the database even if they belonged to others.")
+@click.option("--adopt", is_flag=True, help="Join directory and database even if each belonged to another.")
 def init(settings: Settings, *, adopt: bool) -> None:
-    """Make a store with the user `me`, and print its password, once. One that is there stays as it is.
+    """Make a store with the user `me`, and print its password, once. A store that is there already is not changed.
 
-    With --adopt the data directory and the database of the settings belong together from now on, whatever they say:
-    after a move to another database, for example. Devices then compare everything once.
+    With --adopt the data directory and the database of the settings belong together from now on, even if each names
+    another: after a move to another database, for example. Devices then compare everything once.
     """
     with hold_data_directory(settings.data.path):
         first = wiring.prepare_store(settings, adopts=adopt)
     show_first_user(first)
     if first is None:
-        click.echo(f"{settings.data.path}: there is a store")
+        click.echo(f"{settings.data.path}: there is a store already")
 
 
 def show_first_user(first: FirstUser | None) -> None:

@@ -22,7 +22,7 @@ def lock() -> None:
 @with_settings
 @click.argument("user", required=False)
 def list_(settings: Settings, *, user: str | None) -> None:
-    """List the locks that are held, of everybody or of USER: user, scope, when it ends, token, and the place."""
+    """List the locks of all users, or of USER: user, scope, time of expiry, token, path in the store."""
     database = wiring.find_storage(settings).database
     if user is not None:
         enrolling.get_user(database, user)
@@ -44,7 +44,7 @@ def list_(settings: Settings, *, user: str | None) -> None:
 @click.argument("user")
 @click.argument("token")
 def end(settings: Settings, *, user: str, token: str) -> None:
-    """End the lock of USER with this TOKEN, as a client that is gone no longer can."""
+    """End the lock of USER with this TOKEN, for a client that cannot end it itself."""
     database = wiring.find_storage(settings).database
     enrolling.get_user(database, user)
     locking.end(database, user, token, now_us=time.time_ns() // 1000)

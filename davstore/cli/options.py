@@ -40,7 +40,7 @@ def with_loader(command: Callable[..., Any]) -> Callable[..., Any]:
     or written with 2.
     """
 
-    @click.option("-c", "config", metavar="FILE", type=click.Path(path_type=Path), help="Settings (TOML).")
+    @click.option("-c", "config", metavar="FILE", type=click.Path(path_type=Path), help="File with settings (TOML).")
     @click.option("--data", "data__path", metavar="DIR", help="The data directory (./davstore-data).")
     @functools.wraps(command)
     def run(*args: Any, config: Path | None, **words: Any) -> Any:

@@ -41,7 +41,7 @@ def check(settings: Settings, *, file: Path | None) -> None:
 @click.argument("user")
 @click.argument("device")
 def explain(settings: Settings, *, user: str, device: str) -> None:
-    """Print what would be decided for the device DEVICE of USER, and by which rule of which voice."""
+    """Print the decision for the device DEVICE of USER, and the rule that decides, with its source."""
     rules = wiring.open_policy(settings).rules()
     found = enrolling.get_device(wiring.find_storage(settings).database, user, device).device
     for line in _explanation(rules, user, found):

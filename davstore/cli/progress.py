@@ -78,7 +78,7 @@ class Progress:
                 self._moved += count
                 self._bar.update(count)
 
-    def tell(self, action: Action) -> None:
+    def count(self, action: Action) -> None:
         """Count and print a finished action."""
         if action.verb in QUIET:
             return
@@ -87,7 +87,7 @@ class Progress:
             click.echo(describe(action))
         elif action.verb is Verb.SET_ASIDE:
             self._close_bar()
-            say(f"conflict: {action.path} was changed on both sides; the one from here is now {action.other}")
+            say(f"conflict: {action.path} was changed on both sides; the version of this folder is now {action.other}")
         with self._lock:
             if self._bar is not None:
                 self._left -= 1

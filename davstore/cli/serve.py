@@ -23,8 +23,8 @@ log = logging.getLogger("davstore.directory")
 
 @click.command()
 @with_loader
-@click.option("--bind", "server__bind", metavar="HOST:PORT", help="Where to listen (127.0.0.1:8080); port 0: any.")
-@click.option("--workers", "server__workers", metavar="N", type=int, help="Processes (0: one for each core).")
+@click.option("--bind", "server__bind", metavar="HOST:PORT", help="Address to listen on (127.0.0.1:8080); port 0: any.")
+@click.option("--workers", "server__workers", metavar="N", type=int, help="Worker processes (0: one for each core).")
 def serve(load: Callable[[], Settings]) -> None:
     """Serve the store. The first start makes the user `me`, prints its password, once, and what to do next.
 
@@ -52,7 +52,7 @@ def _prepare(settings: Settings) -> str | None:
     """Open the store, print and log its state, and return the name of the user that was made, if one was."""
     first = wiring.prepare_store(settings)
     show_first_user(first)
-    wiring.tell_policy(settings)
+    wiring.log_policy(settings)
     if warning := describe_openness(settings.data.path):
         log.warning(warning)
     return first.name if first else None

@@ -29,31 +29,41 @@ from davstore.settings import Settings
 @with_settings
 @click.argument("url")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--user", "user_name", metavar="USER", required=True, help="The name of the account.")
+@click.option("--user", "user_name", metavar="USER", required=True, help="Name of the account.")
 @click.option(
     "--password-file",
     metavar="FILE",
     required=True,
     type=click.Path(path_type=Path),
-    help="Holds the password or the device's secret in its first line.",
+    help="File whose first line is the password or the device's secret.",
 )
-@click.option("--once", is_flag=True, help="Come in step once and end.")
-@click.option("--interval", metavar="SECONDS", type=click.IntRange(min=1), default=60, show_default=True)
-@click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
-@click.option("--force", is_flag=True, help="Go on where a safety stop would end it.")
-@click.option("--merge", is_flag=True, help="Delete nothing: bring both sides together, what differs is kept twice.")
-@click.option("--reset", is_flag=True, help="Forget what was synchronised before and start as a new device.")
-@click.option("--insecure", is_flag=True, help="Send the password over http to another machine.")
-@click.option("--manual", is_flag=True, help="Say that a person asked for it (Sync-Context).")
-@click.option("--device", metavar="NAME", default=socket.gethostname, help="The name in conflict copies (this host's).")
-@click.option("--verbose", is_flag=True, help="Tell each thing done.")
+@click.option("--once", is_flag=True, help="Synchronise once and exit.")
+@click.option(
+    "--interval",
+    metavar="SECONDS",
+    type=click.IntRange(min=1),
+    default=60,
+    show_default=True,
+    help="Seconds from the end of a run to the start of the next.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the planned actions; change nothing.")
+@click.option("--force", is_flag=True, help="Carry on past a safety stop.")
+@click.option("--merge", is_flag=True, help="Unite both sides: delete nothing, keep both versions of what differs.")
+@click.option("--reset", is_flag=True, help="Forget earlier runs and start as a new device.")
+@click.option("--insecure", is_flag=True, help="Allow plain http to another machine, which shows the password.")
+@click.option("--manual", is_flag=True, help="Report to the server that a person started this run (Sync-Context).")
+@click.option(
+    "--device", metavar="NAME", default=socket.gethostname, help="Name in conflict copies (this host's name)."
+)
+@click.option("--verbose", is_flag=True, help="Print each action.")
 def sync(_settings: Settings, *, url: str, user_name: str, **words: Any) -> None:
     """Keep the folder DIR in step with the collection URL, both ways.
 
-    A conflict keeps both versions. A missing or replaced DIR is a safety stop (3), and so is it when a side lost more
-    than 20 files and more than half, or all of a folder of 20 or more. With --force such deletions are carried out,
-    those on a disk that is not mounted now too; a missing or replaced DIR is taken for a new device's, where nothing
-    is deleted. A server that was restored or made anew, and --merge and --reset, delete nothing either.
+    Of a file that was changed on both sides both versions are kept. A safety stop ends the run with status 3, before
+    anything is deleted, when DIR is missing or was replaced, or when one side lost more than 20 files and more than
+    half, or all of a folder of 20 or more. With --force such deletions are carried out, also those on a disk that is
+    not mounted now; with a missing or replaced DIR it starts as a new device, which deletes nothing. Nothing is deleted
+    either with --merge or --reset, or after the server was restored or made anew.
     """
     try:
         status = _sync(url, user_name, **words)
@@ -91,7 +101,7 @@ def _sync(
     with devices.open_state(remote.url, root, devices.state_directory()) as state:
         show = Progress(verbose=verbose)
         run = Run(state.copy() if dry_run else state, Folder(root), remote, device, force=force, merge=merge, say=say)
-        run.tell, run.begin, run.moved = show.tell, show.begin, show.moved
+        run.done, run.begin, run.moved = show.count, show.begin, show.moved
         if reset:
             run.state.reset()
         if force:
@@ -141,7 +151,7 @@ def _read_password(file: Path) -> str:
     except OSError as error:
         raise Stop(USAGE, f"{file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise Stop(USAGE, f"{file} is no text in UTF-8") from error
+        raise Stop(USAGE, f"{file} is not UTF-8 text") from error
     if not lines or not lines[0]:
         raise Stop(USAGE, f"{file} holds no password")
     return lines[0]

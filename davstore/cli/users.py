@@ -31,7 +31,7 @@ class _Size(click.ParamType[int]):
         match = re.fullmatch(r"([0-9]{1,19})([KMGT]?)", str(value), re.ASCII)
         size = int(match[1]) << _UNITS[match[2]] if match else -1
         if not 0 <= size <= _MOST_BYTES:
-            self.fail(f"a quota is a number of bytes, or of K, M, G or T, not {value!r}", param, ctx)
+            self.fail(f"a quota is a number of bytes, as 500000 or 20G, not {value!r}", param, ctx)
         return size
 
 
@@ -47,7 +47,7 @@ def user() -> None:
 @with_settings
 @click.argument("name")
 @_password_stdin
-@click.option("--quota", metavar="BYTES", type=_Size(), help="How much the store may hold (no limit).")
+@click.option("--quota", metavar="BYTES", type=_Size(), help="Most bytes of the store, as 500000 or 20G (no limit).")
 def add(settings: Settings, *, name: str, password_stdin: bool, quota: int | None) -> None:
     """Add the user NAME with an empty store.
 
@@ -77,7 +77,7 @@ def passwd(settings: Settings, *, name: str, password_stdin: bool) -> None:
 @click.argument("size", metavar="BYTES|none")
 @click.pass_context
 def quota(ctx: click.Context, settings: Settings, *, name: str, size: str) -> None:
-    """Set how much the store of NAME may hold: 500000, 20G, or none for as much as the disk.
+    """Set the most bytes that the store of NAME may hold: 500000, 20G, or none for as much as the disk.
 
     A store that holds more keeps it, and takes nothing new until it holds less.
     """
@@ -89,7 +89,7 @@ def quota(ctx: click.Context, settings: Settings, *, name: str, size: str) -> No
 @user.command()
 @with_settings
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def remove(settings: Settings, *, name: str, yes: bool) -> None:
     """Remove the user NAME with all devices, locks and files, for ever.
 
@@ -99,7 +99,7 @@ def remove(settings: Settings, *, name: str, yes: bool) -> None:
     enrolling.get_user(storage.database, name)
     if not yes:
         if not sys.stdin.isatty():
-            raise Unprocessable(f"say --yes to remove {name} with everything that it has")
+            raise Unprocessable(f"add --yes to remove {name} with all devices and files")
         click.confirm(f"Remove {name} with all devices and files?", abort=True)
     enrolling.remove_user(storage.database, storage.blobs, name)
 
@@ -125,7 +125,7 @@ def list_(settings: Settings) -> None:
 @with_settings
 @click.argument("name")
 def disable(settings: Settings, *, name: str) -> None:
-    """Shut the user NAME out with all its devices. The store stays."""
+    """Refuse the user NAME and all its devices. The store is kept."""
     enrolling.set_disabled(wiring.find_storage(settings).database, name, disabled=True)
 
 
@@ -133,7 +133,7 @@ def disable(settings: Settings, *, name: str) -> None:
 @with_settings
 @click.argument("name")
 def enable(settings: Settings, *, name: str) -> None:
-    """Let a disabled user in again, with its old password and devices."""
+    """Accept a disabled user again, with its old password and devices."""
     enrolling.set_disabled(wiring.find_storage(settings).database, name, disabled=False)
 
 

@@ -36,13 +36,13 @@ def open_state(url: str, folder: Path, directory: Path) -> Iterator[State]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Stop(USAGE, f"another run keeps {folder} in step just now") from None
+            raise Stop(USAGE, f"another run is synchronising {folder}") from None
         file = directory / f"{stem}.sqlite"
         try:
             with closing(State(file)) as state:
                 yield state
         except sqlite3.DatabaseError as cause:
-            raise Stop(USAGE, f"the memory of {folder} cannot be used: {file}: {cause}") from cause
+            raise Stop(USAGE, f"the state of {folder} cannot be used: {file}: {cause}") from cause
 
 
 def accept_root(folder: Folder, state: State, say: Callable[[str], None], *, write: bool = True) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple, Protocol
 
-from davstore.client.transport import CHUNK_BYTES, HTTPError, ProtocolError, Response, describe
+from davstore.client.transport import HTTPError, ProtocolError, Response, describe
+from davstore.model.limits import BLOCK_BYTES
 from davstore.protocol.http.dates import parse_http_date
 
 _STRONG: Final = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
@@ -62,7 +63,7 @@ def receive(response: Response, sink: Sink) -> Fetched:
         sink.restart(find_etag(response))
         total = response.headers.get("Content-Length", "")
     try:
-        for chunk in response.stream(CHUNK_BYTES):
+        for chunk in response.stream(BLOCK_BYTES):
             sink.write(chunk)
         if total.isascii() and total.isdigit() and int(total) != sink.size:
             raise ProtocolError(f"{sink.size} bytes instead of {total}")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-CHUNK_BYTES = 256 * 1024
+from davstore.model.limits import BLOCK_BYTES
 
 
 class Part(NamedTuple):
@@ -86,7 +86,7 @@ class Draft:
     def resume(self, etag: str, limit: int) -> None:
         """Keep the bytes of the file, at most limit, as the beginning of the content with this entity tag."""
         self.etag = etag
-        while self.size < limit and (chunk := os.read(self._file, min(CHUNK_BYTES, limit - self.size))):
+        while self.size < limit and (chunk := os.read(self._file, min(BLOCK_BYTES, limit - self.size))):
             self._digest.update(chunk)
             self.size += len(chunk)
         os.ftruncate(self._file, self.size)

@@ -53,17 +53,17 @@ class Executor:
         device: str,
         now: Callable[[], datetime],
         guards: dict[str, str],
-        tell: Callable[[Action], None],
+        done: Callable[[Action], None],
         moved: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """Take both sides and the state. tell gets each finished action; moved, in any thread, counts of bytes."""
+        """Take both sides and the state. done gets each finished action; moved, in any thread, counts of bytes."""
         self._trees, self._state, self._folder, self._remote = trees, state, folder, remote
-        self._device, self._now, self._tell = device, now, tell
+        self._device, self._now, self._done = device, now, done
         self._moved = moved
         self._there = ServerChanges(trees, state, remote, guards, self._record)
         self._stop: Stop | None = None
         self._transfers = Transfers(
-            trees, state, folder, remote, passed=self._pass, record=self._record, set_aside=self._set_aside, tell=tell
+            trees, state, folder, remote, passed=self._pass, record=self._record, set_aside=self._set_aside, done=done
         )
         self.failures: dict[str, str] = {}
         self.kept: list[str] = []
@@ -225,7 +225,7 @@ class Executor:
             if action.verb is Verb.UPLOAD:
                 self._there.spoil(action.path)
             if not self._was_refused(action):
-                self._tell(action)
+                self._done(action)
         self._transfers.settle_part(action.path)
 
     def _was_refused(self, action: Action) -> bool:

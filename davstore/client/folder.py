@@ -21,8 +21,8 @@ from davstore.client.local_names import RESERVED_PREFIX, Spelling, Traits
 from davstore.client.renaming import rename_to_free
 from davstore.client.state import State
 from davstore.client.tree import Local, Stamp, parent_of
+from davstore.model.limits import BLOCK_BYTES
 
-CHUNK_BYTES = 256 * 1024
 RACY_NS = 2_000_000_000
 """A file that changed this short before it was read may have changed again under the same time stamp (FAT: 2 s)."""
 ROOT_MARK = "user.davstore.root"
@@ -60,7 +60,7 @@ class Folder:
             facts = self.root.lstat() if known else self.root.stat()
         except FileNotFoundError:
             if known:
-                raise Stop(SAFETY, f"the folder {self.root} is missing") from None
+                raise Stop(SAFETY, f"the folder {self.root} is missing (with --force: start as a new device)") from None
             if not write:
                 return
             self._make_root()
@@ -74,7 +74,10 @@ class Folder:
         elif known is None:
             return
         elif (self._read_mark() != mark) if mark else (numbers != known):
-            raise Stop(SAFETY, f"{self.root} is not the folder that was synchronised before")
+            raise Stop(
+                SAFETY,
+                f"{self.root} is not the folder that was synchronised before (with --force: start as a new device)",
+            )
 
     def _make_root(self) -> None:
         try:
@@ -327,7 +330,7 @@ def hash_file(handle: int, name: str) -> tuple[str, Stamp, int]:
     file = _open_file(handle, name)
     try:
         before = _stamp(os.fstat(file))
-        while chunk := os.read(file, CHUNK_BYTES):
+        while chunk := os.read(file, BLOCK_BYTES):
             digest.update(chunk)
     finally:
         os.close(file)
@@ -348,7 +351,7 @@ def _open_file(handle: int, name: str) -> int:
 def _chunks(file: int, stamp: Stamp) -> Iterator[bytes]:
     size = stamp.size
     while size:
-        chunk = os.read(file, min(CHUNK_BYTES, size))
+        chunk = os.read(file, min(BLOCK_BYTES, size))
         size -= len(chunk)
         if not chunk or (not size and _stamp(os.fstat(file)) != stamp):
             raise Changed("the file changed while it was read")

@@ -18,7 +18,7 @@ from davstore.client.state import Scope, State
 NO_INFINITE = (400, 403, 405, 409, 415, 422, 501, 507)
 """Statuses after which level 1 is tried. RFC 6578 names none for a server that refuses level infinite."""
 
-NO_WAY = "the server gives no way to go on with {}"
+NO_WAY = "the server does not list {} to its end"
 
 
 class Pull:

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 from lxml import etree
 
 from davstore.client.exit_status import REFUSED, Stop
-from davstore.client.transport import CHUNK_BYTES, HTTPError, Response
+from davstore.client.transport import HTTPError, Response
 from davstore.errors import DavstoreError
+from davstore.model.limits import BLOCK_BYTES
 from davstore.protocol.dav import names, xml
 
 MAX_BYTES: Final = 64 * 1024
@@ -21,7 +22,7 @@ _CONDITIONS: Final = {
     "{DAV:}quota-not-exceeded": "the quota is used up",
     "{DAV:}sufficient-disk-space": "the server's disk is full",
     "{DAV:}need-privileges": "this user may not do that",
-    "{DAV:}valid-sync-token": "the server does not know any more what this device has seen",
+    "{DAV:}valid-sync-token": "the server no longer has the history since the last run",
     "{DAV:}number-of-matches-within-limits": "it is too much for one answer",
     f"{_CPM}locks-within-limits": "there are too many locks",
     f"{_CPM}tree-within-limits": "there is too much in it for one request",
@@ -44,7 +45,7 @@ _STATUSES: Final = {
 _POLICY: Final = {
     "sync-allowed": "this device may not synchronise now",
     "sync-scope-allowed": "this folder may not be synchronised",
-    "automatic-sync-enabled": "the user allows it by hand only",
+    "automatic-sync-enabled": "the user allows manual synchronisation only",
     "sync-interval-respected": "it is too early to ask again",
     "sync-window-open": "it is not allowed at this time",
 }
@@ -93,7 +94,7 @@ def explain(refusal: Refusal, response: Response) -> Stop:
     wait = response.headers.get("Retry-After", "")
     if not (response.status in (429, 503) and wait.isascii() and wait.isdigit()):
         return Stop(REFUSED, message)
-    return Stop(REFUSED, f"{message}; again in {wait} s", retry_after_seconds=float(wait))
+    return Stop(REFUSED, f"{message}; try again in {wait} s", retry_after_seconds=float(wait))
 
 
 def _as_words(condition: str) -> str:
@@ -103,7 +104,7 @@ def _as_words(condition: str) -> str:
 def _parse(response: Response) -> etree._Element | None:
     body = b""
     try:
-        for chunk in response.stream(CHUNK_BYTES):
+        for chunk in response.stream(BLOCK_BYTES):
             body += chunk
             if len(body) > MAX_BYTES:
                 return None

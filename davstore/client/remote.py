@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any, Final, NamedTuple, TypeVar
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
 from davstore.client.download import (
     BrokenOffError,
@@ -28,9 +28,10 @@ from davstore.client.download import (
 from davstore.client.exit_status import NETWORK, UNAUTHENTICATED, USAGE, Changed, NotDone, Stop
 from davstore.client.multistatus import Report, Row, read_report
 from davstore.client.refusals import describe, explain, find_refusal
-from davstore.client.transport import CHUNK_BYTES, HTTPError, Response, Transport
+from davstore.client.transport import HTTPError, Response, Transport
 from davstore.client.transport import describe as describe_break
 from davstore.errors import Malformed
+from davstore.model.limits import BLOCK_BYTES
 from davstore.protocol.dav import hrefs
 from davstore.protocol.dav.elements import escape
 
@@ -142,14 +143,13 @@ class RemoteCollection:
         Raises:
             Stop: (usage) the href is outside the collection: the server has another name for it.
         """
-        path = href if href.startswith("/") else urlsplit(href).path
-        segments = [unquote_to_bytes(segment) for segment in path.strip("/").split("/") if path.strip("/")]
+        segments = hrefs.decode_href(href)
         inner = segments[len(self._root) :]
         if segments[: len(self._root)] != [name.encode() for name in self._root]:
             raise Stop(
                 USAGE,
-                f"the server tells of {href}, which is not in {self.url}: it does not know the address that it is "
-                "reached at. Behind a proxy, see server.trusted_proxies in its settings",
+                f"the server answered with {href}, which is not in {self.url}: it does not know the address at "
+                "which it is reached. If it is behind a proxy, set server.trusted_proxies there",
             )
         try:
             names = [name.decode() for name in inner]
@@ -178,7 +178,7 @@ class RemoteCollection:
         try:
             rows = self._multistatus("PROPFIND", "", {"Depth": "0"}, PROPFIND_BODY).rows
         except Failed as cause:
-            raise Stop(NETWORK, f"{self.url} does not tell what it is: {cause}") from cause
+            raise Stop(NETWORK, f"{self.url} cannot be read: {cause}") from cause
         return next((row.resource_id for row in rows if row.resource_id), "")
 
     def find_empty(self, path: str) -> str | None:
@@ -203,7 +203,7 @@ class RemoteCollection:
         def read(response: Response) -> Report:
             if response.status != 207:
                 raise Stop(USAGE, f"{self.url} speaks no WebDAV: it answers {method} with {response.status}")
-            return read_report(response.stream(CHUNK_BYTES))
+            return read_report(response.stream(BLOCK_BYTES))
 
         return self._send(method, path, {**headers, **XML_TYPE}, body, folder=True, read=read)
 
@@ -293,7 +293,7 @@ class RemoteCollection:
         response = self._attempts(method, path, headers, body, folder=folder)
         try:
             answer = read(response)
-            for _ in response.stream(CHUNK_BYTES):  # to its end, so that the connection can be used again
+            for _ in response.stream(BLOCK_BYTES):  # to its end, so that the connection can be used again
                 pass
         except HTTPError as cause:
             raise Stop(NETWORK, f"the server's answer broke off: {describe_break(cause)}") from cause
@@ -342,7 +342,7 @@ class RemoteCollection:
             raise explain(refusal, response)
         if 300 <= status < 400:
             there = response.headers.get("Location", "another place that it does not name")
-            raise Stop(USAGE, f"{self._origin}{target} is at {there} now")
+            raise Stop(USAGE, f"{self._origin}{target} has moved to {there}: use that URL")
         if status in (429, 503):
             self._wait(response)
             return

@@ -35,8 +35,8 @@ def _silent(_: object) -> None:
 class Run:
     """One run with its inputs.
 
-    say gets a line for a person, tell each finished action, begin the actions of each plan and the number of bytes they
-    move, moved, in any thread, counts of bytes transferred.
+    say gets a line for a person, done each finished action, begin the actions of each plan and the number of
+    bytes they move, moved, in any thread, counts of bytes transferred.
     """
 
     state: State
@@ -47,7 +47,7 @@ class Run:
     merge: bool = False
     now: Callable[[], datetime] = lambda: datetime.now().astimezone()
     say: Callable[[str], None] = _silent
-    tell: Callable[[Action], None] = _silent
+    done: Callable[[Action], None] = _silent
     begin: Callable[[list[Action], int], None] = lambda _actions, _bytes: None
     moved: Callable[[int], None] = _silent
     _skipped: dict[str, str] = field(default_factory=dict, init=False)
@@ -62,11 +62,11 @@ class Run:
             Stop: the run cannot go on; finished actions are recorded.
         """
         trees, actions, guards = self._trees(clean=True)
-        done: Counter[Verb] = Counter()
+        counts: Counter[Verb] = Counter()
 
-        def tell(action: Action) -> None:
-            done[action.verb] += 1
-            self.tell(action)
+        def done(action: Action) -> None:
+            counts[action.verb] += 1
+            self.done(action)
 
         executor = Executor(
             trees,
@@ -76,7 +76,7 @@ class Run:
             device=self.device,
             now=self.now,
             guards=guards,
-            tell=tell,
+            done=done,
             moved=self.moved,
         )
         while actions:
@@ -87,7 +87,7 @@ class Run:
             self._complain(path, reason)
         for line in executor.advice:
             self._complain("", line)
-        self._say_what_united(done, len(executor.kept))
+        self._say_what_united(counts, len(executor.kept))
         return NOT_TRANSFERRED if self._skipped or executor.failures else IN_STEP
 
     def rehearse(self) -> list[Action]:
@@ -120,7 +120,7 @@ class Run:
         self._check_losses(trees)
         for path, reason in self._skipped.items():
             self._complain(path, f"left out: {reason}")
-        self._tell_once(self._unfit)
+        self._complain_once(self._unfit)
         return trees, actions, guards
 
     def _ask(self, seen: Scan, guards: dict[str, str]) -> Trees:
@@ -143,7 +143,7 @@ class Run:
         replaced = {path: reason for path, reason in unfit.items() if any(path in rows for rows in known)}
         return {path: reason for path, reason in unfit.items() if path not in replaced}, replaced
 
-    def _tell_once(self, unfit: dict[str, str]) -> None:
+    def _complain_once(self, unfit: dict[str, str]) -> None:
         """Report files that are never synchronised, once for as long as they stay: they are no failure."""
         for path, reason in unfit.items():
             if self.state.told.get(path) != reason:
@@ -157,9 +157,9 @@ class Run:
         self.state.forget_server()
         self.state.drop_facts(ROOT_ID)
 
-    def _say_what_united(self, done: Counter[Verb], kept: int) -> None:
+    def _say_what_united(self, counts: Counter[Verb], kept: int) -> None:
         if self._united:
-            sent, taken = done[Verb.UPLOAD], done[Verb.DOWNLOAD]
+            sent, taken = counts[Verb.UPLOAD], counts[Verb.DOWNLOAD]
             self.say(
                 f"united with the server ({self._united}): {sent} files sent, {taken} taken from it, "
                 f"{kept} kept twice, nothing deleted"

@@ -16,7 +16,7 @@ from davstore.client.walk import Walk
 
 UNMOUNTED = "another disk was mounted here and is none now; with --force its files count as deleted"
 COVERED = "another disk is mounted here now and hides files; with --force they count as deleted"
-LOOKALIKE = "its name is kept for files in the making, and it is none of this device's"
+LOOKALIKE = "its name is reserved for downloads under way, and this device did not make it: rename it"
 
 
 @dataclass
@@ -44,7 +44,7 @@ def scan(folder: Folder, state: State, *, clean: bool) -> Scan:
     try:
         walk.go()
     except (Changed, FileNotFoundError) as cause:
-        raise Stop(SAFETY, f"the folder {folder.root} went away while it was looked at") from cause
+        raise Stop(SAFETY, f"the folder {folder.root} disappeared during the scan") from cause
     _hold_mounts(walk.scan, state)
     folder.mounts = walk.scan.mounts
     return walk.scan

@@ -15,8 +15,8 @@ WILL_NOT_MOVE = (403, 501)
 """Statuses of a refused MOVE that PUT and DELETE replace; those of a changed resource (`Changed`) are, too."""
 FOREIGN_DESTINATION = 502
 ACROSS_HOSTS = (
-    "what was moved here was sent anew, for the server takes its own address for another host's (502). Behind a proxy, "
-    "see server.trusted_proxies in its settings"
+    "moved files were sent again, because the server answers MOVE with 502: it takes its own address for another "
+    "host's. If it is behind a proxy, set server.trusted_proxies there"
 )
 
 Record = Callable[[], None]

@@ -68,7 +68,7 @@ class State:
     def _upgrade(self) -> None:
         (found,) = self._database.execute("PRAGMA user_version").fetchone()
         if found > len(UPGRADES):
-            raise Stop(USAGE, "the memory of this folder was written by a newer davstore: use that one")
+            raise Stop(USAGE, "the state of this folder was written by a newer davstore: use that version")
         for number, script in enumerate(UPGRADES[found:], found + 1):
             self._database.executescript(f"BEGIN IMMEDIATE;{script}PRAGMA user_version = {number};COMMIT;")
 

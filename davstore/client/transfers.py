@@ -25,7 +25,7 @@ Record = Callable[[], None]
 class Transfers:
     """The transfers of one trees.
 
-    passed gets counts of bytes transferred. The functions that a transfer returns call record, set_aside and tell.
+    passed gets counts of bytes transferred. The functions that a transfer returns call record, set_aside and done.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class Transfers:
         passed: Callable[[int], None],
         record: Callable[[str, Local, Remote], None],
         set_aside: Callable[[str, str], Record],
-        tell: Callable[[Action], None],
+        done: Callable[[Action], None],
     ) -> None:
         self._trees, self._state, self._folder, self._remote = trees, state, folder, remote
-        self._passed, self._record, self._set_aside, self._tell = passed, record, set_aside, tell
+        self._passed, self._record, self._set_aside, self._done = passed, record, set_aside, done
         self._limits: dict[str, int] = {}
         self._reached: dict[str, Part] = {}
 
@@ -137,7 +137,7 @@ class Transfers:
         def record() -> None:
             set_aside()
             self._record(path, placed, remote)
-            self._tell(Action(Verb.SET_ASIDE, path, action.other))
+            self._done(Action(Verb.SET_ASIDE, path, action.other))
 
         return record
 

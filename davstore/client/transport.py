@@ -20,7 +20,6 @@ from davstore.client.exit_status import USAGE, Stop
 
 CONNECT_SECONDS: Final = 10
 READ_SECONDS: Final = 120
-CHUNK_BYTES: Final = 256 * 1024
 
 Response = urllib3.BaseHTTPResponse
 HTTPError = exceptions.HTTPError
@@ -49,7 +48,9 @@ class Transport(HTTPAdapter):
             self.cert_verify(self._pool, origin, way["verify"], way["cert"])  # type: ignore[no-untyped-call]
             self._prefix = self.request_url(request, way["proxies"])[:-1]
         except (requests.RequestException, OSError, HTTPError, ValueError) as cause:
-            raise Stop(USAGE, f"the way to {origin} that the environment names cannot be used: {cause}") from cause
+            raise Stop(
+                USAGE, f"the proxy or CA file in the environment cannot be used for {origin}: {cause}"
+            ) from cause
 
     def ask(self, method: str, target: str, headers: Mapping[str, str], body: Any) -> Response:
         """Send a request and return the answer when its head is there. Raises HTTPError."""

@@ -16,11 +16,10 @@ from davstore.dav.properties import LIVE_OF
 from davstore.dav.rendering import Hrefs, Plan, write_stored
 from davstore.model.changes import Changes
 from davstore.model.columns import Columns
-from davstore.protocol.dav import propfind
 from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.hrefs import encode_segments_for_xml
 from davstore.protocol.dav.multistatus import Multistatus
-from davstore.protocol.dav.propfind import PropFind
+from davstore.protocol.dav.propfind import PropFind, PropFindKind
 
 _HOLE: Final = "\x00"
 """Stands in a template for a value that differs between responses; no XML holds it."""
@@ -34,7 +33,7 @@ Texts = Mapping[str, Sequence[str]]
 @lru_cache(maxsize=256)
 def facts_of(question: PropFind) -> tuple[str, ...] | None:
     """Return the facts of rows that answer a question, where no facet has a value; None: rows do not answer it."""
-    if question.kind is not propfind.Kind.PROP or sum(map(len, question.names)) > _LONG_QUESTION:
+    if question.kind is not PropFindKind.PROP or sum(map(len, question.names)) > _LONG_QUESTION:
         return None
     live = [LIVE_OF[kind][name] for kind in _KINDS.values() for name in question.names if name in LIVE_OF[kind]]
     if any(row.each is not None and row.facet is None for row in live):

@@ -37,24 +37,24 @@ _READ: Final = ("OPTIONS", "GET", "HEAD")
 _NAMESPACE: Final = ("DELETE", "COPY", "MOVE")
 _REST: Final = ("PROPFIND", "PROPPATCH", "LOCK", "UNLOCK", "REPORT")
 
-TABLE: Final = {
+KINDS: Final = {
     Kind.RESOURCE: Row((*_READ, "PUT", *_NAMESPACE, *_REST)),
     Kind.COLLECTION: Row((*_READ, *_NAMESPACE, *_REST), (names.SYNC_COLLECTION,)),
     Kind.FIXED: Row((*_READ, "PROPFIND", "REPORT")),
     Kind.PRINCIPAL: Row((*_READ, "PROPFIND", "REPORT")),
 }
-AT_ROOT: Final = tuple(method for method in TABLE[Kind.COLLECTION].methods if method not in ("DELETE", "MOVE"))
+AT_ROOT: Final = tuple(method for method in KINDS[Kind.COLLECTION].methods if method not in ("DELETE", "MOVE"))
 """The methods of a store's root, which stays."""
 UNMAPPED: Final = ("OPTIONS", "PUT", "MKCOL", "LOCK")
 """The methods of an unmapped URL in a store."""
-STORED: Final = frozenset({*TABLE[Kind.RESOURCE].methods, *TABLE[Kind.COLLECTION].methods, *UNMAPPED})
+STORE_METHODS: Final = frozenset({*KINDS[Kind.RESOURCE].methods, *KINDS[Kind.COLLECTION].methods, *UNMAPPED})
 """The methods of URLs in a store, mapped or not: only the store knows the kind of one."""
 SAFE: Final = frozenset({*_READ, "PROPFIND", "REPORT"})
 """The safe methods (RFC 9110 §9.2.1, RFC 4918 §9.1, RFC 3253 §3.6)."""
 
 _CLASSES: Final = {"1": "PROPFIND", "2": "LOCK", "3": "PROPFIND", "extended-mkcol": "MKCOL"}
 """Compliance classes, each with a method that it requires (RFC 4918 §18, RFC 5689 §3.1)."""
-COMPLIANCE: Final = ", ".join(name for name, method in _CLASSES.items() if method in STORED)
+COMPLIANCE: Final = ", ".join(name for name, method in _CLASSES.items() if method in STORE_METHODS)
 """The DAV header."""
 
 
@@ -63,8 +63,8 @@ def allowed_at(place: Place | None) -> tuple[str, ...]:
     if place is None:
         return ()
     if isinstance(place, Path):
-        return TABLE[Kind.COLLECTION].methods if place.names else AT_ROOT
-    return TABLE[kind_of(place)].methods
+        return KINDS[Kind.COLLECTION].methods if place.names else AT_ROOT
+    return KINDS[kind_of(place)].methods
 
 
 def kind_of(place: Fixed) -> Kind:

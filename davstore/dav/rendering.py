@@ -12,12 +12,11 @@ from davstore.dav.properties.live import PropertyContext
 from davstore.model.changes import Removed
 from davstore.model.facets import PROPERTIES, Facets
 from davstore.model.nodes import Resource
-from davstore.protocol.dav import propfind
 from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.hrefs import Spelling, encode_segment_for_xml, for_xml
 from davstore.protocol.dav.multistatus import Multistatus, render_response
 from davstore.protocol.dav.names import is_ours
-from davstore.protocol.dav.propfind import PropFind
+from davstore.protocol.dav.propfind import PropFind, PropFindKind
 
 Rendered = tuple[bytes, bytes]
 """The elements of properties that a resource has, and empty ones of those that it lacks."""
@@ -32,10 +31,10 @@ _NOTHING: Mapping[str, bytes] = {}
 @lru_cache(maxsize=256)
 def facets_of(question: PropFind) -> Facets:
     """Return the facets that an answer needs: those of the properties that are asked for."""
-    if question.kind is propfind.Kind.PROPNAME:  # names of properties that every resource has need no facet
+    if question.kind is PropFindKind.PROPNAME:  # names of properties that every resource has need no facet
         return {PROPERTIES, *(live.facet for live in TABLE if live.facet is not None and live.same is None)}
     asked = {*question.names, *question.include}
-    in_all = question.kind is propfind.Kind.ALLPROP
+    in_all = question.kind is PropFindKind.ALLPROP
     facets = {live.facet for live in TABLE if live.facet and (live.name in asked or (in_all and live.in_allprop))}
     return facets | {PROPERTIES} if in_all or not PROTECTED.issuperset(asked) else facets
 
@@ -108,9 +107,9 @@ class Plan:
     def of(self, kind: Kind) -> Respond:
         """Return the function that renders the response of a resource of a kind under an href."""
         asked = self._question.kind
-        names_only = asked is propfind.Kind.PROPNAME
+        names_only = asked is PropFindKind.PROPNAME
         render: Callable[[Any], Rendered]
-        render = self.compile(kind).render if asked is propfind.Kind.PROP else self._all(kind, names_only=names_only)
+        render = self.compile(kind).render if asked is PropFindKind.PROP else self._all(kind, names_only=names_only)
         return lambda resource, href: self.whole(href, *render(resource))
 
     def whole(self, href: bytes, found: bytes, missing: bytes) -> bytes:

@@ -8,6 +8,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import IO, Final, NamedTuple
 
+from davstore.model.limits import BLOCK_BYTES
 from davstore.model.nodes import Resource
 from davstore.protocol.dav.elements import CONTENT_TYPE
 from davstore.protocol.dav.multistatus import Multistatus
@@ -19,7 +20,6 @@ Write = Callable[[Callable[[bytes], object]], object]
 
 SPOOL_BYTES: Final = 1 << 22
 """A listing of 10,000 members stays below it: a file takes a tenth of the time of the whole answer."""
-BLOCK_BYTES: Final = 1 << 18
 
 
 class Stream:

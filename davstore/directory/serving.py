@@ -18,5 +18,5 @@ def take(directory: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         lock.close()
-        raise AlreadyRunning(f"another davstore serve uses {directory}") from error
+        raise AlreadyRunning(f"another davstore serve uses {directory}: stop it first") from error
     return lock

@@ -21,10 +21,10 @@ from davstore.engine.writer import Writer
 from davstore.errors import DavstoreError, Malformed, Unavailable
 from davstore.metadata import uploads
 from davstore.metadata.bodies import Stored
+from davstore.model.limits import BLOCK_BYTES
 from davstore.model.paths import Path
 from davstore.protocol.http.integrity import NO_FIELDS, IntegrityFields
 
-BLOCK_BYTES = 1 << 18
 GROWTH_BYTES = 1 << 20
 """An upload of unknown length reserves a megabyte at a time, or the rest of the room."""
 
@@ -45,11 +45,11 @@ class Incoming(NamedTuple):
 
 
 def receive(
-    context: Context, path: Path, body: Incoming, admit: Callable[[Writer], int]
+    context: Context, path: Path, body: Incoming, check: Callable[[Writer], int]
 ) -> contextlib.AbstractContextManager[Stored]:
     """Read a body whole, and hold it for the unit that names it.
 
-    A large one is judged before it is read, so that a refused client gets no `100 Continue`: admit decides, in a unit
+    A large one is checked before it is read, so that a refused client gets no `100 Continue`: check decides, in a unit
     of its own, and returns how many bytes of another body would go. The unit that names it decides again.
 
     Raises:
@@ -62,7 +62,7 @@ def receive(
             return contextlib.nullcontext(_inline(body, first))
 
     def begin(writer: Writer) -> Upload:
-        return _begin_upload(writer, path, body, replaced_bytes=admit(writer))
+        return _begin_upload(writer, path, body, replaced_bytes=check(writer))
 
     return transaction.write(context, path, begin).receive(context, first)
 
@@ -89,7 +89,7 @@ def _inline(body: Incoming, content: bytes) -> Stored:
 
 @dataclass(slots=True)
 class Upload:
-    """A body that was admitted: its blob, and the bytes reserved for its addition to the store."""
+    """A large body on its way in: its blob, and the bytes reserved for its addition to the store."""
 
     path: Path
     store_id: int

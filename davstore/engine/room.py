@@ -74,7 +74,7 @@ def require_shallow(writer: Writer, top: Resource, source: Path, destination: Pa
 def release_dead(services: Services, owner: str) -> bool:
     """Give back bytes that are reserved for no living upload, and return whether there were any.
 
-    An upload that was admitted just now, and has no file yet that it could hold, looks for room again at its end.
+    An upload that has just begun, and has no file yet that it could hold, looks for room again at its end.
     """
     store_id = services.database.read(lambda unit: stores.get(unit, owner)).id
     names = services.database.read(lambda unit: uploads.list_reserved_blobs(unit, store_id))

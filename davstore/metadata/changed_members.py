@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import and_, bindparam, literal_column, select
 
 from davstore.metadata.columns import ByColumn, by_column, read_columns
-from davstore.metadata.listings import BOUND, COLUMN_OF, FACTS, NO_LIMIT, Member
+from davstore.metadata.listings import BOUND, COLUMN_OF, FACTS, NO_LIMIT, MemberRow
 from davstore.metadata.statements import Statement
 from davstore.metadata.tables import binding, node
 from davstore.metadata.unit import Unit
@@ -94,13 +94,15 @@ class Form(NamedTuple):
     """Takes the collection that all members are in, where it is one, which `changed_in` need not return then."""
 
 
-def _read_rows(unit: Unit, statement: Statement[Member], values: Mapping[str, object], _parent: int | None) -> Batch:
+def _read_rows(unit: Unit, statement: Statement[MemberRow], values: Mapping[str, object], _parent: int | None) -> Batch:
     rows = unit.all(statement, values)
     return Batch([[row.parent_id for row in rows], [row.changed for row in rows], rows])
 
 
-ROWS = Form(Statement(_CHANGED, Member), Statement(_CHANGED_IN, Member), Statement(_CARRIED_BELOW, Member), _read_rows)
-"""Each member whole, as a `Member`."""
+ROWS = Form(
+    Statement(_CHANGED, MemberRow), Statement(_CHANGED_IN, MemberRow), Statement(_CARRIED_BELOW, MemberRow), _read_rows
+)
+"""Each member whole, as a `MemberRow`."""
 
 
 @lru_cache(maxsize=64)

@@ -32,7 +32,7 @@ FACTS = (
 COLUMN_OF = dict(zip(Resource._fields[1:], FACTS, strict=True))
 NODE_FACTS = FACTS[3:]
 """The columns after the kind: `changed`, and those of the node."""
-Facts = tuple[str, int, int, int, str, str | None, int | None, str | None, int, int, int]
+FactsRow = tuple[str, int, int, int, str, str | None, int | None, str | None, int, int, int]
 
 BOUND = binding.join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id))
 NO_LIMIT = 2**62
@@ -55,7 +55,7 @@ class NodeFacts(NamedTuple):
     modified_by: int
 
 
-class Member(NamedTuple):
+class MemberRow(NamedTuple):
     """A row of (parent id, facts): a member of some collection whose names are found apart from it."""
 
     parent_id: int
@@ -93,14 +93,14 @@ _IN_ORDER = (
     .order_by(binding.c.name)
     .limit(bindparam("limit"))
 )
-_MEMBERS = Statement[Facts](_IN_ORDER)
+_MEMBERS = Statement[FactsRow](_IN_ORDER)
 _MEMBERS_OF = Statement(
     select(binding.c.parent_id, *FACTS)
     .select_from(BOUND)
     .where(_in_store, among(binding.c.parent_id, bindparam("ps")))
     .order_by(binding.c.parent_id, binding.c.name)
     .limit(bindparam("limit")),
-    Member,
+    MemberRow,
 )
 
 
@@ -123,7 +123,7 @@ _COLLECTIONS_BENEATH = Statement(
 )
 
 
-def in_collection(names: tuple[str, ...], rows: Iterable[Facts]) -> list[Resource]:
+def in_collection(names: tuple[str, ...], rows: Iterable[FactsRow]) -> list[Resource]:
     """Return the members of one collection, which has these names from the root."""
     new, parent = _new, (names,)
     return [new(Resource, parent + row) for row in rows]

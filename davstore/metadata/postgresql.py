@@ -59,7 +59,9 @@ class PostgreSQL(Database):
         try:
             given = conninfo_to_dict(url)
         except psycopg.ProgrammingError as error:
-            raise BadSettings("database.url: libpq cannot read it") from error  # the error may hold the password
+            raise BadSettings(
+                "database.url: must be as postgresql://USER@HOST/DATABASE"
+            ) from error  # the error may hold the password
         self._url = url
         self._waits = {name: wait for name, wait in _WAITS.items() if name not in given}
 

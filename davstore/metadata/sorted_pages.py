@@ -19,7 +19,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from davstore.metadata.listings import BOUND, FACTS, Facts, in_collection
+from davstore.metadata.listings import BOUND, FACTS, FactsRow, in_collection
 from davstore.metadata.statements import Statement
 from davstore.metadata.tables import binding, node
 from davstore.metadata.unit import Unit
@@ -39,7 +39,7 @@ _NODE_FACTS = [column for column in FACTS if column.table is node]
 
 
 @lru_cache(maxsize=2 * len(Sort))
-def _paging(sort: Sort, descending: bool) -> Statement[Facts]:
+def _paging(sort: Sort, descending: bool) -> Statement[FactsRow]:
     """Return the statement of a page.
 
     The database looks at each member, at no more of it than the order needs, and keeps as many as it returns.
@@ -66,7 +66,7 @@ def _paging(sort: Sort, descending: bool) -> Statement[Facts]:
     )
     found = page.join(node, and_(node.c.store_id == bindparam("s"), node.c.id == page.c.node_id))
     order = _order(sort, page.c.is_coll, page.c.name, descending=descending)
-    return Statement[Facts](select(*page.c, *_NODE_FACTS).select_from(found).order_by(*order))
+    return Statement[FactsRow](select(*page.c, *_NODE_FACTS).select_from(found).order_by(*order))
 
 
 def _order(

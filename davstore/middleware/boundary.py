@@ -6,7 +6,6 @@ errors become answers. A request that is refused here has not reached authentica
 
 from __future__ import annotations
 
-import errno
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from davstore.errors import DavstoreError, DiskFull
 from davstore.middleware.access_log import REQUEST_ID
-from davstore.middleware.errors import Headers, Page, is_failure, refuse
+from davstore.middleware.errors import ErrorPage, Headers, is_failure, refuse
 from davstore.middleware.forwarded import PREFIX, believe
 from davstore.middleware.origins import refuse_other_origins
 from davstore.model.networks import NOBODY, Networks
@@ -32,13 +31,11 @@ TARGET = "davstore.target"
 Pages = Callable[[HTTPStatus, str, int | None], tuple[Headers, bytes]]
 """Makes headers and body of an error for a person: from the status, the path to the files, seconds to wait."""
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-
 log = logging.getLogger("davstore.boundary")
 
 
 class Boundary:
-    """The access log and CORS stand outside of it.
+    """The wrapper that gives each request exactly one answer, whatever the application in it raises.
 
     realm goes into the challenge of a 401; proxies are believed; pages makes the error page for people in a browser;
     allowed returns the methods of the resource that a request is about, for a 405.
@@ -71,7 +68,7 @@ class Boundary:
         except DavstoreError as error:
             return self._refuse(error, environ, start_response)
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in DiskFull.ERRNOS:
                 return self._refuse(DiskFull(str(error)), environ, start_response)
             return self._fail(environ, start_response)
         except Exception:  # noqa: BLE001  the one place where nothing may pass
@@ -99,7 +96,7 @@ class Boundary:
         start_response(refusal.status, refusal.headers, sys.exc_info())
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [refusal.body]
 
-    def _page(self, environ: WSGIEnvironment) -> Page | None:
+    def _page(self, environ: WSGIEnvironment) -> ErrorPage | None:
         """Return the maker of an error page, when a browser shows the answer."""
         if self._pages is None or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return None

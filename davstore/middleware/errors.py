@@ -50,7 +50,7 @@ class Refusal(NamedTuple):
     body: bytes
 
 
-Page = Callable[[HTTPStatus, int | None], tuple[Headers, bytes]]
+ErrorPage = Callable[[HTTPStatus, int | None], tuple[Headers, bytes]]
 """Makes headers and body for a person from a status, and from the seconds after which to try again."""
 
 
@@ -64,7 +64,7 @@ def refuse(
     hrefs: Hrefs = _plain_href,
     allowed: tuple[str, ...] = (),
     realm: str = "davstore",
-    page: Page | None = None,
+    page: ErrorPage | None = None,
 ) -> Refusal:
     """Return the answer to an error. realm is the text that a browser shows when it asks for the password.
 

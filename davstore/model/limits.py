@@ -1,4 +1,4 @@
-"""The limits of one request: the section `[limits]` of the settings, and two more that the store reads.
+"""The limits of one request: the section `[limits]` of the settings, two more that the store reads, and the block.
 
 A new limit is a field here and a line in `config/davstore.toml`.
 """
@@ -6,7 +6,10 @@ A new limit is a field here and a line in `config/davstore.toml`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+BLOCK_BYTES: Final = 1 << 18
+"""A piece of a body that is read or sent: past 256 KiB loopback and disks gain little, and many share the memory."""
 
 
 def integer(default: int, low: int, high: int | None = None) -> Any:

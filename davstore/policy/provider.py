@@ -62,8 +62,8 @@ def list_unknown(rules: Iterable[Rule], names: Mapping[str, Collection[str]]) ->
         elif rule.device is not None:
             owners = names if rule.user is None else (rule.user,)
             if not any(rule.device in names[owner] for owner in owners):
-                has_none = "nobody has a" if rule.user is None else f"{rule.user} has no"
-                found.append(f"rule {rule.name}: {has_none} device {rule.device}")
+                has_none = "no user has a device named" if rule.user is None else f"{rule.user} has no device"
+                found.append(f"rule {rule.name}: {has_none} {rule.device}")
     return found
 
 

@@ -20,7 +20,7 @@ class Crowd:
         self._own = own
         self.leave()
 
-    def tell(self, connections: int) -> None:
+    def report(self, connections: int) -> None:
         """Say how many connections this worker has."""
         self._counts[self._own] = connections
 

@@ -48,7 +48,7 @@ _EVENTS: Final = {Wait.INPUT: select.EPOLLIN | select.EPOLLONESHOT, Wait.ROOM: s
 log = logging.getLogger("davstore.server")
 
 
-class StrictServer(wsgi.Server):
+class Server(wsgi.Server):
     """Serves a WSGI application.
 
     listener is a socket that listens already; without it the address is bound. crowd counts the connections of all
@@ -105,7 +105,7 @@ class StrictServer(wsgi.Server):
         self._epoll.register(self._end, select.EPOLLIN)
         for thread in self._threads:
             thread.start()
-        self._tell_crowd()
+        self._report_connections()
 
     def serve(self) -> None:
         """Accept connections and look after slow clients until `stop`."""
@@ -115,7 +115,7 @@ class StrictServer(wsgi.Server):
                 self._accept_some()
             if time.monotonic() >= tick:
                 tick = time.monotonic() + _TICK_SECONDS
-                self._tell_crowd()
+                self._report_connections()
                 self._cut_overdue()
         while not self._stopped.wait(_TICK_SECONDS):
             self._cut_overdue()
@@ -181,7 +181,7 @@ class StrictServer(wsgi.Server):
 
     def _finish(self, connection: Connection, end: Callable[[], None]) -> None:
         del self._open[connection.number]
-        self._tell_crowd()
+        self._report_connections()
         try:
             end()
         except Exception:
@@ -227,9 +227,9 @@ class StrictServer(wsgi.Server):
                 if self._stopping.is_set() or not self._accept():
                     return
 
-    def _tell_crowd(self) -> None:
+    def _report_connections(self) -> None:
         if not self._stopping.is_set():
-            self._crowd.tell(len(self._open))
+            self._crowd.report(len(self._open))
 
     def _accept(self) -> bool:
         """Take a connection that has arrived; False when there is none."""
@@ -254,7 +254,7 @@ class StrictServer(wsgi.Server):
             connected.close()
             return
         self._open[connection.number] = connection
-        self._tell_crowd()
+        self._report_connections()
         with connection.lock:
             self._waiting[connection.number] = connection
             self._epoll.register(connection.number, _EVENTS[Wait.INPUT])

@@ -24,7 +24,7 @@ from davstore.directory import serving
 from davstore.errors import AlreadyRunning, BadSettings
 from davstore.server.child import settle_image
 from davstore.server.worker import BACKLOG
-from davstore.server.workers import Crew
+from davstore.server.workers import Processes
 from davstore.settings import Settings
 from davstore.store.backups import refuse_backup
 
@@ -119,9 +119,9 @@ def supervise(
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.listen(BACKLOG)
     settle_image()
-    crew = Crew(settings, listener, _told_to_stop)
+    processes = Processes(settings, listener, _told_to_stop)
     try:
-        if not crew.start():
+        if not processes.start():
             if _told_to_stop():
                 return 0
             log.error("a worker could not start")
@@ -129,16 +129,16 @@ def supervise(
         announce(_url(listener))
         while (received := _wait(1.0)) not in _STOPS:
             if received == signal.SIGHUP:
-                crew.reload(load)
-            crew.tend()
+                processes.reload(load)
+            processes.tend()
         return 0
     finally:
         _refuse_newcomers(listener)
         listener.close()
-        crew.stop()
-        while not crew.is_gone and _wait(0.2) not in _STOPS:
-            crew.tend()
-        crew.kill()
+        processes.stop()
+        while not processes.is_gone and _wait(0.2) not in _STOPS:
+            processes.tend()
+        processes.kill()
 
 
 def _told_to_stop() -> bool:

@@ -19,7 +19,7 @@ from davstore.model.networks import find_address
 from davstore.server.child import Control
 from davstore.server.crowds import Crowd
 from davstore.server.limits import Limits
-from davstore.server.loop import StrictServer
+from davstore.server.loop import Server
 from davstore.settings import Settings
 
 BACKLOG = 1024
@@ -42,13 +42,13 @@ def build_server(
     crowd: Crowd | None = None,
     key: bytes | None = None,
     wake: Callable[[], None] = lambda: None,
-) -> StrictServer:
+) -> Server:
     """Build the server of one worker; it takes its connections from a socket that it shares with its siblings.
 
     key and wake are those of `wiring.build_application`.
     """
     limits = settings.server
-    return StrictServer(
+    return Server(
         listener.getsockname()[:2],
         wiring.build_application(settings, key=key, wake=wake),
         listener=listener,

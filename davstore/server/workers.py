@@ -67,7 +67,7 @@ def next_pause(early_deaths: int) -> int:
     return _PAUSES_SECONDS[min(max(early_deaths - 1, 0), len(_PAUSES_SECONDS) - 1)]
 
 
-class Crew:
+class Processes:
     """All processes of a supervisor. told_to_stop is asked while one is waited for to come up."""
 
     def __init__(self, settings: Settings, listener: socket.socket, told_to_stop: Callable[[], bool]) -> None:
@@ -105,7 +105,7 @@ class Crew:
         """
         try:
             settings = _keep_fixed(self._settings, load())
-            apart(partial(wiring.tell_policy, settings))
+            apart(partial(wiring.log_policy, settings))
         except DavstoreError as error:
             log.error("not reloaded: %s", error)  # noqa: TRY400  # it names the line; a trace would say nothing more
             return

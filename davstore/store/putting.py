@@ -56,7 +56,7 @@ def put(context: Context, path: Path, content: NewContent, conditions: Precondit
         QuotaExceeded, DiskFull: no room; the old body stays.
     """
 
-    def admit(writer: Writer) -> int:
+    def check(writer: Writer) -> int:
         old = decide(writer, "PUT", path, conditions).resource
         return 0 if old is None else old.length or 0
 
@@ -71,5 +71,5 @@ def put(context: Context, path: Path, content: NewContent, conditions: Precondit
         return Written(writer.replace(old, stored, content_type=content_type, modified_us=modified_us), created=False)
 
     incoming = Incoming(content.stream, content.length, content.integrity)
-    with receive(context, path, incoming, admit) as stored:
+    with receive(context, path, incoming, check) as stored:
         return transaction.write(context, path, work)

@@ -202,11 +202,11 @@ def open_resource(context: Context, path: Path, conditions: Preconditions = NONE
         reader = None if stored.blob is None else context.services.blobs.open(facts.id, stored.blob)
         return Content(facts, resource, Body(stored, reader))
 
-    read, lost = _reader(context, path, conditions), ""
+    read, missing = _reader(context, path, conditions), None
     while True:
         try:
             return read(work)
         except CorruptBlob as error:
-            if str(error) == lost:  # else it was replaced since the snapshot: the blob of the new body is there
+            if error.blob == missing:  # else it may be that of a body that was replaced since the snapshot
                 raise
-            lost = str(error)
+            missing = error.blob

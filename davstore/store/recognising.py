@@ -21,7 +21,7 @@ from davstore.metadata.instance import Instance
 from davstore.metadata.migrate import find_revision
 from davstore.metadata.unit import Unit
 
-_NAME_IT = "name it with -c FILE or DAVSTORE_DATABASE__URL"
+_NAME_IT = "name its database with -c FILE or DAVSTORE_DATABASE__URL"
 _ADOPT = "if the two belong together all the same, `davstore init --adopt` with the same settings joins them"
 _KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 

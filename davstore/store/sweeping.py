@@ -76,7 +76,7 @@ def sweep_uploads(database: Database, blobs: Blobs, *, now_us: int) -> Swept:
 
 
 def has_dead_uploads(database: Database, blobs: Blobs) -> bool:
-    """Tell whether bytes are promised to an upload that no process makes; one that was just admitted looks so too."""
+    """Tell whether bytes are promised to an upload that no process makes; one that has just begun looks so too."""
     return any(not blobs.is_held(store_id, blob) for store_id, blob in database.look(uploads.list_reserved))
 
 
@@ -91,7 +91,7 @@ def list_leftovers(database: Database, blobs: Blobs, store_id: int) -> Leftovers
     """Return the leftovers of processes that were killed in the middle of an upload, or before a deletion.
 
     An upload holds its blob from the first byte until its row is committed, so a published blob without holder and row
-    is garbage. A reservation may belong to an upload that was admitted just now and has no file yet.
+    is garbage. A reservation may belong to an upload that has just begun and has no file yet.
     """
     published = {name for name, _ in blobs.list_blobs(store_id)}
     reserved = database.read(partial(uploads.list_reserved_blobs, store_id=store_id)) - published
@@ -106,7 +106,7 @@ def _end_uploads(unit: Unit, *, owner: str, left: Leftovers) -> set[str]:
     """Give back the reserved bytes, and return which of the published blobs are still without a name.
 
     A process that died without an answer to its COMMIT had locked the store; with the lock here, that commit is
-    decided. An upload that was admitted just now loses its reservation, and nothing else: its last unit looks for room
+    decided. An upload that has just begun loses its reservation, and nothing else: its last unit looks for room
     again, and its blob is not to be taken.
     """
     store_id = stores.lock(unit, owner).store_id

@@ -1,4 +1,4 @@
-"""The places of collections in a scope, and since when they are there: found by climbing from a row's parent.
+"""The collections of a scope by their names, and since when they are there: found by climbing from a row's parent.
 
 Each is looked up once in a report, many at a time.
 """
@@ -14,7 +14,7 @@ from davstore.sync.scopes import Scope
 from davstore.sync.visibility import Visibility
 
 
-class Place(NamedTuple):
+class Located(NamedTuple):
     """A collection in the scope: its names from the root of its area, and the newest number of a mapping on the way."""
 
     names: tuple[str, ...]
@@ -22,13 +22,13 @@ class Place(NamedTuple):
 
 
 class Ancestry:
-    """The collections that were met so far: node to place, None for one that is out of the scope or out of sight."""
+    """The collections that were met so far: by node; None for one that is out of the scope or out of sight."""
 
     def __init__(self, unit: Unit, store_id: int, scope: Scope, see: Visibility) -> None:
         self._unit = unit
         self._store_id = store_id
         self._see = see
-        self.known: dict[int, Place | None] = {scope.node_id: Place(scope.names, scope.fresh)}
+        self.known: dict[int, Located | None] = {scope.node_id: Located(scope.names, scope.fresh)}
 
     def locate(self, node_ids: Iterable[int]) -> None:
         """Climb from many collections at once: a statement for each level that is still unknown."""
@@ -52,23 +52,23 @@ class Ancestry:
             self.add(row.parent_id, row.name, row.node_id, row.mapped)
 
     def add(self, parent_id: int, name: str, node_id: int, mapped: int) -> None:
-        """Place a collection below another one that is known."""
+        """Add a collection in another one that is known."""
         parent = self.known[parent_id]
         if parent is None or self._see.hides(node_id):
             self.known[node_id] = None
         else:
-            self.known[node_id] = Place((*parent.names, name), max(parent.fresh, mapped, self._see.shown(node_id)))
+            self.known[node_id] = Located((*parent.names, name), max(parent.fresh, mapped, self._see.shown(node_id)))
 
-    def find(self, node_id: int) -> Place | None:
-        """Return the place of a located collection; None when it is outside."""
+    def find(self, node_id: int) -> Located | None:
+        """Return a collection that was located; None when it is outside."""
         return self.known[node_id]
 
     def names(self, node_id: int) -> tuple[str, ...]:
         """Return the names of a collection that is known to be inside."""
-        place = self.known[node_id]
-        if place is None:
+        found = self.known[node_id]
+        if found is None:
             raise KeyError(node_id)
-        return place.names
+        return found.names
 
     def walk(self, node_id: int, *, limit: int) -> list[int] | None:
         """Return a located collection and all beneath it, which are located now; None when they are too many."""

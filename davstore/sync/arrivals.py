@@ -56,11 +56,11 @@ def _inside(ancestry: Ancestry, batch: Batch) -> Batch:
     """Return the members, of a batch, that lie in the scope and changed since a collection above was mapped."""
     parents = set(batch.parents)
     ancestry.locate(parents)
-    places = {parent: ancestry.find(parent) for parent in parents}
+    found = {parent: ancestry.find(parent) for parent in parents}
     oldest = batch.changed[0]
-    if all(place is not None and place.fresh < oldest for place in places.values()):
+    if all(one is not None and one.fresh < oldest for one in found.values()):
         return batch
-    since = {parent: NO_LIMIT if place is None else place.fresh for parent, place in places.items()}
+    since = {parent: NO_LIMIT if one is None else one.fresh for parent, one in found.items()}
     return batch.keep([since[parent] < changed for parent, changed in zip(*batch.columns[:2], strict=True)])
 
 
@@ -68,9 +68,9 @@ def _changed_in(asked: Inquiry, collections: list[int], after: int) -> Iterator[
     """Yield the members of some collections that changed after a number, in that order."""
     streams = []
     for node_id in collections:
-        place = asked.ancestry.find(node_id)
-        if place is not None:
-            since = max(after, place.fresh)
+        found = asked.ancestry.find(node_id)
+        if found is not None:
+            since = max(after, found.fresh)
             streams.append(
                 changed_members.each_changed_in(
                     asked.unit, asked.facts.id, asked.form, node_id, after=since, wanted=asked.wanted
@@ -128,7 +128,7 @@ def _moved_below(asked: Inquiry, after: int) -> Iterator[Moved]:
             return
         asked.ancestry.locate(top.node_id for top in some)
         for top in some:
-            place = asked.ancestry.find(top.node_id)
-            if place is not None and place.fresh == top.mapped:
+            found = asked.ancestry.find(top.node_id)
+            if found is not None and found.fresh == top.mapped:
                 yield top
         after = some[-1].mapped

@@ -77,11 +77,11 @@ def _seed(asked: Inquiry, urls: Urls) -> None:
     rows = changes.list_gone(asked.unit, asked.facts.id, after=asked.start.base, parent_id=one)
     asked.ancestry.locate(row.parent_id for row in rows)
     for row in rows:
-        place = asked.ancestry.find(row.parent_id)
-        if place is not None and place.fresh < row.unmapped:
-            spans = _seen(asked, row, place.fresh, row.unmapped)
+        parent = asked.ancestry.find(row.parent_id)
+        if parent is not None and parent.fresh < row.unmapped:
+            spans = _seen(asked, row, parent.fresh, row.unmapped)
             if spans:
-                urls[len(place.names) + 1][(*place.names, row.name)].add(row, spans, row.unmapped)
+                urls[len(parent.names) + 1][(*parent.names, row.name)].add(row, spans, row.unmapped)
     expand(asked, urls, scope.names, scope.former, live=scope.node_id, died=scope.died)
 
 
@@ -104,7 +104,7 @@ def expand(asked: Inquiry, urls: Urls, names: Names, former: list[Span], *, live
 
 
 def _seen(asked: Inquiry, row: Former, since: int, until: int) -> list[Span]:
-    """Return when a name meant a node, cut to the time of the collection above and to when the viewer saw it."""
+    """Return when a name meant a node, cut to the time of the collection above and to when the asker saw it."""
     since, until = max(row.mapped, since), min(row.unmapped, until)
     if since >= until:
         return []

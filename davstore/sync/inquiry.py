@@ -18,7 +18,7 @@ class Inquiry:
     """A device at a position that asks about a scope, in one snapshot.
 
     wanted rows are read, perhaps more: none is fetched long before. form is that of the members that are there.
-    ancestry keeps the places that the stages look up.
+    ancestry keeps the collections that the stages look up.
     """
 
     unit: Unit

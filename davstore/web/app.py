@@ -56,18 +56,18 @@ class Pages:
         if depth < len(own) and target.segments == own[:depth]:
             return _lead(start_response, own[depth if target.slash else depth - 1 :])
         if target.slash and isinstance(path, Path):
-            view = parse_ordering(target.query)
+            ordering = parse_ordering(target.query)
             page = browsing.list_page(
                 self._services.context(environ[PRINCIPAL]),
                 path,
-                view.sort,
-                descending=view.descending,
-                after=view.after,
+                ordering.sort,
+                descending=ordering.descending,
+                after=ordering.after,
                 limit=MEMBERS,
             )
             if page.top.is_collection:
                 ask(environ)
-                answer = _send(environ, start_response, render_page(page, view))
+                answer = _send(environ, start_response, render_page(page, ordering))
                 answered(environ)
                 return answer
         return self._application(environ, start_response)
@@ -98,7 +98,7 @@ def _send(environ: WSGIEnvironment, start_response: StartResponse, body: bytes) 
     )
     verdict = judge(conditions, exists=True, etag=etag, modified_us=None, safe=True)
     if verdict is Verdict.FAILED:
-        raise PreconditionFailed("the page is another one")
+        raise PreconditionFailed("the page has changed")
     if verdict is Verdict.NOT_MODIFIED:
         start_response("304 Not Modified", headers)
         return []

@@ -48,8 +48,8 @@ def parse_ordering(query: str) -> Ordering:
         sort = Sort(words.get("sort", "name"))
         descending = _ORDERS[words.get("order", "asc")]
     except (ValueError, KeyError) as cause:
-        raise Malformed("an order that pages do not have") from cause
+        raise Malformed("invalid sort or order") from cause
     mark = _MARK.fullmatch(words.get("after", ""))
     if len(words) < len(pairs) or ("after" in words and mark is None):
-        raise Malformed("not the place where a page ends")
+        raise Malformed("invalid page marker")
     return Ordering(sort, descending, mark and Mark(int(mark[1]), int(mark[2]), mark[3]))

@@ -16,7 +16,7 @@ from davstore.protocol.dav.hrefs import encode_segment
 from davstore.protocol.http.dates import render_iso_date
 from davstore.store.browsing import Page
 from davstore.web.ordering import Ordering
-from davstore.web.words import Kind, arrange, kind_of, media_type, render_name, render_size
+from davstore.web.words import ContentKind, arrange, kind_of, media_type, render_name, render_size
 
 PREVIEWED_BYTES: Final = 2 << 20
 """Up to this size a page shows the picture itself: a browser loads those in sight, a dozen or two at once."""
@@ -65,7 +65,7 @@ class Row(NamedTuple):
 
     href: str
     name: str
-    kind: Kind
+    kind: ContentKind
     media_type: str
     has_preview: bool
     size: str
@@ -80,22 +80,22 @@ class Crumb(NamedTuple):
     name: str
 
 
-def render_page(page: Page, view: Ordering) -> bytes:
+def render_page(page: Page, ordering: Ordering) -> bytes:
     """Return the HTML of a page of a collection. All references in it are relative: it does not know its prefix.
 
     Members that fit on one page are arranged for people; of several pages each goes on where the one before ended.
     """
     members = page.members
-    if view.after is None and page.more is None:
-        members = arrange(members, view.sort, descending=view.descending)
+    if ordering.after is None and page.more is None:
+        members = arrange(members, ordering.sort, descending=ordering.descending)
     folders = sum(1 for member in members if member.is_collection)
-    more = page.more and view._replace(after=page.more)
+    more = page.more and ordering._replace(after=page.more)
     html = _TEMPLATE.render(
         style=STYLE,
         crumbs=_crumbs(page.facts.owner, page.top.names),
-        columns=[_column(sort, title, view) for sort, title in _COLUMNS],
+        columns=[_column(sort, title, ordering) for sort, title in _COLUMNS],
         rows=[_row(member) for member in members],
-        first=None if view.after is None else view._replace(after=None).query,
+        first=None if ordering.after is None else ordering._replace(after=None).query,
         more=more and more.query,
         summary=", ".join(_count(folders, "folder") + _count(len(members) - folders, "file")),
         facts=page.facts,
@@ -109,11 +109,11 @@ def _crumbs(owner: str, names: tuple[str, ...]) -> list[Crumb]:
     return [Crumb("../" * (up - i) or "./", render_name(name)) for i, name in enumerate((owner, *names))]
 
 
-def _column(sort: Sort | None, title: str, view: Ordering) -> Column:
+def _column(sort: Sort | None, title: str, ordering: Ordering) -> Column:
     if sort is None:
         return Column(title, None, None)
-    direction = "descending" if view.descending else "ascending"
-    return Column(title, view.sorted_by(sort).query, direction if sort is view.sort else None)
+    direction = "descending" if ordering.descending else "ascending"
+    return Column(title, ordering.sorted_by(sort).query, direction if sort is ordering.sort else None)
 
 
 def _row(member: Resource) -> Row:

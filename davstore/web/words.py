@@ -15,31 +15,31 @@ _DIGITS: Final = re.compile(r"([0-9]+)")
 _UNITS: Final = ("kB", "MB", "GB", "TB", "PB")
 
 
-class Kind(NamedTuple):
+class ContentKind(NamedTuple):
     """A kind of content: the word for it, and the icon in the template."""
 
     word: str
     icon: str
 
 
-FOLDER: Final = Kind("Folder", "folder")
-FILE: Final = Kind("File", "file")
+FOLDER: Final = ContentKind("Folder", "folder")
+FILE: Final = ContentKind("File", "file")
 _TYPES: Final = {
-    "application/pdf": Kind("PDF", "text"),
-    "application/gzip": Kind("Archive", "file"),
-    "application/zip": Kind("Archive", "file"),
-    "application/x-tar": Kind("Archive", "file"),
-    "text/calendar": Kind("Calendar", "text"),
-    "text/html": Kind("Web page", "text"),
-    "text/vcard": Kind("Contact", "text"),
-    "text/x-vcard": Kind("Contact", "text"),
+    "application/pdf": ContentKind("PDF", "text"),
+    "application/gzip": ContentKind("Archive", "file"),
+    "application/zip": ContentKind("Archive", "file"),
+    "application/x-tar": ContentKind("Archive", "file"),
+    "text/calendar": ContentKind("Calendar", "text"),
+    "text/html": ContentKind("Web page", "text"),
+    "text/vcard": ContentKind("Contact", "text"),
+    "text/x-vcard": ContentKind("Contact", "text"),
 }
 _FAMILIES: Final = {
-    "audio": Kind("Sound", "sound"),
-    "image": Kind("Picture", "picture"),
-    "message": Kind("Message", "message"),
-    "text": Kind("Text", "text"),
-    "video": Kind("Video", "video"),
+    "audio": ContentKind("Sound", "sound"),
+    "image": ContentKind("Picture", "picture"),
+    "message": ContentKind("Message", "message"),
+    "text": ContentKind("Text", "text"),
+    "video": ContentKind("Video", "video"),
 }
 
 
@@ -48,7 +48,7 @@ def media_type(resource: Resource) -> str:
     return (resource.content_type or "").partition(";")[0].strip().lower()
 
 
-def kind_of(resource: Resource) -> Kind:
+def kind_of(resource: Resource) -> ContentKind:
     """Return the kind of content of a resource."""
     if resource.is_collection:
         return FOLDER

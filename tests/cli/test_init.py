@@ -46,7 +46,7 @@ def facts(directory: Path) -> dict[str, tuple[int, int]]:
 def test_a_store_is_made_with_its_first_user_once(run: Run, data: Path) -> None:
     made = run("init").output
     assert re.fullmatch(r"first user: me\npassword:   \S{16}  \(shown this once\)\n", made)
-    assert run("init").output == f"{data}: there is a store\n"
+    assert run("init").output == f"{data}: there is a store already\n"
     assert re.search(r"^me +active +0 ", run("user", "list").output, re.MULTILINE)
 
 
@@ -102,7 +102,7 @@ def _forget_the_revision(file: Path) -> None:
         connection.exec_driver_sql("DELETE FROM alembic_version")
 
 
-LOST = r"davstore: data.path: \S+/data has a store, and its database is not there, or empty: name it with -c FILE .*\n"
+LOST = r"davstore: data.path: \S+/data has a store, and its database is not there, or empty: name its .*\n"
 DAMAGED = r"davstore: the database is damaged: .*; restore a backup\n"
 HARM = {"removed": (_remove, 2, LOST), "empty": (_empty, 2, LOST), "no database": (_break, 6, DAMAGED)}
 HARM |= {"pages broken": (_break_a_page, 6, DAMAGED), "tables gone": (_drop_tables, 6, DAMAGED)}

@@ -57,7 +57,9 @@ def test_a_database_that_does_not_answer_ends_a_command_with_6(tmp_path: Path, c
 
 def test_a_database_url_that_cannot_be_read_ends_a_command_with_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAVSTORE_DATABASE__URL", "postgresql://me:geheim@h/d?nonsense=1")
-    assert run("user", "list", status=2).output == "davstore: database.url: libpq cannot read it\n"
+    assert (
+        run("user", "list", status=2).output == "davstore: database.url: must be as postgresql://USER@HOST/DATABASE\n"
+    )
 
 
 @pytest.fixture
@@ -133,7 +135,7 @@ def test_a_device_comes_and_goes(run: Run, enter: Callable[..., object]) -> None
         (("user", "quota", "alice", "9" * 40), 2, "a number of bytes"),
         (("user", "add", "bob", "--quota", "9" * 19), 2, "a number of bytes"),
         (("user", "remove", "nobody", "--yes"), 1, "no user nobody"),
-        (("user", "remove", "alice"), 2, "say --yes"),
+        (("user", "remove", "alice"), 2, "add --yes"),
         (("lock", "list", "nobody"), 1, "no user nobody"),
         (("lock", "end", "nobody", "t"), 1, "no user nobody"),
         (("lock", "end", "alice", "t"), 1, "alice has no lock t"),
@@ -363,14 +365,16 @@ def test_rules_for_nobody_are_told_and_no_mistake(run: Run, settings: Path) -> N
     run("device", "add", "alice", "phone")
     run("device", "revoke", "alice", "phone")
     (settings.parent / "policy.toml").write_text('[[rule]]\nname = "lost"\ndevice = "phone"\nallowed = false\n')
-    assert run("policy", "check", "-c", str(settings)).stderr == "warning: rule lost: nobody has a device phone\n"
+    assert (
+        run("policy", "check", "-c", str(settings)).stderr == "warning: rule lost: no user has a device named phone\n"
+    )
 
 
 def test_the_log_of_a_start_says_which_policy_is_in_force(settings: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The logger has the name that docs/operating.md gives."""
     with caplog.at_level(logging.INFO):
-        wiring.tell_policy(load_settings(settings, flags={"data.path": str(settings.parent / "data")}))
-        wiring.tell_policy(load_settings(None, flags={"policy.file": ""}))
+        wiring.log_policy(load_settings(settings, flags={"data.path": str(settings.parent / "data")}))
+        wiring.log_policy(load_settings(None, flags={"policy.file": ""}))
     told = [(record.name, record.getMessage()) for record in caplog.records]
     assert told == [
         ("davstore.policy", f"{settings.parent}/policy.toml: 2 rules in force"),

@@ -41,7 +41,7 @@ class Device:
                 )
                 run = Run(state, self.folder(self.root), remote, self.name, force=force, merge=merge, now=lambda: NOW)
                 run.say = self.said.append
-                run.tell = lambda action: self.done.append(action.verb.name)
+                run.done = lambda action: self.done.append(action.verb.name)
                 return run.synchronise()
         except Stop as stop:
             self.said.append(str(stop))

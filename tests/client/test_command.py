@@ -169,7 +169,7 @@ def test_a_conflict_is_told_by_name(call, store: Store, tmp_path: Path) -> None:
     assert told.exit_code == 0
     (copy,) = (path for path in read_tree(tmp_path / "folder") if path != "letter.txt")
     assert told.stderr == (
-        f"davstore sync: conflict: letter.txt was changed on both sides; the one from here is now {copy}\n"
+        f"davstore sync: conflict: letter.txt was changed on both sides; the version of this folder is now {copy}\n"
     )
 
 

@@ -202,7 +202,7 @@ def test_a_url_without_a_collection(device: Device, store: Store, status: int) -
     [
         ("sync-allowed", 403, "this device may not synchronise now"),
         ("sync-scope-allowed", 403, "this folder may not be synchronised"),
-        ("automatic-sync-enabled", 409, "the user allows it by hand only"),
+        ("automatic-sync-enabled", 409, "the user allows manual synchronisation only"),
         ("sync-window-open", 503, "it is not allowed at this time"),
         ("moon-is-full", 403, "moon is full"),
     ],

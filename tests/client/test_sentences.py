@@ -102,7 +102,7 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, sto
 
 def test_certificates_that_the_environment_names_and_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
-    with pytest.raises(Stop, match=r"the way to https://example\.org that the environment names"):
+    with pytest.raises(Stop, match=r"in the environment cannot be used for https://example\.org"):
         Transport("https://example.org", {}, at_once=1)
 
 

@@ -100,7 +100,7 @@ def test_a_server_that_refuses_its_own_new_tokens_is_not_asked_for_ever(device: 
     store.page = 2
     store.floor = 10**9
     assert device.sync() == 6
-    assert "no way to go on" in device.said[-1]
+    assert "does not list the collection to its end" in device.said[-1]
 
 
 def test_merging_by_wish_deletes_nothing(device: Device, store: Store) -> None:

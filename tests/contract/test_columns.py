@@ -20,10 +20,9 @@ from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level
-from davstore.protocol.dav import propfind
 from davstore.protocol.dav.hrefs import Spelling, parse_target
 from davstore.protocol.dav.multistatus import Multistatus
-from davstore.protocol.dav.propfind import PropFind
+from davstore.protocol.dav.propfind import PropFind, PropFindKind
 from davstore.store import reading, syncing
 from tests.contract.storage import Storage
 
@@ -54,7 +53,7 @@ questions = st.lists(
     st.sampled_from([*LIVE_OF[Kind.RESOURCE], *LIVE_OF[Kind.COLLECTION], "{DAV:}displayname", DEAD, "none"]),
     max_size=6,
     unique=True,
-).map(lambda asked: PropFind(propfind.Kind.PROP, tuple(asked)))
+).map(lambda asked: PropFind(PropFindKind.PROP, tuple(asked)))
 
 
 members_of = st.dictionaries(names, st.tuples(rows, st.booleans()), max_size=8)

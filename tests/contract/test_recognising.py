@@ -285,7 +285,7 @@ def test_a_directory_of_a_database_of_the_other_kind_is_refused(storage: Storage
     kinds = ["sqlite", "postgresql"]
     other = kinds[storage.database.kind == "sqlite"]
     identity.write_text(identity.read_text().replace(storage.database.kind, other))
-    with pytest.raises(BadSettings, match=r"belongs to a database in .*: name it with -c FILE"):
+    with pytest.raises(BadSettings, match=r"belongs to a database in .*: name its database with -c FILE"):
         start(storage)
     assert start(storage, adopts=True)
     assert not start(storage)

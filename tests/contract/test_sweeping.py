@@ -236,18 +236,18 @@ def test_an_upload_under_way_survives_a_sweep(storage: Storage) -> None:
     assert storage.get("large") == LARGE
 
 
-def test_a_sweep_that_is_slow_takes_no_upload_that_was_admitted_when_it_looked(storage: Storage) -> None:
+def test_a_sweep_that_is_slow_takes_no_upload_that_began_while_it_looked(storage: Storage) -> None:
     """The sweeper looks before the upload has a file, and deletes after the upload has named its blob (promise 1)."""
-    admitted, decided = threading.Event(), threading.Event()
+    begun, decided = threading.Event(), threading.Event()
 
     class Late:
-        """Blobs whose uploads wait between their admission and their first byte."""
+        """Blobs whose uploads wait between their check and their first byte."""
 
         def __getattr__(self, name: str) -> Any:
             return getattr(storage.blobs, name)
 
         def stage(self, store_id: int, name: str) -> Staged:
-            admitted.set()
+            begun.set()
             assert decided.wait(30)
             return storage.blobs.stage(store_id, name)
 
@@ -267,7 +267,7 @@ def test_a_sweep_that_is_slow_takes_no_upload_that_was_admitted_when_it_looked(s
     with ThreadPoolExecutor() as pool:
         content = NewContent(io.BytesIO(LARGE), len(LARGE), None)
         upload = pool.submit(putting.put, context, storage.at("large"), content)
-        assert admitted.wait(30)
+        assert begun.wait(30)
         sweep_uploads(cast("Database", Slow()), storage.blobs, now_us=storage.now_us)
     assert decided.is_set()
     assert storage.get("large") == LARGE

@@ -45,6 +45,7 @@ SECRET = "the text of an exception"
         (errors.CorruptBlob(SECRET), "500 Internal Server Error"),
         (OSError(errno.ENOSPC, SECRET), "507 Insufficient Storage"),
         (OSError(errno.EDQUOT, SECRET), "507 Insufficient Storage"),
+        (OSError(errno.EFBIG, SECRET), "507 Insufficient Storage"),
         (OSError(errno.EIO, SECRET), "500 Internal Server Error"),
         (RecursionError(SECRET), "500 Internal Server Error"),
         (errors.NotFound(SECRET), "404 Not Found"),

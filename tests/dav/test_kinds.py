@@ -19,11 +19,11 @@ WHERE = {
 
 
 def test_every_method_of_the_table_has_a_handler_and_no_other_has() -> None:
-    assert set(dispatch.METHODS) == kinds.STORED
+    assert set(dispatch.METHODS) == kinds.STORE_METHODS
 
 
 def test_methods_that_a_page_of_another_origin_may_send_are_the_safe_ones() -> None:
-    assert origins.SAFE & kinds.STORED == kinds.SAFE
+    assert origins.SAFE & kinds.STORE_METHODS == kinds.SAFE
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -34,15 +34,15 @@ def test_allow_and_the_properties_say_the_same(dav: Client, kind: Kind) -> None:
     methods, reports = f"{D}supported-method-set", f"{D}supported-report-set"
     found = dav.find(href, methods, reports)
     told = dav("OPTIONS", href).headers["Allow"].split(", ")
-    assert tuple(told) == kinds.TABLE[kind].methods
+    assert tuple(told) == kinds.KINDS[kind].methods
     assert [element.get("name") for element in found.prop(href, methods)] == told
     assert [report.tag for report in found.prop(href, reports).iterfind(f"{D}supported-report/{D}report/*")] == list(
-        kinds.TABLE[kind].reports
+        kinds.KINDS[kind].reports
     )
 
 
 def test_every_report_of_the_table_has_a_body_to_be_tried_with() -> None:
-    reports = {name for row in kinds.TABLE.values() for name in row.reports}
+    reports = {name for row in kinds.KINDS.values() for name in row.reports}
     assert REPORTS.keys() == reports, "REPORTS of tests/dav/client.py holds a good body for each"
 
 
@@ -52,19 +52,19 @@ def test_a_report_is_answered_by_the_kinds_that_have_it(dav: Client, kind: Kind,
     dav.put("a")
     dav.mkcol("c")
     answer = dav("REPORT", WHERE[kind], REPORTS[report])
-    if report in kinds.TABLE[kind].reports:
+    if report in kinds.KINDS[kind].reports:
         assert answer.status == 207
     else:
         assert (answer.status, answer.condition) == (403, f"{D}supported-report")
 
 
-@pytest.mark.parametrize("method", sorted(kinds.STORED))
+@pytest.mark.parametrize("method", sorted(kinds.STORE_METHODS))
 @pytest.mark.parametrize("kind", [Kind.FIXED, Kind.PRINCIPAL])
 def test_what_a_kind_does_not_have_is_405(dav: Client, kind: Kind, method: str) -> None:
     answer = dav(
         method, WHERE[kind], BODIES.get(method, ""), Destination=f"{HOME}/x", Lock_Token="<urn:x:y>", Depth="0"
     )
-    if method in kinds.TABLE[kind].methods:
+    if method in kinds.KINDS[kind].methods:
         assert answer.status != 405
     else:
-        assert (answer.status, answer.headers["Allow"]) == (405, ", ".join(kinds.TABLE[kind].methods))
+        assert (answer.status, answer.headers["Allow"]) == (405, ", ".join(kinds.KINDS[kind].methods))

@@ -45,7 +45,7 @@ def test_every_live_property_is_named(dav: Client) -> None:
 
 
 def test_every_report_is_named() -> None:
-    reports = {name for row in kinds.TABLE.values() for name in row.reports}
+    reports = {name for row in kinds.KINDS.values() for name in row.reports}
     assert reports
     assert {name for name in reports if not is_named(name, DONE)} == set()
 

@@ -11,7 +11,7 @@ import pytest
 from davstore.errors import Malformed, Unavailable
 from davstore.server.connection import GRACE_SECONDS
 from davstore.server.limits import Limits
-from davstore.server.loop import MAX_OWING, StrictServer
+from davstore.server.loop import MAX_OWING, Server
 from davstore.server.phases import QUEUE_SECONDS, Phase
 from tests.waiting import until
 
@@ -77,7 +77,7 @@ class Storage:
 
     def __init__(self, *, max_connections: int = 1_000, shutdown_timeout: float = 1, **bounds: float) -> None:
         self.application = Application()
-        self.server = StrictServer(
+        self.server = Server(
             ("127.0.0.1", 0),
             self.application,
             limits=Limits(**{"idle_seconds": PATIENCE_SECONDS, **bounds}),

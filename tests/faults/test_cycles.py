@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from davstore.server.loop import StrictServer
+from davstore.server.loop import Server
 from davstore.settings import load_settings
 from davstore.wiring import build_application, prepare_store
 
@@ -33,7 +33,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[http.
     settings = load_settings(flags={"data.path": str(data), "policy.file": ""}, environ={})
     first = prepare_store(settings)
     assert first is not None
-    server = StrictServer(("127.0.0.1", 0), build_application(settings), numthreads=1)
+    server = Server(("127.0.0.1", 0), build_application(settings), numthreads=1)
     server.prepare()
     thread = threading.Thread(target=server.serve)
     thread.start()

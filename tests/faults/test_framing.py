@@ -10,7 +10,7 @@ import pytest
 
 from davstore.errors import Malformed
 from davstore.server.limits import Limits
-from davstore.server.loop import StrictServer
+from davstore.server.loop import Server
 
 Exchange = Callable[..., bytes]
 
@@ -33,7 +33,7 @@ def application(environ, start_response):
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     limits = Limits(idle_seconds=5, body_seconds=1, head_bytes=4096)
-    server = StrictServer(("127.0.0.1", 0), application, limits=limits, numthreads=3, server_name="davstore")
+    server = Server(("127.0.0.1", 0), application, limits=limits, numthreads=3, server_name="davstore")
     server.prepare()
     thread = threading.Thread(target=server.serve)
     thread.start()

@@ -107,7 +107,9 @@ def test_a_start_without_its_database_costs_no_body(place: Place) -> None:
             file.touch()
         status, said = place.start(with_settings=False).end()
         assert status == 2
-        assert re.fullmatch(r"davstore: data.path: \S+/data (has|belongs to) .*: name it with -c FILE or .*\n", said)
+        assert re.fullmatch(
+            r"davstore: data.path: \S+/data (has|belongs to) .*: name its database with -c FILE or .*\n", said
+        )
     if aside.exists():
         aside.rename(file)
     place.start()

@@ -153,7 +153,7 @@ def test_a_second_serve_on_the_same_data_is_refused(serve):
     serve().ready()
     status, said = serve().end()
     assert status == 2
-    assert re.fullmatch(r"davstore: another davstore serve uses \S+/data\n", said)
+    assert re.fullmatch(r"davstore: another davstore serve uses \S+/data: stop it first\n", said)
 
 
 def test_an_address_in_use_is_refused(serve):

@@ -11,6 +11,7 @@ from davstore.protocol.dav.elements import escape
 from davstore.protocol.dav.hrefs import (
     Spelling,
     Target,
+    decode_href,
     encode_segment,
     encode_segment_for_xml,
     for_xml,
@@ -242,3 +243,17 @@ def test_any_text_is_a_target_or_refused(text: str, host: str | None) -> None:
             continue
         assert not {"", ".", ".."} & set(target.segments)
         assert not any("/" in name or "\0" in name for name in target.segments)
+
+
+@pytest.mark.parametrize(
+    ("href", "segments"),
+    [
+        ("/files/a%20b/", [b"files", b"a b"]),
+        ("http://example.org:8080/files/%C3%A9", [b"files", "é".encode()]),
+        ("/files/é b%2", [b"files", "é b%2".encode()]),  # not escaped as RFC 3986 wants it
+        ("/files/%FF", [b"files", b"\xff"]),
+        ("/", []),
+    ],
+)
+def test_hrefs_of_other_servers_are_read_as_octets(href: str, segments: list[bytes]) -> None:
+    assert decode_href(href) == segments

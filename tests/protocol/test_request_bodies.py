@@ -15,7 +15,7 @@ from davstore.errors import (
 )
 from davstore.model.changes import Level
 from davstore.protocol.dav import mkcol, propfind, proppatch, reports
-from davstore.protocol.dav.propfind import Kind, PropFind
+from davstore.protocol.dav.propfind import PropFind, PropFindKind
 from davstore.protocol.http.sync_context import SyncContext
 
 NS = b'xmlns:D="DAV:" xmlns:C="urn:davstore:cpm" xmlns:R="http://ns.example.com/boxschema/"'
@@ -30,31 +30,31 @@ def body(root: bytes, content: bytes) -> bytes:
 
 
 def test_rfc4918_9_1_empty_body_is_allprop() -> None:
-    assert propfind.parse(b"") == PropFind(Kind.ALLPROP)
+    assert propfind.parse(b"") == PropFind(PropFindKind.ALLPROP)
 
 
 def test_rfc4918_9_1_3_named_properties() -> None:
     content = b"<D:prop><R:bigbox/><R:author/><R:DingALing/><R:author/><nothing/></D:prop>"
     assert propfind.parse(body(b"propfind", content)) == PropFind(
-        Kind.PROP, names=(f"{R}bigbox", f"{R}author", f"{R}DingALing", "nothing")
+        PropFindKind.PROP, names=(f"{R}bigbox", f"{R}author", f"{R}DingALing", "nothing")
     )
 
 
 def test_rfc4918_9_1_4_propname() -> None:
-    assert propfind.parse(b'<propfind xmlns="DAV:"><propname/></propfind>') == PropFind(Kind.PROPNAME)
+    assert propfind.parse(b'<propfind xmlns="DAV:"><propname/></propfind>') == PropFind(PropFindKind.PROPNAME)
 
 
 def test_rfc4918_9_1_6_allprop_with_include() -> None:
     content = b"<D:allprop/><D:include><D:supported-live-property-set/><D:supported-report-set/></D:include>"
     assert propfind.parse(body(b"propfind", content)) == PropFind(
-        Kind.ALLPROP, include=("{DAV:}supported-live-property-set", "{DAV:}supported-report-set")
+        PropFindKind.ALLPROP, include=("{DAV:}supported-live-property-set", "{DAV:}supported-report-set")
     )
 
 
 def test_rfc4918_17_unknown_elements_are_ignored() -> None:
     content = b'<R:leave-out a="b">*boss*</R:leave-out><D:propname><R:x/></D:propname>'
-    assert propfind.parse(body(b"propfind", content)).kind is Kind.PROPNAME
-    assert propfind.parse(body(b"propfind", b"<D:prop/>")) == PropFind(Kind.PROP)
+    assert propfind.parse(body(b"propfind", content)).kind is PropFindKind.PROPNAME
+    assert propfind.parse(body(b"propfind", b"<D:prop/>")) == PropFind(PropFindKind.PROP)
 
 
 @pytest.mark.parametrize(

@@ -113,5 +113,5 @@ def test_users_and_devices_that_are_not_there_are_told() -> None:
     assert list_unknown(rules, {"alice": {"phone"}, "bob": {"tablet"}}) == [
         "rule mallory: there is no user mallory",
         "rule lost: alice has no device tablet",
-        "rule fridge: nobody has a device fridge",
+        "rule fridge: no user has a device named fridge",
     ]

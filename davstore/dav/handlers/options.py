@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from davstore.dav.handlers.conditions import judge_if
-from davstore.dav.kinds import AT_ROOT, COMPLIANCE, TABLE, UNMAPPED, Kind, allowed_at
+from davstore.dav.kinds import AT_ROOT, COMPLIANCE, KINDS, UNMAPPED, Kind, allowed_at
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.errors import NotFound
@@ -21,7 +21,7 @@ def handle_options(request: Request) -> Response:
         top = reading.find(request.context, path, request.if_alone)
     except NotFound:
         return _options(request, UNMAPPED, is_collection=False)
-    methods = TABLE[Kind.COLLECTION if top.is_collection else Kind.RESOURCE].methods
+    methods = KINDS[Kind.COLLECTION if top.is_collection else Kind.RESOURCE].methods
     return _options(request, methods if path.names else AT_ROOT, is_collection=bool(top.is_collection))
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from davstore.dav.kinds import TABLE as KINDS
-from davstore.dav.kinds import Kind
+from davstore.dav.kinds import KINDS, Kind
 from davstore.dav.properties.live import EVERY, RESOURCE, STORED, Column, Live, PropertyContext
 from davstore.dav.properties.times import set_time
 from davstore.policy.preconditions import SECOND_US

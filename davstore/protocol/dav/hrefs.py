@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from davstore.errors import ForeignDestination, Malformed, TargetTooLong
 
@@ -122,6 +122,12 @@ def parse_destination(value: str, *, host: str | None, prefix: tuple[str, ...] =
     return _without(prefix, _origin_form(_path_of(match)))
 
 
+def decode_href(href: str) -> list[bytes]:
+    """Return the segments of an href of another server's, as octets: they may hold what our own targets must not."""
+    path = href if href.startswith("/") else urlsplit(href).path
+    return [unquote_to_bytes(segment) for segment in path.strip("/").split("/") if path.strip("/")]
+
+
 def encode_segment(name: str) -> str:
     """Return name as one path segment: characters that RFC 3986 §3.3 allows there stay, all others are escaped."""
     return name if _UNRESERVED.fullmatch(name) else quote(name, safe=_ALLOWED)
@@ -174,7 +180,7 @@ def _origin_form(raw: str) -> Target:
 
 def _without(prefix: tuple[str, ...], target: Target) -> Target:
     if target.segments[: len(prefix)] != prefix:
-        raise ForeignDestination("beside the prefix")
+        raise ForeignDestination("outside the proxy's prefix")
     if not prefix:
         return target
     return target._replace(segments=target.segments[len(prefix) :], spelled=target.spelled[len(prefix) :])

@@ -8,7 +8,7 @@ DAV: Final = "DAV:"
 CPM: Final = "urn:davstore:cpm"
 XML: Final = "http://www.w3.org/XML/1998/namespace"
 
-MAX_NAME_BYTES: Final = 255
+MAX_PROPERTY_NAME_BYTES: Final = 255
 
 
 def clark(namespace: str, local: str) -> str:

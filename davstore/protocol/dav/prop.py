@@ -7,7 +7,7 @@ from typing import Final
 from lxml import etree
 
 from davstore.errors import Malformed, TooLarge
-from davstore.protocol.dav.names import MAX_NAME_BYTES, PROP
+from davstore.protocol.dav.names import MAX_PROPERTY_NAME_BYTES, PROP
 from davstore.protocol.dav.xml import MAX_BODY_BYTES, standalone
 
 MAX_PROPERTIES: Final = 1000
@@ -19,7 +19,7 @@ MAX_VALUE_BYTES: Final = 64 * 1024
 def name_of(element: etree._Element) -> str:
     """Return the Clark name of a property. Raises Malformed if it is longer than 255 bytes."""
     name = str(element.tag)
-    if len(name.encode()) > MAX_NAME_BYTES:
+    if len(name.encode()) > MAX_PROPERTY_NAME_BYTES:
         raise Malformed("a property name is longer than 255 bytes")
     return name
 

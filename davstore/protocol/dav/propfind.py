@@ -10,7 +10,7 @@ from davstore.model.enums import QuickEnum
 from davstore.protocol.dav import names, prop, xml
 
 
-class Kind(QuickEnum):
+class PropFindKind(QuickEnum):
     """The three questions of a PROPFIND."""
 
     ALLPROP = "allprop"
@@ -21,14 +21,14 @@ class Kind(QuickEnum):
 class PropFind(NamedTuple):
     """The question of a PROPFIND. `names` belong to PROP, `include` to ALLPROP; all are Clark names, each once."""
 
-    kind: Kind
+    kind: PropFindKind
     names: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
 
 
-ALL_PROPERTIES = PropFind(Kind.ALLPROP)
+ALL_PROPERTIES = PropFind(PropFindKind.ALLPROP)
 FOR_WINDOWS = PropFind(
-    Kind.PROP,
+    PropFindKind.PROP,
     names=(
         names.RESOURCETYPE,
         names.GETCONTENTLENGTH,
@@ -39,7 +39,7 @@ FOR_WINDOWS = PropFind(
 )
 """The properties that Windows shows. It asks for all, and shows nothing of a response above 1,000,000 bytes."""
 
-_KINDS = {names.ALLPROP: Kind.ALLPROP, names.PROPNAME: Kind.PROPNAME, names.PROP: Kind.PROP}
+_KINDS = {names.ALLPROP: PropFindKind.ALLPROP, names.PROPNAME: PropFindKind.PROPNAME, names.PROP: PropFindKind.PROP}
 
 
 def parse(body: bytes) -> PropFind:
@@ -62,11 +62,11 @@ def _parse(body: bytes) -> PropFind:
     if len(questions) != 1:
         raise Malformed("a propfind asks exactly one of prop, allprop and propname")
     kind = _KINDS[str(questions[0].tag)]
-    if len(includes) > 1 or (includes and kind is not Kind.ALLPROP):
+    if len(includes) > 1 or (includes and kind is not PropFindKind.ALLPROP):
         raise Malformed("one include may follow allprop, and nothing else")
     return PropFind(
         kind,
-        names=prop.names(questions[0]) if kind is Kind.PROP else (),
+        names=prop.names(questions[0]) if kind is PropFindKind.PROP else (),
         include=prop.names(includes[0]) if includes else (),
     )
 

@@ -8,9 +8,9 @@ from davstore.dav.rendering import Hrefs, Plan, facets_of
 from davstore.dav.request import Request
 from davstore.dav.responses import Listed, Response, multistatus
 from davstore.model.changes import Changes
-from davstore.protocol.dav import propfind, sync_token
+from davstore.protocol.dav import sync_token
 from davstore.protocol.dav.multistatus import Multistatus
-from davstore.protocol.dav.propfind import PropFind
+from davstore.protocol.dav.propfind import PropFind, PropFindKind
 from davstore.protocol.dav.reports import SyncQuery
 from davstore.protocol.http.prefer import Prefer
 from davstore.store import syncing
@@ -20,7 +20,7 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
     """Report the changes since a sync token."""
     path, conditions = request.path, request.if_alone
     token = sync_token.parse(query.token) if query.token else None
-    question = PropFind(propfind.Kind.PROP, query.names)
+    question = PropFind(PropFindKind.PROP, query.names)
     changes = syncing.changes_since(
         request.context,
         path,

@@ -11,6 +11,7 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+TEMPLATE = "TEMPLATE.md"
 HEADINGS = ("Description", "Settings", "Upgrade")
 TITLES = {"Description": "Changes", "Settings": "Settings", "Upgrade": "Upgrade"}
 VERSION = re.compile(r"^version = \"([0-9]+)\.([0-9]+)\.([0-9]+)\"$", re.MULTILINE)
@@ -22,21 +23,29 @@ class Refused(Exception):
 
 def list_changes(top: Path) -> list[Path]:
     """Return the files of changes that are not released, in the order of their names."""
-    return sorted(file for file in (top / "changes/next").glob("*.md") if file.name != "TEMPLATE.md")
+    return sorted(file for file in (top / "changes/next").glob("*.md") if file.name != TEMPLATE)
 
 
 def parse_change(file: Path) -> dict[str, str]:
     """Return the text under each heading, '' for none.
 
     Raises:
-        Refused: other headings than the three, another order, or no description.
+        Refused: other headings than the three, another order, no description, or one that the template was left in.
     """
+    texts = _parse(file)
+    if not texts["Description"]:
+        raise Refused(f"{file}: no description")
+    for heading, given in _parse(file.with_name(TEMPLATE)).items():
+        if given in texts[heading]:
+            raise Refused(f"{file}: under {heading} the text of {TEMPLATE} was left")
+    return texts
+
+
+def _parse(file: Path) -> dict[str, str]:
     before, *parts = re.split(r"^## (.*)\n", file.read_text(), flags=re.MULTILINE)
     names, texts = parts[::2], [text.strip() for text in parts[1::2]]
     if before.strip() or tuple(names) != HEADINGS:
         raise Refused(f"{file}: the headings are {', '.join(HEADINGS)}, and nothing is before them")
-    if not texts[0]:
-        raise Refused(f"{file}: no description")
     return dict(zip(names, texts, strict=True))
 
 
@@ -56,14 +65,13 @@ def _as_list(text: str) -> str:
 
 
 def release(top: Path, version: str) -> None:
-    """Make a release of a checkout.
+    """Make a release of a checkout, or leave it as it is.
 
     Raises:
         Refused: not a version, one that is older than the present one or tagged, nothing to release, changes that
-            are not committed.
+            are not committed, no branch, or nobody whom git knows to commit it.
     """
-    project, changelog = top / "pyproject.toml", top / "CHANGELOG.md"
-    found = VERSION.search(project.read_text())
+    found = VERSION.search((top / "pyproject.toml").read_text())
     if found is None or not re.fullmatch(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}", version):
         raise Refused(f"a version is three numbers like 1.2.3, not {version!r}")
     if tuple(map(int, version.split("."))) < tuple(map(int, found.groups())):
@@ -76,6 +84,25 @@ def release(top: Path, version: str) -> None:
     if not files:
         raise Refused("changes/next/ has nothing to release")
     section = render_release(version, datetime.now(UTC).date(), [parse_change(file) for file in files])
+    before = _require_ready(top)
+    try:
+        _write(top, version, section, files)
+    except BaseException:
+        _git(top, "reset", "--quiet", "--hard", before)
+        raise
+
+
+def _require_ready(top: Path) -> str:
+    """Return the commit that a release is made of. Raises Refused: git could not commit to a branch, or not tag."""
+    if not _git(top, "branch", "--show-current"):
+        raise Refused("HEAD is detached: a release is a commit of a branch, so check one out first")
+    for who in ("AUTHOR", "COMMITTER"):
+        _git(top, "var", f"GIT_{who}_IDENT")
+    return _git(top, "rev-parse", "HEAD")
+
+
+def _write(top: Path, version: str, section: str, files: list[Path]) -> None:
+    project, changelog = top / "pyproject.toml", top / "CHANGELOG.md"
     head, mark, older = changelog.read_text().partition("\n## ")
     changelog.write_text(f"{head.rstrip()}\n\n{section}{mark}{older}")
     project.write_text(VERSION.sub(f'version = "{version}"', project.read_text(), count=1))
@@ -85,7 +112,11 @@ def release(top: Path, version: str) -> None:
 
 
 def _git(top: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=top, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    """Return what git says. Raises Refused: it fails."""
+    done = subprocess.run(["git", *words], cwd=top, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise Refused(f"git {words[0]}: {done.stderr.strip() or done.returncode}")
+    return done.stdout.strip()
 
 
 def main() -> None:

@@ -281,6 +281,10 @@ class Unavailable(RequestError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class DamagedDatabase(Unavailable):
+    """The database has lost tables or pages, which a restore brings back."""
+
+
 class CorruptBlob(RequestError):
     """A body that a row names is missing or does not match its digest. blob: the name of a missing blob."""
 

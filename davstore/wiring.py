@@ -98,17 +98,18 @@ def enter_storage(settings: Settings) -> Storage:
     return storage
 
 
-def find_storage(settings: Settings) -> Storage:
+def find_storage(settings: Settings, *, to_check: bool = False) -> Storage:
     """Open the store for a command that reads or changes rows: a directory is neither made nor joined to a database.
 
     Raises:
-        BadSettings: there is no store, or the data directory and the database belong to different ones.
+        BadSettings: there is no store, or the data directory and the database belong to different ones; a database
+            that has lost the row that names it is opened to check it.
         AlreadyRunning: a server uses tables of an older davstore.
     """
     storage = _find_made(settings)
     try:
         _upgrade_unserved(storage.database, settings.data.path)
-        recognising.require_match(storage.database, settings.data.path, storage.blobs)
+        recognising.require_match(storage.database, settings.data.path, storage.blobs, to_check=to_check)
     except DavstoreError:
         storage.database.close()
         raise
@@ -352,8 +353,7 @@ def open_jobs(settings: Settings, bell: Bell) -> Iterator[Runner]:
             every_us=SWEEP_SECONDS * 1_000_000,
             is_wanted=partial(has_dead_uploads, storage.database, storage.blobs),
         )
-        is_alone = storage.database.file is not None  # a database of a server may serve other directories
-        yield Runner(storage.database, {"sweep": sweep_}, bell, clock_us=now_us, is_alone=is_alone)
+        yield Runner(storage.database, {"sweep": sweep_}, bell, clock_us=now_us)
 
 
 def build_application(

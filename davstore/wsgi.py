@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,9 @@ class _Body:
         return data
 
 
+_PAUSE_SECONDS = 30
+"""Time until the jobs are begun again when their lock could not be had."""
+_log = logging.getLogger("davstore.jobs")
 _NOT_TO_BE_TRIED_AGAIN = 4
 """The status with which a worker ends: after any other one gunicorn starts it anew, for ever."""
 
@@ -87,5 +91,10 @@ def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[byt
 
 def _do_jobs() -> None:
     """Do the jobs while no other process does; when that one ends, the next takes its place."""
-    with open_jobs(_settings, _bell) as runner:
-        runner.run(threading.Event())
+    while True:
+        try:
+            with open_jobs(_settings, _bell) as runner:
+                runner.run(threading.Event())
+        except (DavstoreError, OSError) as error:
+            _log.error("no jobs for %d s: %s", _PAUSE_SECONDS, error)
+            time.sleep(_PAUSE_SECONDS)

@@ -74,7 +74,7 @@ class Blobs(Protocol):
         """Tell whether no store has a blob."""
 
     def is_held(self, store_id: int, name: str) -> bool:
-        """Tell whether a living upload of any process is making a blob."""
+        """Tell whether a living upload of any process is making a blob, or may be: it cannot be opened."""
 
     def sweep_staged(self) -> None:
         """Delete the staged blobs that no upload holds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import re
 import stat
@@ -29,6 +30,8 @@ _NO_FILE = (errno.ENOENT, errno.ELOOP, errno.ENXIO)
 RETAIN_SECONDS = 1.0
 """Time to wait for the lock of the blobs: each deletion holds it for a moment."""
 
+log = logging.getLogger("davstore.blobs")
+
 
 @contextlib.contextmanager
 def _room() -> Iterator[None]:
@@ -51,13 +54,17 @@ def _create_held(file: Path) -> int:
 
 
 def _is_held(file: Path, *, then_delete: bool = False) -> bool:
-    """Tell whether a living process holds a file; if not, delete it on request before any process can."""
+    """Tell whether a living process holds a file; if not, delete it on request before any process can.
+
+    One that cannot be opened may be held; the others are not to wait for it.
+    """
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno in _NO_FILE:
             return False
-        raise
+        log.warning("%s cannot be opened, and is left alone: %s", file, error.strerror)
+        return True
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return False
@@ -111,7 +118,7 @@ class LocalBlobs:
     def require_room(self, needed_bytes: int = 0) -> None:
         """Raise DiskFull unless more fits beside the reserve."""
         if self._room_bytes() < needed_bytes:
-            raise DiskFull("what is left of the disk is kept to make room")
+            raise DiskFull("only the reserved space of the disk is left")
 
     def _room_bytes(self) -> int:
         """Return the free bytes of the disk beside the reserve, below zero when the reserve is used."""
@@ -180,7 +187,7 @@ class LocalBlobs:
         """Yield the files of the store's directory that lie where a blob of that name would."""
         for file in (self._directory / str(store_id)).glob("??/*"):
             if _BLOB.fullmatch(file.name) and file.parent.name == file.name[:2]:
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(OSError):  # it is gone, or cannot be looked at, and then it is left alone
                     yield file.name, file.stat().st_size
 
     def is_empty(self) -> bool:

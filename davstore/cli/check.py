@@ -9,7 +9,7 @@ import click
 
 from davstore import wiring
 from davstore.cli.options import with_settings
-from davstore.errors import BadBackup
+from davstore.errors import BadBackup, DamagedDatabase
 from davstore.settings import Settings
 from davstore.store.backups import is_backup
 from davstore.store.checking import Finding, check_backup, list_unfinished
@@ -29,11 +29,9 @@ def check(settings: Settings, *, backup: Path | None, read_data: bool, as_json: 
     """
     directory = backup or settings.data.path
     if backup or is_backup(directory):
-        unfinished, found = [], _check_backup(directory, read_data=read_data)
+        found, unfinished = _check_backup(directory, read_data=read_data), list[Finding]()
     else:
-        storage = wiring.find_storage(settings)
-        unfinished = list_unfinished(storage.database, storage.blobs)
-        found = find_damage(storage.database, storage.blobs, read_data=read_data)
+        found, unfinished = _check_store(settings, read_data=read_data)
     if as_json:
         told = {"findings": found, "unfinished_uploads": unfinished}
         click.echo(json.dumps({name: [finding._asdict() for finding in rows] for name, rows in told.items()}))
@@ -47,6 +45,17 @@ def check(settings: Settings, *, backup: Path | None, read_data: bool, as_json: 
 def render_finding(finding: Finding) -> str:
     """Return the line that reports a damage."""
     return f"{finding.store or 'database'}: {finding.kind}: {finding.what}"
+
+
+def _check_store(settings: Settings, *, read_data: bool) -> tuple[list[Finding], list[Finding]]:
+    """Return the damage of a store, and its unfinished uploads as far as its rows can be read."""
+    found: list[Finding] = []
+    try:
+        storage = wiring.find_storage(settings, to_check=True)
+        found = find_damage(storage.database, storage.blobs, read_data=read_data)
+        return found, list_unfinished(storage.database, storage.blobs)
+    except DamagedDatabase as error:
+        return found or [Finding("", "unreadable", str(error))], []
 
 
 def _check_backup(directory: Path, *, read_data: bool) -> list[Finding]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from davstore import wiring
-from davstore.cli.options import with_settings, wrong_names_are_usage
+from davstore.cli.options import with_settings
 from davstore.cli.tables import render_table, render_time
 from davstore.errors import Unprocessable
 from davstore.model.principals import DeviceClass
@@ -79,8 +79,7 @@ def _write_secret(file: Path, make: Callable[[], str]) -> None:
 def rename(settings: Settings, *, user: str, old: str, new: str) -> None:
     """Give the device OLD of USER the name NEW. Its secret stays, and so does the state of its synchronisation."""
     database = wiring.find_storage(settings).database
-    with wrong_names_are_usage():
-        enrolling.rename_device(database, user, old, new)
+    enrolling.rename_device(database, user, old, new)
 
 
 @device.command("list")

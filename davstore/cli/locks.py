@@ -7,7 +7,7 @@ import time
 import click
 
 from davstore import wiring
-from davstore.cli.options import with_settings, wrong_names_are_usage
+from davstore.cli.options import with_settings
 from davstore.cli.tables import render_table, render_time
 from davstore.settings import Settings
 from davstore.store import enrolling, locking
@@ -25,8 +25,7 @@ def list_(settings: Settings, *, user: str | None) -> None:
     """List the locks of all users, or of USER: user, scope, time of expiry, token, path in the store."""
     database = wiring.find_storage(settings).database
     if user is not None:
-        with wrong_names_are_usage():
-            enrolling.get_user(database, user)
+        enrolling.get_user(database, user)
     rows = [
         (
             held.root.store,
@@ -47,6 +46,5 @@ def list_(settings: Settings, *, user: str | None) -> None:
 def end(settings: Settings, *, user: str, token: str) -> None:
     """End the lock of USER with this TOKEN, for a client that cannot end it itself."""
     database = wiring.find_storage(settings).database
-    with wrong_names_are_usage():
-        enrolling.get_user(database, user)
-        locking.end(database, user, token, now_us=time.time_ns() // 1000)
+    enrolling.get_user(database, user)
+    locking.end(database, user, token, now_us=time.time_ns() // 1000)

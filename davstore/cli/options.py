@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from davstore.errors import (
-    AlreadyExists,
-    DavstoreError,
-    NotFound,
-    OperatorError,
-    Unavailable,
-    Unprocessable,
-)
+from davstore.errors import DavstoreError, OperatorError, Unavailable, Unprocessable
 from davstore.settings import Settings, load_settings
 
 USAGE = 2
 """The exit status for a wrong call, a wrong setting, or a store that is in use."""
 FAILED = 1
-"""The exit status for a correct call that could not be carried out."""
+"""The exit status for a correct call that could not be carried out: there is no such user, or there is one already."""
 UNAVAILABLE = 6
 """The exit status when the database does not answer, as that of `sync` when the server does not."""
-
-
-@contextlib.contextmanager
-def wrong_names_are_usage() -> Iterator[None]:
-    """Report a name in a call that does not exist, or is taken, as a wrong value: status 2 in the place of 1."""
-    try:
-        yield
-    except (AlreadyExists, NotFound) as error:
-        raise Unprocessable(str(error)) from error
 
 
 def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:

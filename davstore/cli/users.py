@@ -9,7 +9,7 @@ import time
 import click
 
 from davstore import wiring
-from davstore.cli.options import with_settings, wrong_names_are_usage
+from davstore.cli.options import with_settings
 from davstore.cli.tables import render_table, render_time
 from davstore.errors import Unprocessable
 from davstore.policy.quota import charged_bytes
@@ -83,8 +83,7 @@ def quota(ctx: click.Context, settings: Settings, *, name: str, size: str) -> No
     """
     database = wiring.find_storage(settings).database
     quota_bytes = None if size == "none" else _Size().convert(size, None, ctx)
-    with wrong_names_are_usage():
-        enrolling.set_quota(database, name, quota_bytes)
+    enrolling.set_quota(database, name, quota_bytes)
 
 
 @user.command()
@@ -97,8 +96,7 @@ def remove(settings: Settings, *, name: str, yes: bool) -> None:
     On SQLite all writes wait meanwhile, about a second for each 100,000 files.
     """
     storage = wiring.find_storage(settings)
-    with wrong_names_are_usage():
-        enrolling.get_user(storage.database, name)
+    enrolling.get_user(storage.database, name)
     if not yes:
         if not sys.stdin.isatty():
             raise Unprocessable(f"add --yes to remove {name} with all devices and files")

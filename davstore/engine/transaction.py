@@ -25,7 +25,7 @@ def write(context: Context, path: Path, work: Callable[[Writer], T]) -> T:
     Raises:
         NotFound: no user of that name has a store.
         QuotaExceeded: work added more than the quota has room for.
-        DiskFull: work added something, and the disk has room only for what makes room.
+        DiskFull: work added nodes, bodies, names or bytes, and only the reserved space of the disk is left.
     """
     try:
         return _write(context, path, work)
@@ -40,14 +40,13 @@ def _write(context: Context, path: Path, work: Callable[[Writer], T]) -> T:
 
     def locked(unit: Unit) -> tuple[T, Ledger]:
         ledger = stores.lock(unit, path.store, path.area)
-        first_id = ledger.next_id
         writer = Writer(context, unit, ledger)
         value = work(writer)
         effects.follow(writer)
         grown = room.grown_bytes(writer) > 0
         if grown:
             room.require_room(writer, 0)
-        if grown or ledger.next_id > first_id:
+        if grown or ledger.makes_content:  # what only deletes, and the jobs that it leaves, may use the reserve
             services.blobs.require_room()
         stores.settle(unit, ledger, now_us=context.now_us)
         return value, ledger

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from davstore.errors import DavstoreError
+from davstore.errors import DavstoreError, NotFound
 from davstore.jobs.bell import Bell
 from davstore.metadata import jobs
 from davstore.metadata.database import Database
@@ -16,9 +17,9 @@ from davstore.metadata.unit import Unit
 from davstore.model.jobs import Job
 
 LEASE_US = 600_000_000
-"""Much longer than a job takes. A job that takes longer may be begun by another machine too, and must bear that."""
+"""Much longer than a job takes. A job that takes longer may be begun by another process too, and must bear that."""
 LOOK_SECONDS = 30.0
-"""How often the table is read without a ring of the bell: another machine may have left a job."""
+"""How often the table is read without a ring of the bell: a process that has no bell may have left a job."""
 
 log = logging.getLogger("davstore.jobs")
 
@@ -41,45 +42,34 @@ class Task(NamedTuple):
 
 
 class Runner:
-    """Runs the tasks for jobs of a database.
-
-    is_alone: no other process runs jobs of this database, so that a lease which is there at the start is a dead one's.
-    """
+    """Runs the tasks for jobs of a database. No other does: a lease that is there at the start is a dead one's."""
 
     def __init__(
-        self,
-        database: Database,
-        tasks: Mapping[str, Task],
-        bell: Bell,
-        *,
-        clock_us: Callable[[], int],
-        is_alone: bool,
+        self, database: Database, tasks: Mapping[str, Task], bell: Bell, *, clock_us: Callable[[], int]
     ) -> None:
         self._database = database
         self._tasks = tasks
         self._bell = bell
         self._clock_us = clock_us
-        self._is_alone = is_alone
         self._seen_us: int | None = None
-        self._rang = True
+        self._unasked = set(tasks)
 
     def run(self, leaving: threading.Event) -> None:
         """Do the jobs that are due, wait for more, and so on until leaving is set and the bell rings."""
         while not leaving.is_set():
-            self._rang |= self._bell.wait(self.do_due(leaving))
+            if self._bell.wait(self.do_due(leaving)):
+                self._unasked = set(self._tasks)
 
     def do_due(self, leaving: threading.Event) -> float:
         """Do all that is due, or the job begun when leaving is set; return the seconds until there may be more."""
         try:
             self._set_right()
-            if self._rang:
-                self._look_for_wants()
-                self._rang = False
+            self._look_for_wants()
             while not leaving.is_set() and (held := self._claim()):
                 self._attempt(held)
             due_us = self._database.read(partial(jobs.find_due_us, now_us=self._clock_us()))
         except Exception as error:  # noqa: BLE001  the database is away, or worse: this process goes on
-            self._tell("jobs wait", error)
+            self._tell(f"jobs paused for up to {LOOK_SECONDS:.0f} s", error)
             return LOOK_SECONDS
         wait = LOOK_SECONDS if due_us is None else (due_us - self._clock_us()) / 1_000_000
         return min(max(wait, 0.0), LOOK_SECONDS)
@@ -93,7 +83,7 @@ class Runner:
         self._seen_us = now_us
 
     def _free(self, unit: Unit, *, now_us: int, is_first: bool) -> None:
-        beyond_us = 0 if is_first and self._is_alone else now_us + LEASE_US
+        beyond_us = 0 if is_first else now_us + LEASE_US
         jobs.end_leases(unit, now_us=now_us, beyond_us=beyond_us)
         jobs.hasten_failed(unit, now_us=now_us)
         for kind, task in self._tasks.items():
@@ -103,10 +93,16 @@ class Runner:
                 jobs.hasten(unit, task.id, now_us=now_us, beyond_us=far_us)
 
     def _look_for_wants(self) -> None:
-        for task in self._tasks.values():
-            if task.every_us and task.is_wanted():
-                now_us = self._clock_us()
-                self._database.write(partial(jobs.hasten, id_=task.id, now_us=now_us, beyond_us=now_us))
+        """Ask the tasks that have not answered since the last ring; one that fails is asked again at the next look."""
+        for kind in sorted(self._unasked):
+            task = self._tasks[kind]
+            try:
+                if task.every_us and task.is_wanted():
+                    now_us = self._clock_us()
+                    self._database.write(partial(jobs.hasten, id_=task.id, now_us=now_us, beyond_us=now_us))
+                self._unasked.remove(kind)
+            except Exception as error:  # noqa: BLE001  the job is done at its time, and the others are not held up
+                self._tell(f"job {kind}: it cannot be told whether it is due before its time", error)
 
     def _claim(self) -> Job | None:
         now_us = self._clock_us()
@@ -120,11 +116,11 @@ class Runner:
         try:
             task = self._tasks[held.kind]
             effect = task.run(held)
+            self._database.write(partial(self._end, held=held, effect=effect, every_us=task.every_us))
         except Exception as error:  # noqa: BLE001  logged, counted by its attempts, and put off
             self._tell(f"job {held.kind} {held.store_id}.{held.id} failed, attempt {held.attempts}", error)
-            self._database.write(partial(jobs.fail, held=held, now_us=self._clock_us()))
-        else:
-            self._database.write(partial(self._end, held=held, effect=effect, every_us=task.every_us))
+            with contextlib.suppress(NotFound):  # another process has it by now, or its store was removed
+                self._database.write(partial(jobs.fail, held=held, now_us=self._clock_us()))
 
     def _end(self, unit: Unit, *, held: Job, effect: Effect | None, every_us: int) -> None:
         if every_us:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from davstore.errors import DamagedDatabase
 from davstore.metadata.sqlite import SQLite
 from davstore.metadata.unit import Unit
 
@@ -31,13 +32,18 @@ class Archive(SQLite):
             os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
     def write(self, work: Callable[[Unit], T]) -> T:
-        """Run work in one transaction. It is not durable yet."""
+        """Run work in one transaction. It is not durable yet.
+
+        Raises: as `Database.write`; DamagedDatabase: rows name others that are not there.
+        """
         with self._errors:
             unit = self._own_unit()
             try:
                 unit.connection.execute("BEGIN IMMEDIATE")
                 value = work(unit)
                 unit.connection.execute("COMMIT")
+            except sqlite3.IntegrityError as error:
+                raise DamagedDatabase(f"rows contradict each other, davstore check names them: {error}") from error
             finally:
                 self._end(unit.connection)
             return value

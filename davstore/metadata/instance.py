@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, exists, insert, literal_column, select, update
 
 from davstore.metadata.statements import Statement, Write
 from davstore.metadata.tables import instance
@@ -19,6 +19,10 @@ class Instance(NamedTuple):
 
 
 _GET = Statement(select(instance.c.id, instance.c.incarnation), Instance)
+_none = ~exists().select_from(instance)
+_ENSURE = Write(
+    insert(instance).from_select(["id", "incarnation"], select(literal_column("''"), literal_column("0")).where(_none))
+)
 _CLAIM = Write(update(instance).where(instance.c.id == "").values(id=bindparam("id_")))
 _PUT = Write(update(instance).values(id=bindparam("id_"), incarnation=bindparam("incarnation")))
 
@@ -28,12 +32,19 @@ def get(unit: Unit) -> Instance:
     return unit.one(_GET, {}) or Instance("", 0)
 
 
+def is_there(unit: Unit) -> bool:
+    """Tell whether there is a row: only damage takes it."""
+    return unit.one(_GET, {}) is not None
+
+
 def claim(unit: Unit, id_: str) -> Instance:
     """Give a database that belongs to no directory an id, and return the row: another may have been first."""
+    unit.run(_ENSURE, {})
     unit.run(_CLAIM, {"id_": id_})
     return get(unit)
 
 
 def put(unit: Unit, instance_: Instance) -> None:
-    """Write the row."""
+    """Write the row, also where a damage has taken it."""
+    unit.run(_ENSURE, {})
     unit.run(_PUT, {"id_": instance_.id, "incarnation": instance_.incarnation})

@@ -1,4 +1,4 @@
-"""Rows that contradict each other: one statement for each kind of damage, all of one store."""
+"""Rows that contradict each other: one statement for each kind of damage, of one store or of the whole database."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    CompoundSelect,
     FromClause,
     ScalarSelect,
     Select,
@@ -17,22 +18,34 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    literal_column,
     or_,
     select,
     text,
+    union_all,
 )
 
+from davstore.metadata.jobs import WHOLE_SERVER
 from davstore.metadata.statements import Statement
+from davstore.metadata.stores import ROOTS
 from davstore.metadata.tables import (
+    DEVICE,
     MADE_THREAD,
+    USER,
     binding,
     body,
+    device,
     gone,
+    instance,
+    job,
     lock,
+    metadata,
     node,
+    principal,
     property_,
     store,
     store_root,
+    user,
 )
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import HOLDS_LOCKS
@@ -57,6 +70,7 @@ class Counters(NamedTuple):
     next_id: int
     last_node: int
     last_body: int
+    last_job: int
     seq: int
     floor: int
     entries: int
@@ -92,7 +106,39 @@ _parent_lives = or_(
         _other.c.store_id == binding.c.store_id, _other.c.node_id == binding.c.parent_id, _other.c.is_coll == 1
     ),
 )
+_no_root: CompoundSelect[Any] = union_all(
+    *(
+        select(literal_column(str(area))).where(
+            store.c.id == _s,
+            ~exists().where(store_root.c.store_id == store.c.id, store_root.c.area == literal_column(str(area))),
+        )
+        for area in ROOTS
+    )
+)
+_roots = exists().where(store_root.c.store_id == node.c.store_id, store_root.c.node_id == node.c.id)
+_owning = user.join(principal, and_(principal.c.id == user.c.principal_id, principal.c.kind == USER))
 _DAMAGE: dict[str, Statement[tuple[int | str]]] = {
+    "store of no user": Statement[tuple[int | str]](
+        select(store.c.owner).where(
+            store.c.id == _s,
+            ~exists().select_from(_owning).where(user.c.store_id == store.c.id, principal.c.name == store.c.owner),
+        )
+    ),
+    "area without its root": Statement[tuple[int | str]](_no_root),
+    "root of an unknown area": _rows(store_root, store_root.c.area, *(store_root.c.area != area for area in ROOTS)),
+    "root names no collection": _rows(
+        store_root,
+        store_root.c.area,
+        ~exists().where(
+            node.c.store_id == store_root.c.store_id, node.c.id == store_root.c.node_id, node.c.is_coll == 1
+        ),
+    ),
+    "root of two areas": Statement[tuple[int | str]](
+        select(store_root.c.node_id)
+        .where(store_root.c.store_id == _s)
+        .group_by(store_root.c.node_id)
+        .having(func.count() > 1)
+    ),
     "binding names a missing node": _rows(binding, binding.c.name, _no_node(binding, binding.c.node_id)),
     "binding in a missing node": _rows(binding, binding.c.name, _no_node(binding, binding.c.parent_id)),
     "binding of another kind than its node": _rows(binding, binding.c.name, _wrong_kind),
@@ -132,7 +178,7 @@ _DAMAGE: dict[str, Statement[tuple[int | str]]] = {
             or_(body.c.length != node.c.length, body.c.sha256 != node.c.etag),
         ),
     ),
-    "body that nobody names": _rows(
+    "body that no node uses": _rows(
         body, body.c.id, ~exists().where(node.c.store_id == body.c.store_id, node.c.body_id == body.c.id)
     ),
     "body both inline and in a blob, or neither": _rows(
@@ -165,13 +211,55 @@ _DAMAGE: dict[str, Statement[tuple[int | str]]] = {
         ),
     ),
 }
+_instances = select(func.count().label("rows")).select_from(instance).subquery()
+
+
+def _principals(kind: int, *damaged: ColumnElement[bool]) -> Statement[tuple[int | str]]:
+    return Statement[tuple[int | str]](select(principal.c.name).where(principal.c.kind == kind, *damaged))
+
+
+def _is_principal(column: ColumnElement[Any], kind: int) -> ColumnElement[bool]:
+    return exists().where(principal.c.id == column, principal.c.kind == kind)
+
+
+_DAMAGE_OF_DATABASE: dict[str, Statement[tuple[int | str]]] = {
+    "database without the one row that names it": Statement[tuple[int | str]](
+        select(_instances.c.rows).where(_instances.c.rows != 1)
+    ),
+    "user without its principal": Statement[tuple[int | str]](
+        select(user.c.principal_id).where(~_is_principal(user.c.principal_id, USER))
+    ),
+    "user without its store": Statement[tuple[int | str]](
+        select(principal.c.name)
+        .select_from(_owning)
+        .where(~exists().where(store.c.id == user.c.store_id, store.c.owner == principal.c.name))
+    ),
+    "principal without its user": _principals(USER, ~exists().where(user.c.principal_id == principal.c.id)),
+    "principal without its device": _principals(DEVICE, ~exists().where(device.c.principal_id == principal.c.id)),
+    "device without its principal": Statement[tuple[int | str]](
+        select(device.c.id).where(~_is_principal(device.c.principal_id, DEVICE))
+    ),
+    "device of no user": _principals(DEVICE, ~exists().where(user.c.principal_id == principal.c.owner_id)),
+}
+_STRAY = {
+    table.name: Statement[tuple[int]](
+        select(table.c.store_id)
+        .where(
+            ~exists().where(store.c.id == table.c.store_id),
+            table.c.store_id != WHOLE_SERVER if table is job else literal_column("1 = 1"),
+        )
+        .distinct()
+    )
+    for table in metadata.sorted_tables
+    if table.primary_key.columns.keys()[0] == "store_id"
+}
 _lengths: Select[Any] = select(func.coalesce(func.sum(node.c.length), 0)).where(node.c.store_id == _s, _bound)
 _elements: Select[Any] = (
     select(func.coalesce(func.sum(func.length(property_.c.element)), 0))
     .select_from(property_.join(node, and_(node.c.store_id == property_.c.store_id, node.c.id == property_.c.node_id)))
     .where(
         property_.c.store_id == _s,
-        or_(_bound, exists().where(store_root.c.store_id == node.c.store_id, store_root.c.node_id == node.c.id)),
+        or_(_bound, _roots),
     )
 )
 
@@ -188,6 +276,7 @@ _COUNTERS = Statement(
         store.c.next_id,
         select(func.coalesce(func.max(node.c.id), 0)).where(node.c.store_id == _s).scalar_subquery(),
         select(func.coalesce(func.max(body.c.id), 0)).where(body.c.store_id == _s).scalar_subquery(),
+        select(func.coalesce(func.max(job.c.id), 0)).where(job.c.store_id == _s).scalar_subquery(),
         store.c.seq,
         store.c.floor,
         store.c.entries,
@@ -202,7 +291,23 @@ _BODIES = Statement(
     .limit(100),
     BodyRow,
 )
+_STORES = Statement[tuple[int, str]](select(store.c.id, store.c.owner).order_by(store.c.id))
 _PAGES = Statement[tuple[str]](text("PRAGMA integrity_check"))
+
+
+def list_stores(unit: Unit) -> list[tuple[int, str]]:
+    """Return id and owner of every store, whatever of it is missing."""
+    return unit.all(_STORES, {})
+
+
+def each_damage_of_database(unit: Unit) -> Iterator[tuple[str, str]]:
+    """Yield a kind of damage and the row that has it, for rows that are of no store, or of one that is not there."""
+    for kind, statement in _DAMAGE_OF_DATABASE.items():
+        for (what,) in unit.all(statement, {}):
+            yield kind, str(what)
+    for name, stray in _STRAY.items():
+        for (store_id,) in unit.all(stray, {}):
+            yield "row of a missing store", f"{name} of store {store_id}"
 
 
 def each_damage(unit: Unit, store_id: int) -> Iterator[tuple[str, str]]:
@@ -220,7 +325,7 @@ def _each_wrong_counter(found: Counters) -> Iterator[str]:
         yield f"{found.used_bytes} bytes used, {found.lengths + found.elements} counted"
     if found.entries != found.names:
         yield f"{found.entries} names charged, {found.names} counted"
-    last_id = max(found.last_node, found.last_body)
+    last_id = max(found.last_node, found.last_body, found.last_job)
     if found.next_id <= last_id:
         yield f"the next id is {found.next_id}, {last_id} is given"
     if found.floor > found.seq:

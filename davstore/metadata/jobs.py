@@ -68,7 +68,11 @@ _HASTEN_FAILED = Write(
 def append(
     unit: Unit, ledger: Ledger, kind: str, *, due_us: int, node_id: int | None = None, payload: str = ""
 ) -> None:
-    """Leave a job of a locked store: it is there once the unit is, and never without it."""
+    """Leave a job of a locked store: it is there once the unit is, and never without it.
+
+    It may be written with the last of the disk, as a deletion may: only content is refused then.
+    """
+    ledger.jobs += 1
     unit.run(_INSERT, Job(ledger.store_id, ledger.new_id(), kind, node_id, payload, due_us, 0, 0)._asdict())
 
 
@@ -105,9 +109,13 @@ def repeat(unit: Unit, held: Job, *, due_us: int) -> None:
 
 
 def fail(unit: Unit, held: Job, *, now_us: int) -> None:
-    """Put a job off that was tried in vain, for longer each time. Raises NotFound: it is not ours any more."""
+    """Put a job off whose attempt failed, for longer each time. Raises NotFound: it is not ours any more."""
+    _require(_put_off(unit, held, now_us=now_us), held)
+
+
+def _put_off(unit: Unit, held: Job, *, now_us: int) -> int:
     due_us = now_us + find_wait_us(held.attempts)
-    _require(unit.run(_PUT_OFF, {**_hold(held), "new_due_us": due_us, "attempts": held.attempts}), held)
+    return unit.run(_PUT_OFF, {**_hold(held), "new_due_us": due_us, "attempts": held.attempts})
 
 
 def _hold(held: Job) -> dict[str, int]:
@@ -120,9 +128,9 @@ def _require(count: int, held: Job) -> None:
 
 
 def end_leases(unit: Unit, *, now_us: int, beyond_us: int) -> None:
-    """Take jobs from those that have them for longer than beyond_us, as tried in vain."""
+    """End leases that run beyond a time, as failed attempts."""
     for held in unit.all(_LEASED, {"beyond_us": beyond_us}):
-        fail(unit, held, now_us=now_us)
+        _put_off(unit, held, now_us=now_us)  # one that has ended meanwhile is none
 
 
 def hasten(unit: Unit, id_: int, *, now_us: int, beyond_us: int) -> None:

@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 
-from davstore.errors import BadSettings, DavstoreError, DiskFull, Unavailable
+from davstore.errors import BadSettings, DamagedDatabase, DavstoreError, DiskFull, Unavailable
 from davstore.metadata.archive import Archive
 from davstore.metadata.database import Database, DriverErrors
 from davstore.metadata.dump import copy_rows
@@ -24,14 +24,13 @@ _WAITS: Final = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
 """Timeouts in seconds and milliseconds for a machine that does not answer, where the URL sets none."""
 
 
-_NOT_OURS: Final = (
-    psycopg.errors.InsufficientPrivilege,
+_DAMAGED: Final = (
     psycopg.errors.UndefinedTable,
     psycopg.errors.UndefinedColumn,
     psycopg.errors.DataCorrupted,
     psycopg.errors.IndexCorrupted,
 )
-"""Errors that no request can cause: tables that are another's, dropped, or damaged."""
+"""Errors that no request can cause: tables that were dropped or damaged."""
 
 
 class _PostgreSQLErrors(DriverErrors):
@@ -43,7 +42,9 @@ class _PostgreSQLErrors(DriverErrors):
             return Unavailable(f"the database: {told or 'it does not answer'}")
         if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):  # a standby, until it takes over
             return Unavailable("the database is read only")
-        if isinstance(error, _NOT_OURS):
+        if isinstance(error, _DAMAGED):
+            return DamagedDatabase(f"the database: {str(error).partition(chr(10))[0]}")
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):  # the tables are another's
             return Unavailable(f"the database: {str(error).partition(chr(10))[0]}")
         return None
 

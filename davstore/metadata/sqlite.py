@@ -16,7 +16,7 @@ from typing import TypeVar
 from sqlalchemy import Engine, NullPool, create_engine, event
 from sqlalchemy.dialects.sqlite.pysqlite import dialect
 
-from davstore.errors import AlreadyRunning, DavstoreError, DiskFull, Unavailable
+from davstore.errors import AlreadyRunning, DamagedDatabase, DavstoreError, DiskFull, Unavailable
 from davstore.metadata.database import Database, DriverErrors
 from davstore.metadata.group_commit import GroupCommit
 from davstore.metadata.unit import Unit
@@ -52,7 +52,7 @@ class _SQLiteErrors(DriverErrors):
         if primary == sqlite3.SQLITE_FULL:
             return DiskFull("the database cannot grow")
         if primary in _BROKEN or str(error).startswith(("no such table", "no such column")):
-            return Unavailable(f"the database is damaged: {error}; restore a backup")
+            return DamagedDatabase(f"the database is damaged: {error}; restore a backup")
         if primary in _AWAY:
             return Unavailable(f"the database: {error}")
         return None

@@ -138,6 +138,8 @@ class Ledger:
     """This unit unmaps names."""
     dropped: list[str] = field(default_factory=list)
     """Blobs that this unit left without a name: their files go after the commit."""
+    jobs: int = 0
+    """How many of the ids this unit gave to jobs."""
     _first_id: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -158,6 +160,11 @@ class Ledger:
         """Take an id for a node or a body."""
         self.next_id += 1
         return self.next_id - 1
+
+    @property
+    def makes_content(self) -> bool:
+        """Tell whether ids were taken for nodes or bodies."""
+        return self.next_id - self._first_id > self.jobs
 
     def take(self, count: int) -> None:
         """Take so many ids and so many change numbers, behind the last of either."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.errors import CorruptBlob, Unprocessable
-from davstore.metadata import dump, integrity, stores, uploads
+from davstore.metadata import dump, integrity, uploads
 from davstore.metadata.archive import Archive
 from davstore.metadata.database import Database
 from davstore.metadata.integrity import BodyRow
@@ -108,8 +108,7 @@ class _Bodies:
 
     def copy(self, unit: Unit) -> None:
         """Copy the missing bodies of all stores."""
-        for owner in stores.list_owners(unit):
-            store_id = stores.get(unit, owner).id
+        for store_id, owner in integrity.list_stores(unit):
             there = dict(self._target.list_blobs(store_id))
             for row in integrity.each_body(unit, store_id):
                 if row.blob is None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from davstore.blobs import Blobs
-from davstore.errors import BadBackup, CorruptBlob
-from davstore.metadata import integrity, stores
+from davstore.errors import BadBackup, CorruptBlob, DamagedDatabase
+from davstore.metadata import integrity
 from davstore.metadata.database import Database
 from davstore.metadata.integrity import BodyRow
 from davstore.metadata.unit import Unit
@@ -49,23 +49,35 @@ def list_unfinished(database: Database, blobs: Blobs) -> list[Finding]:
     """Return the leftovers, which a sweep takes away in time, of uploads that ended with their process."""
     return [
         Finding(owner, "unfinished upload", name)
-        for owner in database.read(stores.list_owners)
-        for name in sorted(set().union(*list_leftovers(database, blobs, owner)))
+        for store_id, owner in database.read(integrity.list_stores)
+        for name in sorted(set().union(*list_leftovers(database, blobs, store_id)))
     ]
 
 
 def _look(database: Database, blobs: Blobs, *, read_data: bool) -> list[Finding]:
-    def work(unit: Unit) -> list[Finding]:
-        found = [Finding("", "broken page", page) for page in integrity.each_bad_page(unit)]
-        for owner in stores.list_owners(unit):
-            store_id = stores.get(unit, owner).id
-            found += [Finding(owner, kind, what) for kind, what in integrity.each_damage(unit, store_id)]
-            found += [
-                Finding(owner, kind, what) for kind, what in _damaged_bodies(unit, blobs, store_id, read_data=read_data)
-            ]
-        return found
+    found: list[Finding] = []
 
-    return database.read(work)
+    def work(unit: Unit) -> None:
+        for finding in _each_finding(unit, blobs, read_data=read_data):
+            found.append(finding)  # noqa: PERF402  what was found before a table or a page cannot be read is kept
+
+    try:
+        database.read(work)
+    except DamagedDatabase as error:
+        found.append(Finding("", "unreadable", str(error)))
+    return found
+
+
+def _each_finding(unit: Unit, blobs: Blobs, *, read_data: bool) -> Iterator[Finding]:
+    for page in integrity.each_bad_page(unit):
+        yield Finding("", "broken page", page)
+    for kind, what in integrity.each_damage_of_database(unit):
+        yield Finding("", kind, what)
+    for store_id, owner in integrity.list_stores(unit):
+        for kind, what in integrity.each_damage(unit, store_id):
+            yield Finding(owner, kind, what)
+        for kind, what in _damaged_bodies(unit, blobs, store_id, read_data=read_data):
+            yield Finding(owner, kind, what)
 
 
 def _damaged_bodies(unit: Unit, blobs: Blobs, store_id: int, *, read_data: bool) -> Iterator[tuple[str, str]]:
@@ -75,8 +87,12 @@ def _damaged_bodies(unit: Unit, blobs: Blobs, store_id: int, *, read_data: bool)
             yield "blob is missing", row.blob
         elif row.blob is not None and lengths[row.blob] != row.length:
             yield "blob of another length than its row", row.blob
-        elif read_data and _digest(blobs, store_id, row) != row.sha256:
-            yield "body does not match its digest", row.blob or str(row.id)
+        elif read_data:
+            try:
+                if _digest(blobs, store_id, row) != row.sha256:
+                    yield "body does not match its digest", row.blob or str(row.id)
+            except OSError as error:
+                yield "blob cannot be read", f"{row.blob}: {error.strerror}"
 
 
 def _digest(blobs: Blobs, store_id: int, row: BodyRow) -> str:

@@ -63,12 +63,16 @@ def is_made(database: Database, directory: Path, blobs: Blobs, *, adopts: bool =
     return False
 
 
-def require_match(database: Database, directory: Path, blobs: Blobs) -> None:
+def require_match(database: Database, directory: Path, blobs: Blobs, *, to_check: bool = False) -> None:
     """Check that a directory and a database, with its tables up to date, belong together or may be joined.
+
+    to_check: so does a database that has lost the row that names it, as a check reports that.
 
     Raises:
         BadSettings: they do not.
     """
+    if to_check and not database.read(instance.is_there):
+        return
     known, found = find_identity(directory), database.read(instance.get)
     lies_within = database.file is not None and (known is None or not found.id)  # one was put back without the other
     if known is None and not found.id:

@@ -139,8 +139,7 @@ def _is_right(blobs: Blobs, store_id: int, row: BodyRow) -> bool:
 
 def _each_blob(unit: Unit) -> Iterator[tuple[int, Iterator[BodyRow]]]:
     """Yield the id of each store, and its bodies that are files."""
-    for owner in stores.list_owners(unit):
-        store_id = stores.get(unit, owner).id
+    for store_id, _ in integrity.list_stores(unit):
         yield store_id, (row for row in integrity.each_body(unit, store_id) if row.blob is not None)
 
 

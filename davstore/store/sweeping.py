@@ -60,12 +60,13 @@ def sweep_uploads(database: Database, blobs: Blobs, *, now_us: int) -> Swept:
     blobs.forget_lost(now_us=now_us)
     count = size_bytes = 0
     for owner in database.read(stores.list_owners):
-        store_id = database.read(partial(stores.get, owner=owner)).id
-        left, nameless = list_leftovers(database, blobs, owner), set[str]()
-        if left.published or left.reserved:
-            nameless = database.write(partial(_end_uploads, owner=owner, left=left))
-        taken = blobs.set_aside(store_id, nameless, now_us=now_us)
-        count, size_bytes = count + taken[0], size_bytes + taken[1]
+        with contextlib.suppress(NotFound):  # the user was removed meanwhile
+            store_id = database.read(partial(stores.get, owner=owner)).id
+            left, nameless = list_leftovers(database, blobs, store_id), set[str]()
+            if left.published or left.reserved:
+                nameless = database.write(partial(_end_uploads, owner=owner, left=left))
+            taken = blobs.set_aside(store_id, nameless, now_us=now_us)
+            count, size_bytes = count + taken[0], size_bytes + taken[1]
     owned = {store_id for store_id, _, _ in database.read(stores.list_numbers)}
     for store_id in set(blobs.list_stores()) - owned:  # its user was removed, and not all of it could be deleted then
         nameless = {name for name, _ in blobs.list_blobs(store_id) if not blobs.is_held(store_id, name)}
@@ -86,13 +87,12 @@ class Leftovers(NamedTuple):
     reserved: set[str]
 
 
-def list_leftovers(database: Database, blobs: Blobs, owner: str) -> Leftovers:
+def list_leftovers(database: Database, blobs: Blobs, store_id: int) -> Leftovers:
     """Return the leftovers of processes that were killed in the middle of an upload, or before a deletion.
 
     An upload holds its blob from the first byte until its row is committed, so a published blob without holder and row
     is garbage. A reservation may belong to an upload that has just begun and has no file yet.
     """
-    store_id = database.read(partial(stores.get, owner=owner)).id
     published = {name for name, _ in blobs.list_blobs(store_id)}
     reserved = database.read(partial(uploads.list_reserved_blobs, store_id=store_id)) - published
     named = database.read(partial(uploads.list_named_blobs, store_id=store_id))

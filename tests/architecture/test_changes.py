@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -97,3 +99,59 @@ def test_a_change_without_the_form_is_refused_and_nothing_is_written(clone: Path
     with pytest.raises(Refused, match="bad"):
         release(clone, "7.0.0")
     assert (git(clone, "status", "--porcelain"), git(clone, "tag")) == ("", "")
+
+
+def state(top: Path) -> tuple[str, ...]:
+    """Return all that a release changes, the files included."""
+    places = [file for pattern in ("*.md", "*.toml", "changes/**/*.md") for file in sorted(top.glob(pattern))]
+    files = "".join(f"{file}{file.read_text()}" for file in places)
+    return (git(top, "log", "--format=%H", "--all"), git(top, "tag"), git(top, "status", "--porcelain"), files)
+
+
+@pytest.mark.parametrize(
+    "fault", ["no identity", "detached HEAD", "a hook that refuses", "a tag that cannot be signed"]
+)
+def test_what_git_refuses_is_one_line_and_changes_nothing(clone: Path, fault: str) -> None:
+    if fault == "no identity":
+        git(clone, "config", "--unset", "user.email")
+        git(clone, "config", "user.useConfigOnly", "true")
+    elif fault == "detached HEAD":
+        git(clone, "checkout", "--quiet", "--detach")
+    elif fault == "a hook that refuses":
+        hook = clone / ".git/hooks/pre-commit"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text("#!/bin/sh\nexit 1\n")
+        hook.chmod(0o755)
+    else:
+        git(clone, "config", "tag.gpgSign", "true")
+        git(clone, "config", "gpg.program", "false")
+    before = state(clone)
+    hidden = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "EMAIL"))} | hidden
+    done = subprocess.run(
+        [sys.executable, "changes/release.py", "7.0.1"],
+        cwd=clone,
+        env=environ,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("no release: HEAD is detached" if fault == "detached HEAD" else "no release: git ")
+    assert "Traceback" not in done.stderr
+    assert state(clone) == before
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_the_text_of_the_template_is_not_released(clone: Path, heading: str) -> None:
+    """A copy of it whose headings were not all filled in or emptied."""
+    texts = {"description": "More.", "settings": "", "upgrade": ""}
+    _, _, rest = (clone / "changes/next/TEMPLATE.md").read_text().partition(f"## {heading}\n")
+    texts[heading.lower()] = rest.partition("\n## ")[0].strip()
+    test_a_change_without_the_form_is_refused_and_nothing_is_written(clone, CHANGE.format(**texts))
+
+
+def test_no_checkout_is_refused(clone: Path) -> None:
+    shutil.rmtree(clone / ".git")
+    with pytest.raises(Refused, match="not a git repository"):
+        release(clone, "7.0.0")

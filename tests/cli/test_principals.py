@@ -124,21 +124,21 @@ def test_a_device_comes_and_goes(run: Run, enter: Callable[..., object]) -> None
         (("device", "add", "alice", "phone", "--class", "fridge"), 2, "fridge"),
         (("device", "list", "nobody"), 1, "no user nobody"),
         (("device", "revoke", "alice", "phone"), 1, "no device phone"),
-        (("device", "rename", "alice", "phone", "x"), 2, "no device phone"),
+        (("device", "rename", "alice", "phone", "x"), 1, "no device phone"),
         (("device", "rename", "alice", "old", "a/b"), 2, "name"),
-        (("device", "rename", "alice", "old", "tablet"), 2, "has a device tablet"),
+        (("device", "rename", "alice", "old", "tablet"), 1, "has a device tablet"),
         (("device", "add", "alice", "new", "--secret-file", "/dev/null/x"), 2, "--secret-file: /dev/null/x: "),
-        (("user", "quota", "nobody", "1"), 2, "no user nobody"),
+        (("user", "quota", "nobody", "1"), 1, "no user nobody"),
         (("user", "quota", "alice", "much"), 2, "a number of bytes"),
         (("user", "quota", "alice", "1.5G"), 2, "a number of bytes"),
         (("user", "quota", "alice", "9" * 19), 2, "a number of bytes"),
         (("user", "quota", "alice", "9" * 40), 2, "a number of bytes"),
         (("user", "add", "bob", "--quota", "9" * 19), 2, "a number of bytes"),
-        (("user", "remove", "nobody", "--yes"), 2, "no user nobody"),
+        (("user", "remove", "nobody", "--yes"), 1, "no user nobody"),
         (("user", "remove", "alice"), 2, "add --yes"),
-        (("lock", "list", "nobody"), 2, "no user nobody"),
-        (("lock", "end", "nobody", "t"), 2, "no user nobody"),
-        (("lock", "end", "alice", "t"), 2, "alice has no lock t"),
+        (("lock", "list", "nobody"), 1, "no user nobody"),
+        (("lock", "end", "nobody", "t"), 1, "no user nobody"),
+        (("lock", "end", "alice", "t"), 1, "alice has no lock t"),
         (("policy", "explain", "alice", "phone"), 1, "no device phone"),
     ],
 )
@@ -255,6 +255,35 @@ def test_a_wrong_path_is_no_empty_store(run: Run, tmp_path: Path, words: tuple[s
     arguments = [item for item in dict(commands())[words].params if isinstance(item, click.Argument) and item.required]
     assert "no store here" in run(*words, *("x" for _ in arguments), status=2).stderr
     assert not (tmp_path / "data").exists()
+
+
+NEW_USER = ("user", "add")
+OF_A_USER = [
+    words
+    for words, command in commands()
+    if words != NEW_USER and any(item.name == ("name" if words[0] == "user" else "user") for item in command.params)
+    if words != ("sync",)
+]
+
+
+@pytest.mark.parametrize("words", OF_A_USER, ids=" ".join)
+@pytest.mark.usefixtures("store")
+def test_a_user_that_is_not_there_ends_every_command_with_1(run: Run, words: tuple[str, ...]) -> None:
+    others = {"size": "1"}
+    arguments = [item.name or "" for item in dict(commands())[words].params if isinstance(item, click.Argument)]
+    given = ["nobody", *(others.get(name, "x") for name in arguments[1:])]
+    done = run(*words, *given, *(["--yes"] if words == ("user", "remove") else []), status=1)
+    assert (done.stdout, done.stderr) == ("", "davstore: there is no user nobody\n")
+
+
+def test_the_commands_of_a_user_are_these() -> None:
+    """The ones above are found by the names of their arguments."""
+    assert {" ".join(words) for words in OF_A_USER} == {
+        *(f"user {word}" for word in ("quota", "passwd", "disable", "enable", "remove")),
+        *(f"device {word}" for word in ("add", "list", "rename", "revoke")),
+        *(f"lock {word}" for word in ("list", "end")),
+        "policy explain",
+    }
 
 
 def test_no_command_takes_a_secret_on_its_command_line() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 from davstore.blobs.local import LocalBlobs
 from davstore.directory.numbers import Numbers
 from davstore.engine.context import Context, Services
-from davstore.metadata import stores
+from davstore.metadata import principals, stores
 from davstore.metadata.database import Database
+from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import PROPERTIES, Facts
@@ -35,6 +36,12 @@ def path(text: str, owner: str = "me") -> Path:
     return Path(owner, tuple(name for name in text.split("/") if name))
 
 
+def add_user(unit: Unit, name: str, *, now_us: int, quota_bytes: int | None = None) -> None:
+    """Make a user who cannot sign in, with an empty store."""
+    store_id = stores.create(unit, name, now_us=now_us, quota_bytes=quota_bytes)
+    principals.add_user(unit, name, password_hash="", store_id=store_id, now_us=now_us)
+
+
 class Storage:
     """A database, a directory of blobs and a clock that moves only here."""
 
@@ -51,9 +58,9 @@ class Storage:
             self.add_store("me")
 
     def add_store(self, owner: str, *, quota_bytes: int | None = None) -> None:
-        """Make an empty store and go on in it."""
+        """Make a user with an empty store and go on in it."""
         self.owner = owner
-        self.database.write(lambda unit: stores.create(unit, owner, now_us=self.now_us, quota_bytes=quota_bytes))
+        self.database.write(lambda unit: add_user(unit, owner, now_us=self.now_us, quota_bytes=quota_bytes))
 
     @property
     def context(self) -> Context:

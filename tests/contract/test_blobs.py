@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from davstore.errors import AlreadyRunning, CorruptBlob, DiskFull
 PIECES = [b"one", b"", b"x" * 1_000_000, bytes(range(256))]
 WHOLE = b"".join(PIECES)
 DAY_US = 86_400_000_000
+NOBODY = 65_534
 
 Make = Callable[[Path], Blobs]
 
@@ -214,3 +216,27 @@ def test_a_full_disk_is_said_and_leaves_nothing(make: Make, small_disk: Path, na
     staged.discard()
     assert read(blobs, name) == WHOLE
     write(blobs, str(uuid.uuid4()))
+
+
+def test_a_file_that_cannot_be_opened_is_left_alone_and_the_others_go(make: Make) -> None:
+    """The sweep is done as a user who may not read one of the files, as a bad disk lets nobody."""
+    with tempfile.TemporaryDirectory(prefix="davstore-") as directory:
+        blobs, names = make(Path(directory) / "blobs"), sorted(str(uuid.uuid4()) for _ in range(3))
+        for name in names:
+            blobs.stage(1, name).close()
+        files = {name: Path(directory) / "blobs/staged" / f"1.{name}" for name in names}
+        files[names[1]].chmod(0)
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                if os.geteuid() == 0:
+                    for place in (Path(directory), *Path(directory).rglob("*")):
+                        os.chown(place, NOBODY, NOBODY)
+                    os.setuid(NOBODY)
+                blobs.sweep_staged()
+                status = 0 if [blobs.is_held(1, name) for name in names] == [False, True, False] else 2
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert [name for name, file in files.items() if file.exists()] == [names[1]]

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from sqlalchemy import LargeBinary, Text
 
-from davstore.metadata.integrity import _DAMAGE
+from davstore.metadata import jobs
+from davstore.metadata.integrity import _DAMAGE, _DAMAGE_OF_DATABASE
+from davstore.metadata.tables import metadata
+from davstore.store import enrolling
+from davstore.store.checking import list_unfinished
 from tests.contract.storage import Storage
 
 LARGE = b"x" * 1000
@@ -53,7 +59,7 @@ PLANTED: dict[str, list[str]] = {
     "node of another length or digest than its body": [
         "UPDATE node SET etag = 'other' WHERE id = (SELECT node_id FROM binding WHERE name = 'small')"
     ],
-    "body that nobody names": ["UPDATE node SET body_id = NULL WHERE body_id IS NOT NULL"],
+    "body that no node uses": ["UPDATE node SET body_id = NULL WHERE body_id IS NOT NULL"],
     "body both inline and in a blob, or neither": ["UPDATE body SET inline = NULL WHERE blob IS NULL"],
     "body of another length than its row": ["UPDATE body SET length = length + 1 WHERE blob IS NULL"],
     "broken interval": ["UPDATE binding SET mapped = changed + 1 WHERE name = 'small'"],
@@ -61,7 +67,34 @@ PLANTED: dict[str, list[str]] = {
     "overlapping intervals": ["UPDATE gone SET name = 'small', parent_id = 1, unmapped = 6"],
     "counter does not add up": ["UPDATE store SET used_bytes = used_bytes + 1"],
     "blob of another length than its row": ["UPDATE body SET length = length + 1 WHERE blob IS NOT NULL"],
+    "store of no user": ["UPDATE store SET owner = 'nobody'"],
+    "area without its root": ["DELETE FROM store_root WHERE area = 1"],
+    "root of an unknown area": ["INSERT INTO store_root (store_id, area, node_id) SELECT id, 9, 1 FROM store"],
+    "root names no collection": ["UPDATE store_root SET node_id = 999 WHERE area = 1"],
+    "root of two areas": ["UPDATE store_root SET node_id = 1"],
+    "database without the one row that names it": ["DELETE FROM instance"],
+    "user without its principal": ["DELETE FROM principal"],
+    "user without its store": ["UPDATE store SET owner = 'nobody'"],
+    "principal without its user": ['DELETE FROM "user"'],
+    "device without its principal": ["DELETE FROM principal WHERE kind = 1"],
+    "principal without its device": ["DELETE FROM device"],
+    "device of no user": ["UPDATE principal SET owner_id = 999 WHERE kind = 1"],
 }
+ALSO_PLANTED: dict[str, list[str]] = {
+    "area without its root": ["DELETE FROM store_root WHERE area = 0"],
+    "root names no collection": ["UPDATE store_root SET node_id = (SELECT MAX(id) FROM node) WHERE area = 0"],
+    "database without the one row that names it": ["INSERT INTO instance (id, incarnation) VALUES ('other', 0)"],
+    "store of no user": ["DELETE FROM principal"],
+    "user without its principal": ["UPDATE principal SET kind = 1 WHERE kind = 0"],
+    "user without its store": ["DELETE FROM store"],
+    "counter does not add up": [
+        (
+            "INSERT INTO job (store_id, id, kind, payload, due_us, attempts, leased_until_us) "
+            "VALUES ((SELECT id FROM store), 99, 'tell', '', 0, 0, 0)"
+        )
+    ],
+}
+"""Other rows with which the same damage comes."""
 
 
 @pytest.fixture
@@ -73,17 +106,22 @@ def damaged(storage: Storage) -> Storage:
     storage.delete("tree/gone")
     storage.put("small", b"small")
     storage.proppatch("small", ("{urn:x}p", b'<p xmlns="urn:x"/>'))
+    enrolling.add_device(storage.database, "me", "phone", now_us=1)
     assert storage.check() == []
     storage.is_clean = False
     return storage
 
 
 def _plant(storage: Storage, *statements: str) -> None:
-    engine = storage.database.engine()
-    with engine.connect() as connection:
-        for statement in statements:
-            connection.exec_driver_sql(statement)
-        connection.commit()
+    """Run statements as a faulty disk would, with no foreign key in the way."""
+    is_sqlite = storage.database.kind == "sqlite"
+    connection = storage.database.engine().raw_connection()
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = OFF" if is_sqlite else "SET session_replication_role = replica")
+    for statement in statements:
+        cursor.execute(statement)
+    connection.commit()
+    connection.close()
 
 
 def _kinds(storage: Storage) -> set[str]:
@@ -97,9 +135,34 @@ def test_rows_that_contradict_each_other(damaged: Storage, kind: str) -> None:
     assert kind in _kinds(damaged)
 
 
+@pytest.mark.parametrize("kind", ALSO_PLANTED)
+def test_other_rows_that_contradict_each_other(damaged: Storage, kind: str) -> None:
+    """The same damage is found where other rows show it; where the rows of a store cannot be reached, too."""
+    _plant(damaged, *ALSO_PLANTED[kind])
+    assert kind in _kinds(damaged)
+    list_unfinished(damaged.database, damaged.blobs)
+
+
 def test_every_kind_is_planted() -> None:
     """A kind of damage that no test plants might never be found."""
-    assert set(_DAMAGE) <= set(PLANTED)
+    assert {*_DAMAGE, *_DAMAGE_OF_DATABASE} <= set(PLANTED)
+
+
+IN_STORES = [name for name, table in metadata.tables.items() if "store_id" in table.primary_key.columns]
+
+
+@pytest.mark.parametrize("name", IN_STORES)
+def test_a_row_of_a_store_that_is_not_there(damaged: Storage, name: str) -> None:
+    """In each table; a job of store 0 is the server's."""
+    damaged.database.write(lambda unit: jobs.ensure(unit, 1, "sweep", due_us=0))
+    table = metadata.tables[name]
+    texts = {c.name: "'x'" if isinstance(c.type, Text) else "9" for c in table.columns if not c.nullable}
+    blobs = {c.name: "CAST('x' AS %s)" for c in table.columns if isinstance(c.type, LargeBinary) and not c.nullable}
+    values = {**texts, **blobs}
+    binary = "BLOB" if damaged.database.kind == "sqlite" else "BYTEA"
+    columns, row = ", ".join(values), ", ".join(values.values()).replace("%s", binary)
+    _plant(damaged, f"INSERT INTO {name} ({columns}) VALUES ({row})")
+    assert [(found.kind, found.what) for found in damaged.check()] == [("row of a missing store", f"{name} of store 9")]
 
 
 def _flip(storage: Storage) -> None:
@@ -121,6 +184,21 @@ def test_blobs(damaged: Storage, kind: str) -> None:
     """A lost, cut or changed blob is found."""
     FILES[kind](damaged)
     assert kind in _kinds(damaged)
+
+
+def test_a_blob_that_cannot_be_read(damaged: Storage, tmp_path: Path) -> None:
+    """A directory in its place is read as badly as a file on a bad disk."""
+    aside = tmp_path / "aside"
+    for number in range(20):
+        (aside / f"{number}").mkdir(parents=True)
+    size_bytes = aside.stat().st_size
+    damaged.put("other", b"y" * size_bytes)
+    [file] = (file for file in damaged.blob_files if file.stat().st_size == size_bytes)
+    file.unlink()
+    aside.rename(file)
+    assert [(found.kind, found.what) for found in damaged.check()] == [
+        ("blob cannot be read", f"{file.name}: Is a directory")
+    ]
 
 
 def test_a_flipped_bit_in_a_small_body(damaged: Storage) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import io
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,10 +20,11 @@ import psycopg
 import pytest
 
 from davstore.blobs.unnamed import SEEN_FOR_US
-from davstore.engine import transaction
+from davstore.engine import effects, transaction
+from davstore.engine.effects import EFFECTS, Effect
 from davstore.engine.writer import Writer
 from davstore.errors import DiskFull, NotFound, Unavailable
-from davstore.metadata import bindings, nodes
+from davstore.metadata import bindings, jobs, nodes
 from davstore.metadata.group_commit import GroupCommit
 from davstore.metadata.migrate import migrate
 from davstore.metadata.opening import open_database
@@ -37,7 +39,7 @@ from davstore.store import putting, sweeping
 from davstore.store.checking import list_unfinished
 from davstore.store.putting import NewContent
 from tests.contract import storm
-from tests.contract.storage import Storage
+from tests.contract.storage import Storage, count_rows
 from tests.waiting import until
 
 PATIENCE_SECONDS = 30
@@ -245,6 +247,44 @@ def test_a_full_disk_keeps_what_was_acknowledged(small_disk: Path) -> None:
     storage.put("again", b"a" * 30_000)
     storage.delete("old")
     assert storage.get("again") == b"a" * 30_000
+    assert storage.check() == []
+    database.close()
+
+
+def test_on_a_full_disk_a_deletion_passes_with_the_jobs_that_it_leaves(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nodes and bodies are refused there, also those that take no more of the quota than before."""
+
+    def queue(writer: Writer, _change: object) -> None:
+        jobs.append(writer.unit, writer.ledger, "tell", due_us=0)
+
+    database = open_database("", small_disk)
+    migrate(database)
+    storage = Storage(database, small_disk)
+    for name in ("a", "b"):
+        storage.put(name, b"body")
+    storage.mkcol("tree")
+    storage.put("tree/c")
+    monkeypatch.setattr(effects, "EFFECTS", (*EFFECTS, Effect(queue, queue)))
+    if small_disk.is_mount():
+        (small_disk / "ballast").write_bytes(b"x" * (shutil.disk_usage(small_disk).free - 6_000_000))
+    else:  # only root mounts disks
+        monkeypatch.setattr(storage.blobs, "_room_bytes", lambda: -1)
+    refused: list[Callable[[], object]] = [
+        lambda: storage.put("new"),
+        lambda: storage.put("a", b"same"),
+        lambda: storage.mkcol("new"),
+        lambda: storage.copy("a", "b"),
+    ]
+    for request in refused:
+        with pytest.raises(DiskFull, match="only the reserved space of the disk is left"):
+            request()
+    assert count_rows(storage, ["job"]) == {"job": 0}
+    for count, name in enumerate(("a", "tree"), start=1):
+        storage.delete(name)
+        assert count_rows(storage, ["job"]) == {"job": count}
+    assert storage.names() == ["b"]
     assert storage.check() == []
     database.close()
 

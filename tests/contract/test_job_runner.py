@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from typing import cast
 
 import pytest
 
@@ -19,7 +18,7 @@ from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 from davstore.model.jobs import Job
 from davstore.store.sweeping import has_dead_uploads
-from tests.contract.storage import START_US, Storage, count_rows
+from tests.contract.storage import START_US, Storage, add_user, count_rows
 from tests.contract.test_jobs import again, append
 
 HOUR_US = 3_600_000_000
@@ -39,10 +38,9 @@ class Bench:
     def note(self, job: Job) -> None:
         self.ran.append(job.payload or job.kind)
 
-    def start(self, database: Database | None = None, *, is_alone: bool = True) -> Runner:
+    def start(self, database: Database | None = None) -> Runner:
         """Return what a process that has just started runs."""
-        on = database or self.storage.database
-        return Runner(on, self.tasks, self.bell, clock_us=lambda: self.now_us, is_alone=is_alone)
+        return Runner(database or self.storage.database, self.tasks, self.bell, clock_us=lambda: self.now_us)
 
 
 @pytest.fixture
@@ -57,7 +55,7 @@ def test_what_is_due_is_done_and_what_is_not_is_waited_for(bench: Bench) -> None
     assert runner.do_due(GOES_ON) == 5
     assert bench.ran == ["2", "1"]
     bench.now_us += 5_000_000
-    assert runner.do_due(GOES_ON) == 30  # it may be another machine that leaves the next
+    assert runner.do_due(GOES_ON) == 30  # it may be a process without the bell that leaves the next
     assert bench.ran == ["2", "1", "0"]
     assert count_rows(bench.storage, ["job"]) == {"job": 0}
 
@@ -98,7 +96,7 @@ def test_a_job_that_nobody_knows_waits_for_who_does(bench: Bench, caplog: pytest
 
 def effect_on(storage: Storage) -> Callable[[Unit], None]:
     """Return a change that cannot be written twice."""
-    return lambda unit: cast("None", stores.create(unit, "effect", now_us=storage.now_us))
+    return lambda unit: add_user(unit, "effect", now_us=storage.now_us)
 
 
 @pytest.mark.parametrize("moment", ["before it has begun", "before its end is written"])
@@ -134,34 +132,60 @@ def test_a_process_that_is_killed_at_a_job_loses_nothing_and_does_nothing_twice(
     assert count_rows(storage, ["job"]) == {"job": 0}
 
 
-def test_on_a_database_of_several_machines_the_lease_of_a_dead_one_runs_out(bench: Bench) -> None:
-    append(bench.storage, START_US)
-    bench.storage.database.write(lambda unit: jobs.claim(unit, now_us=START_US, lease_us=LEASE_US))
-    runner = bench.start(is_alone=False)
-    runner.do_due(GOES_ON)
-    bench.now_us += LEASE_US - 1
-    runner.do_due(GOES_ON)
-    assert bench.ran == []
-    bench.now_us += 1
-    runner.do_due(GOES_ON)
-    assert bench.ran == ["0"]
-
-
-def test_a_job_that_outlives_its_lease_has_its_effect_once(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_job_that_outlives_its_lease_has_its_effect_once_and_holds_up_no_other(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     storage, database = bench.storage, again(bench.storage.database)
 
-    def run(job: Job) -> Callable[[Unit], None]:
+    def run(job: Job) -> Callable[[Unit], None] | None:
+        bench.note(job)
+        if job.payload == "1":
+            return None
         if job.attempts == 1:
             bench.now_us += LEASE_US
-            bench.start(database, is_alone=False).do_due(GOES_ON)  # another machine
+            other = database.write(lambda unit: jobs.claim(unit, now_us=bench.now_us, lease_us=LEASE_US))
+            assert other is not None
+            database.write(lambda unit: (jobs.done(unit, other), effect_on(storage)(unit)))
         return effect_on(storage)
 
     bench.tasks["tell"] = Task(run)
-    append(storage, START_US)
-    bench.start(is_alone=False).do_due(GOES_ON)
+    append(storage, START_US, START_US + 1)
+    bench.start().do_due(GOES_ON)
     database.close()
+    assert bench.ran == ["0", "1"]
     assert storage.database.read(stores.list_owners) == ["me", "effect"]
-    assert "job tell 1.3: its lease ran out and another process took it" in caplog.text
+    [said] = caplog.messages
+    assert said.startswith("job tell 1.3 failed, attempt 1: ")
+    assert said.endswith("its lease ran out and another process took it")
+
+
+@pytest.mark.parametrize("error", [NotFound("a"), OSError(5, "broken"), KeyError("a")])
+def test_a_job_whose_effect_raises_waits_as_one_that_fails_and_holds_up_no_other(
+    bench: Bench, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = [error]
+
+    def run(job: Job) -> Callable[[Unit], None] | None:
+        bench.note(job)
+        return fail if job.payload == "0" and broken else None
+
+    def fail(unit: Unit) -> None:
+        effect_on(bench.storage)(unit)
+        raise broken[0]
+
+    bench.tasks["tell"] = Task(run)
+    append(bench.storage, START_US, START_US)
+    runner = bench.start()
+    assert runner.do_due(GOES_ON) == 1  # as one that fails for the first time, and not when a lease ends
+    assert bench.ran == ["0", "1"]
+    [said] = caplog.messages
+    assert said.startswith("job tell 1.3 failed, attempt 1: ")
+    assert bench.storage.database.read(stores.list_owners) == ["me"]
+    broken.clear()
+    bench.now_us += 1_000_000
+    runner.do_due(GOES_ON)
+    assert bench.ran == ["0", "1", "0"]
+    assert count_rows(bench.storage, ["job"]) == {"job": 0}
 
 
 def test_a_restart_begins_nothing_anew_and_forgets_nothing(bench: Bench) -> None:
@@ -266,6 +290,35 @@ def test_what_a_dead_upload_left_makes_the_sweep_due(bench: Bench) -> None:
     storage.database.write(lambda unit: uploads.release(unit, 1, blob))
 
 
+def test_a_task_that_cannot_say_whether_it_is_wanted_holds_up_no_job_and_is_asked_again(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[str] = []
+    errors = [PermissionError(13, "Permission denied", "blobs/1"), ZeroDivisionError()]
+
+    def say(kind: str) -> bool:
+        asked.append(kind)
+        if kind == "broken" and errors:
+            raise errors.pop(0)
+        return len(asked) > 2  # "broken" in the third look, "whole" never
+
+    for number, kind in enumerate(("broken", "whole"), start=1):
+        bench.tasks[kind] = Task(bench.note, number, HOUR_US, lambda kind=kind: say(kind))
+    append(bench.storage, START_US, START_US + 1_000_000)
+    runner = bench.start()
+    runner.do_due(GOES_ON)
+    assert sorted(bench.ran) == ["0", "broken", "whole"]
+    bench.now_us += 1_000_000
+    runner.do_due(GOES_ON)
+    assert bench.ran[3:] == ["1"]
+    assert asked == ["broken", "whole", "broken"]
+    assert [message.partition(": ")[0] for message in caplog.messages] == ["job broken"] * 2
+    runner.do_due(GOES_ON)
+    assert bench.ran[4:] == ["broken"]
+    runner.do_due(GOES_ON)
+    assert asked == ["broken", "whole", "broken", "broken"]
+
+
 def test_a_database_that_is_away_is_waited_for(
     sqlite_storage: Storage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,7 +330,7 @@ def test_a_database_that_is_away_is_waited_for(
     aside = file.rename(file.with_name("aside"))
     runner = bench.start()
     assert runner.do_due(GOES_ON) == 30
-    assert "jobs wait: " in caplog.text
+    assert "jobs paused for up to 30 s: " in caplog.text
     with pytest.raises(Unavailable):
         sqlite_storage.database.read(stores.list_owners)
     aside.rename(file)

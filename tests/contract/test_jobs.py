@@ -18,7 +18,8 @@ from davstore.metadata.sqlite import SQLite
 from davstore.metadata.statements import Statement
 from davstore.metadata.unit import Unit
 from davstore.model.jobs import Job, find_wait_us
-from tests.contract.storage import START_US, Storage, count_rows
+from davstore.store import enrolling
+from tests.contract.storage import START_US, Storage, add_user, count_rows
 
 LEASE_US = 60_000_000
 
@@ -84,8 +85,7 @@ def test_a_job_of_the_server_is_there_once(storage: Storage) -> None:
 def test_a_store_takes_its_jobs_with_it(storage: Storage) -> None:
     append(storage, START_US, START_US)
     storage.database.write(lambda unit: jobs.ensure(unit, 1, "sweep", due_us=0))
-    storage.is_clean = False
-    storage.database.write(lambda unit: stores.remove(unit, 1))
+    enrolling.remove_user(storage.database, storage.blobs, "me")
     assert count_rows(storage, ["job"]) == {"job": 1}
 
 
@@ -114,7 +114,7 @@ def test_who_has_lost_a_job_has_no_effect(storage: Storage, end: Callable[[Unit,
     assert held is not None
 
     def work(unit: Unit, ended: Job) -> None:
-        stores.create(unit, "effect", now_us=START_US)
+        add_user(unit, "effect", now_us=START_US)
         end(unit, ended)
 
     with pytest.raises(NotFound, match=r"job tell 1\.3: its lease ran out"):

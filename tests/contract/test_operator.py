@@ -42,7 +42,7 @@ def test_a_user_goes_with_everything_and_nothing_of_others(two: Storage) -> None
     enrolling.remove_user(two.database, two.blobs, "alice")
     left = {"binding": 2, "body": 1, "device": 1, "gone": 1, "instant": 1, "lock": 1, "property": 1, "upload": 0}
     assert count_rows(two, [*left]) == left
-    assert [account.user.name for account in enrolling.list_users(two.database)] == ["bob"]
+    assert [account.user.name for account in enrolling.list_users(two.database)] == ["bob", "me"]
     assert len(two.blob_files) == 1
     for refused in (lambda: two.put("x"), lambda: two.get("t/large"), lambda: two.names(), lambda: two.report()):
         with pytest.raises(NotFound):

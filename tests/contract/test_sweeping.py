@@ -120,6 +120,20 @@ def test_what_dead_uploads_had_staged_and_reserved_goes_at_once(storage: Storage
     assert {found.what for found in list_unfinished(storage.database, storage.blobs)} == {names[1], names[3]}
 
 
+def test_a_store_that_lost_its_root_holds_up_no_other_store(storage: Storage) -> None:
+    """So does one whose user is removed between two statements of a sweep."""
+    storage.is_clean = False
+    _upload(storage, publishes=False)[1].close()
+    run(storage, "DELETE FROM store_root")
+    storage.add_store("other")
+    name, staged = _upload(storage, publishes=False)
+    staged.close()
+    assert storage.database.read(lambda unit: uploads.list_reserved_blobs(unit, 2)) == {name}
+    assert _sweep_uploads(storage) == (0, 0)
+    assert storage.database.read(lambda unit: uploads.list_reserved_blobs(unit, 2)) == set()
+    assert name not in {found.what for found in list_unfinished(storage.database, storage.blobs)}
+
+
 def test_a_blob_without_a_row_goes_to_lost_and_found_a_day_after_it_was_seen(storage: Storage) -> None:
     """In `lost+found` it is whole for a month, under a name with its store and blob."""
     storage.put("large", LARGE)

@@ -164,3 +164,21 @@ def is_held(lock: IO[str]) -> bool:
         return True
     fcntl.flock(lock, fcntl.LOCK_UN)
     return False
+
+
+def test_a_lock_of_the_jobs_that_cannot_be_had_is_one_line_and_tried_again(tmp_path: Path) -> None:
+    settings = load_settings(flags={"data.path": tmp_path / "data"}, environ={})
+    wiring.open_storage(settings).database.close()
+    (tmp_path / "data/jobs.lock").mkdir()
+    code = "import threading, davstore.wsgi as it; threading.Thread(target=it._do_jobs).start()"
+    log = tmp_path / "log"
+    with log.open("w") as said:
+        environ = os.environ | {"DAVSTORE_DATA__PATH": str(tmp_path / "data")}
+        process = subprocess.Popen([sys.executable, "-c", code], stderr=said, env=environ)
+    try:
+        until(lambda: process.poll() is not None or re.search(r"ERROR no jobs for 30 s: .*jobs\.lock", log.read_text()))
+        assert process.poll() is None, log.read_text()
+        assert "Traceback" not in log.read_text()
+    finally:
+        process.kill()
+        process.wait(PATIENCE_SECONDS)

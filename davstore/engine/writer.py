@@ -20,7 +20,7 @@ from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.model.locks import Lock
-from davstore.model.nodes import AGAIN, BY_CLIENT, Resource
+from davstore.model.nodes import AGAIN, Resource
 from davstore.model.paths import Path
 from davstore.policy.preconditions import find_modified_by
 
@@ -149,13 +149,8 @@ class Writer:
     def replace(
         self, old: Resource, stored: Stored, *, content_type: str | None, modified_us: int | None = None
     ) -> Resource:
-        """Give a resource another body, at a later time than the server gave it before; one that a client set is over.
-
-        modified_us is given when the client sets it.
-        """
-        time_us = self.context.now_us if modified_us is None else modified_us
-        if modified_us is None and not old.modified_by & BY_CLIENT:
-            time_us = max(time_us, old.modified_us + 1)
+        """Give a resource another body. Of two writes in one microsecond the second gets a later time."""
+        time_us = max(self.context.now_us, old.modified_us + 1) if modified_us is None else modified_us
         new = old._replace(
             etag=stored.sha256,
             length=stored.length,

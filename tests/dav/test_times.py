@@ -68,16 +68,6 @@ def test_of_several_times_the_last_counts(dav: Client) -> None:
     assert dav.find("a", MODIFIED).text(f"{HOME}/a", MODIFIED).startswith("Fri, 15 Jan 2027")
 
 
-def test_a_time_in_the_future_ends_with_the_next_write(dav: Client) -> None:
-    dav.put("a", X_OC_Mtime="4102444800")
-    assert dav("GET", "a").headers["Last-Modified"] == "Fri, 01 Jan 2100 00:00:00 GMT"
-    token = token_of(dav.sync())
-    dav.put("a", b"of a client that sets no time")
-    assert dav("GET", "a").headers["Last-Modified"].startswith("Fri, 15 Jan 2027")
-    assert dav("GET", "a", If_Unmodified_Since="Fri, 15 Jan 2027 23:59:59 GMT").status == 412  # it went back
-    assert dav.sync("", token).hrefs() == [f"{HOME}/a"]
-
-
 def test_what_windows_writes_is_kept_even_if_it_is_no_time(dav: Client) -> None:
     dav.put("a")
     before = dav("HEAD", "a").headers["Last-Modified"]

@@ -192,6 +192,7 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.QuotaExceeded: Row(HTTPStatus.INSUFFICIENT_STORAGE, "{DAV:}quota-not-exceeded", _quota),
     errors.DiskFull: Row(HTTPStatus.INSUFFICIENT_STORAGE, "{DAV:}sufficient-disk-space"),
     errors.Unavailable: Row(HTTPStatus.SERVICE_UNAVAILABLE, headers=_retry_after),
+    errors.DamagedDatabase: Row(HTTPStatus.SERVICE_UNAVAILABLE, headers=_retry_after),
     errors.CorruptBlob: Row(HTTPStatus.INTERNAL_SERVER_ERROR),
     errors.NameNotAllowed: Row(HTTPStatus.FORBIDDEN, "{DAV:}name-allowed"),
     errors.InvalidSyncToken: Row(HTTPStatus.FORBIDDEN, "{DAV:}valid-sync-token"),

@@ -13,7 +13,6 @@ from davstore.blobs.local import LocalBlobs
 from davstore.dav.dispatch import METHODS, find_allowed
 from davstore.dav.wsgidav.app import build_dav
 from davstore.engine.context import Services
-from davstore.metadata import stores
 from davstore.metadata.database import Database
 from davstore.metadata.migrate import migrate
 from davstore.metadata.opening import open_database
@@ -28,6 +27,7 @@ from davstore.model.origins import Origins
 from davstore.model.principals import Device, DeviceClass, Principal, User
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
+from tests.contract.storage import add_user
 
 ALICE = Principal(User(1, "alice", 1, 1, disabled=False))
 BOB = Principal(User(2, "bob", 2, 1, disabled=False))
@@ -129,7 +129,7 @@ class Client:
         self.application: Any = OtherOrigins(boundary, Origins.parse(origins), METHODS)
 
     def _create(self, owner: str, quota_bytes: int | None) -> None:
-        self.database.write(lambda unit: stores.create(unit, owner, now_us=NOW, quota_bytes=quota_bytes))
+        self.database.write(lambda unit: add_user(unit, owner, now_us=NOW, quota_bytes=quota_bytes))
 
     def close(self) -> None:
         """Let go of the database."""

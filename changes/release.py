@@ -36,7 +36,7 @@ def parse_change(file: Path) -> dict[str, str]:
     if not texts["Description"]:
         raise Refused(f"{file}: no description")
     for heading, given in _parse(file.with_name(TEMPLATE)).items():
-        if given in texts[heading]:
+        if given and given in texts[heading]:
             raise Refused(f"{file}: under {heading} the text of {TEMPLATE} was left")
     return texts
 

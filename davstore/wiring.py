@@ -91,8 +91,7 @@ def open_storage(settings: Settings, *, adopts: bool = False) -> Storage:
 def enter_storage(settings: Settings) -> Storage:
     """Open an existing store as `open_storage` does, for another WSGI server. Raises BadSettings, AlreadyRunning."""
     storage, directory = _find_made(settings), settings.data.path
-    with identity.hold(directory):  # gunicorn's workers start all at once
-        _upgrade_unserved(storage.database, directory)
+    _upgrade_unserved(storage.database, directory)
     _enter(storage, directory, adopts=False)
     renew_identity(settings)
     return storage
@@ -104,7 +103,7 @@ def find_storage(settings: Settings, *, to_check: bool = False) -> Storage:
     Raises:
         BadSettings: there is no store, or the data directory and the database belong to different ones; a database
             that has lost the row that names it is opened to check it.
-        AlreadyRunning: a server uses tables of an older davstore.
+        AlreadyRunning: a `serve` uses tables of an older davstore.
     """
     storage = _find_made(settings)
     try:
@@ -131,14 +130,17 @@ def _find_made(settings: Settings) -> Storage:
 
 
 def _upgrade_unserved(database: Database, directory: Path) -> None:
-    """Bring tables up to date. Raises AlreadyRunning: a server uses the older ones, and would answer 500 then."""
-    if find_revision(database) != HEAD:
-        with serving.take(directory):
-            migrate(database)
+    """Bring tables up to date. Raises AlreadyRunning: a `serve` uses the older ones, and would answer 500 then."""
+    found = find_revision(database)
+    if found is None or found >= HEAD:
+        migrate(database)
+        return
+    with identity.hold(directory), serving.take(directory):  # another command may be at it, or a `serve` begin
+        migrate(database)
 
 
 def _enter(storage: Storage, directory: Path, *, adopts: bool) -> Storage:
-    with identity.hold(directory):
+    with identity.hold(directory):  # gunicorn's workers start all at once
         migrate(storage.database)
     numbers = Numbers(directory)
     try:
@@ -346,7 +348,7 @@ def open_jobs(settings: Settings, bell: Bell) -> Iterator[Runner]:
     """Yield the runner of the jobs of a data directory, once no other process runs them."""
     directory = settings.data.path
     storage = _build_storage(settings)
-    with identity.hold(directory, JOBS_LOCK):
+    with identity.hold(directory, JOBS_LOCK), contextlib.closing(storage.database):
         sweep_ = Task(
             lambda _: sweep(settings),
             id=1,
@@ -390,11 +392,6 @@ def build_application(
         policy.check()
 
     health = Health(WellKnown(inner), check)
-    boundary = Boundary(
-        health,
-        realm=settings.auth.realm,
-        proxies=settings.server.proxies,
-        pages=render_refusal,
-        allowed=find_allowed,
-    )
+    realm, proxies = settings.auth.realm, settings.server.proxies
+    boundary = Boundary(health, realm=realm, proxies=proxies, pages=render_refusal, allowed=find_allowed)
     return AccessLog(OtherOrigins(boundary, settings.web.origins, METHODS))

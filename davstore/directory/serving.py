@@ -1,4 +1,7 @@
-"""`serve.lock`: one server uses a data directory, and nothing upgrades its tables meanwhile."""
+"""`serve.lock`: one `serve` uses a data directory, and no command upgrades the tables meanwhile.
+
+It is taken with the lock of the identity held (`identity.hold`), so that all who want it come one after the other.
+"""
 
 from __future__ import annotations
 

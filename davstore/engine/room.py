@@ -61,14 +61,17 @@ def require_within(writer: Writer, *tops: Resource | None) -> None:
 
 
 def require_shallow(writer: Writer, top: Resource, source: Path, destination: Path) -> None:
-    """Raise TreeTooLarge unless all beneath a collection has a URL at its destination too.
+    """Raise TreeTooLarge when what lies beneath a collection would have more names in its path than a URL can have.
 
-    Only one that goes deeper down is looked at: nothing else can lose its URL.
+    Only one that goes deeper down is looked at, in a store that has so many names, and no more of its collections than
+    one request may touch. How long names are is not: a tree of long ones can have URLs of more than 16 KiB.
     """
-    if top.is_collection and len(destination.names) > len(source.names):
-        left = MAX_NAMES - len(destination.names)
-        if trees.find_depth(writer.unit, writer.ledger.store_id, top.node_id, limit=left) >= left:
-            raise TreeTooLarge(f"more than {MAX_NAMES} names in a path")
+    left = MAX_NAMES - len(destination.names)
+    if not top.is_collection or len(destination.names) <= len(source.names) or writer.ledger.entries <= left:
+        return
+    most = writer.context.services.limits.tree_nodes
+    if trees.find_depth(writer.unit, writer.ledger.store_id, top.node_id, limit=left, most=most) > left:
+        raise TreeTooLarge(f"more than {MAX_NAMES} names in a path")
 
 
 def release_dead(services: Services, owner: str) -> bool:

@@ -17,7 +17,7 @@ from davstore.metadata.unit import Unit
 from davstore.model.jobs import Job
 
 LEASE_US = 600_000_000
-"""Much longer than a job takes. A job that takes longer may be begun by another process too, and must bear that."""
+"""Much longer than a job takes. One that takes longer may be begun anew by the next process, and must bear that."""
 LOOK_SECONDS = 30.0
 """How often the table is read without a ring of the bell: a process that has no bell may have left a job."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, exists, insert, literal_column, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, literal_column, select, update
 
 from davstore.metadata.statements import Statement, Write
 from davstore.metadata.tables import instance
@@ -24,7 +24,9 @@ _ENSURE = Write(
     insert(instance).from_select(["id", "incarnation"], select(literal_column("''"), literal_column("0")).where(_none))
 )
 _CLAIM = Write(update(instance).where(instance.c.id == "").values(id=bindparam("id_")))
-_PUT = Write(update(instance).values(id=bindparam("id_"), incarnation=bindparam("incarnation")))
+_COUNT = Statement[tuple[int]](select(func.count()).select_from(instance))
+_CLEAR = Write(delete(instance))
+_PUT = Write(insert(instance).values(id=bindparam("id_"), incarnation=bindparam("incarnation")))
 
 
 def get(unit: Unit) -> Instance:
@@ -32,9 +34,9 @@ def get(unit: Unit) -> Instance:
     return unit.one(_GET, {}) or Instance("", 0)
 
 
-def is_there(unit: Unit) -> bool:
-    """Tell whether there is a row: only damage takes it."""
-    return unit.one(_GET, {}) is not None
+def is_one(unit: Unit) -> bool:
+    """Tell whether there is one row: only damage takes it, or adds another."""
+    return unit.one(_COUNT, {}) == (1,)
 
 
 def claim(unit: Unit, id_: str) -> Instance:
@@ -45,6 +47,6 @@ def claim(unit: Unit, id_: str) -> Instance:
 
 
 def put(unit: Unit, instance_: Instance) -> None:
-    """Write the row, also where a damage has taken it."""
-    unit.run(_ENSURE, {})
+    """Write the row, also where a damage has taken it or added others."""
+    unit.run(_CLEAR, {})
     unit.run(_PUT, {"id_": instance_.id, "incarnation": instance_.incarnation})

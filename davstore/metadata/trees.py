@@ -17,6 +17,8 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
+    exists,
     func,
     insert,
     literal,
@@ -76,7 +78,9 @@ _levels = _levels.union_all(
         _levels.c.level < bindparam("limit"),
     )
 )
-_DEEPEST = Statement[tuple[int]](select(func.max(_levels.c.level)))
+_some = select(_levels).limit(bindparam("most")).subquery()
+_holds = exists().where(binding.c.store_id == _s, binding.c.parent_id == _some.c.id)
+_DEEPEST = Statement[tuple[int]](select(func.max(_some.c.level + case((_holds, 1), else_=0))))
 
 _zero, _one = literal(0, SmallInteger), literal(1, SmallInteger)
 _now = bindparam("modified_us", type_=BigInteger)
@@ -185,9 +189,9 @@ def count_beneath(unit: Unit, store_id: int, node_id: int, *, limit: int) -> int
     return row[0] if row else 0
 
 
-def find_depth(unit: Unit, store_id: int, node_id: int, *, limit: int) -> int:
-    """Return how many levels of collections lie beneath a collection; it goes no deeper than limit."""
-    row = unit.one(_DEEPEST, {"s": store_id, "p": node_id, "limit": limit})
+def find_depth(unit: Unit, store_id: int, node_id: int, *, limit: int, most: int) -> int:
+    """Return how many levels lie beneath a collection; it looks at most collections, and not beneath limit levels."""
+    row = unit.one(_DEEPEST, {"s": store_id, "p": node_id, "limit": limit, "most": most})
     return row[0] if row else 0
 
 

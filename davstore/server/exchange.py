@@ -122,6 +122,8 @@ class Exchange:
 
     def _render_head(self) -> bytes:
         """Render the head of the answer; it says `close` when the rest of the request was not read."""
+        if not self._status:
+            raise RuntimeError("start_response was not called")
         self.sent_headers = True
         framing: list[tuple[str, str]] = []
         if self._length_bytes is None and self._has_body:

@@ -31,5 +31,5 @@ def work(settings: Settings, bell: Bell, control: Control) -> None:
         with wiring.open_jobs(settings, bell) as runner:
             runner.run(control.leaving)
     except (DavstoreError, OSError) as error:
-        log.error("the jobs process cannot start: %s", error)  # noqa: TRY400  the line says what to do, a trace would not
+        log.error("the jobs process ends: %s", error)  # noqa: TRY400  the line says what to do, a trace would not
         os._exit(1)

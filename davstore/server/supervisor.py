@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from davstore.directory import serving
+from davstore.directory import identity, serving
 from davstore.errors import AlreadyRunning, BadSettings
 from davstore.server.child import settle_image
 from davstore.server.worker import BACKLOG
@@ -45,7 +45,7 @@ log = logging.getLogger("davstore.supervisor")
 
 @contextlib.contextmanager
 def hold_data_directory(directory: Path) -> Iterator[None]:
-    """Make the directory if need be and keep every other `serve` out of it.
+    """Make the directory if need be and keep every other `serve` out of it. A command that upgrades it ends first.
 
     Raises:
         AlreadyRunning: another `serve` holds it.
@@ -54,7 +54,8 @@ def hold_data_directory(directory: Path) -> Iterator[None]:
     refuse_backup(directory)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = _insist(lambda: serving.take(directory))
+        with identity.hold(directory):
+            lock = _insist(lambda: serving.take(directory))
     except OSError as error:
         raise BadSettings(f"data.path: {directory}: {error.strerror}") from error
     with lock:

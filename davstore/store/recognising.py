@@ -66,12 +66,12 @@ def is_made(database: Database, directory: Path, blobs: Blobs, *, adopts: bool =
 def require_match(database: Database, directory: Path, blobs: Blobs, *, to_check: bool = False) -> None:
     """Check that a directory and a database, with its tables up to date, belong together or may be joined.
 
-    to_check: so does a database that has lost the row that names it, as a check reports that.
+    to_check: so does a database that has no row that names it, or several, as a check reports that.
 
     Raises:
         BadSettings: they do not.
     """
-    if to_check and not database.read(instance.is_there):
+    if to_check and not database.read(instance.is_one):
         return
     known, found = find_identity(directory), database.read(instance.get)
     lies_within = database.file is not None and (known is None or not found.id)  # one was put back without the other
@@ -128,6 +128,8 @@ def _find_reason(
     """Return the evidence that the directory, the database or both were put back; None: they were not."""
     if known is None:
         return "it does not say which database it belongs to"
+    if not database.read(instance.is_one):
+        return "the database had several names"
     if (known.id, known.kind) != (found.id, database.kind):
         return "it belonged to another database"
     if known.incarnation != found.incarnation:

@@ -73,19 +73,19 @@ def restore(
         DiskFull, Unavailable.
     """
     staged = directory / STAGED
-    bodies = _Bodies(backup, blobs, meter)
+    bodies, adopts = _Bodies(backup, blobs, meter), False
     try:
         with blobs.retain():
             count = _stage_rows(backup, staged, join)
             with contextlib.closing(Archive(staged)) as archive:
                 archive.read(bodies.copy)
         make_durable(directory)
+        adopts = True
         database.adopt(staged)
-    except Unavailable:  # PostgreSQL did not answer its COMMIT: the rows may be there
-        raise
-    except BaseException:
-        bodies.discard()
-        staged.unlink(missing_ok=True)
+    except BaseException as error:
+        if not (adopts and isinstance(error, Unavailable)):  # PostgreSQL did not answer its COMMIT: rows may be there
+            bodies.discard()
+            staged.unlink(missing_ok=True)
         raise
     staged.unlink(missing_ok=True)
     return Restored(count, bodies.damaged)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 
 from davstore.errors import InvalidSyncToken
 from davstore.model.changes import Key, Position, SyncToken
@@ -14,7 +13,6 @@ AFTER_ALL = 2**80
 """The tie of a complete token: after every row of its number."""
 
 
-@lru_cache(maxsize=1024)
 def scope_hash(path: Path) -> str:
     """Return the hash that says in a token which collection it is for."""
     return hashlib.blake2b(path.key.encode(), digest_size=8).hexdigest()

@@ -16,15 +16,24 @@ from alembic import command
 
 from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
-from davstore.errors import AlreadyRunning, BadBackup, InvalidSyncToken, Locked, QuotaExceeded, Unprocessable
+from davstore.errors import (
+    AlreadyRunning,
+    BadBackup,
+    DamagedDatabase,
+    InvalidSyncToken,
+    Locked,
+    QuotaExceeded,
+    Unprocessable,
+)
 from davstore.metadata import stores, uploads
 from davstore.metadata.archive import Archive
 from davstore.metadata.database import Database
 from davstore.metadata.migrate import HEAD
 from davstore.metadata.postgresql import PostgreSQL
 from davstore.metadata.sqlite import SQLite
+from davstore.metadata.unit import Unit
 from davstore.model.locks import LockInfo, LockScope
-from davstore.store import enrolling, locking
+from davstore.store import enrolling, locking, restoring
 from davstore.store.backups import MANIFEST, Manifest, Meter, digest_file, hold_backup, parse_manifest, read_manifest
 from davstore.store.checking import check_backup
 from davstore.store.sweeping import sweep_uploads
@@ -414,6 +423,20 @@ def test_a_store_in_use_is_not_replaced(sqlite_storage: Storage, backup: Path) -
     assert not (place / "restoring.sqlite").exists()
     other.close()
     restore(backup, storage.database, place)
+
+
+def test_rows_that_cannot_be_put_in_leave_the_store_as_it_was(sqlite_storage: Storage, backup: Path) -> None:
+    place = sqlite_storage.blob_directory.parent
+    before = list_rows(sqlite_storage.database)
+
+    def join(_unit: Unit) -> None:
+        raise DamagedDatabase("rows contradict each other")
+
+    found = open_backup(backup)
+    with pytest.raises(DamagedDatabase):
+        restoring.restore(found, sqlite_storage.database, LocalBlobs(place / "blobs"), place, join=join, meter=Meter())
+    assert list_rows(sqlite_storage.database) == before
+    assert not (place / restoring.STAGED).exists()
 
 
 def test_a_broken_store_is_replaced(sqlite_storage: Storage, backup: Path) -> None:

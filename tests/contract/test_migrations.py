@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -25,6 +24,7 @@ from davstore.metadata.database import Database
 from davstore.metadata.migrate import find_revision, migrate
 from davstore.metadata.opening import open_database
 from davstore.metadata.postgresql import PostgreSQL
+from davstore.metadata.sqlite import SQLite
 from davstore.metadata.tables import metadata
 from davstore.store import enrolling, locking
 from tests.contract.conftest import create_database, drop_database
@@ -286,25 +286,25 @@ def test_nothing_is_upgraded_where_no_copy_can_be(small_disk: Path) -> None:
     database.close()
 
 
-def test_an_upgrade_that_fills_the_disk_leaves_the_tables_as_they_were(small_disk: Path) -> None:
-    database = open_database("", small_disk)
+def test_an_upgrade_that_fills_the_disk_leaves_the_tables_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = open_database("", tmp_path)
+    assert isinstance(database, SQLite)
     make_store(database, "0004")
-    database.close()
-    filler, said, more = small_disk / "filler", "", 0
-    while more < 400_000 and "the disk is too full to upgrade the tables" not in said:
-        more += 4_096  # there is room for the copy, and for ever more of the upgrade
-        for copy in small_disk.glob("davstore.sqlite.0004*"):
-            copy.unlink()
-        filler.unlink(missing_ok=True)
-        room = (small_disk / "davstore.sqlite").stat().st_size + more
-        filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - room))
-        with pytest.raises(Unavailable) as refused:
+    connect = database._connect
+
+    def connect_full() -> sqlite3.Connection:
+        connection = connect()
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")  # to SQLite it is as a disk that has no more
+        return connection
+
+    with monkeypatch.context() as full:
+        full.setattr(database, "_connect", connect_full)
+        with pytest.raises(Unavailable, match="the disk is too full to upgrade the tables"):
             migrate(database)
-        said = str(refused.value)
-        database.close()
-        assert find_revision(database) == "0004"
-        database.close()
-    filler.unlink()
+    assert find_revision(database) == "0004"
     migrate(database)
     assert find_revision(database) == migrating.HEAD
     database.close()

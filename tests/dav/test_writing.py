@@ -411,6 +411,9 @@ def test_a_tree_is_taken_only_where_all_of_it_has_a_url(dav: Client) -> None:
     assert dav("GET", f"{high}/{low}/file").body == b"deep"
     assert dav("MOVE", f"{high}/b/", Destination=f"{HOME}/b/").status == 201
     dav.mkcol(f"{low}/b")
+    assert dav("COPY", "b/", Destination=f"{HOME}/{high}/b/").status == 201  # its deepest collection has nothing in it
+    assert dav("DELETE", f"{high}/b/").status == 204
+    dav.put(f"{low}/b/file")
     for method in ("MOVE", "COPY"):
         answer = dav(method, "b/", Destination=f"{HOME}/{high}/b/")
         assert (answer.status, answer.condition) == (403, "{urn:davstore:cpm}tree-within-limits"), method

@@ -143,7 +143,7 @@ def test_what_keeps_it_from_its_work_is_one_line_and_no_worker_minds(serve, tmp_
     lock.mkdir(parents=True)
     served = serve("--workers", "1")
     url = served.ready()
-    until(lambda: re.search(r"the jobs process cannot start: .*jobs\.lock", served.log()))
+    until(lambda: re.search(r"the jobs process ends: .*jobs\.lock", served.log()))
     assert "Traceback" not in served.log()
     assert healthy(url)
     lock.rmdir()

@@ -157,7 +157,7 @@ class Ledger:
         return self.seq
 
     def new_id(self) -> int:
-        """Take an id for a node or a body."""
+        """Take an id for a node, a body or a job."""
         self.next_id += 1
         return self.next_id - 1
 
@@ -222,7 +222,7 @@ def lock(unit: Unit, owner: str, area: Area = Area.STORE) -> Ledger:
 def _one(unit: Unit, statement: Statement[R], owner: str, area: Area) -> R:
     row = unit.one(statement, {"owner": owner, "area": int(area)})  # sqlite3 looks for an adapter of any subclass
     if row is None:
-        raise NotFound(owner)
+        raise NotFound(f"{owner} has no store, or its root is lost, which `davstore check` tells")
     return row
 
 
@@ -236,7 +236,7 @@ def get_root(unit: Unit, facts: StoreFacts, area: Area) -> int:
         return facts.root_id
     row = unit.one(_ROOT_OF, {"store_id": facts.id, "area": int(area)})
     if row is None:
-        raise NotFound(facts.owner)
+        raise NotFound(f"{facts.owner} has no root of area {area}, which `davstore check` tells")
     return row[0]
 
 

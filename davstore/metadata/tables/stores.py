@@ -21,7 +21,7 @@ store = table(
     number("epoch"),  # random: a token of a store that was lost and made anew is foreign
     number("seq"),  # the change number last given
     number("floor"),  # tombstones up to here are swept
-    number("next_id"),  # the id for the next node or body
+    number("next_id"),  # the id for the next node, body or job
     number("used_bytes"),
     number("entries"),  # rows of binding and gone: each name is charged, bound or remembered as gone
     Column("quota_bytes", BigInteger),

@@ -21,7 +21,7 @@ def children_of(process: int, name: str) -> set[int]:
     """Return the ids of the processes of a supervisor that have a name: `worker` or `jobs`."""
     found = set()
     for word in Path(f"/proc/{process}/task/{process}/children").read_text().split():
-        with contextlib.suppress(FileNotFoundError):  # it has just ended
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
             if Path(f"/proc/{word}/comm").read_text() == f"davstore-{name}\n":
                 found.add(int(word))
     return found

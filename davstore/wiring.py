@@ -230,7 +230,7 @@ def verify_backup(settings: Settings, backup: Backup, meter: Meter) -> None:
     restoring.verify(backup, meter)
 
 
-_AS_GOOD_AS_NONE = frozenset({"serve.lock", "backup.lock", "blobs", "lost+found"})
+_AS_GOOD_AS_NONE = frozenset({"serve.lock", "identity.lock", "backup.lock", "blobs", "lost+found"})
 """The files that a failed restore leaves in a directory, and that a new file system has."""
 
 

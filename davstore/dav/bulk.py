@@ -13,9 +13,9 @@ from typing import Final
 
 from davstore.dav.kinds import Kind
 from davstore.dav.properties import LIVE_OF
-from davstore.dav.rendering import Hrefs, Plan, write_stored
+from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
 from davstore.model.changes import Changes
-from davstore.model.columns import Columns
+from davstore.model.columns import Columns, Wanted
 from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.hrefs import encode_segments_for_xml
 from davstore.protocol.dav.multistatus import Multistatus
@@ -31,14 +31,17 @@ Texts = Mapping[str, Sequence[str]]
 
 
 @lru_cache(maxsize=256)
-def facts_of(question: PropFind) -> tuple[str, ...] | None:
-    """Return the facts of rows that answer a question, where no facet has a value; None: rows do not answer it."""
+def columns_of(question: PropFind) -> Wanted | None:
+    """Return the columns that answer a question; None: columns do not."""
     if question.kind is not PropFindKind.PROP or sum(map(len, question.names)) > _LONG_QUESTION:
         return None
     live = [LIVE_OF[kind][name] for kind in _KINDS.values() for name in question.names if name in LIVE_OF[kind]]
     if any(row.each is not None and row.facet is None for row in live):
         return None
-    return tuple(sorted({row.column.fact for row in live if row.column is not None}))
+    facts = tuple(sorted({row.column.fact for row in live if row.column is not None}))
+    covered = {row.facet for row in live if row.column is not None}
+    needed = {row.facet for row in live if row.column is None}
+    return Wanted(facts, frozenset(facets_of(question) - (covered - needed)))
 
 
 class Bulk:
@@ -93,6 +96,11 @@ class Template:
         constants = self._response(_HOLE, [_HOLE] * len(self._columns)).split(_HOLE)
         self._first, *self._between, self._last = constants
 
+    def _template_of(self, there: tuple[bool, ...]) -> str:
+        """Return the response of resources that have some of the properties, with `%s` for the href and each value."""
+        texts = [_HOLE if has else "" for has in there]
+        return "%s".join([piece.replace("%", "%%") for piece in self._response(_HOLE, texts).split(_HOLE)])
+
     def _response(self, href: str, texts: Sequence[str]) -> str:
         """Return the response of one resource; an empty text is a property that it does not have."""
         columns = list(zip(self._columns.items(), texts, strict=True))
@@ -102,13 +110,16 @@ class Template:
 
     def rows(self, above: str, names: list[str], facts: Texts) -> Iterator[str]:
         """Yield the response of each of some resources beneath a path."""
-        template = "%s".join([constant.replace("%", "%%") for constant in (self._first, *self._between, self._last)])
+        templates: dict[tuple[bool, ...], str] = {}
         texts = [
             [column.text(text) if text else "" for text in facts[column.fact]] for column in self._columns.values()
         ]
         for name, *values in zip(names, *texts, strict=True):
-            href = f"{above}{name}"
-            yield self._response(href, values) if "" in values else template % (href, *values)
+            there = tuple(map(bool, values))
+            template = templates.get(there)
+            if template is None:
+                template = templates[there] = self._template_of(there)
+            yield template % (f"{above}{name}", *filter(None, values))
 
     def fill(self, above: str, names: list[str], facts: Texts) -> str:
         """Return the responses of some resources beneath a path, in one string."""

@@ -131,7 +131,7 @@ class Plan:
             if live is None:
                 piece = self._dead_piece(name)
             elif live.column is not None:
-                piece = live.column.of
+                piece = live.column.piece(context.facets)
             elif live.same is not None and (value := live.same(context, kind)) is not None:
                 same[name] = value
                 continue

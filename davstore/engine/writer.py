@@ -12,16 +12,17 @@ from typing import Final, NamedTuple
 
 from davstore.engine.context import Context
 from davstore.errors import NotFound
-from davstore.metadata import bindings, bodies, locks, nodes, properties, uploads
+from davstore.metadata import bindings, bodies, locks, nodes, properties, states, uploads
 from davstore.metadata.bindings import Resolved
-from davstore.metadata.bodies import Stored
+from davstore.metadata.bodies import Received
 from davstore.metadata.nodes import NodeRow, empty_collection, leaf
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.model.locks import Lock
-from davstore.model.nodes import AGAIN, Resource
+from davstore.model.nodes import Resource
 from davstore.model.paths import Path
+from davstore.model.states import NO_CHANGE, StateChange
 from davstore.policy.preconditions import find_modified_by
 
 NO_ELEMENTS: Final[Mapping[str, bytes]] = MappingProxyType({})
@@ -121,7 +122,7 @@ class Writer:
     def make(
         self,
         member: Member,
-        stored: Stored | None = None,
+        received: Received | None = None,
         *,
         content_type: str | None = None,
         modified_us: int | None = None,
@@ -133,10 +134,11 @@ class Writer:
         """
         now_us = self.context.now_us
         time_us = now_us if modified_us is None else modified_us
-        if stored is None:
+        if received is None:
             row = empty_collection(now_us=now_us)
         else:
-            row = leaf(self._name_body(stored), stored, content_type, now_us=now_us)
+            body_id = self._name_body(received)
+            row = leaf(body_id, received.stored, content_type, now_us=now_us, type_=received.type)
         whose = self._whose(time_us, client=modified_us is not None)
         if (time_us, whose) != (now_us, 0):
             row = row._replace(modified_us=time_us, modified_by=whose)
@@ -147,30 +149,42 @@ class Writer:
         return made
 
     def replace(
-        self, old: Resource, stored: Stored, *, content_type: str | None, modified_us: int | None = None
+        self, old: Resource, received: Received, *, content_type: str | None, modified_us: int | None = None
     ) -> Resource:
         """Give a resource another body. Of two writes in one microsecond the second gets a later time."""
         time_us = max(self.context.now_us, old.modified_us + 1) if modified_us is None else modified_us
         new = old._replace(
-            etag=stored.sha256,
-            length=stored.length,
+            etag=received.stored.sha256,
+            length=received.stored.length,
             content_type=content_type,
             modified_us=time_us,
             modified_by=self._whose(time_us, client=modified_us is not None, old=old),
+            type=received.type,
+            modseq=self.ledger.seq + 1,
         )
-        body_id = self._name_body(stored)
+        body_id = self._name_body(received)
         nodes.replace_body(self.unit, self.ledger, new, body_id)
         new = new._replace(changed=bindings.touch(self.unit, self.ledger, new.node_id))
         self.changes.append(Change(Shown(old), Shown(new)))
         return new
 
-    def alter(self, old: Resource, change: PropertyChange | None, *, modified_us: int | None = None) -> Resource:
-        """Change the dead properties of a resource, its time of modification, or both."""
-        new = old
+    def alter(
+        self,
+        old: Resource,
+        change: PropertyChange | None,
+        *,
+        modified_us: int | None = None,
+        states_: StateChange = NO_CHANGE,
+    ) -> Resource:
+        """Change the dead properties of a resource, its states, its time of modification, or some of these."""
+        flags = old.flags & ~states_.clear | states_.set
+        new = old._replace(flags=flags, modseq=self.ledger.seq + 1)
         if modified_us is not None:
-            new = self.set_time(old, modified_us, over=old)
-        elif old.modified_by & AGAIN:  # a move of a collection above says so only until the binding is touched
-            self._write_time(old)
+            whose = self._whose(modified_us, client=True, old=old)
+            new = new._replace(modified_us=modified_us, modified_by=whose)
+        nodes.alter(self.unit, self.ledger, new, states_)  # a move of a collection above may have changed modified_by
+        if states_.added or states_.dropped:
+            states.change_keywords(self.unit, self.ledger, old.node_id, added=states_.added, dropped=states_.dropped)
         if change is not None:
             properties.remove_properties(self.unit, self.ledger.store_id, old.node_id, change.removed)
             properties.set_properties(self.unit, self.ledger.store_id, {old.node_id: change.written})
@@ -212,7 +226,8 @@ class Writer:
         path = member.path
         number = self.bind(member, node_id, is_collection=row.is_collection)
         facts = (resource_id, row.etag, row.length, row.content_type, row.created_us, row.modified_us, row.modified_by)
-        return Resource(path.names[:-1], path.names[-1], node_id, int(row.is_collection), number, *facts)
+        end = (row.type, 0, number)
+        return Resource(path.names[:-1], path.names[-1], node_id, int(row.is_collection), number, *facts, *end)
 
     def bind(self, member: Member, node_id: int, *, is_collection: bool, moved: bool = False) -> int:
         """Map a URL to a node, and return the change number."""
@@ -258,8 +273,8 @@ class Writer:
     def _whose(self, time_us: int, *, client: bool, old: Resource | None = None) -> int:
         return find_modified_by(time_us, client=client, old=old, unmapped_us=self.ledger.unmapped_us)
 
-    def _name_body(self, stored: Stored) -> int:
+    def _name_body(self, received: Received) -> int:
         """Write the row that names a body; an upload of it is over."""
-        if stored.blob is not None:
-            uploads.release(self.unit, self.ledger.store_id, stored.blob)
-        return bodies.insert_body(self.unit, self.ledger, stored)
+        if received.stored.blob is not None:
+            uploads.release(self.unit, self.ledger.store_id, received.stored.blob)
+        return bodies.insert_body(self.unit, self.ledger, *received, now_us=self.context.now_us)

@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from davstore.model.facets import Facets
+
+
+class Wanted(NamedTuple):
+    """The facts that are wanted by column: fields of `Resource`, and of a message with `message.` in front of them.
+
+    A page comes by column as long as none of its resources has a value of the facets, which have no columns.
+    """
+
+    facts: tuple[str, ...]
+    facets: Facets = frozenset()
+
 
 class Columns(NamedTuple):
     """Facts of resources as text: of each fact a list, all in the same order.
 
     `parents` holds the node of the collection that each is in, `places` the names of these collections from the store's
-    root; `collections` has a character for each resource, 1 for a collection; `facts` maps fields of `Resource` to the
-    digits or the text of their values, '' where a resource has none.
+    root; `collections` has a character for each resource, 1 for a collection; `facts` maps the facts that were
+    `Wanted` to the digits or the text of their values, '' where a resource has none.
     """
 
     parents: Sequence[int]

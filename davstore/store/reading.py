@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -15,7 +15,7 @@ from davstore.metadata import bindings, listings
 from davstore.metadata.bodies import Stored
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
-from davstore.model.columns import Columns
+from davstore.model.columns import Columns, Wanted
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import NO_FACTS, Facets, Facts
 from davstore.model.nodes import Resource, StoreFacts
@@ -100,11 +100,11 @@ def describe(
     *,
     depth: int | None,
     facets: Facets = frozenset(),
-    columns: tuple[str, ...] | None = None,
+    columns: Wanted | None = None,
 ) -> Generator[Listing, None, None]:
     """Yield a resource, its members (depth 1) or all that lies beneath (None), with the facets asked for.
 
-    With columns, fields of `Resource`, members come by column as long as no facet has a value for them.
+    With columns, members come by column as far as these allow.
 
     However many they are, they come some at a time, all from one snapshot, which is open until the last of them is
     taken or the iterator is closed: nothing else may be read meanwhile.
@@ -124,25 +124,23 @@ def describe(
             pages = _each_some(context, unit, facts.id, top, depth=depth)
         else:
             yield Listing(facts, top, [top], find_facts([top.node_id]))
-            after = yield from _by_column(unit, facts, top, columns, find_facts if facets else None)
+            after = yield from _by_column(context, unit, facts, top, columns)
             pages = iter(()) if after is None else listings.each_members(unit, facts.id, top, after=after)
         for resources in pages:
             yield Listing(facts, top, resources, find_facts([resource.node_id for resource in resources]))
 
 
 def _by_column(
-    unit: Unit,
-    facts: StoreFacts,
-    top: Resource,
-    columns: tuple[str, ...],
-    find_facts: Callable[[Collection[int]], Facts] | None,
+    context: Context, unit: Unit, facts: StoreFacts, top: Resource, columns: Wanted
 ) -> Generator[Listing, None, str | None]:
     """Yield members by column; return the name behind which a facet has a value for one, None when there is none."""
-    after = ""
-    wanted = columns if find_facts is None else tuple(sorted({*columns, "node_id"}))
+    after, facets = "", columns.facets
+    wanted = tuple(sorted({*columns.facts, "node_id"})) if facets else columns.facts
     for page in listings.each_columns(unit, facts.id, top, wanted):
-        if find_facts is not None and any(find_facts(list(map(int, page.facts["node_id"]))).values.values()):
-            return after
+        if facets:
+            found = load(unit, facts, facets, list(map(int, page.facts["node_id"])), now_us=context.now_us)
+            if any(found.values.values()):
+                return after
         yield Listing(facts, top, [], columns=page)
         after = page.names[-1]
     return None

@@ -13,7 +13,7 @@ from davstore.metadata.changed_members import by_column_form
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, Removed, SyncToken
-from davstore.model.columns import Columns
+from davstore.model.columns import Columns, Wanted
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import Facets
 from davstore.model.nodes import Resource
@@ -32,12 +32,12 @@ def changes_since(
     level: Level,
     limit: int | None,
     facets: Facets = frozenset(),
-    columns: tuple[str, ...] | None = None,
+    columns: Wanted | None = None,
 ) -> Changes:
     """Return the changes of a collection since a token (None: all of it), at most limit rows, oldest first.
 
     A truncated page ends with the token of its last row: asking again with it loses nothing, at either level. With
-    columns, fields of `Resource`, members come by column unless a facet has a value for one.
+    columns, members come by column if these allow it.
 
     Raises:
         PreconditionFailed: no `If` list holds; of the conditions only these are judged.
@@ -55,10 +55,12 @@ def changes_since(
         find_page = partial(report.page, unit, found, path, token, level=level, limit=most)
         find_facts = partial(load, unit, facts, facets, now_us=context.now_us)
         if columns is not None:
-            wanted = tuple(sorted({*columns, "node_id"})) if facets else columns
+            wanted = tuple(sorted({*columns.facts, "node_id"})) if columns.facets else columns.facts
             page = find_page(form=by_column_form(wanted))
             runs = list(_columns(page, wanted))
-            if not facets or not any(find_facts(_ids(runs)).values.values()):
+            if not columns.facets or not any(
+                load(unit, facts, columns.facets, _ids(runs), now_us=context.now_us).values.values()
+            ):
                 return Changes([], page.token, page.truncated, facts, columns=runs)
         page = find_page()
         rows = list(_rows(page))

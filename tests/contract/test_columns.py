@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from davstore.dav.bulk import Bulk, facts_of, write_changes
+from davstore.dav.bulk import Bulk, columns_of, write_changes
 from davstore.dav.kinds import Kind
 from davstore.dav.properties import LIVE_OF
 from davstore.dav.properties.live import PropertyContext
@@ -95,7 +95,7 @@ def listing(question: PropFind, hrefs: Hrefs, storage: Storage, name: str, *, by
         storage.at(name),
         depth=1,
         facets=facets_of(question),
-        columns=facts_of(question) if by_column else None,
+        columns=columns_of(question) if by_column else None,
     ):
         context = PropertyContext(storage.context.asker, page.facts, page.facets)
         plan = Plan(question, context, minimal=minimal)
@@ -125,7 +125,7 @@ def report(question: PropFind, hrefs: Hrefs, storage: Storage, name: str, *, by_
             level=Level.INFINITE,
             limit=3,
             facets=facets_of(question),
-            columns=facts_of(question) if by_column else None,
+            columns=columns_of(question) if by_column else None,
         )
         assert by_column or changes.columns is None
         context = PropertyContext(storage.context.asker, changes.facts, changes.facets)

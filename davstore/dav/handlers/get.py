@@ -12,6 +12,7 @@ from davstore.dav.handlers.conditions import judge_if
 from davstore.dav.listing import Pages, listing
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
+from davstore.model.columns import Wanted
 from davstore.model.paths import Path
 from davstore.protocol.urls import Fixed
 from davstore.store import reading
@@ -36,7 +37,7 @@ def handle_get(request: Request) -> Response:
 
 
 def _members(request: Request, path: Path) -> Pages:
-    with closing(reading.describe(request.context, path, depth=1, columns=())) as pages:
+    with closing(reading.describe(request.context, path, depth=1, columns=Wanted(()))) as pages:
         for page in pages:
             if page.columns is not None:
                 members = zip(page.columns.names, page.columns.collections, strict=True)

@@ -30,7 +30,8 @@ def _http_date(time_us: int | str) -> str:
 
 
 @lru_cache(maxsize=16_384)
-def _iso_date(time_us: int | str) -> str:
+def iso_date(time_us: int | str) -> str:
+    """Return a time in microseconds, or the digits of it, as RFC 3339 has it."""
     return render_iso_date(int(time_us) // SECOND_US)
 
 
@@ -74,7 +75,7 @@ CORE: Final = (
     Live(
         names.CREATIONDATE,
         STORED,
-        column=Column("created_us", "<D:creationdate>%s</D:creationdate>", _iso_date),
+        column=Column("created_us", "<D:creationdate>%s</D:creationdate>", iso_date),
         in_allprop=True,
     ),
 )

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from davstore.dav.kinds import Kind
 from davstore.engine.property_changes import LiveValues
-from davstore.model.facets import NO_FACTS, Facet, Facts
+from davstore.model.facets import MESSAGE, NO_FACTS, OF_MESSAGE, Facet, Facts
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
 from davstore.protocol.dav.elements import href
@@ -39,16 +39,37 @@ class PropertyContext(NamedTuple):
 
 
 class Column:
-    """A property that is made of one fact of a resource's row; a resource without the fact has no such property."""
+    """A property that is made of one fact; a resource without the fact has no such property.
+
+    fact is a field of `Resource`, or `message.` and a field of `MessageFacts`: then the row of the table names the
+    facet MESSAGE, of which it is read where there are no columns.
+    """
 
     def __init__(self, fact: str, template: str, text: Callable[[Any], str] = str) -> None:
-        """Take the field of `Resource`, the element with `%s` for its value, and the function that writes the value.
+        """Take the fact, the element with `%s` for its value, and the function that writes the value.
 
-        text takes the value or the digits of it, and is left out where these need no escaping.
+        text takes the value or the digits of it, and is left out where these need no escaping. It returns '' for a
+        value that is no property.
         """
         self.fact = fact
         self.text = text
         self.start, _, self.end = template.partition("%s")
+
+    def piece(self, facts: Facts) -> Callable[[Resource], bytes | None] | None:
+        """Return the function of one resource; None: no resource has the property."""
+        if not self.fact.startswith(OF_MESSAGE):
+            return self.of
+        found = facts.of(MESSAGE)
+        if not found:
+            return None
+        value_of, text, start, end = attrgetter(self.fact[len(OF_MESSAGE) :]), self.text, self.start, self.end
+
+        def element_of(resource: Resource) -> bytes | None:
+            message = found.get(resource.node_id)
+            value = None if message is None else value_of(message)
+            return None if value is None else f"{start}{text(value)}{end}".encode()
+
+        return element_of
 
     @cached_property
     def of(self) -> Callable[[Resource], bytes | None]:
@@ -57,7 +78,8 @@ class Column:
 
         def element_of(resource: Resource) -> bytes | None:
             value = value_of(resource)
-            return None if value is None else f"{start}{text(value)}{end}".encode()
+            written = "" if value is None else text(value)
+            return f"{start}{written}{end}".encode() if written else None
 
         return element_of
 

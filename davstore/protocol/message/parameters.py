@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from davstore.protocol.message.words import decode_bytes, decode_field, one_line
@@ -22,6 +23,7 @@ class Valued(NamedTuple):
     parameters: dict[bytes, bytes]
 
 
+@lru_cache(maxsize=128)  # asked more than once of each field, and most messages have the same few
 def parse_parameters(raw: bytes) -> Valued:
     """Split a field; of parameters of one name the first counts. A value without quotes may hold blanks."""
     raw = raw[:_MOST_BYTES]

@@ -6,8 +6,8 @@ only up to the next one of the multiparts around it. So each byte is passed over
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Final
 
 from davstore.model.messages import MOST_DEPTH, MOST_HEADER_BYTES, MOST_PARTS, Part
@@ -19,15 +19,6 @@ _GATHERED_BYTES: Final = 64 * 1024
 """Smaller blocks are joined before they are searched."""
 _MESSAGES: Final = ("message/rfc822", "message/global")
 _IDENTITIES: Final = ("7bit", "8bit", "binary")
-
-
-class _Mode(Enum):
-    BODY = auto()
-    """Within a body, in search of the next boundary."""
-    LINE = auto()
-    """Within the line of a boundary, behind which a part begins."""
-    HEAD = auto()
-    """At the header block of an entity."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,7 +47,7 @@ class Structure:
         self._base = 0
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
-        self._mode = _Mode.BODY
+        self._step: Callable[[bool], bool] = self._in_body
         self._position = 0
         self._open: list[_Entity] = []
         self._parts: list[Part] = []
@@ -91,20 +82,21 @@ class Structure:
             self._base += kept
             self._gathered = []
             self._gathered_bytes = 0
-        steps = {_Mode.BODY: self._in_body, _Mode.LINE: self._in_line, _Mode.HEAD: self._at_head}
-        while steps[self._mode](is_last):
+        while self._step(is_last):
             pass
         self._sampler.look(self._data, self._base)
 
     def _kept(self) -> int:
         """Return where the bytes begin that are still needed: two before a boundary are its line break."""
-        places = [self._end if self._mode is _Mode.BODY else self._position]
+        places = [self._position]
         places += [one.searched if one.found is None else one.found for one in self._open if one.delimiter]
         return max(self._base, min(self._sampler.kept(min(places)), min(places)) - 2)
 
     def _in_body(self, is_last: bool) -> bool:
+        """Look for the next boundary."""
         level = self._next_boundary()
         if level is None:
+            self._position = self._end
             return False
         multipart = self._open[level]
         start = multipart.found or 0
@@ -119,19 +111,21 @@ class Structure:
         if self._data.startswith(b"--", self._position - self._base) or len(self._parts) >= MOST_PARTS:
             multipart.delimiter = b""
         else:
-            self._mode = _Mode.LINE
+            self._step = self._in_line
         return True
 
     def _in_line(self, is_last: bool) -> bool:
+        """Pass over the rest of the line of a boundary, behind which a part begins."""
         end = self._data.find(b"\n", self._position - self._base)
         if end < 0 and not is_last:
             self._position = self._end
             return False
         self._position = self._end if end < 0 else self._base + end + 1
-        self._mode = _Mode.HEAD
+        self._step = self._at_head
         return True
 
     def _at_head(self, is_last: bool) -> bool:
+        """Read the header block of an entity, which a boundary may end."""
         level = self._next_boundary()
         start = self._position - self._base
         limit = start + MOST_HEADER_BYTES
@@ -145,7 +139,7 @@ class Structure:
             start = min(skip_postmark(self._data, start), stop)
         end, body = blank or (min(limit, stop),) * 2
         head = read_head(self._data, start, end, body)
-        self._mode = _Mode.BODY
+        self._step = self._in_body
         self._enter(head.fields, self._base + head.body)
         return True
 
@@ -193,7 +187,7 @@ class Structure:
             self._parts.append(part)
         self._open.append(entity)
         if may_nest and part.media_type in _MESSAGES and part.encoding in _IDENTITIES:
-            self._mode, self._position = _Mode.HEAD, body
+            self._step, self._position = self._at_head, body
         elif not entity.delimiter:
             self._sampler.enter(part)
 

@@ -23,7 +23,9 @@ def make_preview(content: bytes, charset: str | None, *, is_html: bool) -> str |
     text = _decode_beginning(content, charset)
     if is_html:
         text = _text_of_html(text)
-    line = one_line(text[: 16 * PREVIEW_CHARACTERS])
+    line = one_line(" ".join(text[: 2 * PREVIEW_CHARACTERS].split()))
+    if line is None or len(line) < PREVIEW_CHARACTERS:
+        line = one_line(" ".join(text.split()))
     return line[:PREVIEW_CHARACTERS].rstrip() if line else None
 
 

@@ -33,7 +33,8 @@ _OBJECTS: Final[dict[str, tuple[ResourceType, Callable[[bytes], _Facts]]]] = {
     "message/imdn+xml": (ResourceType.IMDN, read_imdn),
 }
 """Objects by the media type of the message, or of its first part."""
-_OF_CPIM: Final = {b"datetime", b"ns"}
+_OF_MAIL: Final = {b"date", b"message-id", b"received"}
+"""Fields that a bare CPIM has not."""
 
 
 class _Everything(Container[str]):
@@ -151,7 +152,7 @@ def _open(content: bytes) -> _Message | None:
     cpim = None
     if declared == "message/cpim":
         cpim = find_cpim(window, outer.body)
-    elif not outer.fields.keys().isdisjoint(_OF_CPIM) or b"content-type" not in outer.fields:
+    elif outer.fields.keys().isdisjoint(_OF_MAIL):
         cpim = find_cpim(window, 0)
     if cpim is None:
         if declared != "message/cpim" and declared not in _OBJECTS and not is_mail(window, start, outer):

@@ -67,6 +67,8 @@ def decode_bytes(raw: bytes, charset: str | None = None) -> str:
 def one_line(text: str) -> str | None:
     """Return text as a fact: one line without controls and what XML 1.0 forbids, cut; None: nothing is left."""
     text = text[: 4 * MOST_FACT_CHARACTERS]
+    if text.isascii():
+        text = " ".join(text.split())
     if not text.isprintable() or "  " in text:
         text = _CONTROL.sub(" ", _UNFIT.sub("", text))
     return text.strip(" ")[:MOST_FACT_CHARACTERS].rstrip(" ") or None

@@ -20,7 +20,7 @@ def is_imdn(content: bytes) -> bool:
 def read_imdn(content: bytes) -> Mapping[str, str]:
     """Return the facts of a notification by the names of `MessageFacts`: its sender is the recipient that it tells of.
 
-    `message-id` and `datetime` are those of the message that it is about, and are no facts of this one (§11.1.1, §11.1.2).
+    `message-id` and `datetime` are those of the message that it tells of, so no facts of its own (§11.1.1, §11.1.2).
     """
     root = read_xml(content)
     recipient = fact(root.findtext(_RECIPIENT) or "") if root is not None and root.tag == _IMDN else None

@@ -98,7 +98,7 @@ def test_rfc3862_3_5_what_is_required_and_not_known(headers: tuple[str, ...]) ->
         (r"a\ud83db", "a\ufffdb"),
         (r"a\ude00\ud83db", "a\ufffd\ufffdb"),
         (r"a\tb\r\nc", "a b c"),
-        (r"a\u0000b", "a b"),
+        (r"a\u0000b", "ab"),
         (r"a\u00g0\x41\u004", r"a\u00g0\x41\u004"),
         (r"\\u0041", r"\u0041"),
         ("Grüße", "Grüße"),
@@ -211,7 +211,19 @@ def test_rfc3339_5_6_5_8_timestamps(text: str, moment: int) -> None:
 )
 def test_rfc3339_5_6_what_is_no_timestamp(text: str) -> None:
     assert parse_timestamp(text) is None
-    assert read(f"DateTime: {text}").date_us is None
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("mar., 29 09 2015 11:09:20.826 +0200", micros(2015, 9, 29, 9, 9, 20)),
+        ("Wed, 13 Dec 2000 13:40:00 -0800", micros(2000, 12, 13, 21, 40, 0)),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_rfc3862_4_4_a_time_that_is_no_timestamp(text: str, moment: int | None) -> None:
+    assert read(f"DateTime: {text}").date_us == moment
 
 
 MAILS = [

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from davstore.model.messages import MOST_HEADER_BYTES
-from davstore.protocol.message.text import decode, fact
+from davstore.protocol.message.dates import parse_date
 from davstore.protocol.message.timestamps import parse_timestamp
+from davstore.protocol.message.words import decode_bytes, one_line
 
 _CORE: Final = "urn:ietf:params:cpim-headers:"
 _IMDN: Final = "urn:ietf:params:imdn"
@@ -90,7 +91,7 @@ def find_cpim(content: bytes, start: int) -> CpimHead | None:
     if early := _CONTENT.search(content, start, stop):
         stop = inner = early.start()
     lines = content[start:stop].splitlines()
-    headers = [_Header(*found.groups()) for line in lines if (found := _LINE.fullmatch(decode(line)))]
+    headers = [_Header(*found.groups()) for line in lines if (found := _LINE.fullmatch(decode_bytes(line)))]
     if not headers:
         return None
     if is_bare and not (
@@ -137,14 +138,14 @@ def _read(headers: list[_Header]) -> tuple[Mapping[str, str], int | None]:
             if not all(_is_understood(_resolve(one.strip(), namespaces)) for one in header.value.split(",")):
                 return {}, None
         elif name == _DATE_TIME:
-            date_us = parse_timestamp(header.value) if date_us is None else date_us
+            date_us = _date_us(header.value) if date_us is None else date_us
         elif (key := _FACTS.get(name)) and (value := _value(key, header.value)):
             of_key = foreign if key == "subject" and _LANGUAGE.search(header.parameters) else found.setdefault(key, [])
             of_key.append(value)
     if foreign:
         found.setdefault("subject", foreign)
     return {
-        key: fact(", ".join(values)) or "" if key in _LISTS else values[0] for key, values in found.items()
+        key: one_line(", ".join(values)) or "" if key in _LISTS else values[0] for key, values in found.items()
     }, date_us
 
 
@@ -161,9 +162,15 @@ def _is_understood(name: tuple[str | None, str]) -> bool:
     return name[0] == _IMDN or name in _UNDERSTOOD
 
 
+def _date_us(text: str) -> int | None:
+    """Return the time of a `DateTime` (§4.4), which some write as the `Date` of a mail."""
+    moment = parse_timestamp(text)
+    return parse_date(text) if moment is None else moment
+
+
 def _value(key: str, text: str) -> str | None:
     """Return the value of a header as a fact."""
-    return fact(text.strip(" <>") if key in _IDS else _unescaped(text))
+    return one_line(text.strip(" <>") if key in _IDS else _unescaped(text))
 
 
 def _unescaped(text: str) -> str:

@@ -163,7 +163,7 @@ def _open(content: bytes) -> _Message | None:
     own = read_facts(outer.fields) if declared == "message/cpim" else {}
     date_us = read_date(outer.fields) if own else None
     opening = _Opening(
-        joined(cpim.fields, own), cpim.date_us if date_us is None else date_us, inner, _object_type(inner)
+        joined(own, cpim.fields), cpim.date_us if date_us is None else date_us, inner, _object_type(inner)
     )
     return _Message(content, opening)
 

@@ -330,7 +330,7 @@ def transfer_encoding(data: bytes) -> None:
     """Decode in one block and in several."""
     for encoding in ("base64", "quoted-printable", "x-uuencode", "7bit"):
         whole = b"".join(decode((data,), encoding))
-        size = 5 + len(data) // 500
+        size = 5 + len(data) // 100
         pieces = (data[start : start + size] for start in range(0, len(data), size))
         assert b"".join(decode(pieces, encoding)) == whole
         assert len(whole) <= len(data) or encoding == "x-uuencode"  # whose lines say their length

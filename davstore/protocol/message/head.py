@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 Fields = dict[bytes, list[bytes]]
 """Names in lower case to raw values, with their folds, in the order of the block."""
 
-_FIELD: Final = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
+_FIELD: Final = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*+)", re.MULTILINE)
 _JUNK: Final = re.compile(rb"^(?![ \t]|\r?$|[!-9;-~]+[ \t]*:)", re.MULTILINE)
 _KNOWN: Final = re.compile(
     rb"^(?:content-[a-z-]+|mime-version|from|to|cc|subject|date|message-id|received|references|in-reply-to|reply-to|"

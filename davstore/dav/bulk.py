@@ -16,7 +16,6 @@ from davstore.dav.properties import LIVE_OF
 from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
 from davstore.model.changes import Changes
 from davstore.model.columns import Columns, Wanted
-from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.hrefs import encode_segments_for_xml
 from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import PropFind, PropFindKind
@@ -90,7 +89,7 @@ class Template:
         columns = {name: LIVE_OF[kind][name].column for name in compiled.each}
         self._columns = {name: column for name, column in columns.items() if column is not None}
         self._same = b"".join(compiled.same.values())
-        self._lacking = b"".join(map(empty, compiled.lacking))
+        self._missing = compiled.missing
         self._slash = "/" if kind is Kind.COLLECTION else ""
         self._whole = plan.whole
         constants = self._response(_HOLE, [_HOLE] * len(self._columns)).split(_HOLE)
@@ -105,8 +104,8 @@ class Template:
         """Return the response of one resource; an empty text is a property that it does not have."""
         columns = list(zip(self._columns.items(), texts, strict=True))
         values = "".join([f"{column.start}{text}{column.end}" for (_, column), text in columns if text]).encode()
-        missing = b"".join([empty(name) for (name, _), text in columns if not text])
-        return self._whole(f"{href}{self._slash}".encode(), self._same + values, self._lacking + missing).decode()
+        missing = self._missing([name for (name, _), text in columns if not text])
+        return self._whole(f"{href}{self._slash}".encode(), self._same + values, missing).decode()
 
     def rows(self, above: str, names: list[str], facts: Texts) -> Iterator[str]:
         """Yield the response of each of some resources beneath a path."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -76,23 +76,30 @@ class Hrefs:
 class Compiled:
     """Properties of one kind of resource: those that are alike for all, those of each, and those that none has."""
 
-    __slots__ = ("_constant", "_missing", "each", "lacking", "same")
+    __slots__ = ("_constant", "_lacking", "_missing", "_names", "each", "same")
 
-    def __init__(self, same: dict[str, bytes], each: dict[str, Piece], lacking: list[str]) -> None:
+    def __init__(self, names: Sequence[str], same: dict[str, bytes], each: dict[str, Piece]) -> None:
         self.same = same
         self.each = each
-        self.lacking = lacking
+        self._names = names
         self._constant = b"".join(same.values())
-        self._missing = b"".join(map(empty, lacking))
+        self._lacking = [name for name in names if name not in same and name not in each]
+        self._missing = b"".join(map(empty, self._lacking))
 
     def render(self, resource: Any) -> Rendered:
         """Return the properties of one resource."""
         values = [piece(resource) for piece in self.each.values()]
         found, missing = self._constant + b"".join(filter(None, values)), self._missing
         if None in values:
-            absent = [name for name, value in zip(self.each, values, strict=True) if value is None]
-            missing += b"".join(map(empty, absent))
+            missing = self.missing([name for name, value in zip(self.each, values, strict=True) if value is None])
         return found, missing
+
+    def missing(self, absent: list[str]) -> bytes:
+        """Return what a resource lacks that has no value of these, in the order of the question."""
+        if not absent:
+            return self._missing
+        lacking = {*absent, *self._lacking}
+        return b"".join([empty(name) for name in self._names if name in lacking])
 
 
 class Plan:
@@ -120,10 +127,9 @@ class Plan:
         """Return the renderer of the question's properties for a kind of resource."""
         return self._compile(kind, self._question.names)
 
-    def _compile(self, kind: Kind, names: Iterable[str]) -> Compiled:
+    def _compile(self, kind: Kind, names: Sequence[str]) -> Compiled:
         same: dict[str, bytes] = {}
         each: dict[str, Piece] = {}
-        lacking = []
         table, context = LIVE_OF[kind], self._context
         for name in names:
             live = table.get(name)
@@ -137,11 +143,9 @@ class Plan:
                 continue
             elif live.each is not None and (live.facet is None or context.facets.of(live.facet)):
                 piece = partial(live.each, context)
-            if piece is None:
-                lacking.append(name)
-            else:
+            if piece is not None:
                 each[name] = piece
-        return Compiled(same, each, lacking)
+        return Compiled(names, same, each)
 
     def _dead_piece(self, name: str) -> Piece | None:
         dead = self._dead
@@ -152,7 +156,7 @@ class Plan:
     def _all(self, kind: Kind, *, names_only: bool) -> Callable[[Any], Rendered]:
         """Render allprop, or propname: the names of all properties, also of those that allprop leaves out."""
         live = {name: row for name, row in LIVE_OF[kind].items() if row.in_allprop or names_only}
-        own = self._compile(kind, live)
+        own = self._compile(kind, tuple(live))
         include = [name for name in self._question.include if name not in live]
         included = self._compile(kind, include)
         dead = self._dead

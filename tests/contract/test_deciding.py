@@ -23,6 +23,7 @@ from davstore.errors import (
     SourceIsDestination,
 )
 from davstore.model.changes import Level
+from davstore.model.columns import Wanted
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
@@ -79,7 +80,7 @@ READS: dict[str, Ask] = {
     "reading.find": lambda context, tree, given: reading.find(context, tree.at("t/a"), given),
     "reading.describe": lambda context, tree, given: list(reading.describe(context, tree.at("t"), given, depth=1)),
     "reading.describe, by column": lambda context, tree, given: list(
-        reading.describe(context, tree.at("t"), given, depth=1, columns=())
+        reading.describe(context, tree.at("t"), given, depth=1, columns=Wanted(()))
     ),
     "reading.open_resource": lambda context, tree, given: reading.open_resource(context, tree.at("t/a"), given),
     "syncing.changes_since": lambda context, tree, given: syncing.changes_since(

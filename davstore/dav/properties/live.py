@@ -55,13 +55,11 @@ class Column:
         self.text = text
         self.start, _, self.end = template.partition("%s")
 
-    def piece(self, facts: Facts) -> Callable[[Resource], bytes | None] | None:
-        """Return the function of one resource; None: no resource has the property."""
+    def piece(self, facts: Facts) -> Callable[[Resource], bytes | None]:
+        """Return the function of one resource, with the facets of the page that it is on."""
         if not self.fact.startswith(OF_MESSAGE):
             return self.of
         found = facts.of(MESSAGE)
-        if not found:
-            return None
         value_of, text, start, end = attrgetter(self.fact[len(OF_MESSAGE) :]), self.text, self.start, self.end
 
         def element_of(resource: Resource) -> bytes | None:

@@ -48,6 +48,13 @@ _SET_MODIFIED = Write(
 )
 
 
+_SET_TYPE = Write(
+    update(node)
+    .where(node.c.store_id == bindparam("s"), node.c.body_id == bindparam("b"))
+    .values(type=bindparam("type_"))
+)
+
+
 class _Dying(NamedTuple):
     """A node that lost its last binding."""
 
@@ -202,6 +209,11 @@ def set_modified(unit: Unit, ledger: Ledger, node_id: int, *, modified_us: int, 
     """Give a node another modification time; the caller gives the change its number."""
     values = {"s": ledger.store_id, "n": node_id, "modified_us": modified_us, "modified_by": modified_by}
     unit.run(_SET_MODIFIED, values)
+
+
+def set_type(unit: Unit, store_id: int, body_id: int, type_: int) -> None:
+    """Give the nodes of a body the type that was read from it later; it is no change of theirs."""
+    unit.run(_SET_TYPE, {"s": store_id, "b": body_id, "type_": int(type_)})
 
 
 def end_unbound(unit: Unit, ledger: Ledger, number: int) -> int:

@@ -13,7 +13,7 @@ from davstore.metadata.database import Database
 from davstore.model.jobs import Job
 from davstore.store.indexing import Place, read_some
 
-KIND: Final = "read messages"
+READ_MESSAGES: Final = "read messages"
 ID: Final = 2
 """Of the whole server's jobs; the migration to tables 0008 leaves it."""
 STEPS: Final = 20
@@ -31,4 +31,4 @@ def read_messages(held: Job, database: Database, blobs: Blobs, *, now_us: int) -
             log.info("all bodies that an earlier version stored were read")
             return None
         at = following
-    return partial(jobs.leave, id_=ID, kind=KIND, payload=f"{at.store_id} {at.body_id}", due_us=now_us)
+    return partial(jobs.leave, id_=ID, kind=READ_MESSAGES, payload=f"{at.store_id} {at.body_id}", due_us=now_us)

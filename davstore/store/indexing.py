@@ -45,6 +45,8 @@ def _read(blobs: Blobs, row: Unread) -> MessageFacts | None:
     reader = MessageReader()
     for piece in _pieces(blobs, row):
         reader.feed(piece)
+        if reader.is_other:
+            return None
     return reader.close()
 
 

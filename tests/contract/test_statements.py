@@ -15,6 +15,7 @@ from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditio
 from davstore.model.facets import PROPERTIES
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
+from davstore.model.states import Flag, StateChange
 from davstore.store import browsing, locking, reading
 from tests.contract.storage import Storage
 
@@ -138,7 +139,9 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("PUT over another", 7, lambda storage, _: storage.put("a", b"other")),
     ("PUT of a large body", 11, lambda storage, _: storage.put("large", b"x" * 300)),
     ("MKCOL", 5, lambda storage, _: storage.mkcol("c")),
-    ("PROPPATCH", 7, lambda storage, _: storage.proppatch("a", ("{urn:x}q", b"<q/>"))),
+    ("PROPPATCH", 6, lambda storage, _: storage.proppatch("a", ("{urn:x}q", b"<q/>"))),
+    ("PROPPATCH of a flag", 5, lambda storage, _: storage.mark("a", StateChange(int(Flag.SEEN)))),
+    ("PROPPATCH of a keyword", 7, lambda storage, _: storage.mark("a", StateChange(added=frozenset({"x"})))),
     ("DELETE", 8, lambda storage, _: storage.delete("a")),
     ("DELETE of a tree", 12, lambda storage, _: storage.delete("t")),
     ("MOVE", 8, lambda storage, _: storage.move("a", "b")),

@@ -166,10 +166,8 @@ def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
         return []
     except Unavailable as error:
         return [f"users and devices were not looked up: {error}"]
-    try:
+    with contextlib.closing(database):
         return list_unknown(rules, enrolling.list_names(database))
-    finally:
-        database.close()
 
 
 def log_policy(settings: Settings) -> None:
@@ -205,7 +203,7 @@ def back_up(settings: Settings, directory: Path, meter: Meter) -> BackedUp:
     if directory.resolve().is_relative_to(data):
         raise Unprocessable(f"{directory}: a backup inside the data directory would be lost with it")
     storage = find_storage(settings)
-    try:
+    with contextlib.closing(storage.database):
         return backing_up.back_up(
             storage.database,
             storage.blobs,
@@ -215,8 +213,6 @@ def back_up(settings: Settings, directory: Path, meter: Meter) -> BackedUp:
             instance=storage.database.read(instance.get).id,
             meter=meter,
         )
-    finally:
-        storage.database.close()
 
 
 def verify_backup(settings: Settings, backup: Backup, meter: Meter) -> None:
@@ -242,7 +238,7 @@ def restore(settings: Settings, backup: Backup, meter: Meter, *, force: bool) ->
     """
     directory, url = settings.data.path, settings.database.url
     database, blobs = open_database(url, directory), LocalBlobs(directory / "blobs")
-    try:
+    with contextlib.closing(database):
         is_again = (directory / restoring.STAGED).exists()
         if not force and (_has_stores(database) or (blobs.list_stores() and not is_again)):
             raise Unprocessable(f"{directory}: there is a store already; --force puts the backup in its place")
@@ -258,8 +254,6 @@ def restore(settings: Settings, backup: Backup, meter: Meter, *, force: bool) ->
         for suffix in ("", "-wal", "-shm"):  # its rounds and guesses are of another store
             (directory / f"throttle.sqlite{suffix}").unlink(missing_ok=True)
         return restored
-    finally:
-        database.close()
 
 
 def _has_stores(database: Database) -> bool:
@@ -294,15 +288,13 @@ def prepare_store(settings: Settings, *, adopts: bool = False) -> FirstUser | No
     """
     open_policy(settings)
     database = open_storage(settings, adopts=adopts).database
-    try:
+    with contextlib.closing(database):
         renew_identity(settings)
         if enrolling.list_users(database):
             return None
         first = FirstUser(FIRST_USER, enrolling.new_password())
         enrolling.add_user(database, first.name, first.password, now_us=now_us())
         return first
-    finally:
-        database.close()
 
 
 def renew_identity(settings: Settings) -> None:
@@ -324,7 +316,7 @@ def sweep(settings: Settings) -> None:
         BadSettings: the data directory and the database do not belong together any more; nothing is deleted.
     """
     storage = find_storage(settings)
-    try:
+    with contextlib.closing(storage.database):
         renew_identity(settings)
         sweeping.sweep(
             storage.database,
@@ -334,8 +326,6 @@ def sweep(settings: Settings) -> None:
             keep_seconds=settings.sync.history_weeks * WEEK_SECONDS,
             keep_changes=settings.sync.history_changes,
         )
-    finally:
-        storage.database.close()
 
 
 def import_driver(settings: Settings) -> None:
@@ -358,6 +348,24 @@ def open_jobs(settings: Settings, bell: Bell) -> Iterator[Runner]:
         yield Runner(storage.database, {"sweep": sweep_}, bell, clock_us=now_us)
 
 
+def _build_services(
+    settings: Settings, storage: Storage, numbers: Numbers, wake: Callable[[], None] = lambda: None
+) -> Services:
+    limits = Limits(
+        **asdict(settings.limits), inline_bytes=settings.storage.inline_bytes, sync_rows=settings.sync.rows_per_page
+    )
+    drops_litter = settings.storage.finder_litter == "drop"
+    return Services(*storage, limits, drops_litter, note=numbers.note, wake=wake)
+
+
+@contextlib.contextmanager
+def open_services(settings: Settings) -> Iterator[Services]:
+    """Yield the services for a command that uses a store as requests do. Raises as `find_storage`."""
+    storage, numbers = find_storage(settings), Numbers(settings.data.path)
+    with contextlib.closing(storage.database), contextlib.closing(numbers):
+        yield _build_services(settings, storage, numbers)
+
+
 def build_application(
     settings: Settings, *, key: bytes | None = None, wake: Callable[[], None] = lambda: None
 ) -> WSGIApplication:
@@ -374,12 +382,7 @@ def build_application(
         delay_seconds=settings.auth.delay_seconds,
     )
     policy = open_policy(settings)
-    drops_litter = settings.storage.finder_litter == "drop"
-    blobs, numbers = LocalBlobs(directory / "blobs"), Numbers(directory)
-    limits = Limits(
-        **asdict(settings.limits), inline_bytes=settings.storage.inline_bytes, sync_rows=settings.sync.rows_per_page
-    )
-    services = Services(database, blobs, limits, drops_litter, note=numbers.note, wake=wake)
+    services = _build_services(settings, Storage(database, LocalBlobs(directory / "blobs")), Numbers(directory), wake)
     faces = Pages(build_dav(services), services)
     gate, rules = Gate(policy.rules, throttle, database), settings.policy
     gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)

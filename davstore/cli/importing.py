@@ -36,10 +36,10 @@ def import_(settings: Settings, *, user: str, source: Path, into: str) -> None:
     folder = paths.Path(user, _read_folder(into))
     sums, control = Sums("import"), list[str]()
     with wiring.open_services(settings) as services:
-        principal = Principal(enrolling.get_user(services.database, user))
+        context = services.context(Principal(enrolling.get_user(services.database, user)))
         entries = sources.each_entry(source)
         with sums.shown(lambda: sources.sum_bytes(source)):
-            for outcome in importing.import_entries(lambda: services.context(principal), folder, entries):
+            for outcome in importing.import_entries(context, folder, entries):
                 _count(sums, outcome)
                 if outcome.fate is Fate.CONTROL:
                     control.append(outcome.where)

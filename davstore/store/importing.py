@@ -10,11 +10,11 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Final, NamedTuple
 
-from davstore.engine import transaction
+from davstore.engine import rights, transaction
 from davstore.engine.context import Context
 from davstore.engine.deciding import decide, resolve
 from davstore.engine.receiving import Incoming, receive
@@ -99,19 +99,19 @@ class _NotNamedError(Exception):
         self.outcome = outcome
 
 
-def import_entries(context: Callable[[], Context], folder: Path, entries: Iterable[Entry]) -> Iterator[Outcome]:
-    """Yield the outcome of each entry, once it is durable. context gives that of each unit, with the time it has then.
+def import_entries(context: Context, folder: Path, entries: Iterable[Entry]) -> Iterator[Outcome]:
+    """Yield the outcome of each entry, once it is durable. A folder that is not there is made.
 
     Raises:
         NotFound: there is no such store. DiskFull, Unavailable: what was yielded before is imported all the same.
     """
+    rights.require(context.asker, folder)
     yield from _Import(context, folder).each(entries)
 
 
 class _Import:
-    def __init__(self, context: Callable[[], Context], folder: Path) -> None:
-        self._context, self._folder = context, folder
-        self._most_inline = context().services.limits.inline_bytes
+    def __init__(self, context: Context, folder: Path) -> None:
+        self._services, self._asker, self._folder = context.services, context.asker, folder
         self._batch: list[_Ready] = []
         self._bytes = 0
         self._equals: Counter[tuple[str | None, str]] = Counter()
@@ -139,7 +139,7 @@ class _Import:
     def _take(self, item: Item) -> Iterator[Outcome]:
         """Receive an item: a small one for the next unit, a large one at once, in a unit of its own."""
         try:
-            if item.length is not None and item.length <= self._most_inline:
+            if item.length is not None and item.length <= self._services.limits.inline_bytes:
                 with item.open() as stream, self._receive(item, stream, item.length) as received:
                     self._batch.append(self._ready(item, received.stored.sha256, received))
                     self._bytes += item.length
@@ -203,7 +203,7 @@ class _Import:
                     return there is not None
             return False
 
-        return self._context().services.database.read(look)
+        return self._services.database.read(look)
 
     def _write(self, batch: list[_Ready]) -> Iterator[Outcome]:
         """Write a batch in one unit; where that has no room in the quota each half of it in one, and so on."""
@@ -225,6 +225,10 @@ class _Import:
             return [_place(writer, self._home(ready.entry), ready, known) for ready in batch]
 
         return transaction.write(self._context(), self._folder, work)
+
+    def _context(self) -> Context:
+        """Return the context of the next unit, which has its own time."""
+        return self._services.context(self._asker)
 
     def _home(self, entry: Item | Folder) -> Path:
         return self._folder._replace(names=(*self._folder.names, *entry.folder))

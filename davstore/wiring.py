@@ -162,10 +162,8 @@ def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
         return []
     except Unavailable as error:
         return [f"users and devices were not looked up: {error}"]
-    try:
+    with contextlib.closing(database):
         return list_unknown(rules, enrolling.list_names(database))
-    finally:
-        database.close()
 
 
 def log_policy(settings: Settings) -> None:
@@ -204,15 +202,13 @@ def prepare_store(settings: Settings, *, adopts: bool = False) -> FirstUser | No
     """
     open_policy(settings)
     database = open_storage(settings, adopts=adopts).database
-    try:
+    with contextlib.closing(database):
         renew_identity(settings)
         if enrolling.list_users(database):
             return None
         first = FirstUser(FIRST_USER, enrolling.new_password())
         enrolling.add_user(database, first.name, first.password, now_us=now_us())
         return first
-    finally:
-        database.close()
 
 
 def renew_identity(settings: Settings) -> None:
@@ -234,7 +230,7 @@ def sweep(settings: Settings) -> None:
         BadSettings: the data directory and the database do not belong together any more; nothing is deleted.
     """
     storage = find_storage(settings)
-    try:
+    with contextlib.closing(storage.database):
         renew_identity(settings)
         sweeping.sweep(
             storage.database,
@@ -244,8 +240,6 @@ def sweep(settings: Settings) -> None:
             keep_seconds=settings.sync.history_weeks * WEEK_SECONDS,
             keep_changes=settings.sync.history_changes,
         )
-    finally:
-        storage.database.close()
 
 
 def import_driver(settings: Settings) -> None:
@@ -270,6 +264,24 @@ def open_jobs(settings: Settings, bell: Bell) -> Iterator[Runner]:
         yield Runner(storage.database, tasks, bell, clock_us=now_us)
 
 
+def _build_services(
+    settings: Settings, storage: Storage, numbers: Numbers, wake: Callable[[], None] = lambda: None
+) -> Services:
+    limits = Limits(
+        **asdict(settings.limits), inline_bytes=settings.storage.inline_bytes, sync_rows=settings.sync.rows_per_page
+    )
+    drops_litter = settings.storage.finder_litter == "drop"
+    return Services(*storage, limits, drops_litter, note=numbers.note, wake=wake)
+
+
+@contextlib.contextmanager
+def open_services(settings: Settings) -> Iterator[Services]:
+    """Yield the services for a command that uses a store as requests do. Raises as `find_storage`."""
+    storage, numbers = find_storage(settings), Numbers(settings.data.path)
+    with contextlib.closing(storage.database), contextlib.closing(numbers):
+        yield _build_services(settings, storage, numbers)
+
+
 def build_application(
     settings: Settings, *, key: bytes | None = None, wake: Callable[[], None] = lambda: None
 ) -> WSGIApplication:
@@ -286,12 +298,7 @@ def build_application(
         delay_seconds=settings.auth.delay_seconds,
     )
     policy = open_policy(settings)
-    drops_litter = settings.storage.finder_litter == "drop"
-    blobs, numbers = LocalBlobs(directory / "blobs"), Numbers(directory)
-    limits = Limits(
-        **asdict(settings.limits), inline_bytes=settings.storage.inline_bytes, sync_rows=settings.sync.rows_per_page
-    )
-    services = Services(database, blobs, limits, drops_litter, note=numbers.note, wake=wake)
+    services = _build_services(settings, Storage(database, LocalBlobs(directory / "blobs")), Numbers(directory), wake)
     faces = Pages(build_dav(services), services)
     gate, rules = Gate(policy.rules, throttle, database), settings.policy
     gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)

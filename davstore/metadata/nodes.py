@@ -102,6 +102,7 @@ class NodeRow(NamedTuple):
     modified_us: int
     modified_by: int = 0
     type: int = ResourceType.MEDIA
+    flags: int = 0
 
 
 def leaf(
@@ -155,7 +156,7 @@ def _values(store_id: int, node_id: int, row: NodeRow, modseq: int) -> dict[str,
         "resource_id": new_resource_id(),
         "is_coll": int(row.is_collection),
         "type": int(row.type),
-        "flags": 0,
+        "flags": row.flags,
         "modseq": modseq,
         "body_id": row.body_id,
         "etag": row.etag,

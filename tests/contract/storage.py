@@ -69,7 +69,7 @@ class Storage:
         """Return a request's view, a second later than the one before."""
         self.now_us += 1_000_000
         principal = Principal(User(1, self.owner, 1, 1, disabled=False))
-        services = Services(self.database, self.blobs, self.limits, note=self.numbers.note)
+        services = Services(self.database, self.blobs, self.limits, clock=lambda: self.now_us, note=self.numbers.note)
         return Context(principal, self.now_us, services)
 
     def at(self, text: str) -> Path:

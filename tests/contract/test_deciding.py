@@ -28,7 +28,19 @@ from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditio
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
 from davstore.model.principals import Principal, User
-from davstore.store import browsing, deleting, locking, making, moving, patching, putting, reading, syncing
+from davstore.store import (
+    browsing,
+    deleting,
+    exporting,
+    importing,
+    locking,
+    making,
+    moving,
+    patching,
+    putting,
+    reading,
+    syncing,
+)
 from davstore.store.putting import NewContent
 from tests.contract.storage import Storage
 
@@ -87,7 +99,10 @@ READS: dict[str, Ask] = {
         context, tree.at("t"), None, given, level=Level.INFINITE, limit=None
     ),
 }
-WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `If`
+WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `If`, and commands of the operator
+    "exporting.each_outgoing": lambda context, tree, _: list(exporting.each_outgoing(context, tree.at("t"))),
+    "exporting.sum_bytes": lambda context, tree, _: exporting.sum_bytes(context, tree.at("t")),
+    "importing.import_entries": lambda context, tree, _: list(importing.import_entries(context, tree.at("t/x"), [])),
     "browsing.list_page": lambda context, tree, _: browsing.list_page(context, tree.at("t"), Sort.NAME, limit=1),
 }
 ALL = WRITES | READS | WITHOUT_CONDITIONS

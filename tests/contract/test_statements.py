@@ -139,7 +139,7 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("PUT over another", 7, lambda storage, _: storage.put("a", b"other")),
     ("PUT of a large body", 11, lambda storage, _: storage.put("large", b"x" * 300)),
     ("MKCOL", 5, lambda storage, _: storage.mkcol("c")),
-    ("PROPPATCH", 6, lambda storage, _: storage.proppatch("a", ("{urn:x}q", b"<q/>"))),
+    ("PROPPATCH", 7, lambda storage, _: storage.proppatch("a", ("{urn:x}q", b"<q/>"))),
     ("PROPPATCH of a flag", 5, lambda storage, _: storage.mark("a", StateChange(int(Flag.SEEN)))),
     ("PROPPATCH of a keyword", 7, lambda storage, _: storage.mark("a", StateChange(added=frozenset({"x"})))),
     ("DELETE", 8, lambda storage, _: storage.delete("a")),

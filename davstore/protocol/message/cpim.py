@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from davstore.model.messages import MOST_HEADER_BYTES
+from davstore.model.messages import MOST_FACT_CHARACTERS, MOST_HEADER_BYTES
 from davstore.protocol.message.dates import parse_date
 from davstore.protocol.message.timestamps import parse_timestamp
 from davstore.protocol.message.words import decode_bytes, one_line
@@ -144,9 +144,8 @@ def _read(headers: list[_Header]) -> tuple[Mapping[str, str], int | None]:
             of_key.append(value)
     if foreign:
         found.setdefault("subject", foreign)
-    return {
-        key: one_line(", ".join(values)) or "" if key in _LISTS else values[0] for key, values in found.items()
-    }, date_us
+    facts = {key: ", ".join(values if key in _LISTS else values[:1]) for key, values in found.items()}
+    return {key: text[:MOST_FACT_CHARACTERS] for key, text in facts.items()}, date_us
 
 
 def _resolve(name: str, namespaces: Mapping[str, str]) -> tuple[str | None, str]:

@@ -8,7 +8,11 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-STATISTICS = {("message", "message"): "2000000 100000 1", ("keyword", "keyword"): "100000 10000 2 1"}
+STATISTICS = {
+    ("message", "message"): "2000000 100000 1",
+    ("message", "message_answers"): "800000 40000 2",
+    ("keyword", "keyword"): "100000 10000 2 1",
+}
 
 _KEYWORD = "{urn:davstore:cpm:keyword}"
 _NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
@@ -50,6 +54,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["store_id", "body_id"], ["body.store_id", "body.id"], ondelete="CASCADE"),
         sqlite_with_rowid=False,
     )
+    short = sa.text("length(in_reply_to) <= 500")
+    columns = ["store_id", "in_reply_to"]
+    op.create_index("message_answers", "message", columns, sqlite_where=short, postgresql_where=short)
     op.create_table(
         "keyword",
         sa.Column("store_id", sa.BigInteger(), nullable=False),

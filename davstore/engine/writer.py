@@ -127,10 +127,11 @@ class Writer:
         content_type: str | None = None,
         modified_us: int | None = None,
         elements: Mapping[str, bytes] = NO_ELEMENTS,
+        over: Resource | None = None,
     ) -> Resource:
         """Make a resource with a body, or a collection (None), at an unmapped URL.
 
-        modified_us is given when the client sets it.
+        modified_us is given when the client sets it, over is what the URL showed before this unit unmapped it.
         """
         now_us = self.context.now_us
         time_us = now_us if modified_us is None else modified_us
@@ -139,7 +140,7 @@ class Writer:
         else:
             body_id = self._name_body(received)
             row = leaf(body_id, received.stored, content_type, now_us=now_us, type_=received.type)
-        whose = self._whose(time_us, client=modified_us is not None)
+        whose = self._whose(time_us, client=modified_us is not None, old=over)
         if (time_us, whose) != (now_us, 0):
             row = row._replace(modified_us=time_us, modified_by=whose)
         made = self.map_new(member, row)

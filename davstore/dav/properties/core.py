@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from davstore.dav.kinds import KINDS, Kind
-from davstore.dav.properties.live import EVERY, RESOURCE, STORED, Column, Live, PropertyContext
+from davstore.dav.properties.live import EVERY, PART, RESOURCE, STORED, Column, Live, PropertyContext
 from davstore.dav.properties.times import set_time
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.dav import names
@@ -16,6 +16,7 @@ from davstore.protocol.http.dates import render_http_date, render_iso_date
 _COLLECTION_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION))
 _TYPES: Final = {
     Kind.RESOURCE: empty(names.RESOURCETYPE),
+    Kind.PART: empty(names.RESOURCETYPE),
     Kind.PRINCIPAL: element(names.RESOURCETYPE, empty(names.COLLECTION), empty("{DAV:}principal")),
 }
 
@@ -52,29 +53,29 @@ def _supported_method_set(_context: PropertyContext, kind: Kind) -> bytes:
 
 CORE: Final = (
     Live(names.RESOURCETYPE, EVERY, same=_resourcetype, in_allprop=True),
-    Live(names.GETETAG, RESOURCE, column=Column("etag", '<D:getetag>"%s"</D:getetag>'), in_allprop=True),
+    Live(names.GETETAG, RESOURCE | PART, column=Column("etag", '<D:getetag>"%s"</D:getetag>'), in_allprop=True),
     Live(
         names.GETCONTENTLENGTH,
-        RESOURCE,
+        RESOURCE | PART,
         column=Column("length", "<D:getcontentlength>%s</D:getcontentlength>"),
         in_allprop=True,
     ),
     Live(
         names.GETCONTENTTYPE,
-        RESOURCE,
+        RESOURCE | PART,
         column=Column("content_type", "<D:getcontenttype>%s</D:getcontenttype>", _media_type),
         in_allprop=True,
     ),
     Live(
         names.GETLASTMODIFIED,
-        STORED,
+        STORED | PART,
         column=Column("modified_us", "<D:getlastmodified>%s</D:getlastmodified>", _http_date),
         set=set_time,
         in_allprop=True,
     ),
     Live(
         names.CREATIONDATE,
-        STORED,
+        STORED | PART,
         column=Column("created_us", "<D:creationdate>%s</D:creationdate>", iso_date),
         in_allprop=True,
     ),

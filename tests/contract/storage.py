@@ -10,6 +10,7 @@ from typing import Any
 from davstore.blobs.local import LocalBlobs
 from davstore.directory.numbers import Numbers
 from davstore.engine.context import Context, Services
+from davstore.engine.property_changes import LiveValues
 from davstore.metadata import principals, stores
 from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
@@ -20,6 +21,7 @@ from davstore.model.limits import Limits
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 from davstore.model.principals import Principal, User
+from davstore.model.states import StateChange
 from davstore.store import deleting, making, moving, patching, putting, reading, syncing
 from davstore.store.checking import Finding, check
 from davstore.store.putting import NewContent, Written
@@ -67,7 +69,7 @@ class Storage:
         """Return a request's view, a second later than the one before."""
         self.now_us += 1_000_000
         principal = Principal(User(1, self.owner, 1, 1, disabled=False))
-        services = Services(self.database, self.blobs, self.limits, note=self.numbers.note)
+        services = Services(self.database, self.blobs, self.limits, clock=lambda: self.now_us, note=self.numbers.note)
         return Context(principal, self.now_us, services)
 
     def at(self, text: str) -> Path:
@@ -92,6 +94,14 @@ class Storage:
     def proppatch(self, text: str, *changes: tuple[str, bytes | None], conditions: Preconditions = NONE) -> Resource:
         """PROPPATCH."""
         resource, refusal = patching.patch_properties(self.context, self.at(text), changes, conditions)
+        if refusal is not None:
+            raise refusal
+        return resource
+
+    def mark(self, text: str, change: StateChange) -> Resource:
+        """PROPPATCH of states."""
+        live = LiveValues(states={"{urn:x}state": change})
+        resource, refusal = patching.patch_properties(self.context, self.at(text), [], live=live)
         if refusal is not None:
             raise refusal
         return resource

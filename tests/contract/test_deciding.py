@@ -23,11 +23,24 @@ from davstore.errors import (
     SourceIsDestination,
 )
 from davstore.model.changes import Level
+from davstore.model.columns import Wanted
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
 from davstore.model.principals import Principal, User
-from davstore.store import browsing, deleting, locking, making, moving, patching, putting, reading, syncing
+from davstore.store import (
+    browsing,
+    deleting,
+    exporting,
+    importing,
+    locking,
+    making,
+    moving,
+    patching,
+    putting,
+    reading,
+    syncing,
+)
 from davstore.store.putting import NewContent
 from tests.contract.storage import Storage
 
@@ -79,14 +92,17 @@ READS: dict[str, Ask] = {
     "reading.find": lambda context, tree, given: reading.find(context, tree.at("t/a"), given),
     "reading.describe": lambda context, tree, given: list(reading.describe(context, tree.at("t"), given, depth=1)),
     "reading.describe, by column": lambda context, tree, given: list(
-        reading.describe(context, tree.at("t"), given, depth=1, columns=())
+        reading.describe(context, tree.at("t"), given, depth=1, columns=Wanted(()))
     ),
     "reading.open_resource": lambda context, tree, given: reading.open_resource(context, tree.at("t/a"), given),
     "syncing.changes_since": lambda context, tree, given: syncing.changes_since(
         context, tree.at("t"), None, given, level=Level.INFINITE, limit=None
     ),
 }
-WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `If`
+WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `If`, and commands of the operator
+    "exporting.each_outgoing": lambda context, tree, _: list(exporting.each_outgoing(context, tree.at("t"))),
+    "exporting.sum_bytes": lambda context, tree, _: exporting.sum_bytes(context, tree.at("t")),
+    "importing.import_entries": lambda context, tree, _: list(importing.import_entries(context, tree.at("t/x"), [])),
     "browsing.list_page": lambda context, tree, _: browsing.list_page(context, tree.at("t"), Sort.NAME, limit=1),
 }
 ALL = WRITES | READS | WITHOUT_CONDITIONS

@@ -10,10 +10,12 @@ import pytest
 from davstore.metadata import unit
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level
+from davstore.model.columns import Wanted
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
 from davstore.model.facets import PROPERTIES
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
+from davstore.model.states import Flag, StateChange
 from davstore.store import browsing, locking, reading
 from tests.contract.storage import Storage
 
@@ -61,7 +63,9 @@ def rebuild(storage: Storage) -> None:
 USE_CASES: dict[str, Callable[[Storage], object]] = {
     "get": lambda storage: storage.get("t/0"),
     "describe the members": lambda storage: storage.listing("t", depth=1, facets={PROPERTIES}),
-    "describe by column": lambda storage: storage.listing("t", depth=1, facets={PROPERTIES}, columns=("etag",)),
+    "describe by column": lambda storage: storage.listing(
+        "t", depth=1, facets={PROPERTIES}, columns=Wanted(("etag",), frozenset({PROPERTIES}))
+    ),
     "describe all": lambda storage: storage.listing(depth=None, facets={PROPERTIES}),
     "a page": lambda storage: browsing.list_page(storage.context, storage.at("t"), Sort.SIZE, limit=10),
     "put a new one": lambda storage: storage.put("t/new"),
@@ -135,7 +139,9 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("PUT over another", 7, lambda storage, _: storage.put("a", b"other")),
     ("PUT of a large body", 11, lambda storage, _: storage.put("large", b"x" * 300)),
     ("MKCOL", 5, lambda storage, _: storage.mkcol("c")),
-    ("PROPPATCH", 6, lambda storage, _: storage.proppatch("a", ("{urn:x}q", b"<q/>"))),
+    ("PROPPATCH", 7, lambda storage, _: storage.proppatch("a", ("{urn:x}q", b"<q/>"))),
+    ("PROPPATCH of a flag", 5, lambda storage, _: storage.mark("a", StateChange(int(Flag.SEEN)))),
+    ("PROPPATCH of a keyword", 7, lambda storage, _: storage.mark("a", StateChange(added=frozenset({"x"})))),
     ("DELETE", 8, lambda storage, _: storage.delete("a")),
     ("DELETE of a tree", 12, lambda storage, _: storage.delete("t")),
     ("MOVE", 8, lambda storage, _: storage.move("a", "b")),

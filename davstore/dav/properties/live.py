@@ -56,13 +56,11 @@ class Column:
         self.text = text
         self.start, _, self.end = template.partition("%s")
 
-    def piece(self, facts: Facts) -> Callable[[Resource], bytes | None] | None:
-        """Return the function of one resource; None: no resource has the property."""
+    def piece(self, facts: Facts) -> Callable[[Resource], bytes | None]:
+        """Return the function of one resource, with the facets of the page that it is on."""
         if not self.fact.startswith(OF_MESSAGE):
             return self.of
         found = facts.of(MESSAGE)
-        if not found:
-            return None
         value_of, text, start, end = attrgetter(self.fact[len(OF_MESSAGE) :]), self.text, self.start, self.end
 
         def element_of(resource: Resource) -> bytes | None:
@@ -89,6 +87,17 @@ Same = Callable[[PropertyContext, Kind], bytes | None]
 Each = Callable[[PropertyContext, Any], bytes | None]
 
 
+class Settable(NamedTuple):
+    """The way in which clients change a live property.
+
+    parse returns the values that a text sets, None if it is no value; removed holds those that a removal sets, None if
+    the property cannot be removed.
+    """
+
+    parse: Callable[[str], LiveValues | None]
+    removed: LiveValues | None = None
+
+
 class Live(NamedTuple):
     """A live property: its name, the kinds that have it, and its element, which comes about in one of three ways.
 
@@ -98,7 +107,7 @@ class Live(NamedTuple):
     rows at once.
 
     leads: its value is hrefs of resources on this server, which expand-property follows (RFC 3253 §3.8).
-    `set` returns the values that a client's text sets, None if it is no value; without it the property is protected.
+    Without `set` the property is protected.
     """
 
     name: str
@@ -107,6 +116,6 @@ class Live(NamedTuple):
     each: Each | None = None
     column: Column | None = None
     facet: Facet[Any] | None = None
-    set: Callable[[str], LiveValues | None] | None = None
+    set: Settable | None = None
     in_allprop: bool = False
     leads: bool = False

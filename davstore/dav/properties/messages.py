@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
-from davstore.dav.properties.core import iso_date
+from davstore.dav.properties.core import WORDS, iso_date
 from davstore.dav.properties.live import PART, RESOURCE, Column, Live, PropertyContext
 from davstore.model.facets import MESSAGE, OF_MESSAGE
 from davstore.model.nodes import Resource, ResourceType
@@ -14,28 +15,17 @@ from davstore.protocol.dav.elements import element, escape, href
 from davstore.protocol.dav.names import CPM, clark
 from davstore.protocol.http.queries import part_query
 
-_KINDS: Final = {
-    ResourceType.MEDIA: "media",
-    ResourceType.MESSAGE: "message",
-    ResourceType.FILE_TRANSFER: "file-transfer",
-    ResourceType.SESSION_INFO: "session-info",
-    ResourceType.GROUP_STATE: "group-state",
-    ResourceType.IMDN: "imdn",
-}
-"""Kinds, which are also the local names of their resource types."""
 
-
-def kind_of_type(type_: int | str) -> str:
-    """Return the word for a type, which may be given by its digit."""
-    return _KINDS[ResourceType(int(type_))]
+def _kind(type_: int | str) -> str:
+    return WORDS[ResourceType(int(type_))]
 
 
 def _text(value: str) -> str:
     return escape(value).decode()
 
 
-def _fact(field: str, local: str, text: type[str] | None = None) -> Live:
-    column = Column(f"{OF_MESSAGE}{field}", f"<C:{local}>%s</C:{local}>", text or _text)
+def _fact(field: str, local: str, text: Callable[[Any], str] = _text) -> Live:
+    column = Column(f"{OF_MESSAGE}{field}", f"<C:{local}>%s</C:{local}>", text)
     return Live(clark(CPM, local), RESOURCE, column=column, facet=MESSAGE)
 
 
@@ -47,7 +37,7 @@ def _parts(context: PropertyContext, resource: Resource) -> bytes | None:
     return element(names.PARTS, *[href(path + part_query(part.number)) for part in message.parts])
 
 
-KIND: Final = Live(clark(CPM, "kind"), RESOURCE, column=Column("type", "<C:kind>%s</C:kind>", kind_of_type))
+KIND: Final = Live(clark(CPM, "kind"), RESOURCE, column=Column("type", "<C:kind>%s</C:kind>", _kind))
 MESSAGES: Final = (
     KIND,
     Live(

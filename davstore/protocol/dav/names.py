@@ -6,6 +6,8 @@ from typing import Final
 
 DAV: Final = "DAV:"
 CPM: Final = "urn:davstore:cpm"
+KEYWORD: Final = "urn:davstore:cpm:keyword"
+"""The namespace of keywords, states with names that clients choose."""
 XML: Final = "http://www.w3.org/XML/1998/namespace"
 
 MAX_PROPERTY_NAME_BYTES: Final = 255
@@ -23,11 +25,17 @@ def split(name: str) -> tuple[str, str]:
 
 
 def is_ours(name: str) -> bool:
-    """Tell whether a name is in davstore's own namespace, which no client gives a meaning to."""
+    """Tell whether a name is in one of davstore's own namespaces, where no dead property is."""
     return name.startswith(_OURS)
 
 
-_OURS: Final = clark(CPM, "")
+def is_keyword(name: str) -> bool:
+    """Tell whether a name is that of a keyword."""
+    return name.startswith(_KEYWORD)
+
+
+_KEYWORD: Final = clark(KEYWORD, "")
+_OURS: Final = (clark(CPM, ""), _KEYWORD)
 
 # Requests
 PROPFIND: Final = "{DAV:}propfind"

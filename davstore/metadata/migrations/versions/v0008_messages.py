@@ -33,7 +33,10 @@ _FACTS = (
 
 
 def upgrade() -> None:
-    """Make both tables, number each node as the newest of its bindings, and give collections their type."""
+    """Make both tables, number each node as the newest of its bindings, and give collections their type.
+
+    A job reads the messages that are there already.
+    """
     op.create_table(
         "message",
         sa.Column("store_id", sa.BigInteger(), nullable=False),
@@ -62,6 +65,10 @@ def upgrade() -> None:
         "UPDATE node SET type = is_coll, modseq = COALESCE((SELECT MAX(changed) FROM binding"
         " WHERE binding.store_id = node.store_id AND binding.node_id = node.id), 0)"
     )
+    op.execute(
+        "INSERT INTO job (store_id, id, kind, payload, due_us, attempts, leased_until_us)"
+        " SELECT 0, 2, 'read messages', '', 0, 0, 0 WHERE EXISTS (SELECT 1 FROM body)"
+    )
     if op.get_bind().dialect.name == "sqlite":
         statistics = sa.table("sqlite_stat1", sa.column("tbl"), sa.column("idx"), sa.column("stat"))
         rows = [{"tbl": table, "idx": index, "stat": stat} for (table, index), stat in STATISTICS.items()]
@@ -70,6 +77,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop what is new. Facts are read from the bodies again; keywords are lost."""
+    op.execute("DELETE FROM job WHERE store_id = 0 AND id = 2")
     op.execute("UPDATE node SET type = 0")
     op.drop_column("node", "modseq")
     op.drop_table("keyword")

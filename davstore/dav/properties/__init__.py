@@ -11,7 +11,7 @@ from davstore.dav.kinds import Kind
 from davstore.dav.properties.core import CORE, IDENTITY, SUPPORTED
 from davstore.dav.properties.live import EVERY, RESOURCE, Live, PropertyContext, Settable
 from davstore.dav.properties.locks import LOCKS
-from davstore.dav.properties.messages import MESSAGES
+from davstore.dav.properties.messages import MESSAGES, PARTS
 from davstore.dav.properties.owncloud import OWNCLOUD
 from davstore.dav.properties.principals import OWNERS, PRINCIPALS
 from davstore.dav.properties.quota import QUOTA
@@ -38,6 +38,7 @@ TABLE: Final = (
     *QUOTA,
     *OWNERS,
     *MESSAGES,
+    *PARTS,
     *STATES,
     ANSWERED_BY,
     *SUPPORTED,

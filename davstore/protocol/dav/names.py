@@ -6,6 +6,8 @@ from typing import Final
 
 DAV: Final = "DAV:"
 CPM: Final = "urn:davstore:cpm"
+KEYWORD: Final = "urn:davstore:cpm:keyword"
+"""The namespace of keywords, states with names that clients choose."""
 XML: Final = "http://www.w3.org/XML/1998/namespace"
 
 MAX_PROPERTY_NAME_BYTES: Final = 255
@@ -72,6 +74,7 @@ SUPPORTED_METHOD_SET: Final = "{DAV:}supported-method-set"
 SUPPORTED_LIVE_PROPERTY_SET: Final = "{DAV:}supported-live-property-set"
 ROOT: Final = "{urn:davstore:cpm}root"
 MODSEQ: Final = "{urn:davstore:cpm}modseq"
+KEYWORDS: Final = "{urn:davstore:cpm}keywords"
 CURRENT_USER_PRINCIPAL: Final = "{DAV:}current-user-principal"
 PRINCIPAL_URL: Final = "{DAV:}principal-URL"
 PRINCIPAL_COLLECTION_SET: Final = "{DAV:}principal-collection-set"

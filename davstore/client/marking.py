@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from davstore.client.state import State
-from davstore.client.states import NO_STATES, States
 from davstore.client.tree import Local, Tree
 
 
@@ -36,12 +33,3 @@ def follow(state: State, local: Tree[Local]) -> None:
                 state.wishes.carry(path, target)
             elif agreed is None and path not in state.remote.rows:
                 state.wishes.drop(path)
-
-
-def find_states(state: State, path: str, inode: int, moved: Mapping[int, str]) -> States:
-    """Return the states that the server has of a local file, also of one that a person moved since.
-
-    moved are the paths of agreed files that are not in the folder now, by inode.
-    """
-    entry = state.remote.get(path) or state.remote.get(moved.get(inode, ""))
-    return entry.states if entry is not None else NO_STATES

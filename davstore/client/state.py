@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from davstore.client.draft import Parts
 from davstore.client.exit_status import USAGE, Stop
-from davstore.client.states import NO_STATES, States, as_change, combine
+from davstore.client.letters import Letters
+from davstore.client.states import NO_STATES, States, as_change, combine, read_words, write_words
 from davstore.client.tree import Agreed, Remote, Stamp, Tree, parent_of
 from davstore.client.wishes import Wishes
 
@@ -110,6 +111,7 @@ class State:
         self.left_out: dict[str, str] = dict(self._database.execute("SELECT * FROM left_out"))
         self.mounts: set[str] = {path for (path,) in self._database.execute("SELECT path FROM mount")}
         self.told: dict[str, str] = dict(self._database.execute("SELECT * FROM told"))
+        self.letters = Letters(self._database)
         self.parts = Parts(self._database)
         self.wishes = Wishes(self._database)
 
@@ -290,7 +292,7 @@ class State:
         *facts, states = entry
         self._database.execute(
             "INSERT OR REPLACE INTO remote VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (path, *facts, seen, int(states.flags), " ".join(sorted(states.keywords))),
+            (path, *facts, seen, int(states.flags), write_words(states.keywords)),
         )
 
     def drop_remote(self, path: str) -> None:
@@ -354,7 +356,7 @@ class State:
 
 
 def _states(flags: int, keywords: str) -> States:
-    return States(flags, frozenset(keywords.split())) if flags or keywords else NO_STATES
+    return States(flags, read_words(keywords)) if flags or keywords else NO_STATES
 
 
 def _is_within(path: str, top: str) -> bool:

@@ -6,6 +6,7 @@ need no condition either: `If` with a modseq would only refuse changes that comm
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
@@ -18,6 +19,14 @@ FLAG_OF: Final[Mapping[str, Flag]] = {names.clark(names.CPM, word): flag for fla
 """The flag of each property, by its Clark name."""
 SET: Final = "T"
 """The value of a state that is set; one that is not set has no property."""
+
+
+_NAME_START: Final = (
+    "A-Z_a-z\xc0-\xd6\xd8-\xf6\xf8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef\u3001-\ud7ff"
+    "\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
+)
+_NAME: Final = re.compile(f"[{_NAME_START}][{_NAME_START}0-9.\xb7\u0300-\u036f\u203f\u2040-]*")
+"""The names that an element can have, without a colon (XML 1.0 §2.3, Namespaces in XML 1.0 §3)."""
 
 
 class States(NamedTuple):
@@ -81,3 +90,18 @@ def describe(change: StateChange) -> str:
     """Return the words for a change."""
     removed = [f"not {word}" for word in list_words(change.clear, change.dropped)]
     return ", ".join([*list_words(change.set, change.added), *removed])
+
+
+def is_keyword(word: str) -> bool:
+    """Tell whether a keyword can have this name, which is that of a property."""
+    return _NAME.fullmatch(word) is not None and len(word.encode()) <= names.MAX_PROPERTY_NAME_BYTES
+
+
+def write_words(words: Iterable[str]) -> str:
+    """Return keywords as a column holds them."""
+    return " ".join(sorted(words))
+
+
+def read_words(text: str) -> frozenset[str]:
+    """Return the keywords of a column: no name holds a blank."""
+    return frozenset(text.split(" ")) if text else frozenset()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from davstore.client.states import States, combine, narrow
+from davstore.client.states import States, combine, narrow, read_words, write_words
 from davstore.model.states import NO_CHANGE, StateChange
 
 _INSERT = "INSERT OR REPLACE INTO wish VALUES (?, ?, ?, ?, ?)"
@@ -30,7 +30,7 @@ class Wishes:
 
     def _read(self, found: sqlite3.Cursor) -> Iterator[tuple[str, StateChange]]:
         for path, flags, cleared, added, dropped in found:
-            yield path, StateChange(flags, cleared, frozenset(added.split()), frozenset(dropped.split()))
+            yield path, StateChange(flags, cleared, read_words(added), read_words(dropped))
 
     def find(self, path: str) -> StateChange:
         """Return the wish for a path."""
@@ -43,8 +43,8 @@ class Wishes:
             self.drop(path)
             return
         self.rows[path] = change
-        added, dropped = " ".join(sorted(change.added)), " ".join(sorted(change.dropped))
-        self._database.execute(_INSERT, (path, int(change.set), int(change.clear), added, dropped))
+        words = write_words(change.added), write_words(change.dropped)
+        self._database.execute(_INSERT, (path, int(change.set), int(change.clear), *words))
 
     def drop(self, path: str) -> None:
         """Forget the wish for a path."""

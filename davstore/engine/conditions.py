@@ -17,7 +17,7 @@ from davstore.model.locks import Lock
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 from davstore.policy.preconditions import Verdict, judge
-from davstore.protocol.dav import sync_token
+from davstore.protocol.dav import modseq_token, sync_token
 from davstore.sync.report import is_current
 
 
@@ -73,7 +73,12 @@ def _met(
         return resource is not None and resource.etag == condition.etag
     if condition.token in states:
         return True
-    if condition.token is None or path is None or resource is None or not resource.is_collection:
+    if condition.token is None or path is None or resource is None:
+        return False
+    number = modseq_token.find_number(condition.token)
+    if number is not None:
+        return resource.modseq <= number
+    if not resource.is_collection:
         return False
     try:
         token = sync_token.parse(condition.token)

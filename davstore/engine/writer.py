@@ -174,17 +174,17 @@ class Writer:
         change: PropertyChange | None,
         *,
         modified_us: int | None = None,
-        states_: StateChange = NO_CHANGE,
+        state: StateChange = NO_CHANGE,
     ) -> Resource:
         """Change the dead properties of a resource, its states, its time of modification, or some of these."""
-        flags = old.flags & ~states_.clear | states_.set
+        flags = old.flags & ~state.clear | state.set
         new = old._replace(flags=flags, modseq=self.ledger.seq + 1)
         if modified_us is not None:
             whose = self._whose(modified_us, client=True, old=old)
             new = new._replace(modified_us=modified_us, modified_by=whose)
-        nodes.alter(self.unit, self.ledger, new, states_)  # a move of a collection above may have changed modified_by
-        if states_.added or states_.dropped:
-            states.change_keywords(self.unit, self.ledger, old.node_id, added=states_.added, dropped=states_.dropped)
+        nodes.alter(self.unit, self.ledger, new, state)  # a move of a collection above may have changed modified_by
+        if state.added or state.dropped:
+            states.change_keywords(self.unit, self.ledger, old.node_id, added=state.added, dropped=state.dropped)
         if change is not None:
             properties.remove_properties(self.unit, self.ledger.store_id, old.node_id, change.removed)
             properties.set_properties(self.unit, self.ledger.store_id, {old.node_id: change.written})

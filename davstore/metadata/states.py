@@ -37,7 +37,7 @@ def list_keywords(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[
 def change_keywords(
     unit: Unit, ledger: Ledger, node_id: int, *, added: Collection[str], dropped: Collection[str]
 ) -> None:
-    """Give a node keywords that it lacks, and take others from it."""
+    """Give a node keywords that it lacks, and take some from it."""
     key = {"s": ledger.store_id, "n": node_id}
-    unit.many(_DELETE, [{**key, "name_": name} for name in sorted({*added, *dropped})])
+    unit.many(_DELETE, [{**key, "name_": name} for name in sorted(dropped)])
     unit.many(_INSERT, [{"store_id": ledger.store_id, "node_id": node_id, "name": name} for name in sorted(added)])

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from davstore.dav.kinds import KINDS, Kind
-from davstore.dav.properties.live import EVERY, RESOURCE, STORED, Column, Live, PropertyContext
+from davstore.dav.properties.live import EVERY, RESOURCE, STORED, Column, Live, PropertyContext, Settable
 from davstore.dav.properties.times import set_time
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.dav import names
@@ -69,7 +69,7 @@ CORE: Final = (
         names.GETLASTMODIFIED,
         STORED,
         column=Column("modified_us", "<D:getlastmodified>%s</D:getlastmodified>", _http_date),
-        set=set_time,
+        set=Settable(set_time),
         in_allprop=True,
     ),
     Live(

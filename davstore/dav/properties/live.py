@@ -88,6 +88,17 @@ Same = Callable[[PropertyContext, Kind], bytes | None]
 Each = Callable[[PropertyContext, Any], bytes | None]
 
 
+class Settable(NamedTuple):
+    """The way in which clients change a live property.
+
+    parse returns the values that a text sets, None if it is no value; removed holds those that a removal sets, None if
+    the property cannot be removed.
+    """
+
+    parse: Callable[[str], LiveValues | None]
+    removed: LiveValues | None = None
+
+
 class Live(NamedTuple):
     """A live property: its name, the kinds that have it, and its element, which comes about in one of three ways.
 
@@ -95,7 +106,7 @@ class Live(NamedTuple):
     a function of one resource (of a `Resource`, for principals of their `Fixed`) and returns None where the resource
     does not have it; `column` is one fact of the row, and so can be rendered for many rows at once.
 
-    `set` returns the values that a client's text sets, None if it is no value; without it the property is protected.
+    Without `set` the property is protected.
     """
 
     name: str
@@ -104,5 +115,5 @@ class Live(NamedTuple):
     each: Each | None = None
     column: Column | None = None
     facet: Facet[Any] | None = None
-    set: Callable[[str], LiveValues | None] | None = None
+    set: Settable | None = None
     in_allprop: bool = False

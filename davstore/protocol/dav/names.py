@@ -25,11 +25,17 @@ def split(name: str) -> tuple[str, str]:
 
 
 def is_ours(name: str) -> bool:
-    """Tell whether a name is in davstore's own namespace, which no client gives a meaning to."""
+    """Tell whether a name is in one of davstore's own namespaces, where no dead property is."""
     return name.startswith(_OURS)
 
 
-_OURS: Final = clark(CPM, "")
+def is_keyword(name: str) -> bool:
+    """Tell whether a name is that of a keyword."""
+    return name.startswith(_KEYWORD)
+
+
+_KEYWORD: Final = clark(KEYWORD, "")
+_OURS: Final = (clark(CPM, ""), _KEYWORD)
 
 # Requests
 PROPFIND: Final = "{DAV:}propfind"

@@ -14,7 +14,8 @@ from davstore.engine.property_changes import LiveValues
 from davstore.model.facets import KEYWORDS
 from davstore.model.nodes import Resource
 from davstore.model.states import Flag, StateChange
-from davstore.protocol.dav.elements import text_element
+from davstore.protocol.dav import names
+from davstore.protocol.dav.elements import element, empty, text_element
 from davstore.protocol.dav.names import CPM, clark, split
 
 _SET: Final = "T"
@@ -42,7 +43,13 @@ def _flag(flag: Flag) -> Live:
     return Live(name, RESOURCE, column=column, set=settable)
 
 
-STATES: Final = tuple(map(_flag, Flag))
+def _keywords(context: PropertyContext, resource: Resource) -> bytes | None:
+    """Return the names of all keywords: a question cannot name those that it does not know of."""
+    words = context.facets.of(KEYWORDS).get(resource.node_id)
+    return element(names.KEYWORDS, *(empty(clark(names.KEYWORD, word)) for word in words)) if words else None
+
+
+STATES: Final = (*map(_flag, Flag), Live(names.KEYWORDS, RESOURCE, each=_keywords, facet=KEYWORDS))
 
 
 @lru_cache(maxsize=1024)
@@ -51,9 +58,9 @@ def keyword(name: str) -> Live:
     word = split(name)[1]
     one = frozenset({word})
 
-    def element(context: PropertyContext, resource: Resource) -> bytes | None:
+    def value(context: PropertyContext, resource: Resource) -> bytes | None:
         has = word in context.facets.of(KEYWORDS).get(resource.node_id, ())
         return text_element(name, _SET) if has else None
 
     settable = _settable(name, StateChange(added=one), StateChange(dropped=one))
-    return Live(name, RESOURCE, each=element, facet=KEYWORDS, set=settable)
+    return Live(name, RESOURCE, each=value, facet=KEYWORDS, set=settable)

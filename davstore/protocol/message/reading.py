@@ -1,21 +1,183 @@
-"""Reads a body as it comes, and tells at its end what it says of itself."""
+"""Messages read as they come: a body says at its end whether it is one, and its facts and parts."""
 
 from __future__ import annotations
 
-from davstore.model.messages import MessageFacts
+from collections.abc import Callable, Container, Mapping
+from typing import Any, Final, NamedTuple
+
+from davstore.model.messages import MOST_HEADER_BYTES, MessageFacts
+from davstore.model.nodes import ResourceType
+from davstore.protocol.message.cpim import find_cpim
+from davstore.protocol.message.entities import first, media_type_of
+from davstore.protocol.message.fields import joined, read_date, read_facts
+from davstore.protocol.message.file_transfer import is_file_transfer, read_file_transfer
+from davstore.protocol.message.group_state import is_group_state, read_group_state
+from davstore.protocol.message.head import Head, find_blank, read_head
+from davstore.protocol.message.imdn import is_imdn, read_imdn
+from davstore.protocol.message.parameters import parse_parameters
+from davstore.protocol.message.parts import Structure
+from davstore.protocol.message.recognising import LOOK_BYTES, is_mail, may_be_message, may_be_xml
+from davstore.protocol.message.sampling import Sampler
+from davstore.protocol.message.session import read_session
+
+_Facts = Mapping[str, str | int]
+
+_WINDOW_BYTES: Final = MOST_HEADER_BYTES + 64 * 1024
+"""The beginning of a body, in which its header blocks and a bare object lie; kept whole until it is there."""
+
+_OBJECTS: Final[dict[str, tuple[ResourceType, Callable[[bytes], _Facts]]]] = {
+    "application/x-cpm-session": (ResourceType.SESSION_INFO, read_session),
+    "application/x-cpm-file-transfer": (ResourceType.FILE_TRANSFER, read_file_transfer),
+    "application/vnd.gsma.rcs-ft-http+xml": (ResourceType.FILE_TRANSFER, read_file_transfer),
+    "application/group-state-object+xml": (ResourceType.GROUP_STATE, read_group_state),
+    "message/imdn+xml": (ResourceType.IMDN, read_imdn),
+}
+"""Objects by the media type of the message, or of its first part."""
+_OF_MAIL: Final = {b"date", b"message-id", b"received"}
+"""Fields that a bare CPIM has not."""
+
+
+class _Everything(Container[str]):
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+class _Opening(NamedTuple):
+    """The beginning of a message: its facts so far, the entity that it carries, and its object where that is known."""
+
+    facts: _Facts
+    date_us: int | None
+    entity: Head
+    object_type: str | None
 
 
 class MessageReader:
-    """Takes a body block by block."""
+    """Takes a body block by block, and keeps a bounded beginning of it."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._blocks: list[bytes] = []
+        self._bytes = 0
+        self._is_over = False
+        self._message: _Message | None = None
 
     def feed(self, block: bytes) -> None:
         """Take the next bytes."""
+        if self._message is not None:
+            self._message.structure.feed(block)
+        elif not self._is_over:
+            had = self._bytes
+            self._blocks.append(block)
+            self._bytes += len(block)
+            if had < LOOK_BYTES <= self._bytes:
+                self._blocks = [b"".join(self._blocks)]
+                self._is_over = not _may_be_anything(self._blocks[0][:LOOK_BYTES])
+            if self._bytes >= _WINDOW_BYTES and not self._is_over:
+                content = b"".join(self._blocks)
+                self._message = _open(content)
+                self._is_over = True
+            if self._is_over:
+                self._blocks = []
 
     def close(self) -> MessageFacts | None:
         """Return the facts of the body; None: it is no message."""
-        return None
+        if self._message is not None:
+            return self._message.close()
+        return None if self._is_over else read_message(b"".join(self._blocks))
 
 
-def read_message(_content: bytes) -> MessageFacts | None:
+def read_message(content: bytes) -> MessageFacts | None:
     """Return the facts of a whole body; None: it is no message."""
+    look = content[:LOOK_BYTES]
+    if may_be_xml(look):
+        return _read_xml(content) if len(content) <= _WINDOW_BYTES else None
+    message = _open(content)
+    return message.close() if message else None
+
+
+def _may_be_anything(look: bytes) -> bool:
+    return may_be_message(look) is not None or may_be_xml(look)
+
+
+def _read_xml(content: bytes) -> MessageFacts | None:
+    """Return the facts of an object that is an XML document by itself."""
+    if is_imdn(content):
+        return _facts(ResourceType.IMDN, read_imdn(content))
+    if is_group_state(content):
+        return _facts(ResourceType.GROUP_STATE, read_group_state(content))
+    if is_file_transfer(content):
+        return _facts(ResourceType.FILE_TRANSFER, read_file_transfer(content))
     return None
+
+
+class _Message:
+    """A message whose beginning was read."""
+
+    def __init__(self, content: bytes, opening: _Opening) -> None:
+        self._opening = opening
+        objects: Container[str] = _OBJECTS if opening.object_type is None else _Everything()
+        self._sampler = Sampler(objects)
+        self.structure = Structure(content, self._sampler)
+        self.structure.begin(opening.entity.fields, opening.entity.body)
+
+    def close(self) -> MessageFacts:
+        """Return the facts: there are no more bytes."""
+        parts = self.structure.close()
+        kind = ResourceType.MESSAGE
+        found: _Facts = {}
+        if self._sampler.object is not None:
+            part, content = self._sampler.object
+            kind, read = _OBJECTS[self._opening.object_type or part.media_type]
+            found = read(content)
+        elif self._opening.object_type is not None:
+            kind, _ = _OBJECTS[self._opening.object_type]
+        facts = joined(self._opening.facts, found)
+        if self._opening.date_us is not None:
+            facts["date_us"] = self._opening.date_us
+        return _facts(kind, facts, preview=self._sampler.preview, parts=parts)
+
+
+def _facts(kind: ResourceType, facts: Mapping[str, Any], **more: Any) -> MessageFacts:
+    return MessageFacts(kind, **facts, **more)
+
+
+def _open(content: bytes) -> _Message | None:
+    """Return the message that content begins; None: it is none."""
+    window = content[:_WINDOW_BYTES]
+    start = may_be_message(window[:LOOK_BYTES])
+    if start is None:
+        return None
+    outer = _read_head(window, start)
+    declared = media_type_of(outer.fields, "")
+    cpim = None
+    if declared == "message/cpim":
+        cpim = find_cpim(window, outer.body)
+    elif outer.fields.keys().isdisjoint(_OF_MAIL):
+        cpim = find_cpim(window, 0)
+    if cpim is None:
+        if declared != "message/cpim" and declared not in _OBJECTS and not is_mail(window, start, outer):
+            return None
+        opening = _Opening(read_facts(outer.fields), read_date(outer.fields), outer, _object_type(outer))
+        return _Message(content, opening)
+    inner = _read_head(window, cpim.inner_start)
+    own = read_facts(outer.fields) if declared == "message/cpim" else {}
+    date_us = read_date(outer.fields) if own else None
+    opening = _Opening(
+        joined(cpim.fields, own), cpim.date_us if date_us is None else date_us, inner, _object_type(inner)
+    )
+    return _Message(content, opening)
+
+
+def _read_head(window: bytes, start: int) -> Head:
+    stop = min(len(window), start + MOST_HEADER_BYTES)
+    return read_head(window, start, *(find_blank(window, start, stop) or (stop, stop)))
+
+
+def _object_type(head: Head) -> str | None:
+    """Return the type of the object that an entity says it is, or that a multipart/related has for its root."""
+    raw = first(head.fields, b"content-type")
+    if raw is None:
+        return None
+    declared = parse_parameters(raw)
+    names = (declared.value, declared.parameters.get(b"type", b"").decode("latin-1").lower())
+    return next((name for name in names if name in _OBJECTS), None)

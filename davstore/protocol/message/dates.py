@@ -1,0 +1,90 @@
+"""Dates of mail: those of RFC 5322 §3.3 and §4.3, and what senders write in their place."""
+
+from __future__ import annotations
+
+import calendar
+import datetime
+import re
+import unicodedata
+from collections.abc import Sequence
+from email.utils import parsedate_tz
+from typing import Any, Final
+
+_FIRST: Final = 0
+_LAST: Final = 4_102_444_800
+"""From 1970 to 2100: what lies outside comes of a broken clock."""
+
+_MONTHS: Final = {
+    name: number
+    for number, names in enumerate(
+        (
+            *("jan gen ene janv", "feb fev febr fevr", "mar mrz mrt maer marz", "apr abr avr"),
+            *("may mai mag mei maj maio mayo", "jun giu juin juni", "jul lug juil juli", "aug ago aou aout"),
+            *("sep set sept", "oct okt ott out", "nov", "dec dez dic des"),
+        ),
+        1,
+    )
+    for name in names.split()
+}
+_USUAL: Final = re.compile(
+    r"\s*(?:[A-Za-z]{3},)?\s{0,9}(\d{1,2})\s{1,9}([A-Za-z]{3})\s{1,9}(\d{4})\s{1,9}(\d\d?):(\d\d)(?::(\d\d))?"
+    r"\s{1,9}([+-])(\d\d)(\d\d)(?:\s|$)",
+    re.ASCII,
+)
+_TIME: Final = r"(\d{1,2})[:.](\d\d)(?:[:.](\d\d))?(?:[.,]\d{1,9})?\s{0,9}(?:([+-])(\d\d):?(\d\d))?"
+_LOCAL: Final = re.compile(
+    rf"(?<!\d)(\d{{1,2}})[ .]\s?(\d{{1,2}}|[^\W\d_]{{3,10}})[ .]{{1,3}}(\d{{4}})\D{{1,9}}{_TIME}"
+)
+_ISO: Final = re.compile(rf"\s{{0,9}}(\d{{4}})-(\d\d)-(\d\d)[Tt ]{_TIME}")
+
+
+def parse_date(text: str) -> int | None:
+    """Return the microseconds since the epoch, or None for what cannot be read.
+
+    Beside the grammar: missing parts and zones (UTC), asctime, the names of months in some more languages, numeric
+    months in the order of day, month and year, and RFC 3339. Two numbers with a slash between are not guessed at.
+    """
+    text = text[:256]
+    if usual := _USUAL.match(text):
+        day, name, year, hour, minute, second, sign, zone_hours, zone_minutes = usual.groups()
+        if month := _MONTHS.get(name.lower()):
+            zone = (sign, zone_hours, zone_minutes)
+            return _moment((year, month, day), (hour, minute, second), zone)
+    if iso := _ISO.match(text):
+        found = iso.groups()
+        return _moment(found[:3], found[3:6], found[6:])
+    return _loosely(text)
+
+
+def _loosely(text: str) -> int | None:
+    if (local := _LOCAL.search(text)) and (month := _month(local[2])):
+        found = local.groups()
+        return _moment((local[3], month, local[1]), found[3:6], found[6:])
+    try:
+        parsed = parsedate_tz(text)
+        if parsed is None or parsed[0] < 1970:
+            return None
+        seconds = calendar.timegm(parsed[:6]) - (parsed[9] or 0)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return seconds * 1_000_000 if _FIRST <= seconds < _LAST else None
+
+
+def _month(word: str) -> int | None:
+    if word.isdigit():
+        return int(word)
+    plain = unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode().lower()
+    return _MONTHS.get(plain[:4]) or _MONTHS.get(plain[:3])
+
+
+def _moment(date: Sequence[Any], time: Sequence[Any], zone: Sequence[Any]) -> int | None:
+    """Return the time of a date, a time of day and a zone (sign, hours, minutes), as they were written."""
+    year, month, day = (int(one) for one in date)
+    hour, minute, second = (int(one or 0) for one in time)
+    if not (1 <= month <= 12 and 1 <= day <= 31 and hour <= 24 and minute < 60 and second <= 60):
+        return None
+    days = datetime.date(year, month, 1).toordinal() - 719_163 + day - 1
+    sign, hours, minutes = zone
+    offset = (int(hours or 0) * 3600 + int(minutes or 0) * 60) * (-1 if sign == "-" else 1)
+    seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset
+    return seconds * 1_000_000 if _FIRST <= seconds < _LAST else None

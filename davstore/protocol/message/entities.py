@@ -1,0 +1,61 @@
+"""Descriptions of entities from the fields of their header blocks (RFC 2045, RFC 2183)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from davstore.model.messages import Part
+from davstore.protocol.message.head import Fields
+from davstore.protocol.message.parameters import Valued, parse_parameters, text_parameter
+from davstore.protocol.message.words import decode_field
+
+_MEDIA_TYPE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
+_LONGEST_BOUNDARY: Final = 256
+"""The rest of a longer one is not compared; RFC 2046 §5.1.1 allows 70."""
+_NOTHING: Final = Valued("", {})
+
+
+def first(fields: Fields, name: bytes) -> bytes | None:
+    """Return the raw value of the first field of a name."""
+    values = fields.get(name)
+    return values[0] if values else None
+
+
+def media_type_of(fields: Fields, default: str) -> str:
+    """Return type and subtype in lower case; the default where none is declared or it is broken (RFC 2045 §5.2)."""
+    raw = first(fields, b"content-type")
+    declared = parse_parameters(raw).value if raw else ""
+    return declared if _MEDIA_TYPE.fullmatch(declared) else default
+
+
+def boundary_of(fields: Fields) -> bytes:
+    """Return the beginning of the lines between parts, with the line break before it; empty: no boundary is named."""
+    raw = first(fields, b"content-type") or b""
+    boundary = parse_parameters(raw).parameters.get(b"boundary", b"").rstrip()
+    return b"\n--" + boundary[:_LONGEST_BOUNDARY] if boundary else b""
+
+
+def describe(fields: Fields, number: str, start: int, default: str) -> Part:
+    """Return the part that begins at start; its end is not known yet."""
+    raw = first(fields, b"content-type")
+    declared = parse_parameters(raw) if raw else _NOTHING
+    media_type = declared.value if _MEDIA_TYPE.fullmatch(declared.value) else default
+    charset = text_parameter(declared.parameters, b"charset")
+    encoding = first(fields, b"content-transfer-encoding")
+    disposition = first(fields, b"content-disposition")
+    placed = parse_parameters(disposition) if disposition else _NOTHING
+    content_id = first(fields, b"content-id")
+    identity = decode_field(content_id) if content_id else None
+    return Part(
+        number=number,
+        start=start,
+        stop=start,
+        media_type=media_type,
+        content_type=decode_field(raw) if raw else None,
+        charset=charset.lower() if charset else None,
+        encoding=(parse_parameters(encoding).value if encoding else "") or "7bit",
+        disposition=placed.value or None,
+        filename=text_parameter(placed.parameters, b"filename") or text_parameter(declared.parameters, b"name"),
+        content_id=identity.strip("<> ") or None if identity else None,
+    )

@@ -13,12 +13,17 @@ from typing import Any, Final
 
 import click
 
-from davstore.cli.terminal import as_line, fit, is_terminal, measure, share
+from davstore.cli.progress import as_size
+from davstore.cli.terminal import as_line, as_text, fit, is_terminal, measure, share
 from davstore.client import device as devices
+from davstore.client.contents import Contents
 from davstore.client.exit_status import NOT_TRANSFERRED, Stop
 from davstore.client.mailbox import Letter, Mailbox
-from davstore.client.states import FLAG_WORDS, is_keyword
+from davstore.client.saving import safe_name, save
+from davstore.client.states import FLAG_WORDS, States, is_keyword, list_words
+from davstore.model.messages import MessageFacts, Part
 from davstore.model.states import NO_CHANGE, Flag, StateChange
+from davstore.protocol.message.words import decode_bytes
 
 _EPOCH: Final = datetime.fromtimestamp(0).astimezone()
 _MARKS: Final = (
@@ -56,6 +61,8 @@ def _with_mailbox(command: Callable[..., Any]) -> Callable[..., Any]:
         except Stop as stop:
             _say(str(stop))
             sys.exit(stop.status)
+        except BrokenPipeError:
+            raise  # by `head` and such: click ends quietly
         except OSError as error:
             _say(str(error))
             sys.exit(NOT_TRANSFERRED)
@@ -123,6 +130,94 @@ def render_time(at_us: int) -> str:
         return f"{(_EPOCH + timedelta(microseconds=at_us)).astimezone():%Y-%m-%d %H:%M}"
     except (OverflowError, ValueError, OSError):
         return "-"
+
+
+@mail.command()
+@_with_mailbox
+@click.argument("path", metavar="PATH", type=click.Path(path_type=Path))
+@click.option(
+    "--save", "directory", metavar="DIRECTORY", type=click.Path(path_type=Path), help="Save attachments there."
+)
+@click.option("--part", "number", metavar="N", help="Only the part with this number, as N or N.M.")
+@click.option("--raw", is_flag=True, help="The file as it is.")
+@click.option("--mark", "seen", is_flag=True, help="Mark it as seen: to show it does not.")
+def show(mailbox: Mailbox, *, path: Path, directory: Path | None, number: str | None, raw: bool, seen: bool) -> None:
+    """Print one message: its headers, its text, and the list of its attachments.
+
+    With --save attachments are written to new files under names that do no harm; no file is overwritten. A part that is
+    no text is printed as it is, but not to a terminal.
+    """
+    if raw and (number is not None or directory is not None):
+        raise click.UsageError("--raw is the whole file: it goes with neither --part nor --save")
+    found = mailbox.find(path)
+    stamp = mailbox.stamp(found)
+    if raw:
+        _write(mailbox.read(found, stamp))
+    else:
+        facts, contents = mailbox.open(found, stamp)
+        if number is not None:
+            _show_part(contents, number, directory)
+        else:
+            _show_message(facts, contents, mailbox.states_of(found, stamp), stamp.mtime_ns // 1000, directory)
+    if seen:
+        mailbox.mark([found], StateChange(set=Flag.SEEN))
+
+
+def _show_message(
+    facts: MessageFacts, contents: Contents, states: States, stored_us: int, directory: Path | None
+) -> None:
+    at_us = stored_us if facts.date_us is None else facts.date_us
+    lines = {
+        "From": facts.from_,
+        "To": facts.to,
+        "Cc": facts.cc,
+        "Date": render_time(at_us),
+        "Subject": facts.subject,
+        "File": facts.filename,
+        "States": ", ".join(list_words(*states)),
+    }
+    for name, value in lines.items():
+        if value:
+            click.echo(f"{name}: {as_line(value)}")
+    click.echo(f"\n{as_text(contents.body())}".rstrip())
+    attachments = contents.list_attachments()
+    if attachments:
+        click.echo("")
+    for part in attachments:
+        size = as_size(sum(map(len, contents.read(part))))
+        click.echo(f"[{part.number}] {as_line(part.filename or safe_name(part))} ({as_line(part.media_type)}, {size})")
+    if directory is not None:
+        for part in attachments:
+            _save(contents, part, directory)
+
+
+def _show_part(contents: Contents, number: str, directory: Path | None) -> None:
+    part = contents.find(number)
+    if part is None:
+        raise Stop(NOT_TRANSFERRED, f"the message has no part {number}")
+    if directory is not None:
+        _save(contents, part, directory)
+    elif part.media_type.startswith("text/"):
+        click.echo(as_text(contents.text(part)))
+    elif is_terminal():
+        raise Stop(
+            NOT_TRANSFERRED, f"part {number} is {part.media_type}, no text: --save DIRECTORY writes it to a file"
+        )
+    else:
+        _write(b"".join(contents.read(part)))
+
+
+def _save(contents: Contents, part: Part, directory: Path) -> None:
+    name = save(directory, part, contents.read(part))
+    click.echo(f"saved: {as_line(str(directory / name))}")
+
+
+def _write(content: bytes) -> None:
+    """Print bytes as they are; a terminal gets nothing that could command it."""
+    if is_terminal():
+        click.echo(as_text(decode_bytes(content)), nl=False)
+    else:
+        click.echo(content, nl=False)
 
 
 def _flag_options(command: Callable[..., Any]) -> Callable[..., Any]:

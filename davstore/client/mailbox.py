@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from email.utils import getaddresses
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from davstore.client.contents import Contents
 from davstore.client.exit_status import NOT_TRANSFERRED, Changed, Stop
 from davstore.client.folder import Folder, stamp_of
 from davstore.client.letters import Brief, Known
@@ -146,6 +148,17 @@ class Mailbox:
             raise Stop(NOT_TRANSFERRED, f"{path or self.folder.root} is no file")
         return stamp_of(facts)
 
+    def open(self, path: str, stamp: Stamp) -> tuple[MessageFacts, Contents]:
+        """Return what a message says of itself, and what is in it. Raises Stop (not transferred): it is none."""
+        try:
+            content = self.read(path, stamp)
+        except Changed as error:
+            raise Stop(NOT_TRANSFERRED, str(error)) from error
+        facts = read_message(content)
+        if facts is None:
+            raise Stop(NOT_TRANSFERRED, f"{path} is no message")
+        return facts, Contents(content, facts)
+
     def read(self, path: str, stamp: Stamp, *, most: int | None = None) -> bytes:
         """Return the content of the file with this stamp, or its beginning. Raises Changed, OSError."""
         if not stamp.size:
@@ -196,7 +209,13 @@ class Mailbox:
 def _brief_of(facts: MessageFacts) -> Brief:
     is_sent = facts.direction == "sent"
     who = facts.to if is_sent else facts.from_
-    return Brief(facts.date_us, who or "", facts.subject or facts.filename or "", is_sent)
+    return Brief(facts.date_us, _name_people(who or ""), facts.subject or facts.filename or "", is_sent)
+
+
+def _name_people(field: str) -> str:
+    """Return the names in a field of addresses, or the addresses of those without."""
+    people = [name or address for name, address in getaddresses([field])]
+    return ", ".join(people) if all(people) else field
 
 
 def _is_unicode(name: str) -> bool:

@@ -15,7 +15,8 @@ from davstore.model.facets import ANSWERS, KEYWORDS
 from davstore.model.nodes import Resource
 from davstore.model.states import Flag, StateChange
 from davstore.protocol import urls
-from davstore.protocol.dav.elements import element, href, text_element
+from davstore.protocol.dav import names
+from davstore.protocol.dav.elements import element, empty, href, text_element
 from davstore.protocol.dav.names import CPM, clark, split
 
 _SET: Final = "T"
@@ -52,7 +53,13 @@ def _answered_by(context: PropertyContext, resource: Resource) -> bytes | None:
     return element(_ANSWERED_BY, *(href(context.spelling.href(one, slash=False)) for one in segments))
 
 
-STATES: Final = tuple(map(_flag, Flag))
+def _keywords(context: PropertyContext, resource: Resource) -> bytes | None:
+    """Return the names of all keywords: a question cannot name those that it does not know of."""
+    words = context.facets.of(KEYWORDS).get(resource.node_id)
+    return element(names.KEYWORDS, *(empty(clark(names.KEYWORD, word)) for word in words)) if words else None
+
+
+STATES: Final = (*map(_flag, Flag), Live(names.KEYWORDS, RESOURCE, each=_keywords, facet=KEYWORDS))
 ANSWERED_BY: Final = Live(_ANSWERED_BY, RESOURCE, each=_answered_by, facet=ANSWERS)
 
 

@@ -71,11 +71,11 @@ def decode_bytes(raw: bytes, charset: str | None = None, *, is_cut: bool = False
 def one_line(text: str) -> str | None:
     """Return text as a fact: one line without controls and what XML 1.0 forbids, cut; None: nothing is left."""
     text = text[: 2 * MOST_FACT_CHARACTERS]
-    if text.isascii():
+    if text.isascii():  # else split would take blanks that do not break for others
         text = " ".join(text.split())
-    if not text.isprintable() or "  " in text:
-        text = _CONTROL.sub(" ", _UNFIT.sub("", text))
-    return text.strip(" ")[:MOST_FACT_CHARACTERS].rstrip(" ") or None
+    if not text.isprintable() or not text.isascii():
+        text = _CONTROL.sub(" ", _UNFIT.sub("", text)).strip(" ")
+    return text if 0 < len(text) <= MOST_FACT_CHARACTERS else text[:MOST_FACT_CHARACTERS].rstrip(" ") or None
 
 
 def decode_field(raw: bytes, *, phrases: bool = False) -> str | None:

@@ -44,7 +44,7 @@ from davstore.store import (
     syncing,
 )
 from davstore.store.putting import NewContent
-from tests.contract.storage import Storage
+from tests.contract.storage import MAIL, Storage
 
 FAILING = Preconditions(if_match=ETagList(any=False, strong=frozenset({"no"})))
 NEVER = Preconditions(if_lists=(IfList(None, (IfCondition(negated=False, token=None, etag=None),)),))
@@ -63,7 +63,7 @@ def content() -> NewContent:
 def tree(storage: Storage) -> Storage:
     """Return a storage with `t/a` and `o`."""
     storage.mkcol("t")
-    storage.put("t/a", b"From: a@x\nSubject: x\n\nbody")
+    storage.put("t/a", MAIL)
     storage.mkcol("o")
     return storage
 

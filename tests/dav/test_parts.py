@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import email
 import re
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -372,3 +373,27 @@ def test_the_length_of_a_part_as_it_is_stored_takes_no_reading() -> None:
     plain = Part("1", 10, 110, "text/plain", None, None, "8bit", None, None, None)
     assert PartBody(Broken(), plain).length == 100
     assert PartBody(Broken(), plain._replace(media_type="multipart/mixed", encoding="base64")).length == 100
+
+
+class Endless:
+    """A long part in base64, made as it is read."""
+
+    BLOCK = base64.encodebytes(b"x" * 57_000)
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        for _ in range(start, stop, len(self.BLOCK)):
+            yield self.BLOCK
+
+    def close(self) -> None: ...
+
+
+def test_a_part_of_any_length_takes_little_memory() -> None:
+    size = 400 * len(Endless.BLOCK)
+    body = PartBody(Endless(), Part("1", 0, size, "a/b", None, None, "base64", None, None, None))
+    tracemalloc.start()
+    try:
+        assert body.length == sum(map(len, body.read(0, body.length))) == 400 * 57_000
+        assert b"".join(body.read(57_000_00, 57_000_00 + 3)) == b"xxx"
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()

@@ -59,6 +59,8 @@ The third has the states of files, which are listed once, as after a token that 
 """
 _SET_FORMAT = f"PRAGMA user_version = {len(UPGRADES)}"
 FORGET_SERVER = ("DELETE FROM remote", "DELETE FROM scope", "DELETE FROM left_out", "DELETE FROM refused")
+BUSY_SECONDS = 60.0
+"""The time for which `davstore mail` waits for a run that writes, and that one for it."""
 STEM = "stem"
 """The fact that begins the names of this device's files in the making."""
 FOLDER = "folder"
@@ -78,7 +80,7 @@ class State:
 
     def __init__(self, file: Path | None) -> None:
         """Open the memory; None is one that ends with the process."""
-        self._database = sqlite3.connect(file or ":memory:", isolation_level=None)
+        self._database = sqlite3.connect(file or ":memory:", timeout=BUSY_SECONDS, isolation_level=None)
         if file is not None:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")

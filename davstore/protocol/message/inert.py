@@ -28,8 +28,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 _DROPPED: Final = _words(
-    "applet audio embed frameset iframe math noembed noframes noscript object option plaintext script select style svg"
-    " template textarea title video xmp"
+    "iframe math noembed noframes noscript plaintext script select style svg template textarea title xmp"
 )
 """Elements that go with their content: it is no text, or is read by other rules than text."""
 _TAGS: Final = _words(

@@ -40,6 +40,7 @@ from davstore.metadata.tables import (
     job,
     keyword,
     lock,
+    message,
     metadata,
     node,
     principal,
@@ -49,7 +50,7 @@ from davstore.metadata.tables import (
     user,
 )
 from davstore.metadata.unit import Unit
-from davstore.model.nodes import HOLDS_LOCKS
+from davstore.model.nodes import HOLDS_LOCKS, ResourceType
 
 
 class BodyRow(NamedTuple):
@@ -185,6 +186,18 @@ _DAMAGE: dict[str, Statement[tuple[int | str]]] = {
             body.c.store_id == node.c.store_id,
             body.c.id == node.c.body_id,
             or_(body.c.length != node.c.length, body.c.sha256 != node.c.etag),
+        ),
+    ),
+    "node of another type than its body": _rows(
+        node,
+        node.c.id,
+        node.c.body_id.is_not(None),
+        node.c.type
+        != func.coalesce(
+            select(message.c.kind)
+            .where(message.c.store_id == node.c.store_id, message.c.body_id == node.c.body_id)
+            .scalar_subquery(),
+            int(ResourceType.MEDIA),
         ),
     ),
     "body that no node uses": _rows(

@@ -36,6 +36,7 @@ PLANTED: dict[str, list[str]] = {
     "tombstone names a missing node": ["UPDATE gone SET node_id = 999"],
     "tombstone in a missing node": ["UPDATE gone SET parent_id = 999"],
     "property of a missing node": ["UPDATE property SET node_id = 999"],
+    "node of another type than its body": ["UPDATE node SET type = 2 WHERE is_coll = 0"],
     "keyword of a missing node": ["UPDATE keyword SET node_id = 999"],
     "keyword of a collection": ["UPDATE keyword SET node_id = (SELECT node_id FROM binding WHERE name = 'tree')"],
     "flags of a collection": ["UPDATE node SET flags = 1 WHERE is_coll = 1"],

@@ -15,7 +15,7 @@ from davstore.dav.properties.messages import MESSAGES, PARTS
 from davstore.dav.properties.owncloud import OWNCLOUD
 from davstore.dav.properties.principals import OWNERS, PRINCIPALS
 from davstore.dav.properties.quota import QUOTA
-from davstore.dav.properties.states import STATES, keyword
+from davstore.dav.properties.states import ANSWERED_BY, STATES, keyword
 from davstore.dav.properties.sync import MODSEQ, SYNC
 from davstore.dav.properties.times import TIMES
 from davstore.protocol.dav import names
@@ -40,6 +40,7 @@ TABLE: Final = (
     *MESSAGES,
     *PARTS,
     *STATES,
+    ANSWERED_BY,
     *SUPPORTED,
     Live(names.SUPPORTED_LIVE_PROPERTY_SET, EVERY, same=_supported_live_property_set),
     *PRINCIPALS,

@@ -55,7 +55,7 @@ def _quoted_printable(blocks: Iterable[bytes]) -> Iterator[bytes]:
             yield _unquoted(held[:stop])
             held = held[stop:]
     if held:
-        yield _unquoted(held)
+        yield _unquoted(held.rstrip(b" \t"))
 
 
 def _unquoted(text: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Facts of mail by the standard library's `email`, which shares no code with the readers of davstore, and ours beside it.
+"""Facts of mail by the standard library's `email`, which shares no code with davstore's reader, and davstore's beside it.
 
 Compared are addresses, not how they are spelled; ids without blanks within; text with each run of white space as a
 blank. What a sender did not declare is UTF-8, else windows-1252, to both.

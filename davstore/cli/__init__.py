@@ -20,6 +20,7 @@ _MODULES = {
     "import": "importing",
     "init": "init",
     "lock": "locks",
+    "mail": "mail",
     "policy": "policy",
     "restore": "backup",
     "serve": "serve",
@@ -81,7 +82,10 @@ def _in_one_line() -> Iterator[None]:
 @click.pass_context
 def main(context: click.Context) -> None:
     """Network message and media storage that a person's devices share."""
-    if context.invoked_subcommand != "sync":  # the files of a person's folder are as open as that person's others
+    if context.invoked_subcommand not in (
+        "sync",
+        "mail",
+    ):  # the files of a person's folder are as open as that person's others
         context.with_resource(_for_the_owner_only())
 
 

@@ -27,7 +27,10 @@ def printable(text: str) -> str:
 def describe(action: Action) -> str:
     """Return the line that reports one action, done or to be done."""
     there = action.other if action.verb in (Verb.MOVE_TREE, Verb.MOVE_LOCAL, Verb.MOVE_REMOTE, Verb.SET_ASIDE) else ""
-    return printable(f"{action.verb.value}: {action.path}" + (f" -> {there}" if there else ""))
+    there = f" -> {there}" if there else ""
+    if action.verb in (Verb.SEND_STATES, Verb.TAKE_STATES):
+        there = f" ({action.other})"
+    return printable(f"{action.verb.value}: {action.path}{there}")
 
 
 def as_size(count: int) -> str:

@@ -42,6 +42,8 @@ OF_MESSAGE: Final = "message."
 """In front of a field of `MessageFacts`: the name of a fact that is read by column."""
 KEYWORDS: Final = Facet[Sequence[str]]("keywords")
 """The keywords of a resource, in order."""
+ANSWERS: Final = Facet[Sequence[tuple[str, ...]]]("answers")
+"""The answers to a message, oldest first: the names that lead to each from the root of the area."""
 
 _NONE: Final[Mapping[int, Any]] = MappingProxyType({})
 

@@ -73,3 +73,24 @@ class MessageFacts(NamedTuple):
     mime_type: str | None = None
     preview: str | None = None
     parts: tuple[Part, ...] = ()
+
+
+class PartResource(NamedTuple):
+    """One part of a message as the resource that its URL names; what `Resource` says of the others.
+
+    length is that of the decoded content, None where it was not asked for: it takes reading the part. name is the file
+    name that a client saves it under, filename the one that the part declares.
+    """
+
+    node_id: int
+    number: str
+    name: str
+    etag: str
+    length: int | None
+    content_type: str
+    created_us: int
+    modified_us: int
+    modified_by: int
+    filename: str | None
+    disposition: str | None
+    content_id: str | None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from davstore.cli.progress import QUIET, describe
 from davstore.client.device import open_state
 from davstore.client.exit_status import Stop
 from davstore.client.folder import Folder
@@ -46,6 +47,13 @@ class Device:
         except Stop as stop:
             self.said.append(str(stop))
             return stop.status
+
+    def rehearse(self) -> list[str]:
+        """Return the lines of a dry run."""
+        with open_state(self.url, self.root, self.states) as state:
+            remote = RemoteCollection(self.url, self.credentials, mode="automatic", pause=self.pause)
+            run = Run(state.copy(), self.folder(self.root), remote, self.name, now=lambda: NOW)
+            return [describe(action) for action in run.rehearse() if action.verb not in QUIET]
 
     def write(self, path: str, content: bytes) -> None:
         """Put a file into the folder, with the folders above it."""

@@ -30,7 +30,6 @@ LATER: dict[str, dict[str, list[dict[str, Any]]]] = {
         ]
     },
     "0008": {
-        "keyword": [{"store_id": store_id, "node_id": 8, "name": name} for store_id in (1, 2) for name in ("ä", "x")],
         "message": [
             {"store_id": store_id, "body_id": 12, "kind": 2, "date_us": 1, "in_reply_to": "a@b", "parts": "[]"}
             for store_id in (1, 2)

@@ -16,7 +16,7 @@ from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.conditions import NONE, Preconditions
-from davstore.model.facets import PROPERTIES, Facts
+from davstore.model.facets import KEYWORDS, PROPERTIES, Facts
 from davstore.model.limits import Limits
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
@@ -164,6 +164,11 @@ class Storage:
         """Return the dead properties of a resource."""
         listing = self.listing(text, depth=0, facets={PROPERTIES})
         return dict(listing.facets.of(PROPERTIES).get(listing.top.node_id, {}))
+
+    def keywords(self, text: str) -> list[str]:
+        """Return the keywords of a resource."""
+        listing = self.listing(text, depth=0, facets={KEYWORDS})
+        return list(listing.facets.of(KEYWORDS).get(listing.top.node_id, []))
 
     def report(
         self,

@@ -16,12 +16,6 @@ ALL = sum(Flag)
 WORDS = ("a", "A", "ä", "z", "Z", "😀")
 
 
-def keywords(storage: Storage, text: str) -> list[str]:
-    """Return the keywords of a resource as the facet has them."""
-    listing = storage.listing(text, depth=0, facets={KEYWORDS})
-    return list(listing.facets.of(KEYWORDS).get(listing.top.node_id, []))
-
-
 flags = st.integers(0, ALL)
 words = st.frozensets(st.sampled_from(WORDS))
 changes = st.builds(
@@ -45,7 +39,7 @@ def test_each_change_sets_and_clears_what_it_names(storage: Storage, done: list[
         after = storage.find("a")
         assert after == returned
         assert after.flags == has_flags
-        assert keywords(storage, "a") == sorted(has_words, key=str.encode)
+        assert storage.keywords("a") == sorted(has_words, key=str.encode)
         assert (after.modseq > before.modseq) == is_new
         assert (after.changed, after.etag, after.modified_us) == (
             after.modseq if is_new else before.changed,
@@ -58,10 +52,10 @@ def test_states_stay_with_the_resource(storage: Storage) -> None:
     storage.put("b")
     storage.mark("b", StateChange(int(Flag.SEEN), added=frozenset(WORDS)))
     storage.copy("b", "b2")
-    assert (storage.find("b2").flags, keywords(storage, "b2")) == (0, [])
+    assert (storage.find("b2").flags, storage.keywords("b2")) == (0, [])
     storage.put("b", b"other")
     storage.move("b", "d")
-    assert (storage.find("d").flags, len(keywords(storage, "d"))) == (Flag.SEEN, len(WORDS))
+    assert (storage.find("d").flags, len(storage.keywords("d"))) == (Flag.SEEN, len(WORDS))
 
 
 def test_keywords_of_many_resources_have_an_end(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,4 +67,4 @@ def test_keywords_of_many_resources_have_an_end(storage: Storage, monkeypatch: p
     monkeypatch.setattr(states, "LISTED_CHARACTERS", 9)
     with pytest.raises(LimitNotSupported):
         storage.listing("c", depth=1, facets={KEYWORDS})
-    assert keywords(storage, "c/a") == ["12345"]
+    assert storage.keywords("c/a") == ["12345"]

@@ -10,13 +10,14 @@ import atexit
 import io
 import itertools
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from davstore.errors import DavstoreError
 from davstore.middleware.errors import is_failure
+from davstore.model.messages import MOST_FACT_CHARACTERS, MessageFacts
 from davstore.protocol.dav import (
     hrefs,
     if_header,
@@ -32,8 +33,10 @@ from davstore.protocol.dav import (
 )
 from davstore.protocol.dav.elements import empty, escape
 from davstore.protocol.http import authorization, dates, headers, integrity, owncloud, prefer, ranges, sync_context
+from davstore.protocol.message import cpim, file_transfer, group_state, imdn, session
 from davstore.server.bodies import ChunkedBody
 from davstore.server.request_head import BadHead, is_hopeless, parse_head
+from tests import cpm_bodies
 from tests.dav.client import HOME, Client
 
 HOST: Final = "dav.example"
@@ -236,6 +239,36 @@ def request_head(data: bytes) -> None:
     assert not (head.chunked and ("CONTENT_LENGTH" in head.fields or head.length_bytes))
     assert head.length_bytes == int(head.fields.get("CONTENT_LENGTH", "0"))
     assert "HTTP_CONTENT_LENGTH" not in head.fields
+
+
+def cpim_head(data: bytes) -> None:
+    """Read a bare CPIM, and one behind an outer block."""
+    for outer in (b"", b"Content-Type: message/cpim\n\n"):
+        found = cpim.find_cpim(outer + data, len(outer))
+        if found is not None:
+            assert len(outer) < found.inner_start <= len(outer + data)
+            facts_only(found.fields)
+
+
+def imdn_body(data: bytes) -> None:
+    imdn.is_imdn(data)
+    facts_only(imdn.read_imdn(data))
+
+
+def store_objects(data: bytes) -> None:
+    """Read a session info, a group state and a file transfer."""
+    for read in (session.read_session, group_state.read_group_state, file_transfer.read_file_transfer):
+        facts_only(read(data))
+    assert not (group_state.is_group_state(data) and file_transfer.is_file_transfer(data))
+
+
+def facts_only(facts: Mapping[str, str | int]) -> None:
+    """Facts are named as those of messages are, and their text can be an element of an answer."""
+    assert set(facts) <= set(MessageFacts._fields)
+    for value in facts.values():
+        if isinstance(value, str):
+            assert 0 < len(value) <= MOST_FACT_CHARACTERS
+            xml.parse(f"<x>{escape(value)}</x>".encode())
 
 
 @cache
@@ -474,6 +507,42 @@ TARGETS: Final[dict[str, Target]] = {
         chunked_body,
         (b"5\r\nhello\r\n0\r\n\r\n", b"1;x=y\r\na\r\n0\r\nT: v\r\n\r\n", b"FFFFFFFF\r\n", b"-1\r\n"),
         (b"\r\n", b"0", b";", b"\n", b"0x", b"_", b"+"),
+    ),
+    "cpim_head": Target(
+        cpim_head,
+        (
+            cpm_bodies.CPIM,
+            cpm_bodies.CPIM.replace(b"Require:", b"x:"),
+            b"From: <im:a@b>\nTo: <im:c@d>\nNS: <urn:x>\nSubject:;lang=a \\ud83d\\ude00\n\nContent-Type: a/b\n\nc",
+        ),
+        (
+            *(
+                b"\r\n",
+                b"\n",
+                b":",
+                b";lang=",
+                b'"',
+                b"\\u0000",
+                b"\\ud800",
+                b"NS: x <urn:x>\n",
+                b"Require: x.y\n",
+                b"\xfc",
+            ),
+            *(b"To: <im:a@b>\n", b"DateTime: 1990-12-31T23:59:60Z\n", b"imdn.Message-ID: 1\n", b"Content-Type: a/b\n"),
+        ),
+    ),
+    "imdn_body": Target(
+        imdn_body,
+        (
+            cpm_bodies.IMDN,
+            b'<i:imdn xmlns:i="urn:ietf:params:xml:ns:imdn"><i:recipient-uri>a</i:recipient-uri></i:imdn>',
+        ),
+        (*XML_WORDS, b"urn:ietf:params:xml:ns:imdn", b"<recipient-uri>", b"</recipient-uri>", b"imdn"),
+    ),
+    "store_objects": Target(
+        store_objects,
+        (cpm_bodies.SESSION, cpm_bodies.GROUP_STATE, cpm_bodies.FILE_TRANSFER, cpm_bodies.OVER_HTTP),
+        (*XML_WORDS, b"<sdp>", b"</sdp>", b"a=file-selector:", b' name:"', b" size:1", b";", b"%00", b"%ed%a0%80"),
     ),
     "whole_request": Target(
         whole_request,

@@ -19,6 +19,7 @@ EVERY: Final = frozenset(Kind)
 STORED: Final = frozenset({Kind.RESOURCE, Kind.COLLECTION})
 RESOURCE: Final = frozenset({Kind.RESOURCE})
 COLLECTION: Final = frozenset({Kind.COLLECTION})
+PART: Final = frozenset({Kind.PART})
 PRINCIPAL: Final = frozenset({Kind.PRINCIPAL})
 
 
@@ -101,9 +102,11 @@ class Live(NamedTuple):
     """A live property: its name, the kinds that have it, and its element, which comes about in one of three ways.
 
     `same` is the element of all resources of a kind in one request; where there is none, or it returns None, `each` is
-    a function of one resource (of a `Resource`, for principals of their `Fixed`) and returns None where the resource
-    does not have it; `column` is one fact of the row, and so can be rendered for many rows at once.
+    a function of one resource (of a `Resource`, for parts of a `PartResource`, for principals of their `Fixed`) and
+    returns None where the resource does not have it; `column` is one fact of the row, and so can be rendered for many
+    rows at once.
 
+    leads: its value is hrefs of resources on this server, which expand-property follows (RFC 3253 §3.8).
     Without `set` the property is protected.
     """
 
@@ -115,3 +118,4 @@ class Live(NamedTuple):
     facet: Facet[Any] | None = None
     set: Settable | None = None
     in_allprop: bool = False
+    leads: bool = False

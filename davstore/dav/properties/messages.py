@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from davstore.dav.properties.core import WORDS, iso_date
-from davstore.dav.properties.live import RESOURCE, Column, Live
+from davstore.dav.properties.live import PART, RESOURCE, Column, Live, PropertyContext
 from davstore.model.facets import MESSAGE, OF_MESSAGE
-from davstore.model.nodes import ResourceType
-from davstore.protocol.dav.elements import escape
+from davstore.model.nodes import Resource, ResourceType
+from davstore.protocol import urls
+from davstore.protocol.dav import names
+from davstore.protocol.dav.elements import element, escape, href
 from davstore.protocol.dav.names import CPM, clark
+from davstore.protocol.http.queries import part_query
 
 
 def _kind(type_: int | str) -> str:
@@ -24,6 +27,14 @@ def _text(value: str) -> str:
 def _fact(field: str, local: str, text: Callable[[Any], str] = _text) -> Live:
     column = Column(f"{OF_MESSAGE}{field}", f"<C:{local}>%s</C:{local}>", text)
     return Live(clark(CPM, local), RESOURCE, column=column, facet=MESSAGE)
+
+
+def _parts(context: PropertyContext, resource: Resource) -> bytes | None:
+    message = context.facets.of(MESSAGE).get(resource.node_id)
+    if message is None or not message.parts or context.store is None:
+        return None
+    path = context.spelling.href(urls.segments_of(context.store.at(resource.names)), slash=False)
+    return element(names.PARTS, *[href(path + part_query(part.number)) for part in message.parts])
 
 
 KIND: Final = Live(clark(CPM, "kind"), RESOURCE, column=Column("type", "<C:kind>%s</C:kind>", _kind))
@@ -55,4 +66,11 @@ MESSAGES: Final = (
     _fact("size", "size", str),
     _fact("mime_type", "mime-type"),
     _fact("preview", "text-preview"),
+    Live(names.PARTS, RESOURCE, each=_parts, facet=MESSAGE, leads=True),
 )
+PARTS: Final = (
+    Live(clark(CPM, "filename"), PART, column=Column("filename", "<C:filename>%s</C:filename>", _text)),
+    Live(clark(CPM, "content-id"), PART, column=Column("content_id", "<C:content-id>%s</C:content-id>", _text)),
+    Live(clark(CPM, "disposition"), PART, column=Column("disposition", "<C:disposition>%s</C:disposition>", _text)),
+)
+"""The live properties that parts of messages alone have."""

@@ -35,6 +35,8 @@ _OBJECTS: Final[dict[str, tuple[ResourceType, Callable[[bytes], _Facts]]]] = {
 """Objects by the media type of the message, or of its first part."""
 _OF_CPIM: Final = {"from_", "to", "cc", "subject"}
 """Facts for which a CPIM is believed before the block around it."""
+_NOBODY: Final = "anonymous.invalid"
+"""The host of an anonymous identity (RFC 3323 §4.1.1.3): chats have it inside, and the people in the block around."""
 _OF_MAIL: Final = {b"date", b"message-id", b"received"}
 """Fields that a bare CPIM has not."""
 
@@ -160,9 +162,10 @@ def _open(content: bytes) -> _Message | None:
         opening = _Opening(read_facts(outer.fields), read_date(outer.fields), outer, _object_type(outer))
         return _Message(content, opening)
     inner = _read_head(window, cpim.inner_start)
-    own = read_facts(outer.fields)
-    date_us = read_date(outer.fields)
-    spoken = {key: fact for key, fact in cpim.fields.items() if key in _OF_CPIM}
+    is_bare = declared != "message/cpim"
+    own = {} if is_bare else read_facts(outer.fields)
+    date_us = None if is_bare else read_date(outer.fields)
+    spoken = {key: fact for key, fact in cpim.fields.items() if key in _OF_CPIM and _NOBODY not in fact}
     facts = joined(spoken, own, cpim.fields)
     return _Message(content, _Opening(facts, cpim.date_us if date_us is None else date_us, inner, _object_type(inner)))
 

@@ -12,11 +12,11 @@ from itertools import compress
 from typing import Final
 
 from davstore.dav.kinds import Kind
-from davstore.dav.properties import LIVE_OF
+from davstore.dav.properties import LIVE_OF, find_live
+from davstore.dav.properties.live import Column
 from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
 from davstore.model.changes import Changes
 from davstore.model.columns import Columns, Wanted
-from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.hrefs import encode_segments_for_xml
 from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import PropFind, PropFindKind
@@ -35,7 +35,8 @@ def columns_of(question: PropFind) -> Wanted | None:
     """Return the columns that answer a question; None: columns do not."""
     if question.kind is not PropFindKind.PROP or sum(map(len, question.names)) > _LONG_QUESTION:
         return None
-    live = [LIVE_OF[kind][name] for kind in _KINDS.values() for name in question.names if name in LIVE_OF[kind]]
+    found = [find_live(kind, name) for kind in _KINDS.values() for name in question.names]
+    live = [row for row in found if row is not None]
     if any(row.each is not None and row.facet is None for row in live):
         return None
     facts = tuple(sorted({row.column.fact for row in live if row.column is not None}))
@@ -90,7 +91,7 @@ class Template:
         columns = {name: LIVE_OF[kind][name].column for name in compiled.each}
         self._columns = {name: column for name, column in columns.items() if column is not None}
         self._same = b"".join(compiled.same.values())
-        self._lacking = b"".join(map(empty, compiled.lacking))
+        self._missing = compiled.missing
         self._slash = "/" if kind is Kind.COLLECTION else ""
         self._whole = plan.whole
         constants = self._response(_HOLE, [_HOLE] * len(self._columns)).split(_HOLE)
@@ -105,15 +106,19 @@ class Template:
         """Return the response of one resource; an empty text is a property that it does not have."""
         columns = list(zip(self._columns.items(), texts, strict=True))
         values = "".join([f"{column.start}{text}{column.end}" for (_, column), text in columns if text]).encode()
-        missing = b"".join([empty(name) for (name, _), text in columns if not text])
-        return self._whole(f"{href}{self._slash}".encode(), self._same + values, self._lacking + missing).decode()
+        missing = self._missing([name for (name, _), text in columns if not text])
+        return self._whole(f"{href}{self._slash}".encode(), self._same + values, missing).decode()
 
     def rows(self, above: str, names: list[str], facts: Texts) -> Iterator[str]:
         """Yield the response of each of some resources beneath a path."""
+        return self._rows(above, names, self._texts(facts))
+
+    def _texts(self, facts: Texts) -> list[Sequence[str]]:
+        """Return the values of each column as they are written; '' where a resource does not have the property."""
+        return [_written(column, facts[column.fact]) for column in self._columns.values()]
+
+    def _rows(self, above: str, names: list[str], texts: list[Sequence[str]]) -> Iterator[str]:
         templates: dict[tuple[bool, ...], str] = {}
-        texts = [
-            [column.text(text) if text else "" for text in facts[column.fact]] for column in self._columns.values()
-        ]
         for name, *values in zip(names, *texts, strict=True):
             there = tuple(map(bool, values))
             template = templates.get(there)
@@ -123,20 +128,25 @@ class Template:
 
     def fill(self, above: str, names: list[str], facts: Texts) -> str:
         """Return the responses of some resources beneath a path, in one string."""
-        columns = self._columns.values()
-        if any("" in facts[column.fact] for column in columns):
-            return "".join(self.rows(above, names, facts))
+        texts = self._texts(facts)
+        if any("" in values for values in texts):
+            return "".join(self._rows(above, names, texts))
         width = 2 * len(self._between) + 2
         pieces = [""] * (width * len(names) + 1)
         pieces[:-1:width] = [f"{self._last}{self._first}{above}"] * len(names)
         pieces[1::width] = names
-        for at, (constant, column) in enumerate(zip(self._between, columns, strict=True), start=1):
-            texts = facts[column.fact]
+        for at, (constant, values) in enumerate(zip(self._between, texts, strict=True), start=1):
             pieces[2 * at :: width] = [constant] * len(names)
-            pieces[2 * at + 1 :: width] = texts if column.text is str else map(column.text, texts)
+            pieces[2 * at + 1 :: width] = values
         pieces[0] = f"{self._first}{above}"
         pieces[-1] = self._last
         return "".join(pieces)
+
+
+def _written(column: Column, texts: Sequence[str]) -> Sequence[str]:
+    if column.text is str:
+        return texts
+    return [column.text(text) if text else "" for text in texts] if "" in texts else list(map(column.text, texts))
 
 
 def write_changes(answer: Multistatus, plan: Plan, hrefs: Hrefs, changes: Changes) -> None:

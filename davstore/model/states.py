@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntFlag
 from typing import Final, NamedTuple
+
+MOST_KEYWORDS: Final = 100
+"""Keywords of one resource: nothing is charged for them, and an answer holds those of many resources."""
 
 
 class Flag(IntFlag):
@@ -28,3 +32,13 @@ class StateChange(NamedTuple):
 
 
 NO_CHANGE: Final = StateChange()
+
+
+def together(changes: Iterable[StateChange]) -> StateChange:
+    """Return changes of different states as one."""
+    whole = NO_CHANGE
+    for one in changes:
+        whole = StateChange(
+            whole.set | one.set, whole.clear | one.clear, whole.added | one.added, whole.dropped | one.dropped
+        )
+    return whole

@@ -42,7 +42,7 @@ from davstore.protocol.message.words import decode_field
 from davstore.server.bodies import ChunkedBody
 from davstore.server.request_head import BadHead, is_hopeless, parse_head
 from tests import cpm_bodies
-from tests.dav.client import HOME, Client
+from tests.dav.client import HOME, MESSAGE, Client
 
 HOST: Final = "dav.example"
 LENGTH: Final = 1_000
@@ -220,9 +220,20 @@ def lock_body(data: bytes) -> None:
 
 def report_body(data: bytes) -> None:
     query = reports.parse(data, 0)
+    if isinstance(query, reports.ExpandQuery):
+        expanded(query.properties, reports.MAX_LEVELS)
+        return
     property_names(query.names)
     assert query.limit is None or query.limit > 0
     answered(lambda _: sync_token.parse(query.token), b"")
+
+
+def expanded(found: tuple[reports.Asked, ...], levels: int) -> None:
+    """Properties within properties end somewhere."""
+    assert not found or levels
+    property_names(tuple(one.name for one in found))
+    for one in found:
+        expanded(one.nested, levels - 1)
 
 
 def chunked_body(data: bytes) -> None:
@@ -344,6 +355,7 @@ def application() -> Client:
     atexit.register(directory.cleanup)
     atexit.register(client.close)
     client.put("a", "0123456789")
+    client.put("m", MESSAGE)
     client.mkcol("c")
     return client
 
@@ -437,6 +449,7 @@ MAIL: Final = (
     b"Content-Type: text/html\nContent-Transfer-Encoding: base64\nContent-Disposition: attachment; "
     b"filename*0*=utf-8''%41; filename*1=b\n\nPGI+eDwvYj4=\n--b--\nepilogue\n"
 )
+EXPAND: Final = b'<D:expand-property xmlns:D="DAV:">%b</D:expand-property>'
 
 TARGETS: Final[dict[str, Target]] = {
     "mail": Target(
@@ -629,8 +642,18 @@ TARGETS: Final[dict[str, Target]] = {
         (
             REPORT % (TOKEN, b"<D:limit><D:nresults>10</D:nresults></D:limit>"),
             REPORT % (b"", b'<C:context xmlns:C="urn:davstore:cpm"><C:mode>manual</C:mode></C:context>'),
+            EXPAND % b'<D:property name="owner"><D:property name="x" namespace="urn:x"/></D:property>',
         ),
-        (*XML_WORDS, b"infinite", b"9" * 30),
+        (
+            *XML_WORDS,
+            b"infinite",
+            b"9" * 30,
+            b'<D:property name="a">',
+            b' name="',
+            b' namespace="',
+            b"&quot;",
+            b"&#10;",
+        ),
     ),
     "chunked_body": Target(
         chunked_body,
@@ -686,6 +709,9 @@ TARGETS: Final[dict[str, Target]] = {
             b"LOCK ~/a\nTimeout: Second-1\nDepth: 0\n\n" + LOCKINFO % b"<D:owner>me</D:owner>",
             b"UNLOCK ~/a\nLock-Token: <urn:uuid:1>",
             b"REPORT ~/\n\n" + REPORT % (TOKEN, b""),
+            b"REPORT ~/m\n\n" + EXPAND % b'<D:property name="owner"><D:property name="displayname"/></D:property>',
+            b"GET ~/m?part=2\nRange: bytes=1-2, 4-5",
+            b"COPY ~/m?part=1\nDestination: /dav/store/alice/e",
             b"DELETE ~/b\nIf: (Not <DAV:no-lock>)",
             b"OPTIONS *",
         ),

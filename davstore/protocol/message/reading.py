@@ -79,6 +79,11 @@ class MessageReader:
                 self._message = _open(content)
                 self._is_over = True
 
+    @property
+    def is_other(self) -> bool:
+        """Whether the bytes so far show that the body is no message: no more of them are needed."""
+        return self._is_over and self._message is None
+
     def close(self) -> MessageFacts | None:
         """Return the facts of the body; None: it is no message."""
         if self._message is not None:

@@ -65,7 +65,6 @@ def test_the_leap_second_is_the_next_one() -> None:
         "yesterday",
         "30/10/2015 16:26:16",
         "Fri, 30 Oct 2015",
-        "Tue, 03 Dec 0102 17:08:50 +1100",
         "Fri, 30 Oct 1904 16:26:16 +0100",
         "Fri, 30 Oct 2115 16:26:16 +0100",
         "Fri, 41 Oct 2015 16:26:16 +0100",

@@ -114,6 +114,7 @@ def test_what_stands_beyond_the_bound_is_no_fact() -> None:
         ("Subject: a", b" Hello,\n\n  world \t!\n", "Hello, world !"),
         ("Content-Type: text/plain; charset=iso-8859-1", b"\xfc\x80", "ü€"),
         ("Content-Type: text/plain; charset=x-unknown", b"\xc3\xbc", "ü"),
+        ("Subject: a", b"caf\xe9", "café"),
         ("Content-Transfer-Encoding: base64", b"SGVsbG8=", "Hello"),
         ("Content-Transfer-Encoding: quoted-printable", b"H=C3=BC=\nllo", "Hüllo"),
         (

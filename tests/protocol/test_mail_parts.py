@@ -202,6 +202,13 @@ def test_a_message_in_base64_is_a_leaf() -> None:
     assert types(body) == {"1": "message/rfc822"}
 
 
+def test_rfc2045_6_4_a_multipart_has_no_encoding_of_its_own() -> None:
+    head = "Content-Type: multipart/mixed; boundary=c\nContent-Transfer-Encoding: base64"
+    body = f"--b\n{head}\n\n--c\n\none\n--c--\n--b--\n"
+    assert [part.encoding for part in read(body)[1]] == ["7bit", "7bit"]
+    assert contents(body)["1.1"] == "one"
+
+
 def test_what_a_part_says_of_itself() -> None:
     body = (
         "--b\ncontent-type: Image/PNG;\n name*=utf-8''J%C3%BC.png\nContent-Transfer-Encoding: Base64 (c)\n"
@@ -242,7 +249,7 @@ def pieces() -> st.SearchStrategy[str]:
     )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=300)
 @given(pieces(), st.integers(1, 50))
 def test_blocks_of_any_size_give_the_same_parts(body: str, size: int) -> None:
     content = b"Content-Type: multipart/mixed; boundary=b\n\n" + body.encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
 
@@ -103,12 +104,44 @@ def test_a_photograph_costs_nothing() -> None:
 def test_a_large_message_is_not_held() -> None:
     """Its parts are offsets, and its reader keeps a bounded beginning of it."""
     reader = MessageReader()
-    reader.feed(b"From: a@b.example\nSubject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nHello\n--b\n\n")
     block = b"0123456789abcde\n" * 4_096
+    tracemalloc.start()
+    reader.feed(b"From: a@b.example\nSubject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nHello\n--b\n\n")
     for _ in range(160):
-        reader.feed(block)
+        reader.feed(bytes(block))
     reader.feed(b"\n--b--\n")
     found = reader.close()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert found is not None
     assert found.preview == "Hello"
     assert found.parts[1].stop - found.parts[1].start == 160 * len(block)
+    assert peak < 4 * (MOST_HEADER_BYTES + 64 * 1024)
+
+
+PART = b"--b\r\nContent-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\n--" * 1_000_000,
+        b"\n--b" * 1_000_000,
+        b"\n--b\n\n" * 600_000,
+        b"\n--b--" * 600_000,
+        b"".join(PART % (number, number) for number in range(20_000)) + b"x\n" * 1_000_000,
+        b"".join(b"--%d\n" % n + b"Content-Type: multipart/x; boundary=%d\n\n" % (n + 1) for n in range(64)) * 100,
+        b"--b\nContent-Type: message/rfc822\n\n" * 100_000,
+        b"--b\nX: y\n" + b" z\n" * 1_000_000,
+        b"--b\n" + b"junk\nFrom: a\n" * 250_000,
+        b" " * 4_000_000,
+        b"=?a?q?" * 600_000,
+        b"<" * 4_000_000,
+    ],
+    ids=range(12),
+)
+@pytest.mark.parametrize("behind", [b"Content-Type: multipart/mixed; boundary=b\n\n", b"References: ", b""])
+def test_four_megabytes_of_anything_are_read_at_once(content: bytes, behind: bytes) -> None:
+    begun = time.process_time()
+    read_message(b"From: a@b.example\nSubject: x\n" + behind + content)
+    assert time.process_time() - begun < 1

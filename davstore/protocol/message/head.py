@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 Fields = dict[bytes, list[bytes]]
 """Names in lower case to raw values, with their folds, in the order of the block."""
 
-_FIELD: Final = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
+_FIELD: Final = re.compile(rb"^(?:([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*+)|(?!\r?$)[^\n]+)", re.MULTILINE)
+"""A field, or a line that is none, which has no name."""
 _JUNK: Final = re.compile(rb"^(?![ \t]|\r?$|[!-9;-~]+[ \t]*:)", re.MULTILINE)
 _KNOWN: Final = re.compile(
     rb"^(?:content-[a-z-]+|mime-version|from|to|cc|subject|date|message-id|received|references|in-reply-to|reply-to|"
@@ -54,20 +55,23 @@ def read_head(data: bytes, start: int, stop: int, body: int) -> Head:
     lines; else the blank line is missing, and the body begins with that line.
     """
     block = data[start:stop]
-    found = _FIELD.findall(block)
-    lines = block.count(b"\n") + (not block.endswith(b"\n"))
-    if len(found) != lines - block.count(b"\n ") - block.count(b"\n\t"):
+    fields = _read_fields(block)
+    if b"" in fields:
         last = max((it.end() for it in _KNOWN.finditer(block)), default=0)
-        junk = _JUNK.search(block, last)
-        if junk is not None:
+        if junk := _JUNK.search(block, last):
             end = junk.start() if last else 0
             body = start + end
-            found = _FIELD.findall(block, 0, end)
+            fields = _read_fields(block[:end])
+        fields.pop(b"", None)
+    return Head(fields, body)
+
+
+def _read_fields(block: bytes) -> Fields:
     fields: Fields = {}
-    for name, value in found:
+    for name, value in _FIELD.findall(block):
         key = name.lower()
         if key in fields:
             fields[key].append(value)
         else:
             fields[key] = [value]
-    return Head(fields, body)
+    return fields

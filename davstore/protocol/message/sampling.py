@@ -58,7 +58,8 @@ class Sampler:
         if self._bytes == _OBJECT_BYTES:
             self.object = part, content
         else:
-            self.preview = make_preview(content, part.charset, is_html=part.media_type == "text/html")
+            is_html, is_cut = part.media_type == "text/html", len(raw) == _TEXT_BYTES
+            self.preview = make_preview(content, part.charset, is_html=is_html, is_cut=is_cut)
 
 
 def _may_be_shown(part: Part) -> bool:

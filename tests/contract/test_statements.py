@@ -216,6 +216,22 @@ def test_a_use_case_takes_as_many_statements(storage: Storage, monkeypatch: pyte
     assert 0 < taken[0] == taken[1]
 
 
+def test_a_page_with_messages_takes_one_statement_more(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    counter, counts = Counter(monkeypatch), []
+    storage.mkcol("t")
+    for name in ("t/a.txt", "t/b.eml", "t/c.eml"):
+        with counter.counting():
+            browsing.list_page(storage.context, storage.at("t"), Sort.NAME, limit=10)
+        counts.append(counter.count)
+        storage.put(
+            name, b"From: a@example.org\r\nTo: b@example.org\r\nSubject: x\r\n\r\nText" if "eml" in name else b"x"
+        )
+    with counter.counting():
+        page = browsing.list_page(storage.context, storage.at("t"), Sort.NAME, limit=10)
+    assert [*counts, counter.count] == [counts[0], counts[0], counts[0] + 1, counts[0] + 1]
+    assert {one.subject for one in page.messages.values()} == {"x"}
+
+
 @pytest.mark.parametrize("members", [1, 2, 3, 4, 5, 6, 7])
 def test_a_large_collection_is_told_some_members_at_a_time(
     storage: Storage, monkeypatch: pytest.MonkeyPatch, members: int

@@ -110,7 +110,7 @@ def test_structure_beside_dovecot(imported: Imported, dovecot: Dovecot) -> None:
     """BODYSTRUCTURE of 6,000 messages, beside their parts: numbers, types, charsets, encodings, names, ids"""
     found = set()
     for one in dovecot.fetch("1:*", "X-GUID BODYSTRUCTURE"):
-        name, content = list(imported.messages.items())[int(one[b"X-GUID"])]
+        _name, content = list(imported.messages.items())[int(one[b"X-GUID"])]
     assert sorted(found - mail_differences.named(mail_differences.PARTS)) == []
 
 

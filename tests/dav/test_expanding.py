@@ -97,6 +97,18 @@ def test_what_leads_nowhere_here_stays_as_it_is(dav: Client) -> None:
     assert top(answer, f"{HOME}/a", f"{D}resource-id")[0].text.startswith("urn:uuid:")
 
 
+def test_dead_properties_of_a_message_are_not_those_of_its_parts(dav: Client) -> None:
+    dav.put("m", MESSAGE)
+    dav.patch("m", setting("<x:p>mine</x:p>"))
+    dead = asked("p", namespace="urn:x")
+    parts = asked("parts", dead, asked("getetag"), namespace="urn:davstore:cpm")
+    answer = expand(dav, "m", dead, parts, asked("owner", dead, asked("displayname")))
+    assert top(answer, f"{HOME}/m", "{urn:x}p").text == "mine"
+    for name in (f"{C}parts", f"{D}owner"):
+        for found in responses(top(answer, f"{HOME}/m", name)).values():
+            assert found.keys() in ({f"{D}getetag"}, {f"{D}displayname"})
+
+
 def test_the_same_property_twice_is_one_with_all_that_is_in_both(dav: Client) -> None:
     dav.put("a")
     answer = expand(dav, "a", asked("owner", asked("displayname")), asked("owner", asked("principal-URL")))

@@ -39,10 +39,10 @@ class Target(Protocol):
 
 
 class Marked:
-    """The directory of an export, with the file that tells so. source names the store and the folder."""
+    """The directory of an export, with the file that tells so. It names the store by its owner and the instance."""
 
-    def __init__(self, top: Path, form: str, source: str) -> None:
-        self.top, self._facts = top, {"format": form, "of": source}
+    def __init__(self, top: Path, form: str, owner: str, instance: str | None) -> None:
+        self.top, self._facts = top, {"format": form, "owner": owner, "instance": instance}
         self.folds_case = False
 
     def open(self) -> None:
@@ -140,6 +140,8 @@ class Files:
     def write(self, one: Outgoing) -> str:
         """Write a file under its name, or a substitute where the file system cannot hold both."""
         file = self._directory / self._directories.choose(self._directory, one.name)
+        if file.is_dir():
+            return "an earlier export has a folder there"
         if not is_same(file, one):
             self._writing.write(file, one.pieces(), modified_us=one.modified_us)
         return ""

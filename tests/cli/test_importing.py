@@ -430,5 +430,18 @@ def test_postgresql(run: Run, tmp_path: Path, postgresql_server: str) -> None:
 
 
 def test_the_note_of_an_export_tells_what_it_is_of(run: Run, tmp_path: Path) -> None:
-    run("export", "me", "@out", "--format", "files")
-    assert json.loads((tmp_path / "out" / ".davstore-export").read_bytes()) == {"format": "files", "of": "me"}
+    (tmp_path / "a").write_bytes(b"x")
+    run("import", "me", "@a")
+    (tmp_path / "out" / "a").mkdir(parents=True)
+    run("export", "me", "@new", "--format", "files")
+    (tmp_path / "new" / ".davstore-export").rename(tmp_path / "out" / ".davstore-export")
+    assert (
+        "a: an earlier export has a folder there" in run("export", "me", "@out", "--format", "files", status=1).stderr
+    )
+    note = json.loads((tmp_path / "out" / ".davstore-export").read_bytes())
+    assert (note["format"], note["owner"]) == ("files", "me")
+    run("init", data="@other")  # has another user of the same name
+    assert (
+        "an export of something else"
+        in run("export", "me", "@out", "--format", "files", status=2, data="@other").stderr
+    )

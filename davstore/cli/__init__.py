@@ -16,6 +16,8 @@ _MODULES = {
     "backup": "backup",
     "check": "check",
     "device": "devices",
+    "export": "exporting",
+    "import": "importing",
     "init": "init",
     "lock": "locks",
     "mail": "mail",
@@ -49,7 +51,8 @@ class _Commands(click.Group):
         """Return the command of a name."""
         if cmd_name not in _MODULES:
             return None
-        command: click.Command = getattr(import_module(f"{__name__}.{_MODULES[cmd_name]}"), cmd_name)
+        function = "import_" if cmd_name == "import" else cmd_name
+        command: click.Command = getattr(import_module(f"{__name__}.{_MODULES[cmd_name]}"), function)
         return command
 
     def make_context(self, *args: Any, **words: Any) -> click.Context:

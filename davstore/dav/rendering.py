@@ -156,7 +156,7 @@ class Plan:
     def _all(self, kind: Kind, *, names_only: bool) -> Callable[[Any], Rendered]:
         """Render allprop, or propname: the names of all properties, also of those that allprop leaves out."""
         live = {name: row for name, row in LIVE_OF[kind].items() if row.in_allprop or names_only}
-        own = self._compile(kind, live)
+        own = self._compile(kind, tuple(live))
         include = [name for name in self._question.include if name not in live]
         included = self._compile(kind, include)
         dead = self._dead

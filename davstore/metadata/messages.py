@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, insert, select
+from sqlalchemy import BigInteger, and_, bindparam, exists, func, insert, literal_column, select, tuple_
 
 from davstore.metadata.statements import Statement, Write, among, array
-from davstore.metadata.tables import message, node
+from davstore.metadata.tables import body, message, node, store
 from davstore.metadata.unit import Unit
 from davstore.model.facets import OF_MESSAGE
-from davstore.model.messages import MessageFacts, Part
+from davstore.model.messages import SUMMARY_CHARACTERS, MessageFacts, MessageSummary, Part
 from davstore.model.nodes import ResourceType
 
 _COLUMNS = tuple(message.c)[2:]
@@ -29,11 +29,52 @@ _INSERT = Write(
         }
     )
 )
-_LIST = Statement[tuple[Any, ...]](
-    select(node.c.id, *_COLUMNS)
-    .select_from(node.join(message, and_(message.c.store_id == node.c.store_id, message.c.body_id == node.c.body_id)))
-    .where(node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids")))
+_found = exists().where(message.c.store_id == body.c.store_id, message.c.body_id == body.c.id)
+
+
+class Unread(NamedTuple):
+    """A body without facts: media, or one that an earlier version stored."""
+
+    store_id: int
+    body_id: int
+    owner: str
+    inline: bytes | None
+    blob: str | None
+    length: int
+
+
+_UNREAD = Statement(
+    select(body.c.store_id, body.c.id, store.c.owner, body.c.inline, body.c.blob, body.c.length)
+    .select_from(body.join(store, store.c.id == body.c.store_id))
+    .where(
+        tuple_(body.c.store_id, body.c.id) > tuple_(bindparam("s", type_=BigInteger), bindparam("b", type_=BigInteger)),
+        ~_found,
+    )
+    .order_by(body.c.store_id, body.c.id)
+    .limit(bindparam("limit")),
+    Unread,
 )
+_WITHOUT = Statement[tuple[int]](
+    select(body.c.id).where(body.c.store_id == bindparam("s"), among(body.c.id, bindparam("ids")), ~_found)
+)
+_OF_NODES = node.join(message, and_(message.c.store_id == node.c.store_id, message.c.body_id == node.c.body_id))
+_ARE_ASKED_FOR = (node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids")))
+_LIST = Statement[tuple[Any, ...]](select(node.c.id, *_COLUMNS).select_from(_OF_NODES).where(*_ARE_ASKED_FOR))
+_SUMMARISE = Statement[tuple[Any, ...]](
+    select(
+        node.c.id,
+        message.c.kind,
+        message.c.date_us,
+        *(
+            func.substr(message.c[name], literal_column("1"), literal_column(str(SUMMARY_CHARACTERS)))
+            for name in ("from", "to", "subject", "direction", "filename")
+        ),
+        message.c.parts.like(literal_column("'%,\"attachment\",%'")),
+    )
+    .select_from(_OF_NODES)
+    .where(*_ARE_ASKED_FOR)
+)
+"""The disposition of a part is looked for in the text of its array."""
 
 
 def insert_message(unit: Unit, store_id: int, body_id: int, facts: MessageFacts, *, now_us: int) -> None:
@@ -48,6 +89,25 @@ def list_messages(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[
     """Return the facts of nodes whose bodies are messages."""
     rows = unit.all(_LIST, {"s": store_id, "ids": array(node_ids)}) if node_ids else []
     return {node_id: _facts(row) for node_id, *row in rows}
+
+
+def list_unread(unit: Unit, *, store_id: int, body_id: int, limit: int) -> list[Unread]:
+    """Return bodies without facts behind one, by store and id, at most limit of them."""
+    return unit.all(_UNREAD, {"s": store_id, "b": body_id, "limit": limit})
+
+
+def list_without(unit: Unit, store_id: int, body_ids: Collection[int]) -> list[int]:
+    """Return those of the bodies that are there and have no facts."""
+    return [found for (found,) in unit.all(_WITHOUT, {"s": store_id, "ids": array(body_ids)})]
+
+
+def list_summaries(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, MessageSummary]:
+    """Return what a list shows of nodes whose bodies are messages."""
+    rows = unit.all(_SUMMARISE, {"s": store_id, "ids": array(node_ids)}) if node_ids else []
+    return {
+        node_id: MessageSummary._make([ResourceType(kind), *facts, bool(has_attachment)])
+        for node_id, kind, *facts, has_attachment in rows
+    }
 
 
 def _facts(row: list[Any]) -> MessageFacts:

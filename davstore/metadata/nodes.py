@@ -48,6 +48,13 @@ _SET_MODIFIED = Write(
 )
 
 
+_SET_TYPE = Write(
+    update(node)
+    .where(node.c.store_id == bindparam("s"), node.c.body_id == bindparam("b"))
+    .values(type=bindparam("type_"))
+)
+
+
 class _Dying(NamedTuple):
     """A node that lost its last binding."""
 
@@ -95,6 +102,7 @@ class NodeRow(NamedTuple):
     modified_us: int
     modified_by: int = 0
     type: int = ResourceType.MEDIA
+    flags: int = 0
 
 
 def leaf(
@@ -148,7 +156,7 @@ def _values(store_id: int, node_id: int, row: NodeRow, modseq: int) -> dict[str,
         "resource_id": new_resource_id(),
         "is_coll": int(row.is_collection),
         "type": int(row.type),
-        "flags": 0,
+        "flags": row.flags,
         "modseq": modseq,
         "body_id": row.body_id,
         "etag": row.etag,
@@ -202,6 +210,11 @@ def set_modified(unit: Unit, ledger: Ledger, node_id: int, *, modified_us: int, 
     """Give a node another modification time; the caller gives the change its number."""
     values = {"s": ledger.store_id, "n": node_id, "modified_us": modified_us, "modified_by": modified_by}
     unit.run(_SET_MODIFIED, values)
+
+
+def set_type(unit: Unit, store_id: int, body_id: int, type_: int) -> None:
+    """Give the nodes of a body the type that was read from it later; it is no change of theirs."""
+    unit.run(_SET_TYPE, {"s": store_id, "b": body_id, "type_": int(type_)})
 
 
 def end_unbound(unit: Unit, ledger: Ledger, number: int) -> int:

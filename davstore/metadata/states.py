@@ -7,10 +7,14 @@ from collections.abc import Collection
 
 from sqlalchemy import bindparam, delete, insert, select
 
+from davstore.errors import LimitNotSupported
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import keyword
 from davstore.metadata.unit import Unit
+
+LISTED_CHARACTERS = 2 << 20
+"""Some 20 keywords for each of 10,000 members: an answer is put together in memory."""
 
 _LIST = Statement[tuple[int, str]](
     select(keyword.c.node_id, keyword.c.name)
@@ -26,11 +30,18 @@ _INSERT = Write(insert(keyword).values({c.name: bindparam(c.name) for c in keywo
 
 
 def list_keywords(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, list[str]]:
-    """Return the keywords of nodes that have any, in order."""
+    """Return the keywords of nodes that have any, in order.
+
+    Raises:
+        LimitNotSupported: of several nodes they are more than 2 Mi characters; each can be asked for by itself.
+    """
     found: defaultdict[int, list[str]] = defaultdict(list)
-    if node_ids:
-        for node_id, name in unit.all(_LIST, {"s": store_id, "ids": array(node_ids)}):
-            found[node_id].append(name)
+    characters = 0
+    for node_id, name in unit.each(_LIST, {"s": store_id, "ids": array(node_ids)}) if node_ids else ():
+        found[node_id].append(name)
+        characters += len(name)
+        if characters > LISTED_CHARACTERS and len(node_ids) > 1:
+            raise LimitNotSupported("more keywords than one answer may hold")
     return found
 
 

@@ -19,6 +19,7 @@ MOST_HEADER_BYTES: Final = 256 * 1024
 MOST_FACT_CHARACTERS: Final = 64 * 1024
 """Characters of one fact; a longer one is cut."""
 PREVIEW_CHARACTERS: Final = 256
+SUMMARY_CHARACTERS: Final = 256
 
 
 class Part(NamedTuple):
@@ -73,3 +74,37 @@ class MessageFacts(NamedTuple):
     mime_type: str | None = None
     preview: str | None = None
     parts: tuple[Part, ...] = ()
+
+
+class PartResource(NamedTuple):
+    """One part of a message as the resource that its URL names; what `Resource` says of the others.
+
+    length is that of the decoded content, None where it was not asked for: it takes reading the part. name is the file
+    name that a client saves it under, filename the one that the part declares.
+    """
+
+    node_id: int
+    number: str
+    name: str
+    etag: str
+    length: int | None
+    content_type: str
+    created_us: int
+    modified_us: int
+    modified_by: int
+    filename: str | None
+    disposition: str | None
+    content_id: str | None
+
+
+class MessageSummary(NamedTuple):
+    """What a list shows of a message; the texts are cut to `SUMMARY_CHARACTERS`."""
+
+    kind: ResourceType
+    date_us: int
+    from_: str | None
+    to: str | None
+    subject: str | None
+    direction: str | None
+    filename: str | None
+    has_attachment: bool

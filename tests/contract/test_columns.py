@@ -16,12 +16,14 @@ from davstore.dav.properties.live import PropertyContext
 from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
 from davstore.metadata import bindings, nodes, properties, states, stores
 from davstore.metadata import unit as transaction
+from davstore.metadata.bodies import Stored, insert_body
 from davstore.metadata.nodes import NodeRow
 from davstore.metadata.statements import Write
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME, node
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level
+from davstore.model.messages import MessageFacts
 from davstore.model.nodes import ResourceType
 from davstore.model.states import Flag
 from davstore.protocol.dav.hrefs import Spelling, parse_target
@@ -33,6 +35,7 @@ from tests.contract.storage import Storage
 
 ROOT = ("dav", "store", "me")
 DEAD = "{urn:x}%s"
+EMPTY = Stored(b"", None, 0, "0" * 64)
 KEYWORDS = ("x", "ä")
 SET_FLAGS = Write(
     update(node).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n")).values(flags=bindparam("f"))
@@ -57,7 +60,19 @@ rows = st.builds(
     created_us=times,
     modified_us=times,
     modified_by=st.just(0),
-).map(lambda row: row._replace(type=ResourceType.COLLECTION if row.is_collection else ResourceType.MEDIA))
+    type=st.sampled_from([ResourceType.MEDIA, ResourceType.MESSAGE, ResourceType.IMDN]),
+)
+texts = st.none() | st.sampled_from(["<a&b>", "%s", "ä ]]>", "x"])
+messages = st.none() | st.builds(
+    lambda date_us, from_, subject, references, size: MessageFacts(
+        ResourceType.MESSAGE, date_us, from_, subject=subject, references=references, size=size
+    ),
+    st.none() | times,
+    texts,
+    texts,
+    texts,
+    st.none() | st.integers(0, 2**60),
+)
 questions = st.lists(
     st.sampled_from([*LIVE_OF[Kind.RESOURCE], *LIVE_OF[Kind.COLLECTION], "{DAV:}displayname", DEAD, "none"])
     | st.sampled_from([clark(KEYWORD, word) for word in (*KEYWORDS, "none")]),
@@ -67,9 +82,11 @@ questions = st.lists(
 
 
 members_of = st.dictionaries(
-    names, st.tuples(rows, st.booleans(), st.integers(0, sum(Flag)), st.sets(st.sampled_from(KEYWORDS))), max_size=8
+    names,
+    st.tuples(rows, st.booleans(), messages, st.integers(0, sum(Flag)), st.sets(st.sampled_from(KEYWORDS))),
+    max_size=8,
 )
-"""The members of a collection: their rows, whether each has a dead property, and the states of those that have any."""
+"""The members of a collection: rows, whether each has a dead property, the facts of its body, flags and keywords."""
 
 
 def fill(storage: Storage, name: str, members: Members) -> None:
@@ -79,9 +96,10 @@ def fill(storage: Storage, name: str, members: Members) -> None:
         ledger = stores.lock(unit, "me")
         top = insert(unit, ledger, ledger.facts.root_id, name, nodes.empty_collection(now_us=0))
         inner = insert(unit, ledger, top, "inner", nodes.empty_collection(now_us=0))
-        for member, (row, has_property, flags, keywords) in members.items():
+        for member, (row, has_property, facts, flags, keywords) in members.items():
             for parent in (top, inner):
-                node_id = insert(unit, ledger, parent, f"{member}.", row)
+                embodied = row if row.is_collection else row._replace(body_id=insert_body(unit, ledger, EMPTY, facts))
+                node_id = insert(unit, ledger, parent, f"{member}.", embodied)
                 if has_property:
                     properties.set_properties(unit, ledger.store_id, {node_id: {DEAD: b"<x>%s</x>"}})
                 if not row.is_collection:
@@ -123,7 +141,7 @@ def listing(question: PropFind, hrefs: Hrefs, storage: Storage, name: str, *, by
     return b"".join(written)
 
 
-Members = dict[str, tuple[NodeRow, bool, int, set[str]]]
+Members = dict[str, tuple[NodeRow, bool, MessageFacts | None, int, set[str]]]
 counter = itertools.count()
 
 

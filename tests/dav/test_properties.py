@@ -15,7 +15,7 @@ from davstore.dav.properties.states import STATES
 from davstore.metadata import unit
 from davstore.metadata.statements import Statement
 from davstore.metadata.tables import property_
-from davstore.model.facets import CHECKSUMS, MESSAGE
+from davstore.model.facets import ANSWERS, CHECKSUMS, MESSAGE
 from davstore.model.limits import Limits
 from tests.dav.client import ALICE, HOME, PHONE, Client, D, prop_body, removing, setting, sync_body, token_of
 from tests.dav.test_locks import info
@@ -39,7 +39,7 @@ def test_no_body_asks_for_allprop(dav: Client, body: str) -> None:
     assert found[f"{D}getcontenttype"].text == "text/plain"
     assert found[f"{D}getlastmodified"].text == "Fri, 15 Jan 2027 08:00:00 GMT"
     assert found[f"{D}creationdate"].text == "2027-01-15T08:00:00Z"
-    assert len(found[f"{D}resourcetype"]) == 0
+    assert [child.tag for child in found[f"{D}resourcetype"]] == [f"{C}media"]
 
 
 def test_a_collection_has_no_body_properties(dav: Client) -> None:
@@ -55,7 +55,7 @@ def test_propname(dav: Client) -> None:
     dav.put("a")
     dav.patch("a", setting("<x:p>1</x:p>"))
     found = dav("PROPFIND", "a", '<propfind xmlns="DAV:"><propname/></propfind>', Depth="0").props(f"{HOME}/a")
-    lacking = {name for name, live in LIVE_OF[Kind.RESOURCE].items() if live.facet in (MESSAGE, CHECKSUMS)}
+    lacking = {name for name, live in LIVE_OF[Kind.RESOURCE].items() if live.facet in (MESSAGE, CHECKSUMS, ANSWERS)}
     lacking |= {live.name for live in STATES}
     assert set(found) == LIVE_OF[Kind.RESOURCE].keys() - lacking | {"{urn:x}p"}
     assert all(element.text is None and len(element) == 0 for element in found.values())

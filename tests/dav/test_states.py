@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from davstore.metadata import bindings, bodies, messages
+from davstore.metadata.unit import Unit
+from davstore.model.messages import MessageFacts
+from davstore.model.nodes import ResourceType
+from davstore.model.paths import Path
 from davstore.model.states import MOST_KEYWORDS
-from tests.dav.client import HOME, PHONE, Answer, Client, D, removing, setting, token_of
+from tests.dav.client import HOME, NOW, PHONE, Answer, Client, D, removing, setting, sync_body, token_of
 from tests.dav.test_locks import info
 
 C = "{urn:davstore:cpm}"
 K = "{urn:davstore:cpm:keyword}"
+HOME_PATH = Path("alice")
 FLAGS = ("seen", "answered", "forwarded", "draft", "flagged", "deleted", "read-report-sent")
 PROTECTED = f"{D}cannot-modify-protected-property"
 PROPNAME = '<propfind xmlns="DAV:"><propname/></propfind>'
@@ -257,6 +264,45 @@ def test_states_cost_no_quota(dav: Client) -> None:
     used = dav.find("", f"{D}quota-used-bytes").text(f"{HOME}/", f"{D}quota-used-bytes")
     done(dav.patch("a", setting(flag("seen") + word("x"))))
     assert dav.find("", f"{D}quota-used-bytes").text(f"{HOME}/", f"{D}quota-used-bytes") == used
+
+
+# Answers
+
+
+def say(dav: Client, path: str, **facts: str) -> None:
+    """Store a message with these facts."""
+    dav.put(path, path)
+
+    def work(unit: Unit) -> None:
+        found = bindings.find(unit, HOME_PATH._replace(names=tuple(unquote(path).split("/"))))
+        assert found.place.resource is not None
+        body_id = bodies.find_body_id(unit, found.facts.id, found.place.resource.node_id)
+        assert body_id is not None
+        messages.insert_message(unit, found.facts.id, body_id, MessageFacts(ResourceType.MESSAGE, **facts), now_us=NOW)
+
+    dav.database.write(work)
+
+
+@pytest.mark.parametrize("depth", ["0", "1", "infinity"])
+def test_answers_are_told_by_their_hrefs(dav: Client, depth: str) -> None:
+    dav.mkcol("c")
+    say(dav, "c/first.eml", message_id="1@x")
+    say(dav, "c/%C3%A4%20%26.eml", message_id="2@x", in_reply_to="1@x")
+    say(dav, "second.eml", in_reply_to="1@x")
+    dav.put("c/file")
+    name, first = f"{C}answered-by", f"{HOME}/c/first.eml"
+    answer = dav.find("c/first.eml" if depth == "0" else "c", name, f"{C}seen", depth=depth)
+    hrefs = [element.text for element in answer.prop(first, name)]
+    assert hrefs == [f"{HOME}/second.eml", f"{HOME}/c/%C3%A4%20&.eml"]  # of one date: by their collections
+    assert set(hrefs) < set(dav("PROPFIND", "").hrefs())
+    if depth != "0":
+        assert name in answer.props(f"{HOME}/c/file", 404)
+        assert name in answer.props(f"{HOME}/c/", 404)
+    for instruction in (setting(flag("answered-by")), removing(flag("answered-by", ""))):
+        assert refused(dav.patch("c/first.eml", instruction), first, 403) == {name}
+    report = dav("REPORT", "c", sync_body(props='<C:answered-by xmlns:C="urn:davstore:cpm"/>'))
+    assert len(report.prop(first, name)) == 2
+    assert name in dav("PROPFIND", "c/first.eml", PROPNAME, Depth="0").props(first)
 
 
 # Synchronisation

@@ -44,7 +44,7 @@ def handle_propfind(request: Request) -> Response:
             _write_fixed(request, place, question, answer, depth=depth, prefer=prefer)
             is_collection = True
         else:
-            is_collection = _write_tree(request, place, question, answer, depth=depth, prefer=prefer)
+            is_collection = _write_tree(request, request.path, question, answer, depth=depth, prefer=prefer)
         headers.extend(request.located(is_collection=is_collection))
 
     return multistatus(write, headers, listed=Listed() if depth != 0 else None)

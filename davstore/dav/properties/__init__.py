@@ -11,11 +11,11 @@ from davstore.dav.kinds import Kind
 from davstore.dav.properties.core import CORE, IDENTITY, SUPPORTED
 from davstore.dav.properties.live import EVERY, RESOURCE, Live, PropertyContext, Settable
 from davstore.dav.properties.locks import LOCKS
-from davstore.dav.properties.messages import MESSAGES
+from davstore.dav.properties.messages import MESSAGES, PARTS
 from davstore.dav.properties.owncloud import OWNCLOUD
 from davstore.dav.properties.principals import OWNERS, PRINCIPALS
 from davstore.dav.properties.quota import QUOTA
-from davstore.dav.properties.states import STATES, keyword
+from davstore.dav.properties.states import ANSWERED_BY, STATES, keyword
 from davstore.dav.properties.sync import MODSEQ, SYNC
 from davstore.dav.properties.times import TIMES
 from davstore.protocol.dav import names
@@ -38,7 +38,9 @@ TABLE: Final = (
     *QUOTA,
     *OWNERS,
     *MESSAGES,
+    *PARTS,
     *STATES,
+    ANSWERED_BY,
     *SUPPORTED,
     Live(names.SUPPORTED_LIVE_PROPERTY_SET, EVERY, same=_supported_live_property_set),
     *PRINCIPALS,

@@ -19,6 +19,7 @@ EVERY: Final = frozenset(Kind)
 STORED: Final = frozenset({Kind.RESOURCE, Kind.COLLECTION})
 RESOURCE: Final = frozenset({Kind.RESOURCE})
 COLLECTION: Final = frozenset({Kind.COLLECTION})
+PART: Final = frozenset({Kind.PART})
 PRINCIPAL: Final = frozenset({Kind.PRINCIPAL})
 
 
@@ -55,13 +56,11 @@ class Column:
         self.text = text
         self.start, _, self.end = template.partition("%s")
 
-    def piece(self, facts: Facts) -> Callable[[Resource], bytes | None] | None:
-        """Return the function of one resource; None: no resource has the property."""
+    def piece(self, facts: Facts) -> Callable[[Resource], bytes | None]:
+        """Return the function of one resource, with the facets of the page that it is on."""
         if not self.fact.startswith(OF_MESSAGE):
             return self.of
         found = facts.of(MESSAGE)
-        if not found:
-            return None
         value_of, text, start, end = attrgetter(self.fact[len(OF_MESSAGE) :]), self.text, self.start, self.end
 
         def element_of(resource: Resource) -> bytes | None:
@@ -103,9 +102,11 @@ class Live(NamedTuple):
     """A live property: its name, the kinds that have it, and its element, which comes about in one of three ways.
 
     `same` is the element of all resources of a kind in one request; where there is none, or it returns None, `each` is
-    a function of one resource (of a `Resource`, for principals of their `Fixed`) and returns None where the resource
-    does not have it; `column` is one fact of the row, and so can be rendered for many rows at once.
+    a function of one resource (of a `Resource`, for parts of a `PartResource`, for principals of their `Fixed`) and
+    returns None where the resource does not have it; `column` is one fact of the row, and so can be rendered for many
+    rows at once.
 
+    leads: its value is hrefs of resources on this server, which expand-property follows (RFC 3253 §3.8).
     Without `set` the property is protected.
     """
 
@@ -117,3 +118,4 @@ class Live(NamedTuple):
     facet: Facet[Any] | None = None
     set: Settable | None = None
     in_allprop: bool = False
+    leads: bool = False

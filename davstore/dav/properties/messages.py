@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
-from davstore.dav.properties.core import iso_date
-from davstore.dav.properties.live import RESOURCE, Column, Live
+from davstore.dav.properties.core import WORDS, iso_date
+from davstore.dav.properties.live import PART, RESOURCE, Column, Live, PropertyContext
 from davstore.model.facets import MESSAGE, OF_MESSAGE
-from davstore.model.nodes import ResourceType
-from davstore.protocol.dav.elements import escape
+from davstore.model.nodes import Resource, ResourceType
+from davstore.protocol import urls
+from davstore.protocol.dav import names
+from davstore.protocol.dav.elements import element, escape, href
 from davstore.protocol.dav.names import CPM, clark
-
-_KINDS: Final = {
-    ResourceType.MEDIA: "media",
-    ResourceType.MESSAGE: "message",
-    ResourceType.FILE_TRANSFER: "file-transfer",
-    ResourceType.SESSION_INFO: "session-info",
-    ResourceType.GROUP_STATE: "group-state",
-    ResourceType.IMDN: "imdn",
-}
-"""Kinds, which are also the local names of their resource types."""
+from davstore.protocol.http.queries import part_query
 
 
-def kind_of_type(type_: int | str) -> str:
-    """Return the word for a type, which may be given by its digit."""
-    return _KINDS[ResourceType(int(type_))]
+def _kind(type_: int | str) -> str:
+    return WORDS[ResourceType(int(type_))]
 
 
 def _text(value: str) -> str:
     return escape(value).decode()
 
 
-def _fact(field: str, local: str, text: type[str] | None = None) -> Live:
-    column = Column(f"{OF_MESSAGE}{field}", f"<C:{local}>%s</C:{local}>", text or _text)
+def _fact(field: str, local: str, text: Callable[[Any], str] = _text) -> Live:
+    column = Column(f"{OF_MESSAGE}{field}", f"<C:{local}>%s</C:{local}>", text)
     return Live(clark(CPM, local), RESOURCE, column=column, facet=MESSAGE)
 
 
-KIND: Final = Live(clark(CPM, "kind"), RESOURCE, column=Column("type", "<C:kind>%s</C:kind>", kind_of_type))
+def _parts(context: PropertyContext, resource: Resource) -> bytes | None:
+    message = context.facets.of(MESSAGE).get(resource.node_id)
+    if message is None or not message.parts or context.store is None:
+        return None
+    path = context.spelling.href(urls.segments_of(context.store.at(resource.names)), slash=False)
+    return element(names.PARTS, *[href(path + part_query(part.number)) for part in message.parts])
+
+
+KIND: Final = Live(clark(CPM, "kind"), RESOURCE, column=Column("type", "<C:kind>%s</C:kind>", _kind))
 MESSAGES: Final = (
     KIND,
     Live(
@@ -65,4 +66,11 @@ MESSAGES: Final = (
     _fact("size", "size", str),
     _fact("mime_type", "mime-type"),
     _fact("preview", "text-preview"),
+    Live(names.PARTS, RESOURCE, each=_parts, facet=MESSAGE, leads=True),
 )
+PARTS: Final = (
+    Live(clark(CPM, "filename"), PART, column=Column("filename", "<C:filename>%s</C:filename>", _text)),
+    Live(clark(CPM, "content-id"), PART, column=Column("content_id", "<C:content-id>%s</C:content-id>", _text)),
+    Live(clark(CPM, "disposition"), PART, column=Column("disposition", "<C:disposition>%s</C:disposition>", _text)),
+)
+"""The live properties that parts of messages alone have."""

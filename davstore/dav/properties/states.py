@@ -11,14 +11,16 @@ from typing import Final
 
 from davstore.dav.properties.live import RESOURCE, Column, Live, PropertyContext, Settable
 from davstore.engine.property_changes import LiveValues
-from davstore.model.facets import KEYWORDS
+from davstore.model.facets import ANSWERS, KEYWORDS
 from davstore.model.nodes import Resource
 from davstore.model.states import Flag, StateChange
+from davstore.protocol import urls
 from davstore.protocol.dav import names
-from davstore.protocol.dav.elements import element, empty, text_element
+from davstore.protocol.dav.elements import element, empty, href, text_element
 from davstore.protocol.dav.names import CPM, clark, split
 
 _SET: Final = "T"
+_ANSWERED_BY: Final = clark(CPM, "answered-by")
 
 
 def _settable(name: str, setting: StateChange, removal: StateChange) -> Settable:
@@ -43,6 +45,14 @@ def _flag(flag: Flag) -> Live:
     return Live(name, RESOURCE, column=column, set=settable)
 
 
+def _answered_by(context: PropertyContext, resource: Resource) -> bytes | None:
+    places, store = context.facets.of(ANSWERS).get(resource.node_id), context.store
+    if not places or store is None:
+        return None
+    segments = [urls.segments_of(store.at(names)) for names in places]
+    return element(_ANSWERED_BY, *(href(context.spelling.href(one, slash=False)) for one in segments))
+
+
 def _keywords(context: PropertyContext, resource: Resource) -> bytes | None:
     """Return the names of all keywords: a question cannot name those that it does not know of."""
     words = context.facets.of(KEYWORDS).get(resource.node_id)
@@ -50,6 +60,7 @@ def _keywords(context: PropertyContext, resource: Resource) -> bytes | None:
 
 
 STATES: Final = (*map(_flag, Flag), Live(names.KEYWORDS, RESOURCE, each=_keywords, facet=KEYWORDS))
+ANSWERED_BY: Final = Live(_ANSWERED_BY, RESOURCE, each=_answered_by, facet=ANSWERS)
 
 
 @lru_cache(maxsize=1024)
@@ -58,9 +69,9 @@ def keyword(name: str) -> Live:
     word = split(name)[1]
     one = frozenset({word})
 
-    def value(context: PropertyContext, resource: Resource) -> bytes | None:
+    def each(context: PropertyContext, resource: Resource) -> bytes | None:
         has = word in context.facets.of(KEYWORDS).get(resource.node_id, ())
         return text_element(name, _SET) if has else None
 
     settable = _settable(name, StateChange(added=one), StateChange(dropped=one))
-    return Live(name, RESOURCE, each=value, facet=KEYWORDS, set=settable)
+    return Live(name, RESOURCE, each=each, facet=KEYWORDS, set=settable)

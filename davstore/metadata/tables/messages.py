@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, PrimaryKeyConstraint, Text
 
-from davstore.metadata.tables.columns import number, small, table
+from davstore.metadata.tables.columns import index, number, small, table
 
 message = table(
     "message",
@@ -42,3 +42,5 @@ message = table(
     ForeignKeyConstraint(["store_id", "body_id"], ["body.store_id", "body.id"], ondelete="CASCADE"),
     keyed=True,
 )
+# the answers to a message; an index of PostgreSQL takes no longer text, and no id is that long
+index("message_answers", message.c.store_id, message.c.in_reply_to, where="length(in_reply_to) <= 500")

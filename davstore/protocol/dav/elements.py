@@ -7,6 +7,7 @@ the root of every answer declares (`ROOT_NAMESPACES`); any other element declare
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -19,6 +20,7 @@ CONTENT_TYPE: Final = 'application/xml; charset="utf-8"'
 
 _PREFIXES: Final = {DAV: "D", CPM: "C", XML: "xml"}  # `xml` is bound everywhere, and nowhere by a declaration
 _SPECIAL: Final = re.compile("[^\t\n\x20-\x25\x27-\x3b\x3d\x3f-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_HREF: Final = re.compile(rb"<D:href>([^<]*)</D:href>")
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 
 
@@ -59,6 +61,11 @@ def element(name: str, *content: bytes) -> bytes:
 def text_element(name: str, text: str) -> bytes:
     """Return the element with that Clark name around text."""
     return element(name, escape(text))
+
+
+def replace_hrefs(value: bytes, replace: Callable[[bytes], bytes]) -> bytes:
+    """Return an element that was made here with each `D:href` in it replaced, by its content as it stands there."""
+    return _HREF.sub(lambda match: replace(match[1]), value)
 
 
 def href(path: str) -> bytes:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from davstore.model.messages import MOST_HEADER_BYTES
-from davstore.protocol.message.text import decode, fact
+from davstore.model.messages import MOST_FACT_CHARACTERS, MOST_HEADER_BYTES
+from davstore.protocol.message.dates import parse_date
 from davstore.protocol.message.timestamps import parse_timestamp
+from davstore.protocol.message.words import decode_bytes, one_line
 
 _CORE: Final = "urn:ietf:params:cpim-headers:"
 _IMDN: Final = "urn:ietf:params:imdn"
@@ -39,7 +40,7 @@ _OF_MAIL: Final = frozenset(
 _BLANK: Final = re.compile(rb"\n\r?\n")
 _CONTENT: Final = re.compile(rb"(?:^|(?<=\n))content-[!-9;-~]+[ \t]*:", re.IGNORECASE)
 _CONTENT_TYPE: Final = re.compile(rb"(?:^|(?<=\n))content-type[ \t]*:", re.IGNORECASE)
-_FIELD: Final = re.compile(rb"[!-9;-~]+[ \t]*:")
+_FIELD: Final = re.compile(rb"[!-9;-~]{1,256}[ \t]{0,16}:")
 _LINE: Final = re.compile(r'([!-9;-~]+):((?:;[^\s;"]*(?:"(?:[^"\\]|\\.)*")?)*)[ \t]*(.*)', re.DOTALL)
 _LANGUAGE: Final = re.compile(r";lang=", re.IGNORECASE)
 _NAMESPACE: Final = re.compile(r"([^\s<]*)\s*<([^>]*)>")
@@ -69,10 +70,10 @@ class _Header(NamedTuple):
 def find_cpim(content: bytes, start: int) -> CpimHead | None:
     """Return the head of the CPIM whose message headers begin at start; None: there is no CPIM.
 
-    Behind an outer block of MIME headers (start > 0) the media type has said what it is, so it is read leniently:
-    lines that are no headers do not count, and the blank line before the inner MIME headers may be missing. A bare CPIM
-    (start 0) must look like nothing else: only headers, `From`, then `DateTime` or `NS` or a `To` where both name URIs
-    with a scheme, none of the names that every mail has, and an inner block with a `Content-Type` (RFC 3862 §2).
+    Behind an outer block of MIME headers (start > 0) the media type has said what it is, so lines that are no headers
+    do not count. A bare CPIM (start 0) must look like nothing else: only headers, `From`, then `DateTime` or `NS` or a
+    `To` where both name URIs with a scheme, none of the names that mails have, and an inner block with a `Content-Type`
+    (RFC 3862 §2). The blank line before the inner block may be missing, in a bare one not without `DateTime` or `NS`.
 
     Several `To` and `cc` are joined by a comma; of other headers the first counts, of `Subject` the first without a
     language, else the first (§4.5). A `Require` of a name that is not understood here leaves the headers
@@ -86,29 +87,31 @@ def find_cpim(content: bytes, start: int) -> CpimHead | None:
     blank = _BLANK.search(content, start, start + MOST_HEADER_BYTES)
     if blank is None:
         return None
-    stop, inner = blank.start(), blank.end()
-    if not is_bare and (early := _CONTENT.search(content, start, stop)):
+    stop, inner = blank.span()
+    if early := _CONTENT.search(content, start, stop):
         stop = inner = early.start()
-    lines = content[start:stop].split(b"\n")
-    headers = [_Header(*found.groups()) for line in lines if (found := _LINE.fullmatch(decode(line.rstrip(b"\r"))))]
-    if is_bare:
-        if len(headers) < len(lines) or not _is_bare(headers) or not _has_content_type(content, inner):
-            return None
-    elif not headers:
+    lines = content[start:stop].splitlines()
+    headers = [_Header(*found.groups()) for line in lines if (found := _LINE.fullmatch(decode_bytes(line)))]
+    if not headers:
         return None
-    fields, date_us = _read(headers)
-    return CpimHead(fields, date_us, inner)
+    if is_bare and not (
+        len(headers) == len(lines)
+        and _is_no_mail(headers, has_blank=early is None)
+        and _has_content_type(content, inner)
+    ):
+        return None
+    return CpimHead(*_read(headers), inner)
 
 
-def _is_bare(headers: list[_Header]) -> bool:
+def _is_no_mail(headers: list[_Header], *, has_blank: bool) -> bool:
     """Tell whether these are headers of a CPIM and not those of a mail."""
     names = {header.name for header in headers}
-    if "From" not in names or any(name.lower() in _OF_MAIL or name.lower().startswith("content-") for name in names):
+    if "From" not in names or not _OF_MAIL.isdisjoint(map(str.lower, names)):
         return False
     if "DateTime" in names or "NS" in names:
         return True
     identities = [header.value for header in headers if header.name in ("From", "To")]
-    return "To" in names and all(_WITH_SCHEME.search(identity) for identity in identities)
+    return has_blank and "To" in names and all(_WITH_SCHEME.search(identity) for identity in identities)
 
 
 def _has_content_type(content: bytes, start: int) -> bool:
@@ -135,15 +138,14 @@ def _read(headers: list[_Header]) -> tuple[Mapping[str, str], int | None]:
             if not all(_is_understood(_resolve(one.strip(), namespaces)) for one in header.value.split(",")):
                 return {}, None
         elif name == _DATE_TIME:
-            date_us = parse_timestamp(header.value) if date_us is None else date_us
+            date_us = _date_us(header.value) if date_us is None else date_us
         elif (key := _FACTS.get(name)) and (value := _value(key, header.value)):
             of_key = foreign if key == "subject" and _LANGUAGE.search(header.parameters) else found.setdefault(key, [])
             of_key.append(value)
     if foreign:
         found.setdefault("subject", foreign)
-    return {
-        key: fact(", ".join(values)) or "" if key in _LISTS else values[0] for key, values in found.items()
-    }, date_us
+    facts = {key: ", ".join(values if key in _LISTS else values[:1]) for key, values in found.items()}
+    return {key: text[:MOST_FACT_CHARACTERS] for key, text in facts.items()}, date_us
 
 
 def _resolve(name: str, namespaces: Mapping[str, str]) -> tuple[str | None, str]:
@@ -159,9 +161,15 @@ def _is_understood(name: tuple[str | None, str]) -> bool:
     return name[0] == _IMDN or name in _UNDERSTOOD
 
 
+def _date_us(text: str) -> int | None:
+    """Return the time of a `DateTime` (§4.4), which some write as the `Date` of a mail."""
+    moment = parse_timestamp(text)
+    return parse_date(text) if moment is None else moment
+
+
 def _value(key: str, text: str) -> str | None:
     """Return the value of a header as a fact."""
-    return fact(text.strip(" <>") if key in _IDS else _unescaped(text))
+    return one_line(text.strip(" <>") if key in _IDS else _unescaped(text))
 
 
 def _unescaped(text: str) -> str:

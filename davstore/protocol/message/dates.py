@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import datetime
 import re
 import unicodedata
@@ -10,9 +9,7 @@ from collections.abc import Sequence
 from email.utils import parsedate_tz
 from typing import Any, Final
 
-_FIRST: Final = 0
-_LAST: Final = 4_102_444_800
-"""From 1970 to 2100: what lies outside comes of a broken clock."""
+_EPOCH: Final = datetime.date(1970, 1, 1).toordinal()
 
 _MONTHS: Final = {
     name: number
@@ -39,7 +36,7 @@ _ISO: Final = re.compile(rf"\s{{0,9}}(\d{{4}})-(\d\d)-(\d\d)[Tt ]{_TIME}")
 
 
 def parse_date(text: str) -> int | None:
-    """Return the microseconds since the epoch, or None for what cannot be read.
+    """Return the microseconds since the epoch, or None for what cannot be read or is not from 1970 to 2100.
 
     Beside the grammar: missing parts and zones (UTC), asctime, the names of months in some more languages, numeric
     months in the order of day, month and year, and RFC 3339. Two numbers with a slash between are not guessed at.
@@ -48,26 +45,25 @@ def parse_date(text: str) -> int | None:
     if usual := _USUAL.match(text):
         day, name, year, hour, minute, second, sign, zone_hours, zone_minutes = usual.groups()
         if month := _MONTHS.get(name.lower()):
-            zone = (sign, zone_hours, zone_minutes)
-            return _moment((year, month, day), (hour, minute, second), zone)
+            return _moment((year, month, day), (hour, minute, second), _offset(sign, zone_hours, zone_minutes))
     if iso := _ISO.match(text):
         found = iso.groups()
-        return _moment(found[:3], found[3:6], found[6:])
+        return _moment(found[:3], found[3:6], _offset(*found[6:]))
     return _loosely(text)
 
 
 def _loosely(text: str) -> int | None:
-    if (local := _LOCAL.search(text)) and (month := _month(local[2])):
-        found = local.groups()
-        return _moment((local[3], month, local[1]), found[3:6], found[6:])
     try:
         parsed = parsedate_tz(text)
-        if parsed is None or parsed[0] < 1970:
-            return None
-        seconds = calendar.timegm(parsed[:6]) - (parsed[9] or 0)
     except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return seconds * 1_000_000 if _FIRST <= seconds < _LAST else None
+        parsed = None
+    if parsed is not None:
+        zone = parsed[9] or 0  # of a name that is not known nothing is known (RFC 5322 §4.3)
+        return _moment(parsed[:3], parsed[3:6], zone)
+    if (local := _LOCAL.search(text)) and (month := _month(local[2])):
+        found = local.groups()
+        return _moment((local[3], month, local[1]), found[3:6], _offset(*found[6:]))
+    return None
 
 
 def _month(word: str) -> int | None:
@@ -77,14 +73,20 @@ def _month(word: str) -> int | None:
     return _MONTHS.get(plain[:4]) or _MONTHS.get(plain[:3])
 
 
-def _moment(date: Sequence[Any], time: Sequence[Any], zone: Sequence[Any]) -> int | None:
-    """Return the time of a date, a time of day and a zone (sign, hours, minutes), as they were written."""
+def _offset(sign: str | None, hours: str | None, minutes: str | None) -> int:
+    """Return a zone in seconds."""
+    return (int(hours or 0) * 3600 + int(minutes or 0) * 60) * (-1 if sign == "-" else 1)
+
+
+def _moment(date: Sequence[Any], time: Sequence[Any], offset: int) -> int | None:
+    """Return the microseconds of a date and a time of day, in numbers or as they were written."""
     year, month, day = (int(one) for one in date)
+    year += 1900 if year < 1000 else 0  # §4.3: of three digits, and so of `0102`, which clocks of 2002 wrote
     hour, minute, second = (int(one or 0) for one in time)
-    if not (1 <= month <= 12 and 1 <= day <= 31 and hour <= 24 and minute < 60 and second <= 60):
+    if not (
+        1970 <= year < 2100 and 1 <= month <= 12 and 1 <= day <= 31 and hour <= 24 and minute < 60 and second <= 60
+    ):
         return None
-    days = datetime.date(year, month, 1).toordinal() - 719_163 + day - 1
-    sign, hours, minutes = zone
-    offset = (int(hours or 0) * 3600 + int(minutes or 0) * 60) * (-1 if sign == "-" else 1)
+    days = datetime.date(year, month, 1).toordinal() - _EPOCH + day - 1
     seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset
-    return seconds * 1_000_000 if _FIRST <= seconds < _LAST else None
+    return seconds * 1_000_000 if seconds >= 0 else None

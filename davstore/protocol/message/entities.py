@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from davstore.model.messages import Part
-from davstore.protocol.message.head import Fields
+from davstore.protocol.message.head import Fields, Head
 from davstore.protocol.message.parameters import Valued, parse_parameters, text_parameter
 from davstore.protocol.message.words import decode_field
 
@@ -36,8 +36,9 @@ def boundary_of(fields: Fields) -> bytes:
     return b"\n--" + boundary[:_LONGEST_BOUNDARY] if boundary else b""
 
 
-def describe(fields: Fields, number: str, start: int, default: str) -> Part:
-    """Return the part that begins at start; its end is not known yet."""
+def describe(head: Head, number: str, default: str) -> Part:
+    """Return the part of a header block; its end is not known yet."""
+    fields = head.fields
     raw = first(fields, b"content-type")
     declared = parse_parameters(raw) if raw else _NOTHING
     media_type = declared.value if _MEDIA_TYPE.fullmatch(declared.value) else default
@@ -49,8 +50,8 @@ def describe(fields: Fields, number: str, start: int, default: str) -> Part:
     identity = decode_field(content_id) if content_id else None
     return Part(
         number=number,
-        start=start,
-        stop=start,
+        start=head.body,
+        stop=head.body,
         media_type=media_type,
         content_type=decode_field(raw) if raw else None,
         charset=charset.lower() if charset else None,

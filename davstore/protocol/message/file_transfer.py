@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from davstore.protocol.message.tags import invited_participants, text_within
-from davstore.protocol.message.text import fact
+from davstore.protocol.message.words import one_line
 from davstore.protocol.message.xml_objects import read_xml, root_name
 
 _HTTP: Final = "{urn:gsma:params:xml:ns:rcs:rcs:fthttp}"
@@ -54,10 +54,10 @@ def _with_sdp(content: bytes) -> Mapping[str, str | int]:
 
 def _facts(name: str, size: str, media_type: str) -> Mapping[str, str | int]:
     facts: dict[str, str | int] = {}
-    if filename := fact(name):
+    if filename := one_line(name):
         facts["filename"] = filename
     if _SIZE.fullmatch(size.strip()):
         facts["size"] = int(size)
-    if mime_type := fact(media_type.partition(";")[0].lower()):
+    if mime_type := one_line(media_type.partition(";")[0].lower()):
         facts["mime_type"] = mime_type
     return facts

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from davstore.protocol.message.text import fact
 from davstore.protocol.message.timestamps import parse_timestamp
+from davstore.protocol.message.words import one_line
 from davstore.protocol.message.xml_objects import read_xml, root_name
 
 _GROUP_STATE: Final = "groupstate"
@@ -26,7 +26,7 @@ def read_group_state(content: bytes) -> Mapping[str, str | int]:
     if (date_us := parse_timestamp(root.get("timestamp", ""))) is not None:
         facts["date_us"] = date_us
     people = [(one.get("name", ""), one.get("comm-addr", "")) for one in root.iterfind("participant")]
-    if participants := fact(
+    if participants := one_line(
         ", ".join(f"{name} <{address}>" if name else address for name, address in people if address)
     ):
         facts["to"] = participants

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 from davstore.protocol.message.words import decode_bytes, decode_field, one_line
 
-_MOST_BYTES: Final = 16 * 1024
+_MOST_BYTES: Final = 4 * 1024
+"""The rest of a field is not read."""
 _PARAMETER: Final = re.compile(rb""";\s*([^\s=;]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)""", re.DOTALL)
 _VALUE: Final = re.compile(rb"\s*([^\s;,()]+)")
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)

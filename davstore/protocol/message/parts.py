@@ -12,7 +12,7 @@ from typing import Final
 
 from davstore.model.messages import MOST_DEPTH, MOST_HEADER_BYTES, MOST_PARTS, Part
 from davstore.protocol.message.entities import boundary_of, describe
-from davstore.protocol.message.head import Fields, find_blank, read_head, skip_postmark
+from davstore.protocol.message.head import Head, find_blank, read_head, skip_postmark
 from davstore.protocol.message.sampling import Sampler
 
 _GATHERED_BYTES: Final = 64 * 1024
@@ -41,8 +41,8 @@ class _Entity:
 class Structure:
     """Takes the bytes of a message from the body of its first header block on; `close` returns its parts."""
 
-    def __init__(self, data: bytes, sampler: Sampler) -> None:
-        """Take the first bytes of the body; `begin` comes next."""
+    def __init__(self, data: bytes, head: Head, sampler: Sampler) -> None:
+        """Take the first bytes of the body, and the header block of the entity whose parts are looked for."""
         self._data = data
         self._base = 0
         self._gathered: list[bytes] = []
@@ -52,10 +52,7 @@ class Structure:
         self._open: list[_Entity] = []
         self._parts: list[Part] = []
         self._sampler = sampler
-
-    def begin(self, fields: Fields, body: int) -> None:
-        """Open the entity of the message: its fields, and where its body begins."""
-        self._enter(fields, body)
+        self._enter(head)
 
     def feed(self, block: bytes) -> None:
         """Take the next bytes."""
@@ -77,20 +74,19 @@ class Structure:
     def _scan(self, *, is_last: bool) -> None:
         """Go on as far as the bytes allow."""
         if self._gathered:
-            kept = self._kept() - self._base
-            self._data = b"".join((self._data[kept:], *self._gathered))
-            self._base += kept
+            passed = self._needed() - self._base
+            self._data = b"".join((self._data[passed:], *self._gathered))
+            self._base += passed
             self._gathered = []
             self._gathered_bytes = 0
         while self._step(is_last):
             pass
         self._sampler.look(self._data, self._base)
 
-    def _kept(self) -> int:
-        """Return where the bytes begin that are still needed: two before a boundary are its line break."""
-        places = [self._position]
-        places += [one.searched if one.found is None else one.found for one in self._open if one.delimiter]
-        return max(self._base, min(self._sampler.kept(min(places)), min(places)) - 2)
+    def _needed(self) -> int:
+        """Return where the bytes begin that are still needed; two before a boundary are its line break."""
+        places = [one.searched if one.found is None else one.found for one in self._open if one.delimiter]
+        return max(self._base, self._sampler.needed(min((self._position, *places))) - 2)
 
     def _in_body(self, is_last: bool) -> bool:
         """Look for the next boundary."""
@@ -140,7 +136,7 @@ class Structure:
         end, body = blank or (min(limit, stop),) * 2
         head = read_head(self._data, start, end, body)
         self._step = self._in_body
-        self._enter(head.fields, self._base + head.body)
+        self._enter(head._replace(body=self._base + head.body))
         return True
 
     def _next_boundary(self) -> int | None:
@@ -166,7 +162,7 @@ class Structure:
         else:
             one.searched = max(one.searched, stop - len(one.delimiter) + 1)
 
-    def _enter(self, fields: Fields, body: int) -> None:
+    def _enter(self, head: Head) -> None:
         """Open an entity: the body of a message, or a part of the multipart that is open."""
         parent = self._open[-1] if self._open else None
         is_root = parent is None or not parent.delimiter
@@ -175,11 +171,11 @@ class Structure:
             parent.children += 1
         number = f"{prefix}{1 if parent is None else parent.children}"
         in_digest = parent is not None and not is_root and parent.part.media_type == "multipart/digest"
-        part = describe(fields, number, body, "message/rfc822" if in_digest else "text/plain")
-        entity = _Entity(part, None, f"{number}.", searched=body - 1)
+        part = describe(head, number, "message/rfc822" if in_digest else "text/plain")
+        entity = _Entity(part, None, f"{number}.", searched=head.body - 1)
         may_nest = len(self._open) < MOST_DEPTH and len(self._parts) < MOST_PARTS - 1
         if may_nest and part.media_type.startswith("multipart/"):
-            entity.delimiter = boundary_of(fields)
+            entity.delimiter = boundary_of(head.fields)
         if entity.delimiter and is_root:
             entity.prefix = prefix
         else:
@@ -187,7 +183,7 @@ class Structure:
             self._parts.append(part)
         self._open.append(entity)
         if may_nest and part.media_type in _MESSAGES and part.encoding in _IDENTITIES:
-            self._step, self._position = self._at_head, body
+            self._step, self._position = self._at_head, head.body
         elif not entity.delimiter:
             self._sampler.enter(part)
 
@@ -197,7 +193,7 @@ class Structure:
             stop -= 1
         while len(self._open) > level:
             entity = self._open.pop()
-            part = entity.part._replace(stop=max(entity.part.start, stop))
+            part = entity.part._replace(start=min(entity.part.start, stop), stop=stop)
             if entity.index is not None:
                 self._parts[entity.index] = part
             elif not entity.children:  # a multipart without parts is a leaf

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import codecs
 from typing import Any, Final
 
 from lxml import etree
 
 from davstore.model.messages import PREVIEW_CHARACTERS
-from davstore.protocol.message.words import decode_bytes, find_codec, one_line
+from davstore.protocol.message.words import decode_bytes, one_line
 
 _HIDDEN: Final = frozenset({"head", "style", "script", "title", "template", "noscript"})
 _SPACED: Final = frozenset(
     {"p", "div", "br", "td", "th", "tr", "li", "h1", "h2", "h3", "h4", "table", "ul", "ol", "hr"}
 )
-_PIECE: Final = 2048
+_PIECE: Final = 1024
 """Characters of HTML between two looks at the text so far."""
 
 
 def make_preview(content: bytes, charset: str | None, *, is_html: bool) -> str | None:
     """Return the first characters of a text, which may be cut within a character; None: it has none."""
-    text = _decode_beginning(content, charset)
+    text = decode_bytes(content, charset, is_cut=True)
     if is_html:
         text = _text_of_html(text)
     line = one_line(" ".join(text[: 2 * PREVIEW_CHARACTERS].split()))
@@ -29,18 +28,7 @@ def make_preview(content: bytes, charset: str | None, *, is_html: bool) -> str |
     return line[:PREVIEW_CHARACTERS].rstrip() if line else None
 
 
-def _decode_beginning(content: bytes, charset: str | None) -> str:
-    codec = find_codec(charset) if charset else None
-    for one in (codec, "utf-8"):
-        if one is not None:
-            try:
-                return codecs.getincrementaldecoder(one)().decode(content)
-            except (UnicodeError, LookupError):
-                continue
-    return decode_bytes(content)
-
-
-class _Text:
+class _Shown:
     """The target of a parser: gathers the text that a reader sees."""
 
     def __init__(self) -> None:
@@ -57,24 +45,26 @@ class _Text:
     def end(self, tag: str) -> None:
         if tag in _HIDDEN:
             self._hidden -= 1
+        elif tag in _SPACED:
+            self.pieces.append(" ")
 
     def data(self, text: str) -> None:
-        if self._hidden <= 0:
+        if self._hidden <= 0 and not text.isspace():
             self.pieces.append(text)
-            self.length += len(text.strip())
+            self.length += len(text)
 
     def close(self) -> str:
         return "".join(self.pieces)
 
 
 def _text_of_html(html: str) -> str:
-    target: Any = _Text()
+    target: Any = _Shown()
     parser: Any = etree.HTMLParser(target=target, no_network=True, huge_tree=False)
-    html = html.translate({0: " "})
+    html = html.replace("\0", " ")
     try:
         for start in range(0, len(html), _PIECE):
             parser.feed(html[start : start + _PIECE])
-            if target.length >= 2 * PREVIEW_CHARACTERS:
+            if target.length > 2 * PREVIEW_CHARACTERS:  # some of it is blanks
                 break
         parser.close()
     except etree.LxmlError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from davstore.model.messages import MOST_HEADER_BYTES, MessageFacts
@@ -33,13 +33,12 @@ _OBJECTS: Final[dict[str, tuple[ResourceType, Callable[[bytes], _Facts]]]] = {
     "message/imdn+xml": (ResourceType.IMDN, read_imdn),
 }
 """Objects by the media type of the message, or of its first part."""
+_OF_CPIM: Final = {"from_", "to", "cc", "subject"}
+"""Facts for which a CPIM is believed before the block around it."""
+_NOBODY: Final = "anonymous.invalid"
+"""The host of an anonymous identity (RFC 3323 §4.1.1.3): chats have it inside, and the people in the block around."""
 _OF_MAIL: Final = {b"date", b"message-id", b"received"}
 """Fields that a bare CPIM has not."""
-
-
-class _Everything(Container[str]):
-    def __contains__(self, _: object) -> bool:
-        return True
 
 
 class _Opening(NamedTuple):
@@ -72,12 +71,17 @@ class MessageReader:
             if had < LOOK_BYTES <= self._bytes:
                 self._blocks = [b"".join(self._blocks)]
                 self._is_over = not _may_be_anything(self._blocks[0][:LOOK_BYTES])
-            if self._bytes >= _WINDOW_BYTES and not self._is_over:
+            if self._bytes > _WINDOW_BYTES and not self._is_over:
                 content = b"".join(self._blocks)
                 self._message = _open(content)
                 self._is_over = True
             if self._is_over:
                 self._blocks = []
+
+    @property
+    def is_other(self) -> bool:
+        """Whether the bytes so far show that the body is no message: no more of them are needed."""
+        return self._is_over and self._message is None
 
     def close(self) -> MessageFacts | None:
         """Return the facts of the body; None: it is no message."""
@@ -115,10 +119,8 @@ class _Message:
 
     def __init__(self, content: bytes, opening: _Opening) -> None:
         self._opening = opening
-        objects: Container[str] = _OBJECTS if opening.object_type is None else _Everything()
-        self._sampler = Sampler(objects)
-        self.structure = Structure(content, self._sampler)
-        self.structure.begin(opening.entity.fields, opening.entity.body)
+        self._sampler = Sampler(_OBJECTS if opening.object_type is None else None)
+        self.structure = Structure(content, opening.entity, self._sampler)
 
     def close(self) -> MessageFacts:
         """Return the facts: there are no more bytes."""
@@ -160,12 +162,12 @@ def _open(content: bytes) -> _Message | None:
         opening = _Opening(read_facts(outer.fields), read_date(outer.fields), outer, _object_type(outer))
         return _Message(content, opening)
     inner = _read_head(window, cpim.inner_start)
-    own = read_facts(outer.fields) if declared == "message/cpim" else {}
-    date_us = read_date(outer.fields) if own else None
-    opening = _Opening(
-        joined(cpim.fields, own), cpim.date_us if date_us is None else date_us, inner, _object_type(inner)
-    )
-    return _Message(content, opening)
+    is_bare = declared != "message/cpim"
+    own = {} if is_bare else read_facts(outer.fields)
+    date_us = None if is_bare else read_date(outer.fields)
+    spoken = {key: fact for key, fact in cpim.fields.items() if key in _OF_CPIM and _NOBODY not in fact}
+    facts = joined(spoken, own, cpim.fields)
+    return _Message(content, _Opening(facts, cpim.date_us if date_us is None else date_us, inner, _object_type(inner)))
 
 
 def _read_head(window: bytes, start: int) -> Head:

@@ -20,8 +20,8 @@ _TEXTS: Final = ("text/plain", "text/html")
 class Sampler:
     """Keeps the preview, and the first part whole when it is of one of some types, decoded and cut."""
 
-    def __init__(self, objects: Container[str]) -> None:
-        """Take the media types of which the first part is kept."""
+    def __init__(self, objects: Container[str] | None) -> None:
+        """Take the media types of which the first part is kept; None: it is kept, of whatever type."""
         self.preview: str | None = None
         self.object: tuple[Part, bytes] | None = None
         self._objects = objects
@@ -31,13 +31,13 @@ class Sampler:
 
     def enter(self, part: Part) -> None:
         """Look whether a leaf that begins is wanted."""
-        if part.number == "1" and part.media_type in self._objects:
+        if part.number == "1" and (self._objects is None or part.media_type in self._objects):
             self._wanted, self._bytes = part, _OBJECT_BYTES
         elif self.preview is None and self._tries < _MOST_TRIES and _may_be_shown(part):
             self._wanted, self._bytes = part, _TEXT_BYTES
             self._tries += 1
 
-    def kept(self, position: int) -> int:
+    def needed(self, position: int) -> int:
         """Return where the bytes begin that are still needed, position or before it."""
         return position if self._wanted is None else min(position, self._wanted.start)
 
@@ -49,7 +49,7 @@ class Sampler:
 
     def leave(self, part: Part, data: bytes, base: int) -> None:
         """Take the sample of a part that is over."""
-        if self._wanted is not None and self._wanted.start == part.start and self._wanted.number == part.number:
+        if self._wanted is not None and self._wanted.number == part.number:
             self._take(part, data[part.start - base : min(part.stop, part.start + self._bytes) - base])
 
     def _take(self, part: Part, raw: bytes) -> None:

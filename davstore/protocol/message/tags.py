@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from davstore.protocol.message.text import decode, fact
+from davstore.protocol.message.words import decode_bytes, one_line
 
 _LOOK_BYTES: Final = 256 * 1024
 _REFERENCE: Final = re.compile(r"&(amp|lt|gt|quot|apos);")
@@ -21,10 +21,10 @@ def text_within(content: bytes, tag: bytes) -> str | None:
     stop = content.find(b"</%b>" % tag, start)
     if start < 0 or stop < 0:
         return None
-    return _REFERENCE.sub(lambda it: _REFERENCES[it[1]], decode(content[start + len(tag) + 2 : stop]))
+    return _REFERENCE.sub(lambda it: _REFERENCES[it[1]], decode_bytes(content[start + len(tag) + 2 : stop]))
 
 
 def invited_participants(content: bytes) -> str | None:
     """Return the addresses of `invited-participants` as facts have them, with commas between."""
     addresses = _BETWEEN_ADDRESSES.split(text_within(content, b"invited-participants") or "")
-    return fact(", ".join(one.strip() for one in addresses if one.strip()))
+    return one_line(", ".join(one.strip() for one in addresses if one.strip()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import codecs
 import re
 from encodings.aliases import aliases
 from typing import Final
@@ -53,12 +54,18 @@ def find_codec(charset: str) -> str | None:
     return _CODECS.get(_PUNCTUATION.sub("", charset[:64].lower().partition("*")[0]))
 
 
-def decode_bytes(raw: bytes, charset: str | None = None) -> str:
-    """Return the characters of raw in the declared charset, else in UTF-8, else in windows-1252."""
-    for codec in (find_codec(charset) if charset else None, "utf-8"):
-        if codec is not None:
+def decode_bytes(raw: bytes, charset: str | None = None, *, is_cut: bool = False) -> str:
+    """Return the characters of raw in the declared charset, else in UTF-8, else as far as the declared one goes.
+
+    Bytes of no charset, and those that were said to be UTF-8, are windows-1252 then. is_cut: the last character may not
+    be whole, and is left out then.
+    """
+    codec = find_codec(charset) if charset else None
+    last = "cp1252" if codec in (None, "utf_8") else codec
+    for one, errors in ((codec, "strict"), ("utf-8", "strict"), (last, "replace")):
+        if one is not None:
             try:
-                return raw.decode(codec)
+                return codecs.getincrementaldecoder(one)(errors).decode(raw) if is_cut else raw.decode(one, errors)
             except (UnicodeError, LookupError):
                 continue
     return raw.decode("cp1252", "replace")
@@ -66,12 +73,12 @@ def decode_bytes(raw: bytes, charset: str | None = None) -> str:
 
 def one_line(text: str) -> str | None:
     """Return text as a fact: one line without controls and what XML 1.0 forbids, cut; None: nothing is left."""
-    text = text[: 4 * MOST_FACT_CHARACTERS]
-    if text.isascii():
+    text = text[: 2 * MOST_FACT_CHARACTERS]
+    if text.isascii():  # else split would take blanks that do not break for others
         text = " ".join(text.split())
-    if not text.isprintable() or "  " in text:
-        text = _CONTROL.sub(" ", _UNFIT.sub("", text))
-    return text.strip(" ")[:MOST_FACT_CHARACTERS].rstrip(" ") or None
+    if not text.isprintable() or not text.isascii():
+        text = _CONTROL.sub(" ", _UNFIT.sub("", text)).strip(" ")
+    return text if 0 < len(text) <= MOST_FACT_CHARACTERS else text[:MOST_FACT_CHARACTERS].rstrip(" ") or None
 
 
 def decode_field(raw: bytes, *, phrases: bool = False) -> str | None:
@@ -80,7 +87,7 @@ def decode_field(raw: bytes, *, phrases: bool = False) -> str | None:
     phrases: the field has addresses, so a decoded name that could be read as syntax is quoted (RFC 5322 §3.2.4). A word
     that is broken, or of an unknown charset, stands as it was sent.
     """
-    raw = raw[: 4 * MOST_FACT_CHARACTERS]
+    raw = raw[: 2 * MOST_FACT_CHARACTERS]
     if b"=?" not in raw:
         return one_line(raw.decode("ascii") if raw.isascii() else decode_bytes(raw))
     pieces: list[str] = []

@@ -52,11 +52,11 @@ def mark_some(device: Device, script: Script) -> None:
     chooser = random.Random(f"{script.seed} {device.name} {len(script.log)}")
     files = [str(path.relative_to(device.root)) for path in sorted(device.root.rglob("*")) if path.is_file()]
     files = [path for path in files if not RESERVED.fullmatch(Path(path).name)]
-    for path in chooser.sample(files, min(8, len(files))):
+    for _ in range(2):
         flags, word = 1 << chooser.randrange(len(Flag)), frozenset({chooser.choice("abc")})
         is_set = chooser.random() < 0.6
         change = StateChange(set=flags, added=word) if is_set else StateChange(clear=flags, dropped=word)
-        device.mark(change, path)
+        device.mark(change, *chooser.sample(files, min(4, len(files))))
 
 
 def live(tmp_path: Path, seed: int, *, rounds: int, kills: int) -> None:

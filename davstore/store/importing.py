@@ -235,12 +235,14 @@ class _Import:
 
 
 def _digest(stream: Stream, length: int | None) -> tuple[str, int]:
-    """Return digest and length of a body, of which no more is read than its length."""
+    """Return digest and length of a body, of which no more is read than its length. Raises Malformed: it is shorter."""
     digest, read = hashlib.sha256(), 0
     while piece := stream.read(BLOCK_BYTES if length is None else min(BLOCK_BYTES, length - read)):
         digest.update(piece)
         read += len(piece)
-    return digest.hexdigest(), read if length is None else length
+    if length not in (None, read):
+        raise Malformed("it is shorter than its length says")
+    return digest.hexdigest(), read
 
 
 def _refusal(entry: Item | Folder, error: DavstoreError) -> Outcome:

@@ -17,7 +17,7 @@ from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
 from davstore.model.states import Flag, StateChange
 from davstore.store import browsing, locking, reading
-from tests.contract.storage import Storage
+from tests.contract.storage import MAIL, Storage
 
 
 class Counter:
@@ -105,6 +105,7 @@ class Budget:
         fill(storage, "t", 3)
         fill(storage, "over", 3)
         storage.put("a")
+        storage.put("m", MAIL)
         self._token = storage.report().token
 
     def take(self, text: str) -> str:
@@ -129,6 +130,9 @@ class Budget:
 ONLY_NEW = Preconditions(if_none_match=ETagList(any=True))
 STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("GET", 1, lambda storage, _: storage.get("a")),
+    ("GET of a part", 2, lambda storage, _: storage.part("m", "1")),
+    ("COPY of a part", 10, lambda storage, _: storage.copy_part("m", "1", "b")),
+    ("COPY of a part over another", 15, lambda storage, _: storage.copy_part("m", "1", "a")),
     ("PROPFIND, depth 0", 1, lambda storage, _: storage.listing("a", depth=0)),
     ("PROPFIND, depth 0, dead properties", 2, lambda storage, _: storage.listing("a", depth=0, facets={PROPERTIES})),
     ("PROPFIND, depth 1", 2, lambda storage, _: storage.listing("t", depth=1)),

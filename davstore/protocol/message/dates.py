@@ -81,6 +81,7 @@ def _offset(sign: str | None, hours: str | None, minutes: str | None) -> int:
 def _moment(date: Sequence[Any], time: Sequence[Any], offset: int) -> int | None:
     """Return the microseconds of a date and a time of day, in numbers or as they were written."""
     year, month, day = (int(one) for one in date)
+    year += 1900 if year < 1000 else 0  # §4.3: of three digits, and so of `0102`, which clocks of 2002 wrote
     hour, minute, second = (int(one or 0) for one in time)
     if not (
         1970 <= year < 2100 and 1 <= month <= 12 and 1 <= day <= 31 and hour <= 24 and minute < 60 and second <= 60

@@ -15,7 +15,7 @@ _KNOWN: Final = re.compile(
     rb"return-path|sender|conversation-id|contribution-id)[ \t]*:",
     re.MULTILINE | re.IGNORECASE,
 )
-_POSTMARK: Final = re.compile(rb"(?:>?From [^\n]{0,998}\n){0,2}")
+_POSTMARK: Final = re.compile(rb"(?:>?From (?![ \t]*:)[^\n]{0,998}\n){0,2}")
 
 
 class Head(NamedTuple):
@@ -53,14 +53,16 @@ def read_head(data: bytes, start: int, stop: int, body: int) -> Head:
     A line that is no field is passed over where fields that mail has still follow, as relays and filters leave such
     lines; else the blank line is missing, and the body begins with that line.
     """
-    found = _FIELD.findall(data, start, stop)
-    lines = data.count(b"\n", start, stop) + (start < stop and data[stop - 1] != 10)
-    if len(found) != lines - data.count(b"\n ", start, stop) - data.count(b"\n\t", start, stop):
-        last = max((it.end() for it in _KNOWN.finditer(data, start, stop)), default=start)
-        junk = _JUNK.search(data, last, stop)
+    block = data[start:stop]
+    found = _FIELD.findall(block)
+    lines = block.count(b"\n") + (not block.endswith(b"\n"))
+    if len(found) != lines - block.count(b"\n ") - block.count(b"\n\t"):
+        last = max((it.end() for it in _KNOWN.finditer(block)), default=0)
+        junk = _JUNK.search(block, last)
         if junk is not None:
-            stop = body = junk.start() if last > start else start
-            found = _FIELD.findall(data, start, stop)
+            end = junk.start() if last else 0
+            body = start + end
+            found = _FIELD.findall(block, 0, end)
     fields: Fields = {}
     for name, value in found:
         key = name.lower()

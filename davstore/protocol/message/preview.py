@@ -45,6 +45,8 @@ class _Shown:
     def end(self, tag: str) -> None:
         if tag in _HIDDEN:
             self._hidden -= 1
+        elif tag in _SPACED:
+            self.pieces.append(" ")
 
     def data(self, text: str) -> None:
         if self._hidden <= 0 and not text.isspace():

@@ -49,7 +49,7 @@ class Sampler:
 
     def leave(self, part: Part, data: bytes, base: int) -> None:
         """Take the sample of a part that is over."""
-        if self._wanted is not None and self._wanted.start == part.start and self._wanted.number == part.number:
+        if self._wanted is not None and self._wanted.number == part.number:
             self._take(part, data[part.start - base : min(part.stop, part.start + self._bytes) - base])
 
     def _take(self, part: Part, raw: bytes) -> None:

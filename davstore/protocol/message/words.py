@@ -55,14 +55,17 @@ def find_codec(charset: str) -> str | None:
 
 
 def decode_bytes(raw: bytes, charset: str | None = None, *, is_cut: bool = False) -> str:
-    """Return the characters of raw in the declared charset, else in UTF-8, else in windows-1252.
+    """Return the characters of raw in the declared charset, else in UTF-8, else as far as the declared one goes.
 
-    is_cut: the last character may not be whole, and is left out then.
+    Bytes of no charset, and those that were said to be UTF-8, are windows-1252 then. is_cut: the last character may not
+    be whole, and is left out then.
     """
-    for codec in (find_codec(charset) if charset else None, "utf-8"):
-        if codec is not None:
+    codec = find_codec(charset) if charset else None
+    last = "cp1252" if codec in (None, "utf_8") else codec
+    for one, errors in ((codec, "strict"), ("utf-8", "strict"), (last, "replace")):
+        if one is not None:
             try:
-                return codecs.getincrementaldecoder(codec)().decode(raw) if is_cut else raw.decode(codec)
+                return codecs.getincrementaldecoder(one)(errors).decode(raw) if is_cut else raw.decode(one, errors)
             except (UnicodeError, LookupError):
                 continue
     return raw.decode("cp1252", "replace")
@@ -71,11 +74,11 @@ def decode_bytes(raw: bytes, charset: str | None = None, *, is_cut: bool = False
 def one_line(text: str) -> str | None:
     """Return text as a fact: one line without controls and what XML 1.0 forbids, cut; None: nothing is left."""
     text = text[: 2 * MOST_FACT_CHARACTERS]
-    if text.isascii():
+    if text.isascii():  # else split would take blanks that do not break for others
         text = " ".join(text.split())
-    if not text.isprintable() or "  " in text:
-        text = _CONTROL.sub(" ", _UNFIT.sub("", text))
-    return text.strip(" ")[:MOST_FACT_CHARACTERS].rstrip(" ") or None
+    if not text.isprintable() or not text.isascii():
+        text = _CONTROL.sub(" ", _UNFIT.sub("", text)).strip(" ")
+    return text if 0 < len(text) <= MOST_FACT_CHARACTERS else text[:MOST_FACT_CHARACTERS].rstrip(" ") or None
 
 
 def decode_field(raw: bytes, *, phrases: bool = False) -> str | None:

@@ -1,0 +1,145 @@
+"""Some 6,000 real messages by import, facts, parts and states, beside `email` and Dovecot, and out again."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+from tests import mail_oracles
+from tests.clients import corpus, mail_differences
+from tests.clients.dovecot import Dovecot, delivered
+from tests.clients.listing import list_files
+from tests.clients.place import Place
+from tests.mail_oracles import Facts
+
+_BROKEN: Final = (b"SYNTAX_ERROR", b"MISSING_MAILBOX", b"MISSING_DOMAIN")
+"""Dovecot's words in an address that it cannot read."""
+_FACTS: Final = {"message_id": 9, "in_reply_to": 8, "subject": 1, "from_": 2, "to": 5, "cc": 6, "bcc": 7, "date": 0}
+"""The place of each in an ENVELOPE (RFC 9051 §7.5.2), which has no references."""
+
+
+class Imported(NamedTuple):
+    """A place with messages, their bytes by short names, and when their import began and ended."""
+
+    place: Place
+    source: Path
+    messages: dict[str, bytes]
+    begun: float
+    ended: float
+
+    def each_facts(self) -> Iterator[tuple[str, bytes, Facts]]:
+        """Yield each message and the facts that a PROPFIND tells, no date where it is that of the import."""
+        told = {listed.digest: listed.facts for listed in list_files(self.place).values()}
+        for name, content in self.messages.items():
+            facts = told[hashlib.sha256(content).hexdigest()]
+            assert facts["kind"] == "message", name
+            ours = mail_oracles.told(facts)
+            is_of_import = ours.date is not None and self.begun <= ours.date <= self.ended
+            yield name, content, ours._replace(date=None) if is_of_import else ours
+
+
+@pytest.fixture(scope="module")
+def imported(store: Place, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imported]:
+    """Yield a folder of a store into which all of the mail was imported."""
+    source = tmp_path_factory.mktemp("mail") / "source"
+    try:
+        messages = corpus.copy(source)
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    place = store._replace(url=f"{store.url}mail/")
+    begun = time.time()
+    davstore("import", place.user, source, "--into", "mail", "--data", data)
+    yield Imported(place, source, messages, begun, time.time())
+    place.ask("DELETE")
+
+
+def davstore(*words: object) -> None:
+    """Run a command, which must succeed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "davstore", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="module")
+def dovecot(imported: Imported) -> Iterator[Dovecot]:
+    """Yield a Dovecot that has the same messages; the name of each is its number in their order."""
+    contents = [mail_oracles.without_postmarks(content) for content in imported.messages.values()]
+    with delivered({f"{number:06}": content for number, content in enumerate(contents)}) as session:
+        yield session
+
+
+@pytest.mark.clients
+@pytest.mark.peer("python3")
+def test_facts_beside_the_standard_library(imported: Imported) -> None:
+    """email: facts of 6,000 imported messages, as a PROPFIND tells them"""
+    found = set()
+    for name, content, ours in imported.each_facts():
+        theirs = mail_oracles.facts_of(content)
+        found |= {f"{name} {fact}" for fact in mail_oracles.differences(ours, theirs)}
+    assert sorted(found - mail_differences.named(mail_differences.FACTS)) == []
+
+
+@pytest.mark.clients
+@pytest.mark.peer("dovecot-imapd")
+def test_facts_beside_dovecot(imported: Imported, dovecot: Dovecot) -> None:
+    """ENVELOPE of 6,000 messages, beside the facts that a PROPFIND tells"""
+    envelopes = {int(one[b"X-GUID"]): one[b"ENVELOPE"] for one in dovecot.fetch("1:*", "X-GUID ENVELOPE")}
+    assert len(envelopes) == len(imported.messages)
+    found = set()
+    for number, (name, _, ours) in enumerate(imported.each_facts()):
+        theirs = _facts_of(envelopes[number])
+        found |= {f"{name} {fact}" for fact, value in theirs.items() if getattr(ours, fact) != value}
+    assert sorted(found - mail_differences.named(mail_differences.FACTS, mail_differences.FACTS_IN_DOVECOT)) == []
+
+
+@pytest.mark.clients
+@pytest.mark.peer("dovecot-imapd")
+def test_structure_beside_dovecot(imported: Imported, dovecot: Dovecot) -> None:
+    """BODYSTRUCTURE of 6,000 messages, beside their parts: numbers, types, charsets, encodings, names, ids"""
+    found = set()
+    for one in dovecot.fetch("1:*", "X-GUID BODYSTRUCTURE"):
+        _name, content = list(imported.messages.items())[int(one[b"X-GUID"])]
+    assert sorted(found - mail_differences.named(mail_differences.PARTS)) == []
+
+
+def _facts_of(envelope: list[Any]) -> dict[str, Any]:
+    """Return the facts of an ENVELOPE by the names of `Facts`, without those that Dovecot says it cannot read."""
+    facts: dict[str, Any] = {}
+    for fact, at in _FACTS.items():
+        value = envelope[at]
+        if at in range(2, 8):
+            addresses = {_address(one) for one in value or [] if one[2] and one[3]}
+            if None not in addresses:
+                facts[fact] = addresses
+        else:
+            facts[fact] = _READ[fact](None if value is None else mail_oracles.decode_raw(value))
+    return facts
+
+
+_READ: Final = {
+    "date": mail_oracles.read_date,
+    "message_id": mail_oracles.read_id,
+    "in_reply_to": mail_oracles.read_ids,
+    "subject": mail_oracles.read_text,
+}
+
+
+def _address(parts: list[bytes]) -> str | None:
+    """Return an address of an ENVELOPE as it is written; None: Dovecot cannot read it."""
+    mailbox, host = parts[2], parts[3]
+    if mailbox in _BROKEN or host in _BROKEN:
+        return None
+    local = b'"%b"' % mailbox if b"@" in mailbox else mailbox
+    return mail_oracles.decode_raw(local + b"@" + host)

@@ -69,6 +69,7 @@ def render_page(page: Page, ordering: Ordering) -> bytes:
     html = _TEMPLATE.render(
         style=STYLE,
         crumbs=_crumbs(page.facts.owner, page.top.names),
+        has_messages=bool(page.messages),
         columns=[_column(sort, title, ordering) for sort, title in (_WITH_MESSAGES if page.messages else _COLUMNS)],
         rows=[_row(member, page.messages.get(member.node_id)) for member in members],
         first=None if ordering.after is None else ordering._replace(after=None).query,

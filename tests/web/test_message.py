@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import random
+import re
 import time
 from typing import Any
 from urllib.parse import quote
@@ -307,6 +309,7 @@ OBJECTS = [
             b"<display-notification><status><displayed/></status></display-notification></imdn>"
         ),
         "displayed",
+        "Notification",
     ),
     (
         (
@@ -315,6 +318,7 @@ OBJECTS = [
             b"Content-type: text/plain; charset=utf-8\r\n\r\nHere is the text of my message.\r\n"
         ),
         "Here is the text of my message.",
+        "Message",
     ),
     (
         (
@@ -322,13 +326,15 @@ OBJECTS = [
             b'group-type="Closed"><participant name="Bob" comm-addr="tel:+1" role="Administrator"/></groupstate>'
         ),
         "participant",
+        "Group",
     ),
 ]
 
 
 def test_objects_of_a_message_store_can_be_read(dav: Client) -> None:
-    for body, word in OBJECTS:
+    for body, word, kind in OBJECTS:
         dav.put("1", body)
+        assert [row[1] for row in rows(page(dav, f"{HOME}/"))] == [kind]
         assert word in text(shown(dav, "1"))
         assert dav("GET", "1").body == body
 
@@ -364,3 +370,27 @@ def test_every_message_of_the_corpus_has_a_page(dav: Client) -> None:
             assert browse(dav, f"{number}{reference}").status == 200, file
         assert dav("GET", str(number)).body == body
     assert browse(dav, f"{HOME}/").status == 200
+
+
+def test_no_bytes_of_a_message_break_its_page(dav: Client) -> None:
+    """Pieces of messages, changed, doubled and left out."""
+    picture = part(png(1, 1), "image/png", "Content-ID: <a@b>")
+    related = nested("related", [part('<p>Rich <img src="cid:a@b">', "text/html; charset=utf-16"), picture])
+    seed = multipart("mixed", [nested("alternative", [part("Plain", "text/plain; charset=utf-7"), related]), picture])
+    chance, shown_ = random.Random(2), 0
+    for _ in range(150):
+        pieces = re.split(rb"(?<=[\r\n;=/\"])", seed)
+        for _ in range(chance.randint(1, 4)):
+            i = chance.randrange(len(pieces))
+            pieces[i] = chance.choice(
+                (b"", pieces[i] * 2, chance.randbytes(3), chance.choice(pieces), b"message/rfc822")
+            )
+        body = b"".join(pieces)
+        dav.put("1", body)
+        answer = browse(dav, "1")
+        assert answer.status == 200, body
+        if b"<article>" in answer.body:
+            shown_ += 1
+            for reference in frames(html.document_fromstring(answer.body.decode())):
+                assert browse(dav, f"1{reference}").status == 200, body
+    assert shown_ > 100

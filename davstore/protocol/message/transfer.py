@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import binascii
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 _NOT_BASE64: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
-_PADS: Final = re.compile(rb"=+")
 _BLANKS_AT_END: Final = (b" \n", b"\t\n", b" \r", b"\t\r")
 _LONGEST_LINE: Final = 64 * 1024
 """Longer lines are decoded in pieces."""
@@ -20,16 +18,19 @@ def decode(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def _base64(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Foreign characters are passed over (§6.8), padding may be missing, and may come before the end."""
+    """Foreign characters are passed over, and padding, which may be missing, is the end (§6.8).
+
+    Lists put their text behind it.
+    """
     held = b""
     for block in blocks:
-        *padded, held = _PADS.split(held + block.translate(None, _NOT_BASE64))
-        if padded:
-            yield b"".join(map(_quanta, padded))
-        whole = len(held) // 4 * 4
+        text, padding, _ = (held + block.translate(None, _NOT_BASE64)).partition(b"=")
+        whole = len(text) // 4 * 4
         if whole:
-            yield binascii.a2b_base64(held[:whole])
-            held = held[whole:]
+            yield binascii.a2b_base64(text[:whole])
+        held = text[whole:]
+        if padding:
+            break
     if held:
         yield _quanta(held)
 

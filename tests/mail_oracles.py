@@ -1,4 +1,4 @@
-"""Facts of mail by the standard library's `email`, which shares no code with davstore's reader, and davstore's beside it.
+"""Facts and parts of mail by the standard library's `email`, which shares no code with davstore's reader of mail.
 
 Compared are addresses, not how they are spelled; ids without blanks within; text with each run of white space as a
 blank. What a sender did not declare is UTF-8, else windows-1252, to both.
@@ -6,7 +6,6 @@ blank. What a sender did not declare is UTF-8, else windows-1252, to both.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import datetime
 import quopri
@@ -21,6 +20,7 @@ from tests.samples import SAMPLES
 _POSTMARKS: Final = re.compile(rb"(?:>?From [^\n]*\n){0,2}")
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _SPACE: Final = re.compile(r"[ \t\r\n\0]+")
+_NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=]+")
 _BLANKS: Final = re.compile(rb"[ \t]+(?=\r?\n|\Z)")
 
 
@@ -135,10 +135,9 @@ def decode_content(raw: bytes, encoding: str) -> bytes:
     if encoding == "quoted-printable":
         return quopri.decodestring(_BLANKS.sub(b"", raw))
     if encoding == "base64":
-        try:
-            return base64.b64decode(raw)
-        except binascii.Error:
-            return base64.b64decode(raw.rstrip() + b"==")
+        text = _NOT_BASE64.sub(b"", raw).partition(b"=")[0]
+        text = text[:-1] if len(text) % 4 == 1 else text
+        return binascii.a2b_base64(text + b"=" * (-len(text) % 4))
     return raw
 
 

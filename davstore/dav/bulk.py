@@ -118,13 +118,17 @@ class Template:
         return [_written(column, facts[column.fact]) for column in self._columns.values()]
 
     def _rows(self, above: str, names: list[str], texts: list[Sequence[str]]) -> Iterator[str]:
-        templates: dict[tuple[bool, ...], str] = {}
-        for name, *values in zip(names, *texts, strict=True):
-            there = tuple(map(bool, values))
-            template = templates.get(there)
-            if template is None:
-                template = templates[there] = self._template_of(there)
-            yield template % (f"{above}{name}", *filter(None, values))
+        """Yield the responses in their order; those that have the same properties are rendered together."""
+        there = list(zip(*[map(bool, values) for values in texts], strict=True)) or [()] * len(names)
+        hrefs = [f"{above}{name}" for name in names]
+        rendered: dict[tuple[bool, ...], Iterator[str]] = {}
+        for has in {*there}:
+            chosen = [one == has for one in there]
+            columns = [hrefs, *compress(texts, has)]
+            rows = zip(*[compress(column, chosen) for column in columns], strict=True)
+            rendered[has] = map(self._template_of(has).__mod__, rows)
+        for has in there:
+            yield next(rendered[has])
 
     def fill(self, above: str, names: list[str], facts: Texts) -> str:
         """Return the responses of some resources beneath a path, in one string."""
@@ -146,6 +150,8 @@ class Template:
 def _written(column: Column, texts: Sequence[str]) -> Sequence[str]:
     if column.text is str:
         return texts
+    if column.texts is not None:
+        return column.texts(texts)
     return [column.text(text) if text else "" for text in texts] if "" in texts else list(map(column.text, texts))
 
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import itertools
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 import pytest
+import requests
 
-from tests import mail_oracles
-from tests.clients import corpus, mail_differences
+from davstore.model.messages import Part
+from davstore.protocol.message.reading import read_message
+from tests import corpus, mail_oracles
+from tests.clients import mail_differences
 from tests.clients.dovecot import Dovecot, delivered
-from tests.clients.listing import list_files
-from tests.clients.place import Place
+from tests.clients.listing import KEYWORDS, STATES, Listed, follow, list_files, mark
+from tests.clients.place import PATIENCE_SECONDS, Place
+from tests.clients.structures import Structure, read_structure
 from tests.mail_oracles import Facts
 
 _BROKEN: Final = (b"SYNTAX_ERROR", b"MISSING_MAILBOX", b"MISSING_DOMAIN")
@@ -109,9 +118,72 @@ def test_facts_beside_dovecot(imported: Imported, dovecot: Dovecot) -> None:
 def test_structure_beside_dovecot(imported: Imported, dovecot: Dovecot) -> None:
     """BODYSTRUCTURE of 6,000 messages, beside their parts: numbers, types, charsets, encodings, names, ids"""
     found = set()
+    messages = list(imported.messages.items())
     for one in dovecot.fetch("1:*", "X-GUID BODYSTRUCTURE"):
-        _name, content = list(imported.messages.items())[int(one[b"X-GUID"])]
-    assert sorted(found - mail_differences.named(mail_differences.PARTS)) == []
+        name, content = messages[int(one[b"X-GUID"])]
+        ours = {part.number: _described(part) for part in _parts(content)}
+        theirs = dict(read_structure(one[b"BODYSTRUCTURE"]))
+        if list(ours) != list(theirs):
+            found.add(f"{name} {' '.join(theirs)}")
+        for number in ours.keys() & theirs.keys():
+            pairs = zip(Structure._fields, ours[number], theirs[number], strict=True)
+            found |= {f"{name} {number} {what}" for what, mine, other in pairs if mine != other}
+    assert sorted(found - mail_differences.named(mail_differences.STRUCTURES)) == []
+
+
+def _parts(content: bytes) -> tuple[Part, ...]:
+    facts = read_message(content)
+    assert facts is not None
+    return facts.parts
+
+
+def _described(part: Part) -> Structure:
+    """Return a part as a BODYSTRUCTURE describes it."""
+    media_type, content_id = part.media_type, part.content_id
+    charset = (part.charset or "us-ascii") if media_type.startswith("text/") else None
+    if media_type.startswith("multipart/"):
+        return Structure(media_type, None, None, None, part.disposition, part.filename)
+    return Structure(media_type, charset, part.encoding, content_id, part.disposition, part.filename)
+
+
+@pytest.mark.clients
+@pytest.mark.peer("dovecot-imapd")
+def test_parts_beside_dovecot(imported: Imported, dovecot: Dovecot) -> None:
+    """BINARY of each part of 6,000 messages, beside GET of `?part=`"""
+    places = {listed.digest: name for name, listed in list_files(imported.place).items()}
+    found = set()
+    with requests.Session() as session:
+        session.auth = (imported.place.user, imported.place.password)
+        for at, (name, content) in enumerate(imported.messages.items(), 1):
+            url = f"{imported.place.url}{quote(places[hashlib.sha256(content).hexdigest()])}"
+            for number, theirs in _contents(dovecot, at).items():
+                answer = session.get(url, params={"part": number}, timeout=PATIENCE_SECONDS)
+                assert answer.ok, f"{name} {number}: {answer.status_code}"
+                if _comparable(answer.content) != _comparable(theirs):
+                    found.add(f"{name} {number}")
+    assert sorted(found - mail_differences.named(mail_differences.CONTENTS)) == []
+
+
+def _contents(dovecot: Dovecot, at: int) -> dict[str, bytes]:
+    """Return the decoded content of each part that Dovecot numbers: by itself, else by the standard library."""
+    [described] = dovecot.fetch(f"{at}", "BODYSTRUCTURE")
+    parts = dict(read_structure(described[b"BODYSTRUCTURE"]))
+    items = {number: "BODY" if part.is_composite else "BINARY" for number, part in parts.items()}
+    with contextlib.suppress(ValueError):
+        wanted = " ".join(f"{item}.PEEK[{number}]" for number, item in items.items())
+        [found] = dovecot.fetch(f"{at}", wanted)
+        return {number: found[f"{item}[{number}]".encode()] or b"" for number, item in items.items()}
+    contents = {}
+    for number, part in parts.items():
+        [found] = dovecot.fetch(f"{at}", f"BODY.PEEK[{number}]")
+        raw = found[f"BODY[{number}]".encode()] or b""
+        contents[number] = mail_oracles.decode_content(raw, "" if part.is_composite else part.encoding or "")
+    return contents
+
+
+def _comparable(content: bytes) -> list[bytes]:
+    """Return content without what an encoding or a file of a Maildir may change: ends of lines, blanks before them."""
+    return re.split(rb"[ \t]*\r?\n", content.removesuffix(b"\n").removesuffix(b"\r"))
 
 
 def _facts_of(envelope: list[Any]) -> dict[str, Any]:
@@ -143,3 +215,35 @@ def _address(parts: list[bytes]) -> str | None:
         return None
     local = b'"%b"' % mailbox if b"@" in mailbox else mailbox
     return mail_oracles.decode_raw(local + b"@" + host)
+
+
+@pytest.mark.clients
+@pytest.mark.peer("dovecot-imapd")
+@pytest.mark.parametrize("form", ["maildir", "mbox"])
+def test_round_trip(imported: Imported, data: Path, tmp_path: Path, form: str) -> None:
+    """import of 6,000 messages, marked by PROPPATCH, export, import again: the same bytes and states"""
+    place = imported.place
+    token = follow(place)[1]
+    wanted = dict(zip(list_files(place), itertools.cycle(_STATES), strict=False))
+    with requests.Session() as session:
+        session.auth = (place.user, place.password)
+        for name, states in wanted.items():
+            if states:
+                mark(session, place, name, states)
+    marked = list_files(place)
+    assert {name: listed.states for name, listed in marked.items()} == wanted
+    assert follow(place, token)[0] == {name for name, states in wanted.items() if states}
+
+    davstore("export", place.user, tmp_path / "out", "--format", form, "--data", data)
+    davstore("import", place.user, tmp_path / "out", "--into", f"again {form}", "--data", data)
+    again = place._replace(url=place.url.replace("/mail/", f"/again {form}/"))
+    assert _sums(list_files(again).values()) == _sums(marked.values())
+    again.ask("DELETE")
+
+
+_STATES: Final = [frozenset(), *(frozenset({state}) for state in (*STATES, *KEYWORDS)), frozenset({*STATES, *KEYWORDS})]
+
+
+def _sums(listed: Iterable[Listed]) -> Counter[tuple[str, frozenset[str]]]:
+    """Count files of the same bytes and states."""
+    return Counter((one.digest, one.states) for one in listed)

@@ -108,3 +108,11 @@ def test_text_that_breaks_its_charset_is_read_as_far_as_it_goes() -> None:
     word = "我知道".encode("big5").hex("=").upper()
     facts = read(f"From: a@example.org\nTo: b@example.org\nSubject: =?big5?Q?re=3A={word}=B0?=\n\n".encode())
     assert facts.subject == "re:我知道\ufffd"
+
+
+def test_text_behind_the_padding_of_base64_is_not_of_the_part() -> None:
+    """Mailing lists put some there. RFC 2045 §6.8: padding tells of the end of the data."""
+    raw = b"b25lIHRoaW5n\r\ndHdv\r\nfm91cg==\r\n_____\r\nA list of ours\r\n"
+    for size in (1, 7, len(raw)):
+        blocks = [raw[start : start + size] for start in range(0, len(raw), size)]
+        assert b"".join(decode(blocks, "base64")) == b"one thingtwo~our", size

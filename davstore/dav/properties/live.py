@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -46,14 +46,21 @@ class Column:
     facet MESSAGE, of which it is read where there are no columns.
     """
 
-    def __init__(self, fact: str, template: str, text: Callable[[Any], str] = str) -> None:
+    def __init__(
+        self,
+        fact: str,
+        template: str,
+        text: Callable[[Any], str] = str,
+        texts: Callable[[Sequence[str]], Sequence[str]] | None = None,
+    ) -> None:
         """Take the fact, the element with `%s` for its value, and the function that writes the value.
 
         text takes the value or the digits of it, and is left out where these need no escaping. It returns '' for a
-        value that is no property.
+        value that is no property. texts does the same for many, with '' for '', where that takes less.
         """
         self.fact = fact
         self.text = text
+        self.texts = texts
         self.start, _, self.end = template.partition("%s")
 
     def piece(self, facts: Facts) -> Callable[[Resource], bytes | None]:

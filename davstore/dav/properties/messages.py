@@ -11,7 +11,7 @@ from davstore.model.facets import MESSAGE, OF_MESSAGE
 from davstore.model.nodes import Resource, ResourceType
 from davstore.protocol import urls
 from davstore.protocol.dav import names
-from davstore.protocol.dav.elements import element, escape, href
+from davstore.protocol.dav.elements import element, escape, escape_all, href
 from davstore.protocol.dav.names import CPM, clark
 from davstore.protocol.http.queries import part_query
 
@@ -25,7 +25,8 @@ def _text(value: str) -> str:
 
 
 def _fact(field: str, local: str, text: Callable[[Any], str] = _text) -> Live:
-    column = Column(f"{OF_MESSAGE}{field}", f"<C:{local}>%s</C:{local}>", text)
+    texts = escape_all if text is _text else None
+    column = Column(f"{OF_MESSAGE}{field}", f"<C:{local}>%s</C:{local}>", text, texts)
     return Live(clark(CPM, local), RESOURCE, column=column, facet=MESSAGE)
 
 

@@ -5,7 +5,7 @@ A state that is set has the value `T`; one that is not set is no property of the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -40,7 +40,13 @@ def _text_of(flag: Flag) -> Callable[[int | str], str]:
 def _flag(flag: Flag) -> Live:
     local = flag.name.lower().replace("_", "-") if flag.name else ""
     name = clark(CPM, local)
-    column = Column("flags", f"<C:{local}>%s</C:{local}>", _text_of(flag))
+    text = _text_of(flag)
+
+    def texts(many: Sequence[str]) -> list[str]:
+        known = {flags: text(flags) if flags else "" for flags in {*many}}
+        return [known[flags] for flags in many]
+
+    column = Column("flags", f"<C:{local}>%s</C:{local}>", text, texts)
     settable = _settable(name, StateChange(set=int(flag)), StateChange(clear=int(flag)))
     return Live(name, RESOURCE, column=column, set=settable)
 

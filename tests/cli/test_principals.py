@@ -285,6 +285,8 @@ def test_the_commands_of_a_user_are_these() -> None:
         *(f"device {word}" for word in ("add", "list", "rename", "revoke")),
         *(f"lock {word}" for word in ("list", "end")),
         "policy explain",
+        "import",
+        "export",
     }
 
 

@@ -155,7 +155,7 @@ OUTGOING = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(OUTGOING, max_size=4))
 def test_an_exported_mbox_gives_back_all_of_it(messages: list[Outgoing]) -> None:
     """Bytes, names, times, flags and keywords, whatever the messages hold."""

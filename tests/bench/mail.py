@@ -103,7 +103,6 @@ class Dovecot:
         words = ["doveadm", "-c", self.directory / "dovecot.conf", "import", "-u", self.user]
         subprocess.run([*words, f"maildir:{source}", mailbox, "ALL"], check=True)
 
-
     def sync_always(self) -> None:
         """Bring changes of flags to the disk too before they are answered, as davstore does; by default it does not."""
         configuration = self.directory / "dovecot.conf"

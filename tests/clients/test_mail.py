@@ -182,7 +182,11 @@ def _contents(dovecot: Dovecot, at: int) -> dict[str, bytes]:
 
 
 def _comparable(content: bytes) -> list[bytes]:
-    """Return content without what an encoding or a file of a Maildir may change: ends of lines, blanks before them."""
+    """Return content without what an encoding or a Maildir may change: ends of lines, and blanks before them.
+
+    A line break at the end goes too: Dovecot counts that of the next boundary to a multipart
+    (`findings/dovecot-nested-multipart-keeps-line-break.sh`).
+    """
     return re.split(rb"[ \t]*\r?\n", content.removesuffix(b"\n").removesuffix(b"\r"))
 
 

@@ -182,7 +182,11 @@ def _contents(dovecot: Dovecot, at: int) -> dict[str, bytes]:
 
 
 def _comparable(content: bytes) -> list[bytes]:
-    """Return content without what an encoding or a file of a Maildir may change: ends of lines, blanks before them."""
+    """Return content without what an encoding or a Maildir may change: ends of lines, and blanks before them.
+
+    A line break at the end goes too: Dovecot counts that of the next boundary to a multipart
+    (`findings/dovecot-nested-multipart-keeps-line-break.sh`).
+    """
     return re.split(rb"[ \t]*\r?\n", content.removesuffix(b"\n").removesuffix(b"\r"))
 
 
@@ -218,10 +222,8 @@ def _address(parts: list[bytes]) -> str | None:
 
 
 @pytest.mark.clients
-@pytest.mark.peer("dovecot-imapd")
-@pytest.mark.parametrize("form", ["maildir", "mbox"])
-def test_round_trip(imported: Imported, data: Path, tmp_path: Path, form: str) -> None:
-    """import of 6,000 messages, marked by PROPPATCH, export, import again: the same bytes and states"""
+def test_round_trip(imported: Imported, data: Path, tmp_path: Path) -> None:
+    """import of 6,000 messages, marked by PROPPATCH, export as Maildir and mbox, imported again: all the same"""
     place = imported.place
     token = follow(place)[1]
     wanted = dict(zip(list_files(place), itertools.cycle(_STATES), strict=False))
@@ -234,11 +236,12 @@ def test_round_trip(imported: Imported, data: Path, tmp_path: Path, form: str) -
     assert {name: listed.states for name, listed in marked.items()} == wanted
     assert follow(place, token)[0] == {name for name, states in wanted.items() if states}
 
-    davstore("export", place.user, tmp_path / "out", "--format", form, "--data", data)
-    davstore("import", place.user, tmp_path / "out", "--into", f"again {form}", "--data", data)
-    again = place._replace(url=place.url.replace("/mail/", f"/again {form}/"))
-    assert _sums(list_files(again).values()) == _sums(marked.values())
-    again.ask("DELETE")
+    for form in ("maildir", "mbox"):
+        davstore("export", place.user, tmp_path / form, "--format", form, "--data", data)
+        davstore("import", place.user, tmp_path / form, "--into", form, "--data", data)
+        again = place._replace(url=place.url.replace("/mail/", f"/{form}/"))
+        assert _sums(list_files(again).values()) == _sums(marked.values())
+        again.ask("DELETE")
 
 
 _STATES: Final = [frozenset(), *(frozenset({state}) for state in (*STATES, *KEYWORDS)), frozenset({*STATES, *KEYWORDS})]

@@ -11,7 +11,7 @@ import click
 from davstore import wiring
 from davstore.cli.options import FAILED, with_settings
 from davstore.cli.sums import Sums
-from davstore.errors import CorruptBlob, DiskFull, Malformed, Unprocessable
+from davstore.errors import CorruptBlob, Malformed, Unprocessable
 from davstore.interchange.items import Folder, Outgoing
 from davstore.interchange.mail_targets import Maildir, Mbox
 from davstore.interchange.targets import Files, Marked, Target
@@ -29,7 +29,9 @@ _OF_ONE_FILE = (errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG, errno.EISDIR, er
 @with_settings
 @click.argument("user")
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice([*FORMATS]), required=True, help="Form of the export.")
+@click.option(
+    "--format", "form", type=click.Choice([*FORMATS]), default="files", show_default=True, help="Form of the export."
+)
 def export(settings: Settings, *, user: str, target: Path, form: str) -> None:
     """Export the store of USER into the directory TARGET, which is new, empty, or an earlier export of the same.
 
@@ -42,7 +44,7 @@ def export(settings: Settings, *, user: str, target: Path, form: str) -> None:
     sums = Sums("export")
     with wiring.open_services(settings) as services:
         context = services.context(Principal(enrolling.get_user(services.database, user)))
-        marked = Marked(target, form, user)
+        marked = Marked(target, form, user, exporting.find_instance(services.database))
         marked.open()
         with sums.shown(lambda: exporting.sum_bytes(context, paths.Path(user))):
             into: Target = FORMATS[form](marked)
@@ -62,10 +64,12 @@ def _write(into: Target, one: Outgoing, sums: Sums) -> None:
         reason = into.write(one)
         sums.count("exported" if one.is_mail or not reason else "left out")
     except (CorruptBlob, Malformed) as error:
+        sums.count("refused")
         reason = f"damaged, or replaced meanwhile: {error}"
     except OSError as error:
-        if error.errno in DiskFull.ERRNOS or error.errno not in _OF_ONE_FILE:
+        if error.errno not in _OF_ONE_FILE:
             raise
+        sums.count("refused")
         reason = error.strerror or "cannot be written"
     sums.advance(one.length)
     if reason:

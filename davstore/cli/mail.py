@@ -255,3 +255,5 @@ def mark_(
         if not is_keyword(word):
             raise click.UsageError(f"{as_line(word)} cannot be a keyword: it is no XML name")
     mailbox.mark([mailbox.find(path) for path in paths], change)
+    if not mailbox.is_shared:
+        _say("the server has no states of messages: the marks stay on this device")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from davstore.client.exit_status import NOT_TRANSFERRED, SAFETY, USAGE, Stop
 from davstore.client.folder import Folder
-from davstore.client.state import FOLDER, State
+from davstore.client.state import FOLDER, State, read_fact
 
 
 def state_directory() -> Path:
@@ -54,7 +54,7 @@ def open_state_beside(folder: Path, directory: Path) -> Iterator[State]:
     Raises:
         Stop: (not transferred) no run synchronised the folder; (usage) its state is damaged, or there are several.
     """
-    files = [file for file in sorted(directory.glob("*.sqlite")) if _find_folder(file) == _hash(str(folder))]
+    files = [file for file in sorted(directory.glob("*.sqlite")) if read_fact(file, FOLDER) == _hash(str(folder))]
     if not files:
         raise Stop(NOT_TRANSFERRED, f"{folder} was not yet synchronised by davstore sync")
     if len(files) > 1:
@@ -64,16 +64,6 @@ def open_state_beside(folder: Path, directory: Path) -> Iterator[State]:
             yield state
     except sqlite3.DatabaseError as cause:
         raise Stop(USAGE, f"the state of {folder} cannot be used: {files[0]}: {cause}") from cause
-
-
-def _find_folder(file: Path) -> str:
-    """Return the fact that names the folder of a state, '' when there is none."""
-    try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
-            row = database.execute("SELECT value FROM fact WHERE name = ?", (FOLDER,)).fetchone()
-    except sqlite3.Error:
-        return ""
-    return "" if row is None else str(row[0])
 
 
 def _hash(text: str) -> str:

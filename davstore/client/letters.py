@@ -1,4 +1,4 @@
-"""What the files of a folder say of themselves as messages, remembered by their stamps."""
+"""The facts that the files of a folder say of themselves as messages, remembered by the stamps of the files."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from davstore.client.exit_status import NOT_TRANSFERRED, Changed, Stop
 from davstore.client.folder import Folder, stamp_of
 from davstore.client.letters import Brief, Known
 from davstore.client.local_names import RESERVED
+from davstore.client.questions import knows_states
 from davstore.client.state import State
 from davstore.client.states import NO_STATES, States, apply, mark
 from davstore.client.tree import Local, Stamp, parent_of
@@ -82,6 +83,12 @@ class Mailbox:
                 return self.folder.has_member(handle, path)
         except (Changed, OSError, UnicodeEncodeError):
             return False
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether marks go to the server: others than davstore have no states."""
+        top = self._state.find_scope("")
+        return top is None or knows_states(top.token)
 
     # A list
 

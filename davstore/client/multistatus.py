@@ -17,6 +17,7 @@ from davstore.protocol.dav.xml import PARSER_OPTIONS
 
 RESPONSE = "{DAV:}response"
 MULTISTATUS = "{DAV:}multistatus"
+_OF_STATES = frozenset({*FLAG_OF, names.KEYWORDS})
 FAILED_DEPENDENCY = 424
 """Of properties that could have been changed, but for others (RFC 4918 §9.2.1)."""
 
@@ -101,11 +102,12 @@ def _release(element: etree._Element) -> None:
 def _row(response: etree._Element) -> Row:
     error = response.find("{DAV:}error")
     found: dict[str, etree._Element] = {}
-    statuses = []
+    refused = 0
     for propstat in response.iterfind("{DAV:}propstat"):
         prop, status = propstat.find(names.PROP), _status(propstat)
-        statuses.append(status)
-        if prop is not None and status in (0, 200):
+        if status not in (0, 200):
+            refused = status if refused in (0, FAILED_DEPENDENCY) else refused
+        elif prop is not None:
             found.update({str(child.tag): child for child in prop})
     kind, identity = found.get(names.RESOURCETYPE), found.get(names.RESOURCE_ID)
     length = _text(found.get(names.GETCONTENTLENGTH))
@@ -119,18 +121,17 @@ def _row(response: etree._Element) -> Row:
         resource_id=_text(identity.find("{DAV:}href")) if identity is not None else "",
         sync_token=_text(found.get(names.SYNC_TOKEN)),
         states=_states(found),
-        refused=next((status for status in statuses if status not in (0, 200, FAILED_DEPENDENCY)), 0),
+        refused=refused,
     )
 
 
 def _states(found: dict[str, etree._Element]) -> States:
-    flags = 0
-    for name in FLAG_OF.keys() & found.keys():
-        if _text(found[name]) == SET:
-            flags |= FLAG_OF[name]
+    if _OF_STATES.isdisjoint(found):
+        return NO_STATES
+    flags = sum(flag for name, flag in FLAG_OF.items() if _text(found.get(name)) == SET)
     words = [names.split(str(child.tag)) for child in found.get(names.KEYWORDS, ())]
     keywords = frozenset(word for namespace, word in words if namespace == names.KEYWORD)
-    return States(flags, keywords) if flags or keywords else NO_STATES
+    return States(flags, keywords)
 
 
 def _text(element: etree._Element | None) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,7 +57,10 @@ DELETE FROM scope WHERE token LIKE 'urn:davstore:sync:%';
 
 The third has the states of files, which are listed once, as after a token that was refused.
 """
+_SET_FORMAT = f"PRAGMA user_version = {len(UPGRADES)}"
 FORGET_SERVER = ("DELETE FROM remote", "DELETE FROM scope", "DELETE FROM left_out", "DELETE FROM refused")
+BUSY_SECONDS = 60.0
+"""The time for which `davstore mail` waits for a run that writes, and that one for it."""
 STEM = "stem"
 """The fact that begins the names of this device's files in the making."""
 FOLDER = "folder"
@@ -77,7 +80,7 @@ class State:
 
     def __init__(self, file: Path | None) -> None:
         """Open the memory; None is one that ends with the process."""
-        self._database = sqlite3.connect(file or ":memory:", isolation_level=None)
+        self._database = sqlite3.connect(file or ":memory:", timeout=BUSY_SECONDS, isolation_level=None)
         if file is not None:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
@@ -94,7 +97,7 @@ class State:
                 raise Stop(USAGE, "the state of this folder was written by a newer davstore: use that version")
             for statement in ";".join(UPGRADES[found:]).split(";"):
                 self._database.execute(statement)
-            self._database.execute(f"PRAGMA user_version = {len(UPGRADES)}")
+            self._database.execute(_SET_FORMAT)
 
     def _format(self) -> int:
         return int(self._database.execute("PRAGMA user_version").fetchone()[0])
@@ -353,6 +356,16 @@ class State:
             for path in list(self.remote.walk(source)):
                 self.put_remote(target + path[len(source) :], self.remote.rows[path])
             self.drop_remote(source)
+
+
+def read_fact(file: Path, name: str) -> str:
+    """Return one fact of the memory in a file, '' when there is none, or no memory."""
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
+            row = database.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
+    except sqlite3.Error:
+        return ""
+    return "" if row is None else str(row[0])
 
 
 def _states(flags: int, keywords: str) -> States:

@@ -16,7 +16,7 @@ from davstore.engine.parts import PartBody
 from davstore.errors import PreconditionFailed
 from davstore.model.conditions import Preconditions
 from davstore.model.messages import PartResource
-from davstore.model.nodes import Resource
+from davstore.model.nodes import Resource, ResourceType
 from davstore.model.paths import Path
 from davstore.policy.preconditions import SECOND_US, Verdict, is_strong, judge
 from davstore.protocol.http.integrity import render_digest, wants_digest
@@ -64,7 +64,7 @@ def content(
     body.close()
     if verdict is Verdict.FAILED:
         raise PreconditionFailed("the conditions of the request do not hold")
-    return Response(HTTPStatus.NOT_MODIFIED, [*validators(resource), _FRESH])
+    return Response(HTTPStatus.NOT_MODIFIED, [*validators(resource), *_varying(resource), _FRESH])
 
 
 def representation(
@@ -144,6 +144,7 @@ def _headers(resource: Resource | PartResource, body: Body | PartBody) -> Header
         ("Content-Type", content_type),
         *validators(resource),
         ("Accept-Ranges", "bytes"),
+        *_varying(resource),
         _FRESH,
         ("X-Content-Type-Options", "nosniff"),
         ("Cross-Origin-Resource-Policy", "same-origin"),
@@ -160,6 +161,12 @@ def _headers(resource: Resource | PartResource, body: Body | PartBody) -> Header
         ("Content-Disposition", _disposition("attachment", resource.name)),
     ]
     return headers
+
+
+def _varying(resource: Resource | PartResource) -> Headers:
+    """Return the header that says what chose the representation: Accept, for browsers get pages of messages."""
+    is_message = isinstance(resource, Resource) and resource.type > ResourceType.COLLECTION
+    return [("Vary", "Accept")] if is_message else []
 
 
 def _disposition(kind: str, name: str) -> str:

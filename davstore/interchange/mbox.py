@@ -8,12 +8,11 @@ them in front of it, and those lines go again.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
@@ -33,6 +32,7 @@ MOST_WHOLE_BYTES: Final = 1 << 18
 """A longer message is read as a stream."""
 OUR_FIELD: Final = b"X-Davstore-Export: "
 """The last of the lines that an export puts in front of a message: JSON with the name and the length of it."""
+CUT: Final = "the file ends within it"
 STATUS_LETTERS: Final = {**flags.STATUS_LETTERS, **flags.X_STATUS_LETTERS}
 
 _STATE: Final = re.compile(rb"^(status|x-status|x-keywords):[ \t]*([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
@@ -71,7 +71,7 @@ def each_message(file: Path, folder: tuple[str, ...]) -> Iterator[Item | LeftOut
             bounds = _find_bounds(window, line_end + 1, is_ours=postmarks.is_ours(postmark))
             source_bytes = bounds.next - at
             if bounds.is_cut:
-                yield LeftOut(where, "the file ends within it", source_bytes=source_bytes)
+                yield LeftOut(where, CUT, source_bytes=source_bytes)
             else:
                 yield _item(window, opened, postmark, bounds, folder, where)._replace(source_bytes=source_bytes)
             at = bounds.next
@@ -139,39 +139,33 @@ def _is_cut(window: Window, told: int | None) -> bool:
 def _item(
     window: Window, opened: BinaryIO, postmark: bytes, bounds: _Bounds, folder: tuple[str, ...], where: str
 ) -> Item | LeftOut:
-    modified_us = postmarks.find_time(postmark)
-    name, start, length = None, bounds.start, None
-    states = _find_states(bounds.head)
-    if postmarks.is_ours(postmark) and (ours := _find_ours(bounds.head)) is not None:
-        name, length, front, modified_us = ours
-        start += front
-        states = _find_states(bounds.head[:front])
-    open_: Callable[[], AbstractContextManager[Stream]]
-    if bounds.stop - start <= MOST_WHOLE_BYTES:
-        content = window.read(start, bounds.next if length is not None else bounds.stop)
-        content = (unquote(content) if bounds.is_quoted else content)[:length]
-        open_ = partial(_whole, content)
-        found = len(content)
-        if length not in (None, found):
-            return LeftOut(where, "the file ends within it")
-        length = found
-    else:
-        stop = bounds.next if length is not None else bounds.stop
+    """Return a message; one of an export without what lies in front of it, and to the length that is told there."""
+    item = Item(folder, None, where, io.BytesIO, None, 0, postmarks.find_time(postmark), _find_states(bounds.head))
+    start, stop, length = bounds.start, bounds.stop, None
+    if postmarks.is_ours(postmark):
+        ours = _find_ours(bounds.head)
+        is_end = bounds.next == window.size
+        if is_end and (ours is None or window.read(bounds.next - 2, bounds.next) != b"\n\n"):
+            return LeftOut(where, CUT)
+        if ours is not None:
+            start, stop, length = start + ours.front, bounds.next, ours.length
+            states = _find_states(bounds.head[: ours.front])
+            item = item._replace(name=ours.name, modified_us=ours.modified_us, states=states)
+    if stop - start > MOST_WHOLE_BYTES:
         open_ = partial(_stream, opened.fileno(), start, stop, is_quoted=bounds.is_quoted)
-        if not bounds.is_quoted:
-            length = stop - start
-    return Item(folder, name, where, open_, length, 0, modified_us, states)
-
-
-def _whole(content: bytes) -> AbstractContextManager[Stream]:
-    return io.BytesIO(content)
+        return item._replace(open=open_, length=length if bounds.is_quoted else stop - start)
+    content = window.read(start, stop)
+    content = (unquote(content) if bounds.is_quoted else content)[:length]
+    if length not in (None, len(content)):
+        return LeftOut(where, CUT)
+    return item._replace(open=partial(io.BytesIO, content), length=len(content))
 
 
 def _stream(descriptor: int, start: int, stop: int, *, is_quoted: bool) -> AbstractContextManager[Stream]:
     stream: Stream = Slice(descriptor, start, stop)
     if is_quoted:
         stream = Unquoted(stream, BLOCK_BYTES)
-    return contextlib.nullcontext(stream)
+    return nullcontext(stream)
 
 
 def _find_states(head: bytes) -> StateChange:
@@ -225,5 +219,8 @@ def render_message(message: Outgoing) -> Iterator[bytes]:
     yield postmarks.render_postmark(message.modified_us)
     yield "".join(f"{line}\n" for line in lines).encode()
     yield OUR_FIELD + json.dumps(facts).encode() + b"\n"
-    yield from each_quoted(message.pieces())
-    yield b"\n\n"
+    end = b"\n"
+    for piece in each_quoted(message.pieces()):
+        yield piece
+        end = piece[-1:] or end
+    yield b"\n" if end == b"\n" else b"\n\n"

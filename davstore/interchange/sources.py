@@ -16,7 +16,7 @@ _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def each_entry(source: Path) -> Iterator[Entry]:
-    """Yield all that a source holds.
+    """Return all that a source holds.
 
     Raises:
         Unprocessable: there is no such source, or it cannot be read as what it is. OSError.

@@ -12,16 +12,14 @@ import os
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Protocol
 
 from davstore.errors import Malformed, Unprocessable
 from davstore.interchange.files import NEW, Writing, open_file
 from davstore.interchange.items import Outgoing
 from davstore.interchange.names import substitute
-from davstore.interchange.trees import MARKER
+from davstore.interchange.trees import MARKER, read_marker
 from davstore.model.limits import BLOCK_BYTES
-
-MOST_MARKER_BYTES: Final = 1 << 16
 
 
 class Target(Protocol):
@@ -41,10 +39,10 @@ class Target(Protocol):
 
 
 class Marked:
-    """The directory of an export, with the file that tells so. source names the store and the folder."""
+    """The directory of an export, with the file that tells so. It names the store by its owner and the instance."""
 
-    def __init__(self, top: Path, form: str, source: str) -> None:
-        self.top, self._facts = top, {"format": form, "of": source}
+    def __init__(self, top: Path, form: str, owner: str, instance: str | None) -> None:
+        self.top, self._facts = top, {"format": form, "owner": owner, "instance": instance}
         self.folds_case = False
 
     def open(self) -> None:
@@ -61,16 +59,9 @@ class Marked:
             writing = Writing()
             writing.write(marker, [json.dumps(self._facts).encode() + b"\n"])
             writing.finish()
-        elif _read_json(marker) != self._facts:
+        elif read_marker(self.top) != self._facts:
             raise Unprocessable(f"{self.top}: an export of something else, or in another format")
         self.folds_case = (self.top / MARKER.upper()).exists()
-
-
-def _read_json(file: Path) -> Any:
-    try:
-        return json.loads(file.read_bytes()[: 1 << 16])
-    except (ValueError, RecursionError):
-        return None
 
 
 class Names:
@@ -149,6 +140,8 @@ class Files:
     def write(self, one: Outgoing) -> str:
         """Write a file under its name, or a substitute where the file system cannot hold both."""
         file = self._directory / self._directories.choose(self._directory, one.name)
+        if file.is_dir():
+            return "an earlier export has a folder there"
         if not is_same(file, one):
             self._writing.write(file, one.pieces(), modified_us=one.modified_us)
         return ""

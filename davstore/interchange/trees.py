@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from davstore.errors import Malformed
 from davstore.interchange import maildir, mbox, postmarks
@@ -17,13 +18,21 @@ from davstore.interchange.names import decode_utf7, legal_name
 from davstore.model.states import NO_CHANGE, StateChange
 
 MARKER: Final = ".davstore-export"
-"""The file in the top of an export that tells what it is."""
+"""The file in the top of an export that tells what it is, as JSON."""
+MOST_MARKER_BYTES: Final = 1 << 16
+FILES: Final = "files"
+"""The format of an export whose files are nothing but files."""
 _MBOX: Final = ".mbox"
 """The end of the names of files that are looked at for a postmark, beside `mbox`: a single mail may begin with one."""
 
 
 def each_entry(top: Path) -> Iterator[Entry]:
-    """Yield all in a directory and beneath it, folder by folder in the order of their names."""
+    """Yield all in a directory and beneath it, folder by folder in the order of their names.
+
+    In an export of davstore hidden files are content; in one of plain files all are, and none is a mailbox.
+    """
+    marker = read_marker(top)
+    form = marker.get("format") if isinstance(marker, dict) else None
     waiting: list[tuple[Path, tuple[str, ...]]] = [(top, ())]
     while waiting:
         directory, folder = waiting.pop()
@@ -34,20 +43,31 @@ def each_entry(top: Path) -> Iterator[Entry]:
             yield LeftOut(str(directory), error.strerror or "cannot be read")
             continue
         yield Folder(folder, str(directory))
-        is_mailbox = maildir.is_maildir(directory)
+        is_mailbox = form != FILES and maildir.is_maildir(directory)
         if is_mailbox:
             yield from _each_message(directory, folder)
         below: list[tuple[Path, tuple[str, ...]]] = []
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                names = _folder_names(entry, is_in_mailbox=is_mailbox)
+                names = _folder_names(entry, is_in_mailbox=is_mailbox) if form is None or is_mailbox else (entry.name,)
                 if names:
                     below.append((Path(entry.path), (*folder, *names)))
                 elif names is None:
                     yield LeftOut(entry.path, "hidden", is_control=maildir.is_control(entry.name))
+            elif form == FILES and entry.name != MARKER and not entry.name.endswith(NEW):
+                yield _item(entry, folder, legal_name(entry.name))
             else:
                 yield from _each_of_file(entry, folder)
         waiting += reversed(below)
+
+
+def read_marker(top: Path) -> Any:
+    """Return what the file in the top of an export says; None where there is none, or another's."""
+    try:
+        with open_file(top / MARKER) as opened:
+            return json.loads(opened.read(MOST_MARKER_BYTES))
+    except (OSError, Malformed, ValueError, RecursionError):
+        return None
 
 
 def _folder_names(entry: os.DirEntry[str], *, is_in_mailbox: bool) -> tuple[str, ...] | None:

@@ -28,7 +28,7 @@ _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError,
 
 
 def each_entry(file: Path) -> Iterator[Entry]:
-    """Yield the members of a zip in the order of their names.
+    """Return the members of a zip in the order of their names.
 
     Raises:
         Unprocessable: the file is no zip, or would unpack to more than any real one does. OSError.
@@ -37,12 +37,16 @@ def each_entry(file: Path) -> Iterator[Entry]:
         archive = zipfile.ZipFile(file)
     except (*_DAMAGE[:-1],) as error:
         raise Unprocessable(f"{file}: no zip that can be read: {error}") from error
+    most = MOST_TIMES * file.stat().st_size + FREE_BYTES
+    if (told := sum(member.file_size for member in archive.infolist())) > most:
+        archive.close()
+        raise Unprocessable(f"{file}: would unpack to {told} bytes; more than {most} is not believed")
+    return _each(archive, file)
+
+
+def _each(archive: zipfile.ZipFile, file: Path) -> Iterator[Entry]:
     with archive:
-        members = sorted(archive.infolist(), key=lambda member: member.filename)
-        most = MOST_TIMES * file.stat().st_size + FREE_BYTES
-        if (told := sum(member.file_size for member in members)) > most:
-            raise Unprocessable(f"{file}: would unpack to {told} bytes; more than {most} is not believed")
-        for member in members:
+        for member in sorted(archive.infolist(), key=lambda member: member.filename):
             yield from _each_of_member(archive, member, f"{file}: {member.orig_filename!r}")
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from davstore.metadata.answers import list_answers
 from davstore.metadata.bodies import list_checksums
 from davstore.metadata.locks import list_locks
-from davstore.metadata.messages import list_messages
+from davstore.metadata.messages import list_messages, list_summaries
 from davstore.metadata.properties import list_properties
 from davstore.metadata.states import list_keywords
 from davstore.metadata.unit import Unit
@@ -21,6 +21,7 @@ from davstore.model.facets import (
     MESSAGE,
     NO_FACTS,
     PROPERTIES,
+    SUMMARY,
     Facet,
     Facets,
     Facts,
@@ -45,6 +46,7 @@ LOADERS: Final[Mapping[Facet[Any], Loader]] = {
     CHECKSUMS: lambda unit, store, node_ids, _now_us: list_checksums(unit, store.id, node_ids),
     LOCKS: _list_locks,
     MESSAGE: lambda unit, store, node_ids, _now_us: list_messages(unit, store.id, node_ids),
+    SUMMARY: lambda unit, store, node_ids, _now_us: list_summaries(unit, store.id, node_ids),
     KEYWORDS: lambda unit, store, node_ids, _now_us: list_keywords(unit, store.id, node_ids),
     ANSWERS: lambda unit, store, node_ids, _now_us: list_answers(unit, store, node_ids),
 }

@@ -6,13 +6,13 @@ import json
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, and_, bindparam, exists, insert, select, tuple_
+from sqlalchemy import BigInteger, and_, bindparam, exists, func, insert, literal_column, select, tuple_
 
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.tables import body, message, node, store
 from davstore.metadata.unit import Unit
 from davstore.model.facets import OF_MESSAGE
-from davstore.model.messages import MessageFacts, Part
+from davstore.model.messages import SUMMARY_CHARACTERS, MessageFacts, MessageSummary, Part
 from davstore.model.nodes import ResourceType
 
 _COLUMNS = tuple(message.c)[2:]
@@ -57,11 +57,24 @@ _UNREAD = Statement(
 _WITHOUT = Statement[tuple[int]](
     select(body.c.id).where(body.c.store_id == bindparam("s"), among(body.c.id, bindparam("ids")), ~_found)
 )
-_LIST = Statement[tuple[Any, ...]](
-    select(node.c.id, *_COLUMNS)
-    .select_from(node.join(message, and_(message.c.store_id == node.c.store_id, message.c.body_id == node.c.body_id)))
-    .where(node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids")))
+_OF_NODES = node.join(message, and_(message.c.store_id == node.c.store_id, message.c.body_id == node.c.body_id))
+_ARE_ASKED_FOR = (node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids")))
+_LIST = Statement[tuple[Any, ...]](select(node.c.id, *_COLUMNS).select_from(_OF_NODES).where(*_ARE_ASKED_FOR))
+_SUMMARISE = Statement[tuple[Any, ...]](
+    select(
+        node.c.id,
+        message.c.kind,
+        message.c.date_us,
+        *(
+            func.substr(message.c[name], literal_column("1"), literal_column(str(SUMMARY_CHARACTERS)))
+            for name in ("from", "to", "subject", "direction", "filename")
+        ),
+        message.c.parts.like(literal_column("'%,\"attachment\",%'")),
+    )
+    .select_from(_OF_NODES)
+    .where(*_ARE_ASKED_FOR)
 )
+"""The disposition of a part is looked for in the text of its array."""
 
 
 def insert_message(unit: Unit, store_id: int, body_id: int, facts: MessageFacts, *, now_us: int) -> None:
@@ -86,6 +99,15 @@ def list_unread(unit: Unit, *, store_id: int, body_id: int, limit: int) -> list[
 def list_without(unit: Unit, store_id: int, body_ids: Collection[int]) -> list[int]:
     """Return those of the bodies that are there and have no facts."""
     return [found for (found,) in unit.all(_WITHOUT, {"s": store_id, "ids": array(body_ids)})]
+
+
+def list_summaries(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, MessageSummary]:
+    """Return what a list shows of nodes whose bodies are messages."""
+    rows = unit.all(_SUMMARISE, {"s": store_id, "ids": array(node_ids)}) if node_ids else []
+    return {
+        node_id: MessageSummary._make([ResourceType(kind), *facts, bool(has_attachment)])
+        for node_id, kind, *facts, has_attachment in rows
+    }
 
 
 def _facts(row: list[Any]) -> MessageFacts:

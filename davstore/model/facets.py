@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from davstore.model.locks import Lock
-from davstore.model.messages import MessageFacts
+from davstore.model.messages import MessageFacts, MessageSummary
 
 T = TypeVar("T")
 
@@ -38,6 +38,8 @@ LOCKS: Final = Facet[Sequence[Lock]]("locks")
 """The locks that are held in the store, by the nodes they were taken on: one reaches what lies beneath its root."""
 MESSAGE: Final = Facet[MessageFacts]("message")
 """The facts of a body that is a message or another object of a message store."""
+SUMMARY: Final = Facet[MessageSummary]("summary")
+"""The few facts of a message that a list for people shows: of a thousand messages they fit into memory."""
 OF_MESSAGE: Final = "message."
 """In front of a field of `MessageFacts`: the name of a fact that is read by column."""
 KEYWORDS: Final = Facet[Sequence[str]]("keywords")

@@ -19,6 +19,7 @@ MOST_HEADER_BYTES: Final = 256 * 1024
 MOST_FACT_CHARACTERS: Final = 64 * 1024
 """Characters of one fact; a longer one is cut."""
 PREVIEW_CHARACTERS: Final = 256
+SUMMARY_CHARACTERS: Final = 256
 
 
 class Part(NamedTuple):
@@ -94,3 +95,16 @@ class PartResource(NamedTuple):
     filename: str | None
     disposition: str | None
     content_id: str | None
+
+
+class MessageSummary(NamedTuple):
+    """What a list shows of a message; the texts are cut to `SUMMARY_CHARACTERS`."""
+
+    kind: ResourceType
+    date_us: int
+    from_: str | None
+    to: str | None
+    subject: str | None
+    direction: str | None
+    filename: str | None
+    has_attachment: bool

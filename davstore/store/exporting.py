@@ -10,7 +10,8 @@ from davstore.engine import rights
 from davstore.engine.context import Context
 from davstore.errors import CorruptBlob, NotFound
 from davstore.interchange.items import Folder, Outgoing
-from davstore.metadata import bindings, bodies, listings, stores
+from davstore.metadata import bindings, bodies, instance, listings, stores
+from davstore.metadata.database import Database
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
 from davstore.model.facets import KEYWORDS
@@ -48,6 +49,11 @@ def each_outgoing(context: Context, path: Path) -> Iterator[Folder | Outgoing]:
                 top._replace(parent=of_folder[:-1], name=of_folder[-1] if of_folder else "", node_id=node_id),
             ):
                 yield from _each_of_page(context, unit, facts, folder, page)
+
+
+def find_instance(database: Database) -> str | None:
+    """Return the id of the instance of davstore that a database belongs to."""
+    return database.read(instance.get).id
 
 
 def sum_bytes(context: Context, path: Path) -> int:

@@ -235,12 +235,14 @@ class _Import:
 
 
 def _digest(stream: Stream, length: int | None) -> tuple[str, int]:
-    """Return digest and length of a body, of which no more is read than its length."""
+    """Return digest and length of a body, of which no more is read than its length. Raises Malformed: it is shorter."""
     digest, read = hashlib.sha256(), 0
     while piece := stream.read(BLOCK_BYTES if length is None else min(BLOCK_BYTES, length - read)):
         digest.update(piece)
         read += len(piece)
-    return digest.hexdigest(), read if length is None else length
+    if length not in (None, read):
+        raise Malformed("it is shorter than its length says")
+    return digest.hexdigest(), read
 
 
 def _refusal(entry: Item | Folder, error: DavstoreError) -> Outcome:
@@ -281,8 +283,9 @@ def _place(writer: Writer, home: Path, ready: _Ready, known: set[Path]) -> Outco
 def _each_place(home: Path, ready: _Ready) -> Iterator[Path]:
     """Yield the places that a body may have, the next one where another body has that before."""
     name = getattr(ready.entry, "name", None) or f"{ready.sha256[:DIGITS]}.eml"
-    for wanted in (name, with_mark(name, ready.sha256[:MARK_DIGITS]), with_mark(name, ready.sha256)):
-        yield home.child(numbered(wanted, ready.ordinal))
+    yield home.child(numbered(name, ready.ordinal))
+    for mark in (ready.sha256[:MARK_DIGITS], ready.sha256):
+        yield home.child(numbered(with_mark(name, mark), ready.ordinal))
 
 
 def _ensure(writer: Writer, home: Path, known: set[Path]) -> None:

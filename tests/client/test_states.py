@@ -12,10 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from davstore.client.device import open_state_beside
-from davstore.client.mailbox import Mailbox
 from davstore.client.remote import RemoteCollection
-from davstore.client.states import list_words
 from davstore.model.states import Flag, StateChange
 from tests.client.devices import Device, read_tree
 from tests.client.foreign import Store, serve
@@ -26,24 +23,6 @@ FLAGGED, UNFLAGGED = StateChange(set=Flag.FLAGGED), StateChange(clear=Flag.FLAGG
 MAIL = b"From: anna@example.org\nSubject: tea\n\nAt four?\n"
 
 
-class Person(Device):
-    """A device, and a person who marks messages on it without a network."""
-
-    def mark(self, change: StateChange, *paths: str) -> None:
-        """Mark files."""
-        with open_state_beside(self.root, self.states) as state:
-            mailbox = Mailbox(self.root, state)
-            mailbox.mark([mailbox.find(Path(path)) for path in paths], change)
-
-    def words(self) -> dict[str, list[str]]:
-        """Return the states of the files that have any, as their person sees them."""
-        files = [path for path, content in read_tree(self.root).items() if content is not None]
-        with open_state_beside(self.root, self.states) as state:
-            mailbox = Mailbox(self.root, state)
-            found = {path: list_words(*mailbox.states_of(path, mailbox.stamp(path))) for path in files}
-        return {path: words for path, words in found.items() if words}
-
-
 @dataclass
 class Place:
     """A collection of a real server, and two devices that synchronise it."""
@@ -52,10 +31,10 @@ class Place:
     url: str
     root: Path
 
-    def device(self, name: str) -> Person:
+    def device(self, name: str) -> Device:
         """Return a device with an empty folder."""
         (self.root / name).mkdir()
-        return Person(self.url, self.root / name, self.root / f"{name}-state", name, self.server.credentials)
+        return Device(self.url, self.root / name, self.root / f"{name}-state", name, self.server.credentials)
 
     def patch(self, path: str, change: str) -> None:
         """Change properties as any client does."""
@@ -90,23 +69,23 @@ def place(server: Server, tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def phone(place: Place) -> Person:
+def phone(place: Place) -> Device:
     return place.device("phone")
 
 
 @pytest.fixture
-def laptop(place: Place) -> Person:
+def laptop(place: Place) -> Device:
     return place.device("laptop")
 
 
-def bring_in_step(*devices: Person) -> None:
+def bring_in_step(*devices: Device) -> None:
     """Let each device send and take what there is."""
     for _ in range(2):
         for device in devices:
             assert device.sync() == 0, device.said
 
 
-def start(phone: Person, laptop: Person, count: int = 1) -> list[str]:
+def start(phone: Device, laptop: Device, count: int = 1) -> list[str]:
     """Give both devices some messages; return their paths."""
     paths = [f"Inbox/{number}.eml" for number in range(count)]
     for path in paths:
@@ -118,7 +97,7 @@ def start(phone: Person, laptop: Person, count: int = 1) -> list[str]:
 # What both sides agree on
 
 
-def test_what_is_read_on_one_device_is_seen_read_on_the_other(phone: Person, laptop: Person) -> None:
+def test_what_is_read_on_one_device_is_seen_read_on_the_other(phone: Device, laptop: Device) -> None:
     (path,) = start(phone, laptop)
     phone.mark(SEEN, path)
     assert phone.words() == {path: ["seen"]}
@@ -131,7 +110,7 @@ def test_what_is_read_on_one_device_is_seen_read_on_the_other(phone: Person, lap
 
 
 def test_offline_marks_of_300_messages_and_moves_of_20_meet_in_two_rounds(
-    place: Place, phone: Person, laptop: Person
+    place: Place, phone: Device, laptop: Device
 ) -> None:
     paths = start(phone, laptop, 300)
     phone.mark(SEEN, *paths)
@@ -151,7 +130,7 @@ def test_offline_marks_of_300_messages_and_moves_of_20_meet_in_two_rounds(
     assert not methods.keys() & {"GET", "HEAD", "PUT", "DELETE", "COPY"}
 
 
-def test_both_devices_move_the_same_messages_and_mark_them(place: Place, phone: Person, laptop: Person) -> None:
+def test_both_devices_move_the_same_messages_and_mark_them(place: Place, phone: Device, laptop: Device) -> None:
     paths = start(phone, laptop, 4)
     phone.mark(SEEN, *paths)
     for device in (phone, laptop):
@@ -165,7 +144,7 @@ def test_both_devices_move_the_same_messages_and_mark_them(place: Place, phone: 
     assert phone.words() == laptop.words() == {f"Archive/{Path(path).name}": ["seen", "flagged"] for path in paths}
 
 
-def test_a_flag_that_another_client_sets_or_clears_arrives(place: Place, phone: Person, laptop: Person) -> None:
+def test_a_flag_that_another_client_sets_or_clears_arrives(place: Place, phone: Device, laptop: Device) -> None:
     (path,) = start(phone, laptop)
     place.patch(path, "<D:set><D:prop><C:flagged>T</C:flagged><K:work>T</K:work></D:prop></D:set>")
     bring_in_step(phone, laptop)
@@ -175,7 +154,7 @@ def test_a_flag_that_another_client_sets_or_clears_arrives(place: Place, phone: 
     assert phone.words() == laptop.words() == {}
 
 
-def test_a_change_wins_over_no_change(phone: Person, laptop: Person) -> None:
+def test_a_change_wins_over_no_change(phone: Device, laptop: Device) -> None:
     """Both had it seen; one says so again, the other takes it back."""
     (path,) = start(phone, laptop)
     phone.mark(SEEN, path)
@@ -186,7 +165,7 @@ def test_a_change_wins_over_no_change(phone: Person, laptop: Person) -> None:
     assert phone.words() == laptop.words() == {}
 
 
-def test_a_mark_that_was_taken_back_is_no_change(phone: Person, laptop: Person) -> None:
+def test_a_mark_that_was_taken_back_is_no_change(phone: Device, laptop: Device) -> None:
     (path,) = start(phone, laptop)
     laptop.mark(SEEN, path)
     laptop.mark(UNSEEN, path)
@@ -195,7 +174,7 @@ def test_a_mark_that_was_taken_back_is_no_change(phone: Person, laptop: Person) 
     assert phone.words() == laptop.words() == {path: ["seen"]}
 
 
-def test_the_same_mark_on_both_devices_is_sent_once(place: Place, phone: Person, laptop: Person) -> None:
+def test_the_same_mark_on_both_devices_is_sent_once(place: Place, phone: Device, laptop: Device) -> None:
     (path,) = start(phone, laptop)
     for device in (phone, laptop):
         device.mark(StateChange(set=Flag.SEEN | Flag.ANSWERED, added=frozenset({"work"})), path)
@@ -204,7 +183,7 @@ def test_the_same_mark_on_both_devices_is_sent_once(place: Place, phone: Person,
     assert phone.words() == laptop.words() == {path: ["seen", "answered", "work"]}
 
 
-def test_a_mark_during_a_run_is_kept(phone: Person, laptop: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mark_during_a_run_is_kept(phone: Device, laptop: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """A person takes a mark back at the moment at which it is on its way to the server."""
     (path,) = start(phone, laptop)
     phone.mark(SEEN, path)
@@ -223,7 +202,7 @@ def test_a_mark_during_a_run_is_kept(phone: Person, laptop: Person, monkeypatch:
 # Files that come, change, move and go
 
 
-def test_a_new_message_is_marked_before_the_server_has_it(phone: Person, laptop: Person) -> None:
+def test_a_new_message_is_marked_before_the_server_has_it(phone: Device, laptop: Device) -> None:
     start(phone, laptop)
     phone.write("new.eml", MAIL)
     phone.mark(FLAGGED, "new.eml")
@@ -231,7 +210,7 @@ def test_a_new_message_is_marked_before_the_server_has_it(phone: Person, laptop:
     assert laptop.words() == {"new.eml": ["flagged"]}
 
 
-def test_states_follow_a_message_that_another_device_moved(phone: Person, laptop: Person) -> None:
+def test_states_follow_a_message_that_another_device_moved(phone: Device, laptop: Device) -> None:
     (path,) = start(phone, laptop)
     phone.mark(SEEN, path)
     bring_in_step(phone, laptop)
@@ -242,7 +221,7 @@ def test_states_follow_a_message_that_another_device_moved(phone: Person, laptop
     assert phone.words() == laptop.words() == {"moved.eml": ["seen", "flagged"]}
 
 
-def test_states_follow_a_folder_that_was_moved(phone: Person, laptop: Person) -> None:
+def test_states_follow_a_folder_that_was_moved(phone: Device, laptop: Device) -> None:
     start(phone, laptop, 2)
     phone.mark(SEEN, "Inbox/0.eml")
     (phone.root / "Inbox").rename(phone.root / "Old")
@@ -251,7 +230,7 @@ def test_states_follow_a_folder_that_was_moved(phone: Person, laptop: Person) ->
     assert phone.words() == laptop.words() == {"Old/0.eml": ["seen"], "Old/1.eml": ["flagged"]}
 
 
-def test_new_content_keeps_states_and_a_copy_starts_without(phone: Person, laptop: Person) -> None:
+def test_new_content_keeps_states_and_a_copy_starts_without(phone: Device, laptop: Device) -> None:
     (path,) = start(phone, laptop)
     phone.mark(SEEN, path)
     bring_in_step(phone, laptop)
@@ -263,7 +242,7 @@ def test_new_content_keeps_states_and_a_copy_starts_without(phone: Person, lapto
 
 
 @pytest.mark.parametrize("first", ["the deletion", "the mark"])
-def test_a_mark_brings_no_deleted_message_back(phone: Person, laptop: Person, first: str) -> None:
+def test_a_mark_brings_no_deleted_message_back(phone: Device, laptop: Device, first: str) -> None:
     start(phone, laptop, 2)
     (phone.root / "Inbox/0.eml").unlink()
     laptop.mark(FLAGGED, "Inbox/0.eml")
@@ -275,7 +254,7 @@ def test_a_mark_brings_no_deleted_message_back(phone: Person, laptop: Person, fi
     assert phone.words() == laptop.words() == {}
 
 
-def test_the_dry_run_tells_what_would_be_sent_and_taken(place: Place, phone: Person, laptop: Person) -> None:
+def test_the_dry_run_tells_what_would_be_sent_and_taken(place: Place, phone: Device, laptop: Device) -> None:
     paths = start(phone, laptop, 2)
     phone.mark(SEEN, paths[0])
     assert phone.sync() == 0
@@ -289,7 +268,7 @@ def test_the_dry_run_tells_what_would_be_sent_and_taken(place: Place, phone: Per
 
 
 def test_a_run_that_is_killed_between_the_request_and_its_record_repeats_harmlessly(
-    place: Place, phone: Person, laptop: Person, monkeypatch: pytest.MonkeyPatch
+    place: Place, phone: Device, laptop: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (path,) = start(phone, laptop)
     phone.mark(SEEN, path)
@@ -309,7 +288,7 @@ def test_a_run_that_is_killed_between_the_request_and_its_record_repeats_harmles
     assert phone.words() == laptop.words() == {path: ["seen"]}
 
 
-def test_a_locked_message_is_told_and_marked_when_it_is_free(place: Place, phone: Person, laptop: Person) -> None:
+def test_a_locked_message_is_told_and_marked_when_it_is_free(place: Place, phone: Device, laptop: Device) -> None:
     (path,) = start(phone, laptop)
     kind = "<D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype>"
     body = f'<D:lockinfo xmlns:D="DAV:">{kind}</D:lockinfo>'
@@ -327,7 +306,7 @@ def test_another_server_is_asked_for_no_states_and_told_none(tmp_path: Path) -> 
     store = Store()
     with serve(store) as url:
         (tmp_path / "phone").mkdir()
-        phone = Person(url, tmp_path / "phone", tmp_path / "state")
+        phone = Device(url, tmp_path / "phone", tmp_path / "state")
         phone.write("a.eml", MAIL)
         bring_in_step(phone)
         phone.mark(SEEN, "a.eml")
@@ -338,7 +317,7 @@ def test_another_server_is_asked_for_no_states_and_told_none(tmp_path: Path) -> 
         assert phone.words() == {"a.eml": ["seen"]}
 
 
-def test_a_device_of_an_older_version_learns_the_states_once(place: Place, phone: Person, laptop: Person) -> None:
+def test_a_device_of_an_older_version_learns_the_states_once(place: Place, phone: Device, laptop: Device) -> None:
     (path,) = start(phone, laptop)
     phone.mark(SEEN, path)
     assert phone.sync() == 0
@@ -349,7 +328,7 @@ def test_a_device_of_an_older_version_learns_the_states_once(place: Place, phone
     assert place.watch(laptop.sync) == {"REPORT": 1}
 
 
-def make_older(device: Person) -> None:
+def make_older(device: Device) -> None:
     """Bring the memory of a device to the second format, which knew no states."""
     (file,) = device.states.glob("*.sqlite")
     database = sqlite3.connect(file, isolation_level=None)
@@ -361,7 +340,7 @@ def make_older(device: Person) -> None:
     database.close()
 
 
-def test_merge_unites_states_too(phone: Person, laptop: Person) -> None:
+def test_merge_unites_states_too(phone: Device, laptop: Device) -> None:
     paths = start(phone, laptop, 2)
     phone.mark(SEEN, *paths)
     bring_in_step(phone, laptop)

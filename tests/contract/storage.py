@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -19,16 +20,19 @@ from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import KEYWORDS, PROPERTIES, Facts
 from davstore.model.limits import Limits
 from davstore.model.nodes import Resource, StoreFacts
-from davstore.model.paths import Path
+from davstore.model.paths import PartPath, Path
 from davstore.model.principals import Principal, User
 from davstore.model.states import StateChange
-from davstore.store import deleting, making, moving, patching, putting, reading, syncing
+from davstore.store import copying_parts, deleting, making, moving, patching, putting, reading, syncing
 from davstore.store.checking import Finding, check
 from davstore.store.putting import NewContent, Written
 from davstore.store.reading import Listing
 
 INLINE_BYTES = 100
 """Small, so that a body is easily large."""
+
+MAIL = b"From: a@x\nSubject: x\n\nbody"
+"""A message whose part 1 is `body`."""
 
 START_US = 1_700_000_000_000_000
 
@@ -132,6 +136,17 @@ class Storage:
             return b"".join(content.body.read(0, content.body.length))
         finally:
             content.body.close()
+
+    def part(self, text: str, number: str) -> bytes:
+        """GET of a part."""
+        opened = reading.open_part(self.context, PartPath(self.at(text), number))
+        with closing(opened.body) as body:
+            return b"".join(body.read(0, body.length))
+
+    def copy_part(self, text: str, number: str, destination: str) -> bool:
+        """COPY of a part."""
+        place = PartPath(self.at(text), number)
+        return copying_parts.copy_part(self.context, place, self.at(destination), overwrite=True)
 
     def find(self, text: str = "") -> Resource:
         """PROPFIND, depth 0."""

@@ -250,6 +250,22 @@ def test_the_number_moves_with_body_states_and_properties_only(dav: Client) -> N
     assert modseq(dav, "d/b") == last
 
 
+@pytest.mark.parametrize("path", ["", "c/"])
+def test_the_number_of_a_collection_moves_with_its_properties_only(dav: Client, path: str) -> None:
+    """A root too, which is bound nowhere: of two changes each has a number of its own."""
+    dav.mkcol("c")
+    last = modseq(dav, path)
+    dav.put("c/a")
+    assert modseq(dav, path) == last
+    for value in ("1", "2"):
+        dav.patch(path, setting(f"<x:p>{value}</x:p>"))
+        assert modseq(dav, path) > last
+        assert dav("PROPFIND", path, Depth="0", If=f"({guard(last)})").status == 412
+        last = modseq(dav, path)
+    dav.put("c/b")
+    assert modseq(dav, "c/b") > last
+
+
 def test_a_locked_resource_keeps_its_states(dav: Client) -> None:
     dav.put("a")
     token = dav("LOCK", "a", info()).headers["Lock-Token"]

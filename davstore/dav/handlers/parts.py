@@ -50,7 +50,7 @@ def handle_propfind(request: Request, place: PartPath) -> Response:
         found = reading.open_part(request.context, place, request.if_alone)
         resource = found.resource
         with closing(found.body):
-            if asks_for_length(question):
+            if _asks_for_length(question):
                 resource = resource._replace(length=found.body.length)
         spelling = request.spelling
         context = PropertyContext(request.principal, found.facts, now_us=request.context.now_us, spelling=spelling)
@@ -60,7 +60,7 @@ def handle_propfind(request: Request, place: PartPath) -> Response:
     return multistatus(write, prefer.applied())
 
 
-def asks_for_length(question: PropFind) -> bool:
+def _asks_for_length(question: PropFind) -> bool:
     """Tell whether a question asks for the length of a part, which takes decoding it."""
     return question.kind is not PropFindKind.PROP or names.GETCONTENTLENGTH in question.names
 

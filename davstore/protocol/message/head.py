@@ -8,14 +8,15 @@ from typing import Final, NamedTuple
 Fields = dict[bytes, list[bytes]]
 """Names in lower case to raw values, with their folds, in the order of the block."""
 
-_FIELD: Final = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
+_FIELD: Final = re.compile(rb"^(?:([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*+)|(?!\r?$)[^\n]+)", re.MULTILINE)
+"""A field, or a line that is none, which has no name."""
 _JUNK: Final = re.compile(rb"^(?![ \t]|\r?$|[!-9;-~]+[ \t]*:)", re.MULTILINE)
 _KNOWN: Final = re.compile(
     rb"^(?:content-[a-z-]+|mime-version|from|to|cc|subject|date|message-id|received|references|in-reply-to|reply-to|"
     rb"return-path|sender|conversation-id|contribution-id)[ \t]*:",
     re.MULTILINE | re.IGNORECASE,
 )
-_POSTMARK: Final = re.compile(rb"(?:>?From [^\n]{0,998}\n){0,2}")
+_POSTMARK: Final = re.compile(rb"(?:>?From (?![ \t]*:)[^\n]{0,998}\n){0,2}")
 
 
 class Head(NamedTuple):
@@ -53,19 +54,24 @@ def read_head(data: bytes, start: int, stop: int, body: int) -> Head:
     A line that is no field is passed over where fields that mail has still follow, as relays and filters leave such
     lines; else the blank line is missing, and the body begins with that line.
     """
-    found = _FIELD.findall(data, start, stop)
-    lines = data.count(b"\n", start, stop) + (start < stop and data[stop - 1] != 10)
-    if len(found) != lines - data.count(b"\n ", start, stop) - data.count(b"\n\t", start, stop):
-        last = max((it.end() for it in _KNOWN.finditer(data, start, stop)), default=start)
-        junk = _JUNK.search(data, last, stop)
-        if junk is not None:
-            stop = body = junk.start() if last > start else start
-            found = _FIELD.findall(data, start, stop)
+    block = data[start:stop]
+    fields = _read_fields(block)
+    if b"" in fields:
+        last = max((it.end() for it in _KNOWN.finditer(block)), default=0)
+        if junk := _JUNK.search(block, last):
+            end = junk.start() if last else 0
+            body = start + end
+            fields = _read_fields(block[:end])
+        fields.pop(b"", None)
+    return Head(fields, body)
+
+
+def _read_fields(block: bytes) -> Fields:
     fields: Fields = {}
-    for name, value in found:
+    for name, value in _FIELD.findall(block):
         key = name.lower()
         if key in fields:
             fields[key].append(value)
         else:
             fields[key] = [value]
-    return Head(fields, body)
+    return fields

@@ -193,7 +193,9 @@ class Structure:
             stop -= 1
         while len(self._open) > level:
             entity = self._open.pop()
-            part = entity.part._replace(stop=max(entity.part.start, stop))
+            part = entity.part._replace(start=min(entity.part.start, stop), stop=stop)
+            if entity.children and part.encoding not in _IDENTITIES:  # RFC 2045 §6.4 allows no other
+                part = part._replace(encoding="7bit")
             if entity.index is not None:
                 self._parts[entity.index] = part
             elif not entity.children:  # a multipart without parts is a leaf

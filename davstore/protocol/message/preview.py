@@ -17,9 +17,9 @@ _PIECE: Final = 1024
 """Characters of HTML between two looks at the text so far."""
 
 
-def make_preview(content: bytes, charset: str | None, *, is_html: bool) -> str | None:
-    """Return the first characters of a text, which may be cut within a character; None: it has none."""
-    text = decode_bytes(content, charset, is_cut=True)
+def make_preview(content: bytes, charset: str | None, *, is_html: bool, is_cut: bool) -> str | None:
+    """Return the first characters of a text, or of its beginning (is_cut); None: it has none."""
+    text = decode_bytes(content, charset, is_cut=is_cut)
     if is_html:
         text = _text_of_html(text)
     line = one_line(" ".join(text[: 2 * PREVIEW_CHARACTERS].split()))
@@ -45,6 +45,8 @@ class _Shown:
     def end(self, tag: str) -> None:
         if tag in _HIDDEN:
             self._hidden -= 1
+        elif tag in _SPACED:
+            self.pieces.append(" ")
 
     def data(self, text: str) -> None:
         if self._hidden <= 0 and not text.isspace():

@@ -71,12 +71,13 @@ class MessageReader:
             if had < LOOK_BYTES <= self._bytes:
                 self._blocks = [b"".join(self._blocks)]
                 self._is_over = not _may_be_anything(self._blocks[0][:LOOK_BYTES])
-            if self._bytes > _WINDOW_BYTES and not self._is_over:
-                content = b"".join(self._blocks)
-                self._message = _open(content)
-                self._is_over = True
             if self._is_over:
                 self._blocks = []
+            elif self._bytes > _WINDOW_BYTES:
+                content = b"".join(self._blocks)
+                self._blocks = []
+                self._message = _open(content)
+                self._is_over = True
 
     @property
     def is_other(self) -> bool:

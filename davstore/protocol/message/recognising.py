@@ -11,7 +11,7 @@ LOOK_BYTES: Final = 4096
 """Bytes of a body that decide whether it may be a message at all."""
 
 _FIRST_FIELD: Final = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?:>?From [^\n]{0,998}\n){0,2}(?=[A-Za-z][!-9;-~]{0,75}[ \t]{0,64}:)"
+    rb"(?:\xef\xbb\xbf)?(?:>?From (?![ \t]*:)[^\n]{0,998}\n){0,2}(?=[A-Za-z][!-9;-~]{0,75}[ \t]{0,64}:)"
 )
 _XML: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,256}<")
 
@@ -24,7 +24,7 @@ _DATE: Final = re.compile(
     rb"\d\d?[ \t.-]+(?:[A-Za-z\x80-\xff.]{3,12}|\d\d?)[ \t.-]+\d\d|\d{4}-\d\d-\d\d", re.IGNORECASE
 )
 _TIME: Final = re.compile(rb"\d\d?[:.]\d\d")
-_TYPE: Final = re.compile(rb"\s*[!#-'*+.^-~0-9A-Z-]+/[!#-'*+.^-~0-9A-Z-]+")
+_TYPE: Final = re.compile(rb"^\s*[!#-'*+.^-~0-9A-Z-]+/[!#-'*+.^-~0-9A-Z-]+")
 
 _OF_MAIL: Final = {
     **dict.fromkeys(
@@ -80,4 +80,4 @@ def _has_other_sign(fields: Fields) -> bool:
     date = fields.get(b"date", [b""])[0]
     if _DATE.search(date) and _TIME.search(date):
         return True
-    return any(form.match(fields[name][0]) for name, form in _OF_OTHERS_TOO.items() if name in fields)
+    return any(form.search(fields[name][0]) for name, form in _OF_OTHERS_TOO.items() if name in fields)

@@ -49,7 +49,7 @@ class Sampler:
 
     def leave(self, part: Part, data: bytes, base: int) -> None:
         """Take the sample of a part that is over."""
-        if self._wanted is not None and self._wanted.start == part.start and self._wanted.number == part.number:
+        if self._wanted is not None and self._wanted.number == part.number:
             self._take(part, data[part.start - base : min(part.stop, part.start + self._bytes) - base])
 
     def _take(self, part: Part, raw: bytes) -> None:
@@ -58,7 +58,8 @@ class Sampler:
         if self._bytes == _OBJECT_BYTES:
             self.object = part, content
         else:
-            self.preview = make_preview(content, part.charset, is_html=part.media_type == "text/html")
+            is_html, is_cut = part.media_type == "text/html", len(raw) == _TEXT_BYTES
+            self.preview = make_preview(content, part.charset, is_html=is_html, is_cut=is_cut)
 
 
 def _may_be_shown(part: Part) -> bool:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 _NOT_BASE64: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+_QUANTA: Final = re.compile(rb"(?:=*[^=]=*[^=]{3})*+")
+_LAST: Final = re.compile(rb"=*[^=]=*[^=]{1,2}=")
+"""Padding comes after two or three characters of a quantum; elsewhere it is a foreign character."""
 _BLANKS_AT_END: Final = (b" \n", b"\t\n", b" \r", b"\t\r")
 _LONGEST_LINE: Final = 64 * 1024
 """Longer lines are decoded in pieces."""
@@ -18,21 +22,21 @@ def decode(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def _base64(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Foreign characters are passed over, and padding, which may be missing, is the end (§6.8).
-
-    Lists put their text behind it.
-    """
+    """Foreign characters are passed over, padding may be missing, and ends the text where it is padding (§6.8)."""
     held = b""
     for block in blocks:
-        text, padding, _ = (held + block.translate(None, _NOT_BASE64)).partition(b"=")
-        whole = len(text) // 4 * 4
+        held += block.translate(None, _NOT_BASE64)
+        whole = len(held) // 4 * 4
+        if b"=" in held and (match := _QUANTA.match(held)):
+            if last := _LAST.match(held, match.end()):
+                yield _quanta(held[: last.end()].replace(b"=", b""))
+                return
+            whole = match.end()
         if whole:
-            yield binascii.a2b_base64(text[:whole])
-        held = text[whole:]
-        if padding:
-            break
+            yield binascii.a2b_base64(held[:whole].replace(b"=", b""))
+            held = held[whole:]
     if held:
-        yield _quanta(held)
+        yield _quanta(held.replace(b"=", b""))
 
 
 def _quanta(text: bytes) -> bytes:

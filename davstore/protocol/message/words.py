@@ -73,12 +73,12 @@ def decode_bytes(raw: bytes, charset: str | None = None, *, is_cut: bool = False
 
 def one_line(text: str) -> str | None:
     """Return text as a fact: one line without controls and what XML 1.0 forbids, cut; None: nothing is left."""
-    text = text[: 2 * MOST_FACT_CHARACTERS]
-    if text.isascii():
+    text = text[:MOST_FACT_CHARACTERS]
+    if text.isascii():  # else split would take blanks that do not break for others
         text = " ".join(text.split())
-    if not text.isprintable() or "  " in text:
-        text = _CONTROL.sub(" ", _UNFIT.sub("", text))
-    return text.strip(" ")[:MOST_FACT_CHARACTERS].rstrip(" ") or None
+    if not text.isprintable() or not text.isascii():
+        text = _CONTROL.sub(" ", _UNFIT.sub("", text)).strip(" ")
+    return text or None
 
 
 def decode_field(raw: bytes, *, phrases: bool = False) -> str | None:
@@ -87,9 +87,10 @@ def decode_field(raw: bytes, *, phrases: bool = False) -> str | None:
     phrases: the field has addresses, so a decoded name that could be read as syntax is quoted (RFC 5322 §3.2.4). A word
     that is broken, or of an unknown charset, stands as it was sent.
     """
-    raw = raw[: 2 * MOST_FACT_CHARACTERS]
+    raw = raw[:MOST_FACT_CHARACTERS]
     if b"=?" not in raw:
-        return one_line(raw.decode("ascii") if raw.isascii() else decode_bytes(raw))
+        is_cut = len(raw) == MOST_FACT_CHARACTERS
+        return one_line(raw.decode("ascii") if raw.isascii() else decode_bytes(raw, is_cut=is_cut))
     pieces: list[str] = []
     end, quotes = 0, 0
     for start, stop, text in _decoded_words(raw):

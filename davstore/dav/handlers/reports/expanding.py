@@ -20,6 +20,7 @@ from davstore.dav.responses import Listed, Response, multistatus
 from davstore.engine.opening import Content
 from davstore.engine.parts import PartBody, find_part
 from davstore.errors import LimitNotSupported
+from davstore.model.facets import NO_FACTS
 from davstore.model.paths import PartPath
 from davstore.protocol.dav import names
 from davstore.protocol.dav.elements import replace_hrefs
@@ -48,9 +49,9 @@ def handle_expand_property(request: Request, query: ExpandQuery) -> Response:
             resource, hrefs = found.resource, request.hrefs(path)
             now_us, free_bytes = request.context.now_us, request.context.services.blobs.free_bytes
             context = PropertyContext(request.principal, found.facts, found.facets, now_us, hrefs.spelling, free_bytes)
-            expansion = _Expansion(request, context, found, minimal=prefer.minimal)
+            expansion = _Expansion(request, found, minimal=prefer.minimal)
             kind = Kind.COLLECTION if resource.is_collection else Kind.RESOURCE
-            answer.add(expansion.respond(kind, resource, hrefs.of(resource), query.properties))
+            answer.add(expansion.respond(kind, resource, hrefs.of(resource), query.properties, context))
             headers.extend(request.located(is_collection=resource.is_collection))
 
     return multistatus(write, headers, listed=Listed())
@@ -63,9 +64,9 @@ def handle_expand_property_of_fixed(request: Request, place: Fixed, query: Expan
 
     def write(answer: Multistatus) -> None:
         context = PropertyContext(request.principal, spelling=request.spelling)
-        expansion = _Expansion(request, context, None, minimal=prefer.minimal)
+        expansion = _Expansion(request, None, minimal=prefer.minimal)
         href = for_xml(request.spelling.href(place.segments, slash=True))
-        answer.add(expansion.respond(kind_of(place), place, href, query.properties))
+        answer.add(expansion.respond(kind_of(place), place, href, query.properties, context))
 
     return multistatus(write, [*prefer.applied(), *request.located(is_collection=True)])
 
@@ -73,14 +74,15 @@ def handle_expand_property_of_fixed(request: Request, place: Fixed, query: Expan
 class _Expansion:
     """One answer: the resource that was asked about, and how much was put into the answer."""
 
-    def __init__(self, request: Request, context: PropertyContext, found: Content | None, *, minimal: bool) -> None:
+    def __init__(self, request: Request, found: Content | None, *, minimal: bool) -> None:
         self._request = request
-        self._context = context
         self._found = found
         self._minimal = minimal
         self._values = 0
 
-    def respond(self, kind: Kind, resource: Any, href: bytes, asked: tuple[Asked, ...]) -> bytes:
+    def respond(
+        self, kind: Kind, resource: Any, href: bytes, asked: tuple[Asked, ...], context: PropertyContext
+    ) -> bytes:
         """Return the response of a resource. Raises LimitNotSupported: with it the answer would be too long."""
         self._values += len(asked)
         if self._values > MOST_VALUES:
@@ -88,24 +90,23 @@ class _Expansion:
         table = LIVE_OF[kind]
         expanded = {one.name: one for one in asked if one.nested and one.name in table and table[one.name].leads}
         plain = PropFind(PropFindKind.PROP, tuple([one.name for one in asked if one.name not in expanded]))
-        found, missing = self._plan(plain).compile(kind).render(resource)
-        for name, one in expanded.items():
-            value, lacking = self._plan(PropFind(PropFindKind.PROP, (name,))).compile(kind).render(resource)
-            found += replace_hrefs(value, partial(self._follow, one.nested))
+        plan = Plan(plain, context, minimal=self._minimal)
+        found, missing = plan.compile(kind).render(resource)
+        inner = context._replace(facets=NO_FACTS)  # those are of the resource that was asked about
+        for one in expanded.values():
+            value, lacking = Plan(_question((one,)), context).compile(kind).render(resource)
+            found += replace_hrefs(value, partial(self._follow, one.nested, inner))
             missing += lacking
-        return self._plan(plain).whole(href, found, missing)
+        return plan.whole(href, found, missing)
 
-    def _plan(self, question: PropFind) -> Plan:
-        return Plan(question, self._context, minimal=self._minimal)
-
-    def _follow(self, asked: tuple[Asked, ...], href: bytes) -> bytes:
+    def _follow(self, asked: tuple[Asked, ...], context: PropertyContext, href: bytes) -> bytes:
         """Return the response of the resource that an href of ours leads to; 404 for one that the asker cannot see."""
         place = self._request.find_place(href.decode("ascii").replace("&amp;", "&"))
         if isinstance(place, Fixed):
-            return self.respond(kind_of(place), place, href, asked)
-        return self._follow_part(place, href, asked) if isinstance(place, PartPath) else render_gone(href)
+            return self.respond(kind_of(place), place, href, asked, context)
+        return self._follow_part(place, href, asked, context) if isinstance(place, PartPath) else render_gone(href)
 
-    def _follow_part(self, place: PartPath, href: bytes, asked: tuple[Asked, ...]) -> bytes:
+    def _follow_part(self, place: PartPath, href: bytes, asked: tuple[Asked, ...], context: PropertyContext) -> bytes:
         """Return the response of a part of the message that the report is about."""
         content = self._found
         found = None if content is None else find_part(content.facets, content.resource, place.number)
@@ -114,7 +115,7 @@ class _Expansion:
         resource, part = found
         if any(one.name == names.GETCONTENTLENGTH for one in asked):
             resource = resource._replace(length=PartBody(content.body, part).length)
-        return self.respond(Kind.PART, resource, href, asked)
+        return self.respond(Kind.PART, resource, href, asked, context)
 
 
 def _question(asked: tuple[Asked, ...]) -> PropFind:

@@ -61,6 +61,7 @@ rows = st.builds(
     modified_us=times,
     modified_by=st.just(0),
     type=st.sampled_from([ResourceType.MEDIA, ResourceType.MESSAGE, ResourceType.IMDN]),
+    flags=st.integers(0, sum(Flag)),
 )
 texts = st.none() | st.sampled_from(["<a&b>", "%s", "ä ]]>", "x"])
 messages = st.none() | st.builds(

@@ -107,7 +107,7 @@ ROWS = Form(
 
 @lru_cache(maxsize=64)
 def by_column_form(facts: tuple[str, ...]) -> Form:
-    """Return the form that reads kinds, names and some facts, fields of `Resource`, as text."""
+    """Return the form that reads types, names and some facts, fields of `Resource`, as text."""
     columns = [binding.c.changed, binding.c.name, *(COLUMN_OF[fact] for fact in facts)]
     with_parent = [binding.c.parent_id, *columns]
     return Form(
@@ -119,10 +119,10 @@ def by_column_form(facts: tuple[str, ...]) -> Form:
 
 
 def _read(unit: Unit, statement: ByColumn, values: Mapping[str, object], parent: int | None) -> Batch:
-    kinds, columns = read_columns(unit, statement, values)
-    parents = list(map(int, columns.pop(0))) if parent is None else [parent] * len(kinds)
+    types, columns = read_columns(unit, statement, values)
+    parents = list(map(int, columns.pop(0))) if parent is None else [parent] * len(types)
     changed, *texts = columns
-    return Batch([parents, list(map(int, changed)), kinds, *texts])
+    return Batch([parents, list(map(int, changed)), types, *texts])
 
 
 def each_changed(unit: Unit, store_id: int, form: Form, *, after: int, wanted: int) -> Iterator[Batch]:

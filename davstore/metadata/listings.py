@@ -164,9 +164,9 @@ def each_columns(unit: Unit, store_id: int, top: Resource, facts: tuple[str, ...
     """Yield the members of a collection as `each_members`, by column, with no more of their facts than those."""
     statement = _by_column(("name", *facts))
     places = {top.node_id: top.names}
-    for kinds, (names, *columns) in pages_by_column(unit, statement, {"s": store_id, "p": top.node_id}):
+    for types, (names, *columns) in pages_by_column(unit, statement, {"s": store_id, "p": top.node_id}):
         parents = [top.node_id] * len(names)
-        yield Columns(parents, places, kinds, names, dict(zip(facts, columns, strict=True)))
+        yield Columns(parents, places, types, names, dict(zip(facts, columns, strict=True)))
 
 
 def list_members_of(

@@ -22,12 +22,12 @@ class Columns(NamedTuple):
     """Facts of resources as text: of each fact a list, all in the same order.
 
     `parents` holds the node of the collection that each is in, `places` the names of these collections from the store's
-    root; `collections` has a character for each resource, 1 for a collection; `facts` maps the facts that were
+    root; `types` has a digit for each resource, that of its `ResourceType`; `facts` maps the facts that were
     `Wanted` to the digits or the text of their values, '' where a resource has none.
     """
 
     parents: Sequence[int]
     places: Mapping[int, tuple[str, ...]]
-    collections: str
+    types: str
     names: list[str]
     facts: Mapping[str, list[str]]

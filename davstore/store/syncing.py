@@ -84,9 +84,9 @@ def _columns(page: Page, facts: tuple[str, ...]) -> Iterator[Columns | list[Remo
         if isinstance(run, Departed):
             yield [row for _, row in run.rows]
         else:
-            parents, _, kinds, names, *columns = run.rows.columns
+            parents, _, types, names, *columns = run.rows.columns
             places = {parent: page.ancestry.names(parent) for parent in set(parents)}
-            yield Columns(parents, places, "".join(kinds), names, dict(zip(facts, columns, strict=True)))
+            yield Columns(parents, places, "".join(types), names, dict(zip(facts, columns, strict=True)))
 
 
 def _ids(runs: list[Columns | list[Removed]]) -> set[int]:

@@ -62,7 +62,7 @@ rows = st.builds(
     modified_by=st.just(0),
     type=st.sampled_from([ResourceType.MEDIA, ResourceType.MESSAGE, ResourceType.IMDN]),
     flags=st.integers(0, sum(Flag)),
-)
+).map(lambda row: row._replace(type=ResourceType.COLLECTION, flags=0) if row.is_collection else row)
 texts = st.none() | st.sampled_from(["<a&b>", "%s", "ä ]]>", "x"])
 messages = st.none() | st.builds(
     lambda date_us, from_, subject, references, size: MessageFacts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from davstore.errors import LimitNotSupported
-from davstore.metadata import answers, bodies, messages
+from davstore.metadata import answers, bodies, messages, nodes
 from davstore.metadata.unit import Unit
 from davstore.model.facets import ANSWERS
 from davstore.model.messages import MessageFacts
@@ -23,6 +23,7 @@ def say(storage: Storage, text: str, message_id: str | None, in_reply_to: str | 
         body_id = bodies.find_body_id(unit, store_id, node_id)
         assert body_id is not None
         messages.insert_message(unit, store_id, body_id, facts, now_us=0)
+        nodes.set_type(unit, store_id, body_id, facts.kind)
 
     storage.database.write(work)
 

@@ -110,6 +110,7 @@ WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `
     "exporting.each_outgoing": lambda context, tree, _: list(exporting.each_outgoing(context, tree.at("t"))),
     "exporting.sum_bytes": lambda context, tree, _: exporting.sum_bytes(context, tree.at("t")),
     "importing.import_entries": lambda context, tree, _: list(importing.import_entries(context, tree.at("t/x"), [])),
+    "browsing.open_message": lambda context, tree, _: browsing.open_message(context, tree.at("t/a")),
     "browsing.list_page": lambda context, tree, _: browsing.list_page(context, tree.at("t"), Sort.NAME, limit=1),
 }
 ALL = WRITES | READS | WITHOUT_CONDITIONS

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -188,7 +189,8 @@ def test_a_store_of_each_version_is_upgraded_with_all_that_is_in_it(
     migrate(empty)
     storage = Storage(empty, tmp_path, exists=True)
     assert storage.check() == []
-    assert {table: count(empty, table) for table in later(revision)} == {
+    job = Counter(job=1)  # that reads the messages which are there already
+    assert {table: count(empty, table) - job[table] for table in later(revision)} == {
         table: len(rows) for table, rows in later(revision).items()
     }
     for storage.owner in ("me", "you"):

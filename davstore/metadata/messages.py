@@ -33,7 +33,10 @@ _found = exists().where(message.c.store_id == body.c.store_id, message.c.body_id
 
 
 class Unread(NamedTuple):
-    """A body without facts: media, or one that an earlier version stored."""
+    """A body without facts: media, or one that an earlier version stored.
+
+    stored_us is when it was stored, as far as the times of its nodes tell.
+    """
 
     store_id: int
     body_id: int
@@ -41,10 +44,21 @@ class Unread(NamedTuple):
     inline: bytes | None
     blob: str | None
     length: int
+    stored_us: int | None
 
 
 _UNREAD = Statement(
-    select(body.c.store_id, body.c.id, store.c.owner, body.c.inline, body.c.blob, body.c.length)
+    select(
+        body.c.store_id,
+        body.c.id,
+        store.c.owner,
+        body.c.inline,
+        body.c.blob,
+        body.c.length,
+        select(func.min(node.c.modified_us))
+        .where(node.c.store_id == body.c.store_id, node.c.body_id == body.c.id)
+        .scalar_subquery(),
+    )
     .select_from(body.join(store, store.c.id == body.c.store_id))
     .where(
         tuple_(body.c.store_id, body.c.id) > tuple_(bindparam("s", type_=BigInteger), bindparam("b", type_=BigInteger)),

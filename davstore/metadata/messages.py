@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, and_, bindparam, exists, func, insert, literal_column, select, tuple_
 
+from davstore.errors import LimitNotSupported
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.tables import body, message, node, store
 from davstore.metadata.unit import Unit
@@ -29,6 +30,10 @@ _INSERT = Write(
         }
     )
 )
+LISTED_CHARACTERS = 32 << 20
+"""3,300 for each of 10,000 members, a part counted for what it takes in memory: an answer is put together there."""
+_WEIGHT_OF_PARTS = 8
+"""The memory that a part takes, as a multiple of its text."""
 _found = exists().where(message.c.store_id == body.c.store_id, message.c.body_id == body.c.id)
 
 
@@ -100,9 +105,19 @@ def insert_message(unit: Unit, store_id: int, body_id: int, facts: MessageFacts,
 
 
 def list_messages(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, MessageFacts]:
-    """Return the facts of nodes whose bodies are messages."""
-    rows = unit.all(_LIST, {"s": store_id, "ids": array(node_ids)}) if node_ids else []
-    return {node_id: _facts(row) for node_id, *row in rows}
+    """Return the facts of nodes whose bodies are messages.
+
+    Raises:
+        LimitNotSupported: of several nodes they are more than an answer may hold; each can be asked for by itself.
+    """
+    found: dict[int, MessageFacts] = {}
+    weight = 0
+    for node_id, *row in unit.each(_LIST, {"s": store_id, "ids": array(node_ids)}) if node_ids else ():
+        weight += sum([len(one) for one in row if isinstance(one, str)]) + _WEIGHT_OF_PARTS * len(row[-1])
+        if weight > LISTED_CHARACTERS and len(node_ids) > 1:
+            raise LimitNotSupported("more facts of messages than one answer may hold")
+        found[node_id] = _facts(row)
+    return found
 
 
 def list_unread(unit: Unit, *, store_id: int, body_id: int, limit: int) -> list[Unread]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from functools import partial
 
+import pytest
 from sqlalchemy import bindparam, delete, update
 
+from davstore.errors import LimitNotSupported
 from davstore.jobs.indexing import READ_MESSAGES, read_messages
-from davstore.metadata import jobs
+from davstore.metadata import jobs, messages
 from davstore.metadata.statements import Write
 from davstore.metadata.tables import message, node
 from davstore.metadata.unit import Unit
@@ -96,6 +98,15 @@ def test_a_message_without_a_date_is_dated_by_its_storing(storage: Storage) -> N
     storage.database.write(forget)
     assert read_all(storage, now_us=storage.now_us + 10_000_000)
     assert date_us(storage, "a") == date_us(storage, "b") == dates
+
+
+def test_more_facts_than_an_answer_may_hold_are_asked_for_one_by_one(storage: Storage, monkeypatch) -> None:
+    for name in ("a", "b"):
+        storage.put(name, MAIL % (1, 1))
+    monkeypatch.setattr(messages, "LISTED_CHARACTERS", 1_000)
+    assert subjects(storage, "a", "b")["b"] == (ResourceType.MESSAGE, "1")
+    with pytest.raises(LimitNotSupported):
+        storage.listing(depth=1, facets={MESSAGE})
 
 
 def test_the_job_leaves_one_for_the_rest(storage: Storage, monkeypatch) -> None:

@@ -61,6 +61,7 @@ rows = st.builds(
     modified_us=times,
     modified_by=st.just(0),
     type=st.sampled_from([ResourceType.MEDIA, ResourceType.MESSAGE, ResourceType.IMDN]),
+    flags=st.just(0),
 )
 texts = st.none() | st.sampled_from(["<a&b>", "%s", "ä ]]>", "x"])
 messages = st.none() | st.builds(

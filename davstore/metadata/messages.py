@@ -6,20 +6,40 @@ import json
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, and_, bindparam, exists, func, insert, literal_column, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    tuple_,
+)
 
 from davstore.errors import LimitNotSupported
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.tables import body, message, node, store
 from davstore.metadata.unit import Unit
+from davstore.model.columns import MOST_CHARACTERS
 from davstore.model.facets import OF_MESSAGE
 from davstore.model.messages import SUMMARY_CHARACTERS, MessageFacts, MessageSummary, Part
 from davstore.model.nodes import ResourceType
 
 _COLUMNS = tuple(message.c)[2:]
 """The columns of a `MessageFacts`, in its order."""
-COLUMN_OF = {f"{OF_MESSAGE}{field}": column for field, column in zip(MessageFacts._fields, _COLUMNS, strict=True)}
-"""The columns of facts by name."""
+COLUMN_OF: dict[str, ColumnElement[Any]] = {
+    f"{OF_MESSAGE}{field}": (
+        func.substr(column, literal_column("1"), literal_column(str(MOST_CHARACTERS + 1))).label(column.name)
+        if isinstance(column.type, Text)
+        else column
+    )
+    for field, column in zip(MessageFacts._fields, _COLUMNS, strict=True)
+}
+"""The columns of facts by name; texts are cut (`Columns.is_whole`)."""
 _PARAMETERS = tuple(f"f{at}" for at in range(len(_COLUMNS)))
 _INSERT = Write(
     insert(message).values(

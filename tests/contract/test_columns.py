@@ -23,6 +23,7 @@ from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME, node
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level
+from davstore.model.columns import MOST_CHARACTERS
 from davstore.model.messages import MessageFacts
 from davstore.model.nodes import ResourceType
 from davstore.model.states import Flag
@@ -63,7 +64,7 @@ rows = st.builds(
     type=st.sampled_from([ResourceType.MEDIA, ResourceType.MESSAGE, ResourceType.IMDN]),
     flags=st.just(0),
 )
-texts = st.none() | st.sampled_from(["<a&b>", "%s", "ä ]]>", "x"])
+texts = st.none() | st.sampled_from(["<a&b>", "%s", "ä ]]>", "x", "ä" * MOST_CHARACTERS, "ä" * MOST_CHARACTERS + "x"])
 messages = st.none() | st.builds(
     lambda date_us, from_, subject, references, size: MessageFacts(
         ResourceType.MESSAGE, date_us, from_, subject=subject, references=references, size=size

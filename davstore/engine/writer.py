@@ -128,12 +128,12 @@ class Writer:
         modified_us: int | None = None,
         elements: Mapping[str, bytes] = NO_ELEMENTS,
         over: Resource | None = None,
-        states_: StateChange = NO_CHANGE,
+        state: StateChange = NO_CHANGE,
     ) -> Resource:
         """Make a resource with a body, or a collection (None), at an unmapped URL.
 
         modified_us is given when the client sets it, over is what the URL showed before this unit unmapped it. Only
-        what is set of the states counts, and only for a body.
+        what state sets counts, and only for a body.
         """
         now_us = self.context.now_us
         time_us = now_us if modified_us is None else modified_us
@@ -142,15 +142,15 @@ class Writer:
         else:
             body_id = self._name_body(received)
             row = leaf(body_id, received.stored, content_type, now_us=now_us, type_=received.type)
-            row = row._replace(flags=states_.set) if states_.set else row
+            row = row._replace(flags=state.set) if state.set else row
         whose = self._whose(time_us, client=modified_us is not None, old=over)
         if (time_us, whose) != (now_us, 0):
             row = row._replace(modified_us=time_us, modified_by=whose)
         made = self.map_new(member, row)
         if elements:
             properties.set_properties(self.unit, self.ledger.store_id, {made.node_id: elements})
-        if states_.added:
-            states.change_keywords(self.unit, self.ledger, made.node_id, added=states_.added, dropped=frozenset())
+        if state.added:
+            states.change_keywords(self.unit, self.ledger, made.node_id, added=state.added, dropped=frozenset())
         self.changes.append(Change(None, Shown(made, sum(map(len, elements.values())))))
         return made
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from davstore.model.states import Flag, StateChange
+from davstore.model.states import MOST_KEYWORDS, Flag, StateChange
 
 MAILDIR_LETTERS: Final = {
     "D": Flag.DRAFT,
@@ -27,7 +27,6 @@ KEYWORDS: Final = {
     "mdnsent": Flag.READ_REPORT_SENT,
 }
 """Keywords of IMAP that are flags here (RFC 8621 §4.1.1, RFC 3503)."""
-MOST_KEYWORDS: Final = 100
 MOST_KEYWORD_BYTES: Final = 255
 
 _LETTER: Final = (

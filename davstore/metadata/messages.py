@@ -6,19 +6,40 @@ import json
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, and_, bindparam, exists, func, insert, literal_column, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    tuple_,
+)
 
+from davstore.errors import LimitNotSupported
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.tables import body, message, node, store
 from davstore.metadata.unit import Unit
+from davstore.model.columns import MOST_CHARACTERS
 from davstore.model.facets import OF_MESSAGE
 from davstore.model.messages import SUMMARY_CHARACTERS, MessageFacts, MessageSummary, Part
 from davstore.model.nodes import ResourceType
 
 _COLUMNS = tuple(message.c)[2:]
 """The columns of a `MessageFacts`, in its order."""
-COLUMN_OF = {f"{OF_MESSAGE}{field}": column for field, column in zip(MessageFacts._fields, _COLUMNS, strict=True)}
-"""The columns of facts by name."""
+COLUMN_OF: dict[str, ColumnElement[Any]] = {
+    f"{OF_MESSAGE}{field}": (
+        func.substr(column, literal_column("1"), literal_column(str(MOST_CHARACTERS + 1))).label(column.name)
+        if isinstance(column.type, Text)
+        else column
+    )
+    for field, column in zip(MessageFacts._fields, _COLUMNS, strict=True)
+}
+"""The columns of facts by name; texts are cut (`Columns.is_whole`)."""
 _PARAMETERS = tuple(f"f{at}" for at in range(len(_COLUMNS)))
 _INSERT = Write(
     insert(message).values(
@@ -29,11 +50,18 @@ _INSERT = Write(
         }
     )
 )
+LISTED_CHARACTERS = 32 << 20
+"""3,300 for each of 10,000 members, a part counted for what it takes in memory: an answer is put together there."""
+_WEIGHT_OF_PARTS = 8
+"""The memory that a part takes, as a multiple of its text."""
 _found = exists().where(message.c.store_id == body.c.store_id, message.c.body_id == body.c.id)
 
 
 class Unread(NamedTuple):
-    """A body without facts: media, or one that an earlier version stored."""
+    """A body without facts: media, or one that an earlier version stored.
+
+    stored_us is when it was stored, as far as the times of its nodes tell.
+    """
 
     store_id: int
     body_id: int
@@ -41,10 +69,21 @@ class Unread(NamedTuple):
     inline: bytes | None
     blob: str | None
     length: int
+    stored_us: int | None
 
 
 _UNREAD = Statement(
-    select(body.c.store_id, body.c.id, store.c.owner, body.c.inline, body.c.blob, body.c.length)
+    select(
+        body.c.store_id,
+        body.c.id,
+        store.c.owner,
+        body.c.inline,
+        body.c.blob,
+        body.c.length,
+        select(func.min(node.c.modified_us))
+        .where(node.c.store_id == body.c.store_id, node.c.body_id == body.c.id)
+        .scalar_subquery(),
+    )
     .select_from(body.join(store, store.c.id == body.c.store_id))
     .where(
         tuple_(body.c.store_id, body.c.id) > tuple_(bindparam("s", type_=BigInteger), bindparam("b", type_=BigInteger)),
@@ -86,9 +125,19 @@ def insert_message(unit: Unit, store_id: int, body_id: int, facts: MessageFacts,
 
 
 def list_messages(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, MessageFacts]:
-    """Return the facts of nodes whose bodies are messages."""
-    rows = unit.all(_LIST, {"s": store_id, "ids": array(node_ids)}) if node_ids else []
-    return {node_id: _facts(row) for node_id, *row in rows}
+    """Return the facts of nodes whose bodies are messages.
+
+    Raises:
+        LimitNotSupported: of several nodes they are more than an answer may hold; each can be asked for by itself.
+    """
+    found: dict[int, MessageFacts] = {}
+    weight = 0
+    for node_id, *row in unit.each(_LIST, {"s": store_id, "ids": array(node_ids)}) if node_ids else ():
+        weight += sum([len(one) for one in row if isinstance(one, str)]) + _WEIGHT_OF_PARTS * len(row[-1])
+        if weight > LISTED_CHARACTERS and len(node_ids) > 1:
+            raise LimitNotSupported("more facts of messages than one answer may hold")
+        found[node_id] = _facts(row)
+    return found
 
 
 def list_unread(unit: Unit, *, store_id: int, body_id: int, limit: int) -> list[Unread]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from davstore.model.facets import Facets
+from davstore.model.facets import OF_MESSAGE, Facets
+
+MOST_CHARACTERS: Final = 2_048
+"""Characters of one fact of a message in a column, of which a page holds many: a longer one is cut behind the next."""
 
 
 class Wanted(NamedTuple):
@@ -31,3 +34,9 @@ class Columns(NamedTuple):
     types: str
     names: list[str]
     facts: Mapping[str, list[str]]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no fact was cut; else the resources are to be read as rows."""
+        of_messages = [texts for fact, texts in self.facts.items() if fact.startswith(OF_MESSAGE)]
+        return not any(max(map(len, texts), default=0) > MOST_CHARACTERS for texts in of_messages)

@@ -18,6 +18,8 @@ MOST_HEADER_BYTES: Final = 256 * 1024
 """Bytes of one header block that are read for facts."""
 MOST_FACT_CHARACTERS: Final = 64 * 1024
 """Characters of one fact; a longer one is cut."""
+MOST_PART_CHARACTERS: Final = 1_024
+"""Characters of one value of a `Part`, of which a message has many; a longer one is cut."""
 PREVIEW_CHARACTERS: Final = 256
 SUMMARY_CHARACTERS: Final = 256
 

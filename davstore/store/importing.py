@@ -268,7 +268,7 @@ def _place(writer: Writer, home: Path, ready: _Ready, known: set[Path]) -> Outco
                     received,
                     content_type=guess_media_type(path.name),
                     modified_us=None if entry.modified_us is None else min(max(entry.modified_us, 0), LATEST_US),
-                    states_=entry.states,
+                    state=entry.states,
                 )
                 is_own = entry.name is None or path.name == numbered(entry.name, ready.ordinal)
                 fate = Fate.IMPORTED if is_own else Fate.RENAMED

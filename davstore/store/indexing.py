@@ -42,22 +42,24 @@ def read_some(database: Database, blobs: Blobs, after: Place, *, now_us: int) ->
 
 
 def _read(blobs: Blobs, row: Unread) -> MessageFacts | None:
+    """Return the facts of a body; None: it is no message, or cannot be read: it is damaged, or was replaced since."""
     reader = MessageReader()
-    for piece in _pieces(blobs, row):
-        reader.feed(piece)
-        if reader.is_other:
-            return None
-    return reader.close()
+    try:
+        for piece in _pieces(blobs, row):
+            reader.feed(piece)
+            if reader.is_other:
+                return None
+    except CorruptBlob:  # `davstore check` tells; those behind it are not held up
+        return None
+    facts = reader.close()
+    return facts if facts is None or facts.date_us is not None else facts._replace(date_us=row.stored_us)
 
 
 def _pieces(blobs: Blobs, row: Unread) -> Iterator[bytes]:
     if row.blob is None:
         yield row.inline or b""
         return
-    try:
-        opened = blobs.open(row.store_id, row.blob)
-    except CorruptBlob:  # or it was replaced since: `davstore check` tells
-        return
+    opened = blobs.open(row.store_id, row.blob)
     try:
         for start in range(0, row.length, BLOCK_BYTES):
             yield from opened.read(start, min(start + BLOCK_BYTES, row.length))

@@ -98,10 +98,15 @@ def describe(
 def _by_column(
     context: Context, unit: Unit, facts: StoreFacts, top: Resource, columns: Wanted
 ) -> Generator[Listing, None, str | None]:
-    """Yield members by column; return the name behind which a facet has a value for one, None when there is none."""
+    """Yield members by column; return the name behind which rows are needed, None when none are.
+
+    They are for values of a facet, and for facts that are too long for a column.
+    """
     after, facets = "", columns.facets
     wanted = tuple(sorted({*columns.facts, "node_id"})) if facets else columns.facts
     for page in listings.each_columns(unit, facts.id, top, wanted):
+        if not page.is_whole:
+            return after
         if facets:
             found = load(unit, facts, facets, list(map(int, page.facts["node_id"])), now_us=context.now_us)
             if any(found.values.values()):

@@ -16,7 +16,7 @@ from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.columns import Columns, Wanted
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import Facets
-from davstore.model.nodes import Resource
+from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 from davstore.sync import report
 from davstore.sync.report import Page
@@ -43,7 +43,7 @@ def changes_since(
         PreconditionFailed: no `If` list holds; of the conditions only these are judged.
         NotFound: nothing is there. UnsupportedReport: no collection.
         InvalidSyncToken: the token is for something else, or its history was swept.
-        LimitNotSupported: the page has too many dead properties: a lower limit helps.
+        LimitNotSupported: the page has too many values of a facet: a lower limit helps.
     """
     most = context.services.limits.sync_rows if limit is None else min(limit, context.services.limits.sync_rows)
 
@@ -58,9 +58,7 @@ def changes_since(
             wanted = tuple(sorted({*columns.facts, "node_id"})) if columns.facets else columns.facts
             page = find_page(form=by_column_form(wanted))
             runs = list(_columns(page, wanted))
-            if not columns.facets or not any(
-                load(unit, facts, columns.facets, _ids(runs), now_us=context.now_us).values.values()
-            ):
+            if not _needs_rows(unit, facts, runs, columns.facets, now_us=context.now_us):
                 return Changes([], page.token, page.truncated, facts, columns=runs)
         page = find_page()
         rows = list(_rows(page))
@@ -87,6 +85,15 @@ def _columns(page: Page, facts: tuple[str, ...]) -> Iterator[Columns | list[Remo
             parents, _, types, names, *columns = run.rows.columns
             places = {parent: page.ancestry.names(parent) for parent in set(parents)}
             yield Columns(parents, places, "".join(types), names, dict(zip(facts, columns, strict=True)))
+
+
+def _needs_rows(
+    unit: Unit, facts: StoreFacts, runs: list[Columns | list[Removed]], facets: Facets, *, now_us: int
+) -> bool:
+    """Tell whether a page cannot come by column: for values of a facet, and for facts that are too long."""
+    if not all(run.is_whole for run in runs if isinstance(run, Columns)):
+        return True
+    return bool(facets) and any(load(unit, facts, facets, _ids(runs), now_us=now_us).values.values())
 
 
 def _ids(runs: list[Columns | list[Removed]]) -> set[int]:

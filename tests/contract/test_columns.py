@@ -23,6 +23,7 @@ from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME, node
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level
+from davstore.model.columns import MOST_CHARACTERS
 from davstore.model.messages import MessageFacts
 from davstore.model.nodes import ResourceType
 from davstore.model.states import Flag

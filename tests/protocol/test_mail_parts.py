@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from davstore.model.messages import MOST_DEPTH, MOST_HEADER_BYTES, MOST_PARTS, Part
+from davstore.model.messages import MOST_DEPTH, MOST_HEADER_BYTES, MOST_PART_CHARACTERS, MOST_PARTS, Part
 from davstore.protocol.message import parts as scanner
 from davstore.protocol.message.head import Head, find_blank, read_head
 from davstore.protocol.message.parts import Structure
@@ -239,6 +239,16 @@ def test_depth_number_and_headers_are_bounded() -> None:
     content, (part,) = read("--b\nX: " + "x" * MOST_HEADER_BYTES + "\nContent-Type: text/html\n\ny\n--b--\n")
     assert part.media_type == "text/plain"
     assert content[: part.stop].endswith(b"\n\ny")
+
+
+def test_what_a_part_says_of_itself_is_bounded() -> None:
+    long = "n" * 1_200
+    _, (part,) = read(
+        f"--b\nContent-Type: text/{long}; charset={long}\nContent-Disposition: {long}; filename={long}\n"
+        f"Content-ID: <{long}>\nContent-Transfer-Encoding: {long}\n\nx\n--b--\n"
+    )
+    assert (part.media_type, len(part.filename or "")) == ("text/plain", MOST_PART_CHARACTERS)
+    assert max(len(str(value)) for value in part) == MOST_PART_CHARACTERS
 
 
 def pieces() -> st.SearchStrategy[str]:

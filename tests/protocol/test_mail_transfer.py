@@ -6,6 +6,7 @@ import base64
 import binascii
 import quopri
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,6 +35,20 @@ def read(encoding: str, *blocks: bytes) -> bytes:
 )
 def test_base64(raw: bytes, content: bytes) -> None:
     assert read("base64", raw) == content
+
+
+def test_padding_without_end_is_not_held() -> None:
+    alive: list[int] = []
+
+    def blocks() -> Iterator[bytes]:
+        yield b"A"
+        for _ in range(100):
+            yield b"=" * 65_536
+            alive.append(len(decoder.gi_frame.f_locals["held"]))
+
+    decoder: Any = decode(blocks(), "base64")
+    assert b"".join(decoder) == b""
+    assert max(alive) <= 8
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from davstore.model.messages import Part
+from davstore.model.messages import MOST_PART_CHARACTERS, Part
 from davstore.protocol.message.head import Fields, Head
 from davstore.protocol.message.parameters import Valued, parse_parameters, text_parameter
 from davstore.protocol.message.words import decode_field
 
-_MEDIA_TYPE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
+_MEDIA_TYPE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]{1,127}/[!#$%&'*+.^_`|~0-9a-z-]{1,127}")
+"""Names of at most 127 characters (RFC 6838 §4.2)."""
 _LONGEST_BOUNDARY: Final = 256
 """The rest of a longer one is not compared; RFC 2046 §5.1.1 allows 70."""
 _NOTHING: Final = Valued("", {})
@@ -48,15 +49,20 @@ def describe(head: Head, number: str, default: str) -> Part:
     placed = parse_parameters(disposition) if disposition else _NOTHING
     content_id = first(fields, b"content-id")
     identity = decode_field(content_id) if content_id else None
+    filename = text_parameter(placed.parameters, b"filename") or text_parameter(declared.parameters, b"name")
     return Part(
         number=number,
         start=head.body,
         stop=head.body,
         media_type=media_type,
-        content_type=decode_field(raw) if raw else None,
-        charset=charset.lower() if charset else None,
-        encoding=(parse_parameters(encoding).value if encoding else "") or "7bit",
-        disposition=placed.value or None,
-        filename=text_parameter(placed.parameters, b"filename") or text_parameter(declared.parameters, b"name"),
-        content_id=identity.strip("<> ") or None if identity else None,
+        content_type=_cut(decode_field(raw) if raw else None),
+        charset=_cut(charset.lower() if charset else None),
+        encoding=_cut(parse_parameters(encoding).value if encoding else None) or "7bit",
+        disposition=_cut(placed.value),
+        filename=_cut(filename),
+        content_id=_cut(identity.strip("<> ") if identity else None),
     )
+
+
+def _cut(text: str | None) -> str | None:
+    return text[:MOST_PART_CHARACTERS] or None if text else None

@@ -11,6 +11,8 @@ _NOT_BASE64: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabc
 _QUANTA: Final = re.compile(rb"(?:=*[^=]=*[^=]{3})*+")
 _LAST: Final = re.compile(rb"=*[^=]=*[^=]{1,2}=")
 """Padding comes after two or three characters of a quantum; elsewhere it is a foreign character."""
+_RUN: Final = re.compile(rb"==+")
+"""One character says as much as many; they would be held, and read again with each block."""
 _BLANKS_AT_END: Final = (b" \n", b"\t\n", b" \r", b"\t\r")
 _LONGEST_LINE: Final = 64 * 1024
 """Longer lines are decoded in pieces."""
@@ -26,6 +28,8 @@ def _base64(blocks: Iterable[bytes]) -> Iterator[bytes]:
     held = b""
     for block in blocks:
         held += block.translate(None, _NOT_BASE64)
+        if b"==" in held:
+            held = _RUN.sub(b"=", held)
         whole = len(held) // 4 * 4
         if b"=" in held and (match := _QUANTA.match(held)):
             if last := _LAST.match(held, match.end()):

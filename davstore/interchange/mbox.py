@@ -90,7 +90,7 @@ def _find_bounds(window: Window, start: int, *, is_ours: bool) -> _Bounds:
             is_quoted = window.find(b"\nFrom ", start - 1, told) < 0
             return _Bounds(start, told, after, head, is_quoted=is_quoted)
     stop = following - _blank_bytes(window.read(max(start, following - 3), following))
-    is_cut = following == window.size and not is_ours and _is_cut(window, told)
+    is_cut = following == window.size and not is_ours and (_is_cut(window, told) or _lacks_blank_line(head))
     return _Bounds(start, max(start, stop), following, head, is_quoted=True, is_cut=is_cut)
 
 
@@ -134,6 +134,11 @@ def _is_cut(window: Window, told: int | None) -> bool:
     """Tell whether the last message lacks the end of its last line, or the blank line and bytes that were told."""
     end = window.read(window.size - 3, window.size)
     return not end.endswith(b"\n") or (told is not None and told > window.size and not _blank_bytes(end))
+
+
+def _lacks_blank_line(head: bytes) -> bool:
+    """Tell whether no blank line stands in a message that ends with the file: it ends within its header block."""
+    return len(head) < MOST_HEADER_BYTES and not (b"\n" + head).endswith((b"\n\n", b"\n\r\n"))
 
 
 def _item(

@@ -110,6 +110,9 @@ def test_a_group_state_has_a_time_and_participants() -> None:
         "date_us": calendar.timegm((2012, 6, 13, 21, 39, 57)) * 1_000_000,
         "to": "bob <tel:+15550100>, alice <tel:+15550101>, tel:+15550102",
     }
+    named = GROUP_STATE.replace(b"<groupstate ", b'<groupstate xmlns="urn:example:groupstate" ')
+    assert is_group_state(named)
+    assert read_group_state(named) == read_group_state(GROUP_STATE)
     assert read_group_state(b'<groupstate timestamp="yesterday"><participant name="bob"/></groupstate>') == {}
     assert read_group_state(GROUP_STATE.replace(b"bob", b"b & b")) == {}
     assert read_group_state(b'<x><groupstate timestamp="2012-06-13T16:39:57-05:00"/></x>') == {}
@@ -146,6 +149,9 @@ def test_rfc5547_6_file_selectors(selector: bytes, facts: Mapping[str, str | int
 
 def test_a_file_transfer_over_http() -> None:
     assert read_file_transfer(OVER_HTTP) == {"filename": "car & me.png", "size": 171_008, "mime_type": "image/png"}
+    early = OVER_HTTP.replace(b' xmlns="urn:gsma:params:xml:ns:rcs:rcs:fthttp"', b"")
+    assert early != OVER_HTTP
+    assert read_file_transfer(early) == read_file_transfer(OVER_HTTP)
     assert read_file_transfer(OVER_HTTP.replace(b"&amp;", b"&")) == {}
     assert read_file_transfer(OVER_HTTP.replace(b'"file"', b'"other"')) == {}
 

@@ -70,6 +70,8 @@ def with_length(message: bytes, length: int | None = None) -> bytes:
         # an end within a message
         (POSTMARK + b"A: b\n\nx\n\n" + POSTMARK + b"C: d\n\nhal", [b"A: b\n\nx\n", "the file ends within it"]),
         (POSTMARK + with_length(b"A: b\n\nx\n", 999), ["the file ends within it"]),
+        (POSTMARK + b"A: b\n\nx\n\n" + POSTMARK + b"C: d\n", [b"A: b\n\nx\n", "the file ends within it"]),
+        (POSTMARK + b"A: b\n\nx\n\n" + POSTMARK, [b"A: b\n\nx\n", "the file ends within it"]),
         (POSTMARK + b"A: b\n\nx\n\n" + POSTMARK.rstrip(), [b"A: b\n\nx\n", "no postmark at its beginning"]),
         (b"no mbox at all\n", ["no postmark at its beginning"]),
     ],

@@ -32,6 +32,7 @@ _TIME: Final = r"(\d{1,2})[:.](\d\d)(?:[:.](\d\d))?(?:[.,]\d{1,9})?\s{0,9}(?:([+
 _LOCAL: Final = re.compile(
     rf"(?<!\d)(\d{{1,2}})[ .]\s?(\d{{1,2}}|[^\W\d_]{{3,10}})[ .]{{1,3}}(\d{{4}})\D{{1,9}}{_TIME}"
 )
+_LATE_ZONE: Final = re.compile(r":\d\d(?:\.\d{1,9})?\s{0,9}(?:GMT|UTC)?([+-])(\d\d):?(\d\d)(?!\d)", re.IGNORECASE)
 _ISO: Final = re.compile(rf"\s{{0,9}}(\d{{4}})-(\d\d)-(\d\d)[Tt ]{_TIME}")
 
 
@@ -59,6 +60,8 @@ def _loosely(text: str) -> int | None:
         parsed = None
     if parsed is not None:
         zone = parsed[9] or 0  # of a name that is not known nothing is known (RFC 5322 §4.3)
+        if not zone and (late := _LATE_ZONE.search(text)):  # `+02:00`, `GMT+0200`: the library takes them for names
+            zone = _offset(*late.groups())
         return _moment(parsed[:3], parsed[3:6], zone)
     if (local := _LOCAL.search(text)) and (month := _month(local[2])):
         found = local.groups()
@@ -83,10 +86,11 @@ def _moment(date: Sequence[Any], time: Sequence[Any], offset: int) -> int | None
     year, month, day = (int(one) for one in date)
     year += 1900 if year < 1000 else 0  # §4.3: of three digits, and so of `0102`, which clocks of 2002 wrote
     hour, minute, second = (int(one or 0) for one in time)
-    if not (
-        1970 <= year < 2100 and 1 <= month <= 12 and 1 <= day <= 31 and hour <= 24 and minute < 60 and second <= 60
-    ):
+    if not (1970 <= year < 2100 and 1 <= month <= 12 and hour <= 24 and minute < 60 and second <= 60):
         return None
-    days = datetime.date(year, month, 1).toordinal() - _EPOCH + day - 1
+    try:
+        days = datetime.date(year, month, day).toordinal() - _EPOCH
+    except ValueError:  # 31 February is no day, and not one of March
+        return None
     seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset
     return seconds * 1_000_000 if seconds >= 0 else None

@@ -11,8 +11,7 @@ from davstore.protocol.message.tags import invited_participants, text_within
 from davstore.protocol.message.words import one_line
 from davstore.protocol.message.xml_objects import read_xml, root_name
 
-_HTTP: Final = "{urn:gsma:params:xml:ns:rcs:rcs:fthttp}"
-_ROOT: Final = f"{_HTTP}file"
+_ROOT: Final = "{urn:gsma:params:xml:ns:rcs:rcs:fthttp}file"
 
 _SELECTOR: Final = re.compile(r"a=file-selector:([^\r\n]*)")
 _SELECTED: Final = re.compile(r"(?:^|(?<=\s))(name|type|size|hash):(\"[^\"]*\"|\S+)")
@@ -26,17 +25,15 @@ def is_file_transfer(content: bytes) -> bool:
 
 def read_file_transfer(content: bytes) -> Mapping[str, str | int]:
     """Return the facts of either body by the names of `MessageFacts`: those of its first file, and who it goes to."""
-    return _over_http(content) if is_file_transfer(content) else _with_sdp(content)
+    return _over_http(content) if (root_name(content) or "").rpartition("}")[2] == "file" else _with_sdp(content)
 
 
 def _over_http(content: bytes) -> Mapping[str, str | int]:
     root = read_xml(content)
-    info = root.find(f"{_HTTP}file-info[@type='file']") if root is not None else None
+    info = root.find("{*}file-info[@type='file']") if root is not None else None  # early clients write no namespace
     if info is None:
         return {}
-    name, size, media_type = (
-        info.findtext(f"{_HTTP}{one}") or "" for one in ("file-name", "file-size", "content-type")
-    )
+    name, size, media_type = (info.findtext(f"{{*}}{one}") or "" for one in ("file-name", "file-size", "content-type"))
     return _facts(name, size, media_type)
 
 

@@ -64,7 +64,7 @@ rows = st.builds(
     type=st.sampled_from([ResourceType.MEDIA, ResourceType.MESSAGE, ResourceType.IMDN]),
     flags=st.integers(0, sum(Flag)),
 ).map(lambda row: row._replace(type=ResourceType.COLLECTION, flags=0) if row.is_collection else row)
-texts = st.none() | st.sampled_from(["<a&b>", "%s", "ä ]]>", "x"])
+texts = st.none() | st.sampled_from(["<a&b>", "%s", "ä ]]>", "x", "ä" * MOST_CHARACTERS, "ä" * MOST_CHARACTERS + "x"])
 messages = st.none() | st.builds(
     lambda date_us, from_, subject, references, size: MessageFacts(
         ResourceType.MESSAGE, date_us, from_, subject=subject, references=references, size=size

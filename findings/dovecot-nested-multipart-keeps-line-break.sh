@@ -30,8 +30,7 @@ if [ "$user" = root ]; then
     chown -R nobody:nogroup "$work"
 fi
 printf '%s\r\n' '1 SELECT INBOX' '2 FETCH * (BODY.PEEK[1] BODY.PEEK[1.1] BODY.PEEK[2])' '3 LOGOUT' |
-    LD_LIBRARY_PATH="$work/root/usr/lib/dovecot:$(echo "$work"/root/usr/lib/*-linux-gnu*)" USER="$user" \
-        HOME="$work" $run \
+    LD_LIBRARY_PATH="$work/root/usr/lib/dovecot:$(echo "$work"/root/usr/lib/*-linux-gnu*)" USER="$user" HOME="$work" $run \
         root/usr/lib/dovecot/imap -O -o "mail_location=maildir:$work/mail" -o "mail_uid=$user" -o first_valid_uid=1 \
         > said 2> log || { cat said log; exit 1; }
 

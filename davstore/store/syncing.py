@@ -8,6 +8,7 @@ from functools import partial
 from davstore.engine import rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
+from davstore.errors import LimitNotSupported
 from davstore.metadata import bindings
 from davstore.metadata.changed_members import by_column_form
 from davstore.metadata.facets import load
@@ -37,17 +38,17 @@ def changes_since(
     """Return the changes of a collection since a token (None: all of it), at most limit rows, oldest first.
 
     A truncated page ends with the token of its last row: asking again with it loses nothing, at either level. With
-    columns, members come by column if these allow it.
+    columns, members come by column if these allow it. A page is shorter where an answer may not hold all its facets.
 
     Raises:
         PreconditionFailed: no `If` list holds; of the conditions only these are judged.
         NotFound: nothing is there. UnsupportedReport: no collection.
         InvalidSyncToken: the token is for something else, or its history was swept.
-        LimitNotSupported: the page has too many values of a facet: a lower limit helps.
+        LimitNotSupported: one resource has too many values of a facet.
     """
     most = context.services.limits.sync_rows if limit is None else min(limit, context.services.limits.sync_rows)
 
-    def work(unit: Unit) -> Changes:
+    def work(unit: Unit, most: int) -> Changes:
         rights.require(context.asker, path)
         found = bindings.find(unit, path)
         facts = found.facts
@@ -65,7 +66,13 @@ def changes_since(
         ids = {row.node_id for row in rows if isinstance(row, Resource)}
         return Changes(rows, page.token, page.truncated, facts, find_facts(ids))
 
-    return context.services.database.read(work)
+    while True:
+        try:
+            return context.services.database.read(partial(work, most=most))
+        except LimitNotSupported:  # the server may truncate a page too (RFC 6578 §3.6); a device asks for no limit
+            if most == 1:
+                raise
+            most //= 2
 
 
 def _rows(page: Page) -> Iterator[Resource | Removed]:

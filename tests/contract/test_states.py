@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from davstore.errors import LimitNotSupported
 from davstore.metadata import states
+from davstore.model.changes import Level
 from davstore.model.facets import KEYWORDS
+from davstore.model.nodes import Resource
 from davstore.model.states import Flag, StateChange
+from davstore.store import syncing
 from tests.contract.storage import Storage
 
 ALL = sum(Flag)
@@ -68,3 +71,12 @@ def test_keywords_of_many_resources_have_an_end(storage: Storage, monkeypatch: p
     with pytest.raises(LimitNotSupported):
         storage.listing("c", depth=1, facets={KEYWORDS})
     assert storage.keywords("c/a") == ["12345"]
+    told: list[str] = []
+    token, goes_on = None, True
+    while goes_on:  # a device asks for no limit: pages are shorter instead
+        changes = syncing.changes_since(
+            storage.context, storage.at("c"), token, level=Level.INFINITE, limit=None, facets={KEYWORDS}
+        )
+        told += [row.name for row in changes.rows if isinstance(row, Resource)]
+        token, goes_on = changes.token, changes.truncated
+    assert told == ["a", "b"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Final
 
 from davstore.model.limits import BLOCK_BYTES
@@ -54,7 +55,7 @@ class Contents:
     def _list_own(self) -> Iterator[Part]:
         """Yield the parts that have no parts, but for messages, which have theirs to themselves."""
         above = ""
-        for part, following in zip(self._parts, [*self._parts[1:], None], strict=True):
+        for part, following in zip_longest(self._parts, self._parts[1:]):
             if above and part.number.startswith(above):
                 continue
             holds = following is not None and following.number.startswith(f"{part.number}.")

@@ -18,6 +18,7 @@ from davstore.client.device import open_state
 from davstore.client.folder import Folder
 from tests.client.devices import Device, read_tree
 from tests.client.foreign import Store, serve
+from tests.cpm_bodies import GROUP_STATE, IMDN, OVER_HTTP
 
 TEA = b"From: Anna <anna@example.org>\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nSubject: Tea\n\nAt four?\n"
 SENT = (
@@ -176,6 +177,12 @@ def test_nothing_in_a_message_commands_the_terminal(device: Device, words: tuple
     seen = at_terminal(device, 80, "show", "hostile.eml", *words)
     assert "at last the end" in seen
     assert not [mark for mark in seen if mark not in "\n\t" and unicodedata.category(mark) in ("Cc", "Cf")]
+
+
+@pytest.mark.parametrize("content", [IMDN, GROUP_STATE, OVER_HTTP])
+def test_an_object_without_parts_is_shown_by_its_facts(device: Device, content: bytes) -> None:
+    shown = show(device, content)
+    assert (shown.exit_code, "Date: " in shown.output) == (0, True)
 
 
 def test_html_is_shown_as_text(device: Device) -> None:

@@ -38,11 +38,20 @@ class Source(Protocol):
 
 
 class Incoming(NamedTuple):
-    """A body that has not been read; length None: not known before its end, as of a chunked one."""
+    """A body that has not been read; length None: not known before its end, as of a chunked one.
+
+    media_type is what its sender declares.
+    """
 
     stream: Source
     length: int | None
     fields: IntegrityFields = NO_FIELDS
+    media_type: str | None = None
+
+    @property
+    def is_message(self) -> bool:
+        """Whether its sender says that it is a message."""
+        return self.media_type is not None and self.media_type.lstrip().lower().startswith("message/")
 
 
 def receive(
@@ -82,11 +91,12 @@ def _inline(body: Incoming, content: bytes) -> Received:
         raise Malformed("the body is shorter than its Content-Length")
     if body.fields is NO_FIELDS:
         stored = Stored(content, None, len(content), hashlib.sha256(content).hexdigest())
-        return Received(stored, read_message(content))
+        return Received(stored, read_message(content, declared=body.is_message))
     digests = Digests(body.fields)
     digests.update(content)
     digests.require()
-    return Received(Stored(content, None, len(content), digests.sha256, digests.checksums), read_message(content))
+    stored = Stored(content, None, len(content), digests.sha256, digests.checksums)
+    return Received(stored, read_message(content, declared=body.is_message))
 
 
 @dataclass(slots=True)
@@ -134,7 +144,7 @@ class Upload:
                 context.services.wake()
 
     def _write(self, context: Context, staged: Staged, first: bytes) -> Received:
-        digests, reader = Digests(self.body.fields), MessageReader()
+        digests, reader = Digests(self.body.fields), MessageReader(declared=self.body.is_message)
         length, piece = 0, first or self._read(0)
         while piece:
             length += len(piece)

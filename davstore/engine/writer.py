@@ -217,8 +217,14 @@ class Writer:
         closed = None if over is None else self.close(target)
         number = self.bind(target, resource.node_id, is_collection=bool(resource.is_collection), moved=True)
         new = resource._replace(parent=target.path.names[:-1], name=target.path.name, changed=number)
-        if modified_us is not None or not resource.is_collection:
-            new = self.set_time(new, resource.modified_us if modified_us is None else modified_us, over=over)
+        is_dated = modified_us is not None or not resource.is_collection
+        if is_dated:
+            new = self._timed(new, resource.modified_us if modified_us is None else modified_us, over=over)
+        if over is not None:  # else the number of the other resource would hold in an `If` for this one
+            new = new._replace(modseq=number)
+            nodes.alter(self.unit, self.ledger, new, NO_CHANGE)
+        elif is_dated:
+            self._write_time(new)
         self.changes.append(Change(Shown(resource), Shown(new), is_move=True))
         if over is not None and closed is not None:  # after mapping: source and target may be one node
             self.end(over, closed)
@@ -268,9 +274,12 @@ class Writer:
 
     def set_time(self, resource: Resource, time_us: int, *, over: Resource | None) -> Resource:
         """Give a resource the time of modification that a client wants; over is what its URL showed."""
-        new = resource._replace(modified_us=time_us, modified_by=self._whose(time_us, client=True, old=over))
+        new = self._timed(resource, time_us, over=over)
         self._write_time(new)
         return new
+
+    def _timed(self, resource: Resource, time_us: int, *, over: Resource | None) -> Resource:
+        return resource._replace(modified_us=time_us, modified_by=self._whose(time_us, client=True, old=over))
 
     def _write_time(self, resource: Resource) -> None:
         times = {"modified_us": resource.modified_us, "modified_by": resource.modified_by}

@@ -16,6 +16,8 @@ MOST_DEPTH: Final = 32
 """Levels of parts within parts; what lies deeper is a part without parts."""
 MOST_HEADER_BYTES: Final = 256 * 1024
 """Bytes of one header block that are read for facts."""
+MOST_HEADERS_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of the header blocks of all parts of one message; a part behind them begins without fields."""
 MOST_FACT_CHARACTERS: Final = 64 * 1024
 """Characters of one fact; a longer one is cut."""
 MOST_PART_CHARACTERS: Final = 1_024

@@ -49,7 +49,7 @@ def _read(blobs: Blobs, row: Unread) -> MessageFacts | None:
             reader.feed(piece)
             if reader.is_other:
                 return None
-    except CorruptBlob:  # `davstore check` tells; those behind it are not held up
+    except (CorruptBlob, OSError):  # `davstore check` tells; those behind it are not held up
         return None
     facts = reader.close()
     return facts if facts is None or facts.date_us is not None else facts._replace(date_us=row.stored_us)

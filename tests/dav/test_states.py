@@ -471,3 +471,18 @@ def interleaved(phone: list[Any], tablet: list[Any], random: Any) -> Iterator[tu
     while waiting := [principal for principal, said in left.items() if said]:
         principal = random.choice(waiting)
         yield principal, left[principal].pop(0)
+
+
+def test_the_number_of_what_was_replaced_holds_for_nothing_else(dav: Client) -> None:
+    """A resource that is moved over another is older than it: `If` with the other's number would let a change pass."""
+    dav.put("old")
+    dav.put("a")
+    number = dav.find("a", f"{C}modseq").props(f"{HOME}/a")[f"{C}modseq"].text
+    assert dav("MOVE", "old", Destination=f"{HOME}/a").status == 204
+    assert dav("PUT", "a", "lost?", If=f"(<urn:davstore:modseq:{number}>)").status == 412
+
+
+def test_a_declared_message_of_one_field_is_a_message(dav: Client) -> None:
+    dav("PUT", "m", b"Subject: only\r\n\r\nbody", Content_Type="message/rfc822")
+    found = dav.find("m", f"{C}kind", f"{C}subject").props(f"{HOME}/m")
+    assert (found[f"{C}kind"].text, found[f"{C}subject"].text) == ("message", "only")

@@ -38,6 +38,8 @@ MOMENT = calendar.timegm((2015, 10, 30, 15, 26, 16)) * 1_000_000
         "Fri, 30 Oct 2015 16:26:16 +01:00",
         "Fri, 30 Oct 2015 16:26:16 GMT+0100 (CET)",
         "Fri, 30 Oct 2015 10:56:16 UTC-04:30",
+        "Fri, 30 Oct 2015 04:26:16 PM +0100",
+        "30 Oct 2015 4:26:16 p.m. +0100",
     ],
 )
 def test_one_moment_in_many_forms(text: str) -> None:

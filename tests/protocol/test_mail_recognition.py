@@ -145,3 +145,23 @@ def test_four_megabytes_of_anything_are_read_at_once(content: bytes, behind: byt
     begun = time.process_time()
     read_message(b"From: a@b.example\nSubject: x\n" + behind + content)
     assert time.process_time() - begun < 1
+
+
+@pytest.mark.parametrize("body", [b"Subject: only\r\n\r\nbody", b"From: a@b.example\r\n\r\nbody"])
+def test_one_field_is_enough_where_a_message_is_declared(body: bytes) -> None:
+    assert read_message(body) is None
+    facts = read_message(body, declared=True)
+    assert facts is not None
+    assert facts.kind is ResourceType.MESSAGE
+    reader = MessageReader(declared=True)
+    reader.feed(body)
+    assert reader.close() == facts
+
+
+def test_a_draft_with_empty_fields_is_a_message() -> None:
+    assert read_message(b"From: a@b.example\r\nTo: \r\nSubject: \r\n\r\n") is not None
+
+
+@pytest.mark.parametrize("body", [b"", b"plain text\r\n", b"\xff\xd8\xff\xe0", b"key: value\r\n\r\nbody"])
+def test_what_has_no_field_of_mail_is_none_whatever_is_declared(body: bytes) -> None:
+    assert read_message(body, declared=True) is None

@@ -34,6 +34,8 @@ _LOCAL: Final = re.compile(
 )
 _LATE_ZONE: Final = re.compile(r":\d\d(?:\.\d{1,9})?\s{0,9}(?:GMT|UTC)?([+-])(\d\d):?(\d\d)(?!\d)", re.IGNORECASE)
 _ISO: Final = re.compile(rf"\s{{0,9}}(\d{{4}})-(\d\d)-(\d\d)[Tt ]{_TIME}")
+_HALF: Final = re.compile(r"(?<!\d)(0?[1-9]|1[0-2])([:.]\d\d(?:[:.]\d\d)?)\s{0,3}([AaPp])\.?[Mm](?:\.|\b)")
+"""A time of the clock of twelve hours."""
 
 
 def parse_date(text: str) -> int | None:
@@ -54,6 +56,9 @@ def parse_date(text: str) -> int | None:
 
 
 def _loosely(text: str) -> int | None:
+    if half := _HALF.search(text):
+        hour = int(half[1]) % 12 + (12 if half[3] in "Pp" else 0)
+        return parse_date(f"{text[: half.start()]}{hour:02}{half[2]}{text[half.end() :]}")
     try:
         parsed = parsedate_tz(text)
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from davstore.model.messages import MOST_DEPTH, MOST_HEADER_BYTES, MOST_PARTS, Part
+from davstore.model.messages import MOST_DEPTH, MOST_HEADER_BYTES, MOST_HEADERS_BYTES, MOST_PARTS, Part
 from davstore.protocol.message.entities import boundary_of, describe
 from davstore.protocol.message.head import Head, find_blank, read_head, skip_postmark
 from davstore.protocol.message.sampling import Sampler
@@ -49,6 +49,7 @@ class Structure:
         self._gathered_bytes = 0
         self._step: Callable[[bool], bool] = self._in_body
         self._position = 0
+        self._left_bytes = MOST_HEADERS_BYTES
         self._open: list[_Entity] = []
         self._parts: list[Part] = []
         self._sampler = sampler
@@ -124,7 +125,7 @@ class Structure:
         """Read the header block of an entity, which a boundary may end."""
         level = self._next_boundary()
         start = self._position - self._base
-        limit = start + MOST_HEADER_BYTES
+        limit = start + min(MOST_HEADER_BYTES, self._left_bytes)
         stop = len(self._data)
         if level is not None:
             stop = max(start, (self._open[level].found or 0) + 1 - self._base)
@@ -135,6 +136,7 @@ class Structure:
             start = min(skip_postmark(self._data, start), stop)
         end, body = blank or (min(limit, stop),) * 2
         head = read_head(self._data, start, end, body)
+        self._left_bytes -= end - start
         self._step = self._in_body
         self._enter(head._replace(body=self._base + head.body))
         return True

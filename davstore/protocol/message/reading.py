@@ -16,7 +16,7 @@ from davstore.protocol.message.head import Head, find_blank, read_head
 from davstore.protocol.message.imdn import is_imdn, read_imdn
 from davstore.protocol.message.parameters import parse_parameters
 from davstore.protocol.message.parts import Structure
-from davstore.protocol.message.recognising import LOOK_BYTES, is_mail, may_be_message, may_be_xml
+from davstore.protocol.message.recognising import LOOK_BYTES, has_sign, is_mail, may_be_message, may_be_xml
 from davstore.protocol.message.sampling import Sampler
 from davstore.protocol.message.session import read_session
 
@@ -53,8 +53,9 @@ class _Opening(NamedTuple):
 class MessageReader:
     """Takes a body block by block, and keeps a bounded beginning of it."""
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    def __init__(self, *, declared: bool = False) -> None:
+        """Begin with nothing. declared: the sender says that the body is a message."""
+        self._declared = declared
         self._blocks: list[bytes] = []
         self._bytes = 0
         self._is_over = False
@@ -76,7 +77,7 @@ class MessageReader:
             elif self._bytes > _WINDOW_BYTES:
                 content = b"".join(self._blocks)
                 self._blocks = []
-                self._message = _open(content)
+                self._message = _open(content, declared=self._declared)
                 self._is_over = True
 
     @property
@@ -88,15 +89,15 @@ class MessageReader:
         """Return the facts of the body; None: it is no message."""
         if self._message is not None:
             return self._message.close()
-        return None if self._is_over else read_message(b"".join(self._blocks))
+        return None if self._is_over else read_message(b"".join(self._blocks), declared=self._declared)
 
 
-def read_message(content: bytes) -> MessageFacts | None:
-    """Return the facts of a whole body; None: it is no message."""
+def read_message(content: bytes, *, declared: bool = False) -> MessageFacts | None:
+    """Return the facts of a whole body; None: it is no message. declared: the sender says that it is one."""
     look = content[:LOOK_BYTES]
     if may_be_xml(look):
         return _read_xml(content) if len(content) <= _WINDOW_BYTES else None
-    message = _open(content)
+    message = _open(content, declared=declared)
     return message.close() if message else None
 
 
@@ -144,26 +145,26 @@ def _facts(kind: ResourceType, facts: Mapping[str, Any], **more: Any) -> Message
     return MessageFacts(kind, **facts, **more)
 
 
-def _open(content: bytes) -> _Message | None:
+def _open(content: bytes, *, declared: bool) -> _Message | None:
     """Return the message that content begins; None: it is none."""
     window = content[:_WINDOW_BYTES]
     start = may_be_message(window[:LOOK_BYTES])
-    if start is None:
+    if start is None or not has_sign(window, start):
         return None
     outer = _read_head(window, start)
-    declared = media_type_of(outer.fields, "")
+    media_type = media_type_of(outer.fields, "")
     cpim = None
-    if declared == "message/cpim":
+    if media_type == "message/cpim":
         cpim = find_cpim(window, outer.body)
     elif outer.fields.keys().isdisjoint(_OF_MAIL):
         cpim = find_cpim(window, 0)
     if cpim is None:
-        if declared != "message/cpim" and declared not in _OBJECTS and not is_mail(window, start, outer):
+        if media_type not in ("message/cpim", *_OBJECTS) and not is_mail(window, start, outer, declared=declared):
             return None
         opening = _Opening(read_facts(outer.fields), read_date(outer.fields), outer, _object_type(outer))
         return _Message(content, opening)
     inner = _read_head(window, cpim.inner_start)
-    is_bare = declared != "message/cpim"
+    is_bare = media_type != "message/cpim"
     own = {} if is_bare else read_facts(outer.fields)
     date_us = None if is_bare else read_date(outer.fields)
     spoken = {key: fact for key, fact in cpim.fields.items() if key in _OF_CPIM and _NOBODY not in fact}

@@ -15,7 +15,7 @@ _FIRST_FIELD: Final = re.compile(
 )
 _XML: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,256}<")
 
-_ADDRESS: Final = re.compile(rb"@|<>|\b(?:tel|sips?|im|pres|urn):", re.IGNORECASE)
+_ADDRESS: Final = re.compile(rb"@|<>|\b(?:tel|sips?|im|pres|urn):|\A\s*\Z", re.IGNORECASE)
 _ID: Final = re.compile(rb"<[^<>]*>|@")
 _ANY: Final = re.compile(rb"\S")
 _RECEIVED: Final = re.compile(rb"\b(?:by|from|for|with|id)\b|;", re.IGNORECASE)
@@ -34,13 +34,24 @@ _OF_MAIL: Final = {
     **dict.fromkeys((b"resent-from", b"resent-to", b"envelope-to"), _ADDRESS),
     **dict.fromkeys((b"conversation-id", b"contribution-id", b"inreplyto-contribution-id", b"imdn-message-id"), _ANY),
     **dict.fromkeys((b"message-context", b"message-direction", b"message-correlator", b"x-mailer", b"list-id"), _ANY),
-    **dict.fromkeys((b"subject", b"dkim-signature", b"authentication-results", b"x-spam-status"), _ANY),
+    b"subject": re.compile(rb""),
+    **dict.fromkeys((b"dkim-signature", b"authentication-results", b"x-spam-status"), _ANY),
     b"received": _RECEIVED,
     b"mime-version": _VERSION,
 }
-"""Fields that mail has, by the form of their values: two of them make a body a message."""
+"""Fields that mail has, by the form of their values: two of them make a body a message. A draft has empty ones."""
 _OF_OTHERS_TOO: Final = {b"content-type": _TYPE, b"content-transfer-encoding": _ANY}
 """Fields that HTTP has as well, where only one may be of these. A `Date` has a time of day."""
+_SIGN_BYTES: Final = 16 * 1024
+_SIGN: Final = re.compile(
+    rb"^(?:" + b"|".join((*_OF_MAIL, *_OF_OTHERS_TOO, b"date", b"datetime", b"ns")) + rb")[ \t]*:",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+def has_sign(data: bytes, start: int) -> bool:
+    """Tell whether a field of a message stands at the beginning: if none does, the block need not be read."""
+    return _SIGN.search(data, start, start + _SIGN_BYTES) is not None
 
 
 def may_be_message(first: bytes) -> int | None:
@@ -54,9 +65,10 @@ def may_be_xml(first: bytes) -> bool:
     return _XML.match(first) is not None
 
 
-def is_mail(data: bytes, start: int, head: Head) -> bool:
+def is_mail(data: bytes, start: int, head: Head, *, declared: bool = False) -> bool:
     """Tell whether a header block is that of a mail: two well-formed fields, one of which only mail has.
 
+    One is enough where the sender of the body declared it to be a message.
     A single word in lower case (`from`, `to`, `subject`) is a key of many formats of settings, and so no sign.
     """
     signs = 0
@@ -65,7 +77,7 @@ def is_mail(data: bytes, start: int, head: Head) -> bool:
         if form is None or not form.search(values[0]) or _is_plain_word(name, data, start, head.body):
             continue
         signs += 1
-        if signs == 2:
+        if signs == 2 or declared:
             return True
     return signs == 1 and _has_other_sign(head.fields)
 

@@ -40,7 +40,6 @@ message = table(
     Column("parts", Text, nullable=False),  # JSON: an array for each `Part`
     PrimaryKeyConstraint("store_id", "body_id"),
     ForeignKeyConstraint(["store_id", "body_id"], ["body.store_id", "body.id"], ondelete="CASCADE"),
-    keyed=True,
 )
 # the answers to a message; an index of PostgreSQL takes no longer text, and no id is that long
 index("message_answers", message.c.store_id, message.c.in_reply_to, where="length(in_reply_to) <= 500")

@@ -9,7 +9,7 @@ branch_labels = None
 depends_on = None
 
 STATISTICS = {
-    ("message", "message"): "2000000 100000 1",
+    ("message", "sqlite_autoindex_message_1"): "2000000 100000 1",
     ("message", "message_answers"): "800000 40000 2",
     ("keyword", "keyword"): "100000 10000 2 1",
 }
@@ -55,7 +55,7 @@ def upgrade() -> None:
         sa.Column("parts", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("store_id", "body_id"),
         sa.ForeignKeyConstraint(["store_id", "body_id"], ["body.store_id", "body.id"], ondelete="CASCADE"),
-        sqlite_with_rowid=False,
+        sqlite_with_rowid=True,
     )
     short = sa.text("length(in_reply_to) <= 500")
     columns = ["store_id", "in_reply_to"]

@@ -4,7 +4,7 @@ VENV := .venv
 RUNS := $(VENV)/runs
 READY := $(VENV)/ready
 TEST_PACKAGES := cadaver chromium curl litmus nginx-light openssl postgresql rclone strace
-CLIENT_PACKAGES := davfs2 dbus-daemon fuse3 git gvfs gvfs-backends kde-cli-tools kded5 libglib2.0-bin libhttp-dav-perl \
+CLIENT_PACKAGES := davfs2 dbus-daemon dovecot-imapd fuse3 git gvfs gvfs-backends kde-cli-tools kded5 libglib2.0-bin libhttp-dav-perl \
     libsecret-1-dev lftp pkg-config sitecopy wget
 NOTES := joplin@3.5.1
 INSTALL = $(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable

@@ -68,6 +68,10 @@ class NameNotAllowed(Refused):
     """The last segment of the URL is too long for a name: more than 255 bytes."""
 
 
+class PartIsImmutable(Refused):
+    """A part of a message, which only a PUT of the whole message changes (docs/messages.md)."""
+
+
 class ProtectedProperty(Refused):
     """The property is protected (RFC 4918 §9.2.1, `cannot-modify-protected-property`)."""
 

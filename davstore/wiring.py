@@ -6,7 +6,6 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,11 +17,11 @@ from davstore.dav.wsgidav.app import build_dav
 from davstore.directory import identity, serving
 from davstore.directory.numbers import Numbers
 from davstore.engine.context import Services, now_us
-from davstore.errors import BadSettings, DavstoreError, Unavailable, Unprocessable
+from davstore.errors import BadSettings, DavstoreError, Unavailable
 from davstore.jobs import sweeping
 from davstore.jobs.bell import Bell
+from davstore.jobs.indexing import READ_MESSAGES, read_messages
 from davstore.jobs.runner import Runner, Task
-from davstore.metadata import instance, stores
 from davstore.metadata.database import Database
 from davstore.metadata.migrate import HEAD, find_revision, migrate
 from davstore.metadata.opening import open_database
@@ -40,13 +39,10 @@ from davstore.policy.provider import list_unknown
 from davstore.policy.sync_rules import Rule
 from davstore.rule_sources.file import PolicyFile
 from davstore.settings import Settings
-from davstore.store import backing_up, backups, enrolling, recognising, restoring
+from davstore.store import backups, enrolling, recognising, restoring
 from davstore.store.authenticating import Authenticator
-from davstore.store.backing_up import BackedUp
-from davstore.store.backups import Backup, Meter
 from davstore.store.gating import Gate
 from davstore.store.hashing import Passwords
-from davstore.store.restoring import Restored
 from davstore.store.sweeping import has_dead_uploads
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
@@ -166,10 +162,8 @@ def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
         return []
     except Unavailable as error:
         return [f"users and devices were not looked up: {error}"]
-    try:
+    with contextlib.closing(database):
         return list_unknown(rules, enrolling.list_names(database))
-    finally:
-        database.close()
 
 
 def log_policy(settings: Settings) -> None:
@@ -181,92 +175,6 @@ def log_policy(settings: Settings) -> None:
     policy_log.info("%s: %d rules in force", settings.policy.file, len(rules))
     for line in list_unknown_names(settings, rules):
         policy_log.warning("%s: %s", settings.policy.file, line)
-
-
-@contextlib.contextmanager
-def open_backup(directory: Path) -> Iterator[Backup]:
-    """Hold a backup against processes that write one there, and read its manifest.
-
-    Raises:
-        Unprocessable: there is no backup, or it is of a newer davstore. BadBackup: it was cut or altered.
-        AlreadyRunning: a backup is being written there.
-    """
-    with backups.hold_backup(directory, writing=False):
-        yield Backup(directory, backups.read_manifest(directory), LocalBlobs(directory / "blobs"))
-
-
-def back_up(settings: Settings, directory: Path, meter: Meter) -> BackedUp:
-    """Back up the store of the settings into a directory.
-
-    Raises:
-        Unprocessable: the directory is the data directory, or inside it. Others: as `backing_up.back_up`.
-    """
-    data = settings.data.path.resolve()
-    if directory.resolve().is_relative_to(data):
-        raise Unprocessable(f"{directory}: a backup inside the data directory would be lost with it")
-    storage = find_storage(settings)
-    try:
-        return backing_up.back_up(
-            storage.database,
-            storage.blobs,
-            directory,
-            LocalBlobs(directory / "blobs"),
-            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            instance=storage.database.read(instance.get).id,
-            meter=meter,
-        )
-    finally:
-        storage.database.close()
-
-
-def verify_backup(settings: Settings, backup: Backup, meter: Meter) -> None:
-    """Check that a backup can be restored into the data directory of the settings; nothing is changed.
-
-    Raises:
-        BadBackup: it was cut or altered. Unprocessable: the data directory would be in it.
-    """
-    if backup.directory.resolve() in settings.data.path.resolve().parents:
-        raise Unprocessable(f"data.path: {settings.data.path}: a store inside a backup would be lost with it")
-    restoring.verify(backup, meter)
-
-
-_AS_GOOD_AS_NONE = frozenset({"serve.lock", "identity.lock", "backup.lock", "blobs", "lost+found"})
-"""The files that a failed restore leaves in a directory, and that a new file system has."""
-
-
-def restore(settings: Settings, backup: Backup, meter: Meter, *, force: bool) -> Restored:
-    """Put a verified backup in the place of the store of the settings, which no process may serve meanwhile.
-
-    Raises:
-        Unprocessable: there is a store, or something else, and force was not given. Others: as `restoring.restore`.
-    """
-    directory, url = settings.data.path, settings.database.url
-    database, blobs = open_database(url, directory), LocalBlobs(directory / "blobs")
-    try:
-        is_again = (directory / restoring.STAGED).exists()
-        if not force and (_has_stores(database) or (blobs.list_stores() and not is_again)):
-            raise Unprocessable(f"{directory}: there is a store already; --force puts the backup in its place")
-        if not force and not is_again and (names := {file.name for file in directory.iterdir()} - _AS_GOOD_AS_NONE):
-            raise Unprocessable(f"{directory}: not empty, there is {min(names)}; --force restores into it all the same")
-        if url:
-            migrate(database)
-        known = identity.find_identity(directory)
-        restored = restoring.restore(
-            backup, database, blobs, directory, join=partial(recognising.join_rows, known=known), meter=meter
-        )
-        recognising.join_directory(database, directory)
-        for suffix in ("", "-wal", "-shm"):  # its rounds and guesses are of another store
-            (directory / f"throttle.sqlite{suffix}").unlink(missing_ok=True)
-        return restored
-    finally:
-        database.close()
-
-
-def _has_stores(database: Database) -> bool:
-    """Tell whether a restore would replace a store; a file that cannot be read may be one."""
-    if database.file is not None:
-        return database.is_there
-    return find_revision(database) is not None and bool(database.read(stores.list_owners))
 
 
 def _require_data_directory(directory: Path) -> None:
@@ -294,15 +202,13 @@ def prepare_store(settings: Settings, *, adopts: bool = False) -> FirstUser | No
     """
     open_policy(settings)
     database = open_storage(settings, adopts=adopts).database
-    try:
+    with contextlib.closing(database):
         renew_identity(settings)
         if enrolling.list_users(database):
             return None
         first = FirstUser(FIRST_USER, enrolling.new_password())
         enrolling.add_user(database, first.name, first.password, now_us=now_us())
         return first
-    finally:
-        database.close()
 
 
 def renew_identity(settings: Settings) -> None:
@@ -324,7 +230,7 @@ def sweep(settings: Settings) -> None:
         BadSettings: the data directory and the database do not belong together any more; nothing is deleted.
     """
     storage = find_storage(settings)
-    try:
+    with contextlib.closing(storage.database):
         renew_identity(settings)
         sweeping.sweep(
             storage.database,
@@ -334,8 +240,6 @@ def sweep(settings: Settings) -> None:
             keep_seconds=settings.sync.history_weeks * WEEK_SECONDS,
             keep_changes=settings.sync.history_changes,
         )
-    finally:
-        storage.database.close()
 
 
 def import_driver(settings: Settings) -> None:
@@ -355,7 +259,27 @@ def open_jobs(settings: Settings, bell: Bell) -> Iterator[Runner]:
             every_us=SWEEP_SECONDS * 1_000_000,
             is_wanted=partial(has_dead_uploads, storage.database, storage.blobs),
         )
-        yield Runner(storage.database, {"sweep": sweep_}, bell, clock_us=now_us)
+        reading = Task(lambda held: read_messages(held, *storage, now_us=now_us()))
+        tasks = {"sweep": sweep_, READ_MESSAGES: reading}
+        yield Runner(storage.database, tasks, bell, clock_us=now_us)
+
+
+def _build_services(
+    settings: Settings, storage: Storage, numbers: Numbers, wake: Callable[[], None] = lambda: None
+) -> Services:
+    limits = Limits(
+        **asdict(settings.limits), inline_bytes=settings.storage.inline_bytes, sync_rows=settings.sync.rows_per_page
+    )
+    drops_litter = settings.storage.finder_litter == "drop"
+    return Services(*storage, limits, drops_litter, note=numbers.note, wake=wake)
+
+
+@contextlib.contextmanager
+def open_services(settings: Settings) -> Iterator[Services]:
+    """Yield the services for a command that uses a store as requests do. Raises as `find_storage`."""
+    storage, numbers = find_storage(settings), Numbers(settings.data.path)
+    with contextlib.closing(storage.database), contextlib.closing(numbers):
+        yield _build_services(settings, storage, numbers)
 
 
 def build_application(
@@ -374,12 +298,7 @@ def build_application(
         delay_seconds=settings.auth.delay_seconds,
     )
     policy = open_policy(settings)
-    drops_litter = settings.storage.finder_litter == "drop"
-    blobs, numbers = LocalBlobs(directory / "blobs"), Numbers(directory)
-    limits = Limits(
-        **asdict(settings.limits), inline_bytes=settings.storage.inline_bytes, sync_rows=settings.sync.rows_per_page
-    )
-    services = Services(database, blobs, limits, drops_litter, note=numbers.note, wake=wake)
+    services = _build_services(settings, Storage(database, LocalBlobs(directory / "blobs")), Numbers(directory), wake)
     faces = Pages(build_dav(services), services)
     gate, rules = Gate(policy.rules, throttle, database), settings.policy
     gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)

@@ -10,9 +10,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.samples import SAMPLES
+
+hypothesis.settings.register_profile("davstore", deadline=None)  # no test asserts how long something takes
+hypothesis.settings.load_profile("davstore")
 
 SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 """Nobody pulls the plug of a test: what is promised about power is promised by PostgreSQL's own defaults."""

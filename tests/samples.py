@@ -17,4 +17,4 @@ def fill(root: Path) -> None:
     for number in range(200):
         path = root / f"folder {number % 7}" / f"{number}.eml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(f"Subject: {number}\n\n".encode() * (number + 1))
+        path.write_bytes(f"From: me@dav.example\nSubject: {number}\n\n".encode() * (number + 1))

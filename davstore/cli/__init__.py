@@ -16,8 +16,11 @@ _MODULES = {
     "backup": "backup",
     "check": "check",
     "device": "devices",
+    "export": "exporting",
+    "import": "importing",
     "init": "init",
     "lock": "locks",
+    "mail": "mail",
     "policy": "policy",
     "restore": "backup",
     "serve": "serve",
@@ -48,7 +51,8 @@ class _Commands(click.Group):
         """Return the command of a name."""
         if cmd_name not in _MODULES:
             return None
-        command: click.Command = getattr(import_module(f"{__name__}.{_MODULES[cmd_name]}"), cmd_name)
+        function = "import_" if cmd_name == "import" else cmd_name
+        command: click.Command = getattr(import_module(f"{__name__}.{_MODULES[cmd_name]}"), function)
         return command
 
     def make_context(self, *args: Any, **words: Any) -> click.Context:
@@ -78,7 +82,10 @@ def _in_one_line() -> Iterator[None]:
 @click.pass_context
 def main(context: click.Context) -> None:
     """Network message and media storage that a person's devices share."""
-    if context.invoked_subcommand != "sync":  # the files of a person's folder are as open as that person's others
+    if context.invoked_subcommand not in (
+        "sync",
+        "mail",
+    ):  # the files of a person's folder are as open as that person's others
         context.with_resource(_for_the_owner_only())
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from davstore import wiring
+from davstore import backup_wiring
 from davstore.cli.check import render_finding
 from davstore.cli.options import with_settings
 from davstore.errors import DavstoreError
@@ -33,7 +33,7 @@ def backup(settings: Settings, *, directory: Path) -> None:
     """
     started = time.monotonic()
     with _meter("backup") as meter:
-        done = wiring.back_up(settings, directory, meter)
+        done = backup_wiring.back_up(settings, directory, meter)
     for finding in done.damaged:
         click.echo(f"davstore: {render_finding(finding)}", err=True)
     rows = done.manifest.rows
@@ -54,10 +54,10 @@ def restore(settings: Settings, *, directory: Path, force: bool) -> None:
     a restore that is interrupted leaves the store as it was.
     """
     started = time.monotonic()
-    with wiring.open_backup(directory) as opened, _meter("restore") as meter:
-        wiring.verify_backup(settings, opened, meter)
+    with backup_wiring.open_backup(directory) as opened, _meter("restore") as meter:
+        backup_wiring.verify_backup(settings, opened, meter)
         with hold_data_directory(settings.data.path):
-            done = wiring.restore(settings, opened, meter, force=force)
+            done = backup_wiring.restore(settings, opened, meter, force=force)
     for name in done.damaged:
         click.echo(f"davstore: blob {name}: damaged when it was backed up", err=True)
     click.echo(

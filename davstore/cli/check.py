@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from davstore import wiring
+from davstore import backup_wiring, wiring
 from davstore.cli.options import with_settings
 from davstore.errors import BadBackup, DamagedDatabase
 from davstore.settings import Settings
@@ -60,7 +60,7 @@ def _check_store(settings: Settings, *, read_data: bool) -> tuple[list[Finding],
 
 def _check_backup(directory: Path, *, read_data: bool) -> list[Finding]:
     try:
-        with wiring.open_backup(directory) as opened:
+        with backup_wiring.open_backup(directory) as opened:
             return check_backup(opened, read_data=read_data)
     except BadBackup as error:
         return [Finding("", "backup", str(error))]

@@ -16,10 +16,10 @@ QUIET = (Verb.AGREE, Verb.FORGET)
 
 def say(line: str) -> None:
     """Print a line for a person that is not the outcome."""
-    click.echo(f"davstore sync: {_printable(line)}", err=True)
+    click.echo(f"davstore sync: {printable(line)}", err=True)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return text for a terminal: names of files may hold anything."""
     return "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in text)
 
@@ -27,7 +27,10 @@ def _printable(text: str) -> str:
 def describe(action: Action) -> str:
     """Return the line that reports one action, done or to be done."""
     there = action.other if action.verb in (Verb.MOVE_TREE, Verb.MOVE_LOCAL, Verb.MOVE_REMOTE, Verb.SET_ASIDE) else ""
-    return _printable(f"{action.verb.value}: {action.path}" + (f" -> {there}" if there else ""))
+    there = f" -> {there}" if there else ""
+    if action.verb in (Verb.SEND_STATES, Verb.TAKE_STATES):
+        there = f" ({action.other})"
+    return printable(f"{action.verb.value}: {action.path}{there}")
 
 
 def as_size(count: int) -> str:

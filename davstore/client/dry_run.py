@@ -18,6 +18,7 @@ def copy_view(trees: Trees) -> Trees:
         Tree(dict(trees.remote.rows)),
         set(trees.held),
         set(trees.apart),
+        dict(trees.wishes),
     )
 
 
@@ -54,6 +55,8 @@ def perform(trees: Trees, action: Action, conflict_path: Callable[[str], str]) -
         agree(trees, other)
     elif verb is Verb.SET_ASIDE:
         move_subtree(trees.local, path, conflict_path(path))
+    elif verb is Verb.SEND_STATES:
+        del trees.wishes[path]
     else:
         _match(trees, verb, path, conflict_path)
         agree(trees, path)

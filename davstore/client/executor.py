@@ -81,6 +81,7 @@ class Executor:
             Verb.DOWNLOAD: self._transfers.download,
             Verb.UPLOAD: self._transfers.upload,
             Verb.COMPARE: self._transfers.compare,
+            Verb.SEND_STATES: self._there.send_states,
         }
 
     def perform(self, actions: Iterable[Action]) -> None:
@@ -273,6 +274,7 @@ class Executor:
         def record() -> None:
             self._trees.local.drop(source)
             self._folder.spelling.release(source)
+            self._state.wishes.carry(source, target)
             self._state.forget(source)
             self._record(target, moved, self._trees.remote.rows[target])
 

@@ -199,7 +199,7 @@ class Folder:
         with self.open_folder(parent_of(path)) as handle:
             file = _open_file(handle, self.spelling.local_name(path))
         try:
-            if _stamp(os.fstat(file)) != expected.stamp:
+            if stamp_of(os.fstat(file)) != expected.stamp:
                 raise Changed(f"{path} changed meanwhile")
             yield _chunks(file, expected.stamp)
         finally:
@@ -253,7 +253,7 @@ class Folder:
             os.chmod(draft.name, mode, dir_fd=draft.handle)
             os.rename(draft.name, name, src_dir_fd=draft.handle, dst_dir_fd=draft.handle)
         draft.is_placed = True
-        placed = _stamp(os.stat(name, dir_fd=draft.handle, follow_symlinks=False))
+        placed = stamp_of(os.stat(name, dir_fd=draft.handle, follow_symlinks=False))
         return Local(folder=False, digest=draft.digest, stamp=placed, hashed_ns=time.time_ns())
 
     def flush(self, path: str) -> None:
@@ -271,7 +271,7 @@ class Folder:
                 raise Changed(f"{path} is there already") from cause
             os.fsync(handle)
             return Local(
-                folder=True, digest="", stamp=_stamp(os.stat(name, dir_fd=handle, follow_symlinks=False)), hashed_ns=0
+                folder=True, digest="", stamp=stamp_of(os.stat(name, dir_fd=handle, follow_symlinks=False)), hashed_ns=0
             )
 
     def remove(self, path: str, expected: Local) -> None:
@@ -299,7 +299,7 @@ class Folder:
             _rename_to_free(origin, old, handle, new)
             os.fsync(handle)
             os.fsync(origin)
-            return expected._replace(stamp=_stamp(os.stat(new, dir_fd=handle, follow_symlinks=False)))
+            return expected._replace(stamp=stamp_of(os.stat(new, dir_fd=handle, follow_symlinks=False)))
 
     def _check(self, handle: int, path: str, expected: Local | None) -> None:
         """Look again. A file that could have changed under the same stamp is read again."""
@@ -313,7 +313,7 @@ class Folder:
             raise Changed(f"{path} changed meanwhile")
         if expected.folder:
             return
-        if _stamp(found) != expected.stamp or (
+        if stamp_of(found) != expected.stamp or (
             is_racy(expected.stamp, expected.hashed_ns) and hash_file(handle, name)[0] != expected.digest
         ):
             raise Changed(f"{path} changed meanwhile")
@@ -329,7 +329,7 @@ def hash_file(handle: int, name: str) -> tuple[str, Stamp, int]:
     now, digest = time.time_ns(), hashlib.sha256()
     file = _open_file(handle, name)
     try:
-        before = _stamp(os.fstat(file))
+        before = stamp_of(os.fstat(file))
         while chunk := os.read(file, BLOCK_BYTES):
             digest.update(chunk)
     finally:
@@ -353,7 +353,7 @@ def _chunks(file: int, stamp: Stamp) -> Iterator[bytes]:
     while size:
         chunk = os.read(file, min(BLOCK_BYTES, size))
         size -= len(chunk)
-        if not chunk or (not size and _stamp(os.fstat(file)) != stamp):
+        if not chunk or (not size and stamp_of(os.fstat(file)) != stamp):
             raise Changed("the file changed while it was read")
         yield chunk
 
@@ -372,5 +372,6 @@ def _find(handle: int, name: str) -> os.stat_result | None:
         return None
 
 
-def _stamp(facts: os.stat_result) -> Stamp:
+def stamp_of(facts: os.stat_result) -> Stamp:
+    """Return the stamp in a stat."""
     return Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ino, facts.st_ctime_ns)

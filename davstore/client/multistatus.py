@@ -10,18 +10,23 @@ from typing import NamedTuple
 
 from lxml import etree
 
+from davstore.client.states import FLAG_OF, NO_STATES, SET, States
 from davstore.errors import Malformed
 from davstore.protocol.dav import names
 from davstore.protocol.dav.xml import PARSER_OPTIONS
 
 RESPONSE = "{DAV:}response"
 MULTISTATUS = "{DAV:}multistatus"
+_OF_STATES = frozenset({*FLAG_OF, names.KEYWORDS})
+FAILED_DEPENDENCY = 424
+"""Of properties that could have been changed, but for others (RFC 4918 §9.2.1)."""
 
 
 class Row(NamedTuple):
     """One `D:response`. status is 0 where properties are given instead. conditions are the children of `D:error`.
 
-    etag, length, resource_id and sync_token are '' or 0 where the server did not give them.
+    etag, length, resource_id and sync_token are '' or 0 where the server did not give them. refused is the status of
+    properties that could not be changed (RFC 4918 §9.2.1), 0 when all could.
     """
 
     href: str
@@ -32,6 +37,8 @@ class Row(NamedTuple):
     length: int
     resource_id: str
     sync_token: str
+    states: States
+    refused: int
 
 
 class Report(NamedTuple):
@@ -95,9 +102,12 @@ def _release(element: etree._Element) -> None:
 def _row(response: etree._Element) -> Row:
     error = response.find("{DAV:}error")
     found: dict[str, etree._Element] = {}
+    refused = 0
     for propstat in response.iterfind("{DAV:}propstat"):
-        prop = propstat.find(names.PROP)
-        if prop is not None and _status(propstat) in (0, 200):
+        prop, status = propstat.find(names.PROP), _status(propstat)
+        if status not in (0, 200):
+            refused = status if refused in (0, FAILED_DEPENDENCY) else refused
+        elif prop is not None:
             found.update({str(child.tag): child for child in prop})
     kind, identity = found.get(names.RESOURCETYPE), found.get(names.RESOURCE_ID)
     length = _text(found.get(names.GETCONTENTLENGTH))
@@ -110,7 +120,18 @@ def _row(response: etree._Element) -> Row:
         length=int(length) if length.isascii() and length.isdigit() else 0,
         resource_id=_text(identity.find("{DAV:}href")) if identity is not None else "",
         sync_token=_text(found.get(names.SYNC_TOKEN)),
+        states=_states(found),
+        refused=refused,
     )
+
+
+def _states(found: dict[str, etree._Element]) -> States:
+    if _OF_STATES.isdisjoint(found):
+        return NO_STATES
+    flags = sum(flag for name, flag in FLAG_OF.items() if _text(found.get(name)) == SET)
+    words = [names.split(str(child.tag)) for child in found.get(names.KEYWORDS, ())]
+    keywords = frozenset(word for namespace, word in words if namespace == names.KEYWORD)
+    return States(flags, keywords)
 
 
 def _text(element: etree._Element | None) -> str:

@@ -1,9 +1,9 @@
 """The next actions that make both sides the same: a pure function of the agreed tree and the two trees of now.
 
 A plan is the first of these stages that has something to do: record what already agrees; move whole folders on the
-server; make folders; move files; delete; set local conflicts aside; transfer. After it was carried out the trees have
-changed and the next plan is made from them, so no stage has to foresee another. Edits win over deletions, and of two
-edits the server's keeps the name.
+server; make folders; move files; delete; set local conflicts aside; transfer; send states. After it was carried out the
+trees have changed and the next plan is made from them, so no stage has to foresee another. Edits win over deletions,
+and of two edits the server's keeps the name.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from davstore.client.states import describe
 from davstore.client.tree import Agreed, Local, Remote, Tree, Trees, name_of, parent_of
 
 MANY = 20
@@ -35,10 +36,15 @@ class Verb(enum.Enum):
     DOWNLOAD = "download"
     UPLOAD = "upload"
     COMPARE = "changed on both sides"
+    SEND_STATES = "send states"
+    TAKE_STATES = "states from the server"
 
 
 class Action(NamedTuple):
-    """A verb and its path. other is the target of a move, or a local file with the content of a download."""
+    """A verb and its path.
+
+    other is the target of a move, a local file with the content of a download, or states in words.
+    """
 
     verb: Verb
     path: str
@@ -72,6 +78,7 @@ def plan(trees: Trees) -> list[Action]:
         or list(_deletes(verdicts))
         or [Action(verb, path) for path, verb in sorted(verdicts.items()) if verb is Verb.SET_ASIDE]
         or list(_transfers(trees, verdicts))
+        or list(_state_changes(trees))
     )
 
 
@@ -321,6 +328,14 @@ def _transfers(trees: Trees, verdicts: dict[str, Verb]) -> Iterator[Action]:
             yield Action(verb, path, by_tag.get(trees.remote.rows[path].etag, ""))
         elif verb is Verb.COMPARE:
             yield Action(verb, path)
+
+
+def _state_changes(trees: Trees) -> Iterator[Action]:
+    """Yield the files whose states the server is to change: none of them has anything else to be done."""
+    for path, change in sorted(trees.wishes.items()):
+        remote = trees.remote.get(path)
+        if remote is not None and not remote.folder and path in trees.agreed.rows and not trees.is_held(path):
+            yield Action(Verb.SEND_STATES, path, describe(change))
 
 
 def find_mass_deletion(trees: Trees) -> str | None:

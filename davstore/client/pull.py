@@ -14,6 +14,7 @@ from davstore.client.exit_status import NETWORK, USAGE, Stop
 from davstore.client.multistatus import Report, Row
 from davstore.client.remote import Failed, RemoteCollection
 from davstore.client.state import Scope, State
+from davstore.client.states import States
 
 NO_INFINITE = (400, 403, 405, 409, 415, 422, 501, 507)
 """Statuses after which level 1 is tried. RFC 6578 names none for a server that refuses level infinite."""
@@ -24,6 +25,7 @@ NO_WAY = "the server does not list {} to its end"
 class Pull:
     """One update of the whole tree. After `run`, skipped maps the collections that could not be followed to the reason.
 
+    restated are the files whose states are others than before, with the states of now.
     Members of followed collections that could not be taken are in the state, as left out.
     """
 
@@ -32,6 +34,7 @@ class Pull:
         self._remote = remote
         self._say = say
         self.skipped: dict[str, str] = {}
+        self.restated: dict[str, States] = {}
 
     def run(self) -> None:
         """Follow every collection. The state has the server's tree exactly as of the tokens it then holds."""
@@ -136,12 +139,12 @@ class Pull:
         if row.folder:
             self._put(place, tree.REMOTE_FOLDER._replace(resource_id=row.resource_id), scope)
         elif row.etag:
+            before = self._state.remote.get(place)
+            if before is not None and before.states != row.states:
+                self.restated[place] = row.states
             self._state.drop_remote_members(place)
-            self._put(
-                place,
-                tree.Remote(folder=False, etag=row.etag, length=row.length, resource_id=row.resource_id),
-                scope,
-            )
+            found = tree.Remote(row.folder, row.etag, row.length, row.resource_id, row.states)
+            self._put(place, found, scope)
         else:
             self._leave_out(place, row, "the server gives no entity tag for it")
 

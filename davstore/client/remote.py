@@ -15,6 +15,7 @@ from importlib.metadata import version
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
+from davstore.client import questions
 from davstore.client.download import (
     BrokenOffError,
     Fetched,
@@ -32,8 +33,8 @@ from davstore.client.transport import HTTPError, Response, Transport
 from davstore.client.transport import describe as describe_break
 from davstore.errors import Malformed
 from davstore.model.limits import BLOCK_BYTES
+from davstore.model.states import StateChange
 from davstore.protocol.dav import hrefs
-from davstore.protocol.dav.elements import escape
 
 REQUESTS_AT_ONCE: Final = 8
 """Enough to share one flush of the server's disk, few enough that no proxy takes them for an attack."""
@@ -43,15 +44,6 @@ PATIENCE_SECONDS: Final = 60.0
 UNSET_SECONDS: Final = 24 * 60 * 60
 """Times of the first day of 1970 are not sent: they mean none, and some servers fail on them."""
 
-PROPERTIES: Final = "<D:prop><D:resourcetype/><D:getetag/><D:getcontentlength/><D:resource-id/></D:prop>"
-REPORT_BODY: Final = (
-    '<?xml version="1.0" encoding="utf-8"?><D:sync-collection xmlns:D="DAV:"><D:sync-token>{token}</D:sync-token>'
-    "<D:sync-level>{level}</D:sync-level>" + PROPERTIES + "</D:sync-collection>"
-)
-PROPFIND_BODY: Final = (
-    b'<?xml version="1.0" encoding="utf-8"?><D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/><D:sync-token/>'
-    b"<D:resource-id/></D:prop></D:propfind>"
-)
 XML_TYPE: Final = {"Content-Type": 'application/xml; charset="utf-8"'}
 
 Answer = TypeVar("Answer")
@@ -166,8 +158,9 @@ class RemoteCollection:
             Failed: refused; a token too old or of another collection is `{DAV:}valid-sync-token` in conditions.
             Stop: the network, the credentials, the policy.
         """
-        body = REPORT_BODY.format(token=escape(token).decode("ascii"), level="infinite" if infinite else "1").encode()
-        return self._multistatus("REPORT", path, {"Depth": "0"}, body)
+        return self._multistatus(
+            "REPORT", path, {"Depth": "0", "Prefer": "return=minimal"}, questions.report(token, infinite=infinite)
+        )
 
     def find_sync_token(self, path: str) -> str | None:
         """Return the present sync token of the collection at path, None when it has none (RFC 6578 §4)."""
@@ -176,7 +169,7 @@ class RemoteCollection:
     def find_resource_id(self) -> str:
         """Return the `DAV:resource-id` of the collection itself (RFC 5842 §3.1), '' when it has none."""
         try:
-            rows = self._multistatus("PROPFIND", "", {"Depth": "0"}, PROPFIND_BODY).rows
+            rows = self._multistatus("PROPFIND", "", {"Depth": "0"}, questions.PROPFIND_COLLECTION).rows
         except Failed as cause:
             raise Stop(NETWORK, f"{self.url} cannot be read: {cause}") from cause
         return next((row.resource_id for row in rows if row.resource_id), "")
@@ -191,7 +184,7 @@ class RemoteCollection:
     def _find_rows(self, path: str, depth: str) -> list[Row] | None:
         """Return the rows of a PROPFIND; None when it is refused, or deferred by a rule of the policy."""
         try:
-            return self._multistatus("PROPFIND", path, {"Depth": depth}, PROPFIND_BODY).rows
+            return self._multistatus("PROPFIND", path, {"Depth": depth}, questions.PROPFIND_COLLECTION).rows
         except Failed:
             return None
         except Stop as stop:
@@ -257,6 +250,17 @@ class RemoteCollection:
             if facts.modified > UNSET_SECONDS or error.status not in (400, 500):
                 raise
             return self._send("PUT", path, headers, body, folder=False, read=find_etag)
+
+    def change_states(self, path: str, change: StateChange) -> None:
+        """Change states of the file at path; to send it again does no harm."""
+
+        def read(response: Response) -> None:
+            rows = read_report(response.stream(BLOCK_BYTES)).rows if response.status == 207 else []
+            if status := next((row.refused or row.status for row in rows if row.refused or row.status >= 300), 0):
+                raise Failed(status, frozenset(), describe(status, frozenset()))
+
+        headers = {"Prefer": "return=minimal", **XML_TYPE}
+        self._send("PROPPATCH", path, headers, questions.propertyupdate(change), folder=False, read=read)
 
     def make(self, path: str) -> None:
         """Make a collection where nothing is."""
@@ -324,7 +328,7 @@ class RemoteCollection:
                 failures += 1
                 continue
             # RFC 4918 §9.6.1: a 207 names the members that were kept, locked ones for example.
-            partly = response.status == 207 and method not in ("REPORT", "PROPFIND")
+            partly = response.status == 207 and method not in ("REPORT", "PROPFIND", "PROPPATCH")
             if (response.status < 300 and not partly) or (response.status == 416 and "Range" in headers):
                 return response
             try:

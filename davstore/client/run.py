@@ -19,11 +19,14 @@ from davstore.client.executor import Executor
 from davstore.client.exit_status import IN_STEP, NOT_TRANSFERRED, SAFETY, Stop
 from davstore.client.folder import Folder
 from davstore.client.identity import ROOT_ID, is_other_root, list_rewound
+from davstore.client.marking import follow, settle
 from davstore.client.plan import Action, Verb, find_mass_deletion, plan
 from davstore.client.pull import Pull
+from davstore.client.questions import knows_states
 from davstore.client.remote import RemoteCollection
 from davstore.client.scan import Scan, refresh, scan
 from davstore.client.state import State
+from davstore.client.states import States, list_words
 from davstore.client.tree import Trees, parent_of
 
 
@@ -54,6 +57,7 @@ class Run:
     _unfit: dict[str, str] = field(default_factory=dict, init=False)
     _said: set[str] = field(default_factory=set, init=False)
     _united: str = field(default="", init=False)
+    _restated: dict[str, States] = field(default_factory=dict, init=False)
 
     def synchronise(self) -> int:
         """Bring both sides in step and return the exit status.
@@ -68,6 +72,8 @@ class Run:
             counts[action.verb] += 1
             self.done(action)
 
+        for action in self._taken():
+            done(action)
         executor = Executor(
             trees,
             self.state,
@@ -98,7 +104,14 @@ class Run:
         def aside(path: str) -> str:
             return conflict_path(path, self.device, now, lambda other: other in trees.local.rows)
 
-        return list(rehearse(copy_view(trees), aside))
+        return [*self._taken(), *rehearse(copy_view(trees), aside)]
+
+    def _taken(self) -> list[Action]:
+        """Return the states that came from the server as actions, which are done already."""
+        return [
+            Action(Verb.TAKE_STATES, path, ", ".join(list_words(*states)) or "none")
+            for path, states in sorted(self._restated.items())
+        ]
 
     def _trees(self, *, clean: bool) -> tuple[Trees, list[Action], dict[str, str]]:
         """Look at both sides. Return them with the first actions and the sync tokens of the folders that may go."""
@@ -108,6 +121,7 @@ class Run:
         self.folder.probe(self.state, write=clean)
         seen = scan(self.folder, self.state, clean=clean) if clean or self.folder.root.exists() else Scan()
         self.state.set_mounts(seen.mounts)
+        settle(self.state)
         if self.merge:
             self._unite("as asked for")
         guards = self._take_guards(seen)
@@ -127,15 +141,21 @@ class Run:
         """Ask the server what changed; unite both sides when it lost members that it reported before."""
         pull = Pull(self.state, self.remote, self.say)
         pull.run()
+        self._restated.update(pull.restated)
         for path in list_rewound(self.state):
+            self.state.wish_earlier(path)
             self.state.forget_agreements(path)
             self._united = "it may have been restored or made anew"
         self.state.drop_refused()
+        follow(self.state, seen.local)
+        settle(self.state)
         refresh(self.state, seen.local)
         self._unfit, replaced = self._sort_unfit(seen.unfit)
         self._skipped = {**pull.skipped, **self.state.left_out, **seen.skipped, **replaced}
         held = {path for path in (*self._skipped, *self._unfit) if not path.startswith("/")}  # an href is no path
-        return Trees(self.state.agreed, seen.local, self.state.remote, held, self._find_apart(seen, guards))
+        top = self.state.find_scope("")
+        wishes = self.state.wishes.rows if top is not None and knows_states(top.token) else {}
+        return Trees(self.state.agreed, seen.local, self.state.remote, held, self._find_apart(seen, guards), wishes)
 
     def _sort_unfit(self, unfit: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """Split links and special files into those never synchronised, and those in the place of synchronised files."""
@@ -153,6 +173,7 @@ class Run:
     def _unite(self, reason: str) -> None:
         """Treat both sides as a new device would: nothing counts as deleted then."""
         self._united = reason
+        self.state.wish_remote()
         self.state.forget_agreements()
         self.state.forget_server()
         self.state.drop_facts(ROOT_ID)

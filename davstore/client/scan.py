@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from davstore.client.exit_status import SAFETY, Changed, Stop
-from davstore.client.folder import Folder, hash_file, is_racy
+from davstore.client.folder import Folder, hash_file, is_racy, stamp_of
 from davstore.client.local_names import RESERVED
 from davstore.client.state import State
 from davstore.client.tree import Agreed, Local, Stamp, Tree, join, parent_of
@@ -140,7 +140,7 @@ class _Scan(Walk):
     def _take(self, path: str, handle: int, name: str) -> bool:
         """Take one member; return whether it is a folder."""
         facts = os.stat(name, dir_fd=handle, follow_symlinks=False)
-        stamp = Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ino, facts.st_ctime_ns)
+        stamp = stamp_of(facts)
         if not stat.S_ISDIR(facts.st_mode) and path in self._members:
             self._drop(path)
         if stat.S_ISDIR(facts.st_mode):

@@ -8,6 +8,7 @@ from davstore.client.exit_status import Changed
 from davstore.client.plan import Action
 from davstore.client.remote import Failed, RemoteCollection
 from davstore.client.state import State
+from davstore.client.states import apply, as_change, combine
 from davstore.client.tree import REMOTE_FOLDER, Local, Remote, Trees, parent_of
 from davstore.protocol.dav import names
 
@@ -98,12 +99,27 @@ class ServerChanges:
         def record() -> None:
             if not moved:
                 self._trees.apart.add(source)
+                self._state.wishes.put(target, combine(as_change(entry.states), self._state.wishes.find(target)))
+                self._state.wishes.carry(source, target)
                 return
             for place in (source, target):
                 self.spoil(place)
+            self._state.wishes.carry(source, target)
             self._state.drop_remote(source)
             self._state.forget(source)
             self._record(target, self._trees.local.rows[target], entry)
+
+        return record
+
+    def send_states(self, action: Action) -> Record:
+        path, change = action.path, self._trees.wishes[action.path]
+        self._remote.change_states(path, change)
+
+        def record() -> None:
+            entry = self._trees.remote.rows[path]
+            states = apply(entry.states, change)
+            self._state.put_remote(path, entry._replace(states=states))
+            self._state.wishes.settle(path, states)
 
         return record
 

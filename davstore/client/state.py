@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from davstore.client.draft import Parts
 from davstore.client.exit_status import USAGE, Stop
+from davstore.client.letters import Letters
+from davstore.client.states import NO_STATES, States, as_change, combine, read_words, write_words
 from davstore.client.tree import Agreed, Remote, Stamp, Tree, parent_of
+from davstore.client.wishes import Wishes
 
 UPGRADES = (
     """
@@ -38,11 +41,30 @@ CREATE TABLE mount (path TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE told (path TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE part (path TEXT PRIMARY KEY, name TEXT NOT NULL, etag TEXT NOT NULL, bytes INT NOT NULL) WITHOUT ROWID;
 """,
+    """
+ALTER TABLE remote ADD COLUMN flags INT NOT NULL DEFAULT 0;
+ALTER TABLE remote ADD COLUMN keywords TEXT NOT NULL DEFAULT '';
+CREATE TABLE wish (path TEXT PRIMARY KEY, set_flags INT NOT NULL, clear_flags INT NOT NULL, added TEXT NOT NULL,
+    dropped TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE earlier (path TEXT PRIMARY KEY, flags INT NOT NULL, keywords TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE letter (path TEXT PRIMARY KEY, size INT NOT NULL, mtime_ns INT NOT NULL, inode INT NOT NULL,
+    ctime_ns INT NOT NULL, facts TEXT NOT NULL) WITHOUT ROWID;
+INSERT OR IGNORE INTO refused SELECT path, token FROM scope WHERE token LIKE 'urn:davstore:sync:%';
+DELETE FROM scope WHERE token LIKE 'urn:davstore:sync:%';
+""",
 )
-"""Each brings a file to the next format, the number in its `user_version`. The first format did not write it."""
+"""Each brings a file to the next format, the number in its `user_version`. The first format did not write it.
+
+The third has the states of files, which are listed once, as after a token that was refused.
+"""
+_SET_FORMAT = f"PRAGMA user_version = {len(UPGRADES)}"
 FORGET_SERVER = ("DELETE FROM remote", "DELETE FROM scope", "DELETE FROM left_out", "DELETE FROM refused")
+BUSY_SECONDS = 60.0
+"""The time for which `davstore mail` waits for a run that writes, and that one for it."""
 STEM = "stem"
 """The fact that begins the names of this device's files in the making."""
+FOLDER = "folder"
+"""The fact that names the folder by a hash: its name may be no text."""
 
 
 class Scope(NamedTuple):
@@ -58,7 +80,7 @@ class State:
 
     def __init__(self, file: Path | None) -> None:
         """Open the memory; None is one that ends with the process."""
-        self._database = sqlite3.connect(file or ":memory:", isolation_level=None)
+        self._database = sqlite3.connect(file or ":memory:", timeout=BUSY_SECONDS, isolation_level=None)
         if file is not None:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
@@ -66,11 +88,19 @@ class State:
         self._load()
 
     def _upgrade(self) -> None:
-        (found,) = self._database.execute("PRAGMA user_version").fetchone()
-        if found > len(UPGRADES):
-            raise Stop(USAGE, "the state of this folder was written by a newer davstore: use that version")
-        for number, script in enumerate(UPGRADES[found:], found + 1):
-            self._database.executescript(f"BEGIN IMMEDIATE;{script}PRAGMA user_version = {number};COMMIT;")
+        """Bring the file to the format of now, while no other process does: `davstore mail` takes no lock."""
+        if self._format() == len(UPGRADES):
+            return
+        with self.transaction():
+            found = self._format()
+            if found > len(UPGRADES):
+                raise Stop(USAGE, "the state of this folder was written by a newer davstore: use that version")
+            for statement in ";".join(UPGRADES[found:]).split(";"):
+                self._database.execute(statement)
+            self._database.execute(_SET_FORMAT)
+
+    def _format(self) -> int:
+        return int(self._database.execute("PRAGMA user_version").fetchone()[0])
 
     def _load(self) -> None:
         self.agreed: Tree[Agreed] = Tree()
@@ -78,13 +108,15 @@ class State:
         for path, folder, etag, digest, *stat, hashed_ns, resource_id in self._database.execute("SELECT * FROM agreed"):
             stamp = Stamp(*stat)
             self.agreed.put(path, Agreed(bool(folder), etag, digest, stamp, hashed_ns, resource_id))
-        for path, folder, etag, length, resource_id, _ in self._database.execute("SELECT * FROM remote"):
-            self.remote.put(path, Remote(bool(folder), etag, length, resource_id))
+        for path, folder, etag, length, resource_id, _, *states in self._database.execute("SELECT * FROM remote"):
+            self.remote.put(path, Remote(bool(folder), etag, length, resource_id, _states(*states)))
         self.spellings: dict[str, str] = dict(self._database.execute("SELECT * FROM spelling"))
         self.left_out: dict[str, str] = dict(self._database.execute("SELECT * FROM left_out"))
         self.mounts: set[str] = {path for (path,) in self._database.execute("SELECT path FROM mount")}
         self.told: dict[str, str] = dict(self._database.execute("SELECT * FROM told"))
+        self.letters = Letters(self._database)
         self.parts = Parts(self._database)
+        self.wishes = Wishes(self._database)
 
     def copy(self) -> State:
         """Return a memory with the same content that ends with the process."""
@@ -133,9 +165,10 @@ class State:
         )
 
     def forget(self, path: str) -> None:
-        """Forget what was agreed at and beneath path."""
+        """Forget what was agreed at and beneath path, and the states that were wished for it."""
         for gone in reversed(list(self.agreed.walk(path))):
             self.agreed.drop(gone)
+            self.wishes.drop(gone)
             self._database.execute("DELETE FROM agreed WHERE path = ?", (gone,))
             if self.spellings.pop(gone, None) is not None:
                 self._database.execute("DELETE FROM spelling WHERE path = ?", (gone,))
@@ -158,10 +191,10 @@ class State:
         self._load()
 
     def reset(self) -> None:
-        """Forget everything but how names are spelled and which files in the making are this device's."""
+        """Forget everything but how names are spelled, which files in the making are this device's, and wishes."""
         self.forget_agreements()
         self.forget_server()
-        self._database.execute("DELETE FROM fact WHERE name <> ?", (STEM,))
+        self._database.execute("DELETE FROM fact WHERE name NOT IN (?, ?)", (STEM, FOLDER))
         self.forget_mounts()
         self.set_told({})
         for path in list(self.parts.rows):
@@ -207,13 +240,16 @@ class State:
 
     def take_in(self, place: str) -> None:
         """Forget that place was left out, and all beneath it."""
-        for known in [known for known in self.left_out if known == place or known.startswith(f"{place}/") or not place]:
+        for known in [known for known in self.left_out if _is_within(known, place)]:
             del self.left_out[known]
             self._database.execute("DELETE FROM left_out WHERE place = ?", (known,))
 
     def refuse(self, path: str, token: str) -> None:
         """Remember that the server refused this token of the collection at path; the first one counts."""
         self._database.execute("INSERT OR IGNORE INTO refused VALUES (?, ?)", (path, token))
+        self._database.execute(
+            "INSERT OR IGNORE INTO earlier SELECT path, flags, keywords FROM remote WHERE flags <> 0 OR keywords <> ''"
+        )
 
     def list_refused(self) -> list[tuple[str, str]]:
         """Return the collections whose token was refused, with that token."""
@@ -222,6 +258,23 @@ class State:
     def drop_refused(self) -> None:
         """Remember that the refusals were dealt with."""
         self._database.execute("DELETE FROM refused")
+        self._database.execute("DELETE FROM earlier")
+
+    # States of a server that lost its history
+
+    def wish_earlier(self, path: str) -> None:
+        """Wish that the files at and beneath path get the states back that the server had before it refused."""
+        rows = self._database.execute("SELECT * FROM earlier").fetchall()
+        self._wish((known, _states(*states)) for known, *states in rows if _is_within(known, path))
+
+    def wish_remote(self) -> None:
+        """Wish that all files have the states that the server last reported."""
+        self._wish((path, entry.states) for path, entry in self.remote.rows.items() if entry.states != NO_STATES)
+
+    def _wish(self, known: Iterable[tuple[str, States]]) -> None:
+        with self.transaction():
+            for path, states in known:
+                self.wishes.put(path, combine(as_change(states), self.wishes.find(path)))
 
     def spell(self, path: str, name: str) -> None:
         """Remember that the last name of path is another one here."""
@@ -239,7 +292,11 @@ class State:
     def put_remote(self, path: str, entry: Remote, *, seen: int = 0) -> None:
         """Remember the server's entry at path. seen is the number of the listing that holds it."""
         self.remote.put(path, entry)
-        self._database.execute("INSERT OR REPLACE INTO remote VALUES (?, ?, ?, ?, ?, ?)", (path, *entry, seen))
+        *facts, states = entry
+        self._database.execute(
+            "INSERT OR REPLACE INTO remote VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (path, *facts, seen, int(states.flags), write_words(states.keywords)),
+        )
 
     def drop_remote(self, path: str) -> None:
         """Remember that the server has nothing at and beneath path."""
@@ -290,6 +347,7 @@ class State:
         with self.transaction():
             for path in list(self.agreed.walk(source)):
                 self.agree(target + path[len(source) :], self.agreed.rows[path])
+                self.wishes.carry(path, target + path[len(source) :])
             self.forget(source)
 
     def move_remote(self, source: str, target: str) -> None:
@@ -298,3 +356,21 @@ class State:
             for path in list(self.remote.walk(source)):
                 self.put_remote(target + path[len(source) :], self.remote.rows[path])
             self.drop_remote(source)
+
+
+def read_fact(file: Path, name: str) -> str:
+    """Return one fact of the memory in a file, '' when there is none, or no memory."""
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
+            row = database.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
+    except sqlite3.Error:
+        return ""
+    return "" if row is None else str(row[0])
+
+
+def _states(flags: int, keywords: str) -> States:
+    return States(flags, read_words(keywords)) if flags or keywords else NO_STATES
+
+
+def _is_within(path: str, top: str) -> bool:
+    return not top or path == top or path.startswith(f"{top}/")

@@ -150,7 +150,7 @@ class Transfers:
         )
         etag = self._remote.put(path, body.open, facts, etag=known.etag if known else None)
         etag = etag or self._find_tag(path, body.digest)
-        entry = Remote(folder=False, etag=etag, length=local.stamp.size, resource_id=known.resource_id if known else "")
+        entry = (known or Remote(folder=False, etag=""))._replace(etag=etag, length=local.stamp.size)
         return lambda: self._record(path, local._replace(digest=body.digest), entry)
 
     def _find_tag(self, path: str, digest: str) -> str:

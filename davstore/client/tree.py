@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
+from davstore.client.states import NO_STATES, States
+from davstore.model.states import StateChange
+
 
 class Stamp(NamedTuple):
     """The stat of a local file: while it is the same, the file need not be read. Times are nanoseconds."""
@@ -36,6 +39,7 @@ class Remote(NamedTuple):
     etag: str
     length: int = 0
     resource_id: str = ""
+    states: States = NO_STATES
 
 
 REMOTE_FOLDER = Remote(folder=True, etag="")
@@ -116,6 +120,7 @@ class Trees:
 
     held: places, with all beneath them, that no plan may touch now: what cannot be synchronised, what failed, and
     what must be asked about again. apart: what could not be moved: a folder goes file by file, a file is sent anew.
+    wishes: changes of states for the server, by path.
     """
 
     agreed: Tree[Agreed] = field(default_factory=lambda: Tree[Agreed]())
@@ -123,6 +128,7 @@ class Trees:
     remote: Tree[Remote] = field(default_factory=lambda: Tree[Remote]())
     held: set[str] = field(default_factory=set)
     apart: set[str] = field(default_factory=set)
+    wishes: dict[str, StateChange] = field(default_factory=dict)
 
     def is_held(self, path: str) -> bool:
         """Tell whether path or a folder above it is held."""

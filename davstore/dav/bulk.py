@@ -12,18 +12,21 @@ from itertools import compress
 from typing import Final
 
 from davstore.dav.kinds import Kind
-from davstore.dav.properties import LIVE_OF
-from davstore.dav.rendering import Hrefs, Plan, write_stored
+from davstore.dav.properties import LIVE_OF, find_live
+from davstore.dav.properties.live import Column
+from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
 from davstore.model.changes import Changes
-from davstore.model.columns import Columns
-from davstore.protocol.dav.elements import empty
+from davstore.model.columns import Columns, Wanted
+from davstore.model.nodes import ResourceType
 from davstore.protocol.dav.hrefs import encode_segments_for_xml
 from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import PropFind, PropFindKind
 
 _HOLE: Final = "\x00"
 """Stands in a template for a value that differs between responses; no XML holds it."""
-_KINDS: Final = {"0": Kind.RESOURCE, "1": Kind.COLLECTION}
+_COLLECTION: Final = str(int(ResourceType.COLLECTION))
+_TYPE: Final = "type"
+"""The fact that comes with every page."""
 _LONG_QUESTION: Final = 2_048
 """Characters of property names. A page is one string: with longer names in each response it would be a large one."""
 
@@ -31,14 +34,18 @@ Texts = Mapping[str, Sequence[str]]
 
 
 @lru_cache(maxsize=256)
-def facts_of(question: PropFind) -> tuple[str, ...] | None:
-    """Return the facts of rows that answer a question, where no facet has a value; None: rows do not answer it."""
+def columns_of(question: PropFind) -> Wanted | None:
+    """Return the columns that answer a question; None: columns do not."""
     if question.kind is not PropFindKind.PROP or sum(map(len, question.names)) > _LONG_QUESTION:
         return None
-    live = [LIVE_OF[kind][name] for kind in _KINDS.values() for name in question.names if name in LIVE_OF[kind]]
+    found = [find_live(kind, name) for kind in (Kind.RESOURCE, Kind.COLLECTION) for name in question.names]
+    live = [row for row in found if row is not None]
     if any(row.each is not None and row.facet is None for row in live):
         return None
-    return tuple(sorted({row.column.fact for row in live if row.column is not None}))
+    facts = tuple(sorted({row.column.fact for row in live if row.column is not None} - {_TYPE}))
+    covered = {row.facet for row in live if row.column is not None}
+    needed = {row.facet for row in live if row.column is None}
+    return Wanted(facts, frozenset(facets_of(question) - (covered - needed)))
 
 
 class Bulk:
@@ -47,21 +54,21 @@ class Bulk:
     def __init__(self, plan: Plan, hrefs: Hrefs) -> None:
         self._plan = plan
         self._hrefs = hrefs
-        self._templates: dict[Kind, Template] = {}
+        self._templates: dict[str, Template] = {}
 
     def render(self, page: Columns) -> bytes:
         """Return the responses of a page, in its order."""
         above, names = self._hrefs_of(page)
-        kinds = set(page.collections)
-        if len(kinds) == 1:
-            return self._template(_KINDS[kinds.pop()]).fill(above, names, page.facts).encode()
-        rows = {mark: self._rows(mark, above, names, page) for mark in kinds}
-        return "".join([next(rows[mark]) for mark in page.collections]).encode()
+        types = set(page.types)
+        if len(types) == 1:
+            return self._template(types.pop()).fill(above, names, page.facts).encode()
+        rows = {type_: self._rows(type_, above, names, page) for type_ in types}
+        return "".join([next(rows[type_]) for type_ in page.types]).encode()
 
-    def _template(self, kind: Kind) -> Template:
-        known = self._templates.get(kind)
+    def _template(self, type_: str) -> Template:
+        known = self._templates.get(type_)
         if known is None:
-            known = self._templates[kind] = Template(self._plan, kind)
+            known = self._templates[type_] = Template(self._plan, type_)
         return known
 
     def _hrefs_of(self, page: Columns) -> tuple[str, list[str]]:
@@ -72,60 +79,87 @@ class Bulk:
             return above.popitem()[1], names
         return "", [f"{above[parent]}{name}" for parent, name in zip(page.parents, names, strict=True)]
 
-    def _rows(self, mark: str, above: str, names: list[str], page: Columns) -> Iterator[str]:
-        """Yield the responses of the resources of one kind among others."""
-        chosen = [one == mark for one in page.collections]
+    def _rows(self, type_: str, above: str, names: list[str], page: Columns) -> Iterator[str]:
+        """Yield the responses of the resources of one type among others."""
+        chosen = [one == type_ for one in page.types]
         facts = {fact: list(compress(texts, chosen)) for fact, texts in page.facts.items()}
-        return self._template(_KINDS[mark]).rows(above, list(compress(names, chosen)), facts)
+        return self._template(type_).rows(above, list(compress(names, chosen)), facts)
 
 
 class Template:
-    """The response of a resource of one kind: constants, and the values between them."""
+    """The response of a resource of one type: constants, and the values between them."""
 
-    def __init__(self, plan: Plan, kind: Kind) -> None:
+    def __init__(self, plan: Plan, type_: str) -> None:
+        kind = Kind.COLLECTION if type_ == _COLLECTION else Kind.RESOURCE
         compiled = plan.compile(kind)
         columns = {name: LIVE_OF[kind][name].column for name in compiled.each}
         self._columns = {name: column for name, column in columns.items() if column is not None}
+        self._fixed = {name: one.text(type_) for name, one in self._columns.items() if one.fact == _TYPE}
+        self._varying = [column for name, column in self._columns.items() if name not in self._fixed]
         self._same = b"".join(compiled.same.values())
-        self._lacking = b"".join(map(empty, compiled.lacking))
+        self._missing = compiled.missing
         self._slash = "/" if kind is Kind.COLLECTION else ""
         self._whole = plan.whole
-        constants = self._response(_HOLE, [_HOLE] * len(self._columns)).split(_HOLE)
+        constants = self._response(_HOLE, [_HOLE] * len(self._varying)).split(_HOLE)
         self._first, *self._between, self._last = constants
+
+    def _template_of(self, there: tuple[bool, ...]) -> str:
+        """Return the response of resources that have some of the properties, with `%s` for the href and each value."""
+        texts = [_HOLE if has else "" for has in there]
+        return "%s".join([piece.replace("%", "%%") for piece in self._response(_HOLE, texts).split(_HOLE)])
 
     def _response(self, href: str, texts: Sequence[str]) -> str:
         """Return the response of one resource; an empty text is a property that it does not have."""
-        columns = list(zip(self._columns.items(), texts, strict=True))
-        values = "".join([f"{column.start}{text}{column.end}" for (_, column), text in columns if text]).encode()
-        missing = b"".join([empty(name) for (name, _), text in columns if not text])
-        return self._whole(f"{href}{self._slash}".encode(), self._same + values, self._lacking + missing).decode()
+        given = iter(texts)
+        columns = [(name, one, self._fixed.get(name) or next(given)) for name, one in self._columns.items()]
+        values = "".join([f"{column.start}{text}{column.end}" for _, column, text in columns if text]).encode()
+        missing = self._missing([name for name, _, text in columns if not text])
+        return self._whole(f"{href}{self._slash}".encode(), self._same + values, missing).decode()
 
     def rows(self, above: str, names: list[str], facts: Texts) -> Iterator[str]:
         """Yield the response of each of some resources beneath a path."""
-        template = "%s".join([constant.replace("%", "%%") for constant in (self._first, *self._between, self._last)])
-        texts = [
-            [column.text(text) if text else "" for text in facts[column.fact]] for column in self._columns.values()
-        ]
-        for name, *values in zip(names, *texts, strict=True):
-            href = f"{above}{name}"
-            yield self._response(href, values) if "" in values else template % (href, *values)
+        return self._rows(above, names, self._texts(facts))
+
+    def _texts(self, facts: Texts) -> list[Sequence[str]]:
+        """Return the values of each column as they are written; '' where a resource does not have the property."""
+        return [_written(column, facts[column.fact]) for column in self._varying]
+
+    def _rows(self, above: str, names: list[str], texts: list[Sequence[str]]) -> Iterator[str]:
+        """Yield the responses in their order; those that have the same properties are rendered together."""
+        there = list(zip(*[map(bool, values) for values in texts], strict=True)) or [()] * len(names)
+        hrefs = [f"{above}{name}" for name in names]
+        rendered: dict[tuple[bool, ...], Iterator[str]] = {}
+        for has in {*there}:
+            chosen = [one == has for one in there]
+            columns = [hrefs, *compress(texts, has)]
+            rows = zip(*[compress(column, chosen) for column in columns], strict=True)
+            rendered[has] = map(self._template_of(has).__mod__, rows)
+        for has in there:
+            yield next(rendered[has])
 
     def fill(self, above: str, names: list[str], facts: Texts) -> str:
         """Return the responses of some resources beneath a path, in one string."""
-        columns = self._columns.values()
-        if any("" in facts[column.fact] for column in columns):
-            return "".join(self.rows(above, names, facts))
+        texts = self._texts(facts)
+        if any("" in values for values in texts):
+            return "".join(self._rows(above, names, texts))
         width = 2 * len(self._between) + 2
         pieces = [""] * (width * len(names) + 1)
         pieces[:-1:width] = [f"{self._last}{self._first}{above}"] * len(names)
         pieces[1::width] = names
-        for at, (constant, column) in enumerate(zip(self._between, columns, strict=True), start=1):
-            texts = facts[column.fact]
+        for at, (constant, values) in enumerate(zip(self._between, texts, strict=True), start=1):
             pieces[2 * at :: width] = [constant] * len(names)
-            pieces[2 * at + 1 :: width] = texts if column.text is str else map(column.text, texts)
+            pieces[2 * at + 1 :: width] = values
         pieces[0] = f"{self._first}{above}"
         pieces[-1] = self._last
         return "".join(pieces)
+
+
+def _written(column: Column, texts: Sequence[str]) -> Sequence[str]:
+    if column.text is str:
+        return texts
+    if column.texts is not None:
+        return column.texts(texts)
+    return [column.text(text) if text else "" for text in texts] if "" in texts else list(map(column.text, texts))
 
 
 def write_changes(answer: Multistatus, plan: Plan, hrefs: Hrefs, changes: Changes) -> None:

@@ -11,15 +11,17 @@ from urllib.parse import quote
 
 from davstore.dav.request import Request
 from davstore.dav.responses import Headers, Response, Stream, validators
+from davstore.engine.opening import Body
+from davstore.engine.parts import PartBody
 from davstore.errors import PreconditionFailed
 from davstore.model.conditions import Preconditions
-from davstore.model.nodes import Resource
+from davstore.model.messages import PartResource
+from davstore.model.nodes import Resource, ResourceType
 from davstore.model.paths import Path
 from davstore.policy.preconditions import SECOND_US, Verdict, is_strong, judge
 from davstore.protocol.http.integrity import render_digest, wants_digest
 from davstore.protocol.http.media_types import UNKNOWN_TYPE
 from davstore.protocol.http.ranges import ByteRange, parse_ranges, range_applies
-from davstore.store.reading import Body
 
 _SHOWN: Final = re.compile(
     r"(?:image/(?:avif|bmp|gif|jpeg|png|webp)|(?:audio|video)/[a-z0-9.-]+|text/plain)[ \t]*(?:;[^,]*)?", re.IGNORECASE
@@ -40,8 +42,10 @@ _FRESH: Final = ("Cache-Control", "no-cache")
 """A browser revalidates its copy; without this it guesses from Last-Modified."""
 
 
-def content(request: Request, resource: Resource, body: Body, conditions: Preconditions) -> Response:
-    """Return the answer to GET or HEAD of a resource; the body is closed with it, or when there is none.
+def content(
+    request: Request, resource: Resource | PartResource, body: Body | PartBody, conditions: Preconditions
+) -> Response:
+    """Return the answer to GET or HEAD of a resource or of a part; the body is closed with it, or when there is none.
 
     Raises:
         PreconditionFailed, RangeNotSatisfiable.
@@ -60,7 +64,7 @@ def content(request: Request, resource: Resource, body: Body, conditions: Precon
     body.close()
     if verdict is Verdict.FAILED:
         raise PreconditionFailed("the conditions of the request do not hold")
-    return Response(HTTPStatus.NOT_MODIFIED, [*validators(resource), _FRESH])
+    return Response(HTTPStatus.NOT_MODIFIED, [*validators(resource), *_varying(resource), _FRESH])
 
 
 def representation(
@@ -72,12 +76,13 @@ def representation(
     return Response(status, headers, _whole(body))
 
 
-def _selected(request: Request, resource: Resource, body: Body) -> Response:
+def _selected(request: Request, resource: Resource | PartResource, body: Body | PartBody) -> Response:
     headers = _headers(resource, body)
-    if wants_digest(request.header("WANT_REPR_DIGEST")):
-        headers.append(("Repr-Digest", render_digest(body.sha256)))
-    if wants_digest(request.header("WANT_CONTENT_DIGEST")) and request.header("RANGE") is None:
-        headers.append(("Content-Digest", render_digest(body.sha256)))
+    digest = body.sha256
+    if digest is not None and wants_digest(request.header("WANT_REPR_DIGEST")):
+        headers.append(("Repr-Digest", render_digest(digest)))
+    if digest is not None and wants_digest(request.header("WANT_CONTENT_DIGEST")) and request.header("RANGE") is None:
+        headers.append(("Content-Digest", render_digest(digest)))
     value = request.header("RANGE")
     if value is None or request.method == "HEAD":  # Range is defined for GET alone (RFC 9110 §14.2)
         return Response(HTTPStatus.OK, headers, _whole(body))
@@ -95,7 +100,9 @@ def _selected(request: Request, resource: Resource, body: Body) -> Response:
     return Response(HTTPStatus.PARTIAL_CONTENT, headers, Stream(body.read(*span), span.stop - span.start, body.close))
 
 
-def _ranges(request: Request, value: str, resource: Resource, body: Body) -> list[ByteRange] | None:
+def _ranges(
+    request: Request, value: str, resource: Resource | PartResource, body: Body | PartBody
+) -> list[ByteRange] | None:
     """Return the ranges to send, None for the whole. Raises RangeNotSatisfiable."""
     is_dated = is_strong(resource.modified_us, resource.modified_by, request.context.now_us)
     modified = resource.modified_us // SECOND_US if is_dated else None
@@ -104,15 +111,15 @@ def _ranges(request: Request, value: str, resource: Resource, body: Body) -> lis
     return parse_ranges(value, length=body.length)
 
 
-def _content_range(span: ByteRange, body: Body) -> str:
+def _content_range(span: ByteRange, body: Body | PartBody) -> str:
     return f"bytes {span.start}-{span.stop - 1}/{body.length}"
 
 
-def _whole(body: Body) -> Stream:
+def _whole(body: Body | PartBody) -> Stream:
     return Stream(body.read(0, body.length), body.length, body.close)
 
 
-def _several(headers: Headers, body: Body, ranges: list[ByteRange]) -> Response:
+def _several(headers: Headers, body: Body | PartBody, ranges: list[ByteRange]) -> Response:
     """Answer with several ranges (RFC 9110 §14.6, §15.3.7.2): each under a head of its own."""
     boundary = uuid.uuid4().hex
     type_line = f"\r\n--{boundary}\r\n{headers[0][0]}: {headers[0][1]}\r\n"
@@ -123,20 +130,21 @@ def _several(headers: Headers, body: Body, ranges: list[ByteRange]) -> Response:
     return Response(HTTPStatus.PARTIAL_CONTENT, headers, Stream(_parts(body, pieces), length_bytes, body.close))
 
 
-def _parts(body: Body, pieces: list[tuple[bytes, ByteRange]]) -> Iterator[bytes]:
+def _parts(body: Body | PartBody, pieces: list[tuple[bytes, ByteRange]]) -> Iterator[bytes]:
     for head, span in pieces:
         yield head
         if span.stop:
             yield from body.read(*span)
 
 
-def _headers(resource: Resource, body: Body) -> Headers:
+def _headers(resource: Resource | PartResource, body: Body | PartBody) -> Headers:
     """Return the headers of the content, Content-Type first (RFC 6266, RFC 8187 for the name)."""
     content_type = resource.content_type or UNKNOWN_TYPE
     headers = [
         ("Content-Type", content_type),
         *validators(resource),
         ("Accept-Ranges", "bytes"),
+        *_varying(resource),
         _FRESH,
         ("X-Content-Type-Options", "nosniff"),
         ("Cross-Origin-Resource-Policy", "same-origin"),
@@ -145,13 +153,24 @@ def _headers(resource: Resource, body: Body) -> Headers:
         headers.append(("OC-Checksum", body.checksums.partition(" ")[0]))
     if _SHOWN.fullmatch(content_type) is not None:
         headers.append(("Content-Security-Policy", _SHOWN_POLICY))
+        if isinstance(resource, PartResource):  # a browser would save it under the name of its message
+            headers.append(("Content-Disposition", _disposition("inline", resource.name)))
         return headers
-    headers += [("Content-Security-Policy", _POLICY), ("Content-Disposition", _disposition(resource.name))]
+    headers += [
+        ("Content-Security-Policy", _POLICY),
+        ("Content-Disposition", _disposition("attachment", resource.name)),
+    ]
     return headers
 
 
-def _disposition(name: str) -> str:
+def _varying(resource: Resource | PartResource) -> Headers:
+    """Return the header that says what chose the representation: Accept, for browsers get pages of messages."""
+    is_message = isinstance(resource, Resource) and resource.type > ResourceType.COLLECTION
+    return [("Vary", "Accept")] if is_message else []
+
+
+def _disposition(kind: str, name: str) -> str:
     plain = exact = name
     if _UNRESERVED.fullmatch(name) is None:
         plain, exact = _UNQUOTED.sub("_", name), quote(name, safe="")
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{exact}"
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{exact}"

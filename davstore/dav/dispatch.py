@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from davstore.dav.handlers import get, locks, namespace, options, propfind, proppatch, put, reports
+from davstore.dav.handlers import get, locks, namespace, options, parts, propfind, proppatch, put, reports
 from davstore.dav.kinds import allowed_at
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, Spooled
@@ -14,6 +14,7 @@ from davstore.engine.context import Services
 from davstore.errors import MethodNotAllowed, NotFound, NotImplementedMethod
 from davstore.middleware.places import PLACE
 from davstore.middleware.sync_gate import answered, ask
+from davstore.model.paths import PartPath, Path
 from davstore.protocol.urls import Fixed
 
 if TYPE_CHECKING:
@@ -38,9 +39,20 @@ _HANDLERS_OF_FIXED: Final[dict[str, Callable[[Request, Fixed], Response]]] = {
     "OPTIONS": options.handle_options_of_fixed,
     "GET": get.handle_get_of_fixed,
     "HEAD": get.handle_get_of_fixed,
-    "REPORT": reports.handle_no_report,
+    "REPORT": reports.handle_report_of_fixed,
 }
 """Handlers of fixed collections, where they differ."""
+_HANDLERS_OF_PARTS: Final[dict[str, Callable[[Request, PartPath], Response]]] = {
+    "OPTIONS": parts.handle_options,
+    "GET": parts.handle_get,
+    "HEAD": parts.handle_get,
+    "PROPFIND": parts.handle_propfind,
+    "COPY": parts.handle_copy,
+    "PUT": parts.refuse_change,
+    "DELETE": parts.refuse_change,
+    "MOVE": parts.refuse_change,
+}
+"""Handlers of parts of messages; every other method is refused."""
 METHODS: Final = tuple(_HANDLERS)
 """Every method that some resource has."""
 _NOWHERE: Final = frozenset({"POST", "PATCH"})
@@ -78,10 +90,14 @@ class Dispatch:
             raise NotImplementedMethod(method)
         if place is None:
             raise NotFound("nothing that the asker may know of")
+        request = Request(environ, place, self._services)
+        if isinstance(place, PartPath):
+            return _HANDLERS_OF_PARTS.get(method, parts.refuse_method)(request, place)
         if method in _NOWHERE:
             raise MethodNotAllowed
-        request = Request(environ, place, self._services)
-        if isinstance(place, Fixed) and method in _HANDLERS_OF_FIXED:
+        if isinstance(place, Path):
+            return _HANDLERS[method](request)
+        if method in _HANDLERS_OF_FIXED:
             return _HANDLERS_OF_FIXED[method](request, place)
         return _HANDLERS[method](request)
 

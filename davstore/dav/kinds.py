@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from davstore.model.enums import QuickEnum
-from davstore.model.paths import Path
+from davstore.model.paths import PartPath, Path
 from davstore.protocol.dav import names
 from davstore.protocol.urls import Fixed, Place
 
@@ -21,12 +21,13 @@ class Kind(QuickEnum):
     COLLECTION = "collection"
     FIXED = "fixed collection"
     PRINCIPAL = "principal"
+    PART = "part of a message"
 
 
 class Row(NamedTuple):
     """The methods of a kind, in the order of Allow, and its reports by Clark name (RFC 3253 §3.6).
 
-    Every kind has REPORT, if only to answer which reports are not supported.
+    Every kind but a part has REPORT, if only to answer which reports are not supported.
     """
 
     methods: tuple[str, ...]
@@ -37,11 +38,14 @@ _READ: Final = ("OPTIONS", "GET", "HEAD")
 _NAMESPACE: Final = ("DELETE", "COPY", "MOVE")
 _REST: Final = ("PROPFIND", "PROPPATCH", "LOCK", "UNLOCK", "REPORT")
 
+_EXPAND: Final = (names.EXPAND_PROPERTY,)
+
 KINDS: Final = {
-    Kind.RESOURCE: Row((*_READ, "PUT", *_NAMESPACE, *_REST)),
-    Kind.COLLECTION: Row((*_READ, *_NAMESPACE, *_REST), (names.SYNC_COLLECTION,)),
-    Kind.FIXED: Row((*_READ, "PROPFIND", "REPORT")),
-    Kind.PRINCIPAL: Row((*_READ, "PROPFIND", "REPORT")),
+    Kind.RESOURCE: Row((*_READ, "PUT", *_NAMESPACE, *_REST), _EXPAND),
+    Kind.COLLECTION: Row((*_READ, *_NAMESPACE, *_REST), (names.SYNC_COLLECTION, *_EXPAND)),
+    Kind.FIXED: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
+    Kind.PRINCIPAL: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
+    Kind.PART: Row((*_READ, "COPY", "PROPFIND")),
 }
 AT_ROOT: Final = tuple(method for method in KINDS[Kind.COLLECTION].methods if method not in ("DELETE", "MOVE"))
 """The methods of a store's root, which stays."""
@@ -64,7 +68,7 @@ def allowed_at(place: Place | None) -> tuple[str, ...]:
         return ()
     if isinstance(place, Path):
         return KINDS[Kind.COLLECTION].methods if place.names else AT_ROOT
-    return KINDS[kind_of(place)].methods
+    return KINDS[Kind.PART if isinstance(place, PartPath) else kind_of(place)].methods
 
 
 def kind_of(place: Fixed) -> Kind:

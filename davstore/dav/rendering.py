@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
 from davstore.dav.kinds import Kind
-from davstore.dav.properties import LIVE_OF, PROTECTED, TABLE
+from davstore.dav.properties import LIVE_OF, PROTECTED, TABLE, find_live
 from davstore.dav.properties.live import PropertyContext
 from davstore.model.changes import Removed
-from davstore.model.facets import PROPERTIES, Facets
+from davstore.model.facets import KEYWORDS, PROPERTIES, Facets
 from davstore.model.nodes import Resource
 from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.hrefs import Spelling, encode_segment_for_xml, for_xml
 from davstore.protocol.dav.multistatus import Multistatus, render_response
-from davstore.protocol.dav.names import is_ours
+from davstore.protocol.dav.names import KEYWORD, clark, is_keyword, is_ours
 from davstore.protocol.dav.propfind import PropFind, PropFindKind
 
 Rendered = tuple[bytes, bytes]
@@ -32,11 +32,15 @@ _NOTHING: Mapping[str, bytes] = {}
 def facets_of(question: PropFind) -> Facets:
     """Return the facets that an answer needs: those of the properties that are asked for."""
     if question.kind is PropFindKind.PROPNAME:  # names of properties that every resource has need no facet
-        return {PROPERTIES, *(live.facet for live in TABLE if live.facet is not None and live.same is None)}
+        return {PROPERTIES, KEYWORDS, *(live.facet for live in TABLE if live.facet is not None and live.same is None)}
     asked = {*question.names, *question.include}
     in_all = question.kind is PropFindKind.ALLPROP
     facets = {live.facet for live in TABLE if live.facet and (live.name in asked or (in_all and live.in_allprop))}
-    return facets | {PROPERTIES} if in_all or not PROTECTED.issuperset(asked) else facets
+    if any(map(is_keyword, asked)):
+        facets.add(KEYWORDS)
+    if in_all or any(name not in PROTECTED and not is_ours(name) for name in asked):
+        facets.add(PROPERTIES)
+    return facets
 
 
 class Hrefs:
@@ -76,23 +80,26 @@ class Hrefs:
 class Compiled:
     """Properties of one kind of resource: those that are alike for all, those of each, and those that none has."""
 
-    __slots__ = ("_constant", "_missing", "each", "lacking", "same")
+    __slots__ = ("_constant", "_missing", "_varying", "each", "same")
 
-    def __init__(self, same: dict[str, bytes], each: dict[str, Piece], lacking: list[str]) -> None:
+    def __init__(self, names: Collection[str], same: dict[str, bytes], each: dict[str, Piece]) -> None:
         self.same = same
         self.each = each
-        self.lacking = lacking
+        self._varying = [name for name in names if name not in same]
         self._constant = b"".join(same.values())
-        self._missing = b"".join(map(empty, lacking))
+        self._missing = self.missing(())
+
+    def missing(self, absent: Collection[str]) -> bytes:
+        """Return empty elements of the properties that none has, and of those that are absent, in the order asked."""
+        return b"".join([empty(name) for name in self._varying if name in absent or name not in self.each])
 
     def render(self, resource: Any) -> Rendered:
         """Return the properties of one resource."""
         values = [piece(resource) for piece in self.each.values()]
-        found, missing = self._constant + b"".join(filter(None, values)), self._missing
+        found = self._constant + b"".join(filter(None, values))
         if None in values:
-            absent = [name for name, value in zip(self.each, values, strict=True) if value is None]
-            missing += b"".join(map(empty, absent))
-        return found, missing
+            return found, self.missing([name for name, value in zip(self.each, values, strict=True) if value is None])
+        return found, self._missing
 
 
 class Plan:
@@ -120,28 +127,25 @@ class Plan:
         """Return the renderer of the question's properties for a kind of resource."""
         return self._compile(kind, self._question.names)
 
-    def _compile(self, kind: Kind, names: Iterable[str]) -> Compiled:
+    def _compile(self, kind: Kind, names: Collection[str]) -> Compiled:
         same: dict[str, bytes] = {}
         each: dict[str, Piece] = {}
-        lacking = []
-        table, context = LIVE_OF[kind], self._context
+        context = self._context
         for name in names:
-            live = table.get(name)
+            live = find_live(kind, name)
             piece: Piece | None = None
             if live is None:
                 piece = self._dead_piece(name)
             elif live.column is not None:
-                piece = live.column.of
+                piece = live.column.piece(context.facets)
             elif live.same is not None and (value := live.same(context, kind)) is not None:
                 same[name] = value
                 continue
             elif live.each is not None and (live.facet is None or context.facets.of(live.facet)):
                 piece = partial(live.each, context)
-            if piece is None:
-                lacking.append(name)
-            else:
+            if piece is not None:
                 each[name] = piece
-        return Compiled(same, each, lacking)
+        return Compiled(names, same, each)
 
     def _dead_piece(self, name: str) -> Piece | None:
         dead = self._dead
@@ -152,10 +156,11 @@ class Plan:
     def _all(self, kind: Kind, *, names_only: bool) -> Callable[[Any], Rendered]:
         """Render allprop, or propname: the names of all properties, also of those that allprop leaves out."""
         live = {name: row for name, row in LIVE_OF[kind].items() if row.in_allprop or names_only}
-        own = self._compile(kind, live)
+        own = self._compile(kind, tuple(live))
         include = [name for name in self._question.include if name not in live]
         included = self._compile(kind, include)
         dead = self._dead
+        keywords = self._context.facets.of(KEYWORDS) if names_only else {}
 
         def render(resource: Any) -> Rendered:
             found, missing = included.render(resource)
@@ -163,6 +168,8 @@ class Plan:
             values |= own.same
             written = dead.get(resource.node_id, _NOTHING) if dead else _NOTHING
             values |= {name: value for name, value in written.items() if name not in include and not is_ours(name)}
+            if keywords:
+                values |= {clark(KEYWORD, word): b"" for word in keywords.get(resource.node_id, ())}
             parts = map(empty, values) if names_only else values.values()
             return b"".join((*parts, found)), missing
 

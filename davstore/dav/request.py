@@ -8,14 +8,15 @@ from davstore.dav.rendering import Hrefs
 from davstore.engine.context import Services
 from davstore.engine.receiving import Source
 from davstore.engine.rights import may_see
-from davstore.errors import ForeignDestination, Malformed, MethodNotAllowed, UnsupportedMediaType
+from davstore.errors import ForeignDestination, Malformed, MethodNotAllowed, PartIsImmutable, UnsupportedMediaType
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.middleware.forwarded import PREFIX
+from davstore.middleware.places import find_place
 from davstore.middleware.sync_gate import QUERY
 from davstore.middleware.xml_body import content_length, read_xml
 from davstore.model.conditions import NONE, IfList, Preconditions
-from davstore.model.paths import Path
+from davstore.model.paths import PartPath, Path
 from davstore.model.principals import Principal
 from davstore.protocol import urls
 from davstore.protocol.dav import if_header, reports
@@ -25,8 +26,8 @@ from davstore.protocol.dav.reports import ReportQuery
 from davstore.protocol.http.dates import parse_http_date
 from davstore.protocol.http.headers import parse_depth, parse_etags
 from davstore.protocol.http.prefer import Prefer, parse_prefer
-from davstore.protocol.http.queries import names_sub_resource
-from davstore.protocol.urls import Place
+from davstore.protocol.http.queries import names_sub_resource, part_query
+from davstore.protocol.urls import Fixed, Place
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -60,7 +61,7 @@ class Request:
 
     @property
     def path(self) -> Path:
-        """The place in a store. Raises MethodNotAllowed for a fixed collection, which no method changes."""
+        """The path of the place in a store. Raises MethodNotAllowed for a fixed collection, which no method changes."""
         if isinstance(self.place, Path):
             return self.place
         raise MethodNotAllowed
@@ -80,6 +81,10 @@ class Request:
         """Return the maker of hrefs for resources of the store and area of a path."""
         return Hrefs(self.spelling, urls.segments_of(path.root))
 
+    def part_href(self, place: PartPath) -> str:
+        """Return the absolute path and the query of a part of a message."""
+        return self.spelling.href(urls.segments_of(place.path), slash=False) + part_query(place.number)
+
     @property
     def with_slash(self) -> str:
         """The URL that a collection has, whichever way it was asked for (RFC 4918 §5.2)."""
@@ -94,19 +99,31 @@ class Request:
         """The destination of COPY and MOVE (RFC 4918 §10.3).
 
         Raises:
-            Malformed: no Destination, one that cannot be read, or a sub-resource, to which nothing can be copied.
+            Malformed: no Destination, one that cannot be read, or another sub-resource than a part.
             ForeignDestination: no place that the asker may know of, whether it is mapped or not.
+            PartIsImmutable: a part, whether it is there or not.
         """
         value = self.header("DESTINATION")
         if value is None:
             raise Malformed("no Destination")
         target = parse_destination(value, host=self.header("HOST"), prefix=self.prefix)
-        if target.query and names_sub_resource(target.query):
+        is_sub, part = names_sub_resource(target.query), urls.find_part(target)
+        if is_sub and part is None:
             raise Malformed("a Destination that is a sub-resource")
         path = urls.find_path(target.segments)
         if path is None or not may_see(self.principal, path):
             raise ForeignDestination("not in this store")
+        if part is not None:
+            raise PartIsImmutable("a Destination that is a part")
         return path
+
+    def find_place(self, href: str) -> Place | None:
+        """Return the place that an href names, if it is on this server and the asker may know of it."""
+        try:
+            target = parse_destination(href, host=self.header("HOST"), prefix=self.prefix)
+        except (ForeignDestination, Malformed):
+            return None
+        return find_place(target, self.principal)
 
     def header(self, name: str) -> str | None:
         """Return a header by its name in CGI's spelling, `IF_MATCH`; None when it was not sent."""
@@ -148,18 +165,18 @@ class Request:
             value = f"(<{parse_lock_token(self.header('LOCK_TOKEN'))}>) (Not <DAV:no-lock>)"
         if value is None:
             return None
-        here = self.place if isinstance(self.place, Path) else None
+        here = None if isinstance(self.place, Fixed) else self.place
         return tuple(
             IfList(here if tag is None else self._tagged(tag), conditions) for tag, conditions in if_header.parse(value)
         )
 
-    def _tagged(self, tag: str) -> Path | None:
+    def _tagged(self, tag: str) -> Path | PartPath | None:
         """Return the place in a store that a resource tag names; None when it is elsewhere or nowhere."""
         try:
             target = parse_destination(tag, host=self.header("HOST"), prefix=self.prefix)
         except (ForeignDestination, Malformed):
             return None
-        return None if names_sub_resource(target.query) else urls.find_path(target.segments)
+        return urls.find_part(target) if names_sub_resource(target.query) else urls.find_path(target.segments)
 
     @property
     def content_type(self) -> str | None:

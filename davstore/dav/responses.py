@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import IO, Final, NamedTuple
 
 from davstore.model.limits import BLOCK_BYTES
+from davstore.model.messages import PartResource
 from davstore.model.nodes import Resource
 from davstore.protocol.dav.elements import CONTENT_TYPE
 from davstore.protocol.dav.multistatus import Multistatus
@@ -126,8 +127,8 @@ def multistatus(
     return Response(HTTPStatus.MULTI_STATUS, headers, Spooled(render), listed)
 
 
-def validators(resource: Resource) -> Headers:
-    """Return ETag and Last-Modified of a resource."""
+def validators(resource: Resource | PartResource) -> Headers:
+    """Return ETag and Last-Modified of a resource, or of a part of a message."""
     headers = [("Last-Modified", render_http_date(resource.modified_us // 1_000_000))]
     if resource.etag is not None:
         headers.append(("ETag", f'"{resource.etag}"'))

@@ -7,21 +7,25 @@ from __future__ import annotations
 
 from davstore.engine.context import Context
 from davstore.engine.locks import find_covering, list_held, own_locks
+from davstore.engine.parts import find_part
 from davstore.engine.writer import Writer
 from davstore.errors import InvalidSyncToken, PreconditionFailed
 from davstore.metadata import bindings
 from davstore.metadata.bindings import Resolved
+from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, IfCondition, IfList, Preconditions
+from davstore.model.facets import MESSAGE
 from davstore.model.locks import Lock
+from davstore.model.messages import PartResource
 from davstore.model.nodes import Resource, StoreFacts
-from davstore.model.paths import Path
+from davstore.model.paths import PartPath, Path
 from davstore.policy.preconditions import Verdict, judge
-from davstore.protocol.dav import sync_token
+from davstore.protocol.dav import modseq_token, sync_token
 from davstore.sync.report import is_current
 
 
-def require_met(writer: Writer, resource: Resource | None, conditions: Preconditions) -> None:
+def require_met(writer: Writer, resource: Resource | PartResource | None, conditions: Preconditions) -> None:
     """Raise PreconditionFailed unless the conditions hold for the resource of the request (None: unmapped)."""
     if conditions is NONE:
         return
@@ -53,12 +57,23 @@ def _require_list(context: Context, unit: Unit, facts: StoreFacts, held: list[Lo
 
 
 def _holds(unit: Unit, facts: StoreFacts, own: list[Lock], one: IfList) -> bool:
-    path = one.path if one.path is not None and one.path.store == facts.owner else None  # as if unmapped
+    path = one.path.path if isinstance(one.path, PartPath) else one.path
+    path = path if path is not None and path.store == facts.owner else None  # as if unmapped
     place = Resolved([], None, None) if path is None else bindings.resolve(unit, facts, path)
+    etag = _etag_of(unit, facts, place.resource, one.path)
     states = {lock.token for lock in find_covering(unit, facts.id, own, place)}
     return all(
-        _met(unit, facts, path, place.resource, states, condition) != condition.negated for condition in one.conditions
+        _met(unit, facts, path, place.resource, etag, states, condition) != condition.negated
+        for condition in one.conditions
     )
+
+
+def _etag_of(unit: Unit, facts: StoreFacts, resource: Resource | None, path: Path | PartPath | None) -> str | None:
+    """Return the entity tag at a place; a part has one of its own, and the states of its message."""
+    if resource is None or not isinstance(path, PartPath):
+        return None if resource is None else resource.etag
+    found = find_part(load(unit, facts, {MESSAGE}, [resource.node_id], now_us=0), resource, path.number)
+    return None if found is None else found[0].etag
 
 
 def _met(
@@ -66,14 +81,20 @@ def _met(
     facts: StoreFacts,
     path: Path | None,
     resource: Resource | None,
+    etag: str | None,
     states: set[str],
     condition: IfCondition,
 ) -> bool:
     if condition.etag is not None:
-        return resource is not None and resource.etag == condition.etag
+        return etag == condition.etag
     if condition.token in states:
         return True
-    if condition.token is None or path is None or resource is None or not resource.is_collection:
+    if condition.token is None or path is None or resource is None:
+        return False
+    number = modseq_token.find_number(condition.token)
+    if number is not None:
+        return resource.modseq <= number
+    if not resource.is_collection:
         return False
     try:
         token = sync_token.parse(condition.token)

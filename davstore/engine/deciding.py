@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 from davstore.engine import rights
 from davstore.engine.conditions import require_met
 from davstore.engine.locks import require_open
+from davstore.engine.parts import find_part
 from davstore.engine.room import require_shallow, require_within
 from davstore.engine.writer import Member, Writer
 from davstore.errors import (
@@ -29,9 +30,12 @@ from davstore.errors import (
 )
 from davstore.metadata import bindings
 from davstore.metadata.bindings import Resolved
+from davstore.metadata.facets import load
 from davstore.model.conditions import NONE, Preconditions
+from davstore.model.facets import MESSAGE
+from davstore.model.messages import PartResource
 from davstore.model.nodes import Resource
-from davstore.model.paths import MAX_NAME_BYTES, Path
+from davstore.model.paths import MAX_NAME_BYTES, PartPath, Path
 
 Intent = Literal[
     "PUT", "MKCOL", "DELETE", "PROPPATCH", "LOCK", "UNLOCK", "COPY from", "COPY to", "MOVE from", "MOVE to"
@@ -164,6 +168,38 @@ def decide_both(
     if is_whole:
         require_shallow(writer, old.get(), source, destination)
     return old, new
+
+
+def decide_copy_of_part(
+    writer: Writer, source: PartPath, destination: Path, conditions: Preconditions = NONE, *, overwrite: bool
+) -> tuple[PartResource, Member]:
+    """Return a part of a message and the member of the other URL, when the part may be copied there.
+
+    Raises:
+        As `decide_both`. NotFound: the message has no such part.
+        SourceIsDestination: the destination is the message, or holds it: it would be lost.
+    """
+    needs = NEEDS["COPY to"]
+    place = resolve(writer, source.path)
+    part = None if place.resource is None else _find_part(writer, place.resource, source.number)
+    require_met(writer, part, conditions)
+    if part is None:
+        raise NotFound(source.number)
+    if destination.store != source.path.store:
+        raise ForeignDestination(destination.store)
+    member = _member(needs, resolve(writer, destination), destination)
+    if member.resource is not None and not overwrite:
+        raise PreconditionFailed("the destination exists")
+    if destination.holds(source.path):
+        raise SourceIsDestination(source.path.name)
+    require_changeable(writer, "COPY to", member, conditions)
+    return part, member
+
+
+def _find_part(writer: Writer, message: Resource, number: str) -> PartResource | None:
+    facts, now_us = writer.ledger.facts, writer.context.now_us
+    found = find_part(load(writer.unit, facts, {MESSAGE}, [message.node_id], now_us=now_us), message, number)
+    return None if found is None else found[0]
 
 
 def _require_there(needs: Needs, resource: Resource | None, path: Path) -> None:

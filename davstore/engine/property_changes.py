@@ -1,4 +1,4 @@
-"""Changes by PROPPATCH and extended MKCOL: dead properties, and the few live ones that a client may set.
+"""Changes by PROPPATCH and extended MKCOL: dead properties, states, and the few other live ones that a client may set.
 
 A request changes all of them or none (RFC 4918 §9.2).
 """
@@ -10,9 +10,10 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from davstore.engine.writer import PropertyChange, Writer
-from davstore.errors import ConflictingValue, DavstoreError, PropertiesRefused, Unprocessable
-from davstore.metadata import bodies, properties
+from davstore.errors import ConflictingValue, DavstoreError, PropertiesRefused, ProtectedProperty, Unprocessable
+from davstore.metadata import bodies, properties, states
 from davstore.model.nodes import Resource
+from davstore.model.states import MOST_KEYWORDS, NO_CHANGE, StateChange, together
 
 NOTHING_REFUSED: Final[Mapping[str, DavstoreError]] = MappingProxyType({})
 PROPERTY_BYTES: Final = 1 << 20
@@ -20,13 +21,15 @@ PROPERTY_BYTES: Final = 1 << 20
 
 
 class LiveValues(NamedTuple):
-    """Values of live properties that a client set: when the resource was modified, and the checksums that it has.
+    """Values of live properties that a client set: when the resource was modified, its checksums, and its states.
 
-    claimed maps the name of a property to the checksums that it claims for the body, as `oc:checksums` has them.
+    claimed maps the name of a property to the checksums that it claims for the body, as `oc:checksums` has them; states
+    maps the name of each state to its change.
     """
 
     modified_us: int | None = None
     claimed: Mapping[str, frozenset[str]] = MappingProxyType({})
+    states: Mapping[str, StateChange] = MappingProxyType({})
 
 
 NO_VALUES: Final = LiveValues()
@@ -35,12 +38,17 @@ NO_VALUES: Final = LiveValues()
 def require_settable(
     writer: Writer, resource: Resource | None, live: LiveValues, refused: Mapping[str, DavstoreError]
 ) -> None:
-    """Raise PropertiesRefused for those refused before, and for claimed checksums that a body, if any, lacks."""
+    """Raise PropertiesRefused for those refused before, and for what the resource (None: a new collection) lacks.
+
+    A body may lack checksums that are claimed; a collection has no states.
+    """
     false: dict[str, DavstoreError] = {}
     if live.claimed:
         ids = [] if resource is None else [resource.node_id]
         kept = " ".join(bodies.list_checksums(writer.unit, writer.ledger.store_id, ids).values()).split(" ")
         false = {name: ConflictingValue(name) for name, claimed in live.claimed.items() if not claimed.issubset(kept)}
+    if resource is None or resource.is_collection:
+        false |= {name: ProtectedProperty(name) for name in live.states}
     if refused or false:
         raise PropertiesRefused({**refused, **false})
 
@@ -71,3 +79,24 @@ def find_change(
         old_bytes=sum(map(len, old.values())),
         new_bytes=new_bytes,
     )
+
+
+def find_state_change(writer: Writer, resource: Resource, asked: Mapping[str, StateChange]) -> StateChange:
+    """Return what the changes that are asked for, by the names of properties, change in the states of a resource.
+
+    Raises:
+        PropertiesRefused: it would have too many keywords.
+    """
+    if not asked:
+        return NO_CHANGE
+    wanted = together(asked.values())
+    has: frozenset[str] = frozenset()
+    if wanted.added or wanted.dropped:
+        found = states.list_keywords(writer.unit, writer.ledger.store_id, [resource.node_id])
+        has = frozenset(found.get(resource.node_id, ()))
+    added, dropped = wanted.added - has, wanted.dropped & has
+    if added and len(has) + len(added) - len(dropped) > MOST_KEYWORDS:
+        raise PropertiesRefused(
+            {name: Unprocessable("too many keywords") for name, change in asked.items() if change.added}
+        )
+    return StateChange(wanted.set & ~resource.flags, wanted.clear & resource.flags, added, dropped)

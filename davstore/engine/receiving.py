@@ -20,10 +20,11 @@ from davstore.engine.room import find_room, require_room
 from davstore.engine.writer import Writer
 from davstore.errors import DavstoreError, Malformed, Unavailable
 from davstore.metadata import uploads
-from davstore.metadata.bodies import Stored
+from davstore.metadata.bodies import Received, Stored
 from davstore.model.limits import BLOCK_BYTES
 from davstore.model.paths import Path
 from davstore.protocol.http.integrity import NO_FIELDS, IntegrityFields
+from davstore.protocol.message.reading import MessageReader, read_message
 
 GROWTH_BYTES = 1 << 20
 """An upload of unknown length reserves a megabyte at a time, or the rest of the room."""
@@ -37,16 +38,25 @@ class Source(Protocol):
 
 
 class Incoming(NamedTuple):
-    """A body that has not been read; length None: not known before its end, as of a chunked one."""
+    """A body that has not been read; length None: not known before its end, as of a chunked one.
+
+    media_type is what its sender declares.
+    """
 
     stream: Source
     length: int | None
     fields: IntegrityFields = NO_FIELDS
+    media_type: str | None = None
+
+    @property
+    def is_message(self) -> bool:
+        """Whether its sender says that it is a message."""
+        return self.media_type is not None and self.media_type.lstrip().lower().startswith("message/")
 
 
 def receive(
     context: Context, path: Path, body: Incoming, check: Callable[[Writer], int]
-) -> contextlib.AbstractContextManager[Stored]:
+) -> contextlib.AbstractContextManager[Received]:
     """Read a body whole, and hold it for the unit that names it.
 
     A large one is checked before it is read, so that a refused client gets no `100 Continue`: check decides, in a unit
@@ -76,15 +86,17 @@ def _read_up_to(body: Incoming, wanted: int) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _inline(body: Incoming, content: bytes) -> Stored:
+def _inline(body: Incoming, content: bytes) -> Received:
     if body.length is not None and len(content) != body.length:
         raise Malformed("the body is shorter than its Content-Length")
     if body.fields is NO_FIELDS:
-        return Stored(content, None, len(content), hashlib.sha256(content).hexdigest())
+        stored = Stored(content, None, len(content), hashlib.sha256(content).hexdigest())
+        return Received(stored, read_message(content, declared=body.is_message))
     digests = Digests(body.fields)
     digests.update(content)
     digests.require()
-    return Stored(content, None, len(content), digests.sha256, digests.checksums)
+    stored = Stored(content, None, len(content), digests.sha256, digests.checksums)
+    return Received(stored, read_message(content, declared=body.is_message))
 
 
 @dataclass(slots=True)
@@ -99,7 +111,7 @@ class Upload:
     reserved_bytes: int
 
     @contextlib.contextmanager
-    def receive(self, context: Context, first: bytes) -> Iterator[Stored]:
+    def receive(self, context: Context, first: bytes) -> Iterator[Received]:
         """Stream the body to its blob, first before the rest, and yield it for the unit that names it.
 
         When that fails the blob goes, and the reservation with it.
@@ -112,10 +124,10 @@ class Upload:
         published = in_doubt = False
         try:
             staged = context.services.blobs.stage(self.store_id, self.blob)
-            stored = self._write(context, staged, first)
+            received = self._write(context, staged, first)
             staged.publish()
             published = True
-            yield stored
+            yield received
         except BaseException as error:
             in_doubt = isinstance(error, Unavailable)
             if published and in_doubt:  # its row may be there: the sweeper will know
@@ -131,8 +143,8 @@ class Upload:
             if in_doubt:  # its reservation may be left, and is swept once the database is back
                 context.services.wake()
 
-    def _write(self, context: Context, staged: Staged, first: bytes) -> Stored:
-        digests = Digests(self.body.fields)
+    def _write(self, context: Context, staged: Staged, first: bytes) -> Received:
+        digests, reader = Digests(self.body.fields), MessageReader(declared=self.body.is_message)
         length, piece = 0, first or self._read(0)
         while piece:
             length += len(piece)
@@ -140,12 +152,13 @@ class Upload:
                 self._grow(context, length - self.replaced_bytes)
             context.services.blobs.require_room()
             digests.update(piece)
+            reader.feed(piece)
             staged.write(piece)
             piece = self._read(length)
         if self.body.length is not None and length != self.body.length:
             raise Malformed("the body is shorter than its Content-Length")
         digests.require()
-        return Stored(None, self.blob, length, digests.sha256, digests.checksums)
+        return Received(Stored(None, self.blob, length, digests.sha256, digests.checksums), reader.close())
 
     def _read(self, position: int) -> bytes:
         wanted = BLOCK_BYTES if self.body.length is None else min(BLOCK_BYTES, self.body.length - position)

@@ -33,7 +33,9 @@ def _copy_one(writer: Writer, source: Resource, target: Member, over: Resource |
         whose |= AGAIN
     body_id = bodies.find_body_id(unit, store_id, source.node_id)
     facts = (source.etag, source.length, source.content_type)
-    made = writer.map_new(target, NodeRow(bool(source.is_collection), body_id, *facts, now_us, now_us, whose))
+    made = writer.map_new(
+        target, NodeRow(bool(source.is_collection), body_id, *facts, now_us, now_us, whose, source.type)
+    )
     size_bytes = properties.copy_properties(unit, store_id, source.node_id, made.node_id)
     writer.changes.append(Change(None, Shown(made, size_bytes)))
     return made

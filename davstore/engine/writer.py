@@ -12,16 +12,17 @@ from typing import Final, NamedTuple
 
 from davstore.engine.context import Context
 from davstore.errors import NotFound
-from davstore.metadata import bindings, bodies, locks, nodes, properties, uploads
+from davstore.metadata import bindings, bodies, locks, nodes, properties, states, uploads
 from davstore.metadata.bindings import Resolved
-from davstore.metadata.bodies import Stored
+from davstore.metadata.bodies import Received
 from davstore.metadata.nodes import NodeRow, empty_collection, leaf
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.model.locks import Lock
-from davstore.model.nodes import AGAIN, Resource
+from davstore.model.nodes import Resource
 from davstore.model.paths import Path
+from davstore.model.states import NO_CHANGE, StateChange
 from davstore.policy.preconditions import find_modified_by
 
 NO_ELEMENTS: Final[Mapping[str, bytes]] = MappingProxyType({})
@@ -121,56 +122,75 @@ class Writer:
     def make(
         self,
         member: Member,
-        stored: Stored | None = None,
+        received: Received | None = None,
         *,
         content_type: str | None = None,
         modified_us: int | None = None,
         elements: Mapping[str, bytes] = NO_ELEMENTS,
+        over: Resource | None = None,
+        state: StateChange = NO_CHANGE,
     ) -> Resource:
         """Make a resource with a body, or a collection (None), at an unmapped URL.
 
-        modified_us is given when the client sets it.
+        modified_us is given when the client sets it, over is what the URL showed before this unit unmapped it. Only
+        what state sets counts, and only for a body.
         """
         now_us = self.context.now_us
         time_us = now_us if modified_us is None else modified_us
-        if stored is None:
+        if received is None:
             row = empty_collection(now_us=now_us)
         else:
-            row = leaf(self._name_body(stored), stored, content_type, now_us=now_us)
-        whose = self._whose(time_us, client=modified_us is not None)
+            body_id = self._name_body(received)
+            row = leaf(body_id, received.stored, content_type, now_us=now_us, type_=received.type)
+            row = row._replace(flags=state.set) if state.set else row
+        whose = self._whose(time_us, client=modified_us is not None, old=over)
         if (time_us, whose) != (now_us, 0):
             row = row._replace(modified_us=time_us, modified_by=whose)
         made = self.map_new(member, row)
         if elements:
             properties.set_properties(self.unit, self.ledger.store_id, {made.node_id: elements})
+        if state.added:
+            states.change_keywords(self.unit, self.ledger, made.node_id, added=state.added, dropped=frozenset())
         self.changes.append(Change(None, Shown(made, sum(map(len, elements.values())))))
         return made
 
     def replace(
-        self, old: Resource, stored: Stored, *, content_type: str | None, modified_us: int | None = None
+        self, old: Resource, received: Received, *, content_type: str | None, modified_us: int | None = None
     ) -> Resource:
         """Give a resource another body. Of two writes in one microsecond the second gets a later time."""
         time_us = max(self.context.now_us, old.modified_us + 1) if modified_us is None else modified_us
         new = old._replace(
-            etag=stored.sha256,
-            length=stored.length,
+            etag=received.stored.sha256,
+            length=received.stored.length,
             content_type=content_type,
             modified_us=time_us,
             modified_by=self._whose(time_us, client=modified_us is not None, old=old),
+            type=received.type,
+            modseq=self.ledger.seq + 1,
         )
-        body_id = self._name_body(stored)
+        body_id = self._name_body(received)
         nodes.replace_body(self.unit, self.ledger, new, body_id)
         new = new._replace(changed=bindings.touch(self.unit, self.ledger, new.node_id))
         self.changes.append(Change(Shown(old), Shown(new)))
         return new
 
-    def alter(self, old: Resource, change: PropertyChange | None, *, modified_us: int | None = None) -> Resource:
-        """Change the dead properties of a resource, its time of modification, or both."""
-        new = old
+    def alter(
+        self,
+        old: Resource,
+        change: PropertyChange | None,
+        *,
+        modified_us: int | None = None,
+        state: StateChange = NO_CHANGE,
+    ) -> Resource:
+        """Change the dead properties of a resource, its states, its time of modification, or some of these."""
+        flags = old.flags & ~state.clear | state.set
+        new = old._replace(flags=flags, modseq=self.ledger.seq + 1)
         if modified_us is not None:
-            new = self.set_time(old, modified_us, over=old)
-        elif old.modified_by & AGAIN:  # a move of a collection above says so only until the binding is touched
-            self._write_time(old)
+            whose = self._whose(modified_us, client=True, old=old)
+            new = new._replace(modified_us=modified_us, modified_by=whose)
+        nodes.alter(self.unit, self.ledger, new, state)  # a move of a collection above may have changed modified_by
+        if state.added or state.dropped:
+            states.change_keywords(self.unit, self.ledger, old.node_id, added=state.added, dropped=state.dropped)
         if change is not None:
             properties.remove_properties(self.unit, self.ledger.store_id, old.node_id, change.removed)
             properties.set_properties(self.unit, self.ledger.store_id, {old.node_id: change.written})
@@ -197,8 +217,14 @@ class Writer:
         closed = None if over is None else self.close(target)
         number = self.bind(target, resource.node_id, is_collection=bool(resource.is_collection), moved=True)
         new = resource._replace(parent=target.path.names[:-1], name=target.path.name, changed=number)
-        if modified_us is not None or not resource.is_collection:
-            new = self.set_time(new, resource.modified_us if modified_us is None else modified_us, over=over)
+        is_dated = modified_us is not None or not resource.is_collection
+        if is_dated:
+            new = self._timed(new, resource.modified_us if modified_us is None else modified_us, over=over)
+        if over is not None:  # else the number of the other resource would hold in an `If` for this one
+            new = new._replace(modseq=number)
+            nodes.alter(self.unit, self.ledger, new, NO_CHANGE)
+        elif is_dated:
+            self._write_time(new)
         self.changes.append(Change(Shown(resource), Shown(new), is_move=True))
         if over is not None and closed is not None:  # after mapping: source and target may be one node
             self.end(over, closed)
@@ -212,7 +238,8 @@ class Writer:
         path = member.path
         number = self.bind(member, node_id, is_collection=row.is_collection)
         facts = (resource_id, row.etag, row.length, row.content_type, row.created_us, row.modified_us, row.modified_by)
-        return Resource(path.names[:-1], path.names[-1], node_id, int(row.is_collection), number, *facts)
+        end = (row.type, row.flags, number)
+        return Resource(path.names[:-1], path.names[-1], node_id, int(row.is_collection), number, *facts, *end)
 
     def bind(self, member: Member, node_id: int, *, is_collection: bool, moved: bool = False) -> int:
         """Map a URL to a node, and return the change number."""
@@ -247,9 +274,12 @@ class Writer:
 
     def set_time(self, resource: Resource, time_us: int, *, over: Resource | None) -> Resource:
         """Give a resource the time of modification that a client wants; over is what its URL showed."""
-        new = resource._replace(modified_us=time_us, modified_by=self._whose(time_us, client=True, old=over))
+        new = self._timed(resource, time_us, over=over)
         self._write_time(new)
         return new
+
+    def _timed(self, resource: Resource, time_us: int, *, over: Resource | None) -> Resource:
+        return resource._replace(modified_us=time_us, modified_by=self._whose(time_us, client=True, old=over))
 
     def _write_time(self, resource: Resource) -> None:
         times = {"modified_us": resource.modified_us, "modified_by": resource.modified_by}
@@ -258,8 +288,8 @@ class Writer:
     def _whose(self, time_us: int, *, client: bool, old: Resource | None = None) -> int:
         return find_modified_by(time_us, client=client, old=old, unmapped_us=self.ledger.unmapped_us)
 
-    def _name_body(self, stored: Stored) -> int:
+    def _name_body(self, received: Received) -> int:
         """Write the row that names a body; an upload of it is over."""
-        if stored.blob is not None:
-            uploads.release(self.unit, self.ledger.store_id, stored.blob)
-        return bodies.insert_body(self.unit, self.ledger, stored)
+        if received.stored.blob is not None:
+            uploads.release(self.unit, self.ledger.store_id, received.stored.blob)
+        return bodies.insert_body(self.unit, self.ledger, *received, now_us=self.context.now_us)

@@ -319,11 +319,13 @@ def bind(
 
 
 def touch(unit: Unit, ledger: Ledger, node_id: int) -> int:
-    """Give each binding of a node a number of its own, because the node changed; return the last (I1, I3)."""
+    """Give each binding of a node a number of its own, because the node changed; return the last (I1, I3).
+
+    A root has no binding; its change has a number too, or two changes of it would look like one.
+    """
     node = {"s": ledger.store_id, "n": node_id}
     count = unit.run(_TOUCH_ALL, {**node, "number": ledger.seq + 1})
-    if count:
-        ledger.number()
+    ledger.number()
     if count > 1:  # each after the first has the wrong one
         for parent_id, name in unit.all(_PLACES, node)[1:]:
             unit.run(_TOUCH, {"s": ledger.store_id, "p": parent_id, "name_": name, "number": ledger.number()})

@@ -7,10 +7,13 @@ from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, exists, insert, select
 
+from davstore.metadata import messages
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import body, node
 from davstore.metadata.unit import Unit
+from davstore.model.messages import MessageFacts
+from davstore.model.nodes import ResourceType
 
 
 class Stored(NamedTuple):
@@ -21,6 +24,18 @@ class Stored(NamedTuple):
     length: int
     sha256: str
     checksums: str | None = None
+
+
+class Received(NamedTuple):
+    """A body that is ready to be named, and what it says of itself if it is a message."""
+
+    stored: Stored
+    message: MessageFacts | None = None
+
+    @property
+    def type(self) -> ResourceType:
+        """The type of a resource that has this body."""
+        return ResourceType.MEDIA if self.message is None else self.message.kind
 
 
 _BODY_ID = Statement[tuple[int | None]](
@@ -63,10 +78,14 @@ _DROP_OLD = Statement[tuple[str | None]](
 )
 
 
-def insert_body(unit: Unit, ledger: Ledger, stored: Stored) -> int:
-    """Write a body's row and return its id."""
+def insert_body(
+    unit: Unit, ledger: Ledger, stored: Stored, facts: MessageFacts | None = None, *, now_us: int = 0
+) -> int:
+    """Write a body's row, and the facts of a message, which is dated now if it has no date; return the id."""
     body_id = ledger.new_id()
     unit.run(_INSERT_BODY, dict(zip(_BODY_COLUMNS, (ledger.store_id, body_id, *stored), strict=True)))
+    if facts is not None:
+        messages.insert_message(unit, ledger.store_id, body_id, facts, now_us=now_us)
     return body_id
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import and_, bindparam, literal_column, select
 
 from davstore.metadata.columns import ByColumn, by_column, read_columns
-from davstore.metadata.listings import BOUND, COLUMN_OF, FACTS, NO_LIMIT, MemberRow
+from davstore.metadata.listings import BOUND, COLUMN_OF, FACTS, NO_LIMIT, MemberRow, with_facts
 from davstore.metadata.statements import Statement
 from davstore.metadata.tables import binding, node
 from davstore.metadata.unit import Unit
@@ -107,19 +107,22 @@ ROWS = Form(
 
 @lru_cache(maxsize=64)
 def by_column_form(facts: tuple[str, ...]) -> Form:
-    """Return the form that reads kinds, names and some facts, fields of `Resource`, as text."""
+    """Return the form that reads types, names and some facts, fields of `Resource`, as text."""
     columns = [binding.c.changed, binding.c.name, *(COLUMN_OF[fact] for fact in facts)]
     with_parent = [binding.c.parent_id, *columns]
     return Form(
-        by_column(_CHANGED, with_parent), by_column(_CHANGED_IN, columns), by_column(_CARRIED_BELOW, with_parent), _read
+        by_column(with_facts(_CHANGED, facts), with_parent),
+        by_column(with_facts(_CHANGED_IN, facts), columns),
+        by_column(with_facts(_CARRIED_BELOW, facts), with_parent),
+        _read,
     )
 
 
 def _read(unit: Unit, statement: ByColumn, values: Mapping[str, object], parent: int | None) -> Batch:
-    kinds, columns = read_columns(unit, statement, values)
-    parents = list(map(int, columns.pop(0))) if parent is None else [parent] * len(kinds)
+    types, columns = read_columns(unit, statement, values)
+    parents = list(map(int, columns.pop(0))) if parent is None else [parent] * len(types)
     changed, *texts = columns
-    return Batch([parents, list(map(int, changed)), kinds, *texts])
+    return Batch([parents, list(map(int, changed)), types, *texts])
 
 
 def each_changed(unit: Unit, store_id: int, form: Form, *, after: int, wanted: int) -> Iterator[Batch]:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 
 from davstore.metadata import unit as transaction
 from davstore.metadata.statements import Statement
-from davstore.metadata.tables import binding
+from davstore.metadata.tables import node
 from davstore.metadata.unit import Unit
 
 _SEPARATOR: Final = "\x1f"
@@ -43,9 +43,9 @@ def _joined_on_postgresql(element: _Joined, compiler: Any, **kw: Any) -> str:
 
 
 class Texts(NamedTuple):
-    """Some rows by column: a digit for each that says whether it is a collection, and the texts of each column."""
+    """Some rows by column: the digit of the type of each (`ResourceType`), and the texts of each column."""
 
-    kinds: str
+    types: str
     columns: list[list[str]]
 
 
@@ -53,26 +53,26 @@ ByColumn = Statement[tuple[str | None, ...]]
 
 
 def by_column(ordered: Select[Any], columns: Iterable[ColumnElement[Any]]) -> ByColumn:
-    """Return the statement that gives columns of ordered bindings, as one row.
+    """Return the statement that gives the types and columns of ordered bindings and their nodes, as one row.
 
     Both databases take the rows of a sorted and limited subquery as they come.
     """
-    page = ordered.with_only_columns(binding.c.is_coll.label("kind"), *columns).subquery("page")
-    kind, *others = page.c
-    return ByColumn(select(_Joined(kind, ""), *map(_Joined, others)).select_from(page))
+    page = ordered.with_only_columns(node.c.type, *columns).subquery("page")
+    type_, *others = page.c
+    return ByColumn(select(_Joined(type_, ""), *map(_Joined, others)).select_from(page))
 
 
 def read_columns(unit: Unit, statement: ByColumn, values: Mapping[str, Any]) -> Texts:
     """Return the rows of a statement of `by_column`."""
-    kinds, *columns = unit.one(statement, values) or (None,)
-    return Texts(kinds or "", [[] if joined is None else joined.split(_SEPARATOR) for joined in columns])
+    types, *columns = unit.one(statement, values) or (None,)
+    return Texts(types or "", [[] if joined is None else joined.split(_SEPARATOR) for joined in columns])
 
 
 def pages_by_column(unit: Unit, statement: ByColumn, values: Mapping[str, Any]) -> Iterator[Texts]:
     """Yield the rows of a statement some at a time; as `Unit.pages`, in the order of the names, the first column."""
     after, limit = "", transaction.PAGE_ROWS
-    while (texts := read_columns(unit, statement, {**values, "after": after, "limit": limit})).kinds:
+    while (texts := read_columns(unit, statement, {**values, "after": after, "limit": limit})).types:
         yield texts
-        if len(texts.kinds) < limit:
+        if len(texts.types) < limit:
             return
         after = texts.columns[0][-1]

@@ -1,4 +1,4 @@
-"""The loaders of facets: ids in, values by node out, one statement each (dead properties are weighed by another)."""
+"""The loaders of facets: ids in, values by node out, one statement each (or two)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,26 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
+from davstore.metadata.answers import list_answers
 from davstore.metadata.bodies import list_checksums
 from davstore.metadata.locks import list_locks
+from davstore.metadata.messages import list_messages, list_summaries
 from davstore.metadata.properties import list_properties
+from davstore.metadata.states import list_keywords
 from davstore.metadata.unit import Unit
-from davstore.model.facets import CHECKSUMS, LOCKS, NO_FACTS, PROPERTIES, Facet, Facets, Facts
+from davstore.model.facets import (
+    ANSWERS,
+    CHECKSUMS,
+    KEYWORDS,
+    LOCKS,
+    MESSAGE,
+    NO_FACTS,
+    PROPERTIES,
+    SUMMARY,
+    Facet,
+    Facets,
+    Facts,
+)
 from davstore.model.locks import Lock
 from davstore.model.nodes import StoreFacts
 
@@ -30,6 +45,10 @@ LOADERS: Final[Mapping[Facet[Any], Loader]] = {
     PROPERTIES: lambda unit, store, node_ids, _now_us: list_properties(unit, store.id, node_ids),
     CHECKSUMS: lambda unit, store, node_ids, _now_us: list_checksums(unit, store.id, node_ids),
     LOCKS: _list_locks,
+    MESSAGE: lambda unit, store, node_ids, _now_us: list_messages(unit, store.id, node_ids),
+    SUMMARY: lambda unit, store, node_ids, _now_us: list_summaries(unit, store.id, node_ids),
+    KEYWORDS: lambda unit, store, node_ids, _now_us: list_keywords(unit, store.id, node_ids),
+    ANSWERS: lambda unit, store, node_ids, _now_us: list_answers(unit, store, node_ids),
 }
 
 

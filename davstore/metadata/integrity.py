@@ -38,7 +38,9 @@ from davstore.metadata.tables import (
     gone,
     instance,
     job,
+    keyword,
     lock,
+    message,
     metadata,
     node,
     principal,
@@ -48,7 +50,7 @@ from davstore.metadata.tables import (
     user,
 )
 from davstore.metadata.unit import Unit
-from davstore.model.nodes import HOLDS_LOCKS
+from davstore.model.nodes import HOLDS_LOCKS, ResourceType
 
 
 class BodyRow(NamedTuple):
@@ -156,6 +158,14 @@ _DAMAGE: dict[str, Statement[tuple[int | str]]] = {
     "tombstone names a missing node": _rows(gone, gone.c.name, _no_node(gone, gone.c.node_id)),
     "tombstone in a missing node": _rows(gone, gone.c.name, _no_node(gone, gone.c.parent_id)),
     "property of a missing node": _rows(property_, property_.c.name, _no_node(property_, property_.c.node_id)),
+    "keyword of a missing node": _rows(keyword, keyword.c.name, _no_node(keyword, keyword.c.node_id)),
+    "keyword of a collection": _rows(
+        keyword,
+        keyword.c.name,
+        exists().where(node.c.store_id == keyword.c.store_id, node.c.id == keyword.c.node_id, node.c.is_coll == 1),
+    ),
+    "flags of a collection": _rows(node, node.c.id, node.c.is_coll == 1, node.c.flags != 0),
+    "node changed after its store": _rows(node, node.c.id, node.c.modseq > _seq(node)),
     "lock of a missing node": _rows(lock, lock.c.token, _no_node(lock, lock.c.node_id)),
     "lock in a store that says it holds none": _rows(
         lock,
@@ -176,6 +186,18 @@ _DAMAGE: dict[str, Statement[tuple[int | str]]] = {
             body.c.store_id == node.c.store_id,
             body.c.id == node.c.body_id,
             or_(body.c.length != node.c.length, body.c.sha256 != node.c.etag),
+        ),
+    ),
+    "node of another type than its body": _rows(
+        node,
+        node.c.id,
+        node.c.body_id.is_not(None),
+        node.c.type
+        != func.coalesce(
+            select(message.c.kind)
+            .where(message.c.store_id == node.c.store_id, message.c.body_id == node.c.body_id)
+            .scalar_subquery(),
+            int(ResourceType.MEDIA),
         ),
     ),
     "body that no node uses": _rows(

@@ -81,6 +81,11 @@ def ensure(unit: Unit, id_: int, kind: str, *, due_us: int) -> None:
     unit.run(_ENSURE, Job(WHOLE_SERVER, id_, kind, None, "", due_us, 0, 0)._asdict())
 
 
+def leave(unit: Unit, *, id_: int, kind: str, payload: str, due_us: int) -> None:
+    """Leave a job of the whole server."""
+    unit.run(_INSERT, Job(WHOLE_SERVER, id_, kind, None, payload, due_us, 0, 0)._asdict())
+
+
 def claim(unit: Unit, *, now_us: int, lease_us: int) -> Job | None:
     """Take the job that is due for the longest time, for as long as the lease lasts; None: nothing is due."""
     found = unit.one(_DUE, {"now_us": now_us})

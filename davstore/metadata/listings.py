@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, literal_column, select
+from sqlalchemy import Select, and_, bindparam, literal_column, select
 
+from davstore.metadata import messages
 from davstore.metadata.columns import ByColumn, by_column, pages_by_column
 from davstore.metadata.statements import Statement, among, array
-from davstore.metadata.tables import binding, node
+from davstore.metadata.tables import binding, message, node
 from davstore.metadata.unit import Unit
 from davstore.model.columns import Columns
 from davstore.model.nodes import Resource
@@ -27,15 +28,27 @@ FACTS = (
     node.c.created_us,
     node.c.modified_us,
     node.c.modified_by,
+    node.c.type,
+    node.c.flags,
+    node.c.modseq,
 )
 """The columns of a `Resource`, after its parent."""
-COLUMN_OF = dict(zip(Resource._fields[1:], FACTS, strict=True))
+COLUMN_OF = {**dict(zip(Resource._fields[1:], FACTS, strict=True)), **messages.COLUMN_OF}
+"""The columns of facts that can be `Wanted`."""
 NODE_FACTS = FACTS[3:]
 """The columns after the kind: `changed`, and those of the node."""
-FactsRow = tuple[str, int, int, int, str, str | None, int | None, str | None, int, int, int]
+FactsRow = tuple[str, int, int, int, str, str | None, int | None, str | None, int, int, int, int, int, int]
 
 BOUND = binding.join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id))
 NO_LIMIT = 2**62
+
+
+def with_facts(members: Select[Any], facts: Iterable[str]) -> Select[Any]:
+    """Return a selection of `BOUND` that has the columns of these facts to offer."""
+    if not any(fact in messages.COLUMN_OF for fact in facts):
+        return members
+    of_body = and_(message.c.store_id == node.c.store_id, message.c.body_id == node.c.body_id)
+    return members.outerjoin_from(node, message, of_body)
 
 
 _new = tuple.__new__
@@ -53,6 +66,9 @@ class NodeFacts(NamedTuple):
     created_us: int
     modified_us: int
     modified_by: int
+    type: int
+    flags: int
+    modseq: int
 
 
 class MemberRow(NamedTuple):
@@ -70,6 +86,9 @@ class MemberRow(NamedTuple):
     created_us: int
     modified_us: int
     modified_by: int
+    type: int
+    flags: int
+    modseq: int
 
     def at(self, parent: tuple[str, ...]) -> Resource:
         """Return the member as a resource in a collection with these names from the root."""
@@ -138,16 +157,16 @@ def each_members(unit: Unit, store_id: int, top: Resource, *, after: str = "") -
 
 @lru_cache(maxsize=64)
 def _by_column(facts: tuple[str, ...]) -> ByColumn:
-    return by_column(_IN_ORDER, [COLUMN_OF[fact] for fact in facts])
+    return by_column(with_facts(_IN_ORDER, facts), [COLUMN_OF[fact] for fact in facts])
 
 
 def each_columns(unit: Unit, store_id: int, top: Resource, facts: tuple[str, ...]) -> Iterator[Columns]:
     """Yield the members of a collection as `each_members`, by column, with no more of their facts than those."""
     statement = _by_column(("name", *facts))
     places = {top.node_id: top.names}
-    for kinds, (names, *columns) in pages_by_column(unit, statement, {"s": store_id, "p": top.node_id}):
+    for types, (names, *columns) in pages_by_column(unit, statement, {"s": store_id, "p": top.node_id}):
         parents = [top.node_id] * len(names)
-        yield Columns(parents, places, kinds, names, dict(zip(facts, columns, strict=True)))
+        yield Columns(parents, places, types, names, dict(zip(facts, columns, strict=True)))
 
 
 def list_members_of(

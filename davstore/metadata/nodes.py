@@ -11,9 +11,10 @@ from davstore.metadata import bodies
 from davstore.metadata.bodies import Stored
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import MADE_THREAD, PLAIN, binding, gone, node, property_
+from davstore.metadata.tables import MADE_THREAD, binding, gone, node, property_
 from davstore.metadata.unit import Unit
-from davstore.model.nodes import BY_CLIENT, Resource
+from davstore.model.nodes import BY_CLIENT, Resource, ResourceType
+from davstore.model.states import StateChange
 
 _INSERT = Write(insert(node).values({c.name: bindparam(c.name) for c in node.c}))
 _REPLACE = Write(
@@ -26,12 +27,31 @@ _REPLACE = Write(
         media_type=bindparam("media_type"),
         modified_us=bindparam("modified_us"),
         modified_by=bindparam("modified_by"),
+        type=bindparam("type"),
+        modseq=bindparam("modseq"),
+    )
+)
+_ALTER = Write(
+    update(node)
+    .where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
+    .values(
+        modified_us=bindparam("modified_us"),
+        modified_by=bindparam("modified_by"),
+        flags=node.c.flags.op("&")(bindparam("kept")).op("|")(bindparam("set")),
+        modseq=bindparam("modseq"),
     )
 )
 _SET_MODIFIED = Write(
     update(node)
     .where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
     .values(modified_us=bindparam("modified_us"), modified_by=bindparam("modified_by"))
+)
+
+
+_SET_TYPE = Write(
+    update(node)
+    .where(node.c.store_id == bindparam("s"), node.c.body_id == bindparam("b"))
+    .values(type=bindparam("type_"))
 )
 
 
@@ -81,10 +101,18 @@ class NodeRow(NamedTuple):
     created_us: int
     modified_us: int
     modified_by: int = 0
+    type: int = ResourceType.MEDIA
+    flags: int = 0
 
 
 def leaf(
-    body_id: int, stored: Stored, content_type: str | None, *, now_us: int, modified_us: int | None = None
+    body_id: int,
+    stored: Stored,
+    content_type: str | None,
+    *,
+    now_us: int,
+    modified_us: int | None = None,
+    type_: int = ResourceType.MEDIA,
 ) -> NodeRow:
     """Return the values of a new resource with a body; equal bodies have equal etags (RFC 4918 §8.8)."""
     return NodeRow(
@@ -96,6 +124,7 @@ def leaf(
         created_us=now_us,
         modified_us=now_us if modified_us is None else modified_us,
         modified_by=0 if modified_us is None else BY_CLIENT,
+        type=type_,
     )
 
 
@@ -109,6 +138,7 @@ def empty_collection(*, now_us: int) -> NodeRow:
         content_type=None,
         created_us=now_us,
         modified_us=now_us,
+        type=ResourceType.COLLECTION,
     )
 
 
@@ -119,14 +149,15 @@ def new_resource_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
-def _values(store_id: int, node_id: int, row: NodeRow) -> dict[str, object]:
+def _values(store_id: int, node_id: int, row: NodeRow, modseq: int) -> dict[str, object]:
     return {
         "store_id": store_id,
         "id": node_id,
         "resource_id": new_resource_id(),
         "is_coll": int(row.is_collection),
-        "type": PLAIN,
-        "flags": 0,
+        "type": int(row.type),
+        "flags": row.flags,
+        "modseq": modseq,
         "body_id": row.body_id,
         "etag": row.etag,
         "length": row.length,
@@ -138,15 +169,18 @@ def _values(store_id: int, node_id: int, row: NodeRow) -> dict[str, object]:
 
 
 def insert_node(unit: Unit, ledger: Ledger, row: NodeRow) -> tuple[int, str]:
-    """Write a new node with an identity of its own and return its id and its resource id."""
+    """Write a new node with an identity of its own and return its id and its resource id.
+
+    Its modseq is the next change number, which its binding gets.
+    """
     node_id = ledger.new_id()
-    values = _values(ledger.store_id, node_id, row)
+    values = _values(ledger.store_id, node_id, row, ledger.seq + 1)
     unit.run(_INSERT, values)
     return node_id, str(values["resource_id"])
 
 
 def replace_body(unit: Unit, ledger: Ledger, new: Resource, body_id: int) -> None:
-    """Give a node another body, and the type and time of new. The old body goes unless another node names it."""
+    """Give a node another body, and the types, time and modseq of new. The old body goes unless another names it."""
     key = {"s": ledger.store_id, "n": new.node_id}
     bodies.drop_old(unit, ledger, new.node_id)
     unit.run(
@@ -159,14 +193,28 @@ def replace_body(unit: Unit, ledger: Ledger, new: Resource, body_id: int) -> Non
             "media_type": new.content_type,
             "modified_us": new.modified_us,
             "modified_by": new.modified_by,
+            "type": int(new.type),
+            "modseq": new.modseq,
         },
     )
+
+
+def alter(unit: Unit, ledger: Ledger, new: Resource, states: StateChange) -> None:
+    """Give a node the time and modseq of new, and change its flags by masks."""
+    times = {"modified_us": new.modified_us, "modified_by": new.modified_by, "modseq": new.modseq}
+    masks = {"kept": ~states.clear, "set": states.set}
+    unit.run(_ALTER, {"s": ledger.store_id, "n": new.node_id, **times, **masks})
 
 
 def set_modified(unit: Unit, ledger: Ledger, node_id: int, *, modified_us: int, modified_by: int) -> None:
     """Give a node another modification time; the caller gives the change its number."""
     values = {"s": ledger.store_id, "n": node_id, "modified_us": modified_us, "modified_by": modified_by}
     unit.run(_SET_MODIFIED, values)
+
+
+def set_type(unit: Unit, store_id: int, body_id: int, type_: int) -> None:
+    """Give the nodes of a body the type that was read from it later; it is no change of theirs."""
+    unit.run(_SET_TYPE, {"s": store_id, "b": body_id, "type_": int(type_)})
 
 
 def end_unbound(unit: Unit, ledger: Ledger, number: int) -> int:

@@ -13,7 +13,7 @@ from davstore.errors import NotFound
 from davstore.metadata.statements import Row, Statement, Write
 from davstore.metadata.tables import instant, metadata, node, store, store_root
 from davstore.metadata.unit import Unit
-from davstore.model.nodes import StoreFacts
+from davstore.model.nodes import ResourceType, StoreFacts
 from davstore.model.paths import Area
 
 R = TypeVar("R", bound=Row)
@@ -93,6 +93,7 @@ _ROOT = (
             id=bindparam("id"),
             resource_id=bindparam("resource_id"),
             is_coll=1,
+            type=int(ResourceType.COLLECTION),
             created_us=bindparam("now_us"),
             modified_us=bindparam("now_us"),
         )

@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, delete, exists, select, tuple_
 
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import binding, gone, lock, node, property_, store_root
+from davstore.metadata.tables import binding, gone, keyword, lock, node, property_, store_root
 from davstore.metadata.unit import Unit
 
 _oldest = (
@@ -37,6 +37,9 @@ _TOMBSTONES_IN = Statement[tuple[int]](
 _PROPERTIES = Write(
     delete(property_).where(property_.c.store_id == bindparam("s"), among(property_.c.node_id, bindparam("ids")))
 )
+_KEYWORDS = Write(
+    delete(keyword).where(keyword.c.store_id == bindparam("s"), among(keyword.c.node_id, bindparam("ids")))
+)
 _LOCKS = Write(delete(lock).where(lock.c.store_id == bindparam("s"), among(lock.c.node_id, bindparam("ids"))))
 _NODES = Write(delete(node).where(node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids"))))
 
@@ -55,6 +58,6 @@ def forget(unit: Unit, ledger: Ledger, floor: int, *, limit: int) -> bool:
         dead = unit.all(_PURGEABLE, {"s": store_id, "ids": array(named)})
         values = {"s": store_id, "ids": array(node_id for (node_id,) in dead)}
         rows = unit.all(_TOMBSTONES_IN, values)
-        for statement in (_PROPERTIES, _LOCKS, _NODES):
+        for statement in (_PROPERTIES, _KEYWORDS, _LOCKS, _NODES):
             unit.run(statement, values)
     return is_full

@@ -88,8 +88,10 @@ _whose = bindparam("modified_by", type_=SmallInteger)
 _collections: Subquery = table(bindparam("rows"), "old_id", "new_id", "parent_id", "number")
 _COPY_COLLECTIONS = Write(
     insert(node).from_select(
-        ["store_id", "id", "resource_id", "is_coll", "created_us", "modified_us", "modified_by"],
-        select(_s, _collections.c.new_id, _RandomUUID(), _one, _now, _now, _whose),
+        ["store_id", "id", "resource_id", "is_coll", "type", "created_us", "modified_us", "modified_by", "modseq"],
+        select(
+            _s, _collections.c.new_id, _RandomUUID(), _one, _one, _now, _now, _whose, _collections.c.number
+        ),  # the number of `ResourceType.COLLECTION` is one
     )
 )
 _BINDING = ["store_id", "parent_id", "name", "node_id", "is_coll", "moved", "made", "mapped", "changed"]
@@ -133,6 +135,7 @@ _COPY_MEMBERS = Write(
             "id",
             "resource_id",
             "is_coll",
+            "type",
             "body_id",
             "etag",
             "length",
@@ -140,12 +143,14 @@ _COPY_MEMBERS = Write(
             "created_us",
             "modified_us",
             "modified_by",
+            "modseq",
         ],
         select(
             _s,
             _new_id,
             _RandomUUID(),
             node.c.is_coll,
+            node.c.type,
             node.c.body_id,
             node.c.etag,
             node.c.length,
@@ -153,6 +158,7 @@ _COPY_MEMBERS = Write(
             _now,
             _now,
             _whose,
+            _number,
         ).select_from(_member_nodes),
     )
 )

@@ -201,6 +201,7 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.LimitNotSupported: Row(HTTPStatus.INSUFFICIENT_STORAGE, "{DAV:}number-of-matches-within-limits"),
     errors.InfiniteDepth: Row(HTTPStatus.FORBIDDEN, "{DAV:}propfind-finite-depth"),
     errors.InvalidResourceType: Row(HTTPStatus.FORBIDDEN, "{DAV:}valid-resourcetype"),
+    errors.PartIsImmutable: Row(HTTPStatus.FORBIDDEN, clark(CPM, "part-is-immutable")),
     errors.ProtectedProperty: Row(HTTPStatus.FORBIDDEN, names.CANNOT_MODIFY_PROTECTED_PROPERTY),
     errors.SyncRefused: Row(HTTPStatus.FORBIDDEN, render=_sync_refusal),
     errors.SyncDeferred: Row(HTTPStatus.TOO_MANY_REQUESTS, render=_sync_refusal, headers=_retry_after),

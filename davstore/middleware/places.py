@@ -34,9 +34,10 @@ class Places:
 
 
 def find_place(target: Target, asker: Principal) -> Place | None:
-    """Return the place that a target names, if the asker may know of it. No resource has sub-resources yet."""
+    """Return the place that a target names, if the asker may know of it."""
     if target.query and names_sub_resource(target.query):
-        return None
+        part = urls.find_part(target)
+        return part if part is not None and may_see(asker, part.path) else None
     path = urls.find_path(target.segments)
     if path is None:
         return urls.find_fixed(target.segments, known_to(asker))

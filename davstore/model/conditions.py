@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from davstore.model.paths import Path
+from davstore.model.paths import PartPath, Path
 
 
 class ETagList(NamedTuple):
@@ -32,7 +32,7 @@ class IfCondition(NamedTuple):
 class IfList(NamedTuple):
     """Conditions that must all hold for one resource. `path` None: a place that is nowhere on this server."""
 
-    path: Path | None
+    path: Path | PartPath | None
     conditions: tuple[IfCondition, ...]
 
 

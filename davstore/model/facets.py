@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from davstore.model.locks import Lock
+from davstore.model.messages import MessageFacts, MessageSummary
 
 T = TypeVar("T")
 
@@ -35,6 +36,16 @@ CHECKSUMS: Final = Facet[str]("checksums")
 """The checksums of a body, as `oc:checksums` has them, where they are kept."""
 LOCKS: Final = Facet[Sequence[Lock]]("locks")
 """The locks that are held in the store, by the nodes they were taken on: one reaches what lies beneath its root."""
+MESSAGE: Final = Facet[MessageFacts]("message")
+"""The facts of a body that is a message or another object of a message store."""
+SUMMARY: Final = Facet[MessageSummary]("summary")
+"""The few facts of a message that a list for people shows: of a thousand messages they fit into memory."""
+OF_MESSAGE: Final = "message."
+"""In front of a field of `MessageFacts`: the name of a fact that is read by column."""
+KEYWORDS: Final = Facet[Sequence[str]]("keywords")
+"""The keywords of a resource, in order."""
+ANSWERS: Final = Facet[Sequence[tuple[str, ...]]]("answers")
+"""The answers to a message, oldest first: the names that lead to each from the root of the area."""
 
 _NONE: Final[Mapping[int, Any]] = MappingProxyType({})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Final, NamedTuple
 
 from davstore.model.paths import Area, Path
@@ -15,12 +16,26 @@ HOLDS_LOCKS: Final = 1
 """A bit of `traits`."""
 
 
+class ResourceType(IntEnum):
+    """The types of resources: values of `node.type`, each one digit. A non-collection has that of its body."""
+
+    MEDIA = 0
+    COLLECTION = 1
+    MESSAGE = 2
+    FILE_TRANSFER = 3
+    SESSION_INFO = 4
+    GROUP_STATE = 5
+    IMDN = 6
+
+
 class Resource(NamedTuple):
     """One URL of a store and the facts of the node it names. Times are microseconds since the epoch, UTC.
 
     `parent` holds the names from the root of an area to the collection that binds `name`; rows of one listing share the
     tuple. A collection has no etag, no length and no content type. `modified_by` says who set the time of modification:
-    0 is the server, whose times are each later than those before; else the sum of `BY_CLIENT` and `AGAIN`.
+    0 is the server, whose times are each later than those before; else the sum of `BY_CLIENT` and `AGAIN`. `type` is a
+    `ResourceType`, `flags` a sum of `Flag`. `changed` is the number of the last change at this URL, `modseq` that of
+    the last change of the node's body, states or properties, the same at every URL.
     """
 
     parent: tuple[str, ...]
@@ -35,6 +50,9 @@ class Resource(NamedTuple):
     created_us: int
     modified_us: int
     modified_by: int
+    type: int
+    flags: int
+    modseq: int
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -61,6 +61,13 @@ class Path(NamedTuple):
         return other.names[: len(self.names)] == self.names
 
 
+class PartPath(NamedTuple):
+    """A place that is a part of the message at a path, by its number (RFC 9051 §6.4.5). It is no member of anything."""
+
+    path: Path
+    number: str
+
+
 def parse_key(store: str, key: str) -> Path:
     """Return the place in a store that has a key."""
     if key.startswith("/"):

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from davstore.model.paths import Area, Path
+from davstore.model.paths import Area, PartPath, Path
 from davstore.model.principals import Principal
-from davstore.protocol.dav.hrefs import MAX_SEGMENTS
+from davstore.protocol.dav.hrefs import MAX_SEGMENTS, Target
+from davstore.protocol.http.queries import find_part_number
 
 _TOP: Final = "dav"
 AREAS: Final[Mapping[tuple[str, ...], Area]] = {(_TOP, "store"): Area.STORE}
@@ -34,7 +35,7 @@ class Fixed(NamedTuple):
     is_principal: bool = False
 
 
-Place = Path | Fixed
+Place = Path | PartPath | Fixed
 
 
 class Known(NamedTuple):
@@ -48,6 +49,12 @@ def find_path(segments: tuple[str, ...]) -> Path | None:
     """Return the place in any owner's store that a path names; None when it names none."""
     area = AREAS.get(segments[:_DEPTH])
     return None if area is None or len(segments) == _DEPTH else Path(segments[_DEPTH], segments[_DEPTH + 1 :], area)
+
+
+def find_part(target: Target) -> PartPath | None:
+    """Return the part of a message in any owner's store that a target names; None when it names none."""
+    path, number = find_path(target.segments), find_part_number(target.query)
+    return None if path is None or number is None else PartPath(path, number)
 
 
 def segments_of(path: Path) -> tuple[str, ...]:

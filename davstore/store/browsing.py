@@ -1,26 +1,44 @@
-"""A sorted page of a collection, for a browser."""
+"""A sorted page of a collection, or one message, for a browser."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from davstore.engine import rights
 from davstore.engine.context import Context
+from davstore.engine.opening import Body, open_resource
 from davstore.errors import NotFound
 from davstore.metadata import bindings, sorted_pages
+from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
-from davstore.model.nodes import Resource, StoreFacts
+from davstore.model.facets import MESSAGE, SUMMARY
+from davstore.model.messages import MessageFacts, MessageSummary
+from davstore.model.nodes import Resource, ResourceType, StoreFacts
 from davstore.model.pages import Mark, Sort
 from davstore.model.paths import Path
 
 
 class Page(NamedTuple):
-    """A resource, some of its members if it is a collection, and the mark behind them if there are more."""
+    """A resource, some of its members if it is a collection, and the mark behind them if there are more.
+
+    messages has what a list shows of those that are messages, by node.
+    """
 
     facts: StoreFacts
     top: Resource
     members: list[Resource]
     more: Mark | None
+    messages: Mapping[int, MessageSummary] = MappingProxyType({})
+
+
+class OpenMessage(NamedTuple):
+    """A message, its facts, and its body open for reading."""
+
+    resource: Resource
+    message: MessageFacts
+    body: Body
 
 
 def list_page(
@@ -41,9 +59,28 @@ def list_page(
         if not top.is_collection:
             return Page(facts, top, [], None)
         found = sorted_pages.list_page(unit, facts.id, top, sort, descending=descending, after=after, limit=limit + 1)
-        return Page(facts, top, found[:limit], _mark(found[limit - 1], sort) if len(found) > limit else None)
+        more = _mark(found[limit - 1], sort) if len(found) > limit else None
+        messages = [one.node_id for one in found[:limit] if one.type > ResourceType.COLLECTION]
+        summaries = load(unit, facts, {SUMMARY}, messages, now_us=context.now_us).of(SUMMARY)
+        return Page(facts, top, found[:limit], more, summaries)
 
     return context.services.database.read(work)
+
+
+def open_message(context: Context, path: Path) -> OpenMessage | None:
+    """Return a message, open for reading; None: what is there is none.
+
+    Raises:
+        NotFound: nothing is there. CorruptBlob: the body is lost.
+    """
+    content = open_resource(context, path, facets={MESSAGE})
+    if content.body is None:
+        return None
+    message = content.facets.of(MESSAGE).get(content.resource.node_id)
+    if message is None:
+        content.body.close()
+        return None
+    return OpenMessage(content.resource, message, content.body)
 
 
 def _mark(member: Resource, sort: Sort) -> Mark:

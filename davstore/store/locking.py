@@ -13,7 +13,7 @@ from davstore.engine.deciding import decide, require_changeable, resolve
 from davstore.engine.writer import Member, Writer
 from davstore.errors import Locked, LockNotRefreshed, LockTokenMismatch, NotFound
 from davstore.metadata import stores
-from davstore.metadata.bodies import Stored
+from davstore.metadata.bodies import Received, Stored
 from davstore.metadata.database import Database
 from davstore.metadata.locks import list_locks
 from davstore.metadata.unit import Unit
@@ -22,7 +22,7 @@ from davstore.model.locks import Lock, LockInfo
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 
-_EMPTY: Final = Stored(b"", None, 0, hashlib.sha256(b"").hexdigest())
+_EMPTY: Final = Received(Stored(b"", None, 0, hashlib.sha256(b"").hexdigest()))
 
 
 class Granted(NamedTuple):

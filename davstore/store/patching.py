@@ -8,12 +8,20 @@ from typing import NamedTuple
 from davstore.engine import transaction
 from davstore.engine.context import Context
 from davstore.engine.deciding import decide
-from davstore.engine.property_changes import NO_VALUES, NOTHING_REFUSED, LiveValues, find_change, require_settable
+from davstore.engine.property_changes import (
+    NO_VALUES,
+    NOTHING_REFUSED,
+    LiveValues,
+    find_change,
+    find_state_change,
+    require_settable,
+)
 from davstore.engine.writer import Writer
 from davstore.errors import DavstoreError, PropertiesRefused, QuotaExceeded
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
+from davstore.model.states import NO_CHANGE
 
 
 class Patched(NamedTuple):
@@ -45,9 +53,11 @@ def patch_properties(
         resource = decide(writer, "PROPPATCH", path, conditions).get()
         found.append(resource)
         require_settable(writer, resource, live, refused)
-        if not changes and live == NO_VALUES:
+        state = find_state_change(writer, resource, live.states)
+        change = find_change(writer, resource, changes)
+        if change is None and state == NO_CHANGE and live.modified_us is None:
             return resource  # nothing changed: no change number
-        return writer.alter(resource, find_change(writer, resource, changes), modified_us=live.modified_us)
+        return writer.alter(resource, change, modified_us=live.modified_us, state=state)
 
     try:
         return Patched(transaction.write(context, path, work))

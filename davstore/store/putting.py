@@ -70,6 +70,6 @@ def put(context: Context, path: Path, content: NewContent, conditions: Precondit
             )
         return Written(writer.replace(old, stored, content_type=content_type, modified_us=modified_us), created=False)
 
-    incoming = Incoming(content.stream, content.length, content.integrity)
+    incoming = Incoming(content.stream, content.length, content.integrity, content.content_type)
     with receive(context, path, incoming, check) as stored:
         return transaction.write(context, path, work)

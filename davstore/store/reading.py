@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from davstore.blobs import Reader
-from davstore.engine import rights
+from davstore.engine import opening, parts, rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
-from davstore.errors import CorruptBlob, InfiniteDepth, NotFound
+from davstore.engine.opening import Content, OpenPart
+from davstore.errors import InfiniteDepth, NotFound
 from davstore.metadata import bindings, listings
-from davstore.metadata.bodies import Stored
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
-from davstore.model.columns import Columns
+from davstore.model.columns import Columns, Wanted
 from davstore.model.conditions import NONE, Preconditions
-from davstore.model.facets import NO_FACTS, Facets, Facts
+from davstore.model.facets import MESSAGE, NO_FACTS, Facets, Facts
+from davstore.model.messages import PartResource
 from davstore.model.nodes import Resource, StoreFacts
-from davstore.model.paths import Path
-
-T = TypeVar("T")
+from davstore.model.paths import PartPath, Path
 
 
 class Listing(NamedTuple):
@@ -42,46 +40,13 @@ class Listing(NamedTuple):
         return [one for one in self.resources if one is not self.top]
 
 
-class Body:
-    """The bytes of a resource as one snapshot saw them; they stay readable whatever happens to the resource."""
-
-    __slots__ = ("_inline", "_reader", "checksums", "length", "sha256")
-
-    def __init__(self, stored: Stored, reader: Reader | None) -> None:
-        self.length = stored.length
-        self.sha256 = stored.sha256
-        self.checksums = stored.checksums
-        self._inline = stored.inline
-        self._reader = reader
-
-    def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """Yield the bytes of [start, stop) in pieces. Raises CorruptBlob when they are not all there."""
-        if self._reader is not None:
-            yield from self._reader.read(start, stop)
-        elif self._inline is not None:
-            yield self._inline[start:stop]
-
-    def close(self) -> None:
-        """Close the blob; the bytes cannot be read any more."""
-        if self._reader is not None:
-            self._reader.close()
-
-
-class Content(NamedTuple):
-    """A resource and its body; a collection has none."""
-
-    facts: StoreFacts
-    resource: Resource
-    body: Body | None
-
-
 def find(context: Context, path: Path, conditions: Preconditions = NONE) -> Resource:
     """Return a resource. Of the conditions only the `If` lists are judged.
 
     Raises:
         NotFound: nothing is there. PreconditionFailed: no `If` list holds.
     """
-    return _reader(context, path, conditions)(lambda unit: _find(context, unit, path, conditions)[1])
+    return opening.reader(context, path, conditions)(lambda unit: _find(context, unit, path, conditions)[1])
 
 
 def _find(context: Context, unit: Unit, path: Path, conditions: Preconditions) -> tuple[StoreFacts, Resource]:
@@ -100,11 +65,11 @@ def describe(
     *,
     depth: int | None,
     facets: Facets = frozenset(),
-    columns: tuple[str, ...] | None = None,
+    columns: Wanted | None = None,
 ) -> Generator[Listing, None, None]:
     """Yield a resource, its members (depth 1) or all that lies beneath (None), with the facets asked for.
 
-    With columns, fields of `Resource`, members come by column as long as no facet has a value for them.
+    With columns, members come by column as far as these allow.
 
     However many they are, they come some at a time, all from one snapshot, which is open until the last of them is
     taken or the iterator is closed: nothing else may be read meanwhile.
@@ -114,7 +79,7 @@ def describe(
         InfiniteDepth: more lies beneath than may be listed at once. LimitNotSupported: so with dead properties.
     """
     if depth == 0 and not facets:
-        facts, top = _reader(context, path, conditions)(lambda unit: _find(context, unit, path, conditions))
+        facts, top = opening.reader(context, path, conditions)(lambda unit: _find(context, unit, path, conditions))
         yield Listing(facts, top, [top])
         return
     with context.services.database.snapshot() as unit:
@@ -124,25 +89,28 @@ def describe(
             pages = _each_some(context, unit, facts.id, top, depth=depth)
         else:
             yield Listing(facts, top, [top], find_facts([top.node_id]))
-            after = yield from _by_column(unit, facts, top, columns, find_facts if facets else None)
+            after = yield from _by_column(context, unit, facts, top, columns)
             pages = iter(()) if after is None else listings.each_members(unit, facts.id, top, after=after)
         for resources in pages:
             yield Listing(facts, top, resources, find_facts([resource.node_id for resource in resources]))
 
 
 def _by_column(
-    unit: Unit,
-    facts: StoreFacts,
-    top: Resource,
-    columns: tuple[str, ...],
-    find_facts: Callable[[Collection[int]], Facts] | None,
+    context: Context, unit: Unit, facts: StoreFacts, top: Resource, columns: Wanted
 ) -> Generator[Listing, None, str | None]:
-    """Yield members by column; return the name behind which a facet has a value for one, None when there is none."""
-    after = ""
-    wanted = columns if find_facts is None else tuple(sorted({*columns, "node_id"}))
+    """Yield members by column; return the name behind which rows are needed, None when none are.
+
+    They are for values of a facet, and for facts that are too long for a column.
+    """
+    after, facets = "", columns.facets
+    wanted = tuple(sorted({*columns.facts, "node_id"})) if facets else columns.facts
     for page in listings.each_columns(unit, facts.id, top, wanted):
-        if find_facts is not None and any(find_facts(list(map(int, page.facts["node_id"]))).values.values()):
+        if not page.is_whole:
             return after
+        if facets:
+            found = load(unit, facts, facets, list(map(int, page.facts["node_id"])), now_us=context.now_us)
+            if any(found.values.values()):
+                return after
         yield Listing(facts, top, [], columns=page)
         after = page.names[-1]
     return None
@@ -172,14 +140,10 @@ def _everything_beneath(unit: Unit, store_id: int, top: Resource, *, limit: int)
     return members
 
 
-def _reader(context: Context, path: Path, conditions: Preconditions) -> Callable[[Callable[[Unit], T]], T]:
-    """Return the function that reads a resource: one statement is a snapshot by itself, where no `If` asks more."""
-    is_one = conditions.if_lists is None and bindings.finds_at_once(path.names)
-    return context.services.database.look if is_one else context.services.database.read
-
-
-def open_resource(context: Context, path: Path, conditions: Preconditions = NONE) -> Content:
-    """Return a resource with its body open for reading.
+def open_resource(
+    context: Context, path: Path, conditions: Preconditions = NONE, *, facets: Facets = frozenset()
+) -> Content:
+    """Return a resource with its body open for reading, and the facets asked for.
 
     Of the conditions only the `If` lists are judged here: the others need no snapshot.
 
@@ -187,26 +151,22 @@ def open_resource(context: Context, path: Path, conditions: Preconditions = NONE
         NotFound: nothing is there. PreconditionFailed: no `If` list holds.
         CorruptBlob: the body is lost.
     """
+    return opening.open_resource(context, path, conditions, facets)
 
-    def work(unit: Unit) -> Content:
-        rights.require(context.asker, path)
-        facts, place, stored = bindings.find(unit, path, with_body=True)
-        require_list(context, unit, facts, conditions)
-        resource = place.resource
-        if resource is None:
-            raise NotFound(path.name)
-        if resource.is_collection:
-            return Content(facts, resource, None)
-        if stored is None:
-            raise CorruptBlob(f"node {resource.node_id} of store {facts.id} has no body")
-        reader = None if stored.blob is None else context.services.blobs.open(facts.id, stored.blob)
-        return Content(facts, resource, Body(stored, reader))
 
-    read, missing = _reader(context, path, conditions), None
-    while True:
-        try:
-            return read(work)
-        except CorruptBlob as error:
-            if error.blob == missing:  # else it may be that of a body that was replaced since the snapshot
-                raise
-            missing = error.blob
+def open_part(context: Context, place: PartPath, conditions: Preconditions = NONE) -> OpenPart:
+    """Return a part of a message, open for reading. Raises as `open_resource`; NotFound: there is no such part."""
+    return opening.open_part(context, place, conditions)
+
+
+def find_part(context: Context, place: PartPath, conditions: Preconditions = NONE) -> PartResource:
+    """Return a part of a message. Raises as `find`; NotFound: the message has no such part."""
+
+    def work(unit: Unit) -> PartResource:
+        facts, top = _find(context, unit, place.path, conditions)
+        found = parts.find_part(load(unit, facts, {MESSAGE}, [top.node_id], now_us=context.now_us), top, place.number)
+        if found is None:
+            raise NotFound(place.number)
+        return found[0]
+
+    return context.services.database.read(work)

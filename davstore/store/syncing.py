@@ -8,15 +8,16 @@ from functools import partial
 from davstore.engine import rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
+from davstore.errors import LimitNotSupported
 from davstore.metadata import bindings
 from davstore.metadata.changed_members import by_column_form
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, Removed, SyncToken
-from davstore.model.columns import Columns
+from davstore.model.columns import Columns, Wanted
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import Facets
-from davstore.model.nodes import Resource
+from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 from davstore.sync import report
 from davstore.sync.report import Page
@@ -32,22 +33,22 @@ def changes_since(
     level: Level,
     limit: int | None,
     facets: Facets = frozenset(),
-    columns: tuple[str, ...] | None = None,
+    columns: Wanted | None = None,
 ) -> Changes:
     """Return the changes of a collection since a token (None: all of it), at most limit rows, oldest first.
 
     A truncated page ends with the token of its last row: asking again with it loses nothing, at either level. With
-    columns, fields of `Resource`, members come by column unless a facet has a value for one.
+    columns, members come by column if these allow it. A page is shorter where an answer may not hold all its facets.
 
     Raises:
         PreconditionFailed: no `If` list holds; of the conditions only these are judged.
         NotFound: nothing is there. UnsupportedReport: no collection.
         InvalidSyncToken: the token is for something else, or its history was swept.
-        LimitNotSupported: the page has too many dead properties: a lower limit helps.
+        LimitNotSupported: one resource has too many values of a facet.
     """
     most = context.services.limits.sync_rows if limit is None else min(limit, context.services.limits.sync_rows)
 
-    def work(unit: Unit) -> Changes:
+    def work(unit: Unit, most: int) -> Changes:
         rights.require(context.asker, path)
         found = bindings.find(unit, path)
         facts = found.facts
@@ -55,17 +56,23 @@ def changes_since(
         find_page = partial(report.page, unit, found, path, token, level=level, limit=most)
         find_facts = partial(load, unit, facts, facets, now_us=context.now_us)
         if columns is not None:
-            wanted = tuple(sorted({*columns, "node_id"})) if facets else columns
+            wanted = tuple(sorted({*columns.facts, "node_id"})) if columns.facets else columns.facts
             page = find_page(form=by_column_form(wanted))
             runs = list(_columns(page, wanted))
-            if not facets or not any(find_facts(_ids(runs)).values.values()):
+            if not _needs_rows(unit, facts, runs, columns.facets, now_us=context.now_us):
                 return Changes([], page.token, page.truncated, facts, columns=runs)
         page = find_page()
         rows = list(_rows(page))
         ids = {row.node_id for row in rows if isinstance(row, Resource)}
         return Changes(rows, page.token, page.truncated, facts, find_facts(ids))
 
-    return context.services.database.read(work)
+    while True:
+        try:
+            return context.services.database.read(partial(work, most=most))
+        except LimitNotSupported:  # the server may truncate a page too (RFC 6578 §3.6); a device asks for no limit
+            if most == 1:
+                raise
+            most //= 2
 
 
 def _rows(page: Page) -> Iterator[Resource | Removed]:
@@ -82,9 +89,18 @@ def _columns(page: Page, facts: tuple[str, ...]) -> Iterator[Columns | list[Remo
         if isinstance(run, Departed):
             yield [row for _, row in run.rows]
         else:
-            parents, _, kinds, names, *columns = run.rows.columns
+            parents, _, types, names, *columns = run.rows.columns
             places = {parent: page.ancestry.names(parent) for parent in set(parents)}
-            yield Columns(parents, places, "".join(kinds), names, dict(zip(facts, columns, strict=True)))
+            yield Columns(parents, places, "".join(types), names, dict(zip(facts, columns, strict=True)))
+
+
+def _needs_rows(
+    unit: Unit, facts: StoreFacts, runs: list[Columns | list[Removed]], facets: Facets, *, now_us: int
+) -> bool:
+    """Tell whether a page cannot come by column: for values of a facet, and for facts that are too long."""
+    if not all(run.is_whole for run in runs if isinstance(run, Columns)):
+        return True
+    return bool(facets) and any(load(unit, facts, facets, _ids(runs), now_us=now_us).values.values())
 
 
 def _ids(runs: list[Columns | list[Removed]]) -> set[int]:

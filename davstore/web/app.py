@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from davstore.engine.context import Services
 from davstore.engine.rights import home
-from davstore.errors import PreconditionFailed
+from davstore.errors import NotFound, PreconditionFailed
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.middleware.places import PLACE
@@ -19,11 +20,14 @@ from davstore.model.paths import Path
 from davstore.policy.preconditions import Verdict, judge
 from davstore.protocol import urls
 from davstore.protocol.dav.hrefs import Target, encode_segment
-from davstore.protocol.http.accept import wants_html
+from davstore.protocol.http.accept import wants_html, wants_page
 from davstore.protocol.http.headers import parse_etags
+from davstore.protocol.http.queries import parse_query
 from davstore.store import browsing
+from davstore.web import message
 from davstore.web.ordering import parse_ordering
-from davstore.web.page import PROTECTION, render_page
+from davstore.web.page import render_page
+from davstore.web.templates import PROTECTION, Headers
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -67,10 +71,35 @@ class Pages:
             )
             if page.top.is_collection:
                 ask(environ)
-                answer = _send(environ, start_response, render_page(page, ordering))
+                answer = _send(environ, start_response, render_page(page, ordering), PROTECTION)
                 answered(environ)
                 return answer
+        elif isinstance(path, Path) and wants_page(environ.get("HTTP_ACCEPT")):
+            shown = self._show_message(environ, path, target.query)
+            if shown is not None:
+                return _send(environ, start_response, *shown)
         return self._application(environ, start_response)
+
+    def _show_message(self, environ: WSGIEnvironment, path: Path, query: str) -> tuple[bytes, Headers] | None:
+        """Return the page of a message, or of one part of it; None: another answer is asked for, or it is no message.
+
+        Raises:
+            NotFound: nothing is there, or no such part of HTML.
+        """
+        words = dict(parse_query(query))
+        opened = None
+        if message.ORIGINAL not in words:
+            opened = browsing.open_message(self._services.context(environ[PRINCIPAL]), path)
+        if opened is None:
+            return None
+        with closing(opened.body):
+            number = words.get(message.FRAMED)
+            if number is None:
+                return message.render_message(path, opened), message.PROTECTION
+            frame = message.render_frame(opened, number)
+        if frame is None:
+            raise NotFound(number)
+        return frame, message.FRAME_PROTECTION
 
 
 def _is_from_browser(environ: WSGIEnvironment) -> bool:
@@ -89,10 +118,10 @@ def _lead(start_response: StartResponse, names: tuple[str, ...]) -> Iterable[byt
     return []
 
 
-def _send(environ: WSGIEnvironment, start_response: StartResponse, body: bytes) -> Iterable[bytes]:
-    """Answer with a page, or with 304: its entity tag is a digest of its bytes."""
+def _send(environ: WSGIEnvironment, start_response: StartResponse, body: bytes, headers: Headers) -> Iterable[bytes]:
+    """Answer with a page, or with 304: its entity tag is a digest of its bytes. headers are those of its protection."""
     etag = hashlib.sha256(body).hexdigest()[:32]
-    headers = [*PROTECTION, *_CACHING, ("ETag", f'"{etag}"')]
+    headers = [*headers, *_CACHING, ("ETag", f'"{etag}"')]
     conditions = Preconditions(
         if_match=parse_etags(environ.get("HTTP_IF_MATCH")), if_none_match=parse_etags(environ.get("HTTP_IF_NONE_MATCH"))
     )

@@ -1,53 +1,27 @@
-"""The page of a collection: from one store call's value to HTML, and the policy that its browser is to keep."""
+"""The page of a collection: from one store call's value to HTML."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from importlib.resources import files
 from typing import Final, NamedTuple
 
-from jinja2 import Environment, StrictUndefined, Template
-
+from davstore.model.messages import MessageSummary
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.pages import Sort
 from davstore.policy.quota import charged_bytes
 from davstore.protocol.dav.hrefs import encode_segment
 from davstore.protocol.http.dates import render_iso_date
 from davstore.store.browsing import Page
+from davstore.web.letters import Letter, letter_of
 from davstore.web.ordering import Ordering
+from davstore.web.templates import STYLE, load_template
 from davstore.web.words import ContentKind, arrange, kind_of, media_type, render_name, render_size
 
 PREVIEWED_BYTES: Final = 2 << 20
 """Up to this size a page shows the picture itself: a browser loads those in sight, a dozen or two at once."""
-_PICTURES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"})
+PICTURES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"})
 """Raster images: they can hold no script, and every browser knows them."""
 _COLUMNS: Final = ((Sort.NAME, "Name"), (None, "Kind"), (Sort.SIZE, "Size"), (Sort.TIME, "Changed (UTC)"))
-
-_HERE: Final = files(__package__)
-STYLE: Final = _HERE.joinpath("page.css").read_text()
-_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-POLICY: Final = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""A page has no script; its one style sheet stands in it and is known by its hash."""
-PROTECTION: Final = [
-    ("Content-Security-Policy", POLICY),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "same-origin"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-]
-"""The headers of every page."""
-
-_ENVIRONMENT: Final = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-
-
-def load_template(name: str) -> Template:
-    """Return a template of this package."""
-    return _ENVIRONMENT.from_string(_HERE.joinpath(name).read_text())
-
+_WITH_MESSAGES: Final = (*_COLUMNS[:-1], (Sort.TIME, "Date (UTC)"))
 
 _TEMPLATE: Final = load_template("page.html")
 
@@ -61,10 +35,11 @@ class Column(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A member as it is shown."""
+    """A member as it is shown; a message has the date it says, and where it is a letter is shown as one."""
 
     href: str
     name: str
+    letter: Letter | None
     kind: ContentKind
     media_type: str
     has_preview: bool
@@ -87,14 +62,16 @@ def render_page(page: Page, ordering: Ordering) -> bytes:
     """
     members = page.members
     if ordering.after is None and page.more is None:
-        members = arrange(members, ordering.sort, descending=ordering.descending)
+        times = {node_id: message.date_us for node_id, message in page.messages.items()}
+        members = arrange(members, ordering.sort, descending=ordering.descending, times=times)
     folders = sum(1 for member in members if member.is_collection)
     more = page.more and ordering._replace(after=page.more)
     html = _TEMPLATE.render(
         style=STYLE,
         crumbs=_crumbs(page.facts.owner, page.top.names),
-        columns=[_column(sort, title, ordering) for sort, title in _COLUMNS],
-        rows=[_row(member) for member in members],
+        has_messages=bool(page.messages),
+        columns=[_column(sort, title, ordering) for sort, title in (_WITH_MESSAGES if page.messages else _COLUMNS)],
+        rows=[_row(member, page.messages.get(member.node_id)) for member in members],
         first=None if ordering.after is None else ordering._replace(after=None).query,
         more=more and more.query,
         summary=", ".join(_count(folders, "folder") + _count(len(members) - folders, "file")),
@@ -116,18 +93,19 @@ def _column(sort: Sort | None, title: str, ordering: Ordering) -> Column:
     return Column(title, ordering.sorted_by(sort).query, direction if sort is ordering.sort else None)
 
 
-def _row(member: Resource) -> Row:
+def _row(member: Resource, message: MessageSummary | None) -> Row:
     name = media_type(member)
     length = member.length or 0
     return Row(
         href=f"./{encode_segment(member.name)}{'/' if member.is_collection else ''}",
         name=render_name(member.name),
+        letter=message and letter_of(member, message),
         kind=kind_of(member),
         media_type=name,
-        has_preview=name in _PICTURES and 0 < length <= PREVIEWED_BYTES,
+        has_preview=name in PICTURES and 0 < length <= PREVIEWED_BYTES,
         size="" if member.is_collection else render_size(length),
         length_bytes=None if member.is_collection else length,
-        time=render_iso_date(member.modified_us // 1_000_000),
+        time=render_iso_date((message.date_us if message else member.modified_us) // 1_000_000),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
-from davstore.web.page import PROTECTION, STYLE, load_template
+from davstore.web.templates import PROTECTION, STYLE, load_template
 
 
 class Words(NamedTuple):

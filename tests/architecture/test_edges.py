@@ -116,8 +116,8 @@ SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|CREATE|DROP|ALTE
 
 
 WRITES_XML: Reasons = {
-    "client/remote.py": "the questions of the device",
     "dav/properties/core.py": "columns: a text around one field of a row, put in for a page at once",
+    "dav/properties/messages.py": "the same",
     "dav/properties/times.py": "the same",
     "dav/properties/sync.py": "the same",
 }
@@ -138,7 +138,9 @@ def test_xml_is_written_in_protocol() -> None:
 
 def test_sql_is_written_in_metadata() -> None:
     found = {name: [text for text in texts(tree, SQL) if SQL.match(text)] for name, tree in outside("metadata").items()}
-    assert places(found) == {"client/state.py", "client/draft.py"}  # the device's own state
+    assert places(found) == {
+        f"client/{name}.py" for name in ("state", "draft", "letters", "wishes")
+    }  # the device's own
 
 
 @pytest.mark.parametrize("line", ["b'<?xml version=1?>'", "f'<D:href>{x}'", "'<D:prop/>'", "'xmlns:D='"])
@@ -206,6 +208,7 @@ def test_a_handler_returns_its_response() -> None:
 SECOND_CALLS: Reasons = {
     "dav/handlers/get.py:handle_get": "the list of a collection, once it is known to be one",
     "dav/handlers/locks.py:handle_lock": "a lock is taken or refreshed",
+    "web/app.py:__call__": "a folder by its slash, or a message",
     "dav/handlers/propfind.py:handle_propfind": "a fixed collection holds roots of stores; else one",
 }
 """A PUT, COPY or MOVE with `Prefer: return=representation` reads once more too, in `dav/handlers/made.py`."""

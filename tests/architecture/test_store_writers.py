@@ -35,6 +35,10 @@ EXCEPTIONS = {
         "tombstones.forget": "takes away what no URL names",
         "uploads.release": "ends what crashed uploads had reserved",
     },
+    "store/indexing.py": {
+        "messages.insert_message": "facts of bodies that are there: read later than they came",
+        "nodes.set_type": "as above",
+    },
     "store/recognising.py": {
         "stores.renew_epochs": "a store that was put back from a copy: no token from before fits",
     },

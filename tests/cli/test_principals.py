@@ -246,7 +246,9 @@ def commands(group: click.Group = main, *above: str) -> Iterator[tuple[tuple[str
             yield (*above, name), command
 
 
-WITHOUT_A_STORE = {("serve",), ("init",), ("restore",), ("sync",), ("policy", "check")}
+WITHOUT_A_STORE = {("serve",), ("init",), ("restore",), ("sync",), ("policy", "check")} | {
+    ("mail", word) for word in ("list", "show", "mark")
+}
 """The first three make one, the others need none."""
 
 
@@ -283,6 +285,8 @@ def test_the_commands_of_a_user_are_these() -> None:
         *(f"device {word}" for word in ("add", "list", "rename", "revoke")),
         *(f"lock {word}" for word in ("list", "end")),
         "policy explain",
+        "import",
+        "export",
     }
 
 

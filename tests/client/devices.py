@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from davstore.client.device import open_state
+from davstore.cli.progress import QUIET, describe
+from davstore.client.device import open_state, open_state_beside
 from davstore.client.exit_status import Stop
 from davstore.client.folder import Folder
+from davstore.client.mailbox import Mailbox
 from davstore.client.remote import RemoteCollection
 from davstore.client.run import Run
+from davstore.client.states import list_words
+from davstore.model.states import StateChange
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 
@@ -46,6 +50,27 @@ class Device:
         except Stop as stop:
             self.said.append(str(stop))
             return stop.status
+
+    def mark(self, change: StateChange, *paths: str) -> None:
+        """Change states of files as their person does, without a network."""
+        with open_state_beside(self.root, self.states) as state:
+            mailbox = Mailbox(self.root, state)
+            mailbox.mark([mailbox.find(Path(path)) for path in paths], change)
+
+    def words(self) -> dict[str, list[str]]:
+        """Return the states of the files that have any, as their person sees them."""
+        files = [path for path, content in read_tree(self.root).items() if content is not None]
+        with open_state_beside(self.root, self.states) as state:
+            mailbox = Mailbox(self.root, state)
+            found = {path: list_words(*mailbox.states_of(path, mailbox.stamp(path))) for path in files}
+        return {path: words for path, words in found.items() if words}
+
+    def rehearse(self) -> list[str]:
+        """Return the lines of a dry run."""
+        with open_state(self.url, self.root, self.states) as state:
+            remote = RemoteCollection(self.url, self.credentials, mode="automatic", pause=self.pause)
+            run = Run(state.copy(), self.folder(self.root), remote, self.name, now=lambda: NOW)
+            return [describe(action) for action in run.rehearse() if action.verb not in QUIET]
 
     def write(self, path: str, content: bytes) -> None:
         """Put a file into the folder, with the folders above it."""

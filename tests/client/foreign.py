@@ -64,6 +64,8 @@ class Store:
     requests: list[tuple[str, str]] = field(default_factory=list)
     modes: list[str] = field(default_factory=list)
     """The Sync-Context of each report."""
+    questions: list[bytes] = field(default_factory=list)
+    """The body of each report."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     number: int = 0
@@ -229,6 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
         query = etree.fromstring(body)
         token = (query.findtext(f"{DAV}sync-token") or "").removeprefix("token:")
         infinite = query.findtext(f"{DAV}sync-level") == "infinite"
+        self.store.questions.append(body)
         if node is None:
             return 404, {}, b""
         if infinite and not self.store.infinite:

@@ -29,6 +29,12 @@ LATER: dict[str, dict[str, list[dict[str, Any]]]] = {
             | {"leased_until_us": 0}
         ]
     },
+    "0008": {
+        "message": [
+            {"store_id": store_id, "body_id": 12, "kind": 2, "date_us": 1, "in_reply_to": "a@b", "parts": "[]"}
+            for store_id in (1, 2)
+        ],
+    },
 }
 """Rows for the tables that came after those rows, by the revision that made the table."""
 FIRST = ("store", "user")

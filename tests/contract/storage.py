@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path as FilePath
 from typing import Any
 
 from davstore.blobs.local import LocalBlobs
 from davstore.directory.numbers import Numbers
 from davstore.engine.context import Context, Services
+from davstore.engine.property_changes import LiveValues
 from davstore.metadata import principals, stores
 from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.conditions import NONE, Preconditions
-from davstore.model.facets import PROPERTIES, Facts
+from davstore.model.facets import KEYWORDS, PROPERTIES, Facts
 from davstore.model.limits import Limits
 from davstore.model.nodes import Resource, StoreFacts
-from davstore.model.paths import Path
+from davstore.model.paths import PartPath, Path
 from davstore.model.principals import Principal, User
-from davstore.store import deleting, making, moving, patching, putting, reading, syncing
+from davstore.model.states import StateChange
+from davstore.store import copying_parts, deleting, making, moving, patching, putting, reading, syncing
 from davstore.store.checking import Finding, check
 from davstore.store.putting import NewContent, Written
 from davstore.store.reading import Listing
 
 INLINE_BYTES = 100
 """Small, so that a body is easily large."""
+
+MAIL = b"From: a@x\nSubject: x\n\nbody"
+"""A message whose part 1 is `body`."""
 
 START_US = 1_700_000_000_000_000
 
@@ -67,7 +73,7 @@ class Storage:
         """Return a request's view, a second later than the one before."""
         self.now_us += 1_000_000
         principal = Principal(User(1, self.owner, 1, 1, disabled=False))
-        services = Services(self.database, self.blobs, self.limits, note=self.numbers.note)
+        services = Services(self.database, self.blobs, self.limits, clock=lambda: self.now_us, note=self.numbers.note)
         return Context(principal, self.now_us, services)
 
     def at(self, text: str) -> Path:
@@ -92,6 +98,14 @@ class Storage:
     def proppatch(self, text: str, *changes: tuple[str, bytes | None], conditions: Preconditions = NONE) -> Resource:
         """PROPPATCH."""
         resource, refusal = patching.patch_properties(self.context, self.at(text), changes, conditions)
+        if refusal is not None:
+            raise refusal
+        return resource
+
+    def mark(self, text: str, change: StateChange) -> Resource:
+        """PROPPATCH of states."""
+        live = LiveValues(states={"{urn:x}state": change})
+        resource, refusal = patching.patch_properties(self.context, self.at(text), [], live=live)
         if refusal is not None:
             raise refusal
         return resource
@@ -122,6 +136,17 @@ class Storage:
             return b"".join(content.body.read(0, content.body.length))
         finally:
             content.body.close()
+
+    def part(self, text: str, number: str) -> bytes:
+        """GET of a part."""
+        opened = reading.open_part(self.context, PartPath(self.at(text), number))
+        with closing(opened.body) as body:
+            return b"".join(body.read(0, body.length))
+
+    def copy_part(self, text: str, number: str, destination: str) -> bool:
+        """COPY of a part."""
+        place = PartPath(self.at(text), number)
+        return copying_parts.copy_part(self.context, place, self.at(destination), overwrite=True)
 
     def find(self, text: str = "") -> Resource:
         """PROPFIND, depth 0."""
@@ -154,6 +179,11 @@ class Storage:
         """Return the dead properties of a resource."""
         listing = self.listing(text, depth=0, facets={PROPERTIES})
         return dict(listing.facets.of(PROPERTIES).get(listing.top.node_id, {}))
+
+    def keywords(self, text: str) -> list[str]:
+        """Return the keywords of a resource."""
+        listing = self.listing(text, depth=0, facets={KEYWORDS})
+        return list(listing.facets.of(KEYWORDS).get(listing.top.node_id, []))
 
     def report(
         self,

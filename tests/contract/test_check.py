@@ -11,6 +11,7 @@ from sqlalchemy import LargeBinary, Text
 from davstore.metadata import jobs
 from davstore.metadata.integrity import _DAMAGE, _DAMAGE_OF_DATABASE
 from davstore.metadata.tables import metadata
+from davstore.model.states import StateChange
 from davstore.store import enrolling
 from davstore.store.checking import list_unfinished
 from tests.contract.storage import Storage
@@ -35,6 +36,11 @@ PLANTED: dict[str, list[str]] = {
     "tombstone names a missing node": ["UPDATE gone SET node_id = 999"],
     "tombstone in a missing node": ["UPDATE gone SET parent_id = 999"],
     "property of a missing node": ["UPDATE property SET node_id = 999"],
+    "node of another type than its body": ["UPDATE node SET type = 2 WHERE is_coll = 0"],
+    "keyword of a missing node": ["UPDATE keyword SET node_id = 999"],
+    "keyword of a collection": ["UPDATE keyword SET node_id = (SELECT node_id FROM binding WHERE name = 'tree')"],
+    "flags of a collection": ["UPDATE node SET flags = 1 WHERE is_coll = 1"],
+    "node changed after its store": ["UPDATE node SET modseq = (SELECT seq + 1 FROM store)"],
     "lock of a missing node": [
         (
             "INSERT INTO lock (store_id, token, node_id, principal_id, scope, infinite, expires_us, root) "
@@ -106,6 +112,7 @@ def damaged(storage: Storage) -> Storage:
     storage.delete("tree/gone")
     storage.put("small", b"small")
     storage.proppatch("small", ("{urn:x}p", b'<p xmlns="urn:x"/>'))
+    storage.mark("small", StateChange(added=frozenset({"x"})))
     enrolling.add_device(storage.database, "me", "phone", now_us=1)
     assert storage.check() == []
     storage.is_clean = False

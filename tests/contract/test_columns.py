@@ -7,27 +7,40 @@ import itertools
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import bindparam, update
 
-from davstore.dav.bulk import Bulk, facts_of, write_changes
+from davstore.dav.bulk import Bulk, columns_of, write_changes
 from davstore.dav.kinds import Kind
 from davstore.dav.properties import LIVE_OF
 from davstore.dav.properties.live import PropertyContext
 from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
-from davstore.metadata import bindings, nodes, properties, stores
+from davstore.metadata import bindings, nodes, properties, states, stores
 from davstore.metadata import unit as transaction
+from davstore.metadata.bodies import Stored, insert_body
 from davstore.metadata.nodes import NodeRow
+from davstore.metadata.statements import Write
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import MADE_HOME
+from davstore.metadata.tables import MADE_HOME, node
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level
+from davstore.model.columns import MOST_CHARACTERS
+from davstore.model.messages import MessageFacts
+from davstore.model.nodes import ResourceType
+from davstore.model.states import Flag
 from davstore.protocol.dav.hrefs import Spelling, parse_target
 from davstore.protocol.dav.multistatus import Multistatus
+from davstore.protocol.dav.names import KEYWORD, clark
 from davstore.protocol.dav.propfind import PropFind, PropFindKind
 from davstore.store import reading, syncing
 from tests.contract.storage import Storage
 
 ROOT = ("dav", "store", "me")
 DEAD = "{urn:x}%s"
+EMPTY = Stored(b"", None, 0, "0" * 64)
+KEYWORDS = ("x", "ä")
+SET_FLAGS = Write(
+    update(node).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n")).values(flags=bindparam("f"))
+)
 TYPES = ("text/plain", 'text/x; a="<&>"', "x", "%s", None)
 YEAR_1_US, YEAR_9999_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 
@@ -48,16 +61,34 @@ rows = st.builds(
     created_us=times,
     modified_us=times,
     modified_by=st.just(0),
+    type=st.sampled_from([ResourceType.MEDIA, ResourceType.MESSAGE, ResourceType.IMDN]),
+    flags=st.integers(0, sum(Flag)),
+).map(lambda row: row._replace(type=ResourceType.COLLECTION, flags=0) if row.is_collection else row)
+texts = st.none() | st.sampled_from(["<a&b>", "%s", "ä ]]>", "x", "ä" * MOST_CHARACTERS, "ä" * MOST_CHARACTERS + "x"])
+messages = st.none() | st.builds(
+    lambda date_us, from_, subject, references, size: MessageFacts(
+        ResourceType.MESSAGE, date_us, from_, subject=subject, references=references, size=size
+    ),
+    st.none() | times,
+    texts,
+    texts,
+    texts,
+    st.none() | st.integers(0, 2**60),
 )
 questions = st.lists(
-    st.sampled_from([*LIVE_OF[Kind.RESOURCE], *LIVE_OF[Kind.COLLECTION], "{DAV:}displayname", DEAD, "none"]),
+    st.sampled_from([*LIVE_OF[Kind.RESOURCE], *LIVE_OF[Kind.COLLECTION], "{DAV:}displayname", DEAD, "none"])
+    | st.sampled_from([clark(KEYWORD, word) for word in (*KEYWORDS, "none")]),
     max_size=6,
     unique=True,
 ).map(lambda asked: PropFind(PropFindKind.PROP, tuple(asked)))
 
 
-members_of = st.dictionaries(names, st.tuples(rows, st.booleans()), max_size=8)
-"""The members of a collection: their rows, and whether each has a dead property."""
+members_of = st.dictionaries(
+    names,
+    st.tuples(rows, st.booleans(), messages, st.integers(0, sum(Flag)), st.sets(st.sampled_from(KEYWORDS))),
+    max_size=8,
+)
+"""The members of a collection: rows, whether each has a dead property, the facts of its body, flags and keywords."""
 
 
 def fill(storage: Storage, name: str, members: Members) -> None:
@@ -67,11 +98,15 @@ def fill(storage: Storage, name: str, members: Members) -> None:
         ledger = stores.lock(unit, "me")
         top = insert(unit, ledger, ledger.facts.root_id, name, nodes.empty_collection(now_us=0))
         inner = insert(unit, ledger, top, "inner", nodes.empty_collection(now_us=0))
-        for member, (row, has_property) in members.items():
+        for member, (row, has_property, facts, flags, keywords) in members.items():
             for parent in (top, inner):
-                node_id = insert(unit, ledger, parent, f"{member}.", row)
+                embodied = row if row.is_collection else row._replace(body_id=insert_body(unit, ledger, EMPTY, facts))
+                node_id = insert(unit, ledger, parent, f"{member}.", embodied)
                 if has_property:
                     properties.set_properties(unit, ledger.store_id, {node_id: {DEAD: b"<x>%s</x>"}})
+                if not row.is_collection:
+                    unit.run(SET_FLAGS, {"s": ledger.store_id, "n": node_id, "f": flags})
+                    states.change_keywords(unit, ledger, node_id, added=keywords, dropped=())
         stores.settle(unit, ledger, now_us=0)
 
     storage.database.write(work)
@@ -95,7 +130,7 @@ def listing(question: PropFind, hrefs: Hrefs, storage: Storage, name: str, *, by
         storage.at(name),
         depth=1,
         facets=facets_of(question),
-        columns=facts_of(question) if by_column else None,
+        columns=columns_of(question) if by_column else None,
     ):
         context = PropertyContext(storage.context.asker, page.facts, page.facets)
         plan = Plan(question, context, minimal=minimal)
@@ -108,7 +143,7 @@ def listing(question: PropFind, hrefs: Hrefs, storage: Storage, name: str, *, by
     return b"".join(written)
 
 
-Members = dict[str, tuple[NodeRow, bool]]
+Members = dict[str, tuple[NodeRow, bool, MessageFacts | None, int, set[str]]]
 counter = itertools.count()
 
 
@@ -125,7 +160,7 @@ def report(question: PropFind, hrefs: Hrefs, storage: Storage, name: str, *, by_
             level=Level.INFINITE,
             limit=3,
             facets=facets_of(question),
-            columns=facts_of(question) if by_column else None,
+            columns=columns_of(question) if by_column else None,
         )
         assert by_column or changes.columns is None
         context = PropertyContext(storage.context.asker, changes.facts, changes.facets)

@@ -23,13 +23,28 @@ from davstore.errors import (
     SourceIsDestination,
 )
 from davstore.model.changes import Level
+from davstore.model.columns import Wanted
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
+from davstore.model.paths import PartPath
 from davstore.model.principals import Principal, User
-from davstore.store import browsing, deleting, locking, making, moving, patching, putting, reading, syncing
+from davstore.store import (
+    browsing,
+    copying_parts,
+    deleting,
+    exporting,
+    importing,
+    locking,
+    making,
+    moving,
+    patching,
+    putting,
+    reading,
+    syncing,
+)
 from davstore.store.putting import NewContent
-from tests.contract.storage import Storage
+from tests.contract.storage import MAIL, Storage
 
 FAILING = Preconditions(if_match=ETagList(any=False, strong=frozenset({"no"})))
 NEVER = Preconditions(if_lists=(IfList(None, (IfCondition(negated=False, token=None, etag=None),)),))
@@ -48,7 +63,7 @@ def content() -> NewContent:
 def tree(storage: Storage) -> Storage:
     """Return a storage with `t/a` and `o`."""
     storage.mkcol("t")
-    storage.put("t/a")
+    storage.put("t/a", MAIL)
     storage.mkcol("o")
     return storage
 
@@ -69,6 +84,9 @@ WRITES: dict[str, Ask] = {
     "moving.copy": lambda context, tree, given: moving.copy(
         context, tree.at("t"), tree.at("t/x"), given, overwrite=True
     ),
+    "copying_parts.copy_part": lambda context, tree, given: copying_parts.copy_part(
+        context, PartPath(tree.at("t/a"), "1"), tree.at("o/x"), given, overwrite=True
+    ),
     "locking.lock": lambda context, tree, given: locking.lock(
         context, tree.at("t/a"), INFO, given, infinite=True, seconds=None
     ),
@@ -79,14 +97,20 @@ READS: dict[str, Ask] = {
     "reading.find": lambda context, tree, given: reading.find(context, tree.at("t/a"), given),
     "reading.describe": lambda context, tree, given: list(reading.describe(context, tree.at("t"), given, depth=1)),
     "reading.describe, by column": lambda context, tree, given: list(
-        reading.describe(context, tree.at("t"), given, depth=1, columns=())
+        reading.describe(context, tree.at("t"), given, depth=1, columns=Wanted(()))
     ),
     "reading.open_resource": lambda context, tree, given: reading.open_resource(context, tree.at("t/a"), given),
+    "reading.open_part": lambda context, tree, given: reading.open_part(context, PartPath(tree.at("t/a"), "1"), given),
+    "reading.find_part": lambda context, tree, given: reading.find_part(context, PartPath(tree.at("t/a"), "1"), given),
     "syncing.changes_since": lambda context, tree, given: syncing.changes_since(
         context, tree.at("t"), None, given, level=Level.INFINITE, limit=None
     ),
 }
-WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `If`
+WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `If`, and commands of the operator
+    "exporting.each_outgoing": lambda context, tree, _: list(exporting.each_outgoing(context, tree.at("t"))),
+    "exporting.sum_bytes": lambda context, tree, _: exporting.sum_bytes(context, tree.at("t")),
+    "importing.import_entries": lambda context, tree, _: list(importing.import_entries(context, tree.at("t/x"), [])),
+    "browsing.open_message": lambda context, tree, _: browsing.open_message(context, tree.at("t/a")),
     "browsing.list_page": lambda context, tree, _: browsing.list_page(context, tree.at("t"), Sort.NAME, limit=1),
 }
 ALL = WRITES | READS | WITHOUT_CONDITIONS

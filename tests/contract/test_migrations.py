@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -157,7 +158,7 @@ def test_an_upgrade_counts_the_names_that_are_there(storage: Storage) -> None:
 
 FILES = {"copied": b"two", "twin": b"two", "moved/two": b"second", "moved/deep/one": b"one"}
 KEPT = {
-    "moved/two": {"{urn:davstore:cpm:keyword}red", "{urn:x}p"},
+    "moved/two": {"{urn:x}p"},
     "": {"{urn:x}p"},
 }
 
@@ -188,7 +189,8 @@ def test_a_store_of_each_version_is_upgraded_with_all_that_is_in_it(
     migrate(empty)
     storage = Storage(empty, tmp_path, exists=True)
     assert storage.check() == []
-    assert {table: count(empty, table) for table in later(revision)} == {
+    job = Counter(job=1)  # that reads the messages which are there already
+    assert {table: count(empty, table) - job[table] for table in later(revision)} == {
         table: len(rows) for table, rows in later(revision).items()
     }
     for storage.owner in ("me", "you"):
@@ -196,6 +198,7 @@ def test_a_store_of_each_version_is_upgraded_with_all_that_is_in_it(
         assert {place: storage.get(place) for place, etag in tree.items() if etag} == FILES
         assert {place for place, etag in tree.items() if not etag} == {"moved", "moved/deep"}
         assert {place: set(storage.properties(place)) for place in KEPT} == KEPT
+        assert storage.keywords("moved/two") == ["red"]
         assert {row.lstrip("+") for row in told(storage.report())} == tree.keys()
         storage.put("new", b"new")
         storage.mkcol("b")

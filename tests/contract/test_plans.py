@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from davstore import metadata
-from davstore.metadata import bindings, changed_members, listings, sorted_pages
+from davstore.metadata import answers, bindings, changed_members, listings, sorted_pages
 from davstore.metadata.statements import Statement
 from davstore.model.pages import Sort
 from tests.contract.storage import Storage
@@ -93,6 +93,12 @@ def test_an_index_is_searched_by_more_than_the_store(sqlite_storage: Storage, na
 def test_a_page_looks_at_its_collection_alone(sqlite_storage: Storage, sort: Sort) -> None:
     plan = _plan(sqlite_storage, sorted_pages._paging(sort, descending=True))
     assert not [step for step in plan for bad in FIRST_COLUMN_ONLY if bad in step]
+
+
+def test_answers_are_found_by_the_id_they_name(sqlite_storage: Storage) -> None:
+    plan = _plan(sqlite_storage, answers._ANSWERS)
+    assert [step for step in plan if "message_answers (store_id=? AND in_reply_to=?)" in step]
+    assert not [step for step in plan if step.startswith("SCAN") and "json" not in step.lower() and "ids" not in step]
 
 
 def test_a_long_path_too(sqlite_storage: Storage) -> None:

@@ -10,12 +10,14 @@ import pytest
 from davstore.metadata import unit
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level
+from davstore.model.columns import Wanted
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
 from davstore.model.facets import PROPERTIES
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
+from davstore.model.states import Flag, StateChange
 from davstore.store import browsing, locking, reading
-from tests.contract.storage import Storage
+from tests.contract.storage import MAIL, Storage
 
 
 class Counter:
@@ -61,7 +63,9 @@ def rebuild(storage: Storage) -> None:
 USE_CASES: dict[str, Callable[[Storage], object]] = {
     "get": lambda storage: storage.get("t/0"),
     "describe the members": lambda storage: storage.listing("t", depth=1, facets={PROPERTIES}),
-    "describe by column": lambda storage: storage.listing("t", depth=1, facets={PROPERTIES}, columns=("etag",)),
+    "describe by column": lambda storage: storage.listing(
+        "t", depth=1, facets={PROPERTIES}, columns=Wanted(("etag",), frozenset({PROPERTIES}))
+    ),
     "describe all": lambda storage: storage.listing(depth=None, facets={PROPERTIES}),
     "a page": lambda storage: browsing.list_page(storage.context, storage.at("t"), Sort.SIZE, limit=10),
     "put a new one": lambda storage: storage.put("t/new"),
@@ -101,6 +105,7 @@ class Budget:
         fill(storage, "t", 3)
         fill(storage, "over", 3)
         storage.put("a")
+        storage.put("m", MAIL)
         self._token = storage.report().token
 
     def take(self, text: str) -> str:
@@ -125,6 +130,9 @@ class Budget:
 ONLY_NEW = Preconditions(if_none_match=ETagList(any=True))
 STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("GET", 1, lambda storage, _: storage.get("a")),
+    ("GET of a part", 2, lambda storage, _: storage.part("m", "1")),
+    ("COPY of a part", 10, lambda storage, _: storage.copy_part("m", "1", "b")),
+    ("COPY of a part over another", 15, lambda storage, _: storage.copy_part("m", "1", "a")),
     ("PROPFIND, depth 0", 1, lambda storage, _: storage.listing("a", depth=0)),
     ("PROPFIND, depth 0, dead properties", 2, lambda storage, _: storage.listing("a", depth=0, facets={PROPERTIES})),
     ("PROPFIND, depth 1", 2, lambda storage, _: storage.listing("t", depth=1)),
@@ -135,7 +143,9 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("PUT over another", 7, lambda storage, _: storage.put("a", b"other")),
     ("PUT of a large body", 11, lambda storage, _: storage.put("large", b"x" * 300)),
     ("MKCOL", 5, lambda storage, _: storage.mkcol("c")),
-    ("PROPPATCH", 6, lambda storage, _: storage.proppatch("a", ("{urn:x}q", b"<q/>"))),
+    ("PROPPATCH", 7, lambda storage, _: storage.proppatch("a", ("{urn:x}q", b"<q/>"))),
+    ("PROPPATCH of a flag", 5, lambda storage, _: storage.mark("a", StateChange(int(Flag.SEEN)))),
+    ("PROPPATCH of a keyword", 7, lambda storage, _: storage.mark("a", StateChange(added=frozenset({"x"})))),
     ("DELETE", 8, lambda storage, _: storage.delete("a")),
     ("DELETE of a tree", 12, lambda storage, _: storage.delete("t")),
     ("MOVE", 8, lambda storage, _: storage.move("a", "b")),
@@ -204,6 +214,22 @@ def test_a_use_case_takes_as_many_statements(storage: Storage, monkeypatch: pyte
             USE_CASES[use_case](storage)
         taken.append(counter.count)
     assert 0 < taken[0] == taken[1]
+
+
+def test_a_page_with_messages_takes_one_statement_more(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    counter, counts = Counter(monkeypatch), []
+    storage.mkcol("t")
+    for name in ("t/a.txt", "t/b.eml", "t/c.eml"):
+        with counter.counting():
+            browsing.list_page(storage.context, storage.at("t"), Sort.NAME, limit=10)
+        counts.append(counter.count)
+        storage.put(
+            name, b"From: a@example.org\r\nTo: b@example.org\r\nSubject: x\r\n\r\nText" if "eml" in name else b"x"
+        )
+    with counter.counting():
+        page = browsing.list_page(storage.context, storage.at("t"), Sort.NAME, limit=10)
+    assert [*counts, counter.count] == [counts[0], counts[0], counts[0] + 1, counts[0] + 1]
+    assert {one.subject for one in page.messages.values()} == {"x"}
 
 
 @pytest.mark.parametrize("members", [1, 2, 3, 4, 5, 6, 7])

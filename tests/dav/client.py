@@ -255,11 +255,26 @@ def sync_body(
     )
 
 
+def expand_body(content: str) -> str:
+    """Return the body of an expand-property report."""
+    return f'<D:expand-property xmlns:D="DAV:">{content}</D:expand-property>'
+
+
 def token_of(answer: Answer) -> str:
     """Return the sync token of a report."""
     assert answer.status == 207, answer
     return str(answer.xml.findtext(f"{D}sync-token"))
 
 
-REPORTS = {f"{D}sync-collection": sync_body()}
+MESSAGE = (
+    b"Subject: two parts\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    b"--b\r\nContent-Type: text/plain;\r\n\tcharset=utf-8\r\n\r\nhello\r\n"
+    b"--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\nContent-ID: <one@x>\r\n"
+    b'Content-Disposition: attachment; filename="a b.png"\r\n\r\nAAECAwQF\r\nBgcICQ==\r\n--b--\r\n'
+)
+"""A message whose second part is the bytes 0 to 9."""
+REPORTS = {
+    f"{D}sync-collection": sync_body(),
+    f"{D}expand-property": expand_body('<D:property name="owner"><D:property name="displayname"/></D:property>'),
+}
 """A good body for each report, by its name: a new report needs one here."""

@@ -133,6 +133,7 @@ PATHS = (
     "/dav/principals/", "/dav/principals/users/alice/", "/dav/principals/devices/alice/phone/",
     "/.well-known/", "/.well-known/caldav", "/.well-known/davstore/x", "/favicon.ico", "/index.html", "/robots.txt",
     "/healthz/", "/healthz/x", "/Readyz", "/%68ealthz/", "/dav/healthz", "/?page", "/dav/store/alice/?preview=256",
+    "/dav/store/alice/file?part=1",
 )  # fmt: skip
 
 
@@ -230,10 +231,10 @@ def test_what_is_others_is_not_there(storage: Storage, method: str, root: str) -
     """One answer, byte for byte, for resources that exist, for unmapped URLs, and for a store that no user has."""
     file, folder = storage.make("file", root), storage.make("folder", root)
     targets = (
-        file, f"{file}/", f"{folder}/", storage.make("missing", root), f"{folder}/missing", f"{root}alice/",
-        f"{root}alice", f"{root}nobody/", f"{root}nobody/x", "/dav/principals/users/alice/",
-        "/dav/principals/users/nobody/", "/dav/principals/devices/alice/phone/",
-        "/dav/principals/devices/nobody/phone/",
+        file, f"{file}/", f"{file}?part=1", f"{file}?part=1.", f"{folder}/", storage.make("missing", root),
+        f"{folder}/missing", f"{root}alice/", f"{root}alice", f"{root}nobody/", f"{root}nobody/x",
+        f"{root}nobody/x?part=2", "/dav/principals/users/alice/", "/dav/principals/users/nobody/",
+        "/dav/principals/devices/alice/phone/", "/dav/principals/devices/nobody/phone/",
     )  # fmt: skip
     for who in (storage.bob, storage.bobs_phone):
         answers = {storage.ask(method, target, who, root) for target in targets}
@@ -248,7 +249,7 @@ def test_nothing_goes_into_the_store_of_another(storage: Storage, method: str, r
     file = storage.make("file", root)
     own = f"{root}bob/source"
     assert storage("PUT", own, storage.bob, body="his").status in (201, 204)
-    places = (file, storage.make("missing", root), f"{root}alice/", f"{root}nobody/x")
+    places = (file, storage.make("missing", root), f"{root}alice/", f"{root}nobody/x", f"{file}?part=1")
     for source in (own, f"{root}bob/missing"):
         answers = {storage(method, source, storage.bob, HTTP_DESTINATION=place) for place in places}
         assert len(answers) == 1
@@ -262,7 +263,7 @@ def test_conditions_tell_nothing_of_others(storage: Storage, root: str) -> None:
     """An `If` list that is tagged with another's URL is judged as if nothing were there."""
     file = storage.make("file", root)
     etag = dict(storage("GET", file, storage.alice).headers)["ETag"]
-    for target in (file, storage.make("missing", root)):
+    for target in (file, storage.make("missing", root), f"{file}?part=1"):
         for condition, status in ((f"([{etag}])", 412), (f"(Not [{etag}])", 201)):
             place = f"{root}bob/conditional-{next(ADDRESSES)}"
             tagged = f"<http://dav.example{target}> {condition}"

@@ -11,11 +11,12 @@ from sqlalchemy import update
 
 from davstore.dav.kinds import Kind
 from davstore.dav.properties import LIVE_OF, PROTECTED, SETTABLE
+from davstore.dav.properties.states import STATES
 from davstore.metadata import unit
 from davstore.metadata.statements import Statement
 from davstore.metadata.tables import property_
+from davstore.model.facets import ANSWERS, CHECKSUMS, MESSAGE
 from davstore.model.limits import Limits
-from davstore.protocol.dav.owncloud import CHECKSUMS
 from tests.dav.client import ALICE, HOME, PHONE, Client, D, prop_body, removing, setting, sync_body, token_of
 from tests.dav.test_locks import info
 
@@ -38,7 +39,7 @@ def test_no_body_asks_for_allprop(dav: Client, body: str) -> None:
     assert found[f"{D}getcontenttype"].text == "text/plain"
     assert found[f"{D}getlastmodified"].text == "Fri, 15 Jan 2027 08:00:00 GMT"
     assert found[f"{D}creationdate"].text == "2027-01-15T08:00:00Z"
-    assert len(found[f"{D}resourcetype"]) == 0
+    assert [child.tag for child in found[f"{D}resourcetype"]] == [f"{C}media"]
 
 
 def test_a_collection_has_no_body_properties(dav: Client) -> None:
@@ -54,7 +55,9 @@ def test_propname(dav: Client) -> None:
     dav.put("a")
     dav.patch("a", setting("<x:p>1</x:p>"))
     found = dav("PROPFIND", "a", '<propfind xmlns="DAV:"><propname/></propfind>', Depth="0").props(f"{HOME}/a")
-    assert set(found) == set(LIVE_OF[Kind.RESOURCE]) - {CHECKSUMS} | {"{urn:x}p"}  # kept for clients that send one
+    lacking = {name for name, live in LIVE_OF[Kind.RESOURCE].items() if live.facet in (MESSAGE, CHECKSUMS, ANSWERS)}
+    lacking |= {live.name for live in STATES}
+    assert set(found) == LIVE_OF[Kind.RESOURCE].keys() - lacking | {"{urn:x}p"}
     assert all(element.text is None and len(element) == 0 for element in found.values())
     root = dav("PROPFIND", "", '<propfind xmlns="DAV:"><propname/></propfind>', Depth="0").props(f"{HOME}/")
     assert {f"{D}quota-used-bytes", f"{D}quota-available-bytes", f"{C}root"} <= root.keys()
@@ -311,7 +314,7 @@ def test_a_namespace_is_a_uri(dav: Client, namespace: str) -> None:
     assert "{u:%C3%BC}p" in dav.patch("a", setting('<y:p xmlns:y="u:%C3%BC"/>')).props(f"{HOME}/a")
 
 
-@pytest.mark.parametrize("local", ["modseq", "seen", "effective-sync-policy", "no-such-thing"])
+@pytest.mark.parametrize("local", ["modseq", "kind", "effective-sync-policy", "no-such-thing"])
 @pytest.mark.parametrize("instruction", [setting, removing])
 def test_our_own_namespace_is_nobody_elses(dav: Client, local: str, instruction: Callable[[str], str]) -> None:
     """RFC 4918 §9.2.1: names without a meaning yet are protected too, or clients would give them one."""
@@ -327,8 +330,8 @@ def test_our_own_namespace_is_nobody_elses(dav: Client, local: str, instruction:
     )
     assert dav("MKCOL", "c", body, Content_Type="application/xml").status == 403
     assert dav("GET", "c").status == 404
-    dav.patch("a", setting('<C:seen xmlns:C="urn:davstore:cpm:keyword">1</C:seen>'))
-    assert set(dav.find("a", "{urn:davstore:cpm:keyword}seen").props(f"{HOME}/a")) == {"{urn:davstore:cpm:keyword}seen"}
+    dav.patch("a", setting('<C:seen xmlns:C="urn:davstore:cpms">1</C:seen>'))
+    assert set(dav.find("a", "{urn:davstore:cpms}seen").props(f"{HOME}/a")) == {"{urn:davstore:cpms}seen"}
 
 
 def test_what_a_client_once_wrote_in_our_namespace_is_not_told(dav: Client) -> None:

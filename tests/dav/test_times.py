@@ -95,8 +95,8 @@ def test_a_refused_patch_leaves_the_time(dav: Client) -> None:
     assert dav("HEAD", "a").headers["Last-Modified"] == before
 
 
-@pytest.mark.parametrize("name", sorted(SETTABLE))
-def test_what_can_be_set_cannot_be_removed(dav: Client, name: str) -> None:
+@pytest.mark.parametrize("name", sorted(name for name, way in SETTABLE.items() if way.removed is None))
+def test_what_has_no_removal_cannot_be_removed(dav: Client, name: str) -> None:
     dav.put("a")
     namespace, _, local = name[1:].partition("}")
     answer = dav.patch("a", removing(f'<y:{local} xmlns:y="{namespace}"/>'))

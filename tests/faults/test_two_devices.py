@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from davstore.client.local_names import RESERVED
+from davstore.model.states import Flag, StateChange
 from davstore.settings import load_settings
 from davstore.store.checking import Finding, check
 from davstore.wiring import open_storage
@@ -45,6 +47,18 @@ def run_together(devices: list[Device], killer: Killer | None) -> None:
         thread.join()
 
 
+def mark_some(device: Device, script: Script) -> None:
+    """Set and clear states of some files that are in the folder now."""
+    chooser = random.Random(f"{script.seed} {device.name} {len(script.log)}")
+    files = [str(path.relative_to(device.root)) for path in sorted(device.root.rglob("*")) if path.is_file()]
+    files = [path for path in files if not RESERVED.fullmatch(Path(path).name)]
+    for _ in range(2):
+        flags, word = 1 << chooser.randrange(len(Flag)), frozenset({chooser.choice("abc")})
+        is_set = chooser.random() < 0.6
+        change = StateChange(set=flags, added=word) if is_set else StateChange(clear=flags, dropped=word)
+        device.mark(change, *chooser.sample(files, min(4, len(files))))
+
+
 def live(tmp_path: Path, seed: int, *, rounds: int, kills: int) -> None:
     server = Server(tmp_path / "data", tmp_path / "server.log")
     script, killer = Script(seed), Killer(server, seed)
@@ -60,7 +74,9 @@ def live(tmp_path: Path, seed: int, *, rounds: int, kills: int) -> None:
         for number in range(rounds):
             run_together([phone, laptop], killer if number < kills else None)
             for device in (phone, laptop):
+                mark_some(device, script)
                 script.work(device.root, 12)
+                mark_some(device, script)
                 if number % 2:
                     assert device.sync(force=True) in FINAL_STATES, device.said
         for _ in range(3):
@@ -71,6 +87,7 @@ def live(tmp_path: Path, seed: int, *, rounds: int, kills: int) -> None:
         for device in (phone, laptop):
             assert describe_difference(read_digests(device.root), store) == [], script.log
         assert script.must_survive <= {*store.values()}, script.log
+        assert phone.words() == laptop.words() == witness.words() != {}
     finally:
         server.kill()
     assert _damage(tmp_path / "data") == []

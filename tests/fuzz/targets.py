@@ -10,13 +10,14 @@ import atexit
 import io
 import itertools
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from davstore.errors import DavstoreError
 from davstore.middleware.errors import is_failure
+from davstore.model.messages import MOST_DEPTH, MOST_FACT_CHARACTERS, MOST_PARTS, PREVIEW_CHARACTERS, MessageFacts, Part
 from davstore.protocol.dav import (
     hrefs,
     if_header,
@@ -32,9 +33,16 @@ from davstore.protocol.dav import (
 )
 from davstore.protocol.dav.elements import empty, escape
 from davstore.protocol.http import authorization, dates, headers, integrity, owncloud, prefer, ranges, sync_context
+from davstore.protocol.message import cpim, file_transfer, group_state, imdn, session
+from davstore.protocol.message import dates as mail_dates
+from davstore.protocol.message.parameters import parse_parameters, text_parameter
+from davstore.protocol.message.reading import MessageReader, read_message
+from davstore.protocol.message.transfer import decode
+from davstore.protocol.message.words import decode_field
 from davstore.server.bodies import ChunkedBody
 from davstore.server.request_head import BadHead, is_hopeless, parse_head
-from tests.dav.client import HOME, Client
+from tests import cpm_bodies
+from tests.dav.client import HOME, MESSAGE, Client
 
 HOST: Final = "dav.example"
 LENGTH: Final = 1_000
@@ -212,9 +220,20 @@ def lock_body(data: bytes) -> None:
 
 def report_body(data: bytes) -> None:
     query = reports.parse(data, 0)
+    if isinstance(query, reports.ExpandQuery):
+        expanded(query.properties, reports.MAX_LEVELS)
+        return
     property_names(query.names)
     assert query.limit is None or query.limit > 0
     answered(lambda _: sync_token.parse(query.token), b"")
+
+
+def expanded(found: tuple[reports.Asked, ...], levels: int) -> None:
+    """Properties within properties end somewhere."""
+    assert not found or levels
+    property_names(tuple(one.name for one in found))
+    for one in found:
+        expanded(one.nested, levels - 1)
 
 
 def chunked_body(data: bytes) -> None:
@@ -238,6 +257,96 @@ def request_head(data: bytes) -> None:
     assert "HTTP_CONTENT_LENGTH" not in head.fields
 
 
+def cpim_head(data: bytes) -> None:
+    """Read a bare CPIM, and one behind an outer block."""
+    for outer in (b"", b"Content-Type: message/cpim\n\n"):
+        found = cpim.find_cpim(outer + data, len(outer))
+        if found is not None:
+            assert len(outer) < found.inner_start <= len(outer + data)
+            facts_only(found.fields)
+
+
+def imdn_body(data: bytes) -> None:
+    imdn.is_imdn(data)
+    facts_only(imdn.read_imdn(data))
+
+
+def store_objects(data: bytes) -> None:
+    """Read a session info, a group state and a file transfer."""
+    for read in (session.read_session, group_state.read_group_state, file_transfer.read_file_transfer):
+        facts_only(read(data))
+    assert not (group_state.is_group_state(data) and file_transfer.is_file_transfer(data))
+
+
+def facts_only(facts: Mapping[str, str | int]) -> None:
+    """Facts are named as those of messages are, and their text can be an element of an answer."""
+    assert set(facts) <= set(MessageFacts._fields)
+    for value in facts.values():
+        if isinstance(value, str):
+            assert 0 < len(value) <= MOST_FACT_CHARACTERS
+            xml.parse(f"<x>{escape(value)}</x>".encode())
+
+
+def mail(data: bytes) -> None:
+    """Read a body as it is, and as what stands behind two fields of mail: whole and in blocks it says the same."""
+    for content in (data, b"From: a@b.example\nSubject: s\n" + data):
+        found = read_message(content)
+        reader = MessageReader()
+        for start in range(0, len(content), 997):
+            reader.feed(content[start : start + 997])
+        assert reader.close() == found
+        if found is not None:
+            said = found._replace(parts=())._asdict()
+            facts_only({name: value for name, value in said.items() if value is not None and value != ()})
+            assert len(found.preview or "") <= PREVIEW_CHARACTERS
+            parts_only(found.parts, len(content))
+
+
+def parts_only(parts: tuple[Part, ...], length: int) -> None:
+    """Each part has a number of its own, and lies within the one that it is a part of, behind its neighbours."""
+    assert 0 < len(parts) <= MOST_PARTS
+    ends: dict[str, int] = {}
+    inside: dict[str, Part] = {}
+    for part in parts:
+        above = part.number.rpartition(".")[0]
+        assert part.number not in inside
+        assert part.number.count(".") <= MOST_DEPTH
+        assert ends.get(above, 0) <= part.start <= part.stop <= length
+        if above in inside:
+            assert inside[above].start <= part.start <= part.stop <= inside[above].stop
+        ends[above] = part.stop
+        inside[part.number] = part
+        for text in (
+            part.filename,
+            part.content_type,
+            part.media_type,
+            part.charset,
+            part.content_id,
+            part.disposition,
+        ):
+            facts_only({"subject": text} if text is not None else {})
+
+
+def mail_text(data: bytes) -> None:
+    """Read the text of one field as addresses, as a date, and as a value with parameters."""
+    for text in (decode_field(data), decode_field(data, phrases=True)):
+        facts_only({"subject": text} if text else {})
+    moment = mail_dates.parse_date(text_of(data))
+    assert moment is None or 0 <= moment < 4_200_000_000_000_000
+    filename = text_parameter(parse_parameters(data).parameters, b"filename")
+    facts_only({"filename": filename} if filename else {})
+
+
+def transfer_encoding(data: bytes) -> None:
+    """Decode in one block and in several."""
+    for encoding in ("base64", "quoted-printable", "x-uuencode", "7bit"):
+        whole = b"".join(decode((data,), encoding))
+        size = 5 + len(data) // 100
+        pieces = (data[start : start + size] for start in range(0, len(data), size))
+        assert b"".join(decode(pieces, encoding)) == whole
+        assert len(whole) <= len(data) or encoding == "x-uuencode"  # whose lines say their length
+
+
 @cache
 def application() -> Client:
     """Return a store with a resource and a collection, served in this process."""
@@ -246,6 +355,7 @@ def application() -> Client:
     atexit.register(directory.cleanup)
     atexit.register(client.close)
     client.put("a", "0123456789")
+    client.put("m", MESSAGE)
     client.mkcol("c")
     return client
 
@@ -331,7 +441,72 @@ REPORT: Final = (
     b"<D:prop><D:getetag/></D:prop></D:sync-collection>"
 )
 
+MAIL: Final = (
+    b"Received: by x; Tue, 1 Jan 2002 00:00:00 +0000\nFrom: =?utf-8?q?J=C3=BC?= <a@b.example>\nMessage-ID: <1@b>\n"
+    b'Content-Type: multipart/mixed; boundary="b"\n\nprologue\n--b\nContent-Type: text/plain; charset=utf-8\n'
+    b"Content-Transfer-Encoding: quoted-printable\n\nJ=C3=BC =\n\n--b\nContent-Type: message/rfc822\n\nSubject: s\n\n"
+    b"inner\n--b\nContent-Type: multipart/digest; boundary=bc\n\n--bc\n\nSubject: d\n\nd\n--bc--\n--b\n"
+    b"Content-Type: text/html\nContent-Transfer-Encoding: base64\nContent-Disposition: attachment; "
+    b"filename*0*=utf-8''%41; filename*1=b\n\nPGI+eDwvYj4=\n--b--\nepilogue\n"
+)
+EXPAND: Final = b'<D:expand-property xmlns:D="DAV:">%b</D:expand-property>'
+
 TARGETS: Final[dict[str, Target]] = {
+    "mail": Target(
+        mail,
+        (
+            MAIL,
+            MAIL.replace(b"\n", b"\r\n"),
+            b"Content-Type: text/html\n\n<p>a<script>b</script>&nbsp;c<td>",
+            b"Content-Type: message/rfc822\n\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\n--x--",
+            b"Content-Type: application/x-cpm-session\n\n<session><invited-participants>tel:1",
+        ),
+        (
+            *(b"\n", b"\r\n", b"\n--b\n", b"\n--b--\n", b"--bc", b"Content-Type: ", b"multipart/mixed; boundary=b\n\n"),
+            *(
+                b"message/rfc822\n\n",
+                b"Content-Type: message/cpim\n\n",
+                b"\0",
+                b"=?",
+                b"?=",
+                b"From x\n",
+                b"<!--",
+                b"<b ",
+            ),
+        ),
+    ),
+    "mail_text": Target(
+        mail_text,
+        (
+            b'"a, b" <a@b>, =?utf-8?q?J=C3=BC?= =?utf-8?b?w7w=?= (c) <c@d>',
+            b"Tue, 01 Jan 2002 00:00:60 +0100",
+            b"ven., 30 10 2015 16:26:16.0 +0100",
+            b'attachment; filename*0*=iso-8859-1\'de\'%E4; filename*1="b\\""; filename=c d',
+        ),
+        (
+            b"=?utf-7?q?",
+            b"?=",
+            b"=?x?b?",
+            b";",
+            b"'",
+            b"%",
+            b'"',
+            b"\\",
+            b"*0*=",
+            b"1 Jan 2002 ",
+            b"\n ",
+            b"\xed\xa0\x80",
+        ),
+    ),
+    "transfer_encoding": Target(
+        transfer_encoding,
+        (
+            b"aGVsbG8gd29ybGQ=\r\naGVsbG8",
+            b"a=3D \t\r\nb=\r\nc=4",
+            b"begin 644 x\n#0V%T\n`\nend\n",
+        ),
+        (b"=", b"==", b"=\r", b"\r\n", b"\n", b" \n", b"begin ", b"end", b"=4"),
+    ),
     "request_target": Target(
         request_target,
         (
@@ -467,13 +642,59 @@ TARGETS: Final[dict[str, Target]] = {
         (
             REPORT % (TOKEN, b"<D:limit><D:nresults>10</D:nresults></D:limit>"),
             REPORT % (b"", b'<C:context xmlns:C="urn:davstore:cpm"><C:mode>manual</C:mode></C:context>'),
+            EXPAND % b'<D:property name="owner"><D:property name="x" namespace="urn:x"/></D:property>',
         ),
-        (*XML_WORDS, b"infinite", b"9" * 30),
+        (
+            *XML_WORDS,
+            b"infinite",
+            b"9" * 30,
+            b'<D:property name="a">',
+            b' name="',
+            b' namespace="',
+            b"&quot;",
+            b"&#10;",
+        ),
     ),
     "chunked_body": Target(
         chunked_body,
         (b"5\r\nhello\r\n0\r\n\r\n", b"1;x=y\r\na\r\n0\r\nT: v\r\n\r\n", b"FFFFFFFF\r\n", b"-1\r\n"),
         (b"\r\n", b"0", b";", b"\n", b"0x", b"_", b"+"),
+    ),
+    "cpim_head": Target(
+        cpim_head,
+        (
+            cpm_bodies.CPIM,
+            cpm_bodies.CPIM.replace(b"Require:", b"x:"),
+            b"From: <im:a@b>\nTo: <im:c@d>\nNS: <urn:x>\nSubject:;lang=a \\ud83d\\ude00\n\nContent-Type: a/b\n\nc",
+        ),
+        (
+            *(
+                b"\r\n",
+                b"\n",
+                b":",
+                b";lang=",
+                b'"',
+                b"\\u0000",
+                b"\\ud800",
+                b"NS: x <urn:x>\n",
+                b"Require: x.y\n",
+                b"\xfc",
+            ),
+            *(b"To: <im:a@b>\n", b"DateTime: 1990-12-31T23:59:60Z\n", b"imdn.Message-ID: 1\n", b"Content-Type: a/b\n"),
+        ),
+    ),
+    "imdn_body": Target(
+        imdn_body,
+        (
+            cpm_bodies.IMDN,
+            b'<i:imdn xmlns:i="urn:ietf:params:xml:ns:imdn"><i:recipient-uri>a</i:recipient-uri></i:imdn>',
+        ),
+        (*XML_WORDS, b"urn:ietf:params:xml:ns:imdn", b"<recipient-uri>", b"</recipient-uri>", b"imdn"),
+    ),
+    "store_objects": Target(
+        store_objects,
+        (cpm_bodies.SESSION, cpm_bodies.GROUP_STATE, cpm_bodies.FILE_TRANSFER, cpm_bodies.OVER_HTTP),
+        (*XML_WORDS, b"<sdp>", b"</sdp>", b"a=file-selector:", b' name:"', b" size:1", b";", b"%00", b"%ed%a0%80"),
     ),
     "whole_request": Target(
         whole_request,
@@ -488,6 +709,9 @@ TARGETS: Final[dict[str, Target]] = {
             b"LOCK ~/a\nTimeout: Second-1\nDepth: 0\n\n" + LOCKINFO % b"<D:owner>me</D:owner>",
             b"UNLOCK ~/a\nLock-Token: <urn:uuid:1>",
             b"REPORT ~/\n\n" + REPORT % (TOKEN, b""),
+            b"REPORT ~/m\n\n" + EXPAND % b'<D:property name="owner"><D:property name="displayname"/></D:property>',
+            b"GET ~/m?part=2\nRange: bytes=1-2, 4-5",
+            b"COPY ~/m?part=1\nDestination: /dav/store/alice/e",
             b"DELETE ~/b\nIf: (Not <DAV:no-lock>)",
             b"OPTIONS *",
         ),

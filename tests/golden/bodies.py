@@ -74,3 +74,43 @@ def sync(
 
 def _empty(names: tuple[str, ...]) -> str:
     return "".join(f"<{name}/>" for name in names)
+
+
+MAIL: Final = """From: a@x
+Subject: three parts
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: text/plain; charset=utf-8
+Content-Transfer-Encoding: quoted-printable
+
+gr=C3=BCn
+--b
+Content-Type: image/png; name=a b.png
+Content-Transfer-Encoding: base64
+Content-Disposition: attachment; filename="a b.png"
+Content-ID: <one@x>
+
+MDEyMzQ1Njc4OQ==
+--b
+Content-Type: message/rfc822
+
+From: b@x
+Subject: inside
+
+text
+--b--
+""".replace("\n", "\r\n")
+"""A message with a text, a file and a message in it."""
+
+
+def expand(*properties: str) -> str:
+    """Return an expand-property report."""
+    return f"<D:expand-property {D}>{''.join(properties)}</D:expand-property>"
+
+
+def asked(name: str, *nested: str, namespace: str = "") -> str:
+    """Return a property of an expand-property report, and those within it."""
+    told = f' namespace="{namespace}"' if namespace else ""
+    return f'<D:property name="{name}"{told}>{"".join(nested)}</D:property>'

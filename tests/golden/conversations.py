@@ -38,11 +38,12 @@ SERVERS: Final[dict[str, tuple[Mapping[str, str], tuple[Sequence, ...]]]] = {
     "usual": (
         _SMALL,
         (
-            *(reading.options, reading.get, reading.ranges, reading.dates, reading.listings, reading.pages),
+            *(reading.options, reading.get, reading.parts, reading.ranges, reading.dates),
+            *(reading.listings, reading.pages),
             *(writing.put, writing.digests, writing.collections, writing.deleting, writing.copying, writing.moving),
-            *(properties.propfinds, properties.live, properties.proppatches),
+            *(properties.propfinds, properties.live, properties.proppatches, properties.states),
             *(locking.locks, locking.trees, locking.conditions),
-            *(syncing.reports, syncing.page_by_page, syncing.bad_reports, syncing.policy),
+            *(syncing.reports, syncing.page_by_page, syncing.bad_reports, syncing.expansions, syncing.policy),
             *(refusing.fixed_places, refusing.methods, refusing.targets, refusing.xml, refusing.strangers),
             *(refusing.signing_in, refusing.quota, refusing.limits, serving.connections, refusing.unavailable),
         ),

@@ -267,7 +267,7 @@ ASKED: Final = [  # well-formed XML with the right root, and nothing that can be
     *(case("REPORT", "", body=sync_body(level=level)) for level in ("9", "", "0", "Infinite")),
     *(case("REPORT", "", body=sync_body(limit=limit)) for limit in (0, -1)),
     *(case("REPORT", path, body=sync_body()) for path in ("a", "/dav/", "/dav/principals/", "missing/")),
-    case("REPORT", "", body=f"<D:expand-property {D}/>"),
+    case("REPORT", "", body=f"<D:version-tree {D}/>"),
     case("REPORT", ""),
 ]
 CHUNKS: Final = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from davstore.protocol.http.accept import wants_html, wants_text
+from davstore.protocol.http.accept import wants_html, wants_page, wants_text
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,22 @@ def test_html_is_asked_for_by_its_name(value: str | None, wanted: bool) -> None:
 )
 def test_text_is_asked_for_by_its_name(value: str | None, wanted: bool) -> None:
     assert wants_text(value) is wanted
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8", True),  # browsers
+        ("text/html, text/plain;q=0.5, application/xhtml+xml, */*;q=0.01", True),  # Lynx
+        ("text/html", True),
+        ("text/html, text/plain;q=0.9", True),
+        ("text/html, text/*;q=0.9, image/jpeg;q=0.9, image/png;q=0.9, image/*;q=0.9, */*;q=0.8", False),  # KIO 5.103
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", False),  # Java's HttpURLConnection
+        ("application/xhtml+xml, */*", False),
+        ("text/plain, text/html;q=0.5, application/xhtml+xml", False),
+        ("*/*", False),
+        (None, False),
+    ],
+)
+def test_a_page_is_no_file(value: str | None, wanted: bool) -> None:
+    assert wants_page(value) is wanted

@@ -69,7 +69,7 @@ def test_rfc9110_13_1_4_what_has_no_time_is_not_judged_by_one() -> None:
 
 
 def old(modified_us: int, by: int = 0) -> Resource:
-    return Resource((), "a", 7, 0, 1, "id", "e", 1, None, 0, modified_us, by)
+    return Resource((), "a", 7, 0, 1, "id", "e", 1, None, 0, modified_us, by, type=0, flags=0, modseq=1)
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import struct
 import wave
-import zlib
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +13,7 @@ import requests
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Route, expect
 
 from tests.client.served import Server
+from tests.web.pictures import png
 
 PATIENCE_MS = 30_000
 SCRIPT = "<script>fetch('/dav/store/me/ran', {method: 'PUT', body: 'x'})</script>"
@@ -29,17 +28,6 @@ EVIL = {
     "sniffed.txt": ("text/plain", f"<!doctype html>{SCRIPT}"),
     "sniffed.bin": ("application/octet-stream", f"<!doctype html>{SCRIPT}"),
 }
-
-
-def png(width: int, height: int) -> bytes:
-    """Return a picture of one colour."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    lines = (b"\0" + b"\x40\x80\xc0" * width) * height
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
 
 
 def sound(seconds: int) -> bytes:

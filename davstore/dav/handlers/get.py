@@ -12,10 +12,13 @@ from davstore.dav.handlers.conditions import judge_if
 from davstore.dav.listing import Pages, listing
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
+from davstore.model.columns import Wanted
+from davstore.model.nodes import ResourceType
 from davstore.model.paths import Path
 from davstore.protocol.urls import Fixed
 from davstore.store import reading
 
+_COLLECTION = str(int(ResourceType.COLLECTION))
 _FRESH = ("Cache-Control", "no-cache")
 
 
@@ -36,11 +39,11 @@ def handle_get(request: Request) -> Response:
 
 
 def _members(request: Request, path: Path) -> Pages:
-    with closing(reading.describe(request.context, path, depth=1, columns=())) as pages:
+    with closing(reading.describe(request.context, path, depth=1, columns=Wanted(()))) as pages:
         for page in pages:
             if page.columns is not None:
-                members = zip(page.columns.names, page.columns.collections, strict=True)
-                yield [f"{name}/" if kind == "1" else name for name, kind in members]
+                members = zip(page.columns.names, page.columns.types, strict=True)
+                yield [f"{name}/" if type_ == _COLLECTION else name for name, type_ in members]
 
 
 def handle_get_of_fixed(request: Request, place: Fixed) -> Response:

@@ -72,7 +72,7 @@ def handle_move(request: Request) -> Response:
 
 def _transfer(request: Request, transfer: Callable[..., Placed]) -> Response:
     request.refuse_body()
-    destination, modified_us = request.destination, _modified_us(request)
+    destination, modified_us = request.destination, modified_us_of(request)
     placed = transfer(
         request.context,
         request.path,
@@ -86,7 +86,7 @@ def _transfer(request: Request, transfer: Callable[..., Placed]) -> Response:
     return made(request, destination, created=placed.created, headers=located, timed=modified_us is not None)
 
 
-def _modified_us(request: Request) -> int | None:
+def modified_us_of(request: Request) -> int | None:
     """Return the time of modification that the client sets, if it does."""
     seconds = owncloud.parse_mtime(request.header("X_OC_MTIME"))
     return None if seconds is None else seconds * SECOND_US

@@ -20,19 +20,20 @@ def handle_options(request: Request) -> Response:
     try:
         top = reading.find(request.context, path, request.if_alone)
     except NotFound:
-        return _options(request, UNMAPPED, is_collection=False)
+        return options(request, UNMAPPED, is_collection=False)
     methods = KINDS[Kind.COLLECTION if top.is_collection else Kind.RESOURCE].methods
-    return _options(request, methods if path.names else AT_ROOT, is_collection=bool(top.is_collection))
+    return options(request, methods if path.names else AT_ROOT, is_collection=bool(top.is_collection))
 
 
 def handle_options_of_fixed(request: Request, place: Fixed) -> Response:
     """Return the methods of a fixed collection."""
     request.refuse_body()
     judge_if(request)
-    return _options(request, allowed_at(place), is_collection=True)
+    return options(request, allowed_at(place), is_collection=True)
 
 
-def _options(request: Request, methods: tuple[str, ...], *, is_collection: bool) -> Response:
+def options(request: Request, methods: tuple[str, ...], *, is_collection: bool) -> Response:
+    """Return the answer to OPTIONS of a resource that has some methods."""
     headers = [
         ("DAV", COMPLIANCE),
         ("Allow", ", ".join(methods)),

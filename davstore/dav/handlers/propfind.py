@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 
-from davstore.dav.bulk import Bulk, facts_of
+from davstore.dav.bulk import Bulk, columns_of
 from davstore.dav.handlers.conditions import judge_if
 from davstore.dav.kinds import kind_of
 from davstore.dav.properties.live import PropertyContext
@@ -44,7 +44,7 @@ def handle_propfind(request: Request) -> Response:
             _write_fixed(request, place, question, answer, depth=depth, prefer=prefer)
             is_collection = True
         else:
-            is_collection = _write_tree(request, place, question, answer, depth=depth, prefer=prefer)
+            is_collection = _write_tree(request, request.path, question, answer, depth=depth, prefer=prefer)
         headers.extend(request.located(is_collection=is_collection))
 
     return multistatus(write, headers, listed=Listed() if depth != 0 else None)
@@ -56,7 +56,7 @@ def _write_tree(
     """Write a resource of the store and those beneath it; return whether it is a collection."""
     is_collection = False
     hrefs, free_bytes = request.hrefs(path), _once(request.context.services.blobs.free_bytes)
-    facets, columns = facets_of(question), facts_of(question)
+    facets, columns = facets_of(question), columns_of(question)
     bulk: Bulk | None = None
     with closing(
         reading.describe(request.context, path, request.if_alone, depth=depth, facets=facets, columns=columns)

@@ -9,11 +9,13 @@ from typing import Final
 
 from davstore.dav.kinds import Kind
 from davstore.dav.properties.core import CORE, IDENTITY, SUPPORTED
-from davstore.dav.properties.live import EVERY, Live, PropertyContext
+from davstore.dav.properties.live import EVERY, RESOURCE, Live, PropertyContext, Settable
 from davstore.dav.properties.locks import LOCKS
+from davstore.dav.properties.messages import MESSAGES, PARTS
 from davstore.dav.properties.owncloud import OWNCLOUD
 from davstore.dav.properties.principals import OWNERS, PRINCIPALS
 from davstore.dav.properties.quota import QUOTA
+from davstore.dav.properties.states import ANSWERED_BY, STATES, keyword
 from davstore.dav.properties.sync import MODSEQ, SYNC
 from davstore.dav.properties.times import TIMES
 from davstore.protocol.dav import names
@@ -35,6 +37,10 @@ TABLE: Final = (
     *SYNC,
     *QUOTA,
     *OWNERS,
+    *MESSAGES,
+    *PARTS,
+    *STATES,
+    ANSWERED_BY,
     *SUPPORTED,
     Live(names.SUPPORTED_LIVE_PROPERTY_SET, EVERY, same=_supported_live_property_set),
     *PRINCIPALS,
@@ -46,4 +52,15 @@ LIVE_OF: Final = {kind: {live.name: live for live in TABLE if kind in live.kinds
 PROTECTED: Final = frozenset(live.name for live in TABLE) - {names.DISPLAYNAME}
 """The names that no dead property may have, on any kind of resource."""
 SETTABLE: Final = {live.name: live.set for live in TABLE if live.set is not None}
-"""Live properties that a client may set, with the function that reads the value."""
+"""Live properties that a client may set. Keywords are others (`find_settable`)."""
+
+
+def find_live(kind: Kind, name: str) -> Live | None:
+    """Return the live property of a name on a kind of resource: a row of the table, or a keyword."""
+    live = LIVE_OF[kind].get(name)
+    return keyword(name) if live is None and kind in RESOURCE and names.is_keyword(name) else live
+
+
+def find_settable(name: str) -> Settable | None:
+    """Return the way in which clients change a property; None: it is a dead or a protected one."""
+    return keyword(name).set if names.is_keyword(name) else SETTABLE.get(name)

@@ -6,22 +6,33 @@ from functools import lru_cache
 from typing import Final
 
 from davstore.dav.kinds import KINDS, Kind
-from davstore.dav.properties.live import EVERY, RESOURCE, STORED, Column, Live, PropertyContext
+from davstore.dav.properties.live import EVERY, PART, RESOURCE, STORED, Column, Live, PropertyContext, Settable
 from davstore.dav.properties.times import set_time
+from davstore.model.nodes import ResourceType
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.dav import names
 from davstore.protocol.dav.elements import element, empty, escape
 from davstore.protocol.http.dates import render_http_date, render_iso_date
 
 _COLLECTION_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION))
-_TYPES: Final = {
-    Kind.RESOURCE: empty(names.RESOURCETYPE),
+_OTHER_TYPES: Final = {
     Kind.PRINCIPAL: element(names.RESOURCETYPE, empty(names.COLLECTION), empty("{DAV:}principal")),
+    Kind.PART: empty(names.RESOURCETYPE),
 }
+WORDS: Final = {
+    ResourceType.MEDIA: "media",
+    ResourceType.MESSAGE: "message",
+    ResourceType.FILE_TRANSFER: "file-transfer",
+    ResourceType.SESSION_INFO: "session-info",
+    ResourceType.GROUP_STATE: "group-state",
+    ResourceType.IMDN: "imdn",
+}
+"""The types of non-collections, as `C:kind` has them and the elements in `D:resourcetype` are named."""
+_TYPES: Final = {one: f"<C:{word}/>" for type_, word in WORDS.items() for one in (int(type_), str(int(type_)))}
 
 
 def _resourcetype(_context: PropertyContext, kind: Kind) -> bytes:
-    return _TYPES.get(kind, _COLLECTION_TYPE)
+    return _OTHER_TYPES.get(kind, _COLLECTION_TYPE)
 
 
 @lru_cache(maxsize=16_384)
@@ -30,7 +41,8 @@ def _http_date(time_us: int | str) -> str:
 
 
 @lru_cache(maxsize=16_384)
-def _iso_date(time_us: int | str) -> str:
+def iso_date(time_us: int | str) -> str:
+    """Return a time in microseconds, or the digits of it, as RFC 3339 has it."""
     return render_iso_date(int(time_us) // SECOND_US)
 
 
@@ -50,31 +62,37 @@ def _supported_method_set(_context: PropertyContext, kind: Kind) -> bytes:
 
 
 CORE: Final = (
-    Live(names.RESOURCETYPE, EVERY, same=_resourcetype, in_allprop=True),
-    Live(names.GETETAG, RESOURCE, column=Column("etag", '<D:getetag>"%s"</D:getetag>'), in_allprop=True),
+    Live(names.RESOURCETYPE, EVERY - RESOURCE, same=_resourcetype, in_allprop=True),
+    Live(
+        names.RESOURCETYPE,
+        RESOURCE,
+        column=Column("type", "<D:resourcetype>%s</D:resourcetype>", _TYPES.__getitem__),
+        in_allprop=True,
+    ),
+    Live(names.GETETAG, RESOURCE | PART, column=Column("etag", '<D:getetag>"%s"</D:getetag>'), in_allprop=True),
     Live(
         names.GETCONTENTLENGTH,
-        RESOURCE,
+        RESOURCE | PART,
         column=Column("length", "<D:getcontentlength>%s</D:getcontentlength>"),
         in_allprop=True,
     ),
     Live(
         names.GETCONTENTTYPE,
-        RESOURCE,
+        RESOURCE | PART,
         column=Column("content_type", "<D:getcontenttype>%s</D:getcontenttype>", _media_type),
         in_allprop=True,
     ),
     Live(
         names.GETLASTMODIFIED,
-        STORED,
+        STORED | PART,
         column=Column("modified_us", "<D:getlastmodified>%s</D:getlastmodified>", _http_date),
-        set=set_time,
+        set=Settable(set_time),
         in_allprop=True,
     ),
     Live(
         names.CREATIONDATE,
-        STORED,
-        column=Column("created_us", "<D:creationdate>%s</D:creationdate>", _iso_date),
+        STORED | PART,
+        column=Column("created_us", "<D:creationdate>%s</D:creationdate>", iso_date),
         in_allprop=True,
     ),
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from davstore.dav.kinds import Kind
 from davstore.engine.property_changes import LiveValues
-from davstore.model.facets import NO_FACTS, Facet, Facts
+from davstore.model.facets import MESSAGE, NO_FACTS, OF_MESSAGE, Facet, Facts
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
 from davstore.protocol.dav.elements import href
@@ -19,6 +19,7 @@ EVERY: Final = frozenset(Kind)
 STORED: Final = frozenset({Kind.RESOURCE, Kind.COLLECTION})
 RESOURCE: Final = frozenset({Kind.RESOURCE})
 COLLECTION: Final = frozenset({Kind.COLLECTION})
+PART: Final = frozenset({Kind.PART})
 PRINCIPAL: Final = frozenset({Kind.PRINCIPAL})
 
 
@@ -39,16 +40,42 @@ class PropertyContext(NamedTuple):
 
 
 class Column:
-    """A property that is made of one fact of a resource's row; a resource without the fact has no such property."""
+    """A property that is made of one fact; a resource without the fact has no such property.
 
-    def __init__(self, fact: str, template: str, text: Callable[[Any], str] = str) -> None:
-        """Take the field of `Resource`, the element with `%s` for its value, and the function that writes the value.
+    fact is a field of `Resource`, or `message.` and a field of `MessageFacts`: then the row of the table names the
+    facet MESSAGE, of which it is read where there are no columns.
+    """
 
-        text takes the value or the digits of it, and is left out where these need no escaping.
+    def __init__(
+        self,
+        fact: str,
+        template: str,
+        text: Callable[[Any], str] = str,
+        texts: Callable[[Sequence[str]], Sequence[str]] | None = None,
+    ) -> None:
+        """Take the fact, the element with `%s` for its value, and the function that writes the value.
+
+        text takes the value or the digits of it, and is left out where these need no escaping. It returns '' for a
+        value that is no property. texts does the same for many, with '' for '', where that takes less.
         """
         self.fact = fact
         self.text = text
+        self.texts = texts
         self.start, _, self.end = template.partition("%s")
+
+    def piece(self, facts: Facts) -> Callable[[Resource], bytes | None]:
+        """Return the function of one resource, with the facets of the page that it is on."""
+        if not self.fact.startswith(OF_MESSAGE):
+            return self.of
+        found = facts.of(MESSAGE)
+        value_of, text, start, end = attrgetter(self.fact[len(OF_MESSAGE) :]), self.text, self.start, self.end
+
+        def element_of(resource: Resource) -> bytes | None:
+            message = found.get(resource.node_id)
+            value = None if message is None else value_of(message)
+            return None if value is None else f"{start}{text(value)}{end}".encode()
+
+        return element_of
 
     @cached_property
     def of(self) -> Callable[[Resource], bytes | None]:
@@ -57,7 +84,8 @@ class Column:
 
         def element_of(resource: Resource) -> bytes | None:
             value = value_of(resource)
-            return None if value is None else f"{start}{text(value)}{end}".encode()
+            written = "" if value is None else text(value)
+            return f"{start}{written}{end}".encode() if written else None
 
         return element_of
 
@@ -66,14 +94,27 @@ Same = Callable[[PropertyContext, Kind], bytes | None]
 Each = Callable[[PropertyContext, Any], bytes | None]
 
 
+class Settable(NamedTuple):
+    """The way in which clients change a live property.
+
+    parse returns the values that a text sets, None if it is no value; removed holds those that a removal sets, None if
+    the property cannot be removed.
+    """
+
+    parse: Callable[[str], LiveValues | None]
+    removed: LiveValues | None = None
+
+
 class Live(NamedTuple):
     """A live property: its name, the kinds that have it, and its element, which comes about in one of three ways.
 
     `same` is the element of all resources of a kind in one request; where there is none, or it returns None, `each` is
-    a function of one resource (of a `Resource`, for principals of their `Fixed`) and returns None where the resource
-    does not have it; `column` is one fact of the row, and so can be rendered for many rows at once.
+    a function of one resource (of a `Resource`, for parts of a `PartResource`, for principals of their `Fixed`) and
+    returns None where the resource does not have it; `column` is one fact of the row, and so can be rendered for many
+    rows at once.
 
-    `set` returns the values that a client's text sets, None if it is no value; without it the property is protected.
+    leads: its value is hrefs of resources on this server, which expand-property follows (RFC 3253 §3.8).
+    Without `set` the property is protected.
     """
 
     name: str
@@ -82,5 +123,6 @@ class Live(NamedTuple):
     each: Each | None = None
     column: Column | None = None
     facet: Facet[Any] | None = None
-    set: Callable[[str], LiveValues | None] | None = None
+    set: Settable | None = None
     in_allprop: bool = False
+    leads: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from davstore.dav.properties.live import RESOURCE, Live, PropertyContext
+from davstore.dav.properties.live import RESOURCE, Live, PropertyContext, Settable
 from davstore.engine.property_changes import LiveValues
 from davstore.model.facets import CHECKSUMS
 from davstore.model.nodes import Resource
@@ -22,4 +22,4 @@ def _claim(text: str) -> LiveValues | None:
     return LiveValues(claimed={owncloud.CHECKSUMS: sums}) if sums else None
 
 
-OWNCLOUD: Final = (Live(owncloud.CHECKSUMS, RESOURCE, each=_checksums, facet=CHECKSUMS, set=_claim),)
+OWNCLOUD: Final = (Live(owncloud.CHECKSUMS, RESOURCE, each=_checksums, facet=CHECKSUMS, set=Settable(_claim)),)

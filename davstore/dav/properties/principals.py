@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from davstore.dav.kinds import Kind
-from davstore.dav.properties.live import EVERY, PRINCIPAL, STORED, Live, PropertyContext
+from davstore.dav.properties.live import EVERY, PART, PRINCIPAL, STORED, Live, PropertyContext
 from davstore.protocol import urls
 from davstore.protocol.dav import names
 from davstore.protocol.dav.elements import element, empty, text_element
@@ -34,14 +34,14 @@ def _principal_url(context: PropertyContext, place: Fixed) -> bytes:
 
 
 OWNERS: Final = (
-    Live(names.OWNER, STORED, same=_owner),
-    Live(names.CURRENT_USER_PRINCIPAL, EVERY, same=_current_user_principal),
-    Live(names.PRINCIPAL_COLLECTION_SET, EVERY, same=_principal_collection_set),
+    Live(names.OWNER, STORED | PART, same=_owner, leads=True),
+    Live(names.CURRENT_USER_PRINCIPAL, EVERY, same=_current_user_principal, leads=True),
+    Live(names.PRINCIPAL_COLLECTION_SET, EVERY, same=_principal_collection_set, leads=True),
 )
 
 PRINCIPALS: Final = (
     Live(names.DISPLAYNAME, PRINCIPAL, each=_displayname),
-    Live(names.PRINCIPAL_URL, PRINCIPAL, each=_principal_url),
+    Live(names.PRINCIPAL_URL, PRINCIPAL, each=_principal_url, leads=True),
     *(
         Live(name, PRINCIPAL, same=lambda _context, _kind, name=name: empty(name))  # type: ignore[misc]
         for name in ("{DAV:}alternate-URI-set", "{DAV:}group-membership")

@@ -1,7 +1,7 @@
 """The changes of a PROPPATCH or an extended MKCOL, sorted (RFC 4918 §9.2.1, §15).
 
 There are dead properties, the few live ones that a client may set, and protected ones. All names of davstore's own
-namespace are protected, also those that have no meaning yet.
+namespace are protected, also those that have no meaning yet; those of the namespace of keywords are keywords.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from davstore.dav.properties import PROTECTED, SETTABLE
+from davstore.dav.properties import PROTECTED, find_settable
 from davstore.dav.properties.times import WINDOWS, set_time
 from davstore.engine.property_changes import NO_VALUES, LiveValues
 from davstore.errors import ConflictingValue, DavstoreError, ProtectedProperty
@@ -33,8 +33,9 @@ def sort_changes(changes: Iterable[tuple[str, bytes | None]]) -> Patch:
     refused: dict[str, DavstoreError] = {}
     live = NO_VALUES
     for name, element in changes:
-        if element is not None and name in SETTABLE:
-            value = SETTABLE[name](prop.text_of(element))
+        settable = find_settable(name)
+        if settable is not None and (element is not None or settable.removed is not None):
+            value = settable.removed if element is None else settable.parse(prop.text_of(element))
             if value is None:
                 refused[name] = ConflictingValue(name)
             live = _merge(live, value)
@@ -51,7 +52,7 @@ def _merge(live: LiveValues, value: LiveValues | None) -> LiveValues:
     if value is None:
         return live
     modified_us = live.modified_us if value.modified_us is None else value.modified_us
-    return LiveValues(modified_us, {**live.claimed, **value.claimed})
+    return LiveValues(modified_us, {**live.claimed, **value.claimed}, {**live.states, **value.states})
 
 
 def _is_reserved(name: str) -> bool:

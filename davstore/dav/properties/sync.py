@@ -24,7 +24,7 @@ def _sync_token(context: PropertyContext, resource: Resource) -> bytes | None:
     return text_element(names.SYNC_TOKEN, sync_token.render(token))
 
 
-MODSEQ: Final = (Live(names.MODSEQ, STORED, column=Column("changed", "<C:modseq>%s</C:modseq>")),)
+MODSEQ: Final = (Live(names.MODSEQ, STORED, column=Column("modseq", "<C:modseq>%s</C:modseq>")),)
 
 SYNC: Final = (
     Live(names.ROOT, COLLECTION, each=_root),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from davstore.dav.properties.live import STORED, Column, Live
+from davstore.dav.properties.live import STORED, Column, Live, Settable
 from davstore.engine.property_changes import LiveValues
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.dav import names
@@ -36,6 +36,6 @@ TIMES: Final = (
         names.LASTMODIFIED,
         STORED,
         column=Column("modified_us", "<D:lastmodified>%s</D:lastmodified>", _seconds),
-        set=set_time,
+        set=Settable(set_time),
     ),
 )

@@ -16,6 +16,7 @@ from davstore.errors import NotFound
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.places import find_place
 from davstore.model.paths import Path
+from davstore.protocol.urls import Fixed
 from davstore.store import reading
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ class StoreProvider(DAVProvider):  # type: ignore[misc]  # WsgiDAV has no types
         """Return the resource at a decoded path, None when it is unmapped."""
         context = self._services.context(environ[PRINCIPAL])
         place = find_place(to_target(path), context.asker)
-        if not isinstance(place, Path):
-            return None if place is None else FixedCollection(path, environ, place)
+        if isinstance(place, Fixed):
+            return FixedCollection(path, environ, place)
+        if not isinstance(place, Path):  # WsgiDAV knows no queries
+            return None
         try:
             top = reading.find(context, place)
         except NotFound:

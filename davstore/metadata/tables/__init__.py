@@ -7,14 +7,15 @@ change numbers of that store; times are microseconds since the epoch.
 from davstore.metadata.tables.access import hidden, lock, viewer
 from davstore.metadata.tables.bodies import body, upload
 from davstore.metadata.tables.columns import metadata
+from davstore.metadata.tables.messages import message
 from davstore.metadata.tables.namespace import (
     MADE_CLIENT,
     MADE_HOME,
     MADE_THREAD,
-    PLAIN,
     binding,
     gone,
     instant,
+    keyword,
     node,
     property_,
 )
@@ -27,7 +28,6 @@ __all__ = [
     "MADE_CLIENT",
     "MADE_HOME",
     "MADE_THREAD",
-    "PLAIN",
     "USER",
     "binding",
     "body",
@@ -37,7 +37,9 @@ __all__ = [
     "instance",
     "instant",
     "job",
+    "keyword",
     "lock",
+    "message",
     "metadata",
     "node",
     "principal",

@@ -8,8 +8,6 @@ from davstore.metadata.tables.columns import NAME, index, number, small, table
 
 MADE_HOME, MADE_CLIENT, MADE_THREAD = 0, 1, 2
 """The maker of a binding: a client, first (home) or again, or the store for a thread."""
-PLAIN = 0
-"""Of `node.type`: no resource type beside that of a collection."""
 
 node = table(
     "node",
@@ -17,7 +15,7 @@ node = table(
     number("id"),
     Column("resource_id", String(36), nullable=False),
     small("is_coll"),
-    small("type", default=PLAIN),  # the resource type
+    small("type", default=0),  # the resource type (`ResourceType`)
     Column("body_id", BigInteger),
     Column("etag", Text),
     Column("length", BigInteger),
@@ -25,7 +23,8 @@ node = table(
     number("created_us"),
     number("modified_us"),
     Column("modified_by", SmallInteger, nullable=False, server_default=text("0")),  # who set `modified_us`
-    number("flags", default=0),  # bits
+    number("flags", default=0),  # the bits of `Flag`
+    number("modseq", default=0),  # the change number of its last change of body, states or properties
     PrimaryKeyConstraint("store_id", "id"),
     keyed=True,
 )
@@ -97,6 +96,15 @@ property_ = table(
     number("node_id"),
     Column("name", NAME, nullable=False),  # Clark notation
     Column("element", LargeBinary, nullable=False),  # the element as it will be sent, namespaces included
+    PrimaryKeyConstraint("store_id", "node_id", "name"),
+    keyed=True,
+)
+
+keyword = table(
+    "keyword",
+    number("store_id"),
+    number("node_id"),
+    Column("name", NAME, nullable=False),
     PrimaryKeyConstraint("store_id", "node_id", "name"),
     keyed=True,
 )

@@ -7,6 +7,7 @@ the root of every answer declares (`ROOT_NAMESPACES`); any other element declare
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -19,6 +20,8 @@ CONTENT_TYPE: Final = 'application/xml; charset="utf-8"'
 
 _PREFIXES: Final = {DAV: "D", CPM: "C", XML: "xml"}  # `xml` is bound everywhere, and nowhere by a declaration
 _SPECIAL: Final = re.compile("[^\t\n\x20-\x25\x27-\x3b\x3d\x3f-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNFIT: Final = re.compile("[^\t\n\r\x1f-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_HREF: Final = re.compile(rb"<D:href>([^<]*)</D:href>")
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 
 
@@ -27,6 +30,17 @@ def escape(text: str) -> bytes:
     if _SPECIAL.search(text):
         text = _SPECIAL.sub(_replacement, text)
     return text.encode()
+
+
+def escape_all(texts: Sequence[str]) -> list[str]:
+    """Return texts as `escape` does, without a call for each."""
+    joined = "\x1f".join(texts)
+    if joined.count("\x1f") >= len(texts) or _UNFIT.search(joined):
+        return [escape(text).decode() for text in texts]
+    for character, reference in _ESCAPES.items():
+        if character in joined:
+            joined = joined.replace(character, reference)
+    return joined.split("\x1f")
 
 
 def _replacement(match: re.Match[str]) -> str:
@@ -59,6 +73,11 @@ def element(name: str, *content: bytes) -> bytes:
 def text_element(name: str, text: str) -> bytes:
     """Return the element with that Clark name around text."""
     return element(name, escape(text))
+
+
+def replace_hrefs(value: bytes, replace: Callable[[bytes], bytes]) -> bytes:
+    """Return an element that was made here with each `D:href` in it replaced, by its content as it stands there."""
+    return _HREF.sub(lambda match: replace(match[1]), value)
 
 
 def href(path: str) -> bytes:

@@ -77,7 +77,7 @@ class Multistatus:
 
     def removed(self, href: bytes) -> None:
         """Write that a member is gone (RFC 6578 §3.5.2)."""
-        self.add(_REMOVED % href)
+        self.add(render_gone(href))
 
     def status(self, href: bytes, status: int, condition: str | None = None) -> None:
         """Write the status of a resource as a whole, and the Clark name of the condition that failed, if one did."""
@@ -106,6 +106,11 @@ def render_response(href: bytes, found: bytes, missing: bytes = b"") -> bytes:
     if found:
         return _FOUND_AND_MISSING % (href, found, missing)
     return _MISSING % (href, missing)
+
+
+def render_gone(href: bytes) -> bytes:
+    """Return the response of a resource that is not there, or that the asker may not know of."""
+    return _REMOVED % href
 
 
 def mkcol_response(groups: Iterable[PropStat]) -> bytes:

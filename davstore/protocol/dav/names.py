@@ -6,6 +6,8 @@ from typing import Final
 
 DAV: Final = "DAV:"
 CPM: Final = "urn:davstore:cpm"
+KEYWORD: Final = "urn:davstore:cpm:keyword"
+"""The namespace of keywords, states with names that clients choose."""
 XML: Final = "http://www.w3.org/XML/1998/namespace"
 
 MAX_PROPERTY_NAME_BYTES: Final = 255
@@ -23,11 +25,17 @@ def split(name: str) -> tuple[str, str]:
 
 
 def is_ours(name: str) -> bool:
-    """Tell whether a name is in davstore's own namespace, which no client gives a meaning to."""
+    """Tell whether a name is in one of davstore's own namespaces, where no dead property is."""
     return name.startswith(_OURS)
 
 
-_OURS: Final = clark(CPM, "")
+def is_keyword(name: str) -> bool:
+    """Tell whether a name is that of a keyword."""
+    return name.startswith(_KEYWORD)
+
+
+_KEYWORD: Final = clark(KEYWORD, "")
+_OURS: Final = (clark(CPM, ""), _KEYWORD)
 
 # Requests
 PROPFIND: Final = "{DAV:}propfind"
@@ -40,6 +48,8 @@ SET: Final = "{DAV:}set"
 REMOVE: Final = "{DAV:}remove"
 MKCOL: Final = "{DAV:}mkcol"
 SYNC_COLLECTION: Final = "{DAV:}sync-collection"
+EXPAND_PROPERTY: Final = "{DAV:}expand-property"
+PROPERTY: Final = "{DAV:}property"
 SYNC_LEVEL: Final = "{DAV:}sync-level"
 LIMIT: Final = "{DAV:}limit"
 NRESULTS: Final = "{DAV:}nresults"
@@ -71,7 +81,9 @@ SUPPORTED_REPORT_SET: Final = "{DAV:}supported-report-set"
 SUPPORTED_METHOD_SET: Final = "{DAV:}supported-method-set"
 SUPPORTED_LIVE_PROPERTY_SET: Final = "{DAV:}supported-live-property-set"
 ROOT: Final = "{urn:davstore:cpm}root"
+PARTS: Final = "{urn:davstore:cpm}parts"
 MODSEQ: Final = "{urn:davstore:cpm}modseq"
+KEYWORDS: Final = "{urn:davstore:cpm}keywords"
 CURRENT_USER_PRINCIPAL: Final = "{DAV:}current-user-principal"
 PRINCIPAL_URL: Final = "{DAV:}principal-URL"
 PRINCIPAL_COLLECTION_SET: Final = "{DAV:}principal-collection-set"

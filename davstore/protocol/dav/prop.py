@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from lxml import etree
@@ -31,9 +32,14 @@ def names(parent: etree._Element) -> tuple[str, ...]:
         Malformed: see `name_of`. TooLarge: more than 1,000, or longer than 32 KiB together.
     """
     found = tuple(dict.fromkeys(name_of(element) for element in parent))
+    require_few(found)
+    return found
+
+
+def require_few(found: Collection[str]) -> None:
+    """Raise TooLarge when names are more than 1,000, or longer than 32 KiB together."""
     if len(found) > MAX_PROPERTIES or sum(map(len, found)) > MAX_NAMES_CHARACTERS:
         raise TooLarge(f"{len(found)} properties in one request")
-    return found
 
 
 class Values:

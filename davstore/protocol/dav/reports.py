@@ -1,21 +1,24 @@
-"""The body of REPORT (RFC 3253 §3.6): sync-collection (RFC 6578 §3.2, §6)."""
+"""The body of REPORT (RFC 3253 §3.6): sync-collection (RFC 6578 §3.2, §6) and expand-property (RFC 3253 §3.8)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from lxml import etree
 
-from davstore.errors import Malformed, UnsupportedFilter, UnsupportedReport
+from davstore.errors import Malformed, TooLarge, UnsupportedFilter, UnsupportedReport
 from davstore.model.changes import Level
 from davstore.protocol.dav import names, prop, xml
+from davstore.protocol.dav.elements import ROOT_NAMESPACES, empty
 from davstore.protocol.http import sync_context
 from davstore.protocol.http.sync_context import SyncContext
 
 _COUNT: Final = re.compile(r"0*([1-9][0-9]*)")
+MAX_LEVELS: Final = 8
+"""Levels of properties within properties that an expand-property report may ask for."""
 _MAX_LIMIT: Final = 10**9
 """Larger limits count as this one: no page is as long."""
 
@@ -33,7 +36,22 @@ class SyncQuery(NamedTuple):
     context: SyncContext | None = None
 
 
-ReportQuery = SyncQuery
+class Asked(NamedTuple):
+    """A property that is asked for, and the properties of each resource that its value leads to."""
+
+    name: str
+    nested: tuple[Asked, ...] = ()
+
+
+class ExpandQuery(NamedTuple):
+    """The query of an expand-property report."""
+
+    properties: tuple[Asked, ...]
+    context: SyncContext | None = None
+    token: None = None
+
+
+ReportQuery = SyncQuery | ExpandQuery
 """The query of any report. The gate reads `token` (None: counted as a listing) and `context` of each."""
 
 
@@ -80,8 +98,42 @@ def _sync_collection(root: etree._Element, depth: int | None, strict_depth: bool
     )
 
 
+def _expand_property(root: etree._Element, depth: int | None, _strict_depth: bool) -> ExpandQuery:
+    """Return an expand-property report. Raises Malformed: also a Depth other than 0, which no client sends."""
+    if depth != 0:
+        raise Malformed("expand-property with a Depth other than 0")
+    found: list[str] = []
+    properties = _asked([root], found, MAX_LEVELS)
+    prop.require_few(found)
+    _require_names(found)
+    return ExpandQuery(properties, _context(root))
+
+
+def _asked(parents: Iterable[etree._Element], found: list[str], levels: int) -> tuple[Asked, ...]:
+    """Return the properties of a level, each once with all that is nested in it, and add their names to found."""
+    nested: dict[str, list[etree._Element]] = {}
+    for one in (child for parent in parents for child in parent.iterchildren(names.PROPERTY)):
+        name = names.clark(one.get("namespace", names.DAV), one.get("name", ""))
+        if len(name.encode()) > names.MAX_PROPERTY_NAME_BYTES:
+            raise Malformed("a property name is longer than 255 bytes")
+        nested.setdefault(name, []).append(one)
+    if nested and not levels:
+        raise TooLarge("more levels of properties than may be expanded")
+    found += nested
+    return tuple([Asked(name, _asked(elements, found, levels - 1)) for name, elements in nested.items()])
+
+
+def _require_names(found: list[str]) -> None:
+    """Raise Malformed unless each name is that of an element: the answer holds it as one, and it came as text."""
+    document = b"<D:prop%b>%b</D:prop>" % (ROOT_NAMESPACES, b"".join(map(empty, found)))
+    root = xml.parse(document)
+    if root is None or [child.tag for child in root] != found or any(len(child) for child in root):
+        raise Malformed("a name that no property has")
+
+
 _REPORTS: Final[dict[str, Callable[[etree._Element, int | None, bool], ReportQuery]]] = {
     names.SYNC_COLLECTION: _sync_collection,
+    names.EXPAND_PROPERTY: _expand_property,
 }
 """What reads the body of each report, by its root element."""
 

@@ -19,6 +19,18 @@ def wants_html(value: str | None) -> bool:
     return html > 0 and html >= qualities.get("text/plain", 0.0)
 
 
+def wants_page(value: str | None) -> bool:
+    """Tell whether a page is asked for in the place of a file: by a browser, which names XHTML beside HTML.
+
+    KDE's file managers and Java's own client send `text/html` with every GET, mean the file, and take any type; a
+    client that takes HTML alone gets HTML.
+    """
+    if value is None or not wants_html(value):
+        return False
+    named = _qualities(value).keys()
+    return "application/xhtml+xml" in named or named.isdisjoint(("*/*", "*"))
+
+
 def wants_text(value: str | None) -> bool:
     """Tell whether plain text is asked for by its name, and HTML by its own less than it."""
     if value is None or "plain" not in value.lower():

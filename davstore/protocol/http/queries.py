@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import parse_qsl
 
-SUB_RESOURCES: Final = frozenset({"part", "preview", "add"})
-"""The names of sub-resources. None of them is there yet."""
+PART: Final = "part"
+SUB_RESOURCES: Final = frozenset({PART, "preview", "add"})
+"""The names of sub-resources. Only parts of messages are there yet."""
+_NUMBER: Final = re.compile(r"[1-9][0-9]*(?:\.[1-9][0-9]*)*")
+"""A part number: each level counts from 1, and each number has one spelling."""
 
 
 def parse_query(query: str) -> list[tuple[str, str]]:
@@ -20,3 +24,17 @@ def parse_query(query: str) -> list[tuple[str, str]]:
 def names_sub_resource(query: str) -> bool:
     """Tell whether a query names a sub-resource, whatever else stands in it."""
     return any(name in SUB_RESOURCES for name, _ in parse_query(query))
+
+
+def find_part_number(query: str) -> str | None:
+    """Return the number in `part=2.1`; None when the query names another sub-resource, none, or several."""
+    named = [pair for pair in parse_query(query) if pair[0] in SUB_RESOURCES]
+    if len(named) != 1:
+        return None
+    name, number = named[0]
+    return number if name == PART and _NUMBER.fullmatch(number) else None
+
+
+def part_query(number: str) -> str:
+    """Return the query of a part, with its question mark."""
+    return f"?{PART}={number}"

@@ -155,3 +155,40 @@ def proppatches(t: Talk) -> None:
         t.ask("PROPPATCH", path, {}, patch(setting("<x:p>8</x:p>")))
     for body in ("", "<x/>", patch(), patch("<D:set/>"), patch("<D:other/>"), patch(setting(""))):
         t.ask("PROPPATCH", "a", {}, body)
+
+
+def states(t: Talk) -> None:
+    """Flags and keywords, and conditions on the number of the last change."""
+    t.ask("MKCOL", "c/")
+    for name in ("c/a", "c/b"):
+        t.ask("PUT", name, TIMES, name)
+    flags = ("seen", "answered", "forwarded", "draft", "flagged", "deleted", "read-report-sent")
+    names = [f"C:{flag}" for flag in flags]
+    shown = prop("D:getetag", "C:modseq", *names)
+    for name in names:
+        t.ask("PROPPATCH", "c/a", {}, patch(setting(f"<{name}>T</{name}>")))
+    t.ask("PROPFIND", "c/", DEPTHS[1], shown)
+    t.ask("PROPPATCH", "c/a", {}, patch(removing(*names[1:]), setting("<C:draft> T\n</C:draft><x:p>1</x:p>")))
+    t.ask("PROPFIND", "c/", DEPTHS[1], shown)
+    t.note("keywords")
+    work, late = (f'<{word} xmlns="urn:davstore:cpm:keyword">T</{word}>' for word in ("Work", "late"))
+    t.ask("PROPPATCH", "c/b", {}, patch(setting(f"{work}{late}<C:seen>T</C:seen>")))
+    t.ask("PROPFIND", "c/b", DEPTHS[0], propfind("<D:propname/>"))
+    t.ask("PROPFIND", "c/", DEPTHS[1], propfind(f"<D:prop><C:seen/>{work}{late}</D:prop>"))
+    t.note("what is no state")
+    for path, content in (
+        ("c/a", "<C:seen>F</C:seen><x:p>2</x:p>"),
+        ("c/a", "<C:seen/>"),
+        ("c/", "<C:seen>T</C:seen><x:p>2</x:p>"),
+        ("", work),
+        ("/dav/", "<C:seen>T</C:seen>"),
+    ):
+        t.ask("PROPPATCH", path, {}, patch(setting(content)))
+    t.ask("PROPPATCH", "c/", {}, patch(removing("C:seen", "x:p")))
+    t.note("conditions")
+    for condition in ("(<urn:davstore:modseq:1>)", "(Not <urn:davstore:modseq:1>)", "(<urn:davstore:modseq:x>)"):
+        t.ask("PROPPATCH", "c/a", {"If": condition}, patch(setting("<C:flagged>T</C:flagged>")))
+    t.note("copies and other bodies")
+    t.ask("COPY", "c/b", {"Destination": f"{t.home}c/copy"})
+    t.ask("PUT", "c/b", TIMES, "other")
+    t.ask("PROPFIND", "c/", DEPTHS[1], shown)

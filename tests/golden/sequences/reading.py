@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from tests.golden.bodies import MAIL, prop, propfind
 from tests.golden.talk import Talk
 from tests.waiting import until
 
@@ -73,6 +74,55 @@ def get(t: Talk) -> None:
     t.ask("GET", "large", {"Range": "bytes=299990-"})
     t.ask("PUT", "empty", {"Content-Length": "0"})
     t.ask("GET", "empty")
+
+
+def parts(t: Talk) -> None:
+    """Parts of messages: RFC 9051 section 6.4.5 for their numbers, RFC 2045 section 6 for their bytes."""
+    t.ask("PUT", "m%20%26.eml", {}, MAIL)
+    t.ask("MKCOL", "c/")
+    t.ask("PUT", "media", {}, DIGITS)
+    t.note("what it has")
+    t.ask("PROPFIND", "m%20%26.eml", {"Depth": "0"}, prop("C:kind", "C:parts", "D:getetag"))
+    for number in ("1", "2", "3", "3.1"):
+        t.ask("GET", f"m%20&.eml?part={number}")
+        t.ask("HEAD", f"m%20&.eml?part={number}")
+    t.ask("PROPFIND", "m%20&.eml?part=2", {"Depth": "0"})
+    t.ask("PROPFIND", "m%20&.eml?v=1&%70art=2", {"Depth": "1"}, prop("C:filename", "C:content-id", "C:disposition"))
+    t.ask("PROPFIND", "m%20&.eml?part=2", {"Depth": "infinity"}, propfind("<D:propname/>"))
+    t.note("ranges and conditions")
+    etag = t.ask("HEAD", "m%20&.eml?part=2").headers["ETag"]
+    for value in ("bytes=2-3", "bytes=-3", "bytes=0-1,8-9", "bytes=10-", "bytes=0-"):
+        t.ask("GET", "m%20&.eml?part=2", {"Range": value})
+    t.ask("GET", "m%20&.eml?part=2", {"Range": "bytes=2-3", "If-Range": etag})
+    t.ask("GET", "m%20&.eml?part=2", {"If-None-Match": etag})
+    t.ask("GET", "m%20&.eml?part=1", {"If-Match": etag})
+    t.ask("GET", "m%20&.eml?part=2", {"Want-Repr-Digest": "sha-256=1", "If": f"([{etag}])"})
+    t.ask("GET", "media", {"If": f"<{t.home}m%20&.eml?part=2> ([{etag}])"})
+    t.ask("GET", "media", {"If": f"<{t.home}m%20&.eml?part=9> ([{etag}])"})
+    t.note("what is not there")
+    for path in (
+        "m%20&.eml?part=4",
+        "m%20&.eml?part=01",
+        "m%20&.eml?part=1.",
+        "m%20&.eml?part=1&part=2",
+        "media?part=1",
+    ):
+        t.ask("GET", path)
+    for path in ("c/?part=1", "missing?part=1", "/dav/?part=1", "/dav/store/other/x?part=1"):
+        t.ask("GET", path)
+    t.note("copies")
+    for path, fields in (("x.png", {}), ("x.png", {"Overwrite": "F"}), ("c/", {}), ("m%20&.eml", {}), ("no/x", {})):
+        t.ask("COPY", "m%20&.eml?part=2", {"Destination": f"{t.home}{path}", **fields})
+    t.ask("GET", "x.png")
+    t.ask("COPY", "m%20&.eml?part=3", {"Destination": f"{t.home}inside.eml", "Prefer": "return=representation"})
+    t.ask("PROPFIND", "inside.eml", {"Depth": "0"}, prop("C:kind", "C:subject", "C:parts"))
+    t.ask("COPY", "m%20&.eml?part=2", {"Destination": "/dav/store/other/x"})
+    t.note("what is not done to a part")
+    for method in ("PUT", "DELETE", "MOVE", "PROPPATCH", "MKCOL", "LOCK", "UNLOCK", "REPORT", "POST", "PATCH", "BREW"):
+        t.ask(method, "m%20&.eml?part=2", {"Destination": f"{t.home}y"} if method == "MOVE" else {})
+    t.ask("OPTIONS", "m%20&.eml?part=2")
+    t.ask("COPY", "media", {"Destination": f"{t.home}m%20&.eml?part=2"})
+    t.ask("MOVE", "media", {"Destination": f"{t.home}m%20&.eml?part=9"})
 
 
 def ranges(t: Talk) -> None:

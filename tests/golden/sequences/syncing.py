@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.golden.bodies import LIVE, patch, prop, setting, sync
+from tests.golden.bodies import LIVE, MAIL, asked, expand, patch, prop, setting, sync
 from tests.golden.talk import Answer, Talk
 
 PAGE = "number-of-matches-within-limits"
@@ -128,6 +128,43 @@ def bad_reports(t: Talk) -> None:
         t.ask("REPORT", "c/", fields, sync())
     for path in ("a", "missing/", "/", "/dav/", "/dav/store/", "/dav/store/other/", f"/dav/principals/users/{t.user}/"):
         t.ask("REPORT", path, {}, sync())
+
+
+def expansions(t: Talk) -> None:
+    """REPORT expand-property: RFC 3253 section 3.8."""
+    t.ask("MKCOL", "c/")
+    t.ask("PUT", "m%20%26.eml", {}, MAIL)
+    t.ask("PUT", "media", {}, "x")
+    inner = (asked("getcontenttype"), asked("getcontentlength"), asked("filename", namespace="urn:davstore:cpm"))
+    parts = asked("parts", *inner, namespace="urn:davstore:cpm")
+    me = asked("current-user-principal", asked("displayname"), asked("principal-URL", asked("resourcetype")))
+    t.note("what a resource leads to")
+    t.ask("REPORT", "m%20%26.eml", {}, expand(parts, asked("getetag"), asked("nothing")))
+    t.ask(
+        "REPORT", "m%20&.eml", {"Depth": "0", "Prefer": "return=minimal"}, expand(parts, asked("x", namespace="urn:x"))
+    )
+    t.ask("REPORT", "m%20&.eml", {}, expand(asked("parts", namespace="urn:davstore:cpm"), asked("owner")))
+    for path in ("media", "c", "", "/", "/dav/store/", f"/dav/principals/users/{t.user}/"):
+        t.ask("REPORT", path, {}, expand(parts, me, asked("owner", asked("displayname"))))
+    t.ask("REPORT", "c/", {}, expand(asked("principal-collection-set", asked("resourcetype"), me)))
+    t.note("what is no question")
+    for body in (
+        *(
+            "",
+            "<D:property/>",
+            asked(""),
+            asked("a b"),
+            asked("x:y"),
+            asked("a", namespace="http://www.w3.org/2000/xmlns/"),
+        ),
+        *(asked("n" * 256), "".join(asked(f"p{number}") for number in range(1_001))),
+        "<D:property name='owner'>" * 9 + "</D:property>" * 9,
+    ):
+        t.ask("REPORT", "media", {}, expand(body))
+    for fields in ({"Depth": "1"}, {"Depth": "infinity"}, {"If": '(["x"])'}):
+        t.ask("REPORT", "media", fields, expand(me))
+    for path in ("missing", "m%20&.eml?part=1", "/dav/store/other/", "/dav/principals/users/other/"):
+        t.ask("REPORT", path, {}, expand(me))
 
 
 def policy(t: Talk) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from davstore.dav.handlers.reports.expanding import handle_expand_property, handle_expand_property_of_fixed
 from davstore.dav.handlers.reports.sync import handle_sync_collection
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.errors import UnsupportedReport
-from davstore.protocol.dav.reports import ReportQuery, SyncQuery
+from davstore.protocol.dav.reports import ExpandQuery, ReportQuery, SyncQuery
 from davstore.protocol.urls import Fixed
 
-_HANDLERS: Final[dict[type[ReportQuery], Callable[[Request, Any], Response]]] = {SyncQuery: handle_sync_collection}
+_HANDLERS: Final[dict[type[ReportQuery], Callable[[Request, Any], Response]]] = {
+    SyncQuery: handle_sync_collection,
+    ExpandQuery: handle_expand_property,
+}
 
 
 def handle_report(request: Request) -> Response:
@@ -21,7 +25,9 @@ def handle_report(request: Request) -> Response:
     return _HANDLERS[type(query)](request, query)
 
 
-def handle_no_report(request: Request, _place: Fixed) -> Response:
-    """Refuse any report. Raises UnsupportedReport; Malformed and others: the body is no report at all."""
-    request.read_report()
+def handle_report_of_fixed(request: Request, place: Fixed) -> Response:
+    """Report properties of a fixed collection. Raises UnsupportedReport: any other report; as `reports.parse`."""
+    query = request.read_report()
+    if isinstance(query, ExpandQuery):
+        return handle_expand_property_of_fixed(request, place, query)
     raise UnsupportedReport("no store keeps this collection")

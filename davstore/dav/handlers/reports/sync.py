@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from davstore.dav.bulk import facts_of, write_changes
+from davstore.dav.bulk import columns_of, write_changes
 from davstore.dav.properties.live import PropertyContext
 from davstore.dav.rendering import Hrefs, Plan, facets_of
 from davstore.dav.request import Request
@@ -29,7 +29,7 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
         level=query.level,
         limit=query.limit,
         facets=facets_of(question),
-        columns=facts_of(question),
+        columns=columns_of(question),
     )
     prefer = Prefer(minimal=request.prefer.minimal)  # no report holds the collection itself
     hrefs = request.hrefs(path)

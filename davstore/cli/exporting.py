@@ -1,0 +1,77 @@
+"""`davstore export`: a store in the forms of other programs. Works while the server runs."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from davstore import wiring
+from davstore.cli.options import FAILED, with_settings
+from davstore.cli.sums import Sums
+from davstore.errors import CorruptBlob, Malformed, Unprocessable
+from davstore.interchange.items import Folder, Outgoing
+from davstore.interchange.mail_targets import Maildir, Mbox
+from davstore.interchange.targets import Files, Marked, Target
+from davstore.model import paths
+from davstore.model.principals import Principal
+from davstore.settings import Settings
+from davstore.store import enrolling, exporting
+
+FORMATS: dict[str, Callable[[Marked], Target]] = {"maildir": Maildir, "mbox": Mbox, "files": Files}
+_OF_ONE_FILE = (errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
+"""The errors of a file that cannot have its name there; others are of the disk, and end an export."""
+
+
+@click.command()
+@with_settings
+@click.argument("user")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option(
+    "--format", "form", type=click.Choice([*FORMATS]), default="files", show_default=True, help="Form of the export."
+)
+def export(settings: Settings, *, user: str, target: Path, form: str) -> None:
+    """Export the store of USER into the directory TARGET, which is new, empty, or an earlier export of the same.
+
+    `maildir` and `mbox` have the messages, with their flags and keywords, `files` has everything, without them. What
+    an earlier export brought there is not written again, and nothing is deleted. Ends with 1 when something was left
+    out, which is named.
+    """
+    if target.resolve().is_relative_to(settings.data.path.resolve()):
+        raise Unprocessable(f"{target}: lies in the data directory")
+    sums = Sums("export")
+    with wiring.open_services(settings) as services:
+        context = services.context(Principal(enrolling.get_user(services.database, user)))
+        marked = Marked(target, form, user, exporting.find_instance(services.database))
+        marked.open()
+        with sums.shown(lambda: exporting.sum_bytes(context, paths.Path(user))):
+            into: Target = FORMATS[form](marked)
+            for one in exporting.each_outgoing(context, paths.Path(user)):
+                if isinstance(one, Folder):
+                    into.finish()
+                    into.begin(one.folder)
+                else:
+                    _write(into, one, sums)
+            into.finish()
+    raise SystemExit(FAILED if sums.incomplete else 0)
+
+
+def _write(into: Target, one: Outgoing, sums: Sums) -> None:
+    reason = ""
+    try:
+        reason = into.write(one)
+        sums.count("exported" if one.is_mail or not reason else "left out")
+    except (CorruptBlob, Malformed) as error:
+        sums.count("refused")
+        reason = f"damaged, or replaced meanwhile: {error}"
+    except OSError as error:
+        if error.errno not in _OF_ONE_FILE:
+            raise
+        sums.count("refused")
+        reason = error.strerror or "cannot be written"
+    sums.advance(one.length)
+    if reason:
+        sums.incomplete = True
+        sums.say(f"{'/'.join((*one.folder, one.name))}: {reason}")

@@ -1,0 +1,45 @@
+"""The facts of bodies that are messages (`MessageFacts`). They go with the body, by the foreign key."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, PrimaryKeyConstraint, Text
+
+from davstore.metadata.tables.columns import index, number, small, table
+
+message = table(
+    "message",
+    number("store_id"),
+    number("body_id"),
+    small("kind"),  # a `ResourceType`
+    number("date_us"),
+    *(
+        Column(name, Text)
+        for name in (
+            "from",
+            "to",
+            "cc",
+            "bcc",
+            "subject",
+            "message_id",
+            "in_reply_to",
+            "references",
+            "conversation_id",
+            "contribution_id",
+            "in_reply_to_contribution_id",
+            "imdn_message_id",
+            "message_context",
+            "direction",
+            "message_correlator",
+            "p_asserted_service",
+            "filename",
+        )
+    ),
+    Column("size", BigInteger),
+    Column("mime_type", Text),
+    Column("preview", Text),
+    Column("parts", Text, nullable=False),  # JSON: an array for each `Part`
+    PrimaryKeyConstraint("store_id", "body_id"),
+    ForeignKeyConstraint(["store_id", "body_id"], ["body.store_id", "body.id"], ondelete="CASCADE"),
+)
+# the answers to a message; an index of PostgreSQL takes no longer text, and no id is that long
+index("message_answers", message.c.store_id, message.c.in_reply_to, where="length(in_reply_to) <= 500")

@@ -1,0 +1,187 @@
+"""Messages read as they come: a body says at its end whether it is one, and its facts and parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from davstore.model.messages import MOST_HEADER_BYTES, MessageFacts
+from davstore.model.nodes import ResourceType
+from davstore.protocol.message.cpim import find_cpim
+from davstore.protocol.message.entities import first, media_type_of
+from davstore.protocol.message.fields import joined, read_date, read_facts
+from davstore.protocol.message.file_transfer import is_file_transfer, read_file_transfer
+from davstore.protocol.message.group_state import is_group_state, read_group_state
+from davstore.protocol.message.head import Head, find_blank, read_head
+from davstore.protocol.message.imdn import is_imdn, read_imdn
+from davstore.protocol.message.parameters import parse_parameters
+from davstore.protocol.message.parts import Structure
+from davstore.protocol.message.recognising import LOOK_BYTES, has_sign, is_mail, may_be_message, may_be_xml
+from davstore.protocol.message.sampling import Sampler
+from davstore.protocol.message.session import read_session
+
+_Facts = Mapping[str, str | int]
+
+_WINDOW_BYTES: Final = MOST_HEADER_BYTES + 64 * 1024
+"""The beginning of a body, in which its header blocks and a bare object lie; kept whole until it is there."""
+
+_OBJECTS: Final[dict[str, tuple[ResourceType, Callable[[bytes], _Facts]]]] = {
+    "application/x-cpm-session": (ResourceType.SESSION_INFO, read_session),
+    "application/x-cpm-file-transfer": (ResourceType.FILE_TRANSFER, read_file_transfer),
+    "application/vnd.gsma.rcs-ft-http+xml": (ResourceType.FILE_TRANSFER, read_file_transfer),
+    "application/group-state-object+xml": (ResourceType.GROUP_STATE, read_group_state),
+    "message/imdn+xml": (ResourceType.IMDN, read_imdn),
+}
+"""Objects by the media type of the message, or of its first part."""
+_OF_CPIM: Final = {"from_", "to", "cc", "subject"}
+"""Facts for which a CPIM is believed before the block around it."""
+_NOBODY: Final = "anonymous.invalid"
+"""The host of an anonymous identity (RFC 3323 §4.1.1.3): chats have it inside, and the people in the block around."""
+_OF_MAIL: Final = {b"date", b"message-id", b"received"}
+"""Fields that a bare CPIM has not."""
+
+
+class _Opening(NamedTuple):
+    """The beginning of a message: its facts so far, the entity that it carries, and its object where that is known."""
+
+    facts: _Facts
+    date_us: int | None
+    entity: Head
+    object_type: str | None
+
+
+class MessageReader:
+    """Takes a body block by block, and keeps a bounded beginning of it."""
+
+    def __init__(self, *, declared: bool = False) -> None:
+        """Begin with nothing. declared: the sender says that the body is a message."""
+        self._declared = declared
+        self._blocks: list[bytes] = []
+        self._bytes = 0
+        self._is_over = False
+        self._message: _Message | None = None
+
+    def feed(self, block: bytes) -> None:
+        """Take the next bytes."""
+        if self._message is not None:
+            self._message.structure.feed(block)
+        elif not self._is_over:
+            had = self._bytes
+            self._blocks.append(block)
+            self._bytes += len(block)
+            if had < LOOK_BYTES <= self._bytes:
+                self._blocks = [b"".join(self._blocks)]
+                self._is_over = not _may_be_anything(self._blocks[0][:LOOK_BYTES])
+            if self._is_over:
+                self._blocks = []
+            elif self._bytes > _WINDOW_BYTES:
+                content = b"".join(self._blocks)
+                self._blocks = []
+                self._message = _open(content, declared=self._declared)
+                self._is_over = True
+
+    @property
+    def is_other(self) -> bool:
+        """Whether the bytes so far show that the body is no message: no more of them are needed."""
+        return self._is_over and self._message is None
+
+    def close(self) -> MessageFacts | None:
+        """Return the facts of the body; None: it is no message."""
+        if self._message is not None:
+            return self._message.close()
+        return None if self._is_over else read_message(b"".join(self._blocks), declared=self._declared)
+
+
+def read_message(content: bytes, *, declared: bool = False) -> MessageFacts | None:
+    """Return the facts of a whole body; None: it is no message. declared: the sender says that it is one."""
+    look = content[:LOOK_BYTES]
+    if may_be_xml(look):
+        return _read_xml(content) if len(content) <= _WINDOW_BYTES else None
+    message = _open(content, declared=declared)
+    return message.close() if message else None
+
+
+def _may_be_anything(look: bytes) -> bool:
+    return may_be_message(look) is not None or may_be_xml(look)
+
+
+def _read_xml(content: bytes) -> MessageFacts | None:
+    """Return the facts of an object that is an XML document by itself."""
+    if is_imdn(content):
+        return _facts(ResourceType.IMDN, read_imdn(content))
+    if is_group_state(content):
+        return _facts(ResourceType.GROUP_STATE, read_group_state(content))
+    if is_file_transfer(content):
+        return _facts(ResourceType.FILE_TRANSFER, read_file_transfer(content))
+    return None
+
+
+class _Message:
+    """A message whose beginning was read."""
+
+    def __init__(self, content: bytes, opening: _Opening) -> None:
+        self._opening = opening
+        self._sampler = Sampler(_OBJECTS if opening.object_type is None else None)
+        self.structure = Structure(content, opening.entity, self._sampler)
+
+    def close(self) -> MessageFacts:
+        """Return the facts: there are no more bytes."""
+        parts = self.structure.close()
+        kind = ResourceType.MESSAGE
+        found: _Facts = {}
+        if self._sampler.object is not None:
+            part, content = self._sampler.object
+            kind, read = _OBJECTS[self._opening.object_type or part.media_type]
+            found = read(content)
+        elif self._opening.object_type is not None:
+            kind, _ = _OBJECTS[self._opening.object_type]
+        facts = joined(self._opening.facts, found)
+        if self._opening.date_us is not None:
+            facts["date_us"] = self._opening.date_us
+        return _facts(kind, facts, preview=self._sampler.preview, parts=parts)
+
+
+def _facts(kind: ResourceType, facts: Mapping[str, Any], **more: Any) -> MessageFacts:
+    return MessageFacts(kind, **facts, **more)
+
+
+def _open(content: bytes, *, declared: bool) -> _Message | None:
+    """Return the message that content begins; None: it is none."""
+    window = content[:_WINDOW_BYTES]
+    start = may_be_message(window[:LOOK_BYTES])
+    if start is None or not has_sign(window, start):
+        return None
+    outer = _read_head(window, start)
+    media_type = media_type_of(outer.fields, "")
+    cpim = None
+    if media_type == "message/cpim":
+        cpim = find_cpim(window, outer.body)
+    elif outer.fields.keys().isdisjoint(_OF_MAIL):
+        cpim = find_cpim(window, 0)
+    if cpim is None:
+        if media_type not in ("message/cpim", *_OBJECTS) and not is_mail(window, start, outer, declared=declared):
+            return None
+        opening = _Opening(read_facts(outer.fields), read_date(outer.fields), outer, _object_type(outer))
+        return _Message(content, opening)
+    inner = _read_head(window, cpim.inner_start)
+    is_bare = media_type != "message/cpim"
+    own = {} if is_bare else read_facts(outer.fields)
+    date_us = None if is_bare else read_date(outer.fields)
+    spoken = {key: fact for key, fact in cpim.fields.items() if key in _OF_CPIM and _NOBODY not in fact}
+    facts = joined(spoken, own, cpim.fields)
+    return _Message(content, _Opening(facts, cpim.date_us if date_us is None else date_us, inner, _object_type(inner)))
+
+
+def _read_head(window: bytes, start: int) -> Head:
+    stop = min(len(window), start + MOST_HEADER_BYTES)
+    return read_head(window, start, *(find_blank(window, start, stop) or (stop, stop)))
+
+
+def _object_type(head: Head) -> str | None:
+    """Return the type of the object that an entity says it is, or that a multipart/related has for its root."""
+    raw = first(head.fields, b"content-type")
+    if raw is None:
+        return None
+    declared = parse_parameters(raw)
+    names = (declared.value, declared.parameters.get(b"type", b"").decode("latin-1").lower())
+    return next((name for name in names if name in _OBJECTS), None)

@@ -1,0 +1,309 @@
+"""Import: many resources in one unit, from files that an operator has; what is there already is not made twice.
+
+A resource keeps the name of its file; a message without one is named for its digest. So the same source leads to the
+same names again: an import that was cut off goes on when it is run again. Equal bytes at one name are there already,
+others get a name with a mark.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import Final, NamedTuple
+
+from davstore.engine import rights, transaction
+from davstore.engine.context import Context
+from davstore.engine.deciding import decide, resolve
+from davstore.engine.receiving import Incoming, receive
+from davstore.engine.writer import Writer
+from davstore.errors import (
+    AlreadyExists,
+    Conflict,
+    DavstoreError,
+    IsCollection,
+    Locked,
+    Malformed,
+    Missing,
+    NameNotAllowed,
+    QuotaExceeded,
+    Refused,
+    TreeTooLarge,
+)
+from davstore.interchange.items import Entry, Folder, Item, LeftOut, Stream
+from davstore.interchange.names import numbered, with_mark
+from davstore.metadata import bindings
+from davstore.metadata.bodies import Received
+from davstore.metadata.unit import Unit
+from davstore.model.limits import BLOCK_BYTES
+from davstore.model.paths import Path
+from davstore.protocol.http.media_types import guess_media_type
+from davstore.protocol.urls import MAX_NAMES
+
+BATCH: Final = 256
+"""Resources of one unit: few enough that no other writer waits long, enough that its fsync is cheap."""
+BATCH_BYTES: Final = 1 << 23
+MARK_DIGITS: Final = 8
+DIGITS: Final = 16
+"""Digits of the digest that are the name of a message without one."""
+UNNAMED: Final = "message.eml"
+LATEST_US: Final = 253_402_300_799_000_000
+"""The last second that the dates of HTTP can tell."""
+REFUSALS: Final = (Refused, Missing, Conflict, Malformed, TreeTooLarge)
+"""The errors that keep one resource out and not those beside it."""
+REASONS: Final[dict[type[DavstoreError], str]] = {
+    AlreadyExists: "a file has the name of its folder",
+    Locked: "locked",
+    NameNotAllowed: "its name is too long",
+}
+"""Reasons for people, where the text of the error is none."""
+
+
+class Fate(enum.Enum):
+    """The outcome for one entry of a source. RENAMED: imported, under another name than its own."""
+
+    IMPORTED = "imported"
+    RENAMED = "renamed"
+    ALREADY_THERE = "already there"
+    REFUSED = "refused"
+    LEFT_OUT = "left out"
+    CONTROL = "no content"
+    FOLDER = "folder"
+
+
+class Outcome(NamedTuple):
+    """The fate of an entry; text is the reason of a refusal, or the new name. source_bytes: see `Item`."""
+
+    fate: Fate
+    where: str
+    text: str = ""
+    source_bytes: int = 0
+
+
+class _Ready(NamedTuple):
+    """An entry whose bytes have been received; ordinal counts the equal ones of one run from 1 on."""
+
+    entry: Item | Folder
+    received: Received | None = None
+    sha256: str = ""
+    ordinal: int = 1
+
+
+class _NotNamedError(Exception):
+    """No row names a body that was received: it is to be discarded."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.text)
+        self.outcome = outcome
+
+
+def import_entries(context: Context, folder: Path, entries: Iterable[Entry]) -> Iterator[Outcome]:
+    """Yield the outcome of each entry, once it is durable. A folder that is not there is made.
+
+    Raises:
+        NotFound: there is no such store. DiskFull, Unavailable: what was yielded before is imported all the same.
+    """
+    rights.require(context.asker, folder)
+    yield from _Import(context, folder).each(entries)
+
+
+class _Import:
+    def __init__(self, context: Context, folder: Path) -> None:
+        self._services, self._asker, self._folder = context.services, context.asker, folder
+        self._batch: list[_Ready] = []
+        self._bytes = 0
+        self._equals: Counter[tuple[str | None, str]] = Counter()
+        self._in: tuple[str, ...] = ()
+
+    def each(self, entries: Iterable[Entry]) -> Iterator[Outcome]:
+        yield from self._write([_Ready(Folder((), str(self._folder.key)))])
+        for entry in entries:
+            if isinstance(entry, LeftOut):
+                fate = Fate.CONTROL if entry.is_control else Fate.LEFT_OUT
+                yield Outcome(fate, entry.where, entry.reason, entry.source_bytes)
+            elif isinstance(entry, Folder):
+                self._batch.append(_Ready(entry))
+            else:
+                yield from self._take(entry)
+            if len(self._batch) >= BATCH or self._bytes >= BATCH_BYTES:
+                yield from self._flush()
+        yield from self._flush()
+
+    def _flush(self) -> Iterator[Outcome]:
+        batch, self._batch, self._bytes = self._batch, [], 0
+        if batch:
+            yield from self._write(batch)
+
+    def _take(self, item: Item) -> Iterator[Outcome]:
+        """Receive an item: a small one for the next unit, a large one at once, in a unit of its own."""
+        try:
+            if item.length is not None and item.length <= self._services.limits.inline_bytes:
+                with item.open() as stream, self._receive(item, stream, item.length) as received:
+                    self._batch.append(self._ready(item, received.stored.sha256, received))
+                    self._bytes += item.length
+            else:
+                yield from self._flush()
+                yield self._take_large(item)
+        except REFUSALS as error:
+            yield _refusal(item, error)
+        except OSError as error:
+            yield Outcome(Fate.REFUSED, item.where, error.strerror or "cannot be read", item.source_bytes)
+
+    def _receive(self, item: Item, stream: Stream, length: int) -> AbstractContextManager[Received]:
+        where = self._home(item).child(item.name or UNNAMED)
+
+        def check(writer: Writer) -> int:
+            decide(writer, "PUT", where)
+            return 0
+
+        return receive(self._context(), where, Incoming(stream, length), check)
+
+    def _ready(self, item: Item, sha256: str, received: Received | None = None) -> _Ready:
+        """Count an item among its equals, which lie in one folder: a source comes folder by folder."""
+        if item.folder != self._in:
+            self._in = item.folder
+            self._equals.clear()
+        self._equals[item.name, sha256] += 1
+        return _Ready(item, received, sha256, self._equals[item.name, sha256])
+
+    def _take_large(self, item: Item) -> Outcome:
+        """Read a large body twice: its digest tells whether it is there already."""
+        with item.open() as stream:
+            sha256, length = _digest(stream, item.length)
+        ready = self._ready(item, sha256)
+        if self._is_there(ready):
+            return Outcome(Fate.ALREADY_THERE, item.where, source_bytes=item.source_bytes)
+        self._place([_Ready(Folder(item.folder, item.where))])
+        try:
+            with item.open() as stream, self._receive(item, stream, length) as received:
+                return self._name(ready._replace(received=received), received.stored.sha256)
+        except QuotaExceeded as error:
+            return _refusal(item, error)
+        except _NotNamedError as unnamed:
+            return unnamed.outcome
+
+    def _name(self, ready: _Ready, sha256: str) -> Outcome:
+        """Put a large body in its place. Raises _NotNamedError; Malformed: it is not the one that was looked at."""
+        if sha256 != ready.sha256:
+            raise Malformed("it changes while it is read")
+        [outcome] = self._place([ready])
+        if outcome.fate not in (Fate.IMPORTED, Fate.RENAMED):
+            raise _NotNamedError(outcome)
+        return outcome
+
+    def _is_there(self, ready: _Ready) -> bool:
+        paths = list(_each_place(self._home(ready.entry), ready))
+
+        def look(unit: Unit) -> bool:
+            for path in paths:
+                there = bindings.find(unit, path).place.resource
+                if there is None or there.etag == ready.sha256:
+                    return there is not None
+            return False
+
+        return self._services.database.read(look)
+
+    def _write(self, batch: list[_Ready]) -> Iterator[Outcome]:
+        """Write a batch in one unit; where that has no room in the quota each half of it in one, and so on."""
+        try:
+            outcomes = self._place(batch)
+        except QuotaExceeded as error:
+            if len(batch) == 1:
+                yield _refusal(batch[0].entry, error)
+                return
+            half = len(batch) // 2
+            yield from self._write(batch[:half])
+            yield from self._write(batch[half:])
+        else:
+            yield from outcomes
+
+    def _place(self, batch: list[_Ready]) -> list[Outcome]:
+        def work(writer: Writer) -> list[Outcome]:
+            known: set[Path] = set()
+            return [_place(writer, self._home(ready.entry), ready, known) for ready in batch]
+
+        return transaction.write(self._context(), self._folder, work)
+
+    def _context(self) -> Context:
+        """Return the context of the next unit, which has its own time."""
+        return self._services.context(self._asker)
+
+    def _home(self, entry: Item | Folder) -> Path:
+        return self._folder._replace(names=(*self._folder.names, *entry.folder))
+
+
+def _digest(stream: Stream, length: int | None) -> tuple[str, int]:
+    """Return digest and length of a body, of which no more is read than its length. Raises Malformed: it is shorter."""
+    digest, read = hashlib.sha256(), 0
+    while piece := stream.read(BLOCK_BYTES if length is None else min(BLOCK_BYTES, length - read)):
+        digest.update(piece)
+        read += len(piece)
+    if length not in (None, read):
+        raise Malformed("it is shorter than its length says")
+    return digest.hexdigest(), read
+
+
+def _refusal(entry: Item | Folder, error: DavstoreError) -> Outcome:
+    reason = next((text for kind, text in REASONS.items() if isinstance(error, kind)), str(error))
+    return Outcome(Fate.REFUSED, entry.where, reason, getattr(entry, "source_bytes", 0))
+
+
+def _place(writer: Writer, home: Path, ready: _Ready, known: set[Path]) -> Outcome:
+    """Put one entry in its place, unless it is there or may not be."""
+    entry, received = ready.entry, ready.received
+    try:
+        _ensure(writer, home, known)
+        if received is None or not isinstance(entry, Item):
+            return Outcome(Fate.FOLDER, entry.where)
+        for path in _each_place(home, ready):
+            try:
+                member = decide(writer, "PUT", path)
+            except IsCollection:
+                continue
+            if member.resource is None:
+                writer.make(
+                    member,
+                    received,
+                    content_type=guess_media_type(path.name),
+                    modified_us=None if entry.modified_us is None else min(max(entry.modified_us, 0), LATEST_US),
+                    state=entry.states,
+                )
+                is_own = entry.name is None or path.name == numbered(entry.name, ready.ordinal)
+                fate = Fate.IMPORTED if is_own else Fate.RENAMED
+                return Outcome(fate, entry.where, path.name, entry.source_bytes)
+            if member.resource.etag == ready.sha256:
+                return Outcome(Fate.ALREADY_THERE, entry.where, path.name, entry.source_bytes)
+    except REFUSALS as error:
+        return _refusal(entry, error)
+    return Outcome(Fate.REFUSED, entry.where, "others have each name that it could have", entry.source_bytes)
+
+
+def _each_place(home: Path, ready: _Ready) -> Iterator[Path]:
+    """Yield the places that a body may have, the next one where another body has that before."""
+    name = getattr(ready.entry, "name", None) or f"{ready.sha256[:DIGITS]}.eml"
+    yield home.child(numbered(name, ready.ordinal))
+    for mark in (ready.sha256[:MARK_DIGITS], ready.sha256):
+        yield home.child(numbered(with_mark(name, mark), ready.ordinal))
+
+
+def _ensure(writer: Writer, home: Path, known: set[Path]) -> None:
+    """Make a collection and those above it, as far as they are not there; known are those that are.
+
+    Raises:
+        AlreadyExists: a file has the name of one. Locked, NameNotAllowed, TreeTooLarge.
+    """
+    if home in known:
+        return
+    if len(home.names) >= MAX_NAMES:
+        raise TreeTooLarge("it lies too deep")
+    for count in range(len(home.names) + 1):
+        path = home._replace(names=home.names[:count])
+        if path not in known:
+            there = resolve(writer, path).resource
+            if there is None:
+                writer.make(decide(writer, "MKCOL", path))
+            elif not there.is_collection:
+                raise AlreadyExists(path.name)
+            known.add(path)

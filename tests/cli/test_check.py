@@ -92,7 +92,7 @@ def test_a_database_that_cannot_be_read_is_a_finding(storage: Storage, tmp_path:
     "statement",
     ["DROP TABLE binding", "DELETE FROM store_root", "DELETE FROM instance", SEVERAL_ROWS, "DROP TABLE instance"],
 )
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.torture)])
 def test_lost_rows_and_tables_are_findings(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str, statement: str
 ) -> None:

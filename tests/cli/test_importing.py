@@ -86,8 +86,10 @@ def make_maildir(top: Path, *messages: str, keywords: str = "") -> None:
 
 
 def test_a_directory_comes_in_and_goes_out_as_it_was(run: Run, tmp_path: Path) -> None:
-    """All of the samples, those that are links left out, once with their times."""
+    """All of the samples, those that are links left out, once with their times; none of their folders is a Maildir."""
     fill(tmp_path / "source")
+    for folder in [*(tmp_path / "source").rglob("cur")]:
+        folder.rename(folder.with_name("kept"))
     os.utime(next((tmp_path / "source").rglob("*.*")), ns=(0, 1_234_567_891_123_456_000))
     done = run("import", "me", "@source", "--into", "In/Here")
     assert done.output == f"imported {len(files(tmp_path / 'source'))}\n"

@@ -17,7 +17,7 @@ from tests.golden.conversations import ANSWERS, SERVERS, list_conversations
 SHOWN_LINES = 300
 
 
-@pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
+@pytest.mark.parametrize("database", ["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.torture)])
 def test_the_answers_are_those_that_were_recorded(
     database: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

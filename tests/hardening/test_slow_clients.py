@@ -121,7 +121,7 @@ def assert_all_were_told_and_cut(slow: Drippers) -> None:
         assert b"HTTP/1.1 503 " not in told or re.search(rb"\r\nRetry-After: [1-9][0-9]*\r\n", told), told
 
 
-@pytest.mark.parametrize("addresses", [1, 100])
+@pytest.mark.parametrize("addresses", [1, pytest.param(100, marks=pytest.mark.torture)])
 def test_heads_that_drip_keep_nobody_waiting(wire: Wire, addresses: int) -> None:
     slow = Drippers(wire, lambda number: b"GET /%d HTTP/1.1\r\nHost: h\r\nX-Slow: " % number, addresses=addresses)
     try:
@@ -132,7 +132,7 @@ def test_heads_that_drip_keep_nobody_waiting(wire: Wire, addresses: int) -> None
         slow.close()
 
 
-@pytest.mark.parametrize("addresses", [1, 100])
+@pytest.mark.parametrize("addresses", [1, pytest.param(100, marks=pytest.mark.torture)])
 def test_bodies_that_drip_keep_nobody_waiting_and_store_nothing(wire: Wire, addresses: int) -> None:
     def begin(number: int) -> bytes:
         return wire.head("PUT", f"slow-{number}", {"Content-Length": "100000"})

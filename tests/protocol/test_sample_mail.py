@@ -30,6 +30,8 @@ Content-Transfer-Encoding: base64
 dHdv
 --x--
 """
+OTHERWISE = ["encrypted-signed.eml: date"]
+"""`email` passes over the PM of its hour, and the zone behind it."""
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +54,9 @@ def test_facts(sample: list[Path]) -> None:
     for file in sample:
         content = file.read_bytes()
         ours, theirs = mail_oracles.told(_named(read(content))), mail_oracles.facts_of(content)
-        found += [f"{file}: {name}" for name in mail_oracles.differences(ours, theirs)]
-    assert found == []
+        found += [f"{file.name}: {name}" for name in mail_oracles.differences(ours, theirs)]
+    there = {file.name for file in sample}
+    assert sorted(found) == [one for one in OTHERWISE if one.partition(":")[0] in there]
 
 
 def _named(facts: MessageFacts) -> dict[str, str | None]:

@@ -10,6 +10,11 @@ FACTS: Final = {
         *("spam-1/00263.13f from_", "spam-1/00263.13f to", "spam-1/00320.20d from_", "spam-1/00320.20d to"),
         *("spam-1/00323.9e3 from_", "spam-1/00323.9e3 to", "spam-1/00324.6f3 from_", "spam-1/00324.6f3 to"),
     ),
+    "an hour has AM or PM, which `email` and Dovecot pass over, and the zone behind it": (
+        *("crypto/encrypted-signed.eml date", "spam-2/00039.129 date", "spam-2/00059.d73 date"),
+        *("spam-2/00063.98d date", "spam-2/00075.f1c date", "spam-2/00078.f31 date", "spam-2/00079.7a1 date"),
+        *("spam-2/00091.7b4 date", "spam-2/00535.6f0 date", "spam-2/01321.f32 date"),
+    ),
     "a fact has no control characters": ("easy-ham-1/00714.16c cc",),
     "ISO-8859-1 is read as windows-1252, as browsers do": ("hard-ham-1/00149.f6f subject",),
     "an encoded word whose last character is cut is read as far as it goes": ("spam-1/00311.979 subject",),

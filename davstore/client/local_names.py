@@ -115,3 +115,17 @@ class Spelling:
     def is_taken(self, path: str) -> bool:
         """Tell whether path, spelled as it is, would meet something that a scan has seen."""
         return (parent_of(path), self._traits.fold(name_of(path))) in self._present
+
+
+def is_unicode(name: str) -> bool:
+    """Tell whether a local name is text: no bytes in it stand for themselves."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a local name cannot be used, for people."""
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

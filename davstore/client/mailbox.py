@@ -16,7 +16,7 @@ from davstore.client.contents import Contents
 from davstore.client.exit_status import NOT_TRANSFERRED, Changed, Stop
 from davstore.client.folder import Folder, stamp_of
 from davstore.client.letters import Brief, Known
-from davstore.client.local_names import RESERVED
+from davstore.client.local_names import RESERVED, is_unicode, reason_of
 from davstore.client.questions import knows_states
 from davstore.client.state import State
 from davstore.client.states import NO_STATES, States, apply, mark
@@ -122,10 +122,10 @@ class Mailbox:
             except (Changed, OSError) as error:
                 if folder == top:
                     raise Stop(NOT_TRANSFERRED, f"{folder or self.folder.root}: there is no such folder") from error
-                self.problems[folder] = _reason(error)
+                self.problems[folder] = reason_of(error)
                 continue
             for name, facts in found:
-                if RESERVED.fullmatch(name) or not _is_unicode(name):
+                if RESERVED.fullmatch(name) or not is_unicode(name):
                     continue
                 path = self.folder.spelling.meet(folder, name)
                 if stat.S_ISDIR(facts.st_mode):
@@ -137,7 +137,7 @@ class Mailbox:
         try:
             facts = read_message(self.read(path, stamp, most=_HEAD_BYTES))
         except (Changed, OSError) as error:
-            self.problems[path] = _reason(error)
+            self.problems[path] = reason_of(error)
             return None
         return _brief_of(facts) if facts is not None and facts.kind in _LISTED else None
 
@@ -150,7 +150,7 @@ class Mailbox:
                 name = self.folder.spelling.local_name(path)
                 facts = os.stat(name, dir_fd=handle, follow_symlinks=False)
         except (Changed, OSError) as error:
-            raise Stop(NOT_TRANSFERRED, f"{path}: {_reason(error)}") from error
+            raise Stop(NOT_TRANSFERRED, f"{path}: {reason_of(error)}") from error
         if not path or not stat.S_ISREG(facts.st_mode):
             raise Stop(NOT_TRANSFERRED, f"{path or self.folder.root} is no file")
         return stamp_of(facts)
@@ -223,15 +223,3 @@ def _name_people(field: str) -> str:
     """Return the names in a field of addresses, or the addresses of those without."""
     people = [name or address for name, address in getaddresses([field])]
     return ", ".join(people) if all(people) else field
-
-
-def _is_unicode(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from davstore.client.exit_status import SAFETY, Changed, Stop
 from davstore.client.folder import Folder, hash_file, is_racy, stamp_of
-from davstore.client.local_names import RESERVED
+from davstore.client.local_names import RESERVED, is_unicode, reason_of
 from davstore.client.state import State
 from davstore.client.tree import Agreed, Local, Stamp, Tree, join, parent_of
 from davstore.client.walk import Walk
@@ -67,7 +67,7 @@ class _Scan(Walk):
         return self._folder.open_folder(key)
 
     def lose(self, key: str, _error: Exception) -> None:
-        self._skip(key, _reason(_error))
+        self._skip(key, reason_of(_error))
 
     def _skip(self, path: str, reason: str) -> None:
         self.scan.skipped[path] = reason
@@ -96,7 +96,7 @@ class _Scan(Walk):
     def _take_members(self, folder: str, handle: int, members: set[str]) -> list[str]:
         folders = []
         for name in sorted(os.listdir(handle)):
-            if RESERVED.fullmatch(name) or not _is_unicode(name):
+            if RESERVED.fullmatch(name) or not is_unicode(name):
                 self._take_odd(join(folder, name), handle, name, members)
                 continue
             path = self._folder.spelling.meet(folder, name)
@@ -108,7 +108,7 @@ class _Scan(Walk):
                 self._drop(path)
             except (Changed, OSError) as error:
                 self.scan.local.drop(path)
-                self._skip(path, _reason(error))
+                self._skip(path, reason_of(error))
         return folders
 
     def _take_odd(self, path: str, handle: int, name: str, members: set[str]) -> None:
@@ -118,7 +118,7 @@ class _Scan(Walk):
         """
         if not self._folder.is_own(name):
             members.add(path)
-            self._skip(path, LOOKALIKE if _is_unicode(name) else "its name is not UTF-8")
+            self._skip(path, LOOKALIKE if is_unicode(name) else "its name is not UTF-8")
             return
         is_file = stat.S_ISREG(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode)
         if self._clean and is_file and (parent_of(path), name) not in self._parts:
@@ -183,18 +183,6 @@ def _hold_mounts(scan: Scan, state: State) -> None:
         if any(inner not in scan.local.rows for inner in state.agreed.walk(path)):
             scan.skipped[path] = COVERED
             scan.mounts.discard(path)
-
-
-def _is_unicode(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 
 def refresh(state: State, local: Tree[Local]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from davstore.model.facets import Facets
-from davstore.model.nodes import StoreFacts
+from davstore.model.nodes import ResourceType, StoreFacts
 
 BODY_AND_FLAGS: Final = "body and flags"
 """The fact that all facts of a message come from: the digits of its body, a full stop, and those of its flags.
@@ -18,6 +18,8 @@ FOUND: Final = "found"
 """The fact that `FromMessages` adds: the wanted facts of a message that it has, as one text."""
 MISSING: Final = "missing"
 """The other one: the names of those that it lacks, as one text."""
+
+_OTHER_TYPES: Final = frozenset({str(int(ResourceType.MEDIA)), str(int(ResourceType.COLLECTION))})
 
 
 class Columns(NamedTuple):
@@ -33,6 +35,11 @@ class Columns(NamedTuple):
     types: str
     names: list[str]
     facts: Mapping[str, Sequence[str]]
+
+    @property
+    def has_messages(self) -> bool:
+        """Whether a resource has facts of a message."""
+        return not _OTHER_TYPES.issuperset(self.types)
 
 
 Load = Callable[[Collection[int]], Iterator[tuple[Any, ...]]]

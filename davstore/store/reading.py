@@ -112,6 +112,8 @@ def _by_column(
     after, facets = "", columns.facets
     wanted = tuple(sorted({*columns.facts, "node_id"})) if facets else columns.facts
     for page in listings.each_columns(unit, facts.id, top, wanted):
+        if MESSAGE in facets and page.has_messages:
+            return after
         if facets:
             found = load(unit, facts, facets, list(map(int, page.facts["node_id"])), now_us=context.now_us)
             if any(found.values.values()):

@@ -94,8 +94,11 @@ def _by_column(
     names = tuple(sorted({*wanted.facts, "node_id"})) if wanted.facets else wanted.facts
     page = find_page(form=by_column_form(names))
     runs = list(_columns(page, names))
+    pages = [run for run in runs if isinstance(run, Columns)]
+    if MESSAGE in wanted.facets and any(run.has_messages for run in pages):
+        return None
     if wanted.facets:
-        ids = {int(one) for run in runs if isinstance(run, Columns) for one in run.facts["node_id"]}
+        ids = {int(one) for run in pages for one in run.facts["node_id"]}
         if any(load(unit, facts, wanted.facets, ids, now_us=now_us).values.values()):
             return None
     return Changes([], page.token, page.truncated, facts, columns=add_to_columns(unit, facts, wanted, runs))

@@ -1,7 +1,7 @@
 """Render many resources at once, by column, where their rows alone answer the question, as they do most.
 
-No function is called for each resource, but for those that write dates or escape text: constants and columns are laid
-between each other by slices, and joined.
+No function is called for each resource, but for those that write dates: constants and columns are laid between each
+other by slices, and joined. A text is UTF-8 with one character for each byte (`message_texts`).
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from itertools import compress
 from typing import Final
 
 from davstore.dav.kinds import Kind
+from davstore.dav.message_texts import from_messages, is_of_messages
 from davstore.dav.properties import LIVE_OF, find_live
 from davstore.dav.properties.live import Column
 from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
 from davstore.model.changes import Changes
-from davstore.model.columns import Columns, Wanted
+from davstore.model.columns import FOUND, MISSING, Columns, Wanted
 from davstore.model.nodes import ResourceType
 from davstore.protocol.dav.hrefs import encode_segments_for_xml
 from davstore.protocol.dav.multistatus import Multistatus
@@ -42,10 +43,15 @@ def columns_of(question: PropFind) -> Wanted | None:
     live = [row for row in found if row is not None]
     if any(row.each is not None and row.facet is None for row in live):
         return None
-    facts = tuple(sorted({row.column.fact for row in live if row.column is not None} - {_TYPE}))
+    facts = {row.column.fact for row in live if row.column is not None and not is_of_messages(row.column)} - {_TYPE}
     covered = {row.facet for row in live if row.column is not None}
     needed = {row.facet for row in live if row.column is None}
-    return Wanted(facts, frozenset(facets_of(question) - (covered - needed)))
+    facets = frozenset(facets_of(question) - (covered - needed))
+    of_messages = from_messages(question.names)
+    if of_messages is None:
+        return Wanted(tuple(sorted(facts)), facets)
+    key, messages = of_messages
+    return Wanted(tuple(sorted({*facts, key})), facets, messages)
 
 
 class Bulk:
@@ -61,9 +67,9 @@ class Bulk:
         above, names = self._hrefs_of(page)
         types = set(page.types)
         if len(types) == 1:
-            return self._template(types.pop()).fill(above, names, page.facts).encode()
+            return self._template(types.pop()).fill(above, names, page.facts).encode("latin-1")
         rows = {type_: self._rows(type_, above, names, page) for type_ in types}
-        return "".join([next(rows[type_]) for type_ in page.types]).encode()
+        return "".join([next(rows[type_]) for type_ in page.types]).encode("latin-1")
 
     def _template(self, type_: str) -> Template:
         known = self._templates.get(type_)
@@ -93,28 +99,33 @@ class Template:
         kind = Kind.COLLECTION if type_ == _COLLECTION else Kind.RESOURCE
         compiled = plan.compile(kind)
         columns = {name: LIVE_OF[kind][name].column for name in compiled.each}
-        self._columns = {name: column for name, column in columns.items() if column is not None}
+        has_messages = any(map(is_of_messages, columns.values()))
+        self._columns = {name: one for name, one in columns.items() if one is not None and not is_of_messages(one)}
         self._fixed = {name: one.text(type_) for name, one in self._columns.items() if one.fact == _TYPE}
         self._varying = [column for name, column in self._columns.items() if name not in self._fixed]
+        self._of_messages = [FOUND, *([] if plan.minimal else [MISSING])] if has_messages else []
         self._same = b"".join(compiled.same.values())
         self._missing = compiled.missing
         self._slash = "/" if kind is Kind.COLLECTION else ""
         self._whole = plan.whole
-        constants = self._response(_HOLE, [_HOLE] * len(self._varying)).split(_HOLE)
-        self._first, *self._between, self._last = constants
+        holes = len(self._varying) + len(self._of_messages)
+        self._first, *self._between, self._last = self._response([_HOLE] * holes).split(_HOLE)
 
     def _template_of(self, there: tuple[bool, ...]) -> str:
-        """Return the response of resources that have some of the properties, with `%s` for the href and each value."""
+        """Return the response of resources that have some of the values, with `%s` for the href and each of these."""
         texts = [_HOLE if has else "" for has in there]
-        return "%s".join([piece.replace("%", "%%") for piece in self._response(_HOLE, texts).split(_HOLE)])
+        return "%s".join([piece.replace("%", "%%") for piece in self._response(texts).split(_HOLE)])
 
-    def _response(self, href: str, texts: Sequence[str]) -> str:
-        """Return the response of one resource; an empty text is a property that it does not have."""
+    def _response(self, texts: Sequence[str]) -> str:
+        """Return the response of one resource; an empty text is a value that it does not have."""
         given = iter(texts)
         columns = [(name, one, self._fixed.get(name) or next(given)) for name, one in self._columns.items()]
-        values = "".join([f"{column.start}{text}{column.end}" for _, column, text in columns if text]).encode()
-        missing = self._missing([name for name, _, text in columns if not text])
-        return self._whole(f"{href}{self._slash}".encode(), self._same + values, missing).decode()
+        values = "".join([f"{column.start}{text}{column.end}" for _, column, text in columns if text])
+        found, missing = next(given, ""), next(given, "")
+        lacking = self._missing([name for name, _, text in columns if not text])
+        href = f"{_HOLE}{self._slash}".encode()
+        response = self._whole(href, self._same + f"{values}{found}".encode(), lacking + missing.encode())
+        return response.decode("latin-1")
 
     def rows(self, above: str, names: list[str], facts: Texts) -> Iterator[str]:
         """Yield the response of each of some resources beneath a path."""
@@ -122,7 +133,7 @@ class Template:
 
     def _texts(self, facts: Texts) -> list[Sequence[str]]:
         """Return the values of each column as they are written; '' where a resource does not have the property."""
-        return [_written(column, facts[column.fact]) for column in self._varying]
+        return [*[_written(one, facts[one.fact]) for one in self._varying], *[facts[one] for one in self._of_messages]]
 
     def _rows(self, above: str, names: list[str], texts: list[Sequence[str]]) -> Iterator[str]:
         """Yield the responses in their order; those that have the same properties are rendered together."""
@@ -157,8 +168,6 @@ class Template:
 def _written(column: Column, texts: Sequence[str]) -> Sequence[str]:
     if column.text is str:
         return texts
-    if column.texts is not None:
-        return column.texts(texts)
     return [column.text(text) if text else "" for text in texts] if "" in texts else list(map(column.text, texts))
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from davstore.dav.kinds import Kind
+from davstore.dav.message_texts import in_order
 from davstore.dav.properties import LIVE_OF, PROTECTED, TABLE, find_live
 from davstore.dav.properties.live import PropertyContext
 from davstore.model.changes import Removed
@@ -107,7 +108,7 @@ class Plan:
 
     def __init__(self, question: PropFind, context: PropertyContext, *, minimal: bool = False) -> None:
         self._question = question
-        self._minimal = minimal
+        self.minimal = minimal
         self._context = context
         self._dead = context.facets.of(PROPERTIES)
 
@@ -121,11 +122,11 @@ class Plan:
 
     def whole(self, href: bytes, found: bytes, missing: bytes) -> bytes:
         """Return the response of one resource, with the properties that it has and those that it lacks."""
-        return render_response(href, found, b"" if self._minimal else missing)
+        return render_response(href, found, b"" if self.minimal else missing)
 
     def compile(self, kind: Kind) -> Compiled:
         """Return the renderer of the question's properties for a kind of resource."""
-        return self._compile(kind, self._question.names)
+        return self._compile(kind, in_order(self._question.names))
 
     def _compile(self, kind: Kind, names: Collection[str]) -> Compiled:
         same: dict[str, bytes] = {}

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import and_, bindparam, literal_column, select
 
 from davstore.metadata.columns import ByColumn, by_column, read_columns
-from davstore.metadata.listings import BOUND, COLUMN_OF, FACTS, NO_LIMIT, MemberRow, with_facts
+from davstore.metadata.listings import BOUND, COLUMN_OF, FACTS, NO_LIMIT, MemberRow
 from davstore.metadata.statements import Statement
 from davstore.metadata.tables import binding, node
 from davstore.metadata.unit import Unit
@@ -111,9 +111,9 @@ def by_column_form(facts: tuple[str, ...]) -> Form:
     columns = [binding.c.changed, binding.c.name, *(COLUMN_OF[fact] for fact in facts)]
     with_parent = [binding.c.parent_id, *columns]
     return Form(
-        by_column(with_facts(_CHANGED, facts), with_parent),
-        by_column(with_facts(_CHANGED_IN, facts), columns),
-        by_column(with_facts(_CARRIED_BELOW, facts), with_parent),
+        by_column(_CHANGED, with_parent),
+        by_column(_CHANGED_IN, columns),
+        by_column(_CARRIED_BELOW, with_parent),
         _read,
     )
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Select, and_, bindparam, literal_column, select
+from sqlalchemy import Text, and_, bindparam, case, cast, literal_column, select
 
-from davstore.metadata import messages
 from davstore.metadata.columns import ByColumn, by_column, pages_by_column
 from davstore.metadata.statements import Statement, among, array
-from davstore.metadata.tables import binding, message, node
+from davstore.metadata.tables import binding, node
 from davstore.metadata.unit import Unit
-from davstore.model.columns import Columns
-from davstore.model.nodes import Resource
+from davstore.model.columns import BODY_AND_FLAGS, Columns
+from davstore.model.nodes import Resource, ResourceType
 
 FACTS = (
     binding.c.name,
@@ -33,7 +32,12 @@ FACTS = (
     node.c.modseq,
 )
 """The columns of a `Resource`, after its parent."""
-COLUMN_OF = {**dict(zip(Resource._fields[1:], FACTS, strict=True)), **messages.COLUMN_OF}
+_is_message = node.c.type > literal_column(str(int(ResourceType.COLLECTION)))
+_body = case((_is_message, cast(node.c.body_id, Text)), else_=literal_column("''"))
+COLUMN_OF = {
+    **dict(zip(Resource._fields[1:], FACTS, strict=True)),
+    BODY_AND_FLAGS: _body.concat(literal_column("'.'")).concat(cast(node.c.flags, Text)).label("body_and_flags"),
+}
 """The columns of facts that can be `Wanted`."""
 NODE_FACTS = FACTS[3:]
 """The columns after the kind: `changed`, and those of the node."""
@@ -41,14 +45,6 @@ FactsRow = tuple[str, int, int, int, str, str | None, int | None, str | None, in
 
 BOUND = binding.join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id))
 NO_LIMIT = 2**62
-
-
-def with_facts(members: Select[Any], facts: Iterable[str]) -> Select[Any]:
-    """Return a selection of `BOUND` that has the columns of these facts to offer."""
-    if not any(fact in messages.COLUMN_OF for fact in facts):
-        return members
-    of_body = and_(message.c.store_id == node.c.store_id, message.c.body_id == node.c.body_id)
-    return members.outerjoin_from(node, message, of_body)
 
 
 _new = tuple.__new__
@@ -157,7 +153,7 @@ def each_members(unit: Unit, store_id: int, top: Resource, *, after: str = "") -
 
 @lru_cache(maxsize=64)
 def _by_column(facts: tuple[str, ...]) -> ByColumn:
-    return by_column(with_facts(_IN_ORDER, facts), [COLUMN_OF[fact] for fact in facts])
+    return by_column(_IN_ORDER, [COLUMN_OF[fact] for fact in facts])
 
 
 def each_columns(unit: Unit, store_id: int, top: Resource, facts: tuple[str, ...]) -> Iterator[Columns]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from typing import Any, NamedTuple
+import operator
+from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache, partial, reduce
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -24,22 +26,13 @@ from davstore.errors import LimitNotSupported
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.tables import body, message, node, store
 from davstore.metadata.unit import Unit
-from davstore.model.columns import MOST_CHARACTERS
-from davstore.model.facets import OF_MESSAGE
+from davstore.model.columns import FOUND, Columns, Wanted
 from davstore.model.messages import SUMMARY_CHARACTERS, MessageFacts, MessageSummary, Part
-from davstore.model.nodes import ResourceType
+from davstore.model.nodes import ResourceType, StoreFacts
 
 _COLUMNS = tuple(message.c)[2:]
 """The columns of a `MessageFacts`, in its order."""
-COLUMN_OF: dict[str, ColumnElement[Any]] = {
-    f"{OF_MESSAGE}{field}": (
-        func.substr(column, literal_column("1"), literal_column(str(MOST_CHARACTERS + 1))).label(column.name)
-        if isinstance(column.type, Text)
-        else column
-    )
-    for field, column in zip(MessageFacts._fields, _COLUMNS, strict=True)
-}
-"""The columns of facts by name; texts are cut (`Columns.is_whole`)."""
+_COLUMN_OF = dict(zip(MessageFacts._fields, _COLUMNS, strict=True))
 _PARAMETERS = tuple(f"f{at}" for at in range(len(_COLUMNS)))
 _INSERT = Write(
     insert(message).values(
@@ -50,8 +43,10 @@ _INSERT = Write(
         }
     )
 )
-LISTED_CHARACTERS = 32 << 20
-"""3,300 for each of 10,000 members, a part counted for what it takes in memory: an answer is put together there."""
+LISTED_CHARACTERS = 4 << 20
+"""The most that is in memory at once: 16,700 for each of 250 messages, a part counted for what it takes there."""
+COLUMN_CHARACTERS = 2 << 20
+"""The most of one page by column, which is in memory a few times: as it is read, written and joined."""
 _WEIGHT_OF_PARTS = 8
 """The memory that a part takes, as a multiple of its text."""
 _found = exists().where(message.c.store_id == body.c.store_id, message.c.body_id == body.c.id)
@@ -99,6 +94,17 @@ _WITHOUT = Statement[tuple[int]](
 _OF_NODES = node.join(message, and_(message.c.store_id == node.c.store_id, message.c.body_id == node.c.body_id))
 _ARE_ASKED_FOR = (node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids")))
 _LIST = Statement[tuple[Any, ...]](select(node.c.id, *_COLUMNS).select_from(_OF_NODES).where(*_ARE_ASKED_FOR))
+
+
+@lru_cache(maxsize=64)
+def _values_of(fields: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
+    columns = [_COLUMN_OF[one] for one in fields]
+    lengths = [func.coalesce(func.length(one), literal_column("0")) for one in columns if isinstance(one.type, Text)]
+    weight: ColumnElement[int] = reduce(operator.add, lengths, literal_column("0"))
+    asked = (message.c.store_id == bindparam("s"), among(message.c.body_id, bindparam("ids")))
+    return Statement[tuple[Any, ...]](select(weight, message.c.body_id, *columns).where(*asked))
+
+
 _SUMMARISE = Statement[tuple[Any, ...]](
     select(
         node.c.id,
@@ -138,6 +144,43 @@ def list_messages(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[
             raise LimitNotSupported("more facts of messages than one answer may hold")
         found[node_id] = _facts(row)
     return found
+
+
+Gone = TypeVar("Gone")
+
+
+def add_to_columns(
+    unit: Unit, store: StoreFacts, wanted: Wanted, runs: Iterable[Columns | Gone]
+) -> list[Columns | Gone]:
+    """Return the runs of a page with the facts of messages that are wanted.
+
+    Raises:
+        LimitNotSupported: of several messages they are more than 2 Mi characters.
+    """
+    messages, characters, resources, full = wanted.messages, 0, 0, []
+    for run in runs:
+        if messages is not None and isinstance(run, Columns):
+            run = messages.add(store, run, partial(_each_values, unit, store.id, messages.fields))
+            characters += sum(map(len, run.facts[FOUND]))
+            resources += len(run.types)
+            _require_room(characters, resources)
+        full.append(run)
+    return full
+
+
+def _require_room(characters: int, resources: int) -> None:
+    if characters > COLUMN_CHARACTERS and resources > 1:
+        raise LimitNotSupported("more facts of messages than a page may hold")
+
+
+def _each_values(
+    unit: Unit, store_id: int, fields: tuple[str, ...], body_ids: Collection[int]
+) -> Iterator[tuple[Any, ...]]:
+    characters = 0
+    for length, *row in unit.each(_values_of(fields), {"s": store_id, "ids": array(body_ids)}) if body_ids else ():
+        characters += length
+        _require_room(characters, len(body_ids))
+        yield tuple(row)
 
 
 def list_unread(unit: Unit, *, store_id: int, body_id: int, limit: int) -> list[Unread]:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
-from davstore.model.facets import OF_MESSAGE, Facets
+from davstore.model.facets import Facets
+from davstore.model.nodes import ResourceType, StoreFacts
 
-MOST_CHARACTERS: Final = 2_048
-"""Characters of one fact of a message in a column, of which a page holds many: a longer one is cut behind the next."""
+BODY_AND_FLAGS: Final = "body and flags"
+"""The fact that all facts of a message come from: the digits of its body, a full stop, and those of its flags.
 
+There is nothing in front of the full stop where the resource is no message.
+"""
 
-class Wanted(NamedTuple):
-    """The facts that are wanted by column: fields of `Resource`, and of a message with `message.` in front of them.
+FOUND: Final = "found"
+"""The fact that `FromMessages` adds: the wanted facts of a message that it has, as one text."""
+MISSING: Final = "missing"
+"""The other one: the names of those that it lacks, as one text."""
 
-    A page comes by column as long as none of its resources has a value of the facets, which have no columns.
-    """
-
-    facts: tuple[str, ...]
-    facets: Facets = frozenset()
+_OTHER_TYPES: Final = frozenset({str(int(ResourceType.MEDIA)), str(int(ResourceType.COLLECTION))})
 
 
 class Columns(NamedTuple):
@@ -33,10 +34,35 @@ class Columns(NamedTuple):
     places: Mapping[int, tuple[str, ...]]
     types: str
     names: list[str]
-    facts: Mapping[str, list[str]]
+    facts: Mapping[str, Sequence[str]]
 
     @property
-    def is_whole(self) -> bool:
-        """Whether no fact was cut; else the resources are to be read as rows."""
-        of_messages = [texts for fact, texts in self.facts.items() if fact.startswith(OF_MESSAGE)]
-        return not any(max(map(len, texts), default=0) > MOST_CHARACTERS for texts in of_messages)
+    def has_messages(self) -> bool:
+        """Whether a resource has facts of a message."""
+        return not _OTHER_TYPES.issuperset(self.types)
+
+
+Load = Callable[[Collection[int]], Iterator[tuple[Any, ...]]]
+"""Takes ids of bodies and yields, of those that are messages, the id and the values of the wanted fields."""
+
+
+class FromMessages(NamedTuple):
+    """Facts of messages that are wanted by column: fields of `MessageFacts`, and the function that adds them to a page.
+
+    It takes the store and a page with `BODY_AND_FLAGS` (`flags` where there are no fields), loads only the bodies that
+    it does not know yet, and adds `FOUND` and `MISSING`.
+    """
+
+    fields: tuple[str, ...]
+    add: Callable[[StoreFacts, Columns, Load], Columns]
+
+
+class Wanted(NamedTuple):
+    """The facts that are wanted by column, fields of `Resource` or `BODY_AND_FLAGS`, and those of messages.
+
+    A page comes by column as long as none of its resources has a value of the facets, which have no columns.
+    """
+
+    facts: tuple[str, ...]
+    facets: Facets = frozenset()
+    messages: FromMessages | None = None

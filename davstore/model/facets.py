@@ -40,8 +40,6 @@ MESSAGE: Final = Facet[MessageFacts]("message")
 """The facts of a body that is a message or another object of a message store."""
 SUMMARY: Final = Facet[MessageSummary]("summary")
 """The few facts of a message that a list for people shows: of a thousand messages they fit into memory."""
-OF_MESSAGE: Final = "message."
-"""In front of a field of `MessageFacts`: the name of a fact that is read by column."""
 KEYWORDS: Final = Facet[Sequence[str]]("keywords")
 """The keywords of a resource, in order."""
 ANSWERS: Final = Facet[Sequence[tuple[str, ...]]]("answers")

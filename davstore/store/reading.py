@@ -10,8 +10,9 @@ from davstore.engine import opening, parts, rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.engine.opening import Content, OpenPart
-from davstore.errors import InfiniteDepth, NotFound
-from davstore.metadata import bindings, listings
+from davstore.errors import InfiniteDepth, LimitNotSupported, NotFound
+from davstore.metadata import bindings, listings, messages
+from davstore.metadata import unit as transaction
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
 from davstore.model.columns import Columns, Wanted
@@ -20,6 +21,9 @@ from davstore.model.facets import MESSAGE, NO_FACTS, Facets, Facts
 from davstore.model.messages import PartResource
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import PartPath, Path
+
+_MESSAGES_AT_ONCE = 250
+"""Resources whose facts of messages are in memory together, with all their parts."""
 
 
 class Listing(NamedTuple):
@@ -91,8 +95,11 @@ def describe(
             yield Listing(facts, top, [top], find_facts([top.node_id]))
             after = yield from _by_column(context, unit, facts, top, columns)
             pages = iter(()) if after is None else listings.each_members(unit, facts.id, top, after=after)
+        most = _MESSAGES_AT_ONCE if MESSAGE in facets else transaction.PAGE_ROWS
         for resources in pages:
-            yield Listing(facts, top, resources, find_facts([resource.node_id for resource in resources]))
+            for start in range(0, len(resources), most):
+                some = resources[start : start + most]
+                yield Listing(facts, top, some, find_facts([resource.node_id for resource in some]))
 
 
 def _by_column(
@@ -100,17 +107,21 @@ def _by_column(
 ) -> Generator[Listing, None, str | None]:
     """Yield members by column; return the name behind which rows are needed, None when none are.
 
-    They are for values of a facet, and for facts that are too long for a column.
+    They are for values of a facet, and where the facts of messages are too many for a page by column.
     """
     after, facets = "", columns.facets
     wanted = tuple(sorted({*columns.facts, "node_id"})) if facets else columns.facts
     for page in listings.each_columns(unit, facts.id, top, wanted):
-        if not page.is_whole:
+        if MESSAGE in facets and page.has_messages:
             return after
         if facets:
             found = load(unit, facts, facets, list(map(int, page.facts["node_id"])), now_us=context.now_us)
             if any(found.values.values()):
                 return after
+        try:
+            [page] = messages.add_to_columns(unit, facts, columns, [page])
+        except LimitNotSupported:
+            return after
         yield Listing(facts, top, [], columns=page)
         after = page.names[-1]
     return None

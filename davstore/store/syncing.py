@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from davstore.engine import rights
@@ -12,16 +12,20 @@ from davstore.errors import LimitNotSupported
 from davstore.metadata import bindings
 from davstore.metadata.changed_members import by_column_form
 from davstore.metadata.facets import load
+from davstore.metadata.messages import add_to_columns
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.columns import Columns, Wanted
 from davstore.model.conditions import NONE, Preconditions
-from davstore.model.facets import Facets
+from davstore.model.facets import MESSAGE, Facets
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 from davstore.sync import report
 from davstore.sync.report import Page
 from davstore.sync.runs import Departed
+
+_MOST_MESSAGES = 2_500
+"""Rows of a page with facts of messages: those of real mail fit into memory, and a page of longer ones is halved."""
 
 
 def changes_since(
@@ -47,24 +51,23 @@ def changes_since(
         LimitNotSupported: one resource has too many values of a facet.
     """
     most = context.services.limits.sync_rows if limit is None else min(limit, context.services.limits.sync_rows)
+    if MESSAGE in facets:
+        most = min(most, _MOST_MESSAGES)
 
     def work(unit: Unit, most: int) -> Changes:
         rights.require(context.asker, path)
         found = bindings.find(unit, path)
-        facts = found.facts
-        require_list(context, unit, facts, conditions)
+        require_list(context, unit, found.facts, conditions)
         find_page = partial(report.page, unit, found, path, token, level=level, limit=most)
-        find_facts = partial(load, unit, facts, facets, now_us=context.now_us)
         if columns is not None:
-            wanted = tuple(sorted({*columns.facts, "node_id"})) if columns.facets else columns.facts
-            page = find_page(form=by_column_form(wanted))
-            runs = list(_columns(page, wanted))
-            if not _needs_rows(unit, facts, runs, columns.facets, now_us=context.now_us):
-                return Changes([], page.token, page.truncated, facts, columns=runs)
+            changes = _by_column(unit, found.facts, find_page, columns, now_us=context.now_us)
+            if changes is not None:
+                return changes
         page = find_page()
         rows = list(_rows(page))
         ids = {row.node_id for row in rows if isinstance(row, Resource)}
-        return Changes(rows, page.token, page.truncated, facts, find_facts(ids))
+        values = load(unit, found.facts, facets, ids, now_us=context.now_us)
+        return Changes(rows, page.token, page.truncated, found.facts, values)
 
     while True:
         try:
@@ -84,6 +87,23 @@ def _rows(page: Page) -> Iterator[Resource | Removed]:
             yield from (row.at(names(row.parent_id)) for row in run.rows.columns[2])
 
 
+def _by_column(
+    unit: Unit, facts: StoreFacts, find_page: Callable[..., Page], wanted: Wanted, *, now_us: int
+) -> Changes | None:
+    """Return a page by column; None: rows are needed, for values of a facet."""
+    names = tuple(sorted({*wanted.facts, "node_id"})) if wanted.facets else wanted.facts
+    page = find_page(form=by_column_form(names))
+    runs = list(_columns(page, names))
+    pages = [run for run in runs if isinstance(run, Columns)]
+    if MESSAGE in wanted.facets and any(run.has_messages for run in pages):
+        return None
+    if wanted.facets:
+        ids = {int(one) for run in pages for one in run.facts["node_id"]}
+        if any(load(unit, facts, wanted.facets, ids, now_us=now_us).values.values()):
+            return None
+    return Changes([], page.token, page.truncated, facts, columns=add_to_columns(unit, facts, wanted, runs))
+
+
 def _columns(page: Page, facts: tuple[str, ...]) -> Iterator[Columns | list[Removed]]:
     for run in page.runs:
         if isinstance(run, Departed):
@@ -92,16 +112,3 @@ def _columns(page: Page, facts: tuple[str, ...]) -> Iterator[Columns | list[Remo
             parents, _, types, names, *columns = run.rows.columns
             places = {parent: page.ancestry.names(parent) for parent in set(parents)}
             yield Columns(parents, places, "".join(types), names, dict(zip(facts, columns, strict=True)))
-
-
-def _needs_rows(
-    unit: Unit, facts: StoreFacts, runs: list[Columns | list[Removed]], facets: Facets, *, now_us: int
-) -> bool:
-    """Tell whether a page cannot come by column: for values of a facet, and for facts that are too long."""
-    if not all(run.is_whole for run in runs if isinstance(run, Columns)):
-        return True
-    return bool(facets) and any(load(unit, facts, facets, _ids(runs), now_us=now_us).values.values())
-
-
-def _ids(runs: list[Columns | list[Removed]]) -> set[int]:
-    return {int(node_id) for run in runs if isinstance(run, Columns) for node_id in run.facts["node_id"]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -184,3 +186,44 @@ def test_many_properties_on_many_resources_are_not_told_at_once(server: Server, 
     assert (alone.status, alone.body.count(b"<x")) == (207, 15)
     for path in ("many/", "copy/"):
         assert wire.send("DELETE", path).status == 204
+
+
+FACTS = ("from", "to", "subject", "references", "date", "text-preview", "parts", "seen")
+MESSAGE_QUESTION = PROPFIND.replace("<D:getetag/>", "".join(f'<C:{one} xmlns:C="urn:davstore:cpm"/>' for one in FACTS))
+WITHOUT_PARTS = MESSAGE_QUESTION.replace('<C:parts xmlns:C="urn:davstore:cpm"/>', "")
+
+
+def message(number: int, words: int) -> bytes:
+    """Return a message of three parts whose facts have so many words, some of which XML escapes to five times more."""
+    ids = " ".join(f"<{word}.{number}@example.org>" for word in range(words))
+    people = ", ".join(f"\u042f{word} & Co <{word}@example.org>" for word in range(words))
+    parts = "".join(f"--x\r\nContent-Type: text/plain; name=p{part}\r\n\r\npart {part}\r\n" for part in range(3))
+    head = f"From: me@example.org\r\nTo: {people}\r\nSubject: {'&' * 8 * words}\r\nReferences: {ids}\r\n"
+    return f"{head}Content-Type: multipart/mixed; boundary=x\r\n\r\n{parts}--x--\r\n".encode()
+
+
+def test_the_memory_of_a_request_on_many_messages(server: Server, wire: Wire, directory: Path) -> None:
+    """Long facts of many messages are told a few at a time."""
+    source = directory / "mail"
+    source.mkdir()
+    for number in range(3_500):
+        (source / f"{number}.eml").write_bytes(message(number, 80))
+    words = [sys.executable, "-m", "davstore", "import", "me", source, "--into", "mail", "--data", directory / "data"]
+    subprocess.run(words, check=True, capture_output=True)
+    workers, taken = workers_of(server), {}
+    for question in (WITHOUT_PARTS, MESSAGE_QUESTION):
+        props = question.partition("<D:prop>")[2].partition("</D:prop>")[0]
+        requests: list[tuple[str, dict[str, str], str]] = [
+            ("PROPFIND", {**XML, "Depth": "1"}, question),
+            ("PROPFIND", {**XML, "Depth": "infinity"}, question),
+            ("REPORT", XML, sync_body(props=props)),
+        ]
+        for method, fields, body in requests:
+            before = {worker: memory_of(worker, "VmRSS") for worker in workers}
+            for worker in workers:
+                forget_peak(worker)
+            assert wire.send(method, "mail/", fields, body=body, patience_seconds=60).status == 207
+            name = (method, fields.get("Depth"), question is MESSAGE_QUESTION)
+            taken[name] = max(memory_of(worker, "VmHWM") - before[worker] for worker in workers)
+    assert {name: kib for name, kib in taken.items() if kib >= MOST_KIB} == {}
+    assert wire.send("DELETE", "mail/").status == 204

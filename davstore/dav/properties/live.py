@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from davstore.dav.kinds import Kind
 from davstore.engine.property_changes import LiveValues
-from davstore.model.facets import MESSAGE, NO_FACTS, OF_MESSAGE, Facet, Facts
+from davstore.model.facets import MESSAGE, NO_FACTS, Facet, Facts
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
 from davstore.protocol.dav.elements import href
@@ -42,7 +42,7 @@ class PropertyContext(NamedTuple):
 class Column:
     """A property that is made of one fact; a resource without the fact has no such property.
 
-    fact is a field of `Resource`, or `message.` and a field of `MessageFacts`: then the row of the table names the
+    fact is a field of `Resource`, or of `MessageFacts` where of_message is set: then the row of the table names the
     facet MESSAGE, of which it is read where there are no columns.
     """
 
@@ -52,28 +52,33 @@ class Column:
         template: str,
         text: Callable[[Any], str] = str,
         texts: Callable[[Sequence[str]], Sequence[str]] | None = None,
+        *,
+        of_message: bool = False,
     ) -> None:
         """Take the fact, the element with `%s` for its value, and the function that writes the value.
 
         text takes the value or the digits of it, and is left out where these need no escaping. It returns '' for a
-        value that is no property. texts does the same for many, with '' for '', where that takes less.
+        value that is no property, and writes ASCII unless the fact is a message's. texts does the same for many, with
+        '' for '', where that takes less.
         """
         self.fact = fact
         self.text = text
         self.texts = texts
+        self.of_message = of_message
         self.start, _, self.end = template.partition("%s")
 
     def piece(self, facts: Facts) -> Callable[[Resource], bytes | None]:
         """Return the function of one resource, with the facets of the page that it is on."""
-        if not self.fact.startswith(OF_MESSAGE):
+        if not self.of_message:
             return self.of
         found = facts.of(MESSAGE)
-        value_of, text, start, end = attrgetter(self.fact[len(OF_MESSAGE) :]), self.text, self.start, self.end
+        value_of, text, start, end = attrgetter(self.fact), self.text, self.start, self.end
 
         def element_of(resource: Resource) -> bytes | None:
             message = found.get(resource.node_id)
             value = None if message is None else value_of(message)
-            return None if value is None else f"{start}{text(value)}{end}".encode()
+            written = "" if value is None else text(value)
+            return f"{start}{written}{end}".encode() if written else None
 
         return element_of
 

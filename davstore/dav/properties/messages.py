@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from davstore.dav.properties.core import WORDS, iso_date
 from davstore.dav.properties.live import PART, RESOURCE, Column, Live, PropertyContext
-from davstore.model.facets import MESSAGE, OF_MESSAGE
+from davstore.model.facets import MESSAGE
 from davstore.model.nodes import Resource, ResourceType
 from davstore.protocol import urls
 from davstore.protocol.dav import names
@@ -26,7 +26,7 @@ def _text(value: str) -> str:
 
 def _fact(field: str, local: str, text: Callable[[Any], str] = _text) -> Live:
     texts = escape_all if text is _text else None
-    column = Column(f"{OF_MESSAGE}{field}", f"<C:{local}>%s</C:{local}>", text, texts)
+    column = Column(field, f"<C:{local}>%s</C:{local}>", text, texts, of_message=True)
     return Live(clark(CPM, local), RESOURCE, column=column, facet=MESSAGE)
 
 
@@ -41,12 +41,7 @@ def _parts(context: PropertyContext, resource: Resource) -> bytes | None:
 KIND: Final = Live(clark(CPM, "kind"), RESOURCE, column=Column("type", "<C:kind>%s</C:kind>", _kind))
 MESSAGES: Final = (
     KIND,
-    Live(
-        clark(CPM, "date"),
-        RESOURCE,
-        column=Column(f"{OF_MESSAGE}date_us", "<C:date>%s</C:date>", iso_date),
-        facet=MESSAGE,
-    ),
+    _fact("date_us", "date", iso_date),
     _fact("from_", "from"),
     _fact("to", "to"),
     _fact("cc", "cc"),

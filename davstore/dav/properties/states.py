@@ -5,7 +5,7 @@ A state that is set has the value `T`; one that is not set is no property of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -40,13 +40,7 @@ def _text_of(flag: Flag) -> Callable[[int | str], str]:
 def _flag(flag: Flag) -> Live:
     local = flag.name.lower().replace("_", "-") if flag.name else ""
     name = clark(CPM, local)
-    text = _text_of(flag)
-
-    def texts(many: Sequence[str]) -> list[str]:
-        known = {flags: text(flags) if flags else "" for flags in {*many}}
-        return [known[flags] for flags in many]
-
-    column = Column("flags", f"<C:{local}>%s</C:{local}>", text, texts)
+    column = Column("flags", f"<C:{local}>%s</C:{local}>", _text_of(flag))
     settable = _settable(name, StateChange(set=int(flag)), StateChange(clear=int(flag)))
     return Live(name, RESOURCE, column=column, set=settable)
 

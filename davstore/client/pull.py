@@ -18,6 +18,8 @@ from davstore.client.states import States
 
 NO_INFINITE = (400, 403, 405, 409, 415, 422, 501, 507)
 """Statuses after which level 1 is tried. RFC 6578 names none for a server that refuses level infinite."""
+NO_ROOM = frozenset({"{DAV:}quota-not-exceeded", "{DAV:}sufficient-disk-space"})
+"""Conditions of a 507 that says nothing of the level (RFC 4331 §6): it passes, and level 1 would be kept for good."""
 
 NO_WAY = "the server does not list {} to its end"
 
@@ -88,11 +90,11 @@ class Pull:
             self._state.refuse(path, scope.token)
             self._say(f"the server asks to list {path or 'everything'} again")
             return Scope("", scope.infinite, self._state.next_listing())
-        if scope.infinite and error.status in NO_INFINITE:
+        if scope.infinite and error.status in NO_INFINITE and not error.conditions & NO_ROOM:
             return scope._replace(infinite=False)
         if not path:
             raise Stop(
-                NETWORK if error.status in (500, 502, 504) else USAGE,
+                NETWORK if error.status in (500, 502, 504, 507) else USAGE,
                 f"{self._remote.url} cannot be synchronised: {error}",
             )
         self.skipped[path] = str(error)

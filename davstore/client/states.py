@@ -20,13 +20,7 @@ FLAG_OF: Final[Mapping[str, Flag]] = {names.clark(names.CPM, word): flag for fla
 SET: Final = "T"
 """The value of a state that is set; one that is not set has no property."""
 
-
-_NAME_START: Final = (
-    "A-Z_a-z\xc0-\xd6\xd8-\xf6\xf8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef\u3001-\ud7ff"
-    "\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
-)
-_NAME: Final = re.compile(f"[{_NAME_START}][{_NAME_START}0-9.\xb7\u0300-\u036f\u203f\u2040-]*")
-"""The names that an element can have, without a colon (XML 1.0 §2.3, Namespaces in XML 1.0 §3)."""
+_NAME: Final = re.compile(f"[{names.FIRST_OF_NAME}][{names.REST_OF_NAME}]*")
 
 
 class States(NamedTuple):

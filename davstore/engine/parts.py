@@ -49,7 +49,7 @@ class PartBody:
         """The number of bytes; it takes reading the part once, unless it needs no decoding."""
         if is_plain(self._part):
             return self._part.stop - self._part.start
-        return sum(map(len, self._decoded()))
+        return sum(map(len, self.read_once()))
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """Yield the bytes of [start, stop) in pieces. Raises CorruptBlob when those of the message are not there."""
@@ -58,7 +58,7 @@ class PartBody:
             yield from self._message.read(part.start + start, part.start + stop)
             return
         at = 0
-        for piece in self._decoded():
+        for piece in self.read_once():
             wanted = piece[max(start - at, 0) : stop - at]
             if wanted:
                 yield wanted
@@ -66,12 +66,15 @@ class PartBody:
             if at >= stop:
                 return
 
+    def read_once(self) -> Iterator[bytes]:
+        """Yield all the bytes in pieces, none of them empty; their number is not needed. Raises as `read`."""
+        part = self._part
+        pieces = self._message.read(part.start, part.stop)
+        return pieces if is_plain(part) else filter(None, decode(pieces, part.encoding))
+
     def close(self) -> None:
         """Close the body of the message."""
         self._message.close()
-
-    def _decoded(self) -> Iterator[bytes]:
-        return decode(self._message.read(self._part.start, self._part.stop), self._part.encoding)
 
 
 def is_plain(part: Part) -> bool:

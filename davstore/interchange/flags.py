@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from davstore.model.states import MOST_KEYWORDS, Flag, StateChange
+from davstore.protocol.dav.names import FIRST_OF_NAME, MAX_PROPERTY_NAME_BYTES, REST_OF_NAME
 
 MAILDIR_LETTERS: Final = {
     "D": Flag.DRAFT,
@@ -27,16 +28,9 @@ KEYWORDS: Final = {
     "mdnsent": Flag.READ_REPORT_SENT,
 }
 """Keywords of IMAP that are flags here (RFC 8621 §4.1.1, RFC 3503)."""
-MOST_KEYWORD_BYTES: Final = 255
 
-_LETTER: Final = (
-    r"A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef"
-    r"\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
-)
-_FOREIGN: Final = re.compile(
-    rf"^[^{_LETTER}]|(?<!^)[^{_LETTER}0-9.\u00b7\u0300-\u036f\u203f\u2040-]|_(?=x[0-9A-F]{{4,6}}_)"
-)
-"""Characters that no element of XML may have in its name (Namespaces in XML 1.0 §3), and the begin of an escape."""
+_FOREIGN: Final = re.compile(rf"^[^{FIRST_OF_NAME}]|(?<!^)[^{REST_OF_NAME}]|_(?=x[0-9A-F]{{4,6}}_)")
+"""Characters that no element of XML has in its name, and the begin of an escape."""
 _ESCAPE: Final = re.compile(r"_x([0-9A-F]{4,6})_")
 
 
@@ -59,7 +53,7 @@ def find_states(letters: Iterable[str], meaning: dict[str, Flag], keywords: Sequ
         flag, name = KEYWORDS.get(keyword.lower()), as_name(keyword)
         if flag is not None:
             flags |= flag
-        elif name and len(name.encode()) <= MOST_KEYWORD_BYTES and len(names) < MOST_KEYWORDS:
+        elif name and len(name.encode()) <= MAX_PROPERTY_NAME_BYTES and len(names) < MOST_KEYWORDS:
             names.add(name)
     return StateChange(set=int(flags), added=frozenset(names))
 

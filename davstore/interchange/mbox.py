@@ -33,6 +33,8 @@ MOST_WHOLE_BYTES: Final = 1 << 18
 OUR_FIELD: Final = b"X-Davstore-Export: "
 """The last of the lines that an export puts in front of a message: JSON with the name and the length of it."""
 CUT: Final = "the file ends within it"
+CUT_POSTMARK: Final = "the file ends within its postmark"
+NO_POSTMARK: Final = "no postmark at its beginning"
 STATUS_LETTERS: Final = {**flags.STATUS_LETTERS, **flags.X_STATUS_LETTERS}
 
 _STATE: Final = re.compile(rb"^(status|x-status|x-keywords):[ \t]*([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
@@ -56,7 +58,7 @@ def begins_as_mbox(begin: bytes) -> bool:
 
 
 def each_message(file: Path, folder: tuple[str, ...]) -> Iterator[Item | LeftOut]:
-    """Yield the messages of an mbox in their order. A message that the end of the file cuts is left out."""
+    """Yield the messages of an mbox in their order. A message or postmark that the end of the file cuts is left out."""
     with open_file(file) as opened:
         window = Window(opened)
         at, number = 0, 0
@@ -66,7 +68,8 @@ def each_message(file: Path, folder: tuple[str, ...]) -> Iterator[Item | LeftOut
             postmark = window.read(at, line_end)
             where = f"{file}: message {number}"
             if line_end < 0 or not postmarks.is_postmark(postmark):
-                yield LeftOut(where, "no postmark at its beginning", source_bytes=window.size - at)
+                reason = f"{CUT_POSTMARK}: {_line(window, at).decode(errors='replace')}" if at else NO_POSTMARK
+                yield LeftOut(where, reason, source_bytes=window.size - at)
                 return
             bounds = _find_bounds(window, line_end + 1, is_ours=postmarks.is_ours(postmark))
             source_bytes = bounds.next - at
@@ -89,6 +92,8 @@ def _find_bounds(window: Window, start: int, *, is_ours: bool) -> _Bounds:
         if after is not None:
             is_quoted = window.find(b"\nFrom ", start - 1, told) < 0
             return _Bounds(start, told, after, head, is_quoted=is_quoted)
+    if following < max(header_stop + 1, told or 0) and _is_cut_postmark(window, following):
+        following = window.size  # it is of the body
     stop = following - _blank_bytes(window.read(max(start, following - 3), following))
     is_cut = following == window.size and not is_ours and (_is_cut(window, told) or _lacks_blank_line(head))
     return _Bounds(start, max(start, stop), following, head, is_quoted=True, is_cut=is_cut)
@@ -97,7 +102,7 @@ def _find_bounds(window: Window, start: int, *, is_ours: bool) -> _Bounds:
 def _find_postmark(window: Window, position: int) -> int:
     """Return where the next postmark begins behind a position, or where the file ends."""
     while (at := window.find(b"\nFrom ", position)) >= 0:
-        if postmarks.is_postmark(_line(window, at + 1)):
+        if postmarks.is_postmark(_line(window, at + 1)) or _is_cut_postmark(window, at + 1):
             return at + 1
         position = at + 1
     return window.size
@@ -105,6 +110,16 @@ def _find_postmark(window: Window, position: int) -> int:
 
 def _line(window: Window, at: int) -> bytes:
     return window.read(at, at + postmarks.MOST_BYTES).partition(b"\n")[0]
+
+
+def _is_cut_postmark(window: Window, at: int) -> bool:
+    """Tell whether the file ends in a line without its end that is like the beginning of a postmark.
+
+    It has a blank line before it. In the text of a message mboxo and mboxrd quote such a line, so it is none of that.
+    """
+    line = _line(window, at)
+    is_last = at + len(line) == window.size
+    return is_last and postmarks.may_be_cut(line) and window.read(at - 3, at).endswith((b"\n\n", b"\n\r\n"))
 
 
 def _find_header_stop(window: Window, start: int, stop: int) -> int:
@@ -119,8 +134,9 @@ def _find_next(window: Window, at: int) -> int | None:
     """Return where the next postmark begins, or the file ends, if nothing but blank lines lies before it."""
     rest = window.read(at, at + postmarks.MOST_BYTES)
     begin = at + len(rest) - len(rest.lstrip(b"\r\n"))
-    is_end = begin == window.size or (begin > at and postmarks.is_postmark(_line(window, begin)))
-    return begin if is_end else None
+    if begin == window.size or (begin > at and postmarks.is_postmark(_line(window, begin))):
+        return begin
+    return begin if _is_cut_postmark(window, begin) else None
 
 
 def _blank_bytes(end: bytes) -> int:

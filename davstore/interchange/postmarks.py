@@ -25,6 +25,8 @@ _MAIL: Final = re.compile(
     rb"From (?:[^\r\n]* )?(?:(?:" + _DAYS + rb"),? +)?(?P<day>\d{1,2})[ -](?P<mon>" + _NAMED
     + rb")[ -](?P<y>\d{4}) +" + _TIME + rb"(?: +(?P<z1>" + _ZONE + rb"))?(?P<z2>)\s*"
 )  # fmt: skip
+_CUT: Final = re.compile(rb"From (?:\S*|\S+ +(?:[MTWFS][a-z]{0,2}|(?:" + _DAYS + rb"),? [^\r\n]*)?)")
+"""A sender without blanks or some of it, and some of a date behind it."""
 
 
 def _match(line: bytes) -> re.Match[bytes] | None:
@@ -36,6 +38,11 @@ def _match(line: bytes) -> re.Match[bytes] | None:
 def is_postmark(line: bytes) -> bool:
     """Tell whether a line begins a message: without a date it is a sentence of one."""
     return _match(line) is not None
+
+
+def may_be_cut(line: bytes) -> bool:
+    """Tell whether a line may be the beginning of a postmark whose end is missing."""
+    return _CUT.fullmatch(line) is not None
 
 
 def is_ours(line: bytes) -> bool:

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from davstore.engine import rights
 from davstore.engine.context import Context
-from davstore.engine.opening import Body, open_resource
+from davstore.engine.opening import Body, open_resource, reader
 from davstore.errors import NotFound
 from davstore.metadata import bindings, sorted_pages
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
+from davstore.model.conditions import NONE
 from davstore.model.facets import MESSAGE, SUMMARY
 from davstore.model.messages import MessageFacts, MessageSummary
 from davstore.model.nodes import Resource, ResourceType, StoreFacts
@@ -51,11 +52,7 @@ def list_page(
     """
 
     def work(unit: Unit) -> Page:
-        rights.require(context.asker, path)
-        facts, place, _ = bindings.find(unit, path)
-        top = place.resource
-        if top is None:
-            raise NotFound(path.name)
+        facts, top = _find(context, unit, path)
         if not top.is_collection:
             return Page(facts, top, [], None)
         found = sorted_pages.list_page(unit, facts.id, top, sort, descending=descending, after=after, limit=limit + 1)
@@ -68,11 +65,15 @@ def list_page(
 
 
 def open_message(context: Context, path: Path) -> OpenMessage | None:
-    """Return a message, open for reading; None: what is there is none.
+    """Return a message, open for reading; None: what is there is none, and is not opened.
 
     Raises:
         NotFound: nothing is there. CorruptBlob: the body is lost.
     """
+    read = reader(context, path, NONE)
+    _, resource = read(lambda unit: _find(context, unit, path))
+    if resource.type <= ResourceType.COLLECTION:
+        return None
     content = open_resource(context, path, facets={MESSAGE})
     if content.body is None:
         return None
@@ -81,6 +82,14 @@ def open_message(context: Context, path: Path) -> OpenMessage | None:
         content.body.close()
         return None
     return OpenMessage(content.resource, message, content.body)
+
+
+def _find(context: Context, unit: Unit, path: Path) -> tuple[StoreFacts, Resource]:
+    rights.require(context.asker, path)
+    facts, place, _ = bindings.find(unit, path)
+    if place.resource is None:
+        raise NotFound(path.name)
+    return facts, place.resource
 
 
 def _mark(member: Resource, sort: Sort) -> Mark:

@@ -73,8 +73,8 @@ def _file(
         writer.make(member, received, content_type=content_type, modified_us=modified_us, over=over)
         return over is None
 
-    body = part.body
-    with receive(context, destination, Incoming(_Pieces(body.read(0, body.length)), body.length), check) as received:
+    body = Incoming(_Pieces(part.body.read_once()), part.resource.length)
+    with receive(context, destination, body, check) as received:
         return transaction.write(context, destination, work)
 
 

@@ -340,6 +340,17 @@ def test_an_mbox_that_ends_within_a_message_gives_what_is_whole(run: Run, tmp_pa
     assert "already there 2" in run("import", "me", "@box", "--into", "Mail", status=1).stdout
 
 
+def test_an_mbox_that_ends_within_a_postmark_gives_the_message_before_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "box").write_bytes(POSTMARK + b"A: b\n\none\n\n" + POSTMARK[:-9])
+    done = run("import", "me", "@box", status=1)
+    assert sorted(done.stdout.strip().split(", ")) == ["imported 1", "left out 1"]
+    assert done.stderr == (
+        f"davstore: {tmp_path}/box: message 2: left out: the file ends within its postmark: {POSTMARK[:-9].decode()}\n"
+    )
+    digest = sha256(b"A: b\n\none\n")
+    assert digests(tmp_path / "data") == {f"{digest[:16]}.eml": digest}
+
+
 def test_one_file_and_an_empty_mbox_and_an_mbox_among_files(run: Run, tmp_path: Path) -> None:
     (tmp_path / "one.eml").write_bytes(POSTMARK + b"A: b\n\n")
     (tmp_path / "empty.mbox").touch()

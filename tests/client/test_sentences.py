@@ -146,6 +146,20 @@ def test_what_is_refused_is_told_by_name(device: Device, store: Store) -> None:
     assert device.said == ["a.txt: the quota is used up (507)"]
 
 
+@pytest.mark.parametrize(
+    ("condition", "status", "level"),
+    [(b"sufficient-disk-space", 6, b"infinite"), (b"number-of-matches-within-limits", 0, b"1")],
+)
+def test_a_report_that_the_server_has_no_room_for(
+    device: Device, store: Store, condition: bytes, status: int, level: bytes
+) -> None:
+    """Too many matches in one answer are fewer at level 1; a full disk passes, and says nothing of the level."""
+    refused = [b'<D:error xmlns:D="DAV:"><D:%b/></D:error>' % condition]
+    store.answer = lambda method, _: (507, {}, refused.pop()) if method == "REPORT" and refused else None
+    assert [device.sync(), device.sync()] == [status, 0]
+    assert {re.sub(rb".*sync-level>(\w+)<.*", rb"\1", body, flags=re.DOTALL) for body in store.questions} == {level}
+
+
 @pytest.mark.parametrize("status", [301, 400, 404, 412, 423, 502])
 @pytest.mark.parametrize("method", ["REPORT", "PUT", "GET", "MKCOL"])
 def test_no_sentence_names_a_part_of_a_program(device: Device, store: Store, method: str, status: int) -> None:

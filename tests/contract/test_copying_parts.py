@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+from collections.abc import Iterable, Iterator
 
 import pytest
 
-from davstore.engine import opening
+from davstore.engine import opening, parts
 from davstore.engine.opening import OpenPart
 from davstore.errors import NotFound, PreconditionFailed, Unavailable
 from davstore.model.conditions import ETagList, Preconditions
 from davstore.model.paths import PartPath
+from davstore.protocol.message.transfer import decode
 from davstore.store import copying_parts
 from tests.contract.storage import MAIL, Storage, told
 
@@ -78,3 +81,30 @@ def test_a_copy_of_a_part_is_told_as_a_new_member(storage: Storage) -> None:
     assert sorted(told(storage.report("", token))) == ["+x", "-x/a"]
     assert storage.get("x") == storage.part("m", "1") == b"body"
     assert storage.facts.used_bytes == used - len(b"body") + len(b"body")
+
+
+ENCODED = b"From: a@x\nContent-Transfer-Encoding: %s\n\n%s"
+LONG = bytes(range(256)) * 2_000
+"""Longer than a block of base64, and than what lies in the database."""
+
+
+@pytest.mark.parametrize("content", [b"short", LONG], ids=["short", "long"])
+def test_a_part_is_decoded_once_to_be_copied(storage: Storage, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    storage.put("m", ENCODED % (b"base64", base64.encodebytes(content)))
+    decoded = []
+
+    def counted(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+        decoded.append(encoding)
+        return decode(blocks, encoding)
+
+    monkeypatch.setattr(parts, "decode", counted)
+    copy(storage)
+    assert storage.get("x") == content
+    assert decoded == ["base64"]
+
+
+def test_a_block_without_content_does_not_end_a_copied_part(storage: Storage) -> None:
+    prose = b"what follows is a file\n" * 20_000
+    storage.put("m", ENCODED % (b"x-uuencode", prose + b"begin 644 x\n#8V%T\n`\nend\n"))
+    copy(storage)
+    assert storage.get("x") == b"cat"

@@ -26,7 +26,7 @@ from davstore.errors import (
 from davstore.model.changes import Level
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
 from davstore.model.facets import PROPERTIES
-from davstore.store import making, patching, putting, reading, syncing
+from davstore.store import browsing, making, patching, putting, reading, syncing
 from davstore.store.putting import NewContent
 from tests.contract.storage import INLINE_BYTES, Storage, count_rows
 
@@ -178,6 +178,13 @@ def test_what_is_made_again_is_another_resource(storage: Storage) -> None:
     second = storage.put("a").resource
     assert second.resource_id != first.resource_id
     assert storage.properties("a") == {}
+
+
+def test_a_file_is_not_opened_to_see_whether_it_is_a_message(storage: Storage) -> None:
+    storage.put("a", LARGE)
+    storage.blob_files[0].unlink()
+    assert browsing.open_message(storage.context, storage.at("a")) is None
+    storage.is_clean = False
 
 
 def test_a_lost_blob_is_told(storage: Storage) -> None:

@@ -131,6 +131,8 @@ ONLY_NEW = Preconditions(if_none_match=ETagList(any=True))
 STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("GET", 1, lambda storage, _: storage.get("a")),
     ("GET of a part", 2, lambda storage, _: storage.part("m", "1")),
+    ("GET of a file by a browser", 1, lambda storage, _: browsing.open_message(storage.context, storage.at("a"))),
+    ("GET of a message by a browser", 3, lambda storage, _: browsing.open_message(storage.context, storage.at("m"))),
     ("COPY of a part", 10, lambda storage, _: storage.copy_part("m", "1", "b")),
     ("COPY of a part over another", 15, lambda storage, _: storage.copy_part("m", "1", "a")),
     ("PROPFIND, depth 0", 1, lambda storage, _: storage.listing("a", depth=0)),

@@ -44,6 +44,11 @@ def with_length(message: bytes, length: int | None = None) -> bytes:
     return b"Content-Length: %d\n" % told + message
 
 
+def cut_postmark(length: int) -> str:
+    """Return why the rest of an mbox is left out that ends within a postmark, behind so many bytes of it."""
+    return f"the file ends within its postmark: {POSTMARK[:length].decode()}"
+
+
 @pytest.mark.parametrize(
     ("content", "messages"),
     [
@@ -72,7 +77,18 @@ def with_length(message: bytes, length: int | None = None) -> bytes:
         (POSTMARK + with_length(b"A: b\n\nx\n", 999), ["the file ends within it"]),
         (POSTMARK + b"A: b\n\nx\n\n" + POSTMARK + b"C: d\n", [b"A: b\n\nx\n", "the file ends within it"]),
         (POSTMARK + b"A: b\n\nx\n\n" + POSTMARK, [b"A: b\n\nx\n", "the file ends within it"]),
-        (POSTMARK + b"A: b\n\nx\n\n" + POSTMARK.rstrip(), [b"A: b\n\nx\n", "no postmark at its beginning"]),
+        # an end within a postmark
+        *((POSTMARK + b"A: b\n\nx\n\n" + POSTMARK[:length], [b"A: b\n\nx\n", cut_postmark(length)])
+          for length in (5, 12, 20, 21, 22, 24, 25, 40, len(POSTMARK) - 1)),
+        ((POSTMARK + b"A: b\n\nx\n\n" + POSTMARK[:40]).replace(b"\n", b"\r\n"), [
+            b"A: b\r\n\r\nx\r\n", cut_postmark(40)]),
+        (POSTMARK + with_length(WITHIN) + b"\n" + POSTMARK[:40], [with_length(WITHIN), cut_postmark(40)]),
+        # an end within a line of a message that is like the beginning of a postmark
+        (POSTMARK + b"A: b\n\nx\n\nFrom here on", ["the file ends within it"]),
+        (POSTMARK + b"A: b\n\nx\nFrom joe", ["the file ends within it"]),
+        (POSTMARK + b"A: b\n\nFrom joe", ["the file ends within it"]),
+        (POSTMARK + with_length(b"A: b\n\nx\n\nFrom joe", 99), ["the file ends within it"]),
+        (POSTMARK + b"A: b\n\nx\n\nFrom joe\n", [b"A: b\n\nx\n\nFrom joe\n"]),
         (b"no mbox at all\n", ["no postmark at its beginning"]),
     ],
 )  # fmt: skip
@@ -175,6 +191,13 @@ def test_an_exported_mbox_gives_back_all_of_it(messages: list[Outgoing]) -> None
             file.write_bytes(cut)
             *_, last = mbox.each_message(file, ())
             assert isinstance(last, LeftOut)
+
+
+def test_an_export_that_ends_within_a_postmark_gives_the_message_before_it(tmp_path: Path) -> None:
+    one = Outgoing((), "a", 8, "", 0, 0, (), is_mail=True, pieces=lambda: iter([b"A: b\n\nx\n"]))
+    whole = b"".join(mbox.render_message(one))
+    cut = f"the file ends within its postmark: {whole[:30].decode()}"
+    assert read(tmp_path, whole + whole[:30]) == [b"A: b\n\nx\n", cut]
 
 
 def test_other_programs_read_the_flags_of_an_exported_mbox(tmp_path: Path) -> None:

@@ -12,6 +12,13 @@ XML: Final = "http://www.w3.org/XML/1998/namespace"
 
 MAX_PROPERTY_NAME_BYTES: Final = 255
 
+FIRST_OF_NAME: Final = (
+    "A-Z_a-z\xc0-\xd6\xd8-\xf6\xf8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef\u3001-\ud7ff"
+    "\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
+)
+REST_OF_NAME: Final = f"{FIRST_OF_NAME}0-9.\xb7\u0300-\u036f\u203f\u2040-"
+"""The characters of a local name, for the brackets of a pattern (XML 1.0 §2.3; Namespaces in XML 1.0 §3: no colon)."""
+
 
 def clark(namespace: str, local: str) -> str:
     """Return the Clark name; without braces in no namespace, as lxml has it."""

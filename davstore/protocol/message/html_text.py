@@ -1,4 +1,4 @@
-"""HTML as the text that a reader sees, in lines."""
+"""HTML as the text that a reader sees."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Any, Final
 
 from lxml import etree
 
-_HIDDEN: Final = frozenset({"head", "style", "script", "title", "template", "noscript"})
+HIDDEN: Final = frozenset({"head", "style", "script", "title", "template", "noscript"})
+"""Elements whose text no reader sees."""
 _APART: Final = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "blockquote", "pre", "hr"})
 """Elements with an empty line around them."""
 _LINES: Final = frozenset({"div", "tr", "li", "dt", "dd"})
 _CELLS: Final = frozenset({"td", "th"})
 _BLANKS: Final = re.compile(r"[ \t\r\n\f\xa0]+")
 _EMPTY_LINES: Final = re.compile(r"\n{3,}")
-_PIECE: Final = 16 * 1024
+_PIECE: Final = 1024
+"""Characters of HTML between two looks at the text so far."""
 
 
 class _Lines:
@@ -28,7 +30,7 @@ class _Lines:
         self._bullet = ""
 
     def start(self, tag: str, _attributes: Any) -> None:
-        self._hidden += tag in _HIDDEN
+        self._hidden += tag in HIDDEN
         self._preformatted += tag == "pre"
         self._breaks += tag == "br"
         self._break(tag)
@@ -36,7 +38,7 @@ class _Lines:
             self._bullet = "- "
 
     def end(self, tag: str) -> None:
-        self._hidden -= tag in _HIDDEN
+        self._hidden -= tag in HIDDEN
         self._preformatted -= tag == "pre"
         self._break(tag)
 
@@ -62,13 +64,22 @@ class _Lines:
 
 
 def text_of_html(html: str) -> str:
-    """Return the text of an HTML document, without what is hidden; nothing is fetched."""
-    target: Any = _Lines()
+    """Return the text of an HTML document in lines, without what is hidden; nothing is fetched."""
+    return gather_text(html, _Lines())
+
+
+def gather_text(html: str, target: Any, enough: int | None = None) -> str:
+    """Return what the target of a parser makes of an HTML document, or of its beginning.
+
+    The rest is not read once the `length` of the target is more than enough.
+    """
     parser: Any = etree.HTMLParser(target=target, no_network=True, huge_tree=False)
     html = html.replace("\0", " ")
     try:
         for start in range(0, len(html), _PIECE):
             parser.feed(html[start : start + _PIECE])
+            if enough is not None and target.length > enough:
+                break
         parser.close()
     except etree.LxmlError:
         pass  # what was gathered is text all the same

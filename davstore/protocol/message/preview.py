@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from lxml import etree
-
 from davstore.model.messages import PREVIEW_CHARACTERS
+from davstore.protocol.message.html_text import HIDDEN, gather_text
 from davstore.protocol.message.words import decode_bytes, one_line
 
-_HIDDEN: Final = frozenset({"head", "style", "script", "title", "template", "noscript"})
 _SPACED: Final = frozenset(
     {"p", "div", "br", "td", "th", "tr", "li", "h1", "h2", "h3", "h4", "table", "ul", "ol", "hr"}
 )
-_PIECE: Final = 1024
-"""Characters of HTML between two looks at the text so far."""
+_ENOUGH: Final = 2 * PREVIEW_CHARACTERS
+"""Characters of a text that are looked at first: some of them are blanks."""
 
 
 def make_preview(content: bytes, charset: str | None, *, is_html: bool, is_cut: bool) -> str | None:
     """Return the first characters of a text, or of its beginning (is_cut); None: it has none."""
     text = decode_bytes(content, charset, is_cut=is_cut)
     if is_html:
-        text = _text_of_html(text)
-    line = one_line(" ".join(text[: 2 * PREVIEW_CHARACTERS].split()))
+        text = gather_text(text, _Shown(), _ENOUGH)
+    line = one_line(" ".join(text[:_ENOUGH].split()))
     if line is None or len(line) < PREVIEW_CHARACTERS:
         line = one_line(" ".join(text.split()))
     return line[:PREVIEW_CHARACTERS].rstrip() if line else None
@@ -37,13 +35,13 @@ class _Shown:
         self._hidden = 0
 
     def start(self, tag: str, _attributes: Any) -> None:
-        if tag in _HIDDEN:
+        if tag in HIDDEN:
             self._hidden += 1
         elif tag in _SPACED:
             self.pieces.append(" ")
 
     def end(self, tag: str) -> None:
-        if tag in _HIDDEN:
+        if tag in HIDDEN:
             self._hidden -= 1
         elif tag in _SPACED:
             self.pieces.append(" ")
@@ -55,18 +53,3 @@ class _Shown:
 
     def close(self) -> str:
         return "".join(self.pieces)
-
-
-def _text_of_html(html: str) -> str:
-    target: Any = _Shown()
-    parser: Any = etree.HTMLParser(target=target, no_network=True, huge_tree=False)
-    html = html.replace("\0", " ")
-    try:
-        for start in range(0, len(html), _PIECE):
-            parser.feed(html[start : start + _PIECE])
-            if target.length > 2 * PREVIEW_CHARACTERS:  # some of it is blanks
-                break
-        parser.close()
-    except etree.LxmlError:
-        pass  # what was gathered is text all the same
-    return str(target.close())

@@ -172,11 +172,13 @@ def test_bodies(dav: Client, content: str, status: int) -> None:
     assert dav("REPORT", "a", expand_body(content)).status == status
 
 
-def test_depth_is_0(dav: Client) -> None:
+def test_a_depth_says_nothing_of_a_resource_without_members(dav: Client) -> None:
     dav.put("a")
-    assert dav("REPORT", "a", expand_body(PARTS), Depth="0").status == 207
-    for depth in ("1", "infinity", "x"):
-        assert dav("REPORT", "a", expand_body(PARTS), Depth=depth).status == 400
+    dav.mkcol("c")
+    for depth, status in (("0", 207), ("1", 207), ("infinity", 207), ("x", 400)):
+        assert dav("REPORT", "a", expand_body(PARTS), Depth=depth).status == status
+    for depth, status in (("0", 207), ("1", 400), ("infinity", 400)):
+        assert dav("REPORT", "c/", expand_body(PARTS), Depth=depth).status == status
 
 
 def test_an_answer_has_an_end(dav: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,9 +44,10 @@ class Asked(NamedTuple):
 
 
 class ExpandQuery(NamedTuple):
-    """The query of an expand-property report."""
+    """The query of an expand-property report; is_deep: it is for the members too."""
 
     properties: tuple[Asked, ...]
+    is_deep: bool = False
     context: SyncContext | None = None
     token: None = None
 
@@ -99,14 +100,11 @@ def _sync_collection(root: etree._Element, depth: int | None, strict_depth: bool
 
 
 def _expand_property(root: etree._Element, depth: int | None, _strict_depth: bool) -> ExpandQuery:
-    """Return an expand-property report. Raises Malformed: also a Depth other than 0, which no client sends."""
-    if depth != 0:
-        raise Malformed("expand-property with a Depth other than 0")
     found: list[str] = []
     properties = _asked([root], found, MAX_LEVELS)
     prop.require_few(found)
     _require_names(found)
-    return ExpandQuery(properties, _context(root))
+    return ExpandQuery(properties, depth != 0, _context(root))
 
 
 def _asked(parents: Iterable[etree._Element], found: list[str], levels: int) -> tuple[Asked, ...]:

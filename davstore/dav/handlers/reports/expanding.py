@@ -19,7 +19,7 @@ from davstore.dav.request import Request
 from davstore.dav.responses import Listed, Response, multistatus
 from davstore.engine.opening import Content
 from davstore.engine.parts import PartBody, find_part
-from davstore.errors import LimitNotSupported
+from davstore.errors import LimitNotSupported, Malformed
 from davstore.model.facets import NO_FACTS
 from davstore.model.paths import PartPath
 from davstore.protocol.dav import names
@@ -47,6 +47,8 @@ def handle_expand_property(request: Request, query: ExpandQuery) -> Response:
         found = reading.open_resource(request.context, path, conditions, facets=facets_of(question))
         with closing(found.body) if found.body is not None else nullcontext():
             resource, hrefs = found.resource, request.hrefs(path)
+            if resource.is_collection:
+                _require_shallow(query)
             now_us, free_bytes = request.context.now_us, request.context.services.blobs.free_bytes
             context = PropertyContext(request.principal, found.facts, found.facets, now_us, hrefs.spelling, free_bytes)
             expansion = _Expansion(request, found, minimal=prefer.minimal)
@@ -60,6 +62,7 @@ def handle_expand_property(request: Request, query: ExpandQuery) -> Response:
 def handle_expand_property_of_fixed(request: Request, place: Fixed, query: ExpandQuery) -> Response:
     """Report properties of a fixed collection."""
     judge_if(request)
+    _require_shallow(query)
     prefer = Prefer(minimal=request.prefer.minimal)
 
     def write(answer: Multistatus) -> None:
@@ -69,6 +72,12 @@ def handle_expand_property_of_fixed(request: Request, place: Fixed, query: Expan
         answer.add(expansion.respond(kind_of(place), place, href, query.properties, context))
 
     return multistatus(write, [*prefer.applied(), *request.located(is_collection=True)])
+
+
+def _require_shallow(query: ExpandQuery) -> None:
+    """Raise Malformed for a report on the members of a collection too (RFC 3253 §3.6), which no client asks for."""
+    if query.is_deep:
+        raise Malformed("expand-property on a collection with a Depth other than 0")
 
 
 class _Expansion:

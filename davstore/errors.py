@@ -110,9 +110,13 @@ class SyncRefused(Refused):
 class SyncDeferred(SyncRefused):
     """The sync policy says: later (`sync-interval-respected`)."""
 
-    def __init__(self, *, rule: str, decided_by: str, retry_after_seconds: int) -> None:
-        super().__init__("sync-interval-respected", rule=rule, decided_by=decided_by)
+    def __init__(self, condition: str, *, rule: str, decided_by: str, retry_after_seconds: int) -> None:
+        super().__init__(condition, rule=rule, decided_by=decided_by)
         self.retry_after_seconds = retry_after_seconds
+
+
+class SyncWindowClosed(SyncDeferred):
+    """The sync policy says: at another hour (`sync-window-open`)."""
 
 
 class DeviceRequired(Refused):

@@ -4,17 +4,40 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from davstore import wiring
 from davstore.cli.options import with_settings
+from davstore.model.bearers import is_bearer
 from davstore.model.principals import Device
-from davstore.policy.sync_rules import Attempt, Mode, Reject, Rule, decide, find_interval_rule, list_fitting
+from davstore.policy.sync_rules import Attempt, Defer, Mode, Reject, Rule, decide, find_interval_rule, list_fitting
 from davstore.rule_sources.file import PolicyFile
 from davstore.settings import Settings
 from davstore.store import enrolling
+
+
+class _Bearer(click.ParamType[str]):
+    name = "bearer"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return a bearer."""
+        return value if is_bearer(value) else self.fail(f"{value!r} is not the name of a bearer", param, ctx)
+
+
+class _Time(click.ParamType[datetime]):
+    name = "time"
+
+    def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return a time."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a time like 2026-12-01T23:30", param, ctx)
 
 
 @click.group()
@@ -40,29 +63,51 @@ def check(settings: Settings, *, file: Path | None) -> None:
 @with_settings
 @click.argument("user")
 @click.argument("device")
-def explain(settings: Settings, *, user: str, device: str) -> None:
+@click.option("--mode", type=click.Choice([mode.value for mode in Mode]), help="In this mode alone.")
+@click.option("--bearer", type=_Bearer(), help="When it comes over this bearer, such as cellular-roaming.")
+@click.option("--at", type=_Time(), help="At this time, such as 2026-12-01T23:30+01:00.")
+@click.option("--folder", default="", help="When it asks for this folder below the user's store.")
+def explain(
+    settings: Settings,
+    *,
+    user: str,
+    device: str,
+    mode: str | None,
+    bearer: str | None,
+    at: datetime | None,
+    folder: str,
+) -> None:
     """Print the decision for the device DEVICE of USER, and the rule that decides, with its source."""
     rules = wiring.open_policy(settings).rules()
     found = enrolling.get_device(wiring.find_storage(settings).database, user, device).device
-    for line in _explanation(rules, user, found):
+    now_us = time.time_ns() // 1000 if at is None else int(at.timestamp()) * 1_000_000
+    names = tuple(name for name in folder.split("/") if name)
+    modes = tuple(Mode) if mode is None else (Mode(mode),)
+    attempts = [Attempt(user, found.name, found.device_class, one, names, now_us, bearer=bearer) for one in modes]
+    for line in _explanation(rules, user, found, attempts):
         click.echo(line)
 
 
-def _explanation(rules: Sequence[Rule], user: str, device: Device) -> Iterator[str]:
+def _explanation(rules: Sequence[Rule], user: str, device: Device, attempts: Sequence[Attempt]) -> Iterator[str]:
     yield f"{user}/{device.name} ({device.device_class.value})"
-    for mode in Mode:
-        attempt = Attempt(user, device.name, device.device_class, mode, (), time.time_ns() // 1000)
-        decision = decide(rules, attempt)
-        match decision:
+    for attempt in attempts:
+        mode = attempt.mode.value
+        match decide(rules, attempt):
             case Reject(condition, rule):
-                yield f"{mode.value}: refused, {condition}, {_by(rule)}"
+                yield f"{mode}: refused, {condition}, {_by(rule)}"
+            case Defer(condition, rule, seconds):
+                yield f"{mode}: not now, {condition}, for {seconds} s, {_by(rule)}"
             case _:
-                yield f"{mode.value}: accepted"
+                yield f"{mode}: accepted"
     fitting = list_fitting(rules, user=user, device=device.name, device_class=device.device_class)
     interval = find_interval_rule(fitting)
     if interval:
         yield f"interval: {interval.min_interval_seconds} s, {_by(interval)}"
     for rule in fitting:
+        if rule.bearers_not:
+            yield f"not by itself over {', '.join(sorted(rule.bearers_not))}, {_by(rule)}"
+        if rule.window is not None:
+            yield f"window: {rule.window}, {_by(rule)}"
         for pattern in rule.exclude:
             yield f"excluded: {'/'.join(pattern)}, {_by(rule)}"
 

@@ -205,6 +205,7 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.ProtectedProperty: Row(HTTPStatus.FORBIDDEN, names.CANNOT_MODIFY_PROTECTED_PROPERTY),
     errors.SyncRefused: Row(HTTPStatus.FORBIDDEN, render=_sync_refusal),
     errors.SyncDeferred: Row(HTTPStatus.TOO_MANY_REQUESTS, render=_sync_refusal, headers=_retry_after),
+    errors.SyncWindowClosed: Row(HTTPStatus.SERVICE_UNAVAILABLE, render=_sync_refusal, headers=_retry_after),
     errors.DeviceRequired: Row(HTTPStatus.FORBIDDEN, clark(CPM, "device-enrolled")),
     errors.PropertiesRefused: Row(HTTPStatus.FORBIDDEN, render=_mkcol),
     errors.PropertiesOverQuota: Row(HTTPStatus.INSUFFICIENT_STORAGE, render=_mkcol),

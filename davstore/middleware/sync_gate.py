@@ -97,6 +97,7 @@ class SyncGate:
                 Mode(context.mode),
                 query.token if query else None,
                 self._clock(),
+                context.bearer,
             )
         )
         if environ["REQUEST_METHOD"] != "HEAD":  # its response holds no names: asked, and not counted

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from davstore import toml_lines
 from davstore.errors import BadSettings
+from davstore.model.bearers import is_bearer
 from davstore.model.paths import MAX_NAME_BYTES
 from davstore.model.principals import DeviceClass
 from davstore.policy.sync_rules import BOTH, Mode, Rule
+from davstore.policy.windows import MINUTES_OF_DAY, Window
 from davstore.toml_lines import find_line
 
 MAX_INTERVAL_SECONDS = 366 * 86_400
@@ -19,7 +23,22 @@ MAX_PATTERN_NAMES = 100
 """Most names of one path of `exclude`: each is compared with every name of a request's path."""
 
 _MODES = {"automatic": frozenset({Mode.AUTOMATIC}), "manual": frozenset({Mode.MANUAL}), "both": BOTH}
-_KEYS = frozenset({"name", "user", "device", "class", "allowed", "modes", "min_interval_seconds", "exclude"})
+_KEYS = frozenset(
+    {
+        "name",
+        "user",
+        "device",
+        "class",
+        "allowed",
+        "modes",
+        "bearer_not",
+        "window",
+        "zone",
+        "min_interval_seconds",
+        "exclude",
+    }
+)
+_WINDOW = re.compile(r"([0-9]{2}):([0-5][0-9])-([0-9]{2}):([0-5][0-9])")
 
 
 class _Wrong(ValueError):
@@ -88,6 +107,8 @@ def _parse_rule(table: Mapping[str, Any], taken: set[str]) -> Rule:
         modes=_one_of(table, "modes", _MODES, BOTH),
         min_interval_seconds=_interval(table.get("min_interval_seconds")),
         exclude=_patterns(table.get("exclude", [])),
+        bearers_not=_bearers(table.get("bearer_not", [])),
+        window=_window(table),
     )
 
 
@@ -113,6 +134,28 @@ def _interval(value: Any) -> int | None:
     if type(value) is not int or not 0 <= value <= MAX_INTERVAL_SECONDS:
         raise _Wrong("min_interval_seconds", f"must be a whole number from 0 to {MAX_INTERVAL_SECONDS}, not {value!r}")
     return value
+
+
+def _bearers(value: Any) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) and is_bearer(item) for item in value):
+        raise _Wrong("bearer_not", f"must be a list of bearers like 'cellular-roaming', not {value!r}")
+    return frozenset(value)
+
+
+def _window(table: Mapping[str, Any]) -> Window | None:
+    value, name = table.get("window"), table.get("zone", "UTC")
+    if value is None:
+        if "zone" in table:
+            raise _Wrong("zone", "is the zone of a window, and there is none")
+        return None
+    found = _WINDOW.fullmatch(value) if isinstance(value, str) else None
+    start, end = (int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])) if found else (-1, -1)
+    if not 0 <= start < MINUTES_OF_DAY or not 0 <= end <= MINUTES_OF_DAY or start == end:
+        raise _Wrong("window", f"must be two different times of a day like '22:00-06:00', not {value!r}")
+    try:
+        return Window(start, end, UTC if name == "UTC" else ZoneInfo(name))
+    except (TypeError, ValueError, KeyError, OSError) as error:
+        raise _Wrong("zone", f"must be the name of a time zone like 'Europe/Berlin', not {name!r}") from error
 
 
 def _patterns(value: Any) -> tuple[tuple[str, ...], ...]:

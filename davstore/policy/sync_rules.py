@@ -2,9 +2,9 @@
 
 Pure: rules and facts in, decision out. Gate points, responses and the memory of rounds are elsewhere.
 
-Several rules may fit one request. A prohibition wins: one fitting rule is enough to refuse, to take a mode away or to
-exclude a folder. The interval is taken from the most specific rule: a device's before its user's, that before its
-class's, that before everybody's; of two equals the later in the file.
+Several rules may fit one request. A prohibition wins: one fitting rule is enough to refuse, to take a mode or a bearer
+away, to exclude a folder or to keep to its window. The interval is taken from the most specific rule: a device's before
+its user's, that before its class's, that before everybody's; of two equals the later in the file.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from fnmatch import fnmatchcase
 
 from davstore.model.principals import DeviceClass
 from davstore.model.rounds import Round
+from davstore.policy.windows import Window, wait_seconds
 
 PROVIDER = "provider"
 """The voice of policy.toml."""
@@ -40,7 +41,8 @@ class Rule:
     """One rule of a voice. A selector that is None fits everything; an interval that is None leaves it to other rules.
 
     exclude holds patterns of names below the user's store: a name, a glob of one (`*`, `?`, `[ab]`), or `**` for any
-    number of names. A pattern covers what it matches and everything beneath.
+    number of names. A pattern covers what it matches and everything beneath. bearers_not are bearers over which no
+    device comes by itself; its user may let it come. window is when devices may come, None: at any time.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Rule:
     modes: frozenset[Mode] = BOTH
     min_interval_seconds: int | None = None
     exclude: tuple[tuple[str, ...], ...] = ()
+    bearers_not: frozenset[str] = frozenset()
+    window: Window | None = None
 
     @property
     def specificity(self) -> tuple[bool, bool, bool]:
@@ -65,7 +69,7 @@ class Attempt:
 
     user and device are the asker. names lead from the root of the asker's own store to the Request-URI; None: that is
     elsewhere, where no pattern excludes anything. token is the sync token as sent, '' for a first
-    synchronisation, None for a request that has none (PROPFIND, SEARCH).
+    synchronisation, None for a request that has none (PROPFIND, SEARCH). bearer is None where none was told.
     """
 
     user: str
@@ -76,6 +80,7 @@ class Attempt:
     now_us: int
     token: str | None = None
     last_round: Round | None = None
+    bearer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +99,9 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Defer:
-    """The device came too early."""
+    """The device came too early. condition is a precondition's name in `urn:davstore:cpm`."""
 
+    condition: str
     rule: Rule
     retry_after_seconds: int
 
@@ -129,9 +135,12 @@ def decide(rules: Iterable[Rule], attempt: Attempt) -> Decision:
         if attempt.mode not in rule.modes:
             return Reject("sync-allowed", rule, modes)
     for rule in fitting:
+        if attempt.mode is Mode.AUTOMATIC and attempt.bearer in rule.bearers_not:
+            return Reject("sync-allowed", rule, modes - {Mode.AUTOMATIC})
+    for rule in fitting:
         if attempt.names is not None and any(covers(pattern, attempt.names) for pattern in rule.exclude):
             return Reject("sync-scope-allowed", rule)
-    return _timely(fitting, attempt)
+    return _find_closed_window(fitting, attempt) or _timely(fitting, attempt)
 
 
 def next_round(
@@ -187,6 +196,14 @@ def _skip(pattern: Sequence[str], reached: set[int]) -> set[int]:
     return reached
 
 
+def _find_closed_window(fitting: list[Rule], attempt: Attempt) -> Defer | None:
+    closed = [rule for rule in fitting if rule.window is not None and not rule.window.is_open(attempt.now_us)]
+    if not closed:
+        return None
+    windows = [rule.window for rule in fitting if rule.window is not None]
+    return Defer("sync-window-open", closed[0], wait_seconds(windows, attempt.now_us))
+
+
 def _timely(fitting: list[Rule], attempt: Attempt) -> Decision:
     rule, last = find_interval_rule(fitting), attempt.last_round
     if rule is None or rule.min_interval_seconds is None or last is None:
@@ -194,4 +211,4 @@ def _timely(fitting: list[Rule], attempt: Attempt) -> Decision:
     if last.left(attempt.token) != 0 or not _is_running(last, attempt.now_us, rule.min_interval_seconds):
         return Accept()
     left_us = rule.min_interval_seconds * 1_000_000 - (attempt.now_us - last.started_us)
-    return Defer(rule, math.ceil(left_us / 1_000_000))
+    return Defer("sync-interval-respected", rule, math.ceil(left_us / 1_000_000))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from davstore.engine import rights
-from davstore.errors import DiskFull, SyncDeferred, SyncRefused, Unavailable
+from davstore.errors import DiskFull, SyncDeferred, SyncRefused, SyncWindowClosed, Unavailable
 from davstore.metadata import principals
 from davstore.metadata.database import Database
 from davstore.metadata.volatile import Throttle
@@ -44,6 +44,7 @@ class GateRequest:
     mode: Mode
     token: str | None
     now_us: int
+    bearer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Gate:
 
         Raises:
             SyncRefused: a rule forbids it.
-            SyncDeferred: it came too early.
+            SyncDeferred: it came too early. SyncWindowClosed: at the wrong time of the day.
         """
         rules = self.rules()
         names = rights.find_names_at_home(request.asker, request.path)
@@ -117,6 +118,7 @@ class Gate:
                 request.now_us,
                 request.token,
                 last_round,
+                request.bearer,
             ),
         )
         match decision:
@@ -127,8 +129,9 @@ class Gate:
                     decided_by=rule.voice,
                     allowed_modes=tuple(mode.value for mode in Mode if mode in modes),
                 )
-            case Defer(rule, seconds):
-                raise SyncDeferred(rule=rule.name, decided_by=rule.voice, retry_after_seconds=seconds)
+            case Defer(condition, rule, seconds):
+                error = SyncWindowClosed if condition == "sync-window-open" else SyncDeferred
+                raise error(condition, rule=rule.name, decided_by=rule.voice, retry_after_seconds=seconds)
         return Turn(self, request, scope, last_round)
 
 

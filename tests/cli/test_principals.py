@@ -346,6 +346,42 @@ def test_a_policy_is_explained(run: Run, settings: Path) -> None:
     ]
 
 
+@pytest.mark.usefixtures("store")
+def test_a_policy_is_explained_for_the_circumstances_given(run: Run, settings: Path, tmp_path: Path) -> None:
+    run("user", "add", "alice")
+    run("device", "add", "alice", "phone", "--class", "phone")
+    (tmp_path / "policy.toml").write_text(
+        '[[rule]]\nname = "night"\nwindow = "22:00-06:00"\nzone = "Europe/Berlin"\n'
+        '[[rule]]\nname = "home"\nbearer_not = ["cellular"]\nexclude = ["Archive"]\n'
+    )
+    words = ("policy", "explain", "alice", "phone", "-c", str(settings), "--at")
+    for at, more, decision in (
+        ("2026-11-30T23:00+01:00", ("--mode", "automatic"), "automatic: accepted"),
+        (
+            "2026-11-30T12:00+01:00",
+            ("--mode", "automatic"),
+            "automatic: not now, sync-window-open, for 36000 s, by rule night of the provider",
+        ),
+        (
+            "2026-11-30T23:00+01:00",
+            ("--mode", "automatic", "--bearer", "cellular"),
+            "automatic: refused, sync-allowed, by rule home of the provider",
+        ),
+        ("2026-11-30T23:00+01:00", ("--mode", "manual", "--bearer", "cellular"), "manual: accepted"),
+        (
+            "2026-11-30T23:00+01:00",
+            ("--mode", "manual", "--folder", "Archive/2024"),
+            "manual: refused, sync-scope-allowed, by rule home of the provider",
+        ),
+    ):
+        assert run(*words, at, *more).output.splitlines()[1:] == [
+            decision,
+            "not by itself over cellular, by rule home of the provider",
+            "excluded: Archive, by rule home of the provider",
+            "window: 22:00-06:00 Europe/Berlin, by rule night of the provider",
+        ]
+
+
 def test_a_policy_is_checked(run: Run, settings: Path, tmp_path: Path) -> None:
     assert run("policy", "check", "-c", str(settings)).output == f"{tmp_path}/policy.toml: 2 rules\n"
     assert run("policy", "check").output == "config/policy.toml: 0 rules\n"

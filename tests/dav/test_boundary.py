@@ -75,7 +75,7 @@ def test_the_gate_says_which_rule_and_whose() -> None:
     assert (status, headers["Content-Type"]) == ("403 Forbidden", 'application/xml; charset="utf-8"')
     assert b"<C:sync-allowed><C:decided-by>provider</C:decided-by><C:rule>no &lt;roaming&gt;</C:rule>" in body
     assert b"<C:allowed-modes><C:mode>manual</C:mode></C:allowed-modes></C:sync-allowed>" in body
-    later = errors.SyncDeferred(rule="hourly", decided_by="provider", retry_after_seconds=60)
+    later = errors.SyncDeferred("sync-interval-respected", rule="hourly", decided_by="provider", retry_after_seconds=60)
     status, headers, body = answer_to(later)
     assert (status, headers["Retry-After"]) == ("429 Too Many Requests", "60")
     assert b"<C:sync-interval-respected>" in body

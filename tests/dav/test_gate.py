@@ -503,6 +503,32 @@ def test_a_refusal_on_the_wire(store: Store) -> None:
     assert headers["Retry-After"] == "3600"
     assert headers["Content-Type"].startswith("application/xml")
     assert condition("sync-interval-respected", "hourly") in content
+    store.rules('[[rule]]\nname = "night"\nwindow = "22:00-06:00"\n')  # it is 8 o'clock
+    status, headers, content = told(sync_body("T1"))
+    assert status == "503 Service Unavailable"
+    assert headers["Retry-After"] == str(14 * 3600)
+    assert condition("sync-window-open", "night") in content
+
+
+def test_a_bearer_is_told_by_header_or_body(store: Store) -> None:
+    store.rules('[[rule]]\nname = "no-roaming"\nbearer_not = ["cellular-roaming"]\n')
+
+    def refused(context: str = "", **headers: str) -> SyncRefused | None:
+        try:
+            store.ask("REPORT", body=sync_body("", context), **headers)
+        except SyncRefused as error:
+            return error
+        return None
+
+    roaming, wifi = (f"<C:context><C:bearer>{one}</C:bearer></C:context>" for one in ("cellular-roaming", "wifi"))
+    error = refused(roaming)
+    assert error is not None
+    assert (error.condition, error.rule, error.allowed_modes) == ("sync-allowed", "no-roaming", ("manual",))
+    assert refused(Sync_Context="bearer=cellular-roaming")
+    assert refused(roaming, Sync_Context="bearer=wifi")
+    assert not refused()
+    assert not refused(Sync_Context="bearer=cellular-roaming, mode=manual")
+    assert not refused(wifi, Sync_Context="bearer=cellular-roaming")
 
 
 def test_what_was_seen_is_written_down_once_a_minute(store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,6 +12,7 @@ from davstore.errors import BadSettings
 from davstore.model.principals import DeviceClass
 from davstore.policy.provider import list_unknown, parse_rules
 from davstore.policy.sync_rules import BOTH, Mode, Rule
+from davstore.policy.windows import Window
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "policy.toml"
 
@@ -26,6 +28,9 @@ def test_a_rule_with_everything() -> None:
         modes = "manual"
         min_interval_seconds = 900
         exclude = ["/Archive/", "Media/*/raw"]
+        bearer_not = ["cellular", "wifi-guest"]
+        window = "22:30-06:00"
+        zone = "Europe/Berlin"
         [[rule]]
         name = "nothing"
     """
@@ -39,6 +44,8 @@ def test_a_rule_with_everything() -> None:
             modes=frozenset({Mode.MANUAL}),
             min_interval_seconds=900,
             exclude=(("Archive",), ("Media", "*", "raw")),
+            bearers_not=frozenset({"cellular", "wifi-guest"}),
+            window=Window(22 * 60 + 30, 6 * 60, ZoneInfo("Europe/Berlin")),
         ),
         Rule("nothing", voice="provider", allowed=True, modes=BOTH),
     )
@@ -76,6 +83,20 @@ def test_a_rule_with_everything() -> None:
         ("[[rule]]\nname = 'a'\nexclude = ['a//b']\n", 3, "rule.exclude"),
         ("[[rule]]\nname = 'a'\nexclude = ['../b']\n", 3, "rule.exclude"),
         ("[[rule]]\nname = 'a'\nexclude = [7]\n", 3, "rule.exclude"),
+        ("[[rule]]\nname = 'a'\nbearer_not = 'wifi'\n", 3, "rule.bearer_not"),
+        ("[[rule]]\nname = 'a'\nbearer_not = ['wifi guest']\n", 3, "rule.bearer_not"),
+        ("[[rule]]\nname = 'a'\nbearer_not = [7]\n", 3, "rule.bearer_not"),
+        ("[[rule]]\nname = 'a'\nwindow = 'night'\n", 3, "rule.window"),
+        ("[[rule]]\nname = 'a'\nwindow = '24:00-06:00'\n", 3, "rule.window"),
+        ("[[rule]]\nname = 'a'\nwindow = '22:60-06:00'\n", 3, "rule.window"),
+        ("[[rule]]\nname = 'a'\nwindow = '22:00-24:01'\n", 3, "rule.window"),
+        ("[[rule]]\nname = 'a'\nwindow = '22:00-22:00'\n", 3, "rule.window"),
+        ("[[rule]]\nname = 'a'\nwindow = 22\n", 3, "rule.window"),
+        ("[[rule]]\nname = 'a'\nwindow = '22:00-06:00'\nzone = 'Mars/Olympus'\n", 4, "rule.zone"),
+        ("[[rule]]\nname = 'a'\nwindow = '22:00-06:00'\nzone = '../../etc/passwd'\n", 4, "rule.zone"),
+        ("[[rule]]\nname = 'a'\nwindow = '22:00-06:00'\nzone = ''\n", 4, "rule.zone"),
+        ("[[rule]]\nname = 'a'\nwindow = '22:00-06:00'\nzone = 1\n", 4, "rule.zone"),
+        ("[[rule]]\nname = 'a'\nzone = 'UTC'\n", 3, "rule.zone"),
         (f"[[rule]]\nname = 'a'\nexclude = ['{'/'.join(['**', 'a'] * 51)}']\n", 3, "rule.exclude"),
         (f"[[rule]]\nname = 'a'\nexclude = ['{'*a' * 128}']\n", 3, "rule.exclude"),
     ],
@@ -94,6 +115,8 @@ def test_its_examples_are_valid_rules() -> None:
     assert [rule.name for rule in parse_rules(text, source="policy.toml")] == [
         "phones-every-quarter-hour",
         "alice-phone-at-once",
+        "no-roaming",
+        "cameras-at-night",
         "hall-tablet-by-hand",
         "no-archives-on-devices",
         "mallory-suspended",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -24,8 +26,10 @@ from davstore.policy.sync_rules import (
     list_fitting,
     next_round,
 )
+from davstore.policy.windows import Window
 
 SECOND = 1_000_000
+HOUR = 3600 * SECOND
 NOW = 1_800_000_000 * SECOND
 POLL = Attempt("alice", "phone", DeviceClass.PHONE, Mode.AUTOMATIC, (), NOW, token="T")
 
@@ -130,10 +134,10 @@ def test_a_pattern_covers_what_trying_finds(pattern: list[str], path: list[str])
 def test_an_interval_defers_until_it_has_passed() -> None:
     rule = Rule("hourly", min_interval_seconds=3600)
     for elapsed_us, decision in [
-        (0, Defer(rule, 3600)),
-        (1, Defer(rule, 3600)),
-        (1 * SECOND, Defer(rule, 3599)),
-        (3600 * SECOND - 1, Defer(rule, 1)),
+        (0, Defer("sync-interval-respected", rule, 3600)),
+        (1, Defer("sync-interval-respected", rule, 3600)),
+        (1 * SECOND, Defer("sync-interval-respected", rule, 3599)),
+        (3600 * SECOND - 1, Defer("sync-interval-respected", rule, 1)),
         (3600 * SECOND, Accept()),
         (-1, Accept()),  # the clock was set back
     ]:
@@ -163,8 +167,74 @@ def test_a_no_outranks_a_wait() -> None:
     assert decide((hourly, never), _attempt(last_round=Round(NOW))) == Reject("sync-allowed", never)
 
 
+def _us(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp()) * SECOND
+
+
+def test_a_bearer_is_taken_from_automatic_synchronisation() -> None:
+    roaming = Rule("no-roaming", bearers_not=frozenset({"cellular-roaming"}))
+    manual = frozenset({Mode.MANUAL})
+    assert decide((roaming,), _attempt(bearer="cellular-roaming")) == Reject("sync-allowed", roaming, manual)
+    assert decide((roaming,), _attempt(bearer="cellular-roaming", mode=Mode.MANUAL)) == Accept()
+    for bearer in ("wifi", "cellular", None):
+        assert decide((roaming,), _attempt(bearer=bearer)) == Accept()
+    by_itself = Rule("by-itself", modes=frozenset({Mode.AUTOMATIC}))
+    assert decide((roaming, by_itself), _attempt(bearer="cellular-roaming")) == Reject("sync-allowed", roaming)
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NIGHT = Rule("night", window=Window(22 * 60, 6 * 60, BERLIN))
+OFFICE = Rule("office", window=Window(9 * 60, 17 * 60, ZoneInfo("UTC")))
+EVENING = Rule("evening", window=Window(16 * 60, 24 * 60, ZoneInfo("UTC")))
+
+
+@pytest.mark.parametrize(
+    ("rules", "at", "rule", "wait_seconds"),
+    [
+        ((NIGHT,), "2026-11-30T22:00:00+01:00", None, 0),
+        ((NIGHT,), "2026-12-01T05:59:59+01:00", None, 0),
+        ((NIGHT,), "2026-12-01T06:00:00+01:00", NIGHT, 16 * 3600),
+        ((NIGHT,), "2026-11-30T21:59:59+01:00", NIGHT, 1),
+        ((NIGHT,), "2026-07-01T21:00:00+02:00", NIGHT, 3600),  # summer time
+        ((NIGHT,), "2026-03-28T12:00:00+01:00", NIGHT, 10 * 3600),
+        ((NIGHT,), "2026-03-29T12:00:00+02:00", NIGHT, 10 * 3600),  # the clock went forward at night
+        ((OFFICE,), "2026-11-30T09:00:00+00:00", None, 0),
+        ((OFFICE,), "2026-11-30T17:00:00+00:00", OFFICE, 16 * 3600),
+        ((EVENING,), "2026-11-30T23:59:59+00:00", None, 0),
+        ((EVENING,), "2026-12-01T00:00:00+00:00", EVENING, 16 * 3600),
+        ((OFFICE, EVENING), "2026-11-30T16:30:00+00:00", None, 0),
+        ((OFFICE, EVENING), "2026-11-30T10:00:00+00:00", EVENING, 6 * 3600),
+        ((OFFICE, EVENING), "2026-11-30T18:00:00+00:00", OFFICE, 22 * 3600),  # until both are open
+        ((OFFICE, NIGHT), "2026-11-30T12:00:00+00:00", NIGHT, 24 * 3600),  # they are never open together
+    ],
+)
+def test_all_windows_must_be_open(rules: tuple[Rule, ...], at: str, rule: Rule | None, wait_seconds: int) -> None:
+    decision = Accept() if rule is None else Defer("sync-window-open", rule, wait_seconds)
+    for mode in Mode:
+        assert decide(rules, _attempt(now_us=_us(at), mode=mode)) == decision
+
+
+@given(st.integers(0, 24 * 60 - 1), st.integers(1, 24 * 60 - 1), st.integers(_us("2026-01-01"), _us("2026-12-31")))
+def test_a_window_is_open_when_it_is_said_to_open(start: int, length: int, now_us: int) -> None:
+    window = Window(start, (start + length) % (24 * 60), ZoneInfo("UTC"))
+    opens_us = window.opens_us(now_us)
+    assert 0 < opens_us - now_us <= 24 * HOUR
+    assert window.is_open(opens_us)
+    assert not window.is_open(opens_us - 1)
+    assert window.is_open(opens_us + length * 60 * SECOND - 1)
+    assert not window.is_open(opens_us + length * 60 * SECOND)
+
+
+def test_a_no_outranks_a_window_and_that_an_interval() -> None:
+    hourly = Rule("hourly", min_interval_seconds=3600)
+    noon = _us("2026-11-30T12:00:00+00:00")
+    late = _attempt(now_us=noon, last_round=Round(noon))
+    assert decide((hourly, NIGHT), late) == Defer("sync-window-open", NIGHT, 9 * 3600)
+    never = Rule("never", allowed=False)
+    assert decide((hourly, NIGHT, never), late) == Reject("sync-allowed", never)
+
+
 HOURLY = (Rule("hourly", min_interval_seconds=3600),)
-HOUR = 3600 * SECOND
 
 
 def _is_early(token: str | None, last: Round, now_us: int = NOW) -> bool:

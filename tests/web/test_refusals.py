@@ -23,12 +23,18 @@ from tests.dav.test_forwarded import HEADERS as PROXY
 from tests.web.test_page import BROWSER, browse
 
 MARK = "mark-of-the-request"
+LATER: Any = {"rule": "r", "decided_by": "provider", "retry_after_seconds": 60}
 MADE: dict[type[DavstoreError], DavstoreError] = {
     errors.Throttled: errors.Throttled(30),
     errors.MethodNotAllowed: errors.MethodNotAllowed(("GET",)),
     errors.RangeNotSatisfiable: errors.RangeNotSatisfiable(7),
     errors.SyncRefused: errors.SyncRefused("sync-allowed", rule="r", decided_by="provider"),
-    errors.SyncDeferred: errors.SyncDeferred(rule="r", decided_by="provider", retry_after_seconds=60),
+    errors.SyncDeferred: errors.SyncDeferred(
+        "sync-interval-respected", rule="r", decided_by="provider", retry_after_seconds=60
+    ),
+    errors.SyncWindowClosed: errors.SyncWindowClosed(
+        "sync-window-open", rule="r", decided_by="provider", retry_after_seconds=60
+    ),
     errors.QuotaExceeded: errors.QuotaExceeded(used_bytes=1, limit_bytes=1, needed_bytes=1),
     errors.Locked: errors.Locked(((StorePath("alice", ("a",)), False),)),
     errors.LockConflict: errors.LockConflict(((StorePath("alice", ("a",)), False),)),

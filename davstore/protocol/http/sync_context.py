@@ -9,15 +9,14 @@ import re
 from typing import Final, NamedTuple
 
 from davstore.errors import Malformed
+from davstore.model.bearers import NAME, is_bearer
 
 MAX_CHARACTERS: Final = 1024
 
 _KEY: Final = r"[a-z*][a-z0-9_.*-]*"
-_WORD: Final = r"[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*"
-_ITEM: Final = rf'{_WORD}|"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"|-?[0-9]{{1,15}}(?:\.[0-9]{{1,3}})?|\?[01]'
+_ITEM: Final = rf'{NAME}|"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"|-?[0-9]{{1,15}}(?:\.[0-9]{{1,3}})?|\?[01]'
 _MEMBER: Final = re.compile(rf"({_KEY})(?:=({_ITEM}))?(?:; *{_KEY}(?:=(?:{_ITEM}))?)*")
 _SEPARATOR: Final = re.compile(r"[ \t]*,[ \t]*")
-_BEARER: Final = re.compile(_WORD)
 
 
 class SyncContext(NamedTuple):
@@ -58,6 +57,6 @@ def build(*, mode: str | None, bearer: str | None) -> SyncContext:
     """Return the context of these two words, None for one that was not given. Raises Malformed for other words."""
     if mode not in (None, "automatic", "manual"):
         raise Malformed("a synchronisation mode other than automatic and manual")
-    if bearer is not None and _BEARER.fullmatch(bearer) is None:
+    if bearer is not None and not is_bearer(bearer):
         raise Malformed("the bearer is not a token")
     return SyncContext(mode or "automatic", bearer)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
@@ -47,7 +48,8 @@ class Comparison(Enum):
     GTE = "gte"
 
 
-class Compare(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Compare:
     """The fact compares so with the literal; unknown where there is no fact."""
 
     comparison: Comparison
@@ -56,7 +58,8 @@ class Compare(NamedTuple):
     caseless: bool = False
 
 
-class Like(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Like:
     """The text matches a pattern, of `%` for any characters, `_` for one, and a backslash before these (§5.14)."""
 
     fact: Fact
@@ -64,29 +67,34 @@ class Like(NamedTuple):
     caseless: bool = False
 
 
-class IsDefined(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class IsDefined:
     """There is such a fact (§5.13)."""
 
     fact: Fact
 
 
-class IsCollection(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class IsCollection:
     """It is a collection (§5.12)."""
 
 
-class Not(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Not:
     """The condition is false."""
 
     one: Where
 
 
-class And(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class And:
     """All of the conditions are true."""
 
     all: tuple[Where, ...]
 
 
-class Or(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Or:
     """Some of the conditions is true."""
 
     any: tuple[Where, ...]

@@ -85,7 +85,7 @@ class UnsupportedReport(Refused):
 
 
 class UnsupportedFilter(Refused):
-    """A sync-collection report has a filter, which this server does not support yet."""
+    """A filter has an operator, a property or a literal that this server does not know (`sync-filter-supported`)."""
 
 
 class Unprocessable(Refused):

@@ -183,7 +183,7 @@ def write_stored(answer: Multistatus, plan: Plan, hrefs: Hrefs, rows: Iterable[R
     href, add = hrefs.of, answer.add
     for row in rows:
         if isinstance(row, Removed):
-            answer.removed(href(row))
+            answer.out_of_view(href(row)) if row.out_of_view else answer.removed(href(row))
             continue
         respond = responders.get(row.is_collection)
         if respond is None:

@@ -105,6 +105,12 @@ def _values_of(fields: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
     return Statement[tuple[Any, ...]](select(weight, message.c.body_id, *columns).where(*asked))
 
 
+@lru_cache(maxsize=64)
+def _fields_of(fields: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
+    columns = [_COLUMN_OF[one] for one in fields]
+    return Statement[tuple[Any, ...]](select(node.c.id, *columns).select_from(_OF_NODES).where(*_ARE_ASKED_FOR))
+
+
 _SUMMARISE = Statement[tuple[Any, ...]](
     select(
         node.c.id,
@@ -181,6 +187,14 @@ def _each_values(
         characters += length
         _require_room(characters, len(body_ids))
         yield tuple(row)
+
+
+def list_fields(
+    unit: Unit, store_id: int, node_ids: Collection[int], fields: tuple[str, ...]
+) -> dict[int, dict[str, Any]]:
+    """Return some fields of the facts of nodes whose bodies are messages."""
+    rows = unit.all(_fields_of(fields), {"s": store_id, "ids": array(node_ids)}) if node_ids else []
+    return {node_id: dict(zip(fields, values, strict=True)) for node_id, *values in rows}
 
 
 def list_unread(unit: Unit, *, store_id: int, body_id: int, limit: int) -> list[Unread]:

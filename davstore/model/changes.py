@@ -57,11 +57,15 @@ class SyncToken:
 
 
 class Removed(NamedTuple):
-    """A URL that is no longer there, and whether it last named a collection. `parent` and `name` as in `Resource`."""
+    """A URL that is no longer there, and whether it last named a collection. `parent` and `name` as in `Resource`.
+
+    out_of_view: it is there, and not in the view that was asked for.
+    """
 
     parent: tuple[str, ...]
     name: str
     is_collection: int = 0
+    out_of_view: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -27,6 +27,11 @@ class ResourceType(IntEnum):
     GROUP_STATE = 5
     IMDN = 6
 
+    @property
+    def word(self) -> str:
+        """The kind of a non-collection as `C:kind` has it."""
+        return self.name.lower().replace("_", "-")
+
 
 class Resource(NamedTuple):
     """One URL of a store and the facts of the node it names. Times are microseconds since the epoch, UTC.

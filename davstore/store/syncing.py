@@ -20,6 +20,7 @@ from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import MESSAGE, Facets
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
+from davstore.model.where import Where
 from davstore.sync import report
 from davstore.sync.report import Page
 from davstore.sync.runs import Departed
@@ -38,11 +39,14 @@ def changes_since(
     limit: int | None,
     facets: Facets = frozenset(),
     columns: Wanted | None = None,
+    where: Where | None = None,
 ) -> Changes:
     """Return the changes of a collection since a token (None: all of it), at most limit rows, oldest first.
 
     A truncated page ends with the token of its last row: asking again with it loses nothing, at either level. With
-    columns, members come by column if these allow it. A page is shorter where an answer may not hold all its facets.
+    columns, members come by column if these allow it; with a condition they do not. Members that it does not select are
+    told as out of view, unless the device was never told of them. A page is shorter where an answer may not hold all
+    its facets.
 
     Raises:
         PreconditionFailed: no `If` list holds; of the conditions only these are judged.
@@ -58,8 +62,8 @@ def changes_since(
         rights.require(context.asker, path)
         found = bindings.find(unit, path)
         require_list(context, unit, found.facts, conditions)
-        find_page = partial(report.page, unit, found, path, token, level=level, limit=most)
-        if columns is not None:
+        find_page = partial(report.page, unit, found, path, token, level=level, limit=most, where=where)
+        if columns is not None and where is None:
             changes = _by_column(unit, found.facts, find_page, columns, now_us=context.now_us)
             if changes is not None:
                 return changes

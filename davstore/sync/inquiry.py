@@ -8,6 +8,7 @@ from davstore.metadata.changed_members import Form
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level, Position
 from davstore.model.nodes import StoreFacts
+from davstore.model.where import Where
 from davstore.sync.ancestry import Ancestry
 from davstore.sync.scopes import Scope
 from davstore.sync.visibility import Visibility
@@ -18,7 +19,7 @@ class Inquiry:
     """A device at a position that asks about a scope, in one snapshot.
 
     wanted rows are read, perhaps more: none is fetched long before. form is that of the members that are there.
-    ancestry keeps the collections that the stages look up.
+    ancestry keeps the collections that the stages look up. where is the condition of the view, None: there is none.
     """
 
     unit: Unit
@@ -30,3 +31,4 @@ class Inquiry:
     wanted: int
     form: Form
     ancestry: Ancestry
+    where: Where | None

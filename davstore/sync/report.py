@@ -12,10 +12,11 @@ from davstore.metadata import bindings
 from davstore.metadata.bindings import Found
 from davstore.metadata.changed_members import ROWS, Form
 from davstore.metadata.unit import Unit
-from davstore.model.changes import Level, SyncToken
+from davstore.model.changes import Level, Position, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Path
-from davstore.sync import arrivals, departures, runs, scopes, tokens
+from davstore.model.where import Where
+from davstore.sync import arrivals, departures, runs, scopes, tokens, views
 from davstore.sync.ancestry import Ancestry
 from davstore.sync.inquiry import Inquiry
 from davstore.sync.runs import Run
@@ -40,30 +41,36 @@ def page(
     level: Level,
     limit: int,
     form: Form = ROWS,
+    where: Where | None = None,
 ) -> Page:
-    """Return at most limit of the rows of a collection that a device with a token lacks.
+    """Return at most limit of the rows of a collection, in the view of a condition, that a device with a token lacks.
 
-    The members that are there are read in a form.
+    The members that are there are read in a form; it is ROWS where there is a condition.
 
     Raises:
         InvalidSyncToken: the token is for something else, or its history was swept.
         NotFound, UnsupportedReport: the path names nothing, or no collection.
     """
-    facts = found.facts
-    asked = inquire(unit, found, path, token, EVERYTHING, level=level, limit=limit, form=form)
+    facts, view = found.facts, views.hash_of_view(where)
+    start = tokens.start(facts, path, token, view)
+    asked = inquire(unit, found, path, start, EVERYTHING, level=level, limit=limit, form=form, where=where)
     taken, truncated = runs.take(rows(asked), limit)
     if truncated:
-        after = tokens.after(facts, path, asked.start, taken[-1].key(-1))
+        after = tokens.after(facts, path, asked.start, taken[-1].key(-1), view)
     else:
-        after = tokens.current_token(facts, path)
+        after = tokens.current_token(facts, path, view)
     return Page(taken, after, truncated, asked.ancestry)
 
 
 def is_current(unit: Unit, facts: StoreFacts, path: Path, token: SyncToken) -> bool:
-    """Tell whether a report of a collection from token, at level infinite, would be empty (RFC 6578 §5)."""
+    """Tell whether a report of a collection from token, at level infinite, would be empty (RFC 6578 §5).
+
+    A token of a view holds as long as nothing changes, in the view or not.
+    """
     try:
         found = Found(facts, bindings.resolve(unit, facts, path), None)
-        asked = inquire(unit, found, path, token, EVERYTHING, level=Level.INFINITE, limit=0)
+        start = tokens.start(facts, path, token, token.view)
+        asked = inquire(unit, found, path, start, EVERYTHING, level=Level.INFINITE, limit=0)
     except (InvalidSyncToken, NotFound, UnsupportedReport):
         return False
     return not any(rows(asked))
@@ -73,18 +80,18 @@ def inquire(
     unit: Unit,
     found: Found,
     path: Path,
-    token: SyncToken | None,
+    start: Position,
     see: Visibility,
     *,
     level: Level,
     limit: int,
     form: Form = ROWS,
+    where: Where | None = None,
 ) -> Inquiry:
-    """Return what the stages need of a collection, as it was found, and of a token of it. Raises as `page`."""
+    """Return what the stages need of a collection, as it was found, from a position. Raises as `page`."""
     facts = found.facts
-    start = tokens.start(facts, path, token)
     scope = scopes.find(unit, facts, path.names, found.place, see, base=start.base)
-    return Inquiry(unit, facts, scope, see, level, start, limit + 1, form, Ancestry(unit, facts.id, scope, see))
+    return Inquiry(unit, facts, scope, see, level, start, limit + 1, form, Ancestry(unit, facts.id, scope, see), where)
 
 
 def rows(asked: Inquiry) -> Iterator[Run]:
@@ -92,4 +99,4 @@ def rows(asked: Inquiry) -> Iterator[Run]:
     if asked.start.number == asked.facts.seq and asked.start.tie == tokens.AFTER_ALL:
         return iter(())
     due = heapq.merge(arrivals.carried(asked), departures.removed(asked), key=itemgetter(0))
-    return runs.in_order(arrivals.changed(asked), due)
+    return views.through(asked, runs.in_order(arrivals.changed(asked), due))

@@ -9,6 +9,8 @@ from davstore.model.changes import Key, Position, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Path
 
+WHOLE = "-"
+"""Stands in the place of the hash of a view: there is none."""
 AFTER_ALL = 2**80
 """The tie of a complete token: after every row of its number."""
 
@@ -18,13 +20,15 @@ def scope_hash(path: Path) -> str:
     return hashlib.blake2b(path.key.encode(), digest_size=8).hexdigest()
 
 
-def current_token(facts: StoreFacts, path: Path) -> SyncToken:
-    """Return the token of a device that has all of a collection as this snapshot shows it."""
-    return SyncToken(facts.id, facts.epoch, scope_hash(path), facts.seq)
+def current_token(facts: StoreFacts, path: Path, view: str = WHOLE) -> SyncToken:
+    """Return the token of a device that has all of a collection in a view as this snapshot shows it."""
+    return SyncToken(facts.id, facts.epoch, scope_hash(path), facts.seq, view)
 
 
-def start(facts: StoreFacts, path: Path, token: SyncToken | None) -> Position:
+def start(facts: StoreFacts, path: Path, token: SyncToken | None, view: str = WHOLE) -> Position:
     """Return the position that a run begins or goes on from; None: it begins with nothing.
+
+    A token of another view is as good: everything is listed again, and members outside the view are told so.
 
     Raises:
         InvalidSyncToken: only where no report can be right: the token is of another store or collection, is from the
@@ -33,17 +37,17 @@ def start(facts: StoreFacts, path: Path, token: SyncToken | None) -> Position:
     if token is None:
         return Position(0, 0, 0, facts.seq)
     at = token.position or Position(token.number, AFTER_ALL, 0, token.number)
-    mine = (facts.id, facts.epoch, scope_hash(path), "-")
-    if (token.store_id, token.epoch, token.scope, token.view) != mine:
+    mine = (facts.id, facts.epoch, scope_hash(path))
+    if (token.store_id, token.epoch, token.scope) != mine:
         raise InvalidSyncToken("the token is for something else")
     if at.number > facts.seq or at.base > facts.seq:
         raise InvalidSyncToken("the token is from the future")
     if at.base < facts.floor:
         raise InvalidSyncToken("the history since the token was swept")
-    return at
+    return at if token.view == view else Position(0, 0, 0, at.base, relisting=1)
 
 
-def after(facts: StoreFacts, path: Path, begun: Position, last: Key) -> SyncToken:
+def after(facts: StoreFacts, path: Path, begun: Position, last: Key, view: str = WHOLE) -> SyncToken:
     """Return the token that goes on after the last row of a truncated page, in the run that began so."""
     position = Position(*last, begun.base, begun.relisting)
-    return SyncToken(facts.id, facts.epoch, scope_hash(path), last[0], position=position)
+    return SyncToken(facts.id, facts.epoch, scope_hash(path), last[0], view, position)

@@ -7,17 +7,22 @@ and when it last went away, in ticks of its own; a device holds what it was told
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from davstore.errors import InvalidSyncToken, NotFound, UnsupportedReport
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.facets import PROPERTIES
+from davstore.model.states import Flag, StateChange
+from davstore.model.where import Compare, Comparison, Fact, Form, IsDefined, Not, Or, Source, Where
 from davstore.store import syncing
 from tests.contract.storage import Storage
 
 Url = tuple[str, ...]
 
 PROPERTY = "{urn:x}note"
+_SEEN = Fact(Source.FLAG, str(int(Flag.SEEN)))
+_LENGTH = Fact(Source.RESOURCE, "length", Form.NUMBER)
 
 
 class Disagreement(AssertionError):
@@ -26,16 +31,31 @@ class Disagreement(AssertionError):
 
 @dataclass(frozen=True)
 class Entry:
-    """The content at a URL, and the tick it last changed at."""
+    """The content at a URL, and the tick it last changed at. length and seen are those of a non-collection."""
 
     etag: str | None
     note: bytes | None
     changed: int
+    length: int = 0
+    is_seen: bool = False
 
     @property
     def is_collection(self) -> bool:
         """Tell whether it is a collection."""
         return self.etag is None
+
+
+VIEWS: dict[str, tuple[Where | None, Callable[[Entry], bool]]] = {
+    "everything": (None, lambda _: True),
+    "unread": (Not(IsDefined(_SEEN)), lambda entry: not entry.is_seen),
+    "read": (Compare(Comparison.EQ, _SEEN, "T"), lambda entry: entry.is_seen),
+    "never known": (Not(Compare(Comparison.EQ, _SEEN, "F")), lambda entry: entry.is_seen),
+    "unread or long": (
+        Or((Not(IsDefined(_SEEN)), Compare(Comparison.GTE, _LENGTH, 3))),
+        lambda entry: not entry.is_seen or entry.length >= 3,
+    ),
+}
+"""Conditions, and what each selects of the non-collections; of what is unknown nothing is selected."""
 
 
 @dataclass
@@ -54,9 +74,11 @@ class Model:
         """Tell whether a URL shows a collection; the root always does."""
         return not url or (url in self.entries and self.entries[url].is_collection)
 
-    def show(self, url: Url, etag: str | None, note: bytes | None = None) -> None:
+    def show(
+        self, url: Url, etag: str | None, note: bytes | None = None, *, length: int = 0, is_seen: bool = False
+    ) -> None:
         """Let a URL show something, changed now."""
-        self.entries[url] = Entry(etag, note, self.tick)
+        self.entries[url] = Entry(etag, note, self.tick, length, is_seen)
 
     def remove(self, url: Url) -> None:
         """Let a URL and all beneath go away now."""
@@ -72,7 +94,8 @@ class Model:
         if target in self.entries:
             self.remove(target)
         for rest, entry in tree.items():
-            self.show((*target, *rest), entry.etag, entry.note)
+            is_seen = entry.is_seen and away  # a copy begins without states
+            self.show((*target, *rest), entry.etag, entry.note, length=entry.length, is_seen=is_seen)
 
 
 @dataclass
@@ -87,6 +110,20 @@ class Device:
     complete: int = -1  # the tick it was last complete at
     base: int | None = None  # what the current run began with; None between runs
     truncated_at: int | None = None  # the tick of the last page, when that was truncated
+    view: str = "everything"
+    is_relisting: bool = False  # the view was changed in the current run
+
+    def change_view(self, view: str) -> None:
+        """Ask in another view from now on."""
+        if view != self.view and self.token is not None:
+            self.is_relisting = True
+            if self.base is None:
+                self.base = self.complete
+            self.told = {}
+        self.view = view
+
+    def _shows(self, entry: Entry) -> bool:
+        return entry.is_collection or VIEWS[self.view][1](entry)
 
     def checkpoint(self) -> Device:
         """Return the device as it is now: it may come back to this, with this token."""
@@ -94,7 +131,7 @@ class Device:
 
     def start_again(self) -> None:
         """Forget everything, as a client does whose token is refused."""
-        vars(self).update(vars(Device(self.scope, self.level)))
+        vars(self).update(vars(Device(self.scope, self.level, view=self.view)))
 
     def is_swept(self, storage: Storage) -> bool:
         """Tell whether the history since the run began is swept: only then may the token be refused."""
@@ -113,6 +150,7 @@ class Device:
                 level=self.level,
                 limit=limit,
                 facets={PROPERTIES},
+                where=VIEWS[self.view][0],
             )
         except NotFound:
             _require(self.scope and self.scope not in model.entries, f"{where}: the scope is there")
@@ -130,7 +168,9 @@ class Device:
             self.base, self.told = model.tick if self.token is None else self.complete, {}
         self._judge_size(changes, limit, model, where)
         for row in changes.rows:
-            if isinstance(row, Removed):
+            if isinstance(row, Removed) and row.out_of_view:
+                self._hide(row.names, model, where)
+            elif isinstance(row, Removed):
                 self._lose(row.names, model, where)
             else:
                 notes = changes.facets.of(PROPERTIES).get(row.node_id, {})
@@ -160,12 +200,25 @@ class Device:
         _require(entry is not None, f"{where}: {url} told as there (§3.5.1)")
         assert entry is not None
         _require(facts == (entry.etag, entry.note), f"{where}: {url} told as {facts}, is {entry}")
-        if url in self.told:
+        _require(self._shows(entry), f"{where}: {url} is not in the view, and told as there")
+        if self.is_relisting:
+            _require(entry.changed > self.told.get(url, -1), f"{where}: {url} told twice, unchanged")
+        elif url in self.told:
             _require(entry.changed > self.told[url], f"{where}: {url} told twice, unchanged")
         elif self.complete >= 0:
             _require(entry.changed > self.complete, f"{where}: {url} told, unchanged since the token")
         self.told[url] = model.tick
         self.mirror[url] = facts
+
+    def _hide(self, url: Url, model: Model, where: str) -> None:
+        assert self.base is not None
+        _require(self._covers(url), f"{where}: {url} is not in the scope")
+        entry = model.entries.get(url)
+        _require(entry is not None and not self._shows(entry), f"{where}: {url} told as out of view, is {entry}")
+        assert entry is not None
+        _require(self.is_relisting or entry.changed > self.base, f"{where}: {url} told as out of view, unchanged")
+        self.told.pop(url, None)
+        self.mirror.pop(url, None)
 
     def _lose(self, url: Url, model: Model, where: str) -> None:
         assert self.base is not None
@@ -185,13 +238,13 @@ class Device:
             del self.mirror[other]
 
     def _finish(self, model: Model, where: str) -> None:
-        fresh = {url: entry for url, entry in model.entries.items() if self._covers(url)}
+        fresh = {url: entry for url, entry in model.entries.items() if self._covers(url) and self._shows(entry)}
         shown = {url: (entry.etag, entry.note) for url, entry in fresh.items()}
         _require(self.mirror == shown, f"{where}: the mirror is wrong in {_differences(self.mirror, shown)}")
         for url, entry in fresh.items():
             told = self.told.get(url, self.complete)
             _require(told >= entry.changed, f"{where}: {url} changed and was not told (§3.5.1)")
-        self.complete, self.base, self.truncated_at = model.tick, None, None
+        self.complete, self.base, self.truncated_at, self.is_relisting = model.tick, None, None, False
 
 
 def _require(held: object, what: str) -> None:
@@ -217,10 +270,13 @@ class Pair:
         return "/".join(url)
 
     def put(self, url: Url) -> None:
-        """Write a new body."""
-        written = self.storage.put(self._at(url), b"%d" % self.model.tick)
+        """Write a new body. The states of an old one stay."""
+        at = self._at(url)
+        body = b"%d" % self.model.tick
+        written = self.storage.put(at, body)
         old = self.model.entries.get(url)
-        self.model.show(url, written.resource.etag, old.note if old else None)
+        is_seen = old is not None and old.is_seen
+        self.model.show(url, written.resource.etag, old.note if old else None, length=len(body), is_seen=is_seen)
 
     def mkcol(self, url: Url) -> None:
         """Make a collection."""
@@ -236,7 +292,15 @@ class Pair:
         """Change a dead property."""
         note = b"<note xmlns='urn:x'>%d</note>" % self.model.tick
         self.storage.proppatch(self._at(url), (PROPERTY, note))
-        self.model.show(url, self.model.entries[url].etag, note)
+        old = self.model.entries[url]
+        self.model.show(url, old.etag, note, length=old.length, is_seen=old.is_seen)
+
+    def mark(self, url: Url) -> None:
+        """Mark a non-collection as seen, or as not seen if it was."""
+        old = self.model.entries[url]
+        change = StateChange(clear=Flag.SEEN) if old.is_seen else StateChange(set=Flag.SEEN)
+        self.storage.mark(self._at(url), change)
+        self.model.show(url, old.etag, old.note, length=old.length, is_seen=not old.is_seen)
 
     def move(self, source: Url, target: Url) -> None:
         """Move a resource or a tree, over what is there."""

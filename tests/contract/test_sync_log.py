@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from operator import itemgetter
 from types import ModuleType
 
@@ -14,16 +15,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from davstore.metadata import changed_members
-from davstore.model.changes import Level, SyncToken
+from davstore.model.changes import Level, Position, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Path
 from davstore.store import sweeping
-from davstore.sync import arrivals, departures, moved, tokens
+from davstore.sync import arrivals, departures, moved, tokens, views
 from davstore.sync import report as sync_report
 from davstore.sync.inquiry import Inquiry
 from davstore.sync.runs import Arrived, Departed, Run
 from tests.contract.storage import Storage
-from tests.contract.sync_model import Device, Disagreement, Pair, Url
+from tests.contract.sync_model import VIEWS, Device, Disagreement, Pair, Url
 
 NAMES = ("a", "b", "c", "d")
 DEPTH = 4
@@ -61,8 +62,8 @@ class Walk:
     def _operate(self) -> None:
         if self.random.random() < 0.01:
             self._sweep()
-        kinds = ("put", "mkcol", "delete", "move", "copy", "proppatch")
-        weights = (28, 20, 60 if len(self.model.entries) > CROWD else 8, 30, 6, 8)
+        kinds = ("put", "mkcol", "delete", "move", "copy", "proppatch", "mark")
+        weights = (28, 20, 60 if len(self.model.entries) > CROWD else 8, 30, 6, 8, 8)
         kind = self.random.choices(kinds, weights)[0]
         operate: Callable[[], Iterator[Callable[[], None]]] = getattr(self, f"_{kind}")
         for operation in operate():
@@ -113,6 +114,12 @@ class Walk:
             url = self.random.choice(list(self.model.entries))
             yield lambda: self.pair.proppatch(url)
 
+    def _mark(self) -> Iterator[Callable[[], None]]:
+        leaves = [url for url, entry in self.model.entries.items() if not entry.is_collection]
+        if leaves:
+            url = self.random.choice(leaves)
+            yield lambda: self.pair.mark(url)
+
     def _move(self) -> Iterator[Callable[[], None]]:
         full = [url for url in self._collections() if url and self.model.beneath(url)]
         sources = full if full and self.random.random() < 0.7 else list(self.model.entries)
@@ -138,6 +145,9 @@ class Walk:
             self.devices[at] = device
         at = self.random.randrange(len(self.devices))
         self._guard(self.devices[at])
+        if self.random.random() < 0.04:
+            self.devices[at].change_view(self.random.choice(list(VIEWS)))
+            self.seen["views changed"] += 1
         if self.random.random() < 0.02:
             self.devices[at] = Device(self.devices[at].scope, self.devices[at].level)
         self._pages(self.devices[at], pages=self.random.randint(1, 3))
@@ -145,11 +155,11 @@ class Walk:
             self.checkpoints.append((at, self.devices[at].checkpoint()))
 
     def _guard(self, device: Device) -> None:
-        """A token in an `If` header holds exactly when the report from it, at level infinite, is empty."""
+        """A token in an `If` header holds exactly when the report from it, of everything in the scope, is empty."""
         storage, token = self.pair.storage, device.token
         if token is None or not self.model.is_collection(device.scope) or device.is_swept(storage):
             return
-        report = storage.report("/".join(device.scope), token, limit=1)
+        report = storage.report("/".join(device.scope), replace(token, view=tokens.WHOLE), limit=1)
         facts = storage.facts
         path = storage.at("/".join(device.scope))
         holds = storage.database.read(lambda unit: sync_report.is_current(unit, facts, path, token))
@@ -191,6 +201,7 @@ def test_replayed_reports_equal_a_fresh_listing(storage: Storage) -> None:
     assert seen["runs completed"] >= 100
     assert min(seen["guard True"], seen["guard False"]) >= 20
     assert min(seen["swept"], seen["left behind"]) >= 5
+    assert seen["views changed"] >= 20
 
 
 def test_the_thresholds_of_large_stores_change_nothing(
@@ -209,8 +220,24 @@ def test_replayed_reports_equal_a_fresh_listing_for_long(storage: Storage, seed:
     walk(storage, seed=seed, steps=20_000)
 
 
-def _newest_token(facts: StoreFacts, path: Path, begun: object, last: object) -> SyncToken:
-    return tokens.current_token(facts, path)
+def _newest_token(facts: StoreFacts, path: Path, begun: object, last: object, view: str) -> SyncToken:
+    return tokens.current_token(facts, path, view)
+
+
+def _of_the_same_view(facts: StoreFacts, path: Path, token: SyncToken | None, view: str = tokens.WHOLE) -> Position:
+    return _start(facts, path, token and replace(token, view=view), view)
+
+
+def _as_if_deleted(asked: Inquiry, runs: Iterator[Run]) -> Iterator[Run]:
+    for run in _through(asked, runs):
+        if isinstance(run, Departed):
+            yield Departed([(key, row._replace(out_of_view=0)) for key, row in run.rows])
+        else:
+            yield run
+
+
+def _known_once(asked: Inquiry, runs: Iterator[Run]) -> Iterator[Run]:
+    return (run for run in _through(asked, runs) if isinstance(run, Arrived) or not run.rows[0][1].out_of_view)
 
 
 def _no_walk(*words: object, **more: object) -> None:
@@ -232,7 +259,7 @@ def _by_name(asked: Inquiry) -> Iterator[Run]:
     return (run for _, run in sorted(single, key=itemgetter(0)))
 
 
-_rows = sync_report.rows
+_rows, _start, _through = sync_report.rows, tokens.start, views.through
 
 PLANTED: dict[str, tuple[ModuleType, str, object]] = {
     "newest token on a truncated page": (tokens, "after", _newest_token),
@@ -240,6 +267,9 @@ PLANTED: dict[str, tuple[ModuleType, str, object]] = {
     "nothing of moved trees": (moved, "carried", _not_told_of_the_moved),
     "a moved tree goes on nowhere": (moved, "rest", _not_told_of_the_moved),
     "order by name": (sync_report, "rows", _by_name),
+    "a view change forgets what entered and left": (tokens, "start", _of_the_same_view),
+    "out of view is told as deleted": (views, "through", _as_if_deleted),
+    "out of view is not told": (views, "through", _known_once),
 }
 
 
@@ -311,6 +341,17 @@ class Machine(RuleBasedStateMachine):
     @rule(number=numbers)
     def proppatch(self, number: int) -> None:
         self.pair.proppatch(self._pick(number))
+
+    @precondition(_is_any)
+    @rule(number=numbers)
+    def mark(self, number: int) -> None:
+        url = self._pick(number)
+        if not self.pair.model.is_collection(url):
+            self.pair.mark(url)
+
+    @rule(number=numbers, view=st.sampled_from(list(VIEWS)))
+    def change_view(self, number: int, view: str) -> None:
+        self.devices[number % len(self.devices)].change_view(view)
 
     @rule(number=numbers, limit=st.sampled_from(LIMITS), pages=st.integers(min_value=1, max_value=3))
     def synchronise(self, number: int, limit: int | None, pages: int) -> None:

@@ -194,9 +194,3 @@ def test_rfc6578_3_2_a_report_has_depth_0_and_1_is_taken_for_it(dav: Client) -> 
 )
 def test_bodies_that_are_no_sync_collection(dav: Client, body: str) -> None:
     assert dav("REPORT", "", body).status == 400
-
-
-def test_a_filter_is_refused_until_there_are_filters(dav: Client) -> None:
-    body = sync_body().replace("<D:prop>", '<C:filter xmlns:C="urn:davstore:cpm"/><D:prop>')
-    answer = dav("REPORT", "", body)
-    assert (answer.status, answer.condition) == (422, "{urn:davstore:cpm}sync-filter-supported")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from davstore.protocol.http.timestamps import parse_timestamp
 from davstore.protocol.message.cpim import CpimHead, find_cpim
-from davstore.protocol.message.timestamps import parse_timestamp
 from tests.cpm_bodies import CPIM
 
 OUTER = b"Content-Type: Message/CPIM\r\n\r\n"

@@ -19,16 +19,8 @@ _OTHER_TYPES: Final = {
     Kind.PRINCIPAL: element(names.RESOURCETYPE, empty(names.COLLECTION), empty("{DAV:}principal")),
     Kind.PART: empty(names.RESOURCETYPE),
 }
-WORDS: Final = {
-    ResourceType.MEDIA: "media",
-    ResourceType.MESSAGE: "message",
-    ResourceType.FILE_TRANSFER: "file-transfer",
-    ResourceType.SESSION_INFO: "session-info",
-    ResourceType.GROUP_STATE: "group-state",
-    ResourceType.IMDN: "imdn",
-}
-"""The types of non-collections, as `C:kind` has them and the elements in `D:resourcetype` are named."""
-_TYPES: Final = {one: f"<C:{word}/>" for type_, word in WORDS.items() for one in (int(type_), str(int(type_)))}
+_TYPES: Final = {one: f"<C:{type_.word}/>" for type_ in ResourceType for one in (int(type_), str(int(type_)))}
+"""The element in `D:resourcetype` of a non-collection, by its type and the digit of it."""
 
 
 def _resourcetype(_context: PropertyContext, kind: Kind) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from davstore.dav.properties.core import WORDS, iso_date
+from davstore.dav.properties.core import iso_date
 from davstore.dav.properties.live import PART, RESOURCE, Column, Live, PropertyContext
 from davstore.model.facets import MESSAGE
 from davstore.model.nodes import Resource, ResourceType
@@ -17,7 +17,7 @@ from davstore.protocol.http.queries import part_query
 
 
 def _kind(type_: int | str) -> str:
-    return WORDS[ResourceType(int(type_))]
+    return ResourceType(int(type_)).word
 
 
 def _text(value: str) -> str:

@@ -79,6 +79,10 @@ class Multistatus:
         """Write that a member is gone (RFC 6578 §3.5.2)."""
         self.add(render_gone(href))
 
+    def out_of_view(self, href: bytes) -> None:
+        """Write that a member is not in the view that was asked for, whether it is there or not."""
+        self.status(href, HTTPStatus.NOT_FOUND, names.OUT_OF_VIEW)
+
     def status(self, href: bytes, status: int, condition: str | None = None) -> None:
         """Write the status of a resource as a whole, and the Clark name of the condition that failed, if one did."""
         self.add(b"<D:response><D:href>%b</D:href>%b%b</D:response>\n" % (href, _status(status), _error(condition)))

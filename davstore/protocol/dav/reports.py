@@ -11,7 +11,8 @@ from lxml import etree
 
 from davstore.errors import Malformed, TooLarge, UnsupportedFilter, UnsupportedReport
 from davstore.model.changes import Level
-from davstore.protocol.dav import names, prop, xml
+from davstore.model.where import Where
+from davstore.protocol.dav import names, prop, where, xml
 from davstore.protocol.dav.elements import ROOT_NAMESPACES, empty
 from davstore.protocol.http import sync_context
 from davstore.protocol.http.sync_context import SyncContext
@@ -26,7 +27,8 @@ _MAX_LIMIT: Final = 10**9
 class SyncQuery(NamedTuple):
     """The query of a sync-collection report. `token` is text, '' for the first sync; `limit` None for no limit.
 
-    `context` is the twin of the Sync-Context header and wins over it; None when the body has none.
+    `context` is the twin of the Sync-Context header and wins over it; None when the body has none. `where` is the
+    condition of its filter, None: there is none.
     """
 
     token: str
@@ -34,6 +36,7 @@ class SyncQuery(NamedTuple):
     limit: int | None
     names: tuple[str, ...]
     context: SyncContext | None = None
+    where: Where | None = None
 
 
 class Asked(NamedTuple):
@@ -66,7 +69,7 @@ def parse(body: bytes, depth: int | None, *, strict_depth: bool = False) -> Repo
         UnsupportedReport: a report that this server does not know.
         Malformed, ExternalEntities, TooLarge: see `xml.parse`; a depth that may not be; not exactly one sync-token,
             sync-level and prop; a level or limit that is none.
-        UnsupportedFilter: it asks for a part of the collection; to a client the whole would look like that part.
+        UnsupportedFilter: its filter is none that this server knows; the whole would look like that part.
     """
     read = _usual if len(body) <= xml.USUAL_BYTES else _parse
     return read(body, depth, strict_depth)
@@ -88,15 +91,23 @@ _usual = lru_cache(maxsize=256)(_parse)
 def _sync_collection(root: etree._Element, depth: int | None, strict_depth: bool) -> SyncQuery:
     if depth != 0 and (strict_depth or depth != 1):
         raise Malformed("sync-collection with a Depth other than 0")
-    if prop.first_child(root, names.FILTER) is not None:
-        raise UnsupportedFilter
     return SyncQuery(
         token=_text(prop.only_child(root, names.SYNC_TOKEN)),
         level=_level(_text(prop.only_child(root, names.SYNC_LEVEL))),
         limit=_limit(root),
         names=prop.names(prop.only_child(root, names.PROP)),
         context=_context(root),
+        where=_filter(root),
     )
+
+
+def _filter(root: etree._Element) -> Where | None:
+    found = list(root.iterchildren(names.FILTER))
+    if not found:
+        return None
+    if len(found) > 1 or [child.tag for child in found[0]] != [names.WHERE]:
+        raise UnsupportedFilter("a filter without exactly one where")
+    return where.parse(found[0][0])
 
 
 def _expand_property(root: etree._Element, depth: int | None, _strict_depth: bool) -> ExpandQuery:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from davstore.model.messages import MOST_FACT_CHARACTERS, MOST_HEADER_BYTES
+from davstore.protocol.http.timestamps import parse_timestamp
 from davstore.protocol.message.dates import parse_date
-from davstore.protocol.message.timestamps import parse_timestamp
 from davstore.protocol.message.words import decode_bytes, one_line
 
 _CORE: Final = "urn:ietf:params:cpim-headers:"

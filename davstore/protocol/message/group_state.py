@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from davstore.protocol.message.timestamps import parse_timestamp
+from davstore.protocol.http.timestamps import parse_timestamp
 from davstore.protocol.message.words import one_line
 from davstore.protocol.message.xml_objects import read_xml, root_name
 

@@ -30,6 +30,7 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
         limit=query.limit,
         facets=facets_of(question),
         columns=columns_of(question),
+        where=query.where,
     )
     prefer = Prefer(minimal=request.prefer.minimal)  # no report holds the collection itself
     hrefs = request.hrefs(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from davstore.model.columns import Columns
 from davstore.model.facets import NO_FACTS, Facts
@@ -22,18 +22,30 @@ Key = tuple[int, int, int]
 """The key of a row, its place in a report: number, tie and changed."""
 
 
+NO_RELISTING: Final = "0"
+FULL_RELISTING: Final = "1"
+WHOLE: Final = "-"
+"""Stands in a token in the place of the hash of a view: everything is in it."""
+
+
 class Position(NamedTuple):
     """The key of the last row that a truncated page gave, and the base of its run.
 
     number, tie and changed are the row's key; base is the number up to which the device was complete when the run
-    began; relisting is 1 while a run lists everything again for another filter.
+    began. relisting says what a run lists again because the view changed: NO_RELISTING, FULL_RELISTING, or the hash of
+    the view before, or WHOLE: then the run tells the difference of that view and the one of the token.
     """
 
     number: int
     tie: int
     changed: int
     base: int
-    relisting: int = 0
+    relisting: str = NO_RELISTING
+
+    @property
+    def tells_difference(self) -> bool:
+        """Whether the run tells the difference of two views."""
+        return self.relisting not in (NO_RELISTING, FULL_RELISTING)
 
     @property
     def key(self) -> Key:
@@ -52,7 +64,7 @@ class SyncToken:
     epoch: int
     scope: str
     number: int
-    view: str = "-"
+    view: str = WHOLE
     position: Position | None = None
 
 

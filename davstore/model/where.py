@@ -6,10 +6,11 @@ Literals have the type of the fact that they are compared with: text, a number, 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Form(Enum):
@@ -117,4 +118,53 @@ def facts_of(where: Where) -> Iterator[Fact]:
 
 def hash_of(where: Where) -> str:
     """Return 16 hexadecimal digits that stand for a condition in sync tokens."""
-    return hashlib.blake2b(repr(where).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return hashlib.blake2b(to_json(where).encode(), digest_size=8).hexdigest()
+
+
+def to_json(where: Where) -> str:
+    """Return the one text of a condition that `parse_json` reads."""
+    return json.dumps(_packed(where), separators=(",", ":"))
+
+
+def parse_json(text: str) -> Where:
+    """Return the condition of a text that `to_json` wrote."""
+    return _unpacked(json.loads(text))
+
+
+def _packed(where: Where) -> list[Any]:
+    match where:
+        case Compare(comparison, fact, literal, caseless):
+            return [comparison.value, *_packed_fact(fact), literal, caseless]
+        case Like(fact, pattern, caseless):
+            return ["like", *_packed_fact(fact), pattern, caseless]
+        case IsDefined(fact):
+            return ["is-defined", *_packed_fact(fact)]
+        case IsCollection():
+            return ["is-collection"]
+        case Not(one):
+            return ["not", _packed(one)]
+        case And(several):
+            return ["and", *map(_packed, several)]
+        case Or(several):
+            return ["or", *map(_packed, several)]
+
+
+def _packed_fact(fact: Fact) -> list[str]:
+    return [fact.source.value, fact.name, fact.form.value]
+
+
+def _unpacked(packed: list[Any]) -> Where:
+    match packed:
+        case ["not", one]:
+            return Not(_unpacked(one))
+        case ["and", *several]:
+            return And(tuple(map(_unpacked, several)))
+        case ["or", *several]:
+            return Or(tuple(map(_unpacked, several)))
+        case ["is-collection"]:
+            return IsCollection()
+    operator, source, name, form, *literal = packed
+    fact = Fact(Source(source), name, Form(form))
+    if operator == "is-defined":
+        return IsDefined(fact)
+    return Like(fact, *literal) if operator == "like" else Compare(Comparison(operator), fact, *literal)

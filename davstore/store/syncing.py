@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from davstore.engine import rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
-from davstore.errors import LimitNotSupported
-from davstore.metadata import bindings
+from davstore.errors import DiskFull, LimitNotSupported, Unavailable
+from davstore.metadata import bindings, stores
 from davstore.metadata.changed_members import by_column_form
 from davstore.metadata.facets import load
 from davstore.metadata.messages import add_to_columns
 from davstore.metadata.unit import Unit
+from davstore.metadata.views import find_view, keep_view
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.columns import Columns, Wanted
 from davstore.model.conditions import NONE, Preconditions
@@ -24,6 +26,9 @@ from davstore.model.where import Where
 from davstore.sync import report
 from davstore.sync.report import Page
 from davstore.sync.runs import Departed
+from davstore.sync.views import are_judged, hash_of_view
+
+log = logging.getLogger("davstore.sync")
 
 _MOST_MESSAGES = 2_500
 """Rows of a page with facts of messages: those of real mail fit into memory, and a page of longer ones is halved."""
@@ -63,7 +68,7 @@ def changes_since(
         found = bindings.find(unit, path)
         require_list(context, unit, found.facts, conditions)
         find_page = partial(report.page, unit, found, path, token, level=level, limit=most, where=where)
-        if columns is not None and where is None:
+        if columns is not None and not are_judged(token, where):
             changes = _by_column(unit, found.facts, find_page, columns, now_us=context.now_us)
             if changes is not None:
                 return changes
@@ -75,11 +80,31 @@ def changes_since(
 
     while True:
         try:
-            return context.services.database.read(partial(work, most=most))
+            changes = context.services.database.read(partial(work, most=most))
+            if where is not None:
+                _keep_view(context, path, where)
+            return changes
         except LimitNotSupported:  # the server may truncate a page too (RFC 6578 §3.6); a device asks for no limit
             if most == 1:
                 raise
             most //= 2
+
+
+def _keep_view(context: Context, path: Path, where: Where) -> None:
+    """Remember the definition of a view that a token was given for; without it another view lists everything again."""
+    database, hash_ = context.services.database, hash_of_view(where)
+
+    def is_kept(unit: Unit) -> bool:
+        return find_view(unit, bindings.find(unit, path).facts.id, hash_) is not None
+
+    def work(unit: Unit) -> None:
+        keep_view(unit, stores.lock(unit, path.store).store_id, hash_, where, now_us=context.now_us)
+
+    try:
+        if not database.read(is_kept):
+            database.write(work)
+    except (DiskFull, Unavailable) as error:  # no reason to fail a report that only reads
+        log.warning("the definition of a view is not written down: %s", error)
 
 
 def _rows(page: Page) -> Iterator[Resource | Removed]:

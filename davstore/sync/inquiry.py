@@ -19,7 +19,8 @@ class Inquiry:
     """A device at a position that asks about a scope, in one snapshot.
 
     wanted rows are read, perhaps more: none is fetched long before. form is that of the members that are there.
-    ancestry keeps the collections that the stages look up. where is the condition of the view, None: there is none.
+    ancestry keeps the collections that the stages look up. where is the condition of the
+    view, None: there is none; before that of the view before, where the run tells the difference.
     """
 
     unit: Unit
@@ -32,3 +33,4 @@ class Inquiry:
     form: Form
     ancestry: Ancestry
     where: Where | None
+    before: Where | None

@@ -12,7 +12,8 @@ from davstore.metadata import bindings
 from davstore.metadata.bindings import Found
 from davstore.metadata.changed_members import ROWS, Form
 from davstore.metadata.unit import Unit
-from davstore.model.changes import Level, Position, SyncToken
+from davstore.metadata.views import find_view
+from davstore.model.changes import FULL_RELISTING, WHOLE, Level, Position, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Path
 from davstore.model.where import Where
@@ -45,21 +46,34 @@ def page(
 ) -> Page:
     """Return at most limit of the rows of a collection, in the view of a condition, that a device with a token lacks.
 
-    The members that are there are read in a form; it is ROWS where there is a condition.
+    The members that are there are read in a form; it is ROWS where `views.are_judged`.
 
     Raises:
         InvalidSyncToken: the token is for something else, or its history was swept.
         NotFound, UnsupportedReport: the path names nothing, or no collection.
     """
     facts, view = found.facts, views.hash_of_view(where)
-    start = tokens.start(facts, path, token, view)
-    asked = inquire(unit, found, path, start, EVERYTHING, level=level, limit=limit, form=form, where=where)
+    start, before = _start(unit, facts, path, token, view)
+    asked = inquire(
+        unit, found, path, start, EVERYTHING, level=level, limit=limit, form=form, where=where, before=before
+    )
     taken, truncated = runs.take(rows(asked), limit)
     if truncated:
         after = tokens.after(facts, path, asked.start, taken[-1].key(-1), view)
     else:
         after = tokens.current_token(facts, path, view)
     return Page(taken, after, truncated, asked.ancestry)
+
+
+def _start(
+    unit: Unit, facts: StoreFacts, path: Path, token: SyncToken | None, view: str
+) -> tuple[Position, Where | None]:
+    """Return where a run goes on, and the condition of the view before. Without its definition all is listed again."""
+    start = tokens.start(facts, path, token, view)
+    if not start.tells_difference or start.relisting == WHOLE:
+        return start, None
+    before = find_view(unit, facts.id, start.relisting)
+    return (start if before is not None else start._replace(relisting=FULL_RELISTING)), before
 
 
 def is_current(unit: Unit, facts: StoreFacts, path: Path, token: SyncToken) -> bool:
@@ -87,11 +101,13 @@ def inquire(
     limit: int,
     form: Form = ROWS,
     where: Where | None = None,
+    before: Where | None = None,
 ) -> Inquiry:
     """Return what the stages need of a collection, as it was found, from a position. Raises as `page`."""
     facts = found.facts
     scope = scopes.find(unit, facts, path.names, found.place, see, base=start.base)
-    return Inquiry(unit, facts, scope, see, level, start, limit + 1, form, Ancestry(unit, facts.id, scope, see), where)
+    ancestry = Ancestry(unit, facts.id, scope, see)
+    return Inquiry(unit, facts, scope, see, level, start, limit + 1, form, ancestry, where, before)
 
 
 def rows(asked: Inquiry) -> Iterator[Run]:

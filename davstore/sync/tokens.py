@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 
 from davstore.errors import InvalidSyncToken
-from davstore.model.changes import Key, Position, SyncToken
+from davstore.model.changes import FULL_RELISTING, WHOLE, Key, Position, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Path
 
-WHOLE = "-"
-"""Stands in the place of the hash of a view: there is none."""
 AFTER_ALL = 2**80
 """The tie of a complete token: after every row of its number."""
 
@@ -28,7 +26,8 @@ def current_token(facts: StoreFacts, path: Path, view: str = WHOLE) -> SyncToken
 def start(facts: StoreFacts, path: Path, token: SyncToken | None, view: str = WHOLE) -> Position:
     """Return the position that a run begins or goes on from; None: it begins with nothing.
 
-    A token of another view is as good: everything is listed again, and members outside the view are told so.
+    A token of another view is as good: the run begins again, to tell the difference of both, or everything where the
+    device does not have all of the view before.
 
     Raises:
         InvalidSyncToken: only where no report can be right: the token is of another store or collection, is from the
@@ -44,7 +43,10 @@ def start(facts: StoreFacts, path: Path, token: SyncToken | None, view: str = WH
         raise InvalidSyncToken("the token is from the future")
     if at.base < facts.floor:
         raise InvalidSyncToken("the history since the token was swept")
-    return at if token.view == view else Position(0, 0, 0, at.base, relisting=1)
+    if token.view == view:
+        return at
+    has_all = token.position is None or at.number > at.base  # of the view before, up to the base
+    return Position(0, 0, 0, at.base, relisting=token.view if has_all else FULL_RELISTING)
 
 
 def after(facts: StoreFacts, path: Path, begun: Position, last: Key, view: str = WHOLE) -> SyncToken:

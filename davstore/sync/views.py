@@ -1,26 +1,33 @@
 """The stage of a view: of the members that are there, those that a condition selects.
 
 A member that is not in the view, and may have been told before, is told as out of view, apart from one that is gone.
-Collections are always in it: they hold members that may be. No stage before asks about facts.
+Where the view changed, what entered and what left it is told, and nothing else that a device has. Collections are
+always in a view: they hold members that may be. No stage before asks about facts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from enum import Enum
 from itertools import groupby
 from typing import Any
 
 from davstore.metadata import messages, states
-from davstore.model.changes import Removed
+from davstore.model.changes import FULL_RELISTING, WHOLE, Removed, SyncToken
 from davstore.model.nodes import ResourceType
 from davstore.model.where import Source, Where, facts_of, hash_of
 from davstore.policy.where import Judged, judge_of
 from davstore.sync.inquiry import Inquiry
 from davstore.sync.runs import Arrived, Departed, Run
-from davstore.sync.tokens import WHOLE
 
 AT_ONCE = 256
 """Members whose facts are looked up together."""
+
+
+class _Verdict(Enum):
+    THERE = "there"
+    OUT_OF_VIEW = "out of view"
+    NOTHING = "nothing is told"
 
 
 def hash_of_view(where: Where | None) -> str:
@@ -28,9 +35,16 @@ def hash_of_view(where: Where | None) -> str:
     return WHOLE if where is None else hash_of(where)
 
 
+def are_judged(token: SyncToken | None, where: Where | None) -> bool:
+    """Tell whether the rows of a report pass this stage: a view is asked for, or was before."""
+    if where is not None or token is None:
+        return where is not None
+    return token.view != WHOLE or (token.position is not None and token.position.tells_difference)
+
+
 def through(asked: Inquiry, runs: Iterator[Run]) -> Iterator[Run]:
     """Yield the rows of a report as its view shows them, each under its key."""
-    if asked.where is None:
+    if asked.where is None and not asked.start.tells_difference:
         yield from runs
         return
     for run in runs:
@@ -38,46 +52,66 @@ def through(asked: Inquiry, runs: Iterator[Run]) -> Iterator[Run]:
             yield run
             continue
         for start in range(0, len(run.rows), AT_ONCE):
-            yield from _judged(asked, asked.where, Arrived(run.rows.cut(start, start + AT_ONCE), run.fresh))
+            yield from _judged(asked, Arrived(run.rows.cut(start, start + AT_ONCE), run.fresh))
 
 
-def _judged(asked: Inquiry, where: Where, run: Arrived) -> Iterator[Run]:
+def _judged(asked: Inquiry, run: Arrived) -> Iterator[Run]:
     rows = run.rows.columns[2]
-    selected = _select(asked, where, rows)
     at = 0
-    for is_in, some in groupby(rows, key=lambda row: row.node_id in selected):
-        count = len(list(some))
-        if is_in:
-            yield Arrived(run.rows.cut(at, at + count), run.fresh)
+    for verdict, some in groupby(_verdicts(asked, run, rows)):
+        stop = at + len(list(some))
+        if verdict is _Verdict.THERE:
+            yield Arrived(run.rows.cut(at, stop), run.fresh)
+        elif verdict is _Verdict.OUT_OF_VIEW:
+            names = asked.ancestry.names
+            gone = [(run.key(index), rows[index]) for index in range(at, stop)]
+            yield Departed([(key, Removed(names(row.parent_id), row.name, out_of_view=1)) for key, row in gone])
+        at = stop
+
+
+def _verdicts(asked: Inquiry, run: Arrived, rows: list[Any]) -> Iterator[_Verdict]:
+    """Yield what is told of each row.
+
+    A row with a number up to the base did not change since the device had all of the view before, so the facts of today
+    say whether it was in that one.
+    """
+    base, is_full = asked.start.base, asked.start.relisting == FULL_RELISTING
+    tells_difference = asked.start.tells_difference
+    selected, before = _select(asked, rows)
+    for index, row in enumerate(rows):
+        is_old = run.key(index)[0] <= base
+        had = is_old and tells_difference and row.node_id in before
+        if row.node_id in selected:
+            yield _Verdict.NOTHING if had else _Verdict.THERE
         else:
-            gone = [(run.key(index), rows[index]) for index in range(at, at + count)]
-            told = [(key, row) for key, row in gone if asked.start.relisting or key[0] > asked.start.base]
-            if told:
-                names = asked.ancestry.names
-                yield Departed([(key, Removed(names(row.parent_id), row.name, out_of_view=1)) for key, row in told])
-        at += count
+            yield _Verdict.OUT_OF_VIEW if had or is_full or not is_old else _Verdict.NOTHING
 
 
-def _select(asked: Inquiry, where: Where, rows: list[Any]) -> set[int]:
-    """Return the nodes of those rows that are in the view."""
-    judge = judge_of(where)
+def _select(asked: Inquiry, rows: list[Any]) -> tuple[set[int], set[int]]:
+    """Return the nodes of those rows that are in the view, and of those that are in the view before."""
     leaves = [row for row in rows if not row.is_collection]
-    of_messages, keywords = _facts(asked, where, [row.node_id for row in leaves])
-    selected = {row.node_id for row in rows if row.is_collection}
-    for row in leaves:
-        kind = ResourceType(row.type).word
-        judged = Judged(row, kind, of_messages.get(row.node_id, {}), keywords.get(row.node_id, ()))
-        if judge(judged):
-            selected.add(row.node_id)
-    return selected
+    wheres = [asked.where, asked.before] if asked.start.tells_difference else [asked.where]
+    judged = list(_with_facts(asked, [where for where in wheres if where is not None], leaves))
+    found = []
+    for where in wheres:
+        if where is None:
+            found.append({row.node_id for row in rows})
+        else:
+            judge = judge_of(where)
+            selected = {one.resource.node_id for one in judged if judge(one)}
+            found.append(selected | {row.node_id for row in rows if row.is_collection})
+    return found[0], found[-1]
 
 
-def _facts(
-    asked: Inquiry, where: Where, node_ids: list[int]
-) -> tuple[Mapping[int, Mapping[str, Any]], Mapping[int, list[str]]]:
-    """Return the facts that a condition is about and that are not in the rows: of messages by field, and keywords."""
-    facts = set(facts_of(where))
+def _with_facts(asked: Inquiry, wheres: list[Where], rows: list[Any]) -> Iterator[Judged]:
+    """Yield rows with the facts that conditions are about: fields of messages, and keywords."""
+    facts = {fact for where in wheres for fact in facts_of(where)}
     fields = tuple(sorted({fact.name for fact in facts if fact.source is Source.MESSAGE}))
-    of_messages = messages.list_fields(asked.unit, asked.facts.id, node_ids, fields) if fields else {}
     has_keywords = any(fact.source is Source.KEYWORD for fact in facts)
-    return of_messages, states.list_keywords(asked.unit, asked.facts.id, node_ids) if has_keywords else {}
+    node_ids = [row.node_id for row in rows]
+    unit, store_id = asked.unit, asked.facts.id
+    of_messages = messages.list_fields(unit, store_id, node_ids, fields) if fields else {}
+    keywords = states.list_keywords(unit, store_id, node_ids) if has_keywords else {}
+    for row in rows:
+        node_id, kind = row.node_id, ResourceType(row.type).word
+        yield Judged(row, kind, of_messages.get(node_id, {}), keywords.get(node_id, ()))

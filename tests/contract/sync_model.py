@@ -112,15 +112,21 @@ class Device:
     truncated_at: int | None = None  # the tick of the last page, when that was truncated
     view: str = "everything"
     is_relisting: bool = False  # the view was changed in the current run
+    before: str | None = None  # the view before, of which the device had all when the run began
 
     def change_view(self, view: str) -> None:
         """Ask in another view from now on."""
         if view != self.view and self.token is not None:
+            self.before = self.view if self.base is None and not self.is_relisting else None
             self.is_relisting = True
             if self.base is None:
                 self.base = self.complete
             self.told = {}
         self.view = view
+
+    def _had(self, entry: Entry) -> bool:
+        """Tell whether the device had an entry that did not change since the run began, in the view before."""
+        return self.before is not None and (entry.is_collection or VIEWS[self.before][1](entry))
 
     def _shows(self, entry: Entry) -> bool:
         return entry.is_collection or VIEWS[self.view][1](entry)
@@ -203,6 +209,9 @@ class Device:
         _require(self._shows(entry), f"{where}: {url} is not in the view, and told as there")
         if self.is_relisting:
             _require(entry.changed > self.told.get(url, -1), f"{where}: {url} told twice, unchanged")
+            assert self.base is not None
+            is_news = entry.changed > self.base or not self._had(entry)
+            _require(is_news, f"{where}: {url} told, which is in both views")
         elif url in self.told:
             _require(entry.changed > self.told[url], f"{where}: {url} told twice, unchanged")
         elif self.complete >= 0:
@@ -216,7 +225,8 @@ class Device:
         entry = model.entries.get(url)
         _require(entry is not None and not self._shows(entry), f"{where}: {url} told as out of view, is {entry}")
         assert entry is not None
-        _require(self.is_relisting or entry.changed > self.base, f"{where}: {url} told as out of view, unchanged")
+        is_news = entry.changed > self.base or (self.is_relisting and (self.before is None or self._had(entry)))
+        _require(is_news, f"{where}: {url} told as out of view, unchanged")
         self.told.pop(url, None)
         self.mirror.pop(url, None)
 
@@ -244,7 +254,8 @@ class Device:
         for url, entry in fresh.items():
             told = self.told.get(url, self.complete)
             _require(told >= entry.changed, f"{where}: {url} changed and was not told (§3.5.1)")
-        self.complete, self.base, self.truncated_at, self.is_relisting = model.tick, None, None, False
+        self.complete, self.base, self.truncated_at = model.tick, None, None
+        self.is_relisting, self.before = False, None
 
 
 def _require(held: object, what: str) -> None:

@@ -54,8 +54,8 @@ STATEMENTS |= {
     if isinstance(statement, Statement)
 }
 STATEMENTS["listings.BY_COLUMN"] = listings._by_column(("name", *BY_COLUMN))
-OF_FEW_ROWS = "SEARCH store_root"
-"""A store has one of each area."""
+OF_FEW_ROWS = ("SEARCH store_root", "SEARCH view")
+"""A store has one root of each area, and 200 views at most."""
 FIRST_COLUMN_ONLY = (
     "(store_id=?)",
     "SCAN binding",

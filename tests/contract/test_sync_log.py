@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from davstore.metadata import changed_members
-from davstore.model.changes import Level, Position, SyncToken
+from davstore.model.changes import WHOLE, Level, Position, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Path
 from davstore.store import sweeping
@@ -159,7 +159,7 @@ class Walk:
         storage, token = self.pair.storage, device.token
         if token is None or not self.model.is_collection(device.scope) or device.is_swept(storage):
             return
-        report = storage.report("/".join(device.scope), replace(token, view=tokens.WHOLE), limit=1)
+        report = storage.report("/".join(device.scope), replace(token, view=WHOLE), limit=1)
         facts = storage.facts
         path = storage.at("/".join(device.scope))
         holds = storage.database.read(lambda unit: sync_report.is_current(unit, facts, path, token))
@@ -224,7 +224,7 @@ def _newest_token(facts: StoreFacts, path: Path, begun: object, last: object, vi
     return tokens.current_token(facts, path, view)
 
 
-def _of_the_same_view(facts: StoreFacts, path: Path, token: SyncToken | None, view: str = tokens.WHOLE) -> Position:
+def _of_the_same_view(facts: StoreFacts, path: Path, token: SyncToken | None, view: str = WHOLE) -> Position:
     return _start(facts, path, token and replace(token, view=view), view)
 
 

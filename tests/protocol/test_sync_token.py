@@ -23,7 +23,14 @@ def tokens(draw: st.DrawFn) -> SyncToken:
     number = draw(numbers)
     position = draw(
         st.none()
-        | st.builds(Position, st.just(number), st.integers(0, 10**24 - 1), numbers, numbers, st.integers(0, 1))
+        | st.builds(
+            Position,
+            st.just(number),
+            st.integers(0, 10**24 - 1),
+            numbers,
+            numbers,
+            st.sampled_from(["0", "1", "-"]) | hashes,
+        )
     )
     return SyncToken(draw(numbers), draw(numbers), draw(hashes), number, draw(st.just("-") | hashes), position)
 
@@ -35,7 +42,7 @@ def test_complete() -> None:
 
 
 def test_truncated() -> None:
-    at = Position(number=842, tie=3, changed=840, base=800, relisting=1)
+    at = Position(number=842, tie=3, changed=840, base=800, relisting="1")
     token = SyncToken(7, 1, SCOPE, 842, view=SCOPE, position=at)
     assert render(token) == f"urn:davstore:sync:1.7.1.{SCOPE}.{SCOPE}.842.3.840.800.1"
     assert parse(render(token)) == token

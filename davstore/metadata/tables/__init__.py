@@ -21,6 +21,7 @@ from davstore.metadata.tables.namespace import (
 )
 from davstore.metadata.tables.people import DEVICE, USER, device, principal, user
 from davstore.metadata.tables.stores import instance, store, store_root
+from davstore.metadata.tables.views import view
 from davstore.metadata.tables.work import job
 
 __all__ = [
@@ -48,5 +49,6 @@ __all__ = [
     "store_root",
     "upload",
     "user",
+    "view",
     "viewer",
 ]

@@ -1,6 +1,6 @@
 """The sync token as text (RFC 6578 §3.2, §4; docs/sync.md#tokens).
 
-`urn:davstore:sync:1.STORE.EPOCH.SCOPE.VIEW.N`, and in the middle of a truncated run `….N.h.c.R.full`. Every value has
+`urn:davstore:sync:1.STORE.EPOCH.SCOPE.VIEW.N`, and in the middle of a truncated run `….N.h.c.R.again`. Every value has
 exactly one spelling, so a garbled token is never taken for another valid one.
 """
 
@@ -16,7 +16,7 @@ _NUMBER: Final = r"(0|[1-9][0-9]{0,18})"
 _TIE: Final = r"(0|[1-9][0-9]{0,23})"
 _TOKEN: Final = re.compile(
     rf"urn:davstore:sync:1\.{_NUMBER}\.{_NUMBER}\.([0-9a-f]{{16}})\.(-|[0-9a-f]{{16}})\.{_NUMBER}"
-    rf"(?:\.{_TIE}\.{_NUMBER}\.{_NUMBER}\.([01]))?"
+    rf"(?:\.{_TIE}\.{_NUMBER}\.{_NUMBER}\.([01]|-|[0-9a-f]{{16}}))?"
 )
 _MAX_NUMBER: Final = 2**63 - 1
 """The largest BIGINT. The tie of a position (depth and hash) is compared in memory only and may be wider."""
@@ -41,5 +41,5 @@ def parse(text: str) -> SyncToken:
         raise InvalidSyncToken("a number of the token is out of range")
     position = None
     if tie is not None:
-        position = Position(int(number), int(tie), int(changed), int(base), int(relisting))
+        position = Position(int(number), int(tie), int(changed), int(base), relisting)
     return SyncToken(int(store), int(epoch), scope, int(number), view, position)

@@ -1,0 +1,45 @@
+"""The definitions of views by their hashes: what a sync token of one was for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from davstore.metadata.statements import Statement, Write
+from davstore.metadata.tables import view
+from davstore.metadata.unit import Unit
+from davstore.model.where import Where, parse_json, to_json
+
+MOST_KEPT: Final = 200
+"""Views of one store: its devices ask for a few, and a change from one that was dropped lists everything again."""
+
+_key = (view.c.store_id == bindparam("s"), view.c.hash == bindparam("hash_"))
+_FIND = Statement[tuple[str]](select(view.c.definition).where(*_key))
+_INSERT = Write(insert(view).values({column.name: bindparam(column.name) for column in view.c}))
+_DROP_OLD = Write(
+    delete(view).where(
+        view.c.store_id == bindparam("s"),
+        view.c.hash.in_(
+            select(view.c.hash)
+            .where(view.c.store_id == bindparam("s"))
+            .order_by(view.c.asked_us.desc(), view.c.hash)
+            .limit(2**31)
+            .offset(MOST_KEPT)
+        ),
+    )
+)
+
+
+def find_view(unit: Unit, store_id: int, hash_: str) -> Where | None:
+    """Return the condition of a view; None: it is not kept."""
+    row = unit.one(_FIND, {"s": store_id, "hash_": hash_})
+    return None if row is None else parse_json(row[0])
+
+
+def keep_view(unit: Unit, store_id: int, hash_: str, where: Where, *, now_us: int) -> None:
+    """Keep the condition of a view, in the place of the oldest where there are too many. The store must be locked."""
+    if find_view(unit, store_id, hash_) is None:
+        values = {"store_id": store_id, "hash": hash_, "definition": to_json(where), "asked_us": now_us}
+        unit.run(_INSERT, values)
+        unit.run(_DROP_OLD, {"s": store_id})

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 from davstore.metadata import messages, states
 from davstore.model.changes import FULL_RELISTING, WHOLE, Removed, SyncToken
@@ -22,6 +22,9 @@ from davstore.sync.runs import Arrived, Departed, Run
 
 AT_ONCE = 256
 """Members whose facts are looked up together."""
+
+
+_WORDS: Final = {int(type_): type_.word for type_ in ResourceType}
 
 
 class _Verdict(Enum):
@@ -78,8 +81,9 @@ def _verdicts(asked: Inquiry, run: Arrived, rows: list[Any]) -> Iterator[_Verdic
     base, is_full = asked.start.base, asked.start.relisting == FULL_RELISTING
     tells_difference = asked.start.tells_difference
     selected, before = _select(asked, rows)
-    for index, row in enumerate(rows):
-        is_old = run.key(index)[0] <= base
+    numbers = [run.fresh] * len(rows) if run.fresh else run.rows.changed
+    for number, row in zip(numbers, rows, strict=True):
+        is_old = number <= base
         had = is_old and tells_difference and row.node_id in before
         if row.node_id in selected:
             yield _Verdict.NOTHING if had else _Verdict.THERE
@@ -113,5 +117,4 @@ def _with_facts(asked: Inquiry, wheres: list[Where], rows: list[Any]) -> Iterato
     of_messages = messages.list_fields(unit, store_id, node_ids, fields) if fields else {}
     keywords = states.list_keywords(unit, store_id, node_ids) if has_keywords else {}
     for row in rows:
-        node_id, kind = row.node_id, ResourceType(row.type).word
-        yield Judged(row, kind, of_messages.get(node_id, {}), keywords.get(node_id, ()))
+        yield Judged(row, _WORDS[row.type], of_messages.get(row.node_id, {}), keywords.get(row.node_id, ()))

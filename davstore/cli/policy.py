@@ -88,6 +88,48 @@ def explain(
         click.echo(line)
 
 
+@policy.command()
+@with_settings
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path), required=False)
+def diff(settings: Settings, *, old: Path, new: Path | None) -> None:
+    """Print the devices that NEW, or the policy file of the settings, decides about otherwise than OLD, and how.
+
+    Each device of the store that is not revoked is looked at. Nothing is printed where none is met.
+    """
+    database = wiring.find_storage(settings).database
+    before, after = PolicyFile(old).rules(), (PolicyFile(new) if new else wiring.open_policy(settings)).rules()
+    for user in enrolling.list_users(database):
+        for facts in enrolling.list_devices(database, user.user.name):
+            device = facts.device
+            if device.revoked:
+                continue
+            terms = [list_terms(rules, user.user.name, device) for rules in (before, after)]
+            if terms[0] != terms[1]:
+                click.echo(f"{user.user.name}/{device.name} ({device.device_class.value})")
+                for sign, own, others in (("-", *terms), ("+", *terms[::-1])):
+                    for line in own:
+                        if line not in others:
+                            click.echo(f"{sign} {line}")
+
+
+def list_terms(rules: Sequence[Rule], user: str, device: Device) -> list[str]:
+    """Return the terms on which a device may synchronise, whichever rules they come from."""
+    fitting = list_fitting(rules, user=user, device=device.name, device_class=device.device_class)
+    if not all(rule.allowed for rule in fitting):
+        return ["may not synchronise"]
+    modes = [mode.value for mode in Mode if all(mode in rule.modes for rule in fitting)]
+    interval = find_interval_rule(fitting)
+    terms = {f"modes: {', '.join(modes) or 'none'}"}
+    if interval is not None and interval.min_interval_seconds:
+        terms.add(f"interval: {interval.min_interval_seconds} s")
+    for rule in fitting:
+        terms |= {f"not by itself over {bearer}" for bearer in rule.bearers_not}
+        terms |= {f"excluded: {'/'.join(pattern)}" for pattern in rule.exclude}
+        terms |= {f"window: {rule.window}"} if rule.window is not None else set()
+    return sorted(terms)
+
+
 def _explanation(rules: Sequence[Rule], user: str, device: Device, attempts: Sequence[Attempt]) -> Iterator[str]:
     yield f"{user}/{device.name} ({device.device_class.value})"
     for attempt in attempts:

@@ -395,6 +395,41 @@ def test_a_policy_is_checked(run: Run, settings: Path, tmp_path: Path) -> None:
         assert f"{bad}: No such file" in run(*words, "-c", str(settings), status=2).stderr
 
 
+@pytest.mark.usefixtures("store")
+def test_the_devices_that_a_new_policy_decides_about_otherwise(run: Run, settings: Path, tmp_path: Path) -> None:
+    run("user", "add", "alice")
+    run("user", "add", "bob")
+    for user, name, kind in (("alice", "phone", "phone"), ("alice", "old", "phone"), ("bob", "desk", "desktop")):
+        run("device", "add", user, name, "--class", kind)
+    run("device", "revoke", "alice", "old")
+    old = tmp_path / "old.toml"
+    old.write_text((tmp_path / "policy.toml").read_text())
+    assert run("policy", "diff", str(old), "-c", str(settings)).output == ""
+    new = tmp_path / "new.toml"
+    new.write_text(
+        '[[rule]]\nname = "x"\nclass = "phone"\nmodes = "manual"\nmin_interval_seconds = 60\nexclude = ["Archive"]\n'
+        'bearer_not = ["cellular"]\nwindow = "01:00-02:00"\n'
+    )
+    assert run("policy", "diff", str(old), str(new), "-c", str(settings)).output.splitlines() == [
+        "alice/phone (phone)",
+        "- excluded: */raw",
+        "- interval: 3600 s",
+        "+ interval: 60 s",
+        "+ not by itself over cellular",
+        "+ window: 01:00-02:00 UTC",
+    ]
+    new.write_text('[[rule]]\nname = "x"\nuser = "bob"\nallowed = false\n')
+    assert run("policy", "diff", str(tmp_path / "new.toml"), str(old), "-c", str(settings)).output.splitlines()[
+        -3:
+    ] == [
+        "bob/desk (desktop)",
+        "- may not synchronise",
+        "+ modes: automatic, manual",
+    ]
+    new.write_text("rule = 3")
+    assert "new.toml:1: rule" in run("policy", "diff", str(old), str(new), status=2).stderr
+
+
 def test_rules_for_nobody_are_told_and_no_mistake(run: Run, settings: Path) -> None:
     assert run("policy", "check", "-c", str(settings)).stderr == ""  # there is no store to look at
     run("init")

@@ -78,13 +78,21 @@ def changes_since(
         values = load(unit, found.facts, facets, ids, now_us=context.now_us)
         return Changes(rows, page.token, page.truncated, found.facts, values)
 
+    changes = _shortened(most, lambda most: context.services.database.read(partial(work, most=most)))
+    if where is not None:
+        _keep_view(context, path, where)
+    return changes
+
+
+def _shortened(most: int, read: Callable[[int], Changes]) -> Changes:
+    """Return a page of at most so many rows, of fewer where these are too much for one answer.
+
+    The server may truncate a page too (RFC 6578 §3.6); a device asks for no limit.
+    """
     while True:
         try:
-            changes = context.services.database.read(partial(work, most=most))
-            if where is not None:
-                _keep_view(context, path, where)
-            return changes
-        except LimitNotSupported:  # the server may truncate a page too (RFC 6578 §3.6); a device asks for no limit
+            return read(most)
+        except LimitNotSupported:
             if most == 1:
                 raise
             most //= 2

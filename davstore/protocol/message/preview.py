@@ -11,7 +11,8 @@ from davstore.protocol.message.words import decode_bytes, one_line
 
 _HIDDEN: Final = frozenset({"head", "style", "script", "title", "template", "noscript"})
 _SPACED: Final = frozenset(
-    {"p", "div", "br", "td", "th", "tr", "li", "h1", "h2", "h3", "h4", "table", "ul", "ol", "hr"}
+    {"p", "div", "br", "td", "th", "tr", "table", "li", "ul", "ol", "dt", "dd", "hr", "pre", "blockquote"}
+    | {f"h{level}" for level in range(1, 7)}
 )
 _PIECE: Final = 1024
 """Characters of HTML between two looks at the text so far."""
@@ -49,7 +50,11 @@ class _Shown:
             self.pieces.append(" ")
 
     def data(self, text: str) -> None:
-        if self._hidden <= 0 and not text.isspace():
+        if self._hidden > 0:
+            return
+        if text.isspace():  # a character reference, or blanks between two elements, that still part two words
+            self.pieces.append(" ")
+        else:
             self.pieces.append(text)
             self.length += len(text)
 

@@ -23,8 +23,10 @@ from davstore.protocol.dav.elements import empty
 _FLAGS: Final = "flags"
 _QUESTIONS: Final = 4
 """Questions whose texts are kept; each program that reads mail has one or two."""
-_MOST_CHARACTERS: Final = 2 << 20
-"""Characters that are kept for one question, of some 3,000 messages with eight facts."""
+_MOST_BYTES: Final = 3 << 20
+"""What is kept for one question may take, some 3,000 messages with eight facts."""
+_ENTRY_BYTES: Final = 256
+"""A message that has none of the properties takes this too: its key, its place, and two strings."""
 
 
 _Texts = tuple[str, str]
@@ -78,7 +80,7 @@ class _Keeper:
         self._fields = sorted({column.fact for column in self._of_body.values()})
         self._key = BODY_AND_FLAGS if self._fields else _FLAGS
         self._kept: dict[tuple[int, int], dict[str, _Texts]] = {}
-        self._characters = 0
+        self._bytes = 0
 
     def add(self, store: StoreFacts, page: Columns, load: Load) -> Columns:
         """Return a page with `FOUND` and `MISSING`."""
@@ -106,14 +108,14 @@ class _Keeper:
         texts = {}
         for key, (body, _, one) in zip(keys, parted, strict=True):
             (found, missing), (also_found, also_missing) = of_body.get(body, nothing), of_flags[one]
-            texts[key] = found + also_found, missing + also_missing
+            texts[key] = found + also_found, _both(missing, also_missing)
         return texts
 
     def _keep(self, kept: dict[str, _Texts], written: dict[str, _Texts]) -> None:
-        self._characters += sum([len(found) for found, _ in written.values()])
-        if self._characters > _MOST_CHARACTERS:
+        self._bytes += sum([_ENTRY_BYTES + len(found) for found, _ in written.values()])
+        if self._bytes > _MOST_BYTES:
             self._kept.clear()
-            self._characters = 0
+            self._bytes = 0
             return
         kept.update(written)
 
@@ -138,6 +140,12 @@ def _elements(column: Column, values: Sequence[Any]) -> list[str]:
 
 def _as_bytes(text: str) -> str:
     return text if text.isascii() else text.encode().decode("latin-1")
+
+
+@lru_cache(maxsize=1024)
+def _both(missing: str, also_missing: str) -> str:
+    """Return the two in one string that all messages share that lack the same."""
+    return missing + also_missing
 
 
 @lru_cache(maxsize=1024)

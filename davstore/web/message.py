@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from davstore.model.messages import MessageFacts, Part
@@ -50,7 +51,11 @@ FRAME_PROTECTION: Final[Headers] = [
 
 _PAGE: Final = load_template("message.html")
 _FRAME: Final = load_template("frame.html")
-_LINK: Final = re.compile(r"(https?://[^\s<>\"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]{1,2000})", re.IGNORECASE)
+_LINK: Final = re.compile(r"https?://[^\s<>\"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]{1,2000}", re.IGNORECASE)
+_MOST_LINKS: Final = 2_000
+"""Links in a page; further addresses are text. With its markup a short address is fifteen times as long."""
+_RUN_CHARACTERS: Final = 16 * 1024
+"""A run of text is cut for the template, which escapes it as a whole."""
 _BEHIND: Final = ".,:;!?'*_)]}"
 """Characters that end a sentence rather than the address before them."""
 
@@ -63,10 +68,10 @@ class Piece(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A part that is read in the page: pieces of its text, or the href of its frame; rest: it is not all there."""
+    """A part that is read in the page: pieces of its text, made when it is written, or the href of its frame."""
 
     href: str
-    pieces: list[Piece]
+    pieces: Iterable[Piece]
     frame: str | None
     is_whole: bool
 
@@ -88,7 +93,7 @@ def render_message(path: Path, opened: OpenMessage) -> bytes:
     resource, message, _ = opened
     is_object = message.kind is not ResourceType.MESSAGE
     layout = lay_out(_parts_of(opened), is_object=is_object)
-    html = _PAGE.render(
+    pieces = _PAGE.generate(
         style=_STYLE,
         sandbox=_SANDBOX,
         crumbs=_crumbs(path.store, path.names),
@@ -104,7 +109,10 @@ def render_message(path: Path, opened: OpenMessage) -> bytes:
         name=render_name(resource.name),
         size=render_size(resource.length or 0),
     )
-    return html.encode(errors="replace")
+    html = bytearray()
+    for piece in pieces:
+        html += piece.encode(errors="replace")
+    return bytes(html)
 
 
 def render_frame(opened: OpenMessage, number: str) -> bytes | None:
@@ -170,15 +178,17 @@ def _details(message: MessageFacts) -> list[tuple[str, str]]:
 
 
 def _sections(opened: OpenMessage, parts: list[Part]) -> Iterator[Section]:
-    room = MOST_TEXT_BYTES
+    room, links = MOST_TEXT_BYTES, _MOST_LINKS
     for part in parts:
         if part.media_type == HTML:
-            yield Section(_href(part), [], f"?{FRAMED}={part.number}", is_whole=True)
+            yield Section(_href(part), (), f"?{FRAMED}={part.number}", is_whole=True)
             continue
         text, is_whole = _read(opened, part, room)
         room -= len(text)
         if text.strip() or not is_whole:
-            yield Section(_href(part), list(_pieces(text)), None, is_whole)
+            found = list(islice(_LINK.finditer(text), links))
+            links -= len(found)
+            yield Section(_href(part), _pieces(text, found), None, is_whole)
 
 
 def _read(opened: OpenMessage, part: Part, limit: int) -> tuple[str, bool]:
@@ -192,15 +202,20 @@ def _read(opened: OpenMessage, part: Part, limit: int) -> tuple[str, bool]:
     return decode_bytes(raw, part.charset), True
 
 
-def _pieces(text: str) -> Iterator[Piece]:
+def _pieces(text: str, links: list[re.Match[str]]) -> Iterator[Piece]:
     """Yield the runs of a text. The address of a link ends before what ends its sentence."""
-    for i, run in enumerate(_LINK.split(text)):
-        if i % 2 == 0:
-            yield Piece(run, None)
-            continue
-        href = run.rstrip(_BEHIND)
+    end = 0
+    for link in links:
+        href = link[0].rstrip(_BEHIND)
+        yield from _runs(text, end, link.start())
         yield Piece(href, href)
-        yield Piece(run[len(href) :], None)
+        end = link.start() + len(href)
+    yield from _runs(text, end, len(text))
+
+
+def _runs(text: str, start: int, stop: int) -> Iterator[Piece]:
+    for at in range(start, stop, _RUN_CHARACTERS):
+        yield Piece(text[at : min(at + _RUN_CHARACTERS, stop)], None)
 
 
 def _attachment(part: Part) -> Attachment:

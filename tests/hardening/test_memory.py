@@ -18,6 +18,7 @@ from tests.hardening.wire import Wire, forget_peak, memory_of, workers_of
 MOST_KIB = 32 * 1024
 MIB = 1 << 20
 XML = {"Content-Type": "application/xml"}
+LETTER = b"From: a@example.org\r\nTo: b@example.org\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
 LARGE_VALUE = f"<x>{'v' * 65_000}</x>"
 
 
@@ -125,6 +126,10 @@ REQUESTS: dict[str, tuple[str, str, dict[str, str], bytes]] = {
     "a body of 64 MB": ("PUT", "large", {}, b"x" * 64_000_000),
     "a body of 64 MB to who takes none": ("DELETE", "a", {}, b"x" * 64_000_000),
     "the body of 64 MB": ("GET", "large", {}, b""),
+    "a letter of links": ("PUT", "links", {}, LETTER + "\U0001f600 http://x.y ".encode() * 61_000),
+    "its page": ("GET", "links", {"Accept": "text/html"}, b""),
+    "a letter of signs": ("PUT", "signs", {}, LETTER + b'"' * 1_000_000 + "\U0001f600".encode()),
+    "the page of that": ("GET", "signs", {"Accept": "text/html"}, b""),
 }
 
 

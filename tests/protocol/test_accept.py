@@ -67,6 +67,10 @@ def test_text_is_asked_for_by_its_name(value: str | None, wanted: bool) -> None:
         ("text/html, text/plain;q=0.5, application/xhtml+xml, */*;q=0.01", True),  # Lynx
         ("text/html", True),
         ("text/html, text/plain;q=0.9", True),
+        ("text/html, message/rfc822;q=0.9", True),
+        ("message/rfc822, text/html", False),
+        ("text/html;q=0.5, application/xhtml+xml, message/*;q=0.8", False),
+        ("message/cpim;q=0, text/html;q=0.5", True),
         ("text/html, text/*;q=0.9, image/jpeg;q=0.9, image/png;q=0.9, image/*;q=0.9, */*;q=0.8", False),  # KIO 5.103
         ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", False),  # Java's HttpURLConnection
         ("application/xhtml+xml, */*", False),

@@ -228,6 +228,14 @@ def test_rfc5547_a_file_transfer_with_its_file() -> None:
         assert found.parts[1].content_id == "33333"
 
 
+def test_rfc2387_the_root_may_stand_behind_other_parts() -> None:
+    root = b"Application/X-CPM-File-Transfer"
+    picture = b"--cpm\nContent-Type: image/png\n\n\x89PNG\n--cpm\n"
+    found = read(HEADERS + (RELATED % (root, root, FILE_TRANSFER)).replace(b"--cpm\n", picture, 1))
+    assert [part.media_type for part in found.parts] == ["image/png", "application/x-cpm-file-transfer", "image/jpeg"]
+    assert (found.kind, found.filename, found.size) == (ResourceType.FILE_TRANSFER, "My picture.jpg", 4092)
+
+
 @pytest.mark.parametrize("before", [OUTER + ANONYMOUS, ANONYMOUS, HEADERS])
 def test_a_file_transfer_over_http(before: bytes) -> None:
     found = read(before + b"Content-Type: application/vnd.gsma.rcs-ft-http+xml;charset=utf-8\r\n\r\n" + OVER_HTTP)

@@ -123,6 +123,8 @@ def test_what_stands_beyond_the_bound_is_no_fact() -> None:
             "a c& e",
         ),
         ("Content-Type: text/html", b"<title>t</title><body>a<b>b</b><br>c", "ab c"),
+        ("Content-Type: text/html", b"Hi&nbsp;<b>a</b> <i>b</i>\n<u>c</u><dt>d<dd>e<pre>f</pre>g", "Hi a b c d e f g"),
+        ("Content-Type: text/html", b"<p>&nbsp;</p> \n", None),
         ("Content-Type: text/html", b"", None),
         ("Content-Type: image/png", b"\x89PNG", None),
         ("Content-Type: text/plain\nContent-Disposition: attachment", b"a", None),

@@ -222,6 +222,15 @@ def test_links_of_a_text_are_safe(dav: Client) -> None:
     assert text(document).replace("\r", "") == body.replace("\r", "")
 
 
+def test_a_page_has_so_many_links_and_all_of_the_text(dav: Client) -> None:
+    body = "".join(f"😀 http://x.y/{number}/" + "." * 9 + "\n" for number in range(4_000))
+    dav.put("1", mail(body))
+    document = shown(dav, "1")
+    links = document.xpath("//div[@class='text']//a/@href")
+    assert links == [f"http://x.y/{number}/" for number in range(2_000)]
+    assert text(document).split() == body.split()
+
+
 def test_text_is_decoded(dav: Client) -> None:
     for content_type, body, expected in (
         ("text/plain; charset=iso-8859-15", "€ 5".encode("iso-8859-15"), "€ 5"),

@@ -23,12 +23,15 @@ def wants_page(value: str | None) -> bool:
     """Tell whether a page is asked for in the place of a file: by a browser, which names XHTML beside HTML.
 
     KDE's file managers and Java's own client send `text/html` with every GET, mean the file, and take any type; a
-    client that takes HTML alone gets HTML.
+    client that takes HTML alone gets HTML. One that names messages and takes HTML no more than them gets the message.
     """
     if value is None or not wants_html(value):
         return False
-    named = _qualities(value).keys()
-    return "application/xhtml+xml" in named or named.isdisjoint(("*/*", "*"))
+    qualities = _qualities(value)
+    message = max((quality for kind, quality in qualities.items() if kind.startswith("message/")), default=0.0)
+    if message >= qualities["text/html"]:
+        return False
+    return "application/xhtml+xml" in qualities or qualities.keys().isdisjoint(("*/*", "*"))
 
 
 def wants_text(value: str | None) -> bool:

@@ -9,7 +9,8 @@ from davstore.protocol.message.html_text import HIDDEN, gather_text
 from davstore.protocol.message.words import decode_bytes, one_line
 
 _SPACED: Final = frozenset(
-    {"p", "div", "br", "td", "th", "tr", "li", "h1", "h2", "h3", "h4", "table", "ul", "ol", "hr"}
+    {"p", "div", "br", "td", "th", "tr", "table", "li", "ul", "ol", "dt", "dd", "hr", "pre", "blockquote"}
+    | {f"h{level}" for level in range(1, 7)}
 )
 _ENOUGH: Final = 2 * PREVIEW_CHARACTERS
 """Characters of a text that are looked at first: some of them are blanks."""
@@ -47,7 +48,11 @@ class _Shown:
             self.pieces.append(" ")
 
     def data(self, text: str) -> None:
-        if self._hidden <= 0 and not text.isspace():
+        if self._hidden > 0:
+            return
+        if text.isspace():  # a character reference, or blanks between two elements, that still part two words
+            self.pieces.append(" ")
+        else:
             self.pieces.append(text)
             self.length += len(text)
 

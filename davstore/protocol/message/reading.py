@@ -121,7 +121,7 @@ class _Message:
 
     def __init__(self, content: bytes, opening: _Opening) -> None:
         self._opening = opening
-        self._sampler = Sampler(_OBJECTS if opening.object_type is None else None)
+        self._sampler = Sampler(_OBJECTS, opening.object_type)
         self.structure = Structure(content, opening.entity, self._sampler)
 
     def close(self) -> MessageFacts:

@@ -18,24 +18,37 @@ _TEXTS: Final = ("text/plain", "text/html")
 
 
 class Sampler:
-    """Keeps the preview, and the first part whole when it is of one of some types, decoded and cut."""
+    """Keeps the preview, and the part that is an object, decoded and cut."""
 
-    def __init__(self, objects: Container[str] | None) -> None:
-        """Take the media types of which the first part is kept; None: it is kept, of whatever type."""
+    def __init__(self, objects: Container[str], root: str | None = None) -> None:
+        """Take the media types of objects: the first part is kept when it is of one of them.
+
+        root is the type of the object that the message declares. Then the first part that is of it is kept, at whatever
+        place (RFC 2387 §3.2), else the first of all.
+        """
         self.preview: str | None = None
         self.object: tuple[Part, bytes] | None = None
         self._objects = objects
+        self._root = root
         self._wanted: Part | None = None
         self._bytes = 0
         self._tries = 0
 
     def enter(self, part: Part) -> None:
         """Look whether a leaf that begins is wanted."""
-        if part.number == "1" and (self._objects is None or part.media_type in self._objects):
+        if self._is_object(part):
             self._wanted, self._bytes = part, _OBJECT_BYTES
         elif self.preview is None and self._tries < _MOST_TRIES and _may_be_shown(part):
             self._wanted, self._bytes = part, _TEXT_BYTES
             self._tries += 1
+
+    def _is_object(self, part: Part) -> bool:
+        if self._root is None:
+            return part.number == "1" and part.media_type in self._objects
+        if part.number == "1":
+            return True
+        is_found = self.object is not None and self.object[0].media_type == self._root
+        return part.media_type == self._root and "." not in part.number and not is_found
 
     def needed(self, position: int) -> int:
         """Return where the bytes begin that are still needed, position or before it."""

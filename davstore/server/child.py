@@ -33,6 +33,8 @@ _COLLECTED = 50_000
 _M_ARENA_MAX = -8  # malloc.h
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
 log = logging.getLogger("davstore.supervisor")
 
 
@@ -155,6 +157,14 @@ class Child:
             self.kill()
         self._look()
         return self._status
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory that it holds, shared pages included; 0: it is gone."""
+        try:
+            return int(Path(f"/proc/{self.id}/statm").read_text().split()[1]) * _PAGE_BYTES
+        except (OSError, IndexError):
+            return 0
 
     def leave(self) -> None:
         """Order it to finish the work it has begun."""

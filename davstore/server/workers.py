@@ -23,6 +23,8 @@ _START_SECONDS = 60.0
 """Time for a worker to begin to serve, on a machine that is busy."""
 _SETTLED_SECONDS = 30.0
 """A worker that lived so long had started well: when it dies the next comes at once."""
+_LOOK_SECONDS = 10.0
+"""Time between two looks at the memory of the workers."""
 _PAUSES_SECONDS = (0, 1, 2, 4, 8, 15, 30, 60)
 _STOP_MARGIN_SECONDS = 5
 """Time that a process gets beyond its shutdown timeout before it is killed."""
@@ -76,13 +78,16 @@ class Processes:
         self._listener = listener
         self._bell = Bell()
         self._told_to_stop = told_to_stop
+        self._orders: list[Orders] = []
         self._slots: list[Slot] = []
         self._jobs: list[Slot] = []
         self._leaving: list[Child] = []
+        self._looked = time.monotonic()
 
     def start(self) -> bool:
         """Start all processes and wait until the workers serve; False: one did not, without an order to stop."""
-        slots = [self._slot_of(orders) for orders in _orders(self._settings, self._key)]
+        self._orders = _orders(self._settings, self._key)
+        slots = [self._slot_of(orders) for orders in self._orders]
         self._jobs = [self._jobs_slot(self._settings)]
         for slot in slots:
             if not self._comes_up(slot.child):
@@ -93,10 +98,13 @@ class Processes:
         return not self._leaving
 
     def tend(self) -> None:
-        """Restart processes that died, and forget those that have left."""
+        """Restart processes that died, forget those that have left, and replace workers that hold too much memory."""
         for slot in (*self._slots, *self._jobs):
             slot.tend()
         self._leaving = [child for child in self._leaving if child.status is None]
+        if time.monotonic() - self._looked > _LOOK_SECONDS:
+            self._looked = time.monotonic()
+            self._replace_large_workers()
 
     def reload(self, load: Callable[[], Settings]) -> None:
         """Replace the processes one by one by those with the settings that load returns.
@@ -116,22 +124,40 @@ class Processes:
     def _replace_workers(self, settings: Settings) -> bool:
         """Replace each worker once another serves; return whether all were replaced."""
         for number, orders in enumerate(_orders(settings, self._key)):
-            try:
-                slot = self._slot_of(orders)
-            except OSError as error:
-                # The machine's fault, not ours
-                log.error("only %d workers reloaded: %s", number, error.strerror)  # noqa: TRY400
-                return False
-            if not self._comes_up(slot.child):
+            if not self._replace_worker(number, orders):
                 if not self._told_to_stop():
-                    log.error("only %d workers reloaded: worker %d did not come up", number, slot.child.id)
-                slot.child.kill()
+                    log.error("only %d workers reloaded", number)
                 return False
-            self._leave(self._slots[number : number + 1])
-            self._slots[number : number + 1] = [slot]
         self._leave(self._slots[number + 1 :])
-        del self._slots[number + 1 :]
+        del self._slots[number + 1 :], self._orders[number + 1 :]
         return True
+
+    def _replace_worker(self, number: int, orders: Orders) -> bool:
+        """Let a worker leave once another one serves in its place; return whether one does."""
+        try:
+            slot = self._slot_of(orders)
+        except OSError as error:
+            log.error("no worker can be started: %s", error.strerror)  # noqa: TRY400  the machine's fault, not ours
+            return False
+        if not self._comes_up(slot.child):
+            if not self._told_to_stop():
+                log.error("worker %d did not come up", slot.child.id)
+            slot.child.kill()
+            return False
+        self._leave(self._slots[number : number + 1])
+        self._slots[number : number + 1] = [slot]
+        self._orders[number : number + 1] = [orders]
+        return True
+
+    def _replace_large_workers(self) -> None:
+        """Replace workers that hold more memory than they may, unless they have only just begun."""
+        most = self._settings.server.worker_memory_mib << 20
+        for number, (slot, orders) in enumerate(zip(self._slots, self._orders, strict=True)):
+            child = slot.child
+            held = child.memory_bytes
+            if held > most and time.monotonic() - child.started > _SETTLED_SECONDS:
+                log.warning("worker %d holds %d MiB; another one takes its place", child.id, held >> 20)
+                self._replace_worker(number, orders)
 
     def _replace_jobs(self, settings: Settings) -> bool:
         """Replace the process of the jobs, which waits until the one before has left; return whether it was."""

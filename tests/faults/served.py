@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import requests
@@ -38,10 +39,18 @@ class Served:
     """One running `davstore serve` on a port of its own. What it says on standard error goes to a file."""
 
     def __init__(
-        self, data: Path, log: Path, *words: str, bind: str = "127.0.0.1:0", directory: Path | None = None
+        self,
+        data: Path,
+        log: Path,
+        *words: str,
+        bind: str = "127.0.0.1:0",
+        directory: Path | None = None,
+        program: Sequence[str] = ("-m", "davstore"),
+        **settings: str,
     ) -> None:
-        command = [sys.executable, "-P", "-m", "davstore", "serve", "--data", str(data), "--bind", bind, *words]
+        command = [sys.executable, "-P", *program, "serve", "--data", str(data), "--bind", bind, *words]
         environ = {name: value for name, value in os.environ.items() if not name.startswith("DAVSTORE_")}
+        environ |= {f"DAVSTORE_{name}": value for name, value in settings.items()}
         self.data = data
         self._log = log
         with log.open("w") as said:

@@ -65,6 +65,36 @@ def test_a_worker_that_dies_is_replaced_after_pauses_that_grow(serve):
     assert [next_pause(deaths) for deaths in (0, 1, 2, 3, 4, 8, 10_000)] == [0, 0, 1, 2, 4, 60, 60]
 
 
+HURRIED = """
+import sys
+from davstore.cli import main
+from davstore.server import workers
+
+workers._SETTLED_SECONDS = workers._LOOK_SECONDS = 0.5
+sys.exit(main())
+"""
+"""The server, which looks at the memory of its workers every half second and not every ten."""
+
+
+def test_a_worker_that_holds_too_much_memory_is_replaced_without_a_request_lost(serve):
+    """Names that its parser has met stay in memory: each of these requests brings 990 new ones."""
+    served = serve("--workers", "1", program=("-c", HURRIED), SERVER__WORKER_MEMORY_MIB="100")
+    url = served.ready()
+    [first] = served.workers()
+    with requests.Session() as session:
+        session.auth = ("me", served.password())
+        for number in range(3_000):
+            names = "".join(f"<{'n' * 20}{number:04}-{name:03}/>" for name in range(990))
+            body = f'<D:propfind xmlns:D="DAV:"><D:prop>{names}</D:prop></D:propfind>'
+            answer = session.request("PROPFIND", f"{url}dav/store/me/", data=body, headers={"Depth": "0"}, timeout=30)
+            assert answer.status_code == 207
+            if first not in served.workers():
+                break
+    assert "MiB; another one takes its place" in served.log()
+    assert len(served.workers()) == 1
+    assert "ended with" not in served.log()
+
+
 DEAD_AS_IT_IS_TOLD = """
 import os, signal
 from davstore.server.child import Child

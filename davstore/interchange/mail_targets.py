@@ -10,7 +10,7 @@ from davstore.interchange import flags, maildir, mbox
 from davstore.interchange.files import NEW, Writing, sync_directory
 from davstore.interchange.items import Outgoing
 from davstore.interchange.names import substitute
-from davstore.interchange.targets import Directories, Marked, Names, is_same
+from davstore.interchange.targets import Directories, Marked, Names, is_same, make_directory
 
 NO_MAIL: Final = "no message: --format files has it"
 MBOX: Final = "mbox"
@@ -32,14 +32,13 @@ class Maildir:
         """Make the directories of a folder, and look at what an earlier export left there."""
         self._directory = self._marked.top / maildir.subfolder_directory(folder) if folder else self._marked.top
         for directory in (self._directory, *(self._directory / part for part in maildir.PARTS)):
-            directory.mkdir(exist_ok=True, mode=0o700)
+            if directory != self._marked.top:
+                make_directory(directory)
+        self._writing.begin(self._directory, within=self._directory / "tmp")
         if folder:
             self._writing.write(self._directory / "maildirfolder", [])
         self._there = {
-            file.name.partition(":")[0]: file
-            for part in ("new", "cur")
-            for file in (self._directory / part).iterdir()
-            if not file.name.endswith(NEW)
+            file.name.partition(":")[0]: file for part in ("new", "cur") for file in (self._directory / part).iterdir()
         }
         self._letters = {keyword: letter for letter, keyword in maildir.read_keywords(self._directory).items()}
         self._known = len(self._letters)

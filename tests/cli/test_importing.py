@@ -280,6 +280,19 @@ def test_an_into_that_is_no_folder_ends_with_2_and_an_unknown_user_with_1(run: R
     assert run("import", "you", "@a", status=1).stderr == "davstore: there is no user you\n"
 
 
+def test_an_export_that_was_killed_leaves_no_message_in_the_making(run: Run, tmp_path: Path) -> None:
+    """Other programs take each file in `cur` for a message."""
+    make_maildir(tmp_path / "box", "cur/1.a:2,S")
+    run("import", "me", "@box")
+    for form, within in (("maildir", "tmp"), ("files", ".")):
+        (tmp_path / form).symlink_to(tmp_path / f"of {form}")
+        (tmp_path / f"of {form}").mkdir()
+        run("export", "me", f"@{form}", "--format", form)
+        (tmp_path / form / within / "17.davstore-new").write_bytes(b"a half")
+        run("export", "me", f"@{form}", "--format", form)
+        assert not list((tmp_path / f"of {form}").rglob("*.davstore-new"))
+
+
 def test_a_hostile_zip_leads_nowhere_and_is_named(run: Run, tmp_path: Path) -> None:
     def member(name: str, mode: int = 0o100644) -> zipfile.ZipInfo:
         info = zipfile.ZipInfo(name, (2026, 1, 2, 3, 4, 6))

@@ -31,13 +31,14 @@ def import_(settings: Settings, *, user: str, source: Path, into: str) -> None:
     keywords and times come along, and every message byte for byte. Ends with 1 when something was refused or left out,
     which is named.
     """
-    if source.resolve().is_relative_to(settings.data.path.resolve()):
+    data = settings.data.path.resolve()
+    if source.resolve().is_relative_to(data):
         raise Unprocessable(f"{source}: lies in the data directory")
     folder = paths.Path(user, _read_folder(into))
     sums, control = Sums("import"), list[str]()
     with wiring.open_services(settings) as services:
         context = services.context(Principal(enrolling.get_user(services.database, user)))
-        entries = sources.each_entry(source)
+        entries = sources.each_entry(source, data)
         with sums.shown(lambda: sources.sum_bytes(source)):
             for outcome in importing.import_entries(context, folder, entries):
                 _count(sums, outcome)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -30,8 +31,16 @@ _INFO: Final = re.compile(r":2,([^:]*)\Z")
 
 
 def is_maildir(directory: Path) -> bool:
-    """Tell whether a directory is a folder of Maildir."""
-    return (directory / "cur").is_dir() and (directory / "new").is_dir()
+    """Tell whether a directory is a folder of Maildir: copies lack `new` or `tmp` where empty directories were lost."""
+    return _is_directory(directory / "cur") and any(_is_directory(directory / part) for part in ("new", "tmp"))
+
+
+def _is_directory(path: Path) -> bool:
+    """Tell whether a path leads to a directory. A link does not, nor one that may not be looked at."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def is_control(name: str) -> bool:

@@ -55,25 +55,25 @@ def _each_of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: st
     if wrong:
         yield LeftOut(where, wrong, source_bytes=member.file_size)
         return
-    *above, last = (legal_name(name) for name in _names(member))
+    names = tuple(map(legal_name, _names(member)))
     if member.is_dir():
-        yield Folder((*above, last), where)
+        yield Folder(names, where)
         return
     open_ = partial(_open, archive, member)
-    yield Item(tuple(above), last, where, open_, member.file_size, member.file_size, _find_time(member))
+    yield Item(names[:-1], names[-1], where, open_, member.file_size, member.file_size, _find_time(member))
 
 
 def _names(member: zipfile.ZipInfo) -> list[str]:
-    return [name for name in member.filename.replace("\\", "/").split("/") if name]
+    return [name for name in member.filename.replace("\\", "/").split("/") if name not in ("", ".")]
 
 
 def _find_wrong(member: zipfile.ZipInfo) -> str | None:
     """Return the reason for which a member is left out, if there is one."""
     plain, names = member.orig_filename.replace("\\", "/"), _names(member)
     kind = stat.S_IFMT(member.external_attr >> 16)
-    if "\0" in plain or not names:
+    if "\0" in plain or not (names or member.is_dir()):
         return "no name"
-    if plain.startswith("/") or _DRIVE.match(plain) or {".", ".."} & {*names}:
+    if plain.startswith("/") or _DRIVE.match(plain) or ".." in names:
         return "a name that leads out of the zip"
     if any(name.startswith(".") for name in names):
         return "hidden"

@@ -280,6 +280,56 @@ def test_an_into_that_is_no_folder_ends_with_2_and_an_unknown_user_with_1(run: R
     assert run("import", "you", "@a", status=1).stderr == "davstore: there is no user you\n"
 
 
+def test_the_data_directory_and_what_cannot_be_read_do_not_come_along(run: Run, tmp_path: Path) -> None:
+    """A directory around the store would take in the mail of everybody; one that cannot be read ends no import."""
+    (tmp_path / "note").write_bytes(b"x")
+    directory = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(17):  # until its path is longer than the system takes
+        os.mkdir("d" * 250, dir_fd=directory)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=directory)
+        os.close(directory)
+        directory = below
+    os.close(directory)
+    done = run("import", "me", "@", status=1)
+    assert done.stdout == "left out 2, imported 1\n"
+    assert "d: left out: File name too long\n" in done.stderr
+    assert f"{tmp_path}/data: left out: the data directory of a store\n" in done.stderr
+    assert set(digests(tmp_path / "data")) == {"note"}
+
+
+def test_in_a_maildir_notes_and_links_are_no_mail(run: Run, tmp_path: Path) -> None:
+    """Courier keeps keywords in a directory; a file of such a name elsewhere is a person's; lost is an empty `new`."""
+    make_maildir(tmp_path / "box", "cur/1.a:2,S")
+    (tmp_path / "box" / "new").rmdir()
+    (tmp_path / "box" / "courierimapkeywords").mkdir()
+    (tmp_path / "box" / "courierimapkeywords" / ":list").touch()
+    make_maildir(tmp_path / "box" / "dovecot", "cur/2.b:2,F")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "3.c:2,").touch()
+    (tmp_path / "box" / ".Linked" / "new").mkdir(parents=True)
+    (tmp_path / "box" / ".Linked" / "cur").symlink_to(tmp_path / "elsewhere")
+    done = run("import", "me", "@box", status=1)
+    assert done.stdout == "left out 1, imported 2\n"
+    assert "courierimapkeywords" in done.stderr
+    found = content(tmp_path / "data")
+    assert {place: Flag(one.flags) for place, one in found.items()} == {
+        "1.a.eml": Flag.SEEN,
+        "dovecot/2.b.eml": Flag.FLAGGED,
+    }
+    (tmp_path / "plain").mkdir()
+    for name in ("dovecot.conf", "subscriptions"):
+        (tmp_path / "plain" / name).write_bytes(b"x")
+    assert run("import", "me", "@plain").output == "imported 2\n"
+
+
+def test_names_in_a_zip_may_begin_with_a_dot_and_a_slash(run: Run, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("./", "./a.eml", "b/./c.eml"):
+            archive.writestr(name, b"" if name.endswith("/") else b"x")
+    assert run("import", "me", "@a.zip").output == "imported 2\n"
+    assert set(digests(tmp_path / "data")) == {"a.eml", "b/c.eml"}
+
+
 def test_an_export_that_was_killed_leaves_no_message_in_the_making(run: Run, tmp_path: Path) -> None:
     """Other programs take each file in `cur` for a message."""
     make_maildir(tmp_path / "box", "cur/1.a:2,S")
@@ -413,7 +463,8 @@ def _die_at(step: int, directory: Path) -> None:
             ) as services:
                 context = services.context(Principal(enrolling.get_user(services.database, "me")))
                 sys.addaudithook(count)
-                for _ in importing.import_entries(context, paths.Path("me"), sources.each_entry(directory / "box")):
+                entries = sources.each_entry(directory / "box", directory / "data")
+                for _ in importing.import_entries(context, paths.Path("me"), entries):
                     pass
         finally:
             os._exit(1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from davstore import wiring
-from davstore.cli.options import FAILED, with_settings
+from davstore.cli.options import FAILED, FilePath, with_settings
 from davstore.cli.sums import Sums
 from davstore.errors import CorruptBlob, Malformed, Unprocessable
 from davstore.interchange.items import Folder, Outgoing
@@ -28,7 +28,7 @@ _OF_ONE_FILE = (errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG, errno.EISDIR, er
 @click.command()
 @with_settings
 @click.argument("user")
-@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("target", type=FilePath())
 @click.option(
     "--format", "form", type=click.Choice([*FORMATS]), default="files", show_default=True, help="Form of the export."
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from davstore import wiring
-from davstore.cli.options import FAILED, with_settings
+from davstore.cli.options import FAILED, FilePath, with_settings
 from davstore.cli.sums import Sums
 from davstore.errors import Unprocessable
 from davstore.interchange import sources
@@ -22,7 +22,7 @@ from davstore.store.importing import Fate, Outcome
 @click.command("import")
 @with_settings
 @click.argument("user")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=FilePath())
 @click.option("--into", metavar="FOLDER", default="", help="Folder of the store, as Archive/2024 (its top).")
 def import_(settings: Settings, *, user: str, source: Path, into: str) -> None:
     """Import SOURCE into the store of USER: an mbox, a Maildir, a directory, a zip of one, or one file.

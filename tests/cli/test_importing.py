@@ -297,6 +297,11 @@ def test_the_data_directory_and_what_cannot_be_read_do_not_come_along(run: Run, 
     assert set(digests(tmp_path / "data")) == {"note"}
 
 
+@pytest.mark.parametrize("words", [("import", "me", ""), ("export", "me", ""), ("backup", "")])
+def test_an_empty_word_is_not_the_working_directory(run: Run, words: tuple[str, ...]) -> None:
+    assert "it is empty" in run(*words, status=2).stderr
+
+
 def test_in_a_maildir_notes_and_links_are_no_mail(run: Run, tmp_path: Path) -> None:
     """Courier keeps keywords in a directory; a file of such a name elsewhere is a person's; lost is an empty `new`."""
     make_maildir(tmp_path / "box", "cur/1.a:2,S")

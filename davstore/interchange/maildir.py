@@ -15,7 +15,8 @@ from typing import Final
 from davstore.errors import Malformed
 from davstore.interchange import flags
 from davstore.interchange.files import open_file
-from davstore.interchange.names import decode_utf7, encode_utf7, legal_name
+from davstore.interchange.names import decode_utf7, encode_utf7, legal_name, substitute
+from davstore.model.paths import MAX_NAME_BYTES
 from davstore.model.states import NO_CHANGE, StateChange
 
 PARTS: Final = ("cur", "new", "tmp")
@@ -86,6 +87,19 @@ def subfolder_names(directory_name: str) -> tuple[str, ...]:
     return tuple(legal_name(decode_utf7(name)) for name in directory_name.split(".") if name)
 
 
-def subfolder_directory(folder: tuple[str, ...]) -> str:
-    """Return the directory of Maildir++ for a folder; the top has '.'."""
-    return "." + ".".join(map(encode_utf7, folder))
+def subfolder_directory(folder: tuple[str, ...]) -> Path:
+    """Return the directory of Maildir++ for a folder; the top has '.'.
+
+    Where its name would be too long, that of as many names as it can hold, and nested directories for the others.
+    """
+    directories = ["." + ".".join(map(encode_utf7, folder[:count])) for count in range(len(folder) + 1)]
+    count, directory = max(pair for pair in enumerate(directories) if len(pair[1]) <= MAX_NAME_BYTES)
+    return Path(directory, *map(_nested_directory, folder[count:]))
+
+
+def _nested_directory(name: str) -> str:
+    """Return the name of a nested directory: in Unicode where modified UTF-7 is too long."""
+    coded = encode_utf7(name)
+    if len(coded) <= MAX_NAME_BYTES:
+        return coded
+    return name if decode_utf7(name) == name and name[0] != "." else substitute(name)

@@ -189,6 +189,37 @@ def test_an_export_that_is_run_again_writes_what_is_new(run: Run, tmp_path: Path
         assert modes == {(True, 0o700), (False, 0o600)}
 
 
+def test_long_names_come_back_from_a_maildir(run: Run, tmp_path: Path) -> None:
+    """Those of folders exactly, those of messages in a form that has room for flags and keywords behind it."""
+    make_maildir(tmp_path / "source")
+    keywords = "".join(f"{number} word{number}\n" for number in range(26))
+    for names in (["Ordner ä"] * 20, ["f" * 255], ["ö" * 127, "below"], ["last"]):
+        make_maildir(tmp_path.joinpath("source", *names), "cur/" + "ü" * 122 + ":2,FSab", keywords=keywords)
+    run("import", "me", "@source")
+    source = {"/".join(name.split("/")[:-1]): one for name, one in content(tmp_path / "data").items()}
+    assert run("export", "me", "@out", "--format", "maildir").output == "exported 4\n"
+    run("init", data="@other")
+    run("import", "me", "@out", data="@other")
+    found = {"/".join(name.split("/")[:-1]): one for name, one in content(tmp_path / "other").items()}
+    assert [(folder, one.etag, one.flags, one.keywords) for folder, one in found.items()] == [
+        (folder, one.etag, one.flags, one.keywords) for folder, one in source.items()
+    ]
+
+
+def test_a_folder_where_an_earlier_export_has_a_file_keeps_no_other_out(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    run("import", "me", "@a")
+    run("import", "me", "@a", "--into", "b")
+    run("export", "me", "@out")
+    (tmp_path / "out" / "b" / "a").unlink()
+    (tmp_path / "out" / "b").rmdir()
+    (tmp_path / "out" / "b").touch()
+    (tmp_path / "out" / "a").unlink()
+    done = run("export", "me", "@out", status=1)
+    assert (done.stdout, done.stderr) == ("exported 1, refused 1\n", "davstore: b: File exists\n")
+    assert (tmp_path / "out" / "a").read_bytes() == b"x"
+
+
 def test_flags_that_changed_change_the_name_in_an_exported_maildir(run: Run, tmp_path: Path) -> None:
     make_maildir(tmp_path / "source", "cur/1.a:2,S", "cur/2.b:2,F")
     run("import", "me", "@source")

@@ -21,6 +21,7 @@ from davstore.model.states import NO_CHANGE, StateChange
 
 PARTS: Final = ("cur", "new", "tmp")
 KEYWORDS_FILE: Final = "dovecot-keywords"
+MOST_KEYWORDS_BYTES: Final = 1 << 16
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 ENDING: Final = ".eml"
 
@@ -51,12 +52,18 @@ def is_control(name: str) -> bool:
 
 def read_keywords(directory: Path) -> Mapping[str, str]:
     """Return the keywords of a folder by their letters; none where the file is missing or cannot be read."""
-    found: dict[str, str] = {}
     with contextlib.suppress(OSError, Malformed), open_file(directory / KEYWORDS_FILE) as opened:
-        for line in opened.read(1 << 16).decode(errors="replace").splitlines():
-            number, _, keyword = line.partition(" ")
-            if number.isascii() and number.isdecimal() and len(number) < 3 and int(number) < len(LETTERS) and keyword:
-                found[LETTERS[int(number)]] = keyword
+        return parse_keywords(opened.read(MOST_KEYWORDS_BYTES))
+    return {}
+
+
+def parse_keywords(content: bytes) -> Mapping[str, str]:
+    """Return the keywords in the file of a folder by their letters."""
+    found: dict[str, str] = {}
+    for line in content.decode(errors="replace").splitlines():
+        number, _, keyword = line.partition(" ")
+        if number.isascii() and number.isdecimal() and len(number) < 3 and int(number) < len(LETTERS) and keyword:
+            found[LETTERS[int(number)]] = keyword
     return found
 
 

@@ -114,14 +114,18 @@ def _each_of_file(entry: os.DirEntry[str], folder: tuple[str, ...], *, is_in_mai
         yield LeftOut(entry.path, "no mail and no file of a user", is_control=True)
     elif entry.name.startswith("."):
         yield LeftOut(entry.path, "hidden")
-    elif entry.name.lower() == "mbox" and is_mbox(Path(entry.path)):
-        yield from mbox.each_message(Path(entry.path), folder)
-    elif entry.name.lower().endswith(_MBOX) and is_mbox(Path(entry.path)):
-        below = (*folder, legal_name(entry.name[: -len(_MBOX)]))
+    elif (below := mbox_folder(entry.name, folder)) is not None and is_mbox(Path(entry.path)):
         yield Folder(below, entry.path)
         yield from mbox.each_message(Path(entry.path), below)
     else:
         yield _item(entry, folder, legal_name(entry.name))
+
+
+def mbox_folder(name: str, folder: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the folder of the messages of a file, if it is called like an mbox; folder has the file."""
+    if name.lower() == "mbox":
+        return folder
+    return (*folder, legal_name(name[: -len(_MBOX)])) if name.lower().endswith(_MBOX) else None
 
 
 def _item(

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import stat
 import sys
@@ -377,6 +378,37 @@ def test_an_export_that_was_killed_leaves_no_message_in_the_making(run: Run, tmp
         (tmp_path / form / within / "17.davstore-new").write_bytes(b"a half")
         run("export", "me", f"@{form}", "--format", form)
         assert not list((tmp_path / f"of {form}").rglob("*.davstore-new"))
+
+
+@pytest.mark.parametrize("form", ["", "maildir", "mbox", "files"])
+def test_a_zip_of_mailboxes_is_as_its_directory(run: Run, tmp_path: Path, form: str) -> None:
+    """One that other programs wrote, and an export in each form."""
+    keywords = "0 work\n2 $Label1\n"
+    top = tmp_path / "source" / "Maildir"
+    make_maildir(top, "cur/1.a:2,FSac", "new/2.b:2,S", "tmp/3.half", keywords=keywords)
+    for name in (".Entw&APw-rfe", ".Archive.2024", "nested/a.b"):
+        make_maildir(top / name, "cur/4.c:2,DSa", keywords="0 other\n")
+    for name in ("dovecot-uidlist", "maildirfolder"):
+        (top / name).touch()
+    (tmp_path / "source" / "Takeout").mkdir()
+    (tmp_path / "source" / "Takeout" / "mail.mbox").write_bytes(
+        POSTMARK + b"Subject: 1\nStatus: RO\n\n" + b"x" * 300_000 + b"\n\n" + POSTMARK + b"Subject: 2\n\nb\n\n"
+    )
+    (tmp_path / "source" / "Takeout" / "mbox").write_bytes(b"none")
+    source = "source"
+    if form:
+        run("import", "me", "@source", "--into", ".hidden")
+        run("export", "me", "@export", "--format", form, status=0 if form == "files" else 1)
+        source = "export"
+    shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / source)
+    run("init", data="@from directory")
+    run("init", data="@from zip")
+    told = run("import", "me", f"@{source}", data="@from directory")
+    assert run("import", "me", "@packed.zip", data="@from zip").stdout == told.stdout
+    found = [content(tmp_path / name) for name in ("from directory", "from zip")]
+    facts = [{place: (one.etag, one.flags, one.keywords) for place, one in each.items()} for each in found]
+    assert facts[0] == facts[1]
+    assert len(facts[0]) == 8 - (form in ("maildir", "mbox"))
 
 
 def test_a_hostile_zip_leads_nowhere_and_is_named(run: Run, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ ENDING: Final = ".eml"
 
 _CONTROL: Final = re.compile(
     r"dovecot[.-].*|dovecot|maildirfolder|maildirsize|subscriptions|maildirshared|courierimap.*|\.uidvalidity"
-    r"|\.mbsyncstate.*|\.isyncuidmap.*|\.mh_sequences|\.notmuch"
+    r"|\.imap|\.subscriptions|\.dovecot\.(?:lda-dupes|svbin)|\.mbsyncstate.*|\.isyncuidmap.*|\.mh_sequences|\.notmuch"
 )
 _INFO: Final = re.compile(r":2,([^:]*)\Z")
 

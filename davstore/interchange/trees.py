@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ MOST_MARKER_BYTES: Final = 1 << 16
 FILES: Final = "files"
 """The format of an export whose files are nothing but files."""
 _MBOX: Final = ".mbox"
-"""The end of the names of files that are looked at for a postmark, beside `mbox`: a single mail may begin with one."""
+"""The extension of mbox files. Those of another are not looked at: a single mail may begin with a postmark."""
 
 
 def each_entry(top: Path, without: Path) -> Iterator[Entry]:
@@ -114,18 +114,28 @@ def _each_of_file(entry: os.DirEntry[str], folder: tuple[str, ...], *, is_in_mai
         yield LeftOut(entry.path, "no mail and no file of a user", is_control=True)
     elif entry.name.startswith("."):
         yield LeftOut(entry.path, "hidden")
-    elif (below := mbox_folder(entry.name, folder)) is not None and is_mbox(Path(entry.path)):
+    elif (below := mbox_folder(entry.name, folder, partial(_read_begin, Path(entry.path)))) is not None:
         yield Folder(below, entry.path)
         yield from mbox.each_message(Path(entry.path), below)
     else:
         yield _item(entry, folder, legal_name(entry.name))
 
 
-def mbox_folder(name: str, folder: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Return the folder of the messages of a file, if it is called like an mbox; folder has the file."""
+def mbox_folder(name: str, folder: tuple[str, ...], read_begin: Callable[[], bytes | None]) -> tuple[str, ...] | None:
+    """Return the folder of the messages of an mbox that lies in a folder, None for another file.
+
+    It is called `mbox` or `*.mbox`, and then may be empty, or has no extension, as mail programs call theirs (`Sent`),
+    IMAP servers in modified UTF-7. read_begin returns how the file begins, None where it cannot be read.
+    """
+    is_called = name.lower() == "mbox" or name.lower().endswith(_MBOX)
+    if not is_called and "." in name:
+        return None
+    begin = read_begin()
+    if begin is None or not (mbox.begins_as_mbox(begin) if begin else is_called):
+        return None
     if name.lower() == "mbox":
         return folder
-    return (*folder, legal_name(name[: -len(_MBOX)])) if name.lower().endswith(_MBOX) else None
+    return (*folder, legal_name(name[: -len(_MBOX)] if is_called else decode_utf7(name)))
 
 
 def _item(
@@ -149,9 +159,13 @@ def single_file(file: Path) -> Item | LeftOut:
 
 def is_mbox(file: Path) -> bool:
     """Tell whether a file is an mbox: it begins with a postmark, or is empty."""
+    begin = _read_begin(file)
+    return begin is not None and (not begin or mbox.begins_as_mbox(begin))
+
+
+def _read_begin(file: Path) -> bytes | None:
     try:
         with open_file(file) as opened:
-            begin = opened.read(postmarks.MOST_BYTES)
+            return opened.read(postmarks.MOST_BYTES)
     except (OSError, Malformed):
-        return False
-    return not begin or mbox.begins_as_mbox(begin)
+        return None

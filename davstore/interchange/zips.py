@@ -137,15 +137,16 @@ class _Zip:
         elif part is not None:
             states = maildir.message_states(last, self._boxes[tuple(above[:-1])], is_new=part == "new")
             yield self._item(member, folder, maildir.message_name(last), where, states)
-        elif (below := trees.mbox_folder(last, folder)) is not None and self._is_mbox(member):
+        elif (below := self._find_mbox_folder(member, last, folder)) is not None:
             yield Folder(below, where)
             yield from self._each_message(member, below, where)
         else:
             yield self._item(member, folder, legal_name(last), where)
 
-    def _is_mbox(self, member: zipfile.ZipInfo) -> bool:
-        begin = self._begin(member, postmarks.MOST_BYTES)
-        return self._form != trees.FILES and (not member.file_size or mbox.begins_as_mbox(begin))
+    def _find_mbox_folder(self, member: zipfile.ZipInfo, name: str, folder: _Names) -> _Names | None:
+        if self._form == trees.FILES:
+            return None
+        return trees.mbox_folder(name, folder, partial(self._begin, member, postmarks.MOST_BYTES))
 
     def _each_message(self, member: zipfile.ZipInfo, folder: _Names, where: str) -> Iterator[Entry]:
         """Yield the messages of an mbox, from a copy of it: they are read at any place."""

@@ -478,6 +478,10 @@ def test_one_file_and_an_empty_mbox_and_an_mbox_among_files(run: Run, tmp_path: 
     (tmp_path / "tree" / "sub" / "old.mbox").write_bytes(POSTMARK + b"A: b\n\n")
     (tmp_path / "tree" / "sub" / "mbox").write_bytes(POSTMARK + b"C: d\n\n")
     (tmp_path / "tree" / "sub" / "not.mbox").write_bytes(b"no mbox")
+    (tmp_path / "tree" / "Entw&APw-rfe").write_bytes(POSTMARK + b"E: f\n\n" + POSTMARK + b"G: h\n\n")
+    (tmp_path / "tree" / "empty").touch()
+    (tmp_path / "tree" / "LICENSE").write_bytes(b"From now on\n")
+    (tmp_path / "tree" / ".imap" / "Sent").mkdir(parents=True)
     (tmp_path / "tree" / "sub" / "with.eml").write_bytes(POSTMARK + b"A: b\n\n")
     run("import", "me", "@one.eml")
     assert run("import", "me", "@empty.mbox").stdout == "nothing to do\n"
@@ -487,6 +491,10 @@ def test_one_file_and_an_empty_mbox_and_an_mbox_among_files(run: Run, tmp_path: 
             "one.eml": sha256(POSTMARK + b"A: b\n\n"),
             "sub/with.eml": sha256(POSTMARK + b"A: b\n\n"),
             "sub/not.mbox": sha256(b"no mbox"),
+            "empty": sha256(b""),
+            "LICENSE": sha256(b"From now on\n"),
+            f"Entwürfe/{sha256(b'E: f' + chr(10).encode())[:16]}.eml": sha256(b"E: f\n"),
+            f"Entwürfe/{sha256(b'G: h' + chr(10).encode())[:16]}.eml": sha256(b"G: h\n"),
             f"sub/{sha256(b'C: d' + chr(10).encode())[:16]}.eml": sha256(b"C: d\n"),
             f"sub/old/{sha256(b'A: b' + chr(10).encode())[:16]}.eml": sha256(b"A: b\n"),
         }.items()

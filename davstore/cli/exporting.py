@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,8 +55,11 @@ def export(settings: Settings, *, user: str, target: Path, form: str) -> None:
         context = services.context(Principal(enrolling.get_user(services.database, user)))
         marked = Marked(target, form, user, exporting.find_instance(services.database))
         marked.open()
-        with sums.shown(lambda: exporting.sum_bytes(context, paths.Path(user))):
-            _write_all(FORMATS[form](marked), exporting.each_outgoing(context, paths.Path(user)), sums)
+        with (
+            sums.shown(lambda: exporting.sum_bytes(context, paths.Path(user))),
+            contextlib.closing(exporting.each_outgoing(context, paths.Path(user))) as found,
+        ):
+            _write_all(FORMATS[form](marked), found, sums)
     raise SystemExit(FAILED if sums.incomplete else 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -219,6 +220,20 @@ def test_a_folder_where_an_earlier_export_has_a_file_keeps_no_other_out(run: Run
     done = run("export", "me", "@out", status=1)
     assert (done.stdout, done.stderr) == ("exported 1, refused 1\n", "davstore: b: File exists\n")
     assert (tmp_path / "out" / "a").read_bytes() == b"x"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("form", "link"), [("files", "b"), ("mbox", "b"), ("maildir", ".b"), ("maildir", ".b/tmp")])
+def test_a_link_among_the_folders_of_an_export_is_not_followed(run: Run, tmp_path: Path, form: str, link: str) -> None:
+    """It ends the export, and the snapshot of the database ends before the database does."""
+    (tmp_path / "a.eml").write_bytes(b"Subject: a\n\n")
+    run("import", "me", "@a.eml", "--into", "b")
+    run("export", "me", "@out", "--format", form)
+    (tmp_path / "out" / link).rename(tmp_path / "elsewhere")
+    (tmp_path / "out" / link).symlink_to(tmp_path / "elsewhere")
+    done = run("export", "me", "@out", "--format", form, status=2)
+    gc.collect()
+    assert done.stderr == f"davstore: {tmp_path}/out/{link}: a link, which is not followed\n"
 
 
 def test_flags_that_changed_change_the_name_in_an_exported_maildir(run: Run, tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ import click
 
 from davstore import backup_wiring
 from davstore.cli.check import render_finding
-from davstore.cli.options import with_settings
+from davstore.cli.options import FilePath, with_settings
 from davstore.errors import DavstoreError
 from davstore.server.supervisor import hold_data_directory
 from davstore.settings import Settings
 from davstore.store.backups import Meter
 
-_directory = click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+_directory = click.argument("directory", metavar="DIR", type=FilePath())
 
 
 @click.command()

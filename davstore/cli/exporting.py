@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 
 from davstore import wiring
-from davstore.cli.options import FAILED, with_settings
+from davstore.cli.options import FAILED, FilePath, with_settings
 from davstore.cli.sums import Sums
 from davstore.errors import CorruptBlob, Malformed, Unprocessable
 from davstore.interchange.items import Folder, Outgoing
@@ -21,14 +22,22 @@ from davstore.settings import Settings
 from davstore.store import enrolling, exporting
 
 FORMATS: dict[str, Callable[[Marked], Target]] = {"maildir": Maildir, "mbox": Mbox, "files": Files}
-_OF_ONE_FILE = (errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
-"""The errors of a file that cannot have its name there; others are of the disk, and end an export."""
+_OF_ONE_NAME = (
+    errno.EINVAL,
+    errno.EILSEQ,
+    errno.ENAMETOOLONG,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ELOOP,
+)
+"""The errors of a file or folder that cannot have its name there; others are of the disk, and end an export."""
 
 
 @click.command()
 @with_settings
 @click.argument("user")
-@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("target", type=FilePath())
 @click.option(
     "--format", "form", type=click.Choice([*FORMATS]), default="files", show_default=True, help="Form of the export."
 )
@@ -46,16 +55,40 @@ def export(settings: Settings, *, user: str, target: Path, form: str) -> None:
         context = services.context(Principal(enrolling.get_user(services.database, user)))
         marked = Marked(target, form, user, exporting.find_instance(services.database))
         marked.open()
-        with sums.shown(lambda: exporting.sum_bytes(context, paths.Path(user))):
-            into: Target = FORMATS[form](marked)
-            for one in exporting.each_outgoing(context, paths.Path(user)):
-                if isinstance(one, Folder):
-                    into.finish()
-                    into.begin(one.folder)
-                else:
-                    _write(into, one, sums)
-            into.finish()
+        with (
+            sums.shown(lambda: exporting.sum_bytes(context, paths.Path(user))),
+            contextlib.closing(exporting.each_outgoing(context, paths.Path(user))) as found,
+        ):
+            _write_all(FORMATS[form](marked), found, sums)
     raise SystemExit(FAILED if sums.incomplete else 0)
+
+
+def _write_all(into: Target, found: Iterator[Folder | Outgoing], sums: Sums) -> None:
+    """Write all that comes out of a store. A folder that cannot be made is left out with all beneath it."""
+    without: tuple[str, ...] | None = None
+    for one in found:
+        if without is not None and one.folder[: len(without)] == without:
+            if isinstance(one, Outgoing):
+                sums.count("refused")
+                sums.advance(one.length)
+        elif isinstance(one, Folder):
+            into.finish()
+            try:
+                into.begin(one.folder)
+            except OSError as error:
+                without = one.folder
+                _refuse(error, one.folder, sums)
+        else:
+            _write(into, one, sums)
+    into.finish()
+
+
+def _refuse(error: OSError, names: tuple[str, ...], sums: Sums) -> None:
+    """Name what cannot have its name there. Raises the error, if it is another one."""
+    if error.errno not in _OF_ONE_NAME:
+        raise error
+    sums.incomplete = True
+    sums.say(f"{'/'.join(names)}: {error.strerror or 'cannot be written'}")
 
 
 def _write(into: Target, one: Outgoing, sums: Sums) -> None:
@@ -67,10 +100,8 @@ def _write(into: Target, one: Outgoing, sums: Sums) -> None:
         sums.count("refused")
         reason = f"damaged, or replaced meanwhile: {error}"
     except OSError as error:
-        if error.errno not in _OF_ONE_FILE:
-            raise
+        _refuse(error, (*one.folder, one.name), sums)
         sums.count("refused")
-        reason = error.strerror or "cannot be written"
     sums.advance(one.length)
     if reason:
         sums.incomplete = True

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from davstore import wiring
-from davstore.cli.options import FAILED, with_settings
+from davstore.cli.options import FAILED, FilePath, with_settings
 from davstore.cli.sums import Sums
 from davstore.errors import Unprocessable
 from davstore.interchange import sources
@@ -22,7 +22,7 @@ from davstore.store.importing import Fate, Outcome
 @click.command("import")
 @with_settings
 @click.argument("user")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=FilePath())
 @click.option("--into", metavar="FOLDER", default="", help="Folder of the store, as Archive/2024 (its top).")
 def import_(settings: Settings, *, user: str, source: Path, into: str) -> None:
     """Import SOURCE into the store of USER: an mbox, a Maildir, a directory, a zip of one, or one file.
@@ -31,13 +31,14 @@ def import_(settings: Settings, *, user: str, source: Path, into: str) -> None:
     keywords and times come along, and every message byte for byte. Ends with 1 when something was refused or left out,
     which is named.
     """
-    if source.resolve().is_relative_to(settings.data.path.resolve()):
+    data = settings.data.path.resolve()
+    if source.resolve().is_relative_to(data):
         raise Unprocessable(f"{source}: lies in the data directory")
     folder = paths.Path(user, _read_folder(into))
     sums, control = Sums("import"), list[str]()
     with wiring.open_services(settings) as services:
         context = services.context(Principal(enrolling.get_user(services.database, user)))
-        entries = sources.each_entry(source)
+        entries = sources.each_entry(source, data)
         with sums.shown(lambda: sources.sum_bytes(source)):
             for outcome in importing.import_entries(context, folder, entries):
                 _count(sums, outcome)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import click
 
+from davstore.cli.options import FilePath
 from davstore.cli.progress import as_size
 from davstore.cli.terminal import as_line, as_text, fit, is_terminal, measure, share
 from davstore.client import device as devices
@@ -52,7 +53,7 @@ def mail() -> None:
 def _with_mailbox(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command DIR, and call it with its mailbox; what went wrong is a line, and the exit status."""
 
-    @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+    @click.argument("folder", metavar="DIR", type=FilePath())
     @wraps(command)
     def run(folder: Path, **words: Any) -> None:
         try:
@@ -86,7 +87,7 @@ def _say(line: str) -> None:
 
 @mail.command("list")
 @_with_mailbox
-@click.argument("where", metavar="[FOLDER]", type=click.Path(path_type=Path), default=".", required=False)
+@click.argument("where", metavar="[FOLDER]", type=FilePath(), default=".", required=False)
 @click.option("--unread", is_flag=True, help="Only messages that were not seen.")
 @click.option("--flagged", is_flag=True, help="Only flagged messages.")
 def list_(mailbox: Mailbox, *, where: Path, unread: bool, flagged: bool) -> None:
@@ -134,10 +135,8 @@ def render_time(at_us: int) -> str:
 
 @mail.command()
 @_with_mailbox
-@click.argument("path", metavar="PATH", type=click.Path(path_type=Path))
-@click.option(
-    "--save", "directory", metavar="DIRECTORY", type=click.Path(path_type=Path), help="Save attachments there."
-)
+@click.argument("path", metavar="PATH", type=FilePath())
+@click.option("--save", "directory", metavar="DIRECTORY", type=FilePath(), help="Save attachments there.")
 @click.option("--part", "number", metavar="N", help="Only the part with this number, as N or N.M.")
 @click.option("--raw", is_flag=True, help="The file as it is.")
 @click.option("--mark", "seen", is_flag=True, help="Mark it as seen: to show it does not.")
@@ -229,7 +228,7 @@ def _flag_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @mail.command("mark")
 @_with_mailbox
-@click.argument("paths", metavar="PATH...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.argument("paths", metavar="PATH...", type=FilePath(), nargs=-1, required=True)
 @_flag_options
 @click.option("--keyword", "added", metavar="NAME", multiple=True, help="Add a keyword.")
 @click.option("--no-keyword", "dropped", metavar="NAME", multiple=True, help="Take a keyword away.")

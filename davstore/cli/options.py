@@ -20,6 +20,19 @@ UNAVAILABLE = 6
 """The exit status when the database does not answer, as that of `sync` when the server does not."""
 
 
+class FilePath(click.Path):
+    """A file or directory that a person names: an empty word, as a variable without a value leaves it, is none."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, never that of the working directory for no word at all."""
+        if value == "":
+            self.fail("it is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `-c` and `--data` and call it with the settings as its first argument."""
 

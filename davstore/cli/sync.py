@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from davstore.cli.options import with_settings
+from davstore.cli.options import FilePath, with_settings
 from davstore.cli.progress import QUIET, Progress, describe, say
 from davstore.client import device as devices
 from davstore.client.exit_status import IN_STEP, NETWORK, NOT_TRANSFERRED, REFUSED, USAGE, Stop
@@ -28,7 +28,7 @@ from davstore.settings import Settings
 @click.command()
 @with_settings
 @click.argument("url")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=FilePath())
 @click.option("--user", "user_name", metavar="USER", required=True, help="Name of the account.")
 @click.option(
     "--password-file",

@@ -150,7 +150,7 @@ class Mailbox:
                 name = self.folder.spelling.local_name(path)
                 facts = os.stat(name, dir_fd=handle, follow_symlinks=False)
         except (Changed, OSError) as error:
-            raise Stop(NOT_TRANSFERRED, f"{path}: {reason_of(error)}") from error
+            raise Stop(NOT_TRANSFERRED, f"{path or self.folder.root}: {reason_of(error)}") from error
         if not path or not stat.S_ISREG(facts.st_mode):
             raise Stop(NOT_TRANSFERRED, f"{path or self.folder.root} is no file")
         return stamp_of(facts)

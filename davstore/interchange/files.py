@@ -37,17 +37,27 @@ def sync_directory(directory: Path) -> None:
 
 
 class Writing:
-    """Files that are written under other names, and get their own together once they are on the disk."""
+    """Files that are written under other names, and get their own together once they are on the disk.
+
+    Under the other names they lie in the directory `within`, or beside their place.
+    """
 
     def __init__(self) -> None:
         self._pending: list[tuple[int, Path, Path]] = []
+        self._within: Path | None = None
+
+    def begin(self, directory: Path, *, within: Path | None = None) -> None:
+        """Begin a directory: delete files in the making that a killed process left there."""
+        self._within = within
+        for number in range(PENDING):
+            _unnamed(within or directory, number).unlink(missing_ok=True)
 
     def write(self, file: Path, pieces: Iterable[bytes], *, modified_us: int | None = None) -> None:
         """Write a file, in the place of one that is there. Raises OSError, and what pieces raise: then it is as before.
 
         It has its name after `finish` at the latest.
         """
-        new = file.with_name(f"{len(self._pending)}{NEW}")
+        new = _unnamed(self._within or file.parent, len(self._pending))
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             for piece in pieces:
@@ -77,3 +87,7 @@ class Writing:
             new.replace(file)
         for directory in {file.parent for _, _, file in pending}:
             sync_directory(directory)
+
+
+def _unnamed(directory: Path, number: int) -> Path:
+    return directory / f"{number}{NEW}"

@@ -10,8 +10,10 @@ from davstore.interchange import flags, maildir, mbox
 from davstore.interchange.files import NEW, Writing, sync_directory
 from davstore.interchange.items import Outgoing
 from davstore.interchange.names import substitute
-from davstore.interchange.targets import Directories, Marked, Names, is_same
+from davstore.interchange.targets import Directories, Marked, Names, is_same, make_directory
 
+MOST_NAME_BYTES: Final = 200
+"""The longest name of a file in a Maildir before its flags and keywords, which need room behind it."""
 NO_MAIL: Final = "no message: --format files has it"
 MBOX: Final = "mbox"
 """The file of the messages of a folder, in the directory of the folder."""
@@ -30,16 +32,15 @@ class Maildir:
 
     def begin(self, folder: tuple[str, ...]) -> None:
         """Make the directories of a folder, and look at what an earlier export left there."""
-        self._directory = self._marked.top / maildir.subfolder_directory(folder) if folder else self._marked.top
+        self._directory = self._marked.top / maildir.subfolder_directory(folder)
         for directory in (self._directory, *(self._directory / part for part in maildir.PARTS)):
-            directory.mkdir(exist_ok=True, mode=0o700)
+            if directory != self._marked.top:
+                make_directory(directory)
+        self._writing.begin(self._directory, within=self._directory / "tmp")
         if folder:
             self._writing.write(self._directory / "maildirfolder", [])
         self._there = {
-            file.name.partition(":")[0]: file
-            for part in ("new", "cur")
-            for file in (self._directory / part).iterdir()
-            if not file.name.endswith(NEW)
+            file.name.partition(":")[0]: file for part in ("new", "cur") for file in (self._directory / part).iterdir()
         }
         self._letters = {keyword: letter for letter, keyword in maildir.read_keywords(self._directory).items()}
         self._known = len(self._letters)
@@ -76,8 +77,13 @@ class Maildir:
     def _unique(self, name: str) -> str:
         """Return the name of a message's file without flags: that of the message, without `.eml` where that is free."""
         plain = name.removesuffix(maildir.ENDING)
-        wanted = [word for word in (plain, name) if word and ":" not in word and word[0] != "." and len(word) < 200]
-        return self._names.choose(*wanted, substitute(name.replace(":", "_").lstrip("."))[-200:])
+        wanted = [
+            word
+            for word in (plain, name)
+            if word and ":" not in word and word[0] != "." and len(word.encode()) <= MOST_NAME_BYTES
+        ]
+        other = substitute(name.replace(":", "_").lstrip(".")).encode()[-MOST_NAME_BYTES:]
+        return self._names.choose(*wanted, other.decode(errors="ignore"))
 
     def finish(self) -> None:
         """Bring messages and keywords of the folder to the disk."""

@@ -15,14 +15,14 @@ _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 """How a zip begins, an empty one too. Documents and programs do as well: only what is called a zip is unpacked."""
 
 
-def each_entry(source: Path) -> Iterator[Entry]:
-    """Return all that a source holds.
+def each_entry(source: Path, without: Path) -> Iterator[Entry]:
+    """Return all that a source holds, but for the directory `without`, which is named as `Path.resolve` does.
 
     Raises:
         Unprocessable: there is no such source, or it cannot be read as what it is. OSError.
     """
     if source.is_dir():
-        return trees.each_entry(source)
+        return trees.each_entry(source, without)
     if not source.is_file():
         raise Unprocessable(f"{source}: {'no file and no directory' if source.exists() else 'nothing is there'}")
     source = source.resolve()

@@ -99,6 +99,13 @@ def is_same(file: Path, one: Outgoing) -> bool:
     return True
 
 
+def make_directory(directory: Path) -> None:
+    """Make a directory, or take the one that is there. Raises OSError, Unprocessable: it is a link."""
+    if directory.is_symlink():
+        raise Unprocessable(f"{directory}: a link, which is not followed")
+    directory.mkdir(exist_ok=True, mode=0o700)
+
+
 class Directories:
     """The directories of an export's folders, with names that the file system can hold beside each other."""
 
@@ -112,11 +119,8 @@ class Directories:
         if folder:
             above = self._of[folder[:-1]]
             self._of[folder] = above / self.choose(above, folder[-1])
-        directory = self._of[folder]
-        if directory.is_symlink():
-            raise Unprocessable(f"{directory}: a link, which is not followed")
-        directory.mkdir(exist_ok=True, mode=0o700)
-        return directory
+            make_directory(self._of[folder])
+        return self._of[folder]
 
     def choose(self, directory: Path, name: str) -> str:
         """Return the name of a file or directory in a directory: a substitute where its own cannot be."""
@@ -136,6 +140,7 @@ class Files:
     def begin(self, folder: tuple[str, ...]) -> None:
         """Make the directory of a folder."""
         self._directory = self._directories.make(folder)
+        self._writing.begin(self._directory)
 
     def write(self, one: Outgoing) -> str:
         """Write a file under its name, or a substitute where the file system cannot hold both."""

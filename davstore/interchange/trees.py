@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -23,19 +23,23 @@ MOST_MARKER_BYTES: Final = 1 << 16
 FILES: Final = "files"
 """The format of an export whose files are nothing but files."""
 _MBOX: Final = ".mbox"
-"""The end of the names of files that are looked at for a postmark, beside `mbox`: a single mail may begin with one."""
+"""The extension of mbox files. Those of another are not looked at: a single mail may begin with a postmark."""
 
 
-def each_entry(top: Path) -> Iterator[Entry]:
+def each_entry(top: Path, without: Path) -> Iterator[Entry]:
     """Yield all in a directory and beneath it, folder by folder in the order of their names.
 
-    In an export of davstore hidden files are content; in one of plain files all are, and none is a mailbox.
+    The directory `without` is left out, which is named as `Path.resolve` does. In an export of davstore hidden files
+    are content; in one of plain files all are, and none is a mailbox.
     """
     marker = read_marker(top)
     form = marker.get("format") if isinstance(marker, dict) else None
     waiting: list[tuple[Path, tuple[str, ...]]] = [(top, ())]
     while waiting:
         directory, folder = waiting.pop()
+        if directory.resolve() == without:
+            yield LeftOut(str(directory), "the data directory of a store")
+            continue
         try:
             with os.scandir(directory) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
@@ -57,7 +61,7 @@ def each_entry(top: Path) -> Iterator[Entry]:
             elif form == FILES and entry.name != MARKER and not entry.name.endswith(NEW):
                 yield _item(entry, folder, legal_name(entry.name))
             else:
-                yield from _each_of_file(entry, folder)
+                yield from _each_of_file(entry, folder, is_in_mailbox=is_mailbox)
         waiting += reversed(below)
 
 
@@ -74,6 +78,8 @@ def _folder_names(entry: os.DirEntry[str], *, is_in_mailbox: bool) -> tuple[str,
     """Return the names that a directory adds to a folder; none for a part of a Maildir, None for a hidden one."""
     if is_in_mailbox and entry.name in maildir.PARTS:
         return ()
+    if is_in_mailbox and maildir.is_control(entry.name) and not maildir.is_maildir(Path(entry.path)):
+        return None
     if entry.name.startswith("."):
         is_folder = is_in_mailbox and maildir.is_maildir(Path(entry.path))
         return maildir.subfolder_names(entry.name) if is_folder else None
@@ -87,6 +93,8 @@ def _each_message(directory: Path, folder: tuple[str, ...]) -> Iterator[Entry]:
         try:
             with os.scandir(directory / part) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
+        except FileNotFoundError:
+            continue
         except OSError as error:
             yield LeftOut(str(directory / part), error.strerror or "cannot be read")
             continue
@@ -98,21 +106,36 @@ def _each_message(directory: Path, folder: tuple[str, ...]) -> Iterator[Entry]:
             yield _item(entry, folder, maildir.message_name(entry.name), states)
 
 
-def _each_of_file(entry: os.DirEntry[str], folder: tuple[str, ...]) -> Iterator[Entry]:
+def _each_of_file(entry: os.DirEntry[str], folder: tuple[str, ...], *, is_in_mailbox: bool) -> Iterator[Entry]:
     if entry.name == MARKER:
         return
-    if maildir.is_control(entry.name) or entry.name.endswith(NEW):
+    is_control = maildir.is_control(entry.name) and (is_in_mailbox or entry.name.startswith("."))
+    if is_control or entry.name.endswith(NEW):
         yield LeftOut(entry.path, "no mail and no file of a user", is_control=True)
     elif entry.name.startswith("."):
         yield LeftOut(entry.path, "hidden")
-    elif entry.name.lower() == "mbox" and is_mbox(Path(entry.path)):
-        yield from mbox.each_message(Path(entry.path), folder)
-    elif entry.name.lower().endswith(_MBOX) and is_mbox(Path(entry.path)):
-        below = (*folder, legal_name(entry.name[: -len(_MBOX)]))
+    elif (below := mbox_folder(entry.name, folder, partial(_read_begin, Path(entry.path)))) is not None:
         yield Folder(below, entry.path)
         yield from mbox.each_message(Path(entry.path), below)
     else:
         yield _item(entry, folder, legal_name(entry.name))
+
+
+def mbox_folder(name: str, folder: tuple[str, ...], read_begin: Callable[[], bytes | None]) -> tuple[str, ...] | None:
+    """Return the folder of the messages of an mbox that lies in a folder, None for another file.
+
+    It is called `mbox` or `*.mbox`, and then may be empty, or has no extension, as mail programs call theirs (`Sent`),
+    IMAP servers in modified UTF-7. read_begin returns how the file begins, None where it cannot be read.
+    """
+    is_called = name.lower() == "mbox" or name.lower().endswith(_MBOX)
+    if not is_called and "." in name:
+        return None
+    begin = read_begin()
+    if begin is None or not (mbox.begins_as_mbox(begin) if begin else is_called):
+        return None
+    if name.lower() == "mbox":
+        return folder
+    return (*folder, legal_name(name[: -len(_MBOX)] if is_called else decode_utf7(name)))
 
 
 def _item(
@@ -136,9 +159,13 @@ def single_file(file: Path) -> Item | LeftOut:
 
 def is_mbox(file: Path) -> bool:
     """Tell whether a file is an mbox: it begins with a postmark, or is empty."""
+    begin = _read_begin(file)
+    return begin is not None and (not begin or mbox.begins_as_mbox(begin))
+
+
+def _read_begin(file: Path) -> bytes | None:
     try:
         with open_file(file) as opened:
-            begin = opened.read(postmarks.MOST_BYTES)
+            return opened.read(postmarks.MOST_BYTES)
     except (OSError, Malformed):
-        return False
-    return not begin or mbox.begins_as_mbox(begin)
+        return None

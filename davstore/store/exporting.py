@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
 from typing import Final
 
@@ -22,11 +22,12 @@ MAIL_TYPE: Final = "message/rfc822"
 MAIL_ENDING: Final = ".eml"
 
 
-def each_outgoing(context: Context, path: Path) -> Iterator[Folder | Outgoing]:
+def each_outgoing(context: Context, path: Path) -> Generator[Folder | Outgoing, None, None]:
     """Yield the collection at a path and those beneath it, each in front of its files in the order of their names.
 
-    All come from one snapshot, which is open until the last is taken: nothing else may be read meanwhile. Bytes are
-    read when they are asked for; then CorruptBlob tells that a body was damaged, or replaced since the snapshot.
+    All come from one snapshot, which is open until the last is taken or this is closed: nothing else may be read
+    meanwhile. Bytes are read when they are asked for; then CorruptBlob tells that a body was damaged, or replaced since
+    the snapshot.
 
     Raises:
         NotFound: no collection is there.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
 import random
 import re
+import shutil
 import signal
 import stat
 import sys
@@ -189,6 +191,51 @@ def test_an_export_that_is_run_again_writes_what_is_new(run: Run, tmp_path: Path
         assert modes == {(True, 0o700), (False, 0o600)}
 
 
+def test_long_names_come_back_from_a_maildir(run: Run, tmp_path: Path) -> None:
+    """Those of folders exactly, those of messages in a form that has room for flags and keywords behind it."""
+    make_maildir(tmp_path / "source")
+    keywords = "".join(f"{number} word{number}\n" for number in range(26))
+    for names in (["Ordner ä"] * 20, ["f" * 255], ["ö" * 127, "below"], ["last"]):
+        make_maildir(tmp_path.joinpath("source", *names), "cur/" + "ü" * 122 + ":2,FSab", keywords=keywords)
+    run("import", "me", "@source")
+    source = {"/".join(name.split("/")[:-1]): one for name, one in content(tmp_path / "data").items()}
+    assert run("export", "me", "@out", "--format", "maildir").output == "exported 4\n"
+    run("init", data="@other")
+    run("import", "me", "@out", data="@other")
+    found = {"/".join(name.split("/")[:-1]): one for name, one in content(tmp_path / "other").items()}
+    assert [(folder, one.etag, one.flags, one.keywords) for folder, one in found.items()] == [
+        (folder, one.etag, one.flags, one.keywords) for folder, one in source.items()
+    ]
+
+
+def test_a_folder_where_an_earlier_export_has_a_file_keeps_no_other_out(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    run("import", "me", "@a")
+    run("import", "me", "@a", "--into", "b")
+    run("export", "me", "@out")
+    (tmp_path / "out" / "b" / "a").unlink()
+    (tmp_path / "out" / "b").rmdir()
+    (tmp_path / "out" / "b").touch()
+    (tmp_path / "out" / "a").unlink()
+    done = run("export", "me", "@out", status=1)
+    assert (done.stdout, done.stderr) == ("exported 1, refused 1\n", "davstore: b: File exists\n")
+    assert (tmp_path / "out" / "a").read_bytes() == b"x"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("form", "link"), [("files", "b"), ("mbox", "b"), ("maildir", ".b"), ("maildir", ".b/tmp")])
+def test_a_link_among_the_folders_of_an_export_is_not_followed(run: Run, tmp_path: Path, form: str, link: str) -> None:
+    """It ends the export, and the snapshot of the database ends before the database does."""
+    (tmp_path / "a.eml").write_bytes(b"Subject: a\n\n")
+    run("import", "me", "@a.eml", "--into", "b")
+    run("export", "me", "@out", "--format", form)
+    (tmp_path / "out" / link).rename(tmp_path / "elsewhere")
+    (tmp_path / "out" / link).symlink_to(tmp_path / "elsewhere")
+    done = run("export", "me", "@out", "--format", form, status=2)
+    gc.collect()
+    assert done.stderr == f"davstore: {tmp_path}/out/{link}: a link, which is not followed\n"
+
+
 def test_flags_that_changed_change_the_name_in_an_exported_maildir(run: Run, tmp_path: Path) -> None:
     make_maildir(tmp_path / "source", "cur/1.a:2,S", "cur/2.b:2,F")
     run("import", "me", "@source")
@@ -280,6 +327,105 @@ def test_an_into_that_is_no_folder_ends_with_2_and_an_unknown_user_with_1(run: R
     assert run("import", "you", "@a", status=1).stderr == "davstore: there is no user you\n"
 
 
+def test_the_data_directory_and_what_cannot_be_read_do_not_come_along(run: Run, tmp_path: Path) -> None:
+    """A directory around the store would take in the mail of everybody; one that cannot be read ends no import."""
+    (tmp_path / "note").write_bytes(b"x")
+    directory = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(17):  # until its path is longer than the system takes
+        os.mkdir("d" * 250, dir_fd=directory)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=directory)
+        os.close(directory)
+        directory = below
+    os.close(directory)
+    done = run("import", "me", "@", status=1)
+    assert done.stdout == "left out 2, imported 1\n"
+    assert "d: left out: File name too long\n" in done.stderr
+    assert f"{tmp_path}/data: left out: the data directory of a store\n" in done.stderr
+    assert set(digests(tmp_path / "data")) == {"note"}
+
+
+@pytest.mark.parametrize("words", [("import", "me", ""), ("export", "me", ""), ("backup", "")])
+def test_an_empty_word_is_not_the_working_directory(run: Run, words: tuple[str, ...]) -> None:
+    assert "it is empty" in run(*words, status=2).stderr
+
+
+def test_in_a_maildir_notes_and_links_are_no_mail(run: Run, tmp_path: Path) -> None:
+    """Courier keeps keywords in a directory; a file of such a name elsewhere is a person's; lost is an empty `new`."""
+    make_maildir(tmp_path / "box", "cur/1.a:2,S")
+    (tmp_path / "box" / "new").rmdir()
+    (tmp_path / "box" / "courierimapkeywords").mkdir()
+    (tmp_path / "box" / "courierimapkeywords" / ":list").touch()
+    make_maildir(tmp_path / "box" / "dovecot", "cur/2.b:2,F")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "3.c:2,").touch()
+    (tmp_path / "box" / ".Linked" / "new").mkdir(parents=True)
+    (tmp_path / "box" / ".Linked" / "cur").symlink_to(tmp_path / "elsewhere")
+    done = run("import", "me", "@box", status=1)
+    assert done.stdout == "left out 1, imported 2\n"
+    assert "courierimapkeywords" in done.stderr
+    found = content(tmp_path / "data")
+    assert {place: Flag(one.flags) for place, one in found.items()} == {
+        "1.a.eml": Flag.SEEN,
+        "dovecot/2.b.eml": Flag.FLAGGED,
+    }
+    (tmp_path / "plain").mkdir()
+    for name in ("dovecot.conf", "subscriptions"):
+        (tmp_path / "plain" / name).write_bytes(b"x")
+    assert run("import", "me", "@plain").output == "imported 2\n"
+
+
+def test_names_in_a_zip_may_begin_with_a_dot_and_a_slash(run: Run, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("./", "./a.eml", "b/./c.eml"):
+            archive.writestr(name, b"" if name.endswith("/") else b"x")
+    assert run("import", "me", "@a.zip").output == "imported 2\n"
+    assert set(digests(tmp_path / "data")) == {"a.eml", "b/c.eml"}
+
+
+def test_an_export_that_was_killed_leaves_no_message_in_the_making(run: Run, tmp_path: Path) -> None:
+    """Other programs take each file in `cur` for a message."""
+    make_maildir(tmp_path / "box", "cur/1.a:2,S")
+    run("import", "me", "@box")
+    for form, within in (("maildir", "tmp"), ("files", ".")):
+        (tmp_path / form).symlink_to(tmp_path / f"of {form}")
+        (tmp_path / f"of {form}").mkdir()
+        run("export", "me", f"@{form}", "--format", form)
+        (tmp_path / form / within / "17.davstore-new").write_bytes(b"a half")
+        run("export", "me", f"@{form}", "--format", form)
+        assert not list((tmp_path / f"of {form}").rglob("*.davstore-new"))
+
+
+@pytest.mark.parametrize("form", ["", "maildir", "mbox", "files"])
+def test_a_zip_of_mailboxes_is_as_its_directory(run: Run, tmp_path: Path, form: str) -> None:
+    """One that other programs wrote, and an export in each form."""
+    keywords = "0 work\n2 $Label1\n"
+    top = tmp_path / "source" / "Maildir"
+    make_maildir(top, "cur/1.a:2,FSac", "new/2.b:2,S", "tmp/3.half", keywords=keywords)
+    for name in (".Entw&APw-rfe", ".Archive.2024", "nested/a.b"):
+        make_maildir(top / name, "cur/4.c:2,DSa", keywords="0 other\n")
+    for name in ("dovecot-uidlist", "maildirfolder"):
+        (top / name).touch()
+    (tmp_path / "source" / "Takeout").mkdir()
+    (tmp_path / "source" / "Takeout" / "mail.mbox").write_bytes(
+        POSTMARK + b"Subject: 1\nStatus: RO\n\n" + b"x" * 300_000 + b"\n\n" + POSTMARK + b"Subject: 2\n\nb\n\n"
+    )
+    (tmp_path / "source" / "Takeout" / "mbox").write_bytes(b"none")
+    source = "source"
+    if form:
+        run("import", "me", "@source", "--into", ".hidden")
+        run("export", "me", "@export", "--format", form, status=0 if form == "files" else 1)
+        source = "export"
+    shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / source)
+    run("init", data="@from directory")
+    run("init", data="@from zip")
+    told = run("import", "me", f"@{source}", data="@from directory")
+    assert run("import", "me", "@packed.zip", data="@from zip").stdout == told.stdout
+    found = [content(tmp_path / name) for name in ("from directory", "from zip")]
+    facts = [{place: (one.etag, one.flags, one.keywords) for place, one in each.items()} for each in found]
+    assert facts[0] == facts[1]
+    assert len(facts[0]) == 8 - (form in ("maildir", "mbox"))
+
+
 def test_a_hostile_zip_leads_nowhere_and_is_named(run: Run, tmp_path: Path) -> None:
     def member(name: str, mode: int = 0o100644) -> zipfile.ZipInfo:
         info = zipfile.ZipInfo(name, (2026, 1, 2, 3, 4, 6))
@@ -358,6 +504,10 @@ def test_one_file_and_an_empty_mbox_and_an_mbox_among_files(run: Run, tmp_path: 
     (tmp_path / "tree" / "sub" / "old.mbox").write_bytes(POSTMARK + b"A: b\n\n")
     (tmp_path / "tree" / "sub" / "mbox").write_bytes(POSTMARK + b"C: d\n\n")
     (tmp_path / "tree" / "sub" / "not.mbox").write_bytes(b"no mbox")
+    (tmp_path / "tree" / "Entw&APw-rfe").write_bytes(POSTMARK + b"E: f\n\n" + POSTMARK + b"G: h\n\n")
+    (tmp_path / "tree" / "empty").touch()
+    (tmp_path / "tree" / "LICENSE").write_bytes(b"From now on\n")
+    (tmp_path / "tree" / ".imap" / "Sent").mkdir(parents=True)
     (tmp_path / "tree" / "sub" / "with.eml").write_bytes(POSTMARK + b"A: b\n\n")
     run("import", "me", "@one.eml")
     assert run("import", "me", "@empty.mbox").stdout == "nothing to do\n"
@@ -367,6 +517,10 @@ def test_one_file_and_an_empty_mbox_and_an_mbox_among_files(run: Run, tmp_path: 
             "one.eml": sha256(POSTMARK + b"A: b\n\n"),
             "sub/with.eml": sha256(POSTMARK + b"A: b\n\n"),
             "sub/not.mbox": sha256(b"no mbox"),
+            "empty": sha256(b""),
+            "LICENSE": sha256(b"From now on\n"),
+            f"Entwürfe/{sha256(b'E: f' + chr(10).encode())[:16]}.eml": sha256(b"E: f\n"),
+            f"Entwürfe/{sha256(b'G: h' + chr(10).encode())[:16]}.eml": sha256(b"G: h\n"),
             f"sub/{sha256(b'C: d' + chr(10).encode())[:16]}.eml": sha256(b"C: d\n"),
             f"sub/old/{sha256(b'A: b' + chr(10).encode())[:16]}.eml": sha256(b"A: b\n"),
         }.items()
@@ -411,7 +565,8 @@ def _die_at(step: int, directory: Path) -> None:
             ) as services:
                 context = services.context(Principal(enrolling.get_user(services.database, "me")))
                 sys.addaudithook(count)
-                for _ in importing.import_entries(context, paths.Path("me"), sources.each_entry(directory / "box")):
+                entries = sources.each_entry(directory / "box", directory / "data")
+                for _ in importing.import_entries(context, paths.Path("me"), entries):
                     pass
         finally:
             os._exit(1)

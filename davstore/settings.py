@@ -30,7 +30,7 @@ class Server:
     allow_remote: bool = False
     workers: int = integer(0, 0, 256)
     threads: int = integer(16, 1, 256)
-    worker_memory_mib: int = integer(512, 64, 1_048_576)
+    worker_memory_mib: int = integer(768, 64, 1_048_576)
     shutdown_timeout_seconds: int = integer(30, 0, 3600)
     idle_timeout_seconds: int = integer(60, 1, 3600)
     body_timeout_seconds: int = integer(20, 1, 3600)

@@ -110,19 +110,22 @@ class Device:
     complete: int = -1  # the tick it was last complete at
     base: int | None = None  # what the current run began with; None between runs
     truncated_at: int | None = None  # the tick of the last page, when that was truncated
-    view: str = "everything"
+    view: str = "everything"  # that it asks in from now on
+    asked: str = "everything"  # that of its token
     is_relisting: bool = False  # the view was changed in the current run
+    retold: dict[Url, int] = field(default_factory=dict)  # since it was changed
     before: str | None = None  # the view before, of which the device had all when the run began
 
-    def change_view(self, view: str) -> None:
-        """Ask in another view from now on."""
-        if view != self.view and self.token is not None:
-            self.before = self.view if self.base is None and not self.is_relisting else None
+    def _begin_view(self) -> None:
+        """Notice that the view is another one than that of the token."""
+        if self.view != self.asked and self.token is not None:
+            self.before = self.asked if self.base is None else None
             self.is_relisting = True
             if self.base is None:
                 self.base = self.complete
-            self.told = {}
-        self.view = view
+                self.told = {}
+            self.retold = {}
+        self.asked = self.view
 
     def _had(self, entry: Entry) -> bool:
         """Tell whether the device had an entry that did not change since the run began, in the view before."""
@@ -133,7 +136,7 @@ class Device:
 
     def checkpoint(self) -> Device:
         """Return the device as it is now: it may come back to this, with this token."""
-        return dataclasses.replace(self, mirror=dict(self.mirror), told=dict(self.told))
+        return dataclasses.replace(self, mirror=dict(self.mirror), told=dict(self.told), retold=dict(self.retold))
 
     def start_again(self) -> None:
         """Forget everything, as a client does whose token is refused."""
@@ -170,6 +173,7 @@ class Device:
             return True
         _require(model.is_collection(self.scope), f"{where}: there is no such collection")
         _require(not self.is_swept(storage), f"{where}: answered, with its history swept")
+        self._begin_view()
         if self.base is None:
             self.base, self.told = model.tick if self.token is None else self.complete, {}
         self._judge_size(changes, limit, model, where)
@@ -208,7 +212,8 @@ class Device:
         _require(facts == (entry.etag, entry.note), f"{where}: {url} told as {facts}, is {entry}")
         _require(self._shows(entry), f"{where}: {url} is not in the view, and told as there")
         if self.is_relisting:
-            _require(entry.changed > self.told.get(url, -1), f"{where}: {url} told twice, unchanged")
+            _require(entry.changed > self.retold.get(url, -1), f"{where}: {url} told twice, unchanged")
+            self.retold[url] = model.tick
             assert self.base is not None
             is_news = entry.changed > self.base or not self._had(entry)
             _require(is_news, f"{where}: {url} told, which is in both views")

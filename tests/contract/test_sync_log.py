@@ -146,7 +146,7 @@ class Walk:
         at = self.random.randrange(len(self.devices))
         self._guard(self.devices[at])
         if self.random.random() < 0.04:
-            self.devices[at].change_view(self.random.choice(list(VIEWS)))
+            self.devices[at].view = self.random.choice(list(VIEWS))
             self.seen["views changed"] += 1
         if self.random.random() < 0.02:
             self.devices[at] = Device(self.devices[at].scope, self.devices[at].level)
@@ -351,7 +351,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(number=numbers, view=st.sampled_from(list(VIEWS)))
     def change_view(self, number: int, view: str) -> None:
-        self.devices[number % len(self.devices)].change_view(view)
+        self.devices[number % len(self.devices)].view = view
 
     @rule(number=numbers, limit=st.sampled_from(LIMITS), pages=st.integers(min_value=1, max_value=3))
     def synchronise(self, number: int, limit: int | None, pages: int) -> None:

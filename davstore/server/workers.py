@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -64,6 +64,14 @@ class Slot:
                 self._due = None
 
 
+class WorkerSlot(Slot):
+    """The place of a worker; another one in it has the same orders."""
+
+    def __init__(self, start: Callable[[], Child], bell: Bell, orders: Orders) -> None:
+        super().__init__(start, bell)
+        self.orders = orders
+
+
 def next_pause(early_deaths: int) -> int:
     """Return the seconds until a slot is filled again, after so many workers in a row that died young."""
     return _PAUSES_SECONDS[min(max(early_deaths - 1, 0), len(_PAUSES_SECONDS) - 1)]
@@ -78,16 +86,14 @@ class Processes:
         self._listener = listener
         self._bell = Bell()
         self._told_to_stop = told_to_stop
-        self._orders: list[Orders] = []
-        self._slots: list[Slot] = []
+        self._slots: list[WorkerSlot] = []
         self._jobs: list[Slot] = []
         self._leaving: list[Child] = []
         self._looked = time.monotonic()
 
     def start(self) -> bool:
         """Start all processes and wait until the workers serve; False: one did not, without an order to stop."""
-        self._orders = _orders(self._settings, self._key)
-        slots = [self._slot_of(orders) for orders in self._orders]
+        slots = [self._slot_of(orders) for orders in _orders(self._settings, self._key)]
         self._jobs = [self._jobs_slot(self._settings)]
         for slot in slots:
             if not self._comes_up(slot.child):
@@ -129,7 +135,7 @@ class Processes:
                     log.error("only %d workers reloaded", number)
                 return False
         self._leave(self._slots[number + 1 :])
-        del self._slots[number + 1 :], self._orders[number + 1 :]
+        del self._slots[number + 1 :]
         return True
 
     def _replace_worker(self, number: int, orders: Orders) -> bool:
@@ -146,18 +152,17 @@ class Processes:
             return False
         self._leave(self._slots[number : number + 1])
         self._slots[number : number + 1] = [slot]
-        self._orders[number : number + 1] = [orders]
         return True
 
     def _replace_large_workers(self) -> None:
         """Replace workers that hold more memory than they may, unless they have only just begun."""
         most = self._settings.server.worker_memory_mib << 20
-        for number, (slot, orders) in enumerate(zip(self._slots, self._orders, strict=True)):
+        for number, slot in enumerate(self._slots):
             child = slot.child
             held = child.memory_bytes
             if held > most and time.monotonic() - child.started > _SETTLED_SECONDS:
                 log.warning("worker %d holds %d MiB; another one takes its place", child.id, held >> 20)
-                self._replace_worker(number, orders)
+                self._replace_worker(number, slot.orders)
 
     def _replace_jobs(self, settings: Settings) -> bool:
         """Replace the process of the jobs, which waits until the one before has left; return whether it was."""
@@ -185,18 +190,18 @@ class Processes:
         """Whether all processes have left."""
         return not self._slots and not self._jobs and not self._leaving
 
-    def _slot_of(self, orders: Orders) -> Slot:
+    def _slot_of(self, orders: Orders) -> WorkerSlot:
         seconds = orders.settings.server.shutdown_timeout_seconds + _STOP_MARGIN_SECONDS
         work = partial(worker.work, orders, self._listener, self._bell)
         keeps = [self._listener.fileno(), self._bell.descriptor]
-        return Slot(partial(Child, "worker", work, keeps=keeps, leave_seconds=seconds), self._bell)
+        return WorkerSlot(partial(Child, "worker", work, keeps=keeps, leave_seconds=seconds), self._bell, orders)
 
     def _jobs_slot(self, settings: Settings) -> Slot:
         seconds = job_process.LEAVE_SECONDS + _STOP_MARGIN_SECONDS
         work = partial(job_process.work, settings, self._bell)
         return Slot(partial(Child, "jobs", work, keeps=[self._bell.descriptor], leave_seconds=seconds), self._bell)
 
-    def _leave(self, slots: list[Slot]) -> None:
+    def _leave(self, slots: Sequence[Slot]) -> None:
         for slot in slots:
             slot.child.leave()
             self._leaving.append(slot.child)

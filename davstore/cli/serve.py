@@ -39,9 +39,8 @@ def serve(load: Callable[[], Settings]) -> None:
         first = apart(partial(_prepare, settings))
 
         def announce(url: str) -> None:
-            click.echo(f"davstore serves {url}")
-            if first:
-                click.echo(render_first_steps(url, first))
+            lines = [f"davstore serves {url}", *([render_first_steps(url, first)] if first else [])]
+            click.echo("\n".join(lines))  # at once: a script may close the pipe behind the first of them
 
         status = supervise(settings, listener, load=load, announce=announce)
         wiring.renew_identity(settings)

@@ -158,6 +158,7 @@ class Plan:
         """Render allprop, or propname: the names of all properties, also of those that allprop leaves out."""
         live = {name: row for name, row in LIVE_OF[kind].items() if row.in_allprop or names_only}
         own = self._compile(kind, tuple(live))
+        own.same |= {name: row.in_its_place for name, row in live.items() if row.in_its_place is not None}
         include = [name for name in self._question.include if name not in live]
         included = self._compile(kind, include)
         dead = self._dead

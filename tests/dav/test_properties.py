@@ -51,6 +51,17 @@ def test_a_collection_has_no_body_properties(dav: Client) -> None:
     assert len(asked.props(f"{HOME}/c/", 404)) == 3
 
 
+def test_a_client_that_asks_for_everything_is_told_no_type_of_ours(dav: Client) -> None:
+    """OpenDAL reads `D:resourcetype` as nothing or a collection, and gives up a listing with anything else."""
+    dav.put("a.txt", b"hello")
+    for body in ("", '<D:propfind xmlns:D="DAV:"><D:allprop/></D:propfind>'):
+        answer = dav("PROPFIND", "", body, Depth="1")
+        assert len(answer.prop(f"{HOME}/a.txt", f"{D}resourcetype")) == 0
+        assert [one.tag for one in answer.prop(f"{HOME}/", f"{D}resourcetype")] == [f"{D}collection"]
+    named = dav("PROPFIND", "", prop_body(f"{D}resourcetype"), Depth="1")
+    assert [one.tag for one in named.prop(f"{HOME}/a.txt", f"{D}resourcetype")] == [f"{C}media"]
+
+
 def test_propname(dav: Client) -> None:
     dav.put("a")
     dav.patch("a", setting("<x:p>1</x:p>"))

@@ -60,6 +60,7 @@ CORE: Final = (
         RESOURCE,
         column=Column("type", "<D:resourcetype>%s</D:resourcetype>", _TYPES.__getitem__),
         in_allprop=True,
+        in_its_place=empty(names.RESOURCETYPE),
     ),
     Live(names.GETETAG, RESOURCE | PART, column=Column("etag", '<D:getetag>"%s"</D:getetag>'), in_allprop=True),
     Live(

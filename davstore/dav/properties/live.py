@@ -118,6 +118,8 @@ class Live(NamedTuple):
     returns None where the resource does not have it; `column` is one fact of the row, and so can be rendered for many
     rows at once.
 
+    in_its_place is the element that an answer to allprop has: clients that ask for everything know nothing of messages,
+    and one of them gives up a listing for a type that it does not know.
     leads: its value is hrefs of resources on this server, which expand-property follows (RFC 3253 §3.8).
     Without `set` the property is protected.
     """
@@ -130,4 +132,5 @@ class Live(NamedTuple):
     facet: Facet[Any] | None = None
     set: Settable | None = None
     in_allprop: bool = False
+    in_its_place: bytes | None = None
     leads: bool = False

@@ -39,7 +39,7 @@ def test_no_body_asks_for_allprop(dav: Client, body: str) -> None:
     assert found[f"{D}getcontenttype"].text == "text/plain"
     assert found[f"{D}getlastmodified"].text == "Fri, 15 Jan 2027 08:00:00 GMT"
     assert found[f"{D}creationdate"].text == "2027-01-15T08:00:00Z"
-    assert [child.tag for child in found[f"{D}resourcetype"]] == [f"{C}media"]
+    assert [child.tag for child in found[f"{D}resourcetype"]] == []
 
 
 def test_a_collection_has_no_body_properties(dav: Client) -> None:

@@ -174,7 +174,7 @@ def report(question: PropFind, hrefs: Hrefs, storage: Storage, name: str, *, by_
     return b"".join(written)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(members=members_of, question=questions, minimal=st.booleans(), room=st.sampled_from([30, 2 << 20]))
 def test_both_ways_render_the_same_bytes(
     storage: Storage, monkeypatch: pytest.MonkeyPatch, members: Members, question: PropFind, minimal: bool, room: int

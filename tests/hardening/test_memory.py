@@ -211,7 +211,7 @@ def test_the_memory_of_a_request_on_many_messages(server: Server, wire: Wire, di
     """Long facts of many messages are told a few at a time."""
     source = directory / "mail"
     source.mkdir()
-    for number in range(3_500):
+    for number in range(3_000):
         (source / f"{number}.eml").write_bytes(message(number, 80))
     words = [sys.executable, "-m", "davstore", "import", "me", source, "--into", "mail", "--data", directory / "data"]
     subprocess.run(words, check=True, capture_output=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from davstore import wiring
-from davstore.cli.options import with_settings
+from davstore.cli.options import FilePath, with_settings
 from davstore.model.bearers import is_bearer
 from davstore.model.principals import Device
 from davstore.policy.sync_rules import Attempt, Defer, Mode, Reject, Rule, decide, find_interval_rule, list_fitting
@@ -47,7 +47,7 @@ def policy() -> None:
 
 @policy.command()
 @with_settings
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("file", type=FilePath(), required=False)
 def check(settings: Settings, *, file: Path | None) -> None:
     """Check FILE, or the policy file of the settings. A wrong one ends with status 2 and names file, line and key.
 
@@ -90,8 +90,8 @@ def explain(
 
 @policy.command()
 @with_settings
-@click.argument("old", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path), required=False)
+@click.argument("old", type=FilePath())
+@click.argument("new", type=FilePath(), required=False)
 def diff(settings: Settings, *, old: Path, new: Path | None) -> None:
     """Print the devices that NEW, or the policy file of the settings, decides about otherwise than OLD, and how.
 

@@ -110,11 +110,12 @@ def _comparison(
 
 def _like(value_of: Callable[[Judged], Any], pattern: str, *, caseless: bool) -> Judge:
     """Match from the left, each `%` as short as may be, and the last from the right: no pattern takes long."""
-    pieces = [_piece(piece, caseless=caseless) for piece in _split(pattern)]
+    split = _split(pattern)
+    pieces, last_length = [_piece(piece, caseless=caseless) for piece in split], len(split[-1])
 
     def judge(judged: Judged) -> bool | None:
         value = value_of(judged)
-        return None if value is None else _matches(pieces, value)
+        return None if value is None else _matches(pieces, last_length, value)
 
     return judge
 
@@ -137,7 +138,7 @@ def _piece(characters: list[str | None], *, caseless: bool) -> re.Pattern[str]:
     return re.compile(text, re.DOTALL | (re.IGNORECASE if caseless else 0))
 
 
-def _matches(pieces: list[re.Pattern[str]], value: str) -> bool:
+def _matches(pieces: list[re.Pattern[str]], last_length: int, value: str) -> bool:
     first, *others = pieces
     found = first.match(value)
     if found is None:
@@ -150,12 +151,8 @@ def _matches(pieces: list[re.Pattern[str]], value: str) -> bool:
         if found is None:
             return False
         end = found.end()
-    start = len(value) - _length(others[-1])
+    start = len(value) - last_length
     return start >= end and others[-1].match(value, start) is not None
-
-
-def _length(piece: re.Pattern[str]) -> int:
-    return len(re.findall(r"\\.|.", piece.pattern, re.DOTALL))
 
 
 def _value_of(fact: Fact) -> Callable[[Judged], Any]:

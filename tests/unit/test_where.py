@@ -132,6 +132,7 @@ def test_conditions(content: str, truth: bool | None) -> None:
         compare("C:date", "gt", "2026-13-01T00:00:00Z"),
         compare("C:subject", "like", "x\\"),
         compare("C:subject", "eq", "x" * 4_097),
+        compare("C:subject", "like", "_" * 257),
         "<D:not>" * 16 + TRUE + "</D:not>" * 16,
         "<D:or>" + TRUE * 400 + "</D:or>",
     ],
@@ -145,6 +146,7 @@ def test_what_just_may_be() -> None:
     where("<D:not>" * 15 + TRUE + "</D:not>" * 15)
     where("<D:or>" + TRUE * 256 + "</D:or>")
     where(compare("C:subject", "eq", "x" * 4_096))
+    where(compare("C:subject", "like", "_" * 256))
 
 
 facts = st.sampled_from(

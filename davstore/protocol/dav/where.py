@@ -36,6 +36,8 @@ from davstore.protocol.http.timestamps import parse_timestamp
 MOST_LEVELS: Final = 16
 MOST_CONDITIONS: Final = 256
 MOST_LITERAL_CHARACTERS: Final = 4_096
+MOST_PATTERN_CHARACTERS: Final = 256
+"""The time of a match grows with them: a piece of a pattern may be tried at each place of a text."""
 
 _MESSAGE_TEXTS: Final = {
     "from": "from_",
@@ -124,6 +126,8 @@ def _like(element: etree._Element, _levels: int) -> Where:
     fact, literal = _fact(element[0] if len(element) else None), _literal(element)
     if fact.form is not Form.TEXT:
         raise UnsupportedFilter("like of a property that is no text")
+    if len(literal) > MOST_PATTERN_CHARACTERS:
+        raise UnsupportedFilter(f"a pattern of more than {MOST_PATTERN_CHARACTERS} characters")
     if literal.replace("\\\\", "").endswith("\\"):
         raise UnsupportedFilter("a pattern that ends in a backslash")
     return Like(fact, literal, _is_caseless(element, fact))

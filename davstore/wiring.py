@@ -35,8 +35,8 @@ from davstore.middleware.places import Places
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.model.limits import Limits
+from davstore.model.rules import Rule
 from davstore.policy.provider import list_unknown
-from davstore.policy.sync_rules import Rule
 from davstore.rule_sources.file import PolicyFile
 from davstore.settings import Settings
 from davstore.store import backups, enrolling, recognising, restoring

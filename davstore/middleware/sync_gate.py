@@ -20,7 +20,7 @@ from davstore.middleware.places import PLACE
 from davstore.middleware.xml_body import read_xml
 from davstore.model.paths import Path
 from davstore.model.principals import Principal
-from davstore.policy.sync_rules import Mode
+from davstore.model.rules import Mode
 from davstore.protocol.dav import reports
 from davstore.protocol.dav.reports import ReportQuery
 from davstore.protocol.http import sync_context

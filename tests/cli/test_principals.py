@@ -335,6 +335,7 @@ def test_a_policy_is_explained(run: Run, settings: Path) -> None:
         "alice/phone (phone)",
         "automatic: refused, sync-allowed, by rule by-hand of the provider",
         "manual: accepted",
+        "modes: manual, by rule by-hand of the provider",
         "interval: 3600 s, by rule hourly of the provider",
         "excluded: Archive, by rule hourly of the provider",
         "excluded: */raw, by rule hourly of the provider",

@@ -27,7 +27,7 @@ Url = tuple[str, ...]
 
 PROPERTY = "{urn:x}note"
 _SEEN = Fact(Source.FLAG, str(int(Flag.SEEN)))
-LONG = 98
+LONG = 94
 """The length of a letter with a number of three digits."""
 _LENGTH = Fact(Source.RESOURCE, "length", Form.NUMBER)
 

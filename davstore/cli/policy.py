@@ -1,4 +1,4 @@
-"""`davstore policy`: check the provider's policy file, and explain it for one device."""
+"""`davstore policy`: check the provider's policy, and explain it for one device."""
 
 from __future__ import annotations
 
@@ -49,12 +49,13 @@ def policy() -> None:
 @with_settings
 @click.argument("file", type=FilePath(), required=False)
 def check(settings: Settings, *, file: Path | None) -> None:
-    """Check FILE, or the policy file of the settings. A wrong one ends with status 2 and names file, line and key.
+    """Check FILE, or the policy of the settings. A wrong one ends with status 2 and names file, line and key.
 
-    Rules for users and devices that do not exist are listed, and are no mistake: they may be added later.
+    That of a URL is fetched, and not taken into force; a URL that does not answer ends with status 6. Rules for users
+    and devices that do not exist are listed, and are no mistake: they may be added later.
     """
-    rules = (PolicyFile(file) if file else wiring.open_policy(settings)).rules()
-    click.echo(f"{file or settings.policy.file or 'no policy file'}: {len(rules)} rules")
+    rules = PolicyFile(file).rules() if file else wiring.read_policy(settings)
+    click.echo(f"{file or wiring.name_policy(settings) or 'no policy file'}: {len(rules)} rules")
     for line in wiring.list_unknown_names(settings, rules):
         click.echo(f"warning: {line}", err=True)
 
@@ -93,7 +94,7 @@ def explain(
 @click.argument("old", type=FilePath())
 @click.argument("new", type=FilePath(), required=False)
 def diff(settings: Settings, *, old: Path, new: Path | None) -> None:
-    """Print the devices that NEW, or the policy file of the settings, decides about otherwise than OLD, and how.
+    """Print the devices that NEW, or the policy of the settings, decides about otherwise than OLD, and how.
 
     Each device of the store that is not revoked is looked at. Nothing is printed where none is met.
     """

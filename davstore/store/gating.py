@@ -49,9 +49,13 @@ class GateRequest:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An accepted request. `answered` is to be called when it succeeded: a failed request uses up no interval."""
+    """An accepted request, and the rules that accepted it.
+
+    `answered` is to be called when it succeeded: a failed request uses up no interval.
+    """
 
     gate: Gate
+    rules: Sequence[Rule]
     request: GateRequest
     scope: str
     last_round: Round | None
@@ -59,7 +63,7 @@ class Turn:
     def answered(self, given: str = "", *, truncated: bool = False) -> None:
         """Remember the round: given is the sync token of the answer, truncated: there are more pages."""
         request, gate = self.request, self.gate
-        rule = find_interval_rule(_list_rules(gate.rules(), request))
+        rule = find_interval_rule(_list_rules(self.rules, request))
         if request.token is None:
             if rule:
                 gate.throttle.rounds.record(request.device.id, self.scope, Round(request.now_us))
@@ -90,7 +94,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The gate in front of synchronisation. rules returns the rules in force."""
+    """The gate in front of synchronisation. rules returns the rules in force, or raises Unavailable."""
 
     rules: Callable[[], Sequence[Rule]]
     throttle: Throttle
@@ -102,6 +106,7 @@ class Gate:
         Raises:
             SyncRefused: a rule forbids it.
             SyncDeferred: it came too early. SyncWindowClosed: at the wrong time of the day.
+            Unavailable: no rules can be had, and without them no device comes in.
         """
         rules = self.rules()
         names = rights.find_names_at_home(request.asker, request.path)
@@ -132,7 +137,7 @@ class Gate:
             case Defer(condition, rule, seconds):
                 error = SyncWindowClosed if condition == "sync-window-open" else SyncDeferred
                 raise error(condition, rule=rule.name, decided_by=rule.voice, retry_after_seconds=seconds)
-        return Turn(self, request, scope, last_round)
+        return Turn(self, rules, request, scope, last_round)
 
 
 def _list_rules(rules: Sequence[Rule], request: GateRequest) -> list[Rule]:

@@ -41,6 +41,7 @@ _BLOCK_BYTES: Final = 1 << 16
 _ETAG_CHARACTERS: Final = 1_024
 
 log = logging.getLogger("davstore.policy")
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # its warnings show the query, which may be a secret
 
 
 class Document(NamedTuple):
@@ -136,27 +137,31 @@ def _exchange(hop: WebUrl, url: WebUrl, etag: str, deadline: float) -> Document 
         headers["If-None-Match"] = etag
     if hop.origin == url.origin and url.user is not None:
         headers["Authorization"] = f"Basic {b64encode(f'{url.user}:{url.password}'.encode()).decode()}"
-    connection = _connect(hop, _resolve(hop, url), deadline)
+    connection = _connect(hop, find_addresses(hop, url), deadline)
     watch = threading.Timer(max(deadline - time.monotonic(), 0), _break, [connection.sock])
     watch.daemon = True
     watch.start()
     try:
         connection.request("GET", hop.target, headers=headers, preload_content=False, decode_content=False)
-        response = connection.getresponse()
-        if response.status in _REDIRECTING:
-            return _join(hop, response.headers.get("Location", ""))
-        if response.status == requests.codes.not_modified and etag:
-            return None
-        if response.status != requests.codes.ok:
-            raise Unavailable(f"{hop.shown}: answered {response.status}")
-        content = _read(hop, response)
-        if time.monotonic() >= deadline:
-            raise TimeoutError
-        found = response.headers.get("ETag", "")
-        return Document(content, found if len(found) <= _ETAG_CHARACTERS else "")
+        with contextlib.closing(connection.getresponse()) as response:
+            _require_time(deadline)  # the head of a connection that was cut counts as one
+            answer = _judge(hop, response, etag)
+            _require_time(deadline)
+            return answer
     finally:
         watch.cancel()
         connection.close()
+
+
+def _judge(hop: WebUrl, response: BaseHTTPResponse, etag: str) -> Document | WebUrl | None:
+    if response.status in _REDIRECTING:
+        return _join(hop, response.headers.get("Location", ""))
+    if response.status == requests.codes.not_modified and etag:
+        return None
+    if response.status != requests.codes.ok:
+        raise Unavailable(f"{hop.shown}: answered {response.status}")
+    found = response.headers.get("ETag", "")
+    return Document(_read(hop, response), found if len(found) <= _ETAG_CHARACTERS else "")
 
 
 def _join(hop: WebUrl, location: str) -> WebUrl:
@@ -166,7 +171,7 @@ def _join(hop: WebUrl, location: str) -> WebUrl:
         raise Unavailable(f"{hop.shown}: it redirects to a URL that is refused: {error}") from error
 
 
-def _resolve(hop: WebUrl, url: WebUrl) -> list[str]:
+def find_addresses(hop: WebUrl, url: WebUrl) -> list[str]:
     """Return the addresses of a host. Raises Unavailable: one of them is not to be asked."""
     try:
         found = socket.getaddrinfo(hop.host, hop.port, type=socket.SOCK_STREAM)
@@ -194,9 +199,8 @@ def _connect(hop: WebUrl, addresses: list[str], deadline: float) -> HTTPConnecti
     """Connect to the first address that answers; a certificate has to be that of the host."""
     failure: Exception = OSError()
     for address in addresses:
+        _require_time(deadline)
         timeout = min(_STEP_SECONDS, deadline - time.monotonic())
-        if timeout <= 0:
-            raise TimeoutError
         connection = _build(hop, address, timeout)
         try:
             connection.connect()
@@ -242,9 +246,16 @@ def _read(hop: WebUrl, response: BaseHTTPResponse) -> bytes:
     return bytes(content)
 
 
+def _require_time(deadline: float) -> None:
+    if time.monotonic() >= deadline:
+        raise TimeoutError
+
+
 def _describe(error: BaseException) -> str:
-    """Return the words of the first cause: those of the library name its objects."""
-    while cause := error.__cause__ or error.__context__:
-        error = cause
-    words = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error)
-    return str(words or "the connection broke").lower()
+    """Return the words of the system for a connection that failed: those of the library name its objects."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return "the answer is not HTTP, or broke off"
+    return str(getattr(cause, "verify_message", "") or cause.strerror or cause).lower()

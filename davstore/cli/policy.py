@@ -78,7 +78,10 @@ def explain(
     at: datetime | None,
     folder: str,
 ) -> None:
-    """Print the decision for the device DEVICE of USER, and the rule that decides, with its source."""
+    """Print the decision for the device DEVICE of USER, and the rule that decides, with its source.
+
+    The rules of a URL are those in force: the ones that the server fetched last.
+    """
     rules = wiring.open_policy(settings).rules()
     found = enrolling.get_device(wiring.find_storage(settings).database, user, device).device
     now_us = time.time_ns() // 1000 if at is None else int(at.timestamp()) * 1_000_000
@@ -96,10 +99,11 @@ def explain(
 def diff(settings: Settings, *, old: Path, new: Path | None) -> None:
     """Print the devices that NEW, or the policy of the settings, decides about otherwise than OLD, and how.
 
-    Each device of the store that is not revoked is looked at. Nothing is printed where none is met.
+    Each device of the store that is not revoked is looked at. Nothing is printed where none is met. The policy of a URL
+    is fetched, as by `davstore policy check`.
     """
     database = wiring.find_storage(settings).database
-    before, after = PolicyFile(old).rules(), (PolicyFile(new) if new else wiring.open_policy(settings)).rules()
+    before, after = PolicyFile(old).rules(), PolicyFile(new).rules() if new else wiring.read_policy(settings)
     for user in enrolling.list_users(database):
         for facts in enrolling.list_devices(database, user.user.name):
             device = facts.device

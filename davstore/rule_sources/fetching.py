@@ -29,7 +29,7 @@ from urllib3.exceptions import HTTPError
 from davstore.errors import BadSettings, Unavailable
 from davstore.model.web_urls import WebUrl
 from davstore.policy.sync_rules import Rule
-from davstore.rule_sources.url import FETCH_SECONDS, Copy, Source, find_copy, parse_document, write_copy
+from davstore.rule_sources.url import FETCH_SECONDS, FILE, Copy, Source, find_copy, parse_document, write_copy
 from davstore.toml_lines import decode
 
 MAX_DOCUMENT_BYTES: Final = 1 << 20
@@ -72,7 +72,8 @@ class Refresher:
             new = self._ask(known)
             write_copy(source, new)
         except (Unavailable, OSError) as error:
-            self._tell(f"{error}; {self._consequence(known)}")
+            reason = f"{source.directory / FILE}: {error.strerror}" if isinstance(error, OSError) else error
+            self._tell(f"{reason}; {self._consequence(known)}")
             return False
         if new.problem:
             kept = "no device may synchronise" if new.document is None else "the last good rules stay in force"

@@ -53,13 +53,6 @@ def test_a_wrong_document_is_named_with_line_and_key(server: PolicyServer) -> No
             fetch_rules(WebUrl.parse(server.url))
 
 
-def test_many_rules_are_read_in_time(server: PolicyServer) -> None:
-    """As many as there are room for: each looks up its name among those before, which must not take the square."""
-    server.document = "".join(f'[[rule]]\nname = "r{number}"\n' for number in range(40_000)).encode()
-    assert MIB * 0.9 < len(server.document) < MIB
-    assert len(fetch_rules(WebUrl.parse(server.url))) == 40_000
-
-
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_document_that_is_too_long_is_refused(server: PolicyServer, announced: bool) -> None:
     sent = 0

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
 MAX_URL_CHARACTERS: Final = 2_048
-_PORTS: Final = {"https": 443, "http": 80}
+_PORTS: Final = {"https": "443", "http": "80"}
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}", re.ASCII)
 
 
@@ -43,7 +43,7 @@ class WebUrl(NamedTuple):
             raise ValueError("must begin with https://, but on this machine: others could read and alter the answer")
         target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
         user = None if parts.username is None else unquote(parts.username)
-        return cls(parts.scheme, host, port or _PORTS[parts.scheme], target, user, unquote(parts.password or ""))
+        return cls(parts.scheme, host, port or int(_PORTS[parts.scheme]), target, user, unquote(parts.password or ""))
 
     def join(self, reference: str) -> WebUrl:
         """Return the URL that a redirect from here leads to. Raises ValueError."""

@@ -5,6 +5,7 @@ It has a thread of its own: a slow server holds up no job, and a long job lets n
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Callable
@@ -15,15 +16,22 @@ SPREAD: Final = 0.2
 """The part of a pause that is left to chance, so that servers that were started together do not ask together."""
 
 
+log = logging.getLogger("davstore.policy")
+
+
 def keep_fresh(refresh: Callable[[], bool], every_seconds: float, ended: threading.Event) -> None:
     """Refresh at once and then every so often until ended is set.
 
     refresh returns whether it got an answer. Without one the next pause is a second, and each further one is twice as
-    long, up to the usual one.
+    long, up to the usual one. No error of it ends this.
     """
     failures = 0
     while True:
-        failures = 0 if refresh() else failures + 1
+        try:
+            failures = 0 if refresh() else failures + 1
+        except Exception:
+            log.exception("the policy was not refreshed")
+            failures += 1
         if ended.wait(find_pause(failures, every_seconds, random.random())):  # noqa: S311  no secret
             return
 

@@ -11,6 +11,7 @@ import contextlib
 import ipaddress
 import logging
 import os
+import re
 import socket
 import ssl
 import threading
@@ -38,7 +39,7 @@ _REDIRECTING: Final = (301, 302, 303, 307, 308)
 _STEP_SECONDS: Final = 10.0
 """The longest wait for a connection, and for the next bytes."""
 _BLOCK_BYTES: Final = 1 << 16
-_ETAG_CHARACTERS: Final = 1_024
+_ETAG: Final = re.compile(r'(?:W/)?"[!#-~\x80-\xff]{0,1000}"')
 
 log = logging.getLogger("davstore.policy")
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # its warnings show the query, which may be a secret
@@ -161,8 +162,8 @@ def _judge(hop: WebUrl, response: BaseHTTPResponse, etag: str) -> Document | Web
         return None
     if response.status != requests.codes.ok:
         raise Unavailable(f"{hop.shown}: answered {response.status}")
-    found = response.headers.get("ETag", "")
-    return Document(_read(hop, response), found if len(found) <= _ETAG_CHARACTERS else "")
+    etag = response.headers.get("ETag", "")
+    return Document(_read(hop, response), etag if _ETAG.fullmatch(etag) else "")
 
 
 def _join(hop: WebUrl, location: str) -> WebUrl:

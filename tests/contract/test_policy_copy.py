@@ -211,14 +211,17 @@ def test_pauses_grow_from_a_second_to_the_usual_and_are_spread() -> None:
     assert find_pause(0, 60, 1) == pytest.approx(48)
 
 
-def test_it_is_refreshed_at_once_and_again_until_the_end() -> None:
+def test_it_is_refreshed_at_once_and_again_until_the_end_whatever_happens(caplog: pytest.LogCaptureFixture) -> None:
     ended, times = threading.Event(), []
 
     def refresh() -> bool:
         times.append(time.monotonic())
+        if len(times) == 1:
+            raise ZeroDivisionError
         if len(times) == 3:
             ended.set()
         return True
 
     keep_fresh(refresh, 0.01, ended)
     assert len(times) == 3
+    assert caplog.messages == ["the policy was not refreshed"]

@@ -43,6 +43,13 @@ def test_a_document_is_fetched_once_and_then_asked_about(server: PolicyServer) -
     assert [rule.name for rule in fetch_rules(url)] == []
 
 
+@pytest.mark.parametrize("etag", ["", "a", 'W/"', '"a"b"', '"a b"', '"a\r\n b"', '"' + "a" * 2_000 + '"'])
+def test_an_etag_that_is_none_is_not_sent_back(server: PolicyServer, etag: str) -> None:
+    """RFC 9110 section 8.8.3."""
+    server.answer = lambda handler: handler.send(200, {"ETag": etag}, b"")
+    assert fetch(WebUrl.parse(server.url)) == Document(b"", "")
+
+
 def test_a_wrong_document_is_named_with_line_and_key(server: PolicyServer) -> None:
     server.document = b'[[rule]]\nname = "a"\nmodus = 1\n'
     with pytest.raises(BadSettings, match=rf"{server.url}:3: rule\.modus: unknown key"):

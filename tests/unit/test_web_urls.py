@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from davstore.model.web_urls import WebUrl
 
@@ -82,3 +86,12 @@ def test_a_redirect_leads_where_its_reference_says(location: str, target: str) -
 def test_a_redirect_to_what_is_no_url_of_ours_is_refused(location: str) -> None:
     with pytest.raises(ValueError):
         WebUrl.parse("https://policy.example/").join(location)
+
+
+@given(st.lists(st.sampled_from([*"htps:/@?#[]%.\\ 0a", "https://", "http://localhost", "[::1]", "é"])).map("".join))
+def test_any_text_is_refused_or_means_one_place_however_it_is_written(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        url = WebUrl.parse(text)
+        again = WebUrl.parse(f"{url.origin}{url.target}")
+        assert again == url._replace(user=None, password="")
+        assert url.join(text)[:4] == url[:4]

@@ -37,9 +37,9 @@ from davstore.middleware.places import Places
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.model.limits import Limits
+from davstore.model.rules import Rule
 from davstore.model.web_urls import WebUrl
 from davstore.policy.provider import list_unknown
-from davstore.policy.sync_rules import Rule
 from davstore.rule_sources.file import PolicyFile
 from davstore.rule_sources.url import PolicyUrl, Source
 from davstore.settings import Settings

@@ -11,7 +11,6 @@ from typing import Any, Final, NamedTuple
 
 from davstore import errors
 from davstore.errors import DavstoreError, QuotaExceeded, RequestError, SyncRefused
-from davstore.model.paths import Path
 from davstore.protocol import urls
 from davstore.protocol.dav import error_body, multistatus, names
 from davstore.protocol.dav.elements import CONTENT_TYPE, element, empty, href, text_element
@@ -22,8 +21,8 @@ from davstore.protocol.dav.names import CPM, clark
 Headers = list[tuple[str, str]]
 
 
-Hrefs = Callable[[Path, bool], str]
-"""Returns the absolute path of a place as the client knows it; the flag says whether it ends in a slash."""
+Hrefs = Callable[[tuple[str, ...], bool], str]
+"""Returns the absolute path of segments as the client knows it; the flag says whether it ends in a slash."""
 
 
 class Edge(NamedTuple):
@@ -54,14 +53,10 @@ ErrorPage = Callable[[HTTPStatus, int | None], tuple[Headers, bytes]]
 """Makes headers and body for a person from a status, and from the seconds after which to try again."""
 
 
-def _plain_href(path: Path, slash: bool) -> str:
-    return render_href(urls.segments_of(path), slash)
-
-
 def refuse(
     error: DavstoreError,
     *,
-    hrefs: Hrefs = _plain_href,
+    hrefs: Hrefs = render_href,
     allowed: tuple[str, ...] = (),
     realm: str = "davstore",
     page: ErrorPage | None = None,
@@ -128,10 +123,12 @@ def _quota(error: QuotaExceeded, _edge: Edge) -> bytes:
     return error_body.render(empty("{DAV:}quota-not-exceeded"), quota.encode())
 
 
-def _sync_refusal(error: SyncRefused, _edge: Edge) -> bytes:
+def _sync_refusal(error: SyncRefused, edge: Edge) -> bytes:
+    principal = edge.hrefs(urls.device_segments(*error.device), True)  # noqa: FBT003  the slash of a collection
     content = [
         text_element(clark(CPM, "decided-by"), error.decided_by),
         text_element(clark(CPM, "rule"), error.rule),
+        element(clark(CPM, "policy"), href(principal)),
     ]
     if error.allowed_modes:
         modes = [text_element(clark(CPM, "mode"), mode) for mode in error.allowed_modes]
@@ -145,7 +142,7 @@ def _mkcol(error: errors.PropertiesRefused, _edge: Edge) -> bytes:
 
 def _locked(condition: str) -> Callable[[errors.Locked, Edge], bytes]:
     return lambda error, edge: error_body.render(
-        element(condition, *(href(edge.hrefs(path, slash)) for path, slash in error.roots))
+        element(condition, *(href(edge.hrefs(urls.segments_of(path), slash)) for path, slash in error.roots))
     )
 
 
@@ -204,6 +201,7 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.PartIsImmutable: Row(HTTPStatus.FORBIDDEN, clark(CPM, "part-is-immutable")),
     errors.ProtectedProperty: Row(HTTPStatus.FORBIDDEN, names.CANNOT_MODIFY_PROTECTED_PROPERTY),
     errors.SyncRefused: Row(HTTPStatus.FORBIDDEN, render=_sync_refusal),
+    errors.SyncUnwanted: Row(HTTPStatus.CONFLICT, render=_sync_refusal),
     errors.SyncDeferred: Row(HTTPStatus.TOO_MANY_REQUESTS, render=_sync_refusal, headers=_retry_after),
     errors.SyncWindowClosed: Row(HTTPStatus.SERVICE_UNAVAILABLE, render=_sync_refusal, headers=_retry_after),
     errors.DeviceRequired: Row(HTTPStatus.FORBIDDEN, clark(CPM, "device-enrolled")),

@@ -16,23 +16,32 @@ class DeviceClass(enum.Enum):
 
 
 class User(NamedTuple):
-    """A person with a store. `version` moves with each change of the credentials."""
+    """A person with a store. `version` moves with each change of the credentials.
+
+    `preferences` is the text of its sync preferences, None for none.
+    """
 
     id: int
     name: str
     store_id: int
     version: int
     disabled: bool
+    preferences: str | None = None
 
 
 class Device(NamedTuple):
-    """A machine with a secret of its own (ADR 26). `id` is the public part of the secret."""
+    """A machine with a secret of its own (docs/adr/0014). `id` is the public part of the secret.
+
+    A revoked device is gone for good, a suspended one may come back. `preferences` is as that of a user.
+    """
 
     id: str
     user_id: int
     name: str
     device_class: DeviceClass
     revoked: bool
+    suspended: bool = False
+    preferences: str | None = None
 
 
 class Principal(NamedTuple):

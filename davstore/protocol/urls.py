@@ -84,7 +84,12 @@ def user_segments(user: str) -> tuple[str, ...]:
     return (*PRINCIPALS, "users", user)
 
 
+def device_segments(user: str, device: str) -> tuple[str, ...]:
+    """Return the path of a device of a user as a principal."""
+    return (*PRINCIPALS, "devices", user, device)
+
+
 def principal_segments(principal: Principal) -> tuple[str, ...]:
     """Return the path of an asker as a principal: of the device when there is one, else of the user."""
     user, device = principal.user.name, principal.device
-    return user_segments(user) if device is None else (*PRINCIPALS, "devices", user, device.name)
+    return user_segments(user) if device is None else device_segments(user, device.name)

@@ -28,8 +28,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from davstore.errors import BadSettings, Unavailable
+from davstore.model.rules import Rule
 from davstore.model.web_urls import WebUrl
-from davstore.policy.sync_rules import Rule
 from davstore.rule_sources.url import FETCH_SECONDS, FILE, Copy, Source, find_copy, parse_document, write_copy
 from davstore.toml_lines import decode
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from davstore.errors import BadSettings, Unavailable
+from davstore.model.rules import Rule
 from davstore.model.web_urls import WebUrl
 from davstore.policy.provider import parse_rules
-from davstore.policy.sync_rules import Rule
 
 FILE: Final = "policy-cache.json"
 FETCH_SECONDS: Final = 30.0

@@ -335,6 +335,7 @@ def test_a_policy_is_explained(run: Run, settings: Path) -> None:
         "alice/phone (phone)",
         "automatic: refused, sync-allowed, by rule by-hand of the provider",
         "manual: accepted",
+        "modes: manual, by rule by-hand of the provider",
         "interval: 3600 s, by rule hourly of the provider",
         "excluded: Archive, by rule hourly of the provider",
         "excluded: */raw, by rule hourly of the provider",
@@ -377,8 +378,8 @@ def test_a_policy_is_explained_for_the_circumstances_given(run: Run, settings: P
         assert run(*words, at, *more).output.splitlines()[1:] == [
             decision,
             "not by itself over cellular, by rule home of the provider",
-            "excluded: Archive, by rule home of the provider",
             "window: 22:00-06:00 Europe/Berlin, by rule night of the provider",
+            "excluded: Archive, by rule home of the provider",
         ]
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from davstore.errors import BadSettings
 from davstore.model.principals import DeviceClass
+from davstore.model.rules import Mode, Rule
+from davstore.model.windows import Window
 from davstore.policy.provider import list_unknown, parse_rules
-from davstore.policy.sync_rules import BOTH, Mode, Rule
-from davstore.policy.windows import Window
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "policy.toml"
 
@@ -47,7 +47,7 @@ def test_a_rule_with_everything() -> None:
             bearers_not=frozenset({"cellular", "wifi-guest"}),
             window=Window(22 * 60 + 30, 6 * 60, ZoneInfo("Europe/Berlin")),
         ),
-        Rule("nothing", voice="provider", allowed=True, modes=BOTH),
+        Rule("nothing", voice="provider", allowed=True),
     )
 
 

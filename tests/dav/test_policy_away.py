@@ -40,6 +40,14 @@ def test_without_rules_no_device_lists_anything(closed: Place, listing: str) -> 
         assert closed(method, folder, **headers).status in (200, 207)  # a file browser is not asked
 
 
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+def test_without_rules_no_device_brings_a_folder_under_another_name(closed: Place, method: str) -> None:
+    there = {"HTTP_DESTINATION": "/dav/store/alice/Elsewhere/"}
+    refused = closed(method, "Archive/", "phone", **there)
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "60")
+    assert closed("PROPFIND", "Elsewhere/", HTTP_DEPTH="0").status == 404
+
+
 def test_single_files_need_no_rules(closed: Place) -> None:
     assert closed("PUT", "Notes/new", "phone").status in (201, 204)
     assert closed("GET", "Notes/new", "phone").status == 200

@@ -17,7 +17,8 @@ from davstore.model.states import Flag
 from davstore.model.where import And, Compare, Comparison, Fact, Form, IsCollection, IsDefined, Like, Not, Or, Source
 from davstore.model.windows import Window
 from davstore.policy.preferences import parse_json, to_json
-from davstore.protocol.dav import durations, preferences
+from davstore.protocol.dav import preferences
+from davstore.protocol.dav.durations import parse_duration, render_duration
 from davstore.protocol.dav.hrefs import parse_target, render_href
 from davstore.protocol.dav.preferences import Effect
 from davstore.protocol.dav.where import FACTS
@@ -350,13 +351,13 @@ def test_a_pattern_with_a_glob_has_no_names(pattern: tuple[str, ...]) -> None:
     assert names_of(pattern) is None
 
 
-@given(st.integers(0, 10**10))
+@given(st.integers(0, 10**9))
 def test_a_duration_is_read_as_it_was_written(seconds: int) -> None:
-    assert durations.find_seconds(durations.render(seconds)) == seconds
+    assert parse_duration(render_duration(seconds)) == seconds
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "PT0S"), (900, "PT15M"), (3_661, "PT1H1M1S"), (86_400, "P1D"), (90_000, "P1DT1H")]
 )
 def test_a_duration_is_written_in_days_and_hours(seconds: int, text: str) -> None:
-    assert durations.render(seconds) == text
+    assert render_duration(seconds) == text

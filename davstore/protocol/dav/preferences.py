@@ -32,7 +32,8 @@ from davstore.model.rules import (
     pattern_of,
 )
 from davstore.model.windows import Window, parse_hours, parse_zone
-from davstore.protocol.dav import durations, names, where, xml
+from davstore.protocol.dav import names, where, xml
+from davstore.protocol.dav.durations import parse_duration, render_duration
 from davstore.protocol.dav.elements import element, empty, escape, marked
 from davstore.protocol.dav.names import CPM, DAV, clark
 
@@ -133,7 +134,7 @@ def _modes(one: etree._Element) -> frozenset[Mode]:
 
 
 def _duration(largest: int, one: etree._Element) -> int:
-    seconds = durations.find_seconds(_text(one))
+    seconds = parse_duration(_text(one))
     if seconds is None or seconds > largest:
         raise _Wrong("no duration, or too long")
     return seconds
@@ -330,14 +331,14 @@ def _as_words(words: Iterable[str]) -> list[bytes]:
 
 _CONTENTS: Final[dict[str, Callable[[Any, Hrefs], list[bytes]]]] = {
     "modes": lambda modes, _: [_as_flag(Mode.AUTOMATIC in modes)],
-    "min_interval_seconds": lambda seconds, _: [durations.render(seconds).encode()],
+    "min_interval_seconds": lambda seconds, _: [render_duration(seconds).encode()],
     "bearers_not": lambda words, _: _as_words(words),
     "window": lambda window, _: [str(window).partition(" ")[0].encode()],
     "include": _as_folders,
     "exclude": lambda patterns, hrefs: [_folder(pattern, hrefs) for pattern in patterns],
     "kinds": lambda words, _: _as_words(words),
     "max_body_bytes": lambda size, _: [b"%d" % size],
-    "max_age_seconds": lambda seconds, _: [durations.render(seconds).encode()],
+    "max_age_seconds": lambda seconds, _: [render_duration(seconds).encode()],
     "list_only": lambda flag, _: [_as_flag(flag)],
     "withhold_states": lambda states, _: [_as_states(states)],
 }

@@ -89,6 +89,8 @@ def set_preferences(
     if not rights.may_see_principal(context.asker, name):
         raise NotFound(name.user)
 
+    rules = context.services.rules() if wanted else ()
+
     def work(unit: Unit) -> None:
         owner = _find_owner(context, unit, name)
         _require_met(context, unit, conditions)
@@ -96,7 +98,7 @@ def set_preferences(
         if wanted and not rights.may_set_preferences(context.asker, name):
             reasons[SYNC_PREFERENCES] = ProtectedProperty(SYNC_PREFERENCES)
         if wanted and not reasons:
-            reasons = _find_excess(context, owner, name, wanted[-1])
+            reasons = _find_excess(context, rules, owner, name, wanted[-1])
         if reasons:
             raise PropertiesRefused(reasons)
         if wanted and not principals.set_preferences(unit, owner, None if wanted[-1] is None else to_json(wanted[-1])):
@@ -135,12 +137,12 @@ def _require_met(context: Context, unit: Unit, conditions: Preconditions) -> Non
 
 
 def _find_excess(
-    context: Context, owner: User | Device, name: PrincipalName, wanted: Rule | None
+    context: Context, rules: Sequence[Rule], owner: User | Device, name: PrincipalName, wanted: Rule | None
 ) -> dict[str, DavstoreError]:
     if wanted is None:
         return {}
-    services, device = context.services, owner if isinstance(owner, Device) else None
-    found = find_excess(wanted, _merge(services.rules(), [wanted], name.user, device, services.groups(name.user)))
+    device, groups = owner if isinstance(owner, Device) else None, context.services.groups(name.user)
+    found = find_excess(wanted, _merge(rules, [wanted], name.user, device, groups))
     if found is None:
         return {}
     key, rule = found

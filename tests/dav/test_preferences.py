@@ -437,10 +437,7 @@ def test_the_effective_policy_of_a_device_and_of_its_user(place: Place) -> None:
     usual = 'decided-by="provider" rule="usual"'
     user, device = (f'decided-by="{voice}" rule="sync-preferences"' for voice in ("user", "device"))
     both = "<C:mode>automatic</C:mode><C:mode>manual</C:mode>"
-    archive = (
-        f"<C:exclude {small}><D:href>{HOME}Archive/</D:href></C:exclude>"
-        f"<C:exclude {small}><C:pattern>*/raw</C:pattern></C:exclude>"
-    )
+    archive = f"<C:exclude {small}><D:href>{HOME}Archive/</D:href><C:pattern>*/raw</C:pattern></C:exclude>"
     kinds = f"<C:kind {user}>media</C:kind><C:kind {user}>message</C:kind>"
     size = f"<C:max-body-size {small}>1000</C:max-body-size><C:max-age {usual}>P30D</C:max-age>"
     interval = f"<C:min-interval {user}>PT20M</C:min-interval>"

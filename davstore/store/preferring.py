@@ -89,7 +89,7 @@ def set_preferences(
     if not rights.may_see_principal(context.asker, name):
         raise NotFound(name.user)
 
-    rules = context.services.rules() if wanted else ()
+    rules = context.services.rules() if any(wanted[-1:]) else ()
 
     def work(unit: Unit) -> None:
         owner = _find_owner(context, unit, name)

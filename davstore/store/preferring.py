@@ -57,9 +57,9 @@ class Profiles:
 
     def find_terms(self, name: PrincipalName) -> Terms:
         """Return what the rules and the preferences come to for a device, or for a user on every device."""
-        found = (self.find_preference(PrincipalName(name.user)), name.device and self.find_preference(name))
-        preferences = [rule for rule in found if isinstance(rule, Rule)]
         device = None if name.device is None else self._find_device(name.device)
+        said = [self.find_preference(one) for one in dict.fromkeys((PrincipalName(name.user), name))]
+        preferences = [rule for rule in said if rule is not None]
         return _merge(self.rules(), preferences, name.user, device, self.groups(name.user))
 
     def _find_device(self, name: str) -> Device | None:
@@ -88,7 +88,6 @@ def set_preferences(
     """
     if not rights.may_see_principal(context.asker, name):
         raise NotFound(name.user)
-
     rules = context.services.rules() if any(wanted[-1:]) else ()
 
     def work(unit: Unit) -> None:
@@ -113,8 +112,10 @@ def set_preferences(
 
 def _find_owner(context: Context, unit: Unit, name: PrincipalName) -> User | Device:
     asker = context.asker
-    if name.device is None or asker.device is not None:
-        return asker.user if name.device is None or asker.device is None else asker.device
+    if name.device is None:
+        return asker.user
+    if asker.device is not None:
+        return asker.device
     devices = (facts.device for facts in principals.list_devices(unit, asker.user.id))
     found = next((one for one in devices if one.name == name.device and not one.revoked), None)
     if found is None:

@@ -169,6 +169,9 @@ class Server(wsgi.Server):
     def _go_on(self, connection: Connection) -> None:
         try:
             wait = connection.proceed()
+            # A client alone often sends its next request before we could wait for it: another thread would be woken.
+            while wait is Wait.INPUT and len(self._open) == 1 and connection.wire.has_more():
+                wait = connection.proceed()
         except Exception:
             # The application has a boundary of its own: this is for an answer that breaks after it began.
             log.exception("an answer broke off")

@@ -169,8 +169,8 @@ class Server(wsgi.Server):
     def _go_on(self, connection: Connection) -> None:
         try:
             wait = connection.proceed()
-            # A client alone often sends its next request before we could wait for it: another thread would be woken.
-            while wait is Wait.INPUT and len(self._open) == 1 and connection.wire.has_more():
+            while wait is Wait.INPUT and len(self._open) == 1 and connection.has_next():
+                # The next request of a client alone often comes before we wait for it, and would wake another thread.
                 wait = connection.proceed()
         except Exception:
             # The application has a boundary of its own: this is for an answer that breaks after it began.

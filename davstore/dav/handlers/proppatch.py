@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from davstore.dav.properties.proppatch import Patch, sort_changes
 from davstore.dav.request import Request
-from davstore.dav.responses import Response, multistatus
+from davstore.dav.responses import Response
 from davstore.errors import DavstoreError, FailedDependency, PropertiesRefused, QuotaExceeded
 from davstore.middleware.errors import group_by_row
 from davstore.protocol.dav import proppatch
-from davstore.protocol.dav.elements import empty
-from davstore.protocol.dav.multistatus import PropStat
+from davstore.protocol.dav.elements import CONTENT_TYPE, empty
+from davstore.protocol.dav.multistatus import PropStat, proppatch_response
 from davstore.protocol.dav.xml import USUAL_BYTES
 from davstore.protocol.http.prefer import Prefer
 from davstore.store import patching
@@ -65,7 +65,8 @@ def handle_proppatch(request: Request) -> Response:
     if prefer.minimal and groups[0].status == HTTPStatus.OK:
         return Response(HTTPStatus.OK, headers)
     href = request.hrefs(path).of(resource)
-    return multistatus(lambda answer: answer.propstats(href, groups), headers)
+    headers.insert(0, ("Content-Type", CONTENT_TYPE))
+    return Response(HTTPStatus.MULTI_STATUS, headers, proppatch_response(href, groups))
 
 
 def with_dependent(changed: Iterable[str], error: PropertiesRefused) -> dict[str, DavstoreError]:

@@ -48,7 +48,8 @@ class ReadingBeside:
         if self._process is not None:
             self._process.kill()  # what it has not answered is not wanted any more
             self._process.wait()
-            self._wire.close()
+            with contextlib.suppress(OSError):  # a question that was sent in part
+                self._wire.close()
 
     def begin(self, bodies: Sequence[bytes], *, more: bool) -> None:
         """Begin to read a group. more: it is so large that others will surely follow.
@@ -61,7 +62,8 @@ class ReadingBeside:
                 _send(self._wire, bodies)
                 self._is_asked = True
         elif more and len(os.sched_getaffinity(0)) > 1:
-            self._start()
+            with contextlib.suppress(OSError):  # no process is to be had
+                self._start()
 
     def end(self) -> list[Read]:
         """Return what was read of the group. What the process does not answer, as it was killed, is read here."""
@@ -76,7 +78,6 @@ class ReadingBeside:
         """Start the process, in a session of its own: an interrupt from the terminal is for this one alone."""
         here, there = socket.socketpair()
         with here, there:
-            self._wire = here.makefile("rwb")
             self._process = subprocess.Popen(  # noqa: S603  this program
                 [sys.executable, "-P", "-c", f"from {__name__} import answer; answer()"],
                 stdin=there.fileno(),
@@ -84,6 +85,7 @@ class ReadingBeside:
                 stderr=subprocess.DEVNULL,  # what it fails at fails here again, and is told
                 start_new_session=True,
             )
+            self._wire = here.makefile("rwb")
 
 
 def answer() -> None:

@@ -20,7 +20,7 @@ from davstore.store import enrolling
 
 @click.group()
 def device() -> None:
-    """Add, list, rename and revoke devices."""
+    """Add, list, rename, suspend and revoke devices."""
 
 
 @device.command()
@@ -91,7 +91,7 @@ def list_(settings: Settings, *, user: str) -> None:
         (
             facts.device.name,
             facts.device.device_class.value,
-            "revoked" if facts.device.revoked else "active",
+            facts.device.state,
             facts.device.id,
             render_time(facts.created_us),
             render_time(facts.seen_us),
@@ -108,3 +108,21 @@ def list_(settings: Settings, *, user: str) -> None:
 def revoke(settings: Settings, *, user: str, name: str) -> None:
     """Refuse the device NAME of USER from its next request on."""
     enrolling.revoke_device(wiring.find_storage(settings).database, user, name)
+
+
+@device.command()
+@with_settings
+@click.argument("user")
+@click.argument("name")
+def suspend(settings: Settings, *, user: str, name: str) -> None:
+    """Refuse the device NAME of USER from its next request on, until `davstore device resume`. Its locks stay."""
+    enrolling.set_suspended(wiring.find_storage(settings).database, user, name, suspended=True)
+
+
+@device.command()
+@with_settings
+@click.argument("user")
+@click.argument("name")
+def resume(settings: Settings, *, user: str, name: str) -> None:
+    """Let the suspended device NAME of USER come again."""
+    enrolling.set_suspended(wiring.find_storage(settings).database, user, name, suspended=False)

@@ -141,6 +141,7 @@ _NAMES = Statement[tuple[str, str | None]](
     .select_from(_owner.outerjoin(_devices, and_(_acting.c.owner_id == _owner.c.id, device.c.revoked == 0)))
     .where(_owner.c.kind == _is_user)
 )
+_SUSPEND = Write(update(device).where(device.c.id == bindparam("of")).values(suspended=bindparam("suspended")))
 _REVOKE = Write(update(device).where(device.c.id == bindparam("of")).values(revoked=1))
 _RENAME = Write(
     update(principal)
@@ -275,6 +276,11 @@ def add_device(unit: Unit, added: Device, *, secret_sha256: str, now_us: int) ->
 def revoke_device(unit: Unit, device_id: str) -> None:
     """Refuse a device from now on."""
     unit.run(_REVOKE, {"of": device_id})
+
+
+def set_suspended(unit: Unit, device_id: str, *, suspended: bool) -> None:
+    """Refuse a device until further notice, or let it come again."""
+    unit.run(_SUSPEND, {"of": device_id, "suspended": int(suspended)})
 
 
 def rename_device(unit: Unit, device_id: str, name: str) -> None:

@@ -154,6 +154,13 @@ def revoke_device(database: Database, user: str, name: str) -> None:
     database.write(lambda unit: principals.revoke_device(unit, _get_device(unit, user, name).device.id))
 
 
+def set_suspended(database: Database, user: str, name: str, *, suspended: bool) -> None:
+    """Refuse a device until further notice, or let it come again; its locks and all about it stay. Raises NotFound."""
+    database.write(
+        lambda unit: principals.set_suspended(unit, _get_device(unit, user, name).device.id, suspended=suspended)
+    )
+
+
 def rename_device(database: Database, user: str, name: str, new_name: str) -> None:
     """Give a device another name. Its secret and the facts of its rounds stay.
 

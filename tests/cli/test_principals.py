@@ -107,6 +107,10 @@ def test_a_device_comes_and_goes(run: Run, enter: Callable[..., object]) -> None
     listed = run("device", "list", "alice").output
     assert re.search(r"^phone +phone +active +[0-9a-f]{16} +20\S+ +-$", listed, re.MULTILINE)
     assert shown.strip().rpartition("_")[2] not in listed
+    run("device", "suspend", "alice", "phone")
+    assert re.search(r"^phone +phone +suspended ", run("device", "list", "alice").output, re.MULTILINE)
+    run("device", "resume", "alice", "phone")
+    assert re.search(r"^phone +phone +active ", run("device", "list", "alice").output, re.MULTILINE)
     run("device", "revoke", "alice", "phone")
     assert re.search(r"^phone +phone +revoked ", run("device", "list", "alice").output, re.MULTILINE)
 
@@ -282,7 +286,7 @@ def test_the_commands_of_a_user_are_these() -> None:
     """The ones above are found by the names of their arguments."""
     assert {" ".join(words) for words in OF_A_USER} == {
         *(f"user {word}" for word in ("quota", "passwd", "disable", "enable", "remove")),
-        *(f"device {word}" for word in ("add", "list", "rename", "revoke")),
+        *(f"device {word}" for word in ("add", "list", "rename", "suspend", "resume", "revoke")),
         *(f"lock {word}" for word in ("list", "end")),
         "policy explain",
         "import",

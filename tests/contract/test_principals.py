@@ -157,6 +157,19 @@ def test_a_revoked_device_is_out_at_once_and_its_name_is_free(entrance: Entrance
     assert [(item.device.id, item.device.revoked) for item in facts] == [(old.device.id, True), (new.device.id, False)]
 
 
+def test_a_suspended_device_is_known_and_can_come_back(entrance: Entrance) -> None:
+    device, secret = enrolling.add_device(entrance.database, "alice", "phone", now_us=NOW)
+    enrolling.set_suspended(entrance.database, "alice", "phone", suspended=True)
+    for worker in range(2):
+        assert entrance.enter(Bearer(secret), worker=worker).device == device._replace(suspended=True)
+    assert [item.device.state for item in enrolling.list_devices(entrance.database, "alice")] == ["suspended"]
+    enrolling.set_suspended(entrance.database, "alice", "phone", suspended=False)
+    assert entrance.enter(Bearer(secret)).device == device
+    enrolling.revoke_device(entrance.database, "alice", "phone")
+    with pytest.raises(NotFound):
+        enrolling.set_suspended(entrance.database, "alice", "phone", suspended=True)
+
+
 class Work:
     """The steps of authentication that take time, in order: looks, hashes with their parameters, digests, failures."""
 

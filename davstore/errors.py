@@ -288,6 +288,10 @@ class TooManyLocks(NoRoom):
     """The user, or the resource, has the most locks that are allowed."""
 
 
+class TooManyDevices(NoRoom):
+    """The user has the most devices that are allowed; a revoked one frees its place."""
+
+
 class LimitNotSupported(NoRoom):
     """The answer would be longer than allowed (RFC 6578 §3.7, `number-of-matches-within-limits`)."""
 

@@ -94,11 +94,13 @@ class Auth:
 class Policy:
     """The provider's sync policy. Without a file ('') every device may sync whenever it likes.
 
-    require_device: a user who signs in with a password, and so has no device, may not list or sync.
+    require_device: a user who signs in with a password, and so has no device, may not list or sync. devices_per_user:
+    those that are not revoked.
     """
 
     file: str = "config/policy.toml"
     require_device: bool = False
+    devices_per_user: int = integer(100, 1, 10_000)
 
 
 @dataclass(frozen=True, slots=True)

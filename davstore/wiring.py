@@ -268,7 +268,10 @@ def _build_services(
     settings: Settings, storage: Storage, numbers: Numbers, wake: Callable[[], None] = lambda: None
 ) -> Services:
     limits = Limits(
-        **asdict(settings.limits), inline_bytes=settings.storage.inline_bytes, sync_rows=settings.sync.rows_per_page
+        **asdict(settings.limits),
+        inline_bytes=settings.storage.inline_bytes,
+        sync_rows=settings.sync.rows_per_page,
+        devices_per_user=settings.policy.devices_per_user,
     )
     drops_litter = settings.storage.finder_litter == "drop"
     return Services(*storage, limits, drops_litter, note=numbers.note, wake=wake)

@@ -10,6 +10,7 @@ from davstore.errors import AlreadyExists
 from davstore.metadata.statements import Statement, Write
 from davstore.metadata.tables import DEVICE, USER, device, principal, store, user
 from davstore.metadata.unit import Unit
+from davstore.model.decisions import ACCEPTED, LastDecision, parse_decision
 from davstore.model.principals import Device, DeviceClass, User
 
 
@@ -55,6 +56,12 @@ class _SeenFacts(NamedTuple):
     seen_us: int | None
     round_us: int | None
     token: str | None
+    decision: str | None
+    decided_us: int | None
+
+    def facts(self, found: Device) -> DeviceFacts:
+        decision = None if self.decision is None else parse_decision(self.decision)
+        return DeviceFacts(found, self.created_us, self.seen_us, self.round_us, self.token, decision, self.decided_us)
 
 
 _owner, _acting = principal.alias("owner"), principal.alias("acting")
@@ -114,7 +121,11 @@ _SET_PASSWORD = Write(
 )
 _SET_DISABLED = Write(update(user).where(_named).values(disabled=bindparam("disabled"), version=user.c.version + 1))
 _DEVICES = Statement(
-    select(*_DEVICE, device.c.created_us, device.c.seen_us, device.c.round_us, device.c.token)
+    select(
+        *_DEVICE,
+        *(device.c.created_us, device.c.seen_us, device.c.round_us, device.c.token),
+        *(device.c.decision, device.c.decided_us),
+    )
     .select_from(_devices)
     .where(_acting.c.owner_id == bindparam("user_id"))
     .order_by(_acting.c.name, device.c.created_us),
@@ -161,7 +172,18 @@ _REMOVE_USER = (
 _SEEN = Write(
     update(device)
     .where(device.c.id == bindparam("of"))
-    .values(seen_us=bindparam("seen_us"), round_us=bindparam("round_us"), token=bindparam("token"))
+    .values(
+        seen_us=bindparam("seen_us"),
+        round_us=bindparam("round_us"),
+        token=bindparam("token"),
+        decision=bindparam("decision"),
+        decided_us=bindparam("seen_us"),
+    )
+)
+_DECIDED = Write(
+    update(device)
+    .where(device.c.id == bindparam("of"))
+    .values(decision=bindparam("decision"), decided_us=bindparam("decided_us"))
 )
 
 
@@ -191,13 +213,15 @@ class Account(NamedTuple):
 
 
 class DeviceFacts(NamedTuple):
-    """A device as the operator sees it: when it last synchronised, and the token it was given then."""
+    """A device with what is known of it: when it last synchronised, the token it was given then, the last decision."""
 
     device: Device
     created_us: int
     seen_us: int | None
     round_us: int | None
     token: str | None
+    decision: LastDecision | None
+    decided_us: int | None
 
 
 def find_credentials(unit: Unit, name: str) -> Credentials | None:
@@ -248,7 +272,7 @@ def set_disabled(unit: Unit, name: str, *, disabled: bool) -> bool:
 
 def list_devices(unit: Unit, user_id: int) -> list[DeviceFacts]:
     """Return a user's devices by name, revoked ones too."""
-    return [DeviceFacts(found.device(), *facts) for found, facts in unit.all(_DEVICES, {"user_id": user_id})]
+    return [seen.facts(found.device()) for found, seen in unit.all(_DEVICES, {"user_id": user_id})]
 
 
 def list_names(unit: Unit) -> dict[str, set[str]]:
@@ -295,5 +319,11 @@ def remove_user(unit: Unit, user_id: int) -> None:
 
 
 def record_seen(unit: Unit, device_id: str, *, seen_us: int, round_us: int, token: str) -> None:
-    """Write down when a device was last seen, when its last accepted round began and which token it was given."""
-    unit.run(_SEEN, {"of": device_id, "seen_us": seen_us, "round_us": round_us, "token": token})
+    """Write down that a device was accepted, when, when its round began and which token it was given."""
+    seen = {"seen_us": seen_us, "round_us": round_us, "token": token, "decision": ACCEPTED.text}
+    unit.run(_SEEN, {"of": device_id, **seen})
+
+
+def record_decision(unit: Unit, device_id: str, decision: LastDecision, *, decided_us: int) -> None:
+    """Write down the last decision about a device."""
+    unit.run(_DECIDED, {"of": device_id, "decision": decision.text, "decided_us": decided_us})

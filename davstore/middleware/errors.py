@@ -181,6 +181,7 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.LockTokenMismatch: Row(HTTPStatus.CONFLICT, names.LOCK_TOKEN_MATCHES_REQUEST_URI),
     errors.LockNotRefreshed: Row(HTTPStatus.PRECONDITION_FAILED, names.LOCK_TOKEN_MATCHES_REQUEST_URI),
     errors.TooManyLocks: Row(HTTPStatus.FORBIDDEN, clark(CPM, "locks-within-limits")),
+    errors.TooManyDevices: Row(HTTPStatus.FORBIDDEN, clark(CPM, "devices-within-limits")),
     errors.TreeTooLarge: Row(HTTPStatus.FORBIDDEN, names.TREE_WITHIN_LIMITS),
     errors.ConflictingValue: Row(HTTPStatus.CONFLICT),
     errors.UnsupportedMediaType: Row(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),

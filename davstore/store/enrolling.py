@@ -8,16 +8,18 @@ import string
 from typing import NamedTuple
 
 from davstore.blobs import Blobs
-from davstore.errors import AlreadyExists, NotFound, Unprocessable
+from davstore.errors import AlreadyExists, NotFound, TooManyDevices, Unprocessable
 from davstore.metadata import principals, stores
 from davstore.metadata.database import Database
 from davstore.metadata.principals import Account, DeviceFacts
 from davstore.metadata.unit import Unit
+from davstore.model.limits import Limits
 from davstore.model.principals import Device, DeviceClass, User
 from davstore.store.authenticating import digest, new_secret
 from davstore.store.hashing import Passwords
 
 MAX_PASSWORD_BYTES = 1024
+MAX_DEVICES = Limits().devices_per_user
 _LETTERS = string.ascii_letters + string.digits
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
@@ -111,22 +113,34 @@ def list_users(database: Database) -> list[Account]:
 
 
 def add_device(
-    database: Database, user: str, name: str, *, device_class: DeviceClass = DeviceClass.OTHER, now_us: int
+    database: Database,
+    user: str,
+    name: str,
+    *,
+    device_class: DeviceClass = DeviceClass.OTHER,
+    now_us: int,
+    most: int = MAX_DEVICES,
 ) -> NewDevice:
     """Enrol a device of a user. The name of a revoked device may be used again: it is another device.
+
+    most: the devices that a user may have, without those that are revoked.
 
     Raises:
         Unprocessable: not a name.
         NotFound: there is no such user.
         AlreadyExists: the user has such a device.
+        TooManyDevices: the user has the most already.
     """
     _check_name(name)
     device_id, secret = new_secret()
 
     def add(unit: Unit) -> Device:
-        owner = _get_user(unit, user)
-        if _find_device(unit, owner, name):
+        owner = _lock_user(unit, user)
+        names = [item.device.name for item in principals.list_devices(unit, owner.id) if not item.device.revoked]
+        if name in names:
             raise AlreadyExists(f"{user} has a device {name}")
+        if len(names) >= most:
+            raise TooManyDevices(f"{user} has {len(names)} devices, and may have {most} (policy.devices_per_user)")
         added = Device(device_id, owner.id, name, device_class, revoked=False)
         principals.add_device(unit, added, secret_sha256=digest(secret), now_us=now_us)
         return added
@@ -170,8 +184,9 @@ def rename_device(database: Database, user: str, name: str, new_name: str) -> No
     _check_name(new_name)
 
     def rename(unit: Unit) -> None:
+        owner = _lock_user(unit, user)
         found = _get_device(unit, user, name)
-        if new_name != name and _find_device(unit, _get_user(unit, user), new_name):
+        if new_name != name and _find_device(unit, owner, new_name):
             raise AlreadyExists(f"{user} has a device {new_name}")
         principals.rename_device(unit, found.device.id, new_name)
 
@@ -183,6 +198,13 @@ def _get_user(unit: Unit, name: str) -> User:
     if found is None:
         raise NotFound(f"there is no user {name}")
     return found.user
+
+
+def _lock_user(unit: Unit, name: str) -> User:
+    """Return the user of a name, whose devices no other unit adds or renames until this one ends. Raises NotFound."""
+    found = _get_user(unit, name)
+    stores.lock(unit, name)
+    return found
 
 
 def _find_device(unit: Unit, owner: User, name: str) -> DeviceFacts | None:

@@ -16,10 +16,13 @@ from click.testing import CliRunner, Result
 
 from davstore import wiring
 from davstore.cli import main
+from davstore.metadata import principals
 from davstore.metadata.opening import open_database
 from davstore.metadata.volatile import Throttle
+from davstore.model.decisions import LastDecision
 from davstore.protocol.http.authorization import Basic, Bearer
 from davstore.settings import load_settings
+from davstore.store import enrolling
 from davstore.store.authenticating import Authenticator
 from davstore.store.hashing import Passwords
 
@@ -105,7 +108,7 @@ def test_a_device_comes_and_goes(run: Run, enter: Callable[..., object]) -> None
     assert SECRET.fullmatch(shown)
     enter(Bearer(shown.strip()))
     listed = run("device", "list", "alice").output
-    assert re.search(r"^phone +phone +active +[0-9a-f]{16} +20\S+ +-$", listed, re.MULTILINE)
+    assert re.search(r"^phone +phone +active +[0-9a-f]{16} +20\S+ +- +- +- +-$", listed, re.MULTILINE)
     assert shown.strip().rpartition("_")[2] not in listed
     run("device", "suspend", "alice", "phone")
     assert re.search(r"^phone +phone +suspended ", run("device", "list", "alice").output, re.MULTILINE)
@@ -113,6 +116,25 @@ def test_a_device_comes_and_goes(run: Run, enter: Callable[..., object]) -> None
     assert re.search(r"^phone +phone +active ", run("device", "list", "alice").output, re.MULTILINE)
     run("device", "revoke", "alice", "phone")
     assert re.search(r"^phone +phone +revoked ", run("device", "list", "alice").output, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("store")
+def test_one_device_too_many_is_refused_and_the_last_decision_is_told(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAVSTORE_POLICY__DEVICES_PER_USER", "1")
+    run("device", "add", "me", "phone")
+    said = "davstore: me has 1 devices, and may have 1 (policy.devices_per_user)\n"
+    assert run("device", "add", "me", "tablet", "--secret-file", str(tmp_path / "s"), status=1).stderr == said
+    assert not (tmp_path / "s").exists()
+    database = open_database("", tmp_path / "data")
+    decision = LastDecision("sync-allowed", "user", "sync-preferences")
+    phone = enrolling.get_device(database, "me", "phone").device.id
+    database.write(lambda unit: principals.record_seen(unit, phone, seen_us=0, round_us=0, token="urn:T"))
+    database.write(lambda unit: principals.record_decision(unit, phone, decision, decided_us=60_000_000))
+    database.close()
+    row = "1970-01-01T00:00:00Z +urn:T +1970-01-01T00:01:00Z +sync-allowed by rule sync-preferences of the user"
+    assert re.search(row, run("device", "list", "me").output)
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,9 @@ from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.model.limits import Limits
 from davstore.model.rules import Rule
+from davstore.policy.groups import list_unknown_groups, list_unknown_members
 from davstore.policy.provider import list_unknown
-from davstore.rule_sources.file import PolicyFile
+from davstore.rule_sources.file import GroupsFile, PolicyFile
 from davstore.settings import Settings
 from davstore.store import backups, enrolling, recognising, restoring
 from davstore.store.authenticating import Authenticator
@@ -152,22 +153,37 @@ def open_policy(settings: Settings) -> PolicyFile:
     return PolicyFile(Path(name) if name else None)
 
 
+def open_groups(settings: Settings) -> GroupsFile:
+    """Read the groups of users. Raises BadSettings: the file is not there or wrong."""
+    name = settings.principals.file
+    return GroupsFile(Path(name) if name else None)
+
+
 def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
-    """Return a line for each rule on users and devices that do not exist; none where there is no store."""
-    if not rules:
-        return []
+    """Return a line for each rule on groups, users and devices that do not exist, and for each such member of a group.
+
+    Users and devices are not looked up where there is no store. Raises BadSettings: the groups are wrong.
+    """
+    groups = open_groups(settings).content()
+    unknown = list_unknown_groups(rules, groups)
+    if not rules and not groups:
+        return unknown
     try:
         database = find_storage(settings).database
     except BadSettings:
-        return []
+        return unknown
     except Unavailable as error:
-        return [f"users and devices were not looked up: {error}"]
+        return [*unknown, f"users and devices were not looked up: {error}"]
     with contextlib.closing(database):
-        return list_unknown(rules, enrolling.list_names(database))
+        names = enrolling.list_names(database)
+        return [*unknown, *list_unknown(rules, names), *list_unknown_members(groups, names)]
 
 
 def log_policy(settings: Settings) -> None:
-    """Log which policy is in force. Raises BadSettings: it is not there or wrong."""
+    """Log which policy is in force, and which groups. Raises BadSettings: they are not there or wrong."""
+    if settings.principals.file:
+        count = len(open_groups(settings).content())
+        policy_log.info("%s: %d groups in force", settings.principals.file, count)
     rules = open_policy(settings).rules()
     if not settings.policy.file:
         policy_log.warning("no policy file: every device may synchronise everything at any time")
@@ -198,9 +214,10 @@ def prepare_store(settings: Settings, *, adopts: bool = False) -> FirstUser | No
     """Open the store as `open_storage` does; in an empty one make the first user. Leaves no handle open.
 
     Raises:
-        BadSettings: also when the policy file is missing or wrong, which a worker could not report as well.
+        BadSettings: also when a file of rules or groups is missing or wrong, which a worker could not report as well.
     """
     open_policy(settings)
+    open_groups(settings)
     database = open_storage(settings, adopts=adopts).database
     with contextlib.closing(database):
         renew_identity(settings)
@@ -303,7 +320,8 @@ def build_application(
     policy = open_policy(settings)
     services = _build_services(settings, Storage(database, LocalBlobs(directory / "blobs")), Numbers(directory), wake)
     faces = Pages(build_dav(services), services)
-    gate, rules = Gate(policy.rules, throttle, database), settings.policy
+    groups, rules = open_groups(settings), settings.policy
+    gate = Gate(policy.rules, throttle, database, groups.of)
     gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)
     inner = Authentication(Places(gated), Authenticator(database, throttle, Passwords(), key=key))
 
@@ -312,6 +330,7 @@ def build_application(
             raise Unavailable(f"no directory {directory}")
         database.read(lambda _unit: None)
         policy.check()
+        groups.check()
 
     health = Health(WellKnown(inner), check)
     realm, proxies = settings.auth.realm, settings.server.proxies

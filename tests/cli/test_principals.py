@@ -423,6 +423,30 @@ def test_a_policy_is_checked(run: Run, settings: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("store")
+def test_groups_are_checked_and_explained(run: Run, settings: Path, tmp_path: Path) -> None:
+    run("device", "add", "me", "phone")
+    (tmp_path / "policy.toml").write_text(
+        '[[rule]]\nname = "staff"\ngroup = "staff"\nmodes = "manual"\n[[rule]]\nname = "typo"\ngroup = "stuff"\n'
+    )
+    words, explain = ("-c", str(settings)), ("policy", "explain", "me", "phone", "-c", str(settings))
+    assert "automatic: accepted" in run(*explain).output
+    groups = tmp_path / "principals.toml"
+    groups.write_text('[[group]]\nname = "staff"\nmembers = ["me", "nobody"]\n')
+    assert run("policy", "check", *words).stderr.splitlines() == [
+        "warning: rule typo: there is no group stuff",
+        "warning: group staff: there is no user nobody",
+    ]
+    assert "automatic: refused, sync-allowed, by rule staff of the provider" in run(*explain).output
+    assert run("policy", "diff", str(tmp_path / "davstore.toml"), *words, status=2)
+    old = tmp_path / "old.toml"
+    old.write_text("")
+    assert "+ modes: manual" in run("policy", "diff", str(old), *words).output.splitlines()
+    groups.write_text('[[group]]\nname = "staff"\nmembers = "me"\n')
+    for command in (("policy", "check"), ("policy", "explain", "me", "phone"), ("serve", "--bind", "127.0.0.1:0")):
+        assert f"{groups}:3: group.members: must be a list" in run(*command, *words, status=2).stderr
+
+
+@pytest.mark.usefixtures("store")
 def test_the_devices_that_a_new_policy_decides_about_otherwise(run: Run, settings: Path, tmp_path: Path) -> None:
     run("user", "add", "alice")
     run("user", "add", "bob")
@@ -476,9 +500,13 @@ def test_the_log_of_a_start_says_which_policy_is_in_force(settings: Path, caplog
     """The logger has the name that docs/operating.md gives."""
     with caplog.at_level(logging.INFO):
         wiring.log_policy(load_settings(settings, flags={"data.path": str(settings.parent / "data")}))
-        wiring.log_policy(load_settings(None, flags={"policy.file": ""}))
+        wiring.log_policy(load_settings(None, flags={"policy.file": "", "principals.file": ""}))
+        (settings.parent / "principals.toml").write_text('[[group]]\nname = "staff"\nmembers = []\n')
+        wiring.log_policy(load_settings(settings, flags={"data.path": str(settings.parent / "data")}))
     told = [(record.name, record.getMessage()) for record in caplog.records]
     assert told == [
         ("davstore.policy", f"{settings.parent}/policy.toml: 2 rules in force"),
         ("davstore.policy", "no policy file: every device may synchronise everything at any time"),
+        ("davstore.policy", f"{settings.parent}/principals.toml: 1 groups in force"),
+        ("davstore.policy", f"{settings.parent}/policy.toml: 2 rules in force"),
     ]

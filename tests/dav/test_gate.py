@@ -34,7 +34,7 @@ from davstore.model.principals import DeviceClass, Principal
 from davstore.model.rules import DEVICE, Mode, Rule
 from davstore.policy.preferences import to_json
 from davstore.protocol.dav.hrefs import parse_target
-from davstore.rule_sources.file import PolicyFile
+from davstore.rule_sources.file import GroupsFile, PolicyFile
 from davstore.store import enrolling
 from davstore.store.gating import Gate, GateRequest
 from tests.areas import ELSEWHERE, add_area
@@ -431,6 +431,37 @@ def test_a_file_that_is_wrong_at_the_start_is_refused(store: Store) -> None:
     store.rules("rule = 3")
     with pytest.raises(BadSettings, match=r"policy\.toml:1: rule"):
         PolicyFile(store.file)
+
+
+def test_a_rule_on_a_group_counts_for_its_users_while_they_are_in_it(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = store.file.with_name("principals.toml")
+    file.write_text("")
+    groups = GroupsFile(file)
+    store.application = SyncGate(store._inside, Gate(store.policy.rules, store.throttle, store.database, groups.of))
+
+    def write(text: str) -> None:
+        file.write_text(text)
+        stamp = file.stat().st_mtime_ns + 1_000_000_000
+        os.utime(file, ns=(stamp, stamp))
+
+    store.rules('[[rule]]\nname = "no-staff"\ngroup = "staff"\nallowed = false\n')
+    store.report()
+    write('[[group]]\nname = "staff"\nmembers = ["bob", "alice"]\n')
+    with pytest.raises(SyncRefused):
+        store.report()
+    write('[[group]]\nname = "staff"\n')
+    with pytest.raises(SyncRefused):
+        store.report()
+    assert f"{file}:1: group.members" in caplog.text
+    assert "the last good groups stay in force" in caplog.text
+    with pytest.raises(Unavailable):
+        groups.check()
+    write('[[group]]\nname = "staff"\nmembers = ["bob"]\n')
+    groups.check()
+    store.report()
+    assert GroupsFile(None).of("alice") == frozenset()
 
 
 def test_the_query_is_handed_on(store: Store) -> None:

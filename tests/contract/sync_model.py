@@ -14,6 +14,7 @@ from davstore.errors import InvalidSyncToken, NotFound, UnsupportedReport
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.facets import PROPERTIES
 from davstore.model.states import Flag, StateChange
+from davstore.model.views import View
 from davstore.model.where import Compare, Comparison, Fact, Form, IsDefined, Not, Or, Source, Where
 from davstore.store import syncing
 from tests.contract.storage import Storage
@@ -159,7 +160,7 @@ class Device:
                 level=self.level,
                 limit=limit,
                 facets={PROPERTIES},
-                where=VIEWS[self.view][0],
+                view=View(VIEWS[self.view][0]),
             )
         except NotFound:
             _require(self.scope and self.scope not in model.entries, f"{where}: the scope is there")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from davstore.metadata import changed_members
-from davstore.model.changes import WHOLE, Level, Position, SyncToken
+from davstore.model.changes import WHOLE, Level, Position, Stamp, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Path
 from davstore.store import sweeping
@@ -224,8 +224,10 @@ def _newest_token(facts: StoreFacts, path: Path, begun: object, last: object, vi
     return tokens.current_token(facts, path, view)
 
 
-def _of_the_same_view(facts: StoreFacts, path: Path, token: SyncToken | None, view: str = WHOLE) -> Position:
-    return _start(facts, path, token and replace(token, view=view), view)
+def _of_the_same_view(
+    facts: StoreFacts, path: Path, token: SyncToken | None, asked: Stamp = tokens.EVERYTHING
+) -> tuple[Position, Stamp]:
+    return _start(facts, path, token and replace(token, view=asked.text), asked)
 
 
 def _as_if_deleted(asked: Inquiry, runs: Iterator[Run]) -> Iterator[Run]:

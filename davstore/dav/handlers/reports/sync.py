@@ -8,6 +8,7 @@ from davstore.dav.rendering import Hrefs, Plan, facets_of
 from davstore.dav.request import Request
 from davstore.dav.responses import Listed, Response, multistatus
 from davstore.model.changes import Changes
+from davstore.model.views import View
 from davstore.protocol.dav import sync_token
 from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import PropFind, PropFindKind
@@ -30,7 +31,7 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
         limit=query.limit,
         facets=facets_of(question),
         columns=columns_of(question),
-        where=query.where,
+        view=View(query.where),
     )
     prefer = Prefer(minimal=request.prefer.minimal)  # no report holds the collection itself
     hrefs = request.hrefs(path)

@@ -323,7 +323,8 @@ def build_application(
     groups, rules = open_groups(settings), settings.policy
     gate = Gate(policy.rules, throttle, database, groups.of)
     gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)
-    inner = Authentication(Places(gated), Authenticator(database, throttle, Passwords(), key=key))
+    places = Places(gated, partial(enrolling.find_devices, database))
+    inner = Authentication(places, Authenticator(database, throttle, Passwords(), key=key))
 
     def check() -> None:
         if not directory.is_dir():

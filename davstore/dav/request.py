@@ -27,7 +27,7 @@ from davstore.protocol.http.dates import parse_http_date
 from davstore.protocol.http.headers import parse_depth, parse_etags
 from davstore.protocol.http.prefer import Prefer, parse_prefer
 from davstore.protocol.http.queries import names_sub_resource, part_query
-from davstore.protocol.urls import Fixed, Place
+from davstore.protocol.urls import Place
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -117,6 +117,17 @@ class Request:
             raise PartIsImmutable("a Destination that is a part")
         return path
 
+    @property
+    def destination_place(self) -> Place:
+        """The destination of a MOVE outside of stores. Raises as `destination`, but for parts."""
+        value = self.header("DESTINATION")
+        if value is None:
+            raise Malformed("no Destination")
+        place = find_place(parse_destination(value, host=self.header("HOST"), prefix=self.prefix), self.principal)
+        if place is None:
+            raise ForeignDestination("nothing that the asker may know of")
+        return place
+
     def find_place(self, href: str) -> Place | None:
         """Return the place that an href names, if it is on this server and the asker may know of it."""
         try:
@@ -165,7 +176,7 @@ class Request:
             value = f"(<{parse_lock_token(self.header('LOCK_TOKEN'))}>) (Not <DAV:no-lock>)"
         if value is None:
             return None
-        here = None if isinstance(self.place, Fixed) else self.place
+        here = self.place if isinstance(self.place, Path | PartPath) else None
         return tuple(
             IfList(here if tag is None else self._tagged(tag), conditions) for tag, conditions in if_header.parse(value)
         )

@@ -50,7 +50,11 @@ class Device(NamedTuple):
 
 
 class Principal(NamedTuple):
-    """The authenticated asker: a user, through a device or not (a file browser has none)."""
+    """The authenticated asker: a user, through a device or not (a file browser has none).
+
+    devices are those of a user without a device, where a request is about them.
+    """
 
     user: User
     device: Device | None = None
+    devices: tuple[Device, ...] = ()

@@ -17,6 +17,7 @@ _TOP: Final = "dav"
 AREAS: Final[Mapping[tuple[str, ...], Area]] = {(_TOP, "store"): Area.STORE}
 """The beginning of each area's paths; the next segment is the name of an owner, for the root of a store."""
 PRINCIPALS: Final = (_TOP, "principals")
+DEVICES: Final = (*PRINCIPALS, "devices")
 HOME: Final = (_TOP,)
 """The collection above all areas and principals."""
 
@@ -35,7 +36,14 @@ class Fixed(NamedTuple):
     is_principal: bool = False
 
 
-Place = Path | PartPath | Fixed
+class Vacant(NamedTuple):
+    """The URL of a principal of a device that is not there: one can be enrolled at it."""
+
+    user: str
+    device: str
+
+
+Place = Path | PartPath | Fixed | Vacant
 
 
 class Known(NamedTuple):
@@ -64,7 +72,7 @@ def segments_of(path: Path) -> tuple[str, ...]:
 
 def find_fixed(segments: tuple[str, ...], known: Known) -> Fixed | None:
     """Return the fixed collection that a path names, None when there is none."""
-    users, devices = (*PRINCIPALS, "users"), (*PRINCIPALS, "devices")
+    users, devices = (*PRINCIPALS, "users"), DEVICES
     tree = [
         Fixed((), (_TOP,)),
         Fixed(HOME, (*(name for _, name in AREAS), PRINCIPALS[-1])),
@@ -79,6 +87,18 @@ def find_fixed(segments: tuple[str, ...], known: Known) -> Fixed | None:
     return next((place for place in tree if place.segments == segments), None)
 
 
+def find_vacant(segments: tuple[str, ...], known: Known) -> Vacant | None:
+    """Return the URL of a device that an asker who sees all devices of a user does not see; None: it is none."""
+    user, name = segments[len(DEVICES) : -1], segments[-1:]
+    is_one = segments[: len(DEVICES)] == DEVICES and len(user) == 1 and user[0] in known.users
+    return Vacant(user[0], name[0]) if is_one and name[0] not in known.users[user[0]] else None
+
+
+def is_device(place: Fixed) -> bool:
+    """Tell whether a fixed collection is the principal of a device."""
+    return place.is_principal and place.segments[: len(DEVICES)] == DEVICES
+
+
 def user_segments(user: str) -> tuple[str, ...]:
     """Return the path of a user as a principal."""
     return (*PRINCIPALS, "users", user)
@@ -86,7 +106,7 @@ def user_segments(user: str) -> tuple[str, ...]:
 
 def device_segments(user: str, device: str) -> tuple[str, ...]:
     """Return the path of a device of a user as a principal."""
-    return (*PRINCIPALS, "devices", user, device)
+    return (*DEVICES, user, device)
 
 
 def principal_segments(principal: Principal) -> tuple[str, ...]:

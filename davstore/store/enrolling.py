@@ -1,4 +1,4 @@
-"""Users and devices come, change and go. The operator's use cases; no HTTP request leads to them."""
+"""Users and devices come, change and go. Users come by the operator alone; devices also by their user, over HTTP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from davstore.metadata.database import Database
 from davstore.metadata.principals import Account, DeviceFacts
 from davstore.metadata.unit import Unit
 from davstore.model.limits import Limits
-from davstore.model.principals import Device, DeviceClass, User
+from davstore.model.principals import Device, DeviceClass, Principal, User
 from davstore.store.authenticating import digest, new_secret
 from davstore.store.hashing import Passwords
 
@@ -153,6 +153,22 @@ def list_devices(database: Database, user: str) -> list[DeviceFacts]:
     return database.read(lambda unit: principals.list_devices(unit, _get_user(unit, user).id))
 
 
+def list_active(database: Database, user: str) -> list[DeviceFacts]:
+    """Return a user's devices by name, without those that are revoked. Raises NotFound."""
+    return [facts for facts in list_devices(database, user) if not facts.device.revoked]
+
+
+def find_devices(database: Database, asker: Principal) -> tuple[Device, ...]:
+    """Return the devices of a user that are not revoked, by name."""
+    found = database.look(lambda unit: principals.list_devices(unit, asker.user.id))
+    return tuple([facts.device for facts in found if not facts.device.revoked])
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a user or a device may have a name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def list_names(database: Database) -> dict[str, set[str]]:
     """Return the names of each user's devices that are not revoked."""
     return database.read(principals.list_names)
@@ -220,7 +236,7 @@ def _get_device(unit: Unit, user: str, name: str) -> DeviceFacts:
 
 
 def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise Unprocessable("a name is 1 to 64 of A-Z, a-z, 0-9 and . _ @ + -, and begins with a letter or digit")
 
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from davstore.dav.kinds import Kind
+from davstore.engine.context import Context
 from davstore.engine.property_changes import LiveValues
+from davstore.metadata.principals import DeviceFacts
 from davstore.model.facets import MESSAGE, NO_FACTS, Facet, Facts
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
 from davstore.protocol.dav.elements import href
 from davstore.protocol.dav.hrefs import Spelling
+from davstore.store import enrolling
 
 EVERY: Final = frozenset(Kind)
 STORED: Final = frozenset({Kind.RESOURCE, Kind.COLLECTION})
 RESOURCE: Final = frozenset({Kind.RESOURCE})
 COLLECTION: Final = frozenset({Kind.COLLECTION})
 PART: Final = frozenset({Kind.PART})
-PRINCIPAL: Final = frozenset({Kind.PRINCIPAL})
+DEVICE: Final = frozenset({Kind.DEVICE})
+PRINCIPAL: Final = frozenset({Kind.PRINCIPAL, Kind.DEVICE})
 
 
 class PropertyContext(NamedTuple):
@@ -33,6 +37,14 @@ class PropertyContext(NamedTuple):
     spelling: Spelling = Spelling()
     free_bytes: Callable[[], int] = lambda: 0
     """The room that is left on the disk; asked at most once a request, and only in a store."""
+    list_devices: Callable[[], Sequence[DeviceFacts]] = tuple
+    """What is known of the devices of the asker's user; asked where a property tells it."""
+
+    @classmethod
+    def of_fixed(cls, context: Context, spelling: Spelling) -> PropertyContext:
+        """Return the context of fixed collections."""
+        database, user = context.services.database, context.asker.user.name
+        return cls(context.asker, spelling=spelling, list_devices=partial(enrolling.list_active, database, user))
 
     def href(self, segments: tuple[str, ...]) -> bytes:
         """Return `D:href` of a collection outside of stores."""

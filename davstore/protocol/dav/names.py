@@ -93,12 +93,16 @@ PARTS: Final = "{urn:davstore:cpm}parts"
 OUT_OF_VIEW: Final = "{urn:davstore:cpm}out-of-view"
 MODSEQ: Final = "{urn:davstore:cpm}modseq"
 KEYWORDS: Final = "{urn:davstore:cpm}keywords"
+DEVICES: Final = "{urn:davstore:cpm}devices"
+CLASS: Final = "{urn:davstore:cpm}class"
+SECRET: Final = "{urn:davstore:cpm}secret"  # noqa: S105 - the name of an element
 STATE: Final = "{urn:davstore:cpm}state"
 CURRENT_USER_PRINCIPAL: Final = "{DAV:}current-user-principal"
 PRINCIPAL_URL: Final = "{DAV:}principal-URL"
 PRINCIPAL_COLLECTION_SET: Final = "{DAV:}principal-collection-set"
 OWNER: Final = "{DAV:}owner"
 COLLECTION: Final = "{DAV:}collection"
+PRINCIPAL: Final = "{DAV:}principal"
 
 # Preconditions and postconditions (RFC 4918 §16 and the RFCs that add to it)
 CANNOT_MODIFY_PROTECTED_PROPERTY: Final = "{DAV:}cannot-modify-protected-property"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 
 from davstore import wiring
 from davstore.metadata import principals
+from davstore.metadata.opening import open_database
 from davstore.model.decisions import LastDecision
 from davstore.model.principals import DeviceClass
-from davstore.settings import load_settings
+from davstore.settings import Settings, load_settings
 from davstore.store import enrolling
 from tests.dav.client import Answer, expand_body, prop_body
 from tests.dav.test_entrances import basic
@@ -36,18 +38,12 @@ def mkcol_body(properties: str = "", types: str = "<D:collection/><D:principal/>
 class Place:
     """The whole application; alice has a phone, bob is another user with a phone. Three devices are the most."""
 
-    def __init__(self, directory: Path) -> None:
-        flags = {"data.path": str(directory), "policy.file": "", "policy.devices_per_user": 3}
-        settings = load_settings(flags=flags, environ={})
-        self.database = wiring.open_storage(settings).database
-        self.who = {}
-        for user in ("alice", "bob"):
-            enrolling.add_user(self.database, user, f"{user}'s", now_us=1)
-            self.who[user] = basic(user, f"{user}'s")
-            added = enrolling.add_device(self.database, user, "phone", device_class=DeviceClass.PHONE, now_us=1)
-            self.who[f"{user}'s phone"] = f"Bearer {added.secret}"
-            self.phone = self.phone if user == "bob" else added.device
-        self._application: Any = wiring.build_application(settings)
+    def __init__(self, directory: Path, secrets: dict[str, str]) -> None:
+        self.database = open_database("", directory)
+        self.phone = enrolling.get_device(self.database, "alice", "phone").device
+        self.who = {user: basic(user, f"{user}'s") for user in ("alice", "bob")}
+        self.who |= {f"{user}'s phone": f"Bearer {secret}" for user, secret in secrets.items()}
+        self._application: Any = wiring.build_application(settings_of(directory))
 
     def __call__(self, method: str, target: str, who: str = "alice", body: str | bytes = "", **headers: str) -> Answer:
         content = body.encode() if isinstance(body, str) else body
@@ -79,9 +75,28 @@ class Place:
         return [facts.device.name for facts in enrolling.list_active(self.database, "alice")]
 
 
+def settings_of(directory: Path) -> Settings:
+    flags = {"data.path": str(directory), "policy.file": "", "policy.devices_per_user": 3}
+    return load_settings(flags=flags, environ={})
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """Return a data directory, and the secrets of the phones by user."""
+    directory, secrets = tmp_path_factory.mktemp("devices"), {}
+    database = wiring.open_storage(settings_of(directory)).database
+    for user in ("alice", "bob"):
+        enrolling.add_user(database, user, f"{user}'s", now_us=1)
+        secrets[user] = enrolling.add_device(database, user, "phone", device_class=DeviceClass.PHONE, now_us=1).secret
+    database.close()
+    return directory, secrets
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    made = Place(tmp_path)
+def place(template: tuple[Path, dict[str, str]], tmp_path: Path) -> Iterator[Place]:
+    directory, secrets = template
+    shutil.copytree(directory, tmp_path / "data")
+    made = Place(tmp_path / "data", secrets)
     yield made
     made.database.close()
 

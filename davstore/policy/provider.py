@@ -54,14 +54,15 @@ def parse_rules(text: str, *, source: str) -> tuple[Rule, ...]:
     tables = document.get("rule", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise BadSettings(f"{source}:{find_line(text, 'rule')}: rule: each rule begins with [[rule]]")
-    rules: list[Rule] = []
+    rules: dict[str, Rule] = {}
     for index, table in enumerate(tables):
         try:
-            rules.append(_parse_rule(table, {rule.name for rule in rules}))
+            rule = _parse_rule(table, rules)
         except _Wrong as wrong:
             line = find_line(text, "rule", wrong.key, index=index)
             raise BadSettings(f"{source}:{line}: rule.{wrong.key}: {wrong}") from wrong
-    return tuple(rules)
+        rules[rule.name] = rule
+    return tuple(rules.values())
 
 
 def list_unknown(rules: Iterable[Rule], names: Mapping[str, Collection[str]]) -> list[str]:
@@ -78,7 +79,7 @@ def list_unknown(rules: Iterable[Rule], names: Mapping[str, Collection[str]]) ->
     return found
 
 
-def _parse_rule(table: Mapping[str, Any], taken: set[str]) -> Rule:
+def _parse_rule(table: Mapping[str, Any], taken: Collection[str]) -> Rule:
     for key in table:
         if key not in _KEYS:
             raise _Wrong(key, "unknown key")

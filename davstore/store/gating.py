@@ -123,7 +123,10 @@ class Explanation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The gate in front of synchronisation. rules returns the rules in force, groups those of a user."""
+    """The gate in front of synchronisation. rules returns the rules in force, groups those of a user.
+
+    Without rules no device comes in: `terms`, and all that ask for them, raise what rules does, Unavailable.
+    """
 
     rules: Callable[[], Sequence[Rule]]
     throttle: Throttle

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -44,7 +44,7 @@ from davstore.policy.provider import list_unknown
 from davstore.rule_sources.file import GroupsFile, PolicyFile
 from davstore.rule_sources.url import PolicyUrl, Source
 from davstore.settings import Settings
-from davstore.store import backups, enrolling, recognising, restoring
+from davstore.store import backups, enrolling, preferring, recognising, restoring
 from davstore.store.authenticating import Authenticator
 from davstore.store.gating import Gate
 from davstore.store.hashing import Passwords
@@ -369,12 +369,14 @@ def build_application(
         delay_seconds=settings.auth.delay_seconds,
     )
     policy = open_policy(settings)
-    services = _build_services(settings, Storage(database, LocalBlobs(directory / "blobs")), Numbers(directory), wake)
-    faces = Pages(build_dav(services), services)
+    storage = Storage(database, LocalBlobs(directory / "blobs"))
     groups, rules = open_groups(settings), settings.policy
+    services = _build_services(settings, storage, Numbers(directory), wake)
+    services = replace(services, rules=policy.rules, groups=groups.of)
+    faces = Pages(build_dav(services), services)
     gate = Gate(policy.rules, throttle, database, groups.of)
     gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)
-    places = Places(gated, partial(enrolling.find_devices, database))
+    places = Places(gated, partial(preferring.find_devices, database))
     inner = Authentication(places, Authenticator(database, throttle, Passwords(), key=key))
 
     def check() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from davstore.errors import NotFound
 from davstore.model.paths import Path
-from davstore.model.principals import Device, Principal
+from davstore.model.principals import Device, Principal, PrincipalName
 from davstore.protocol.urls import Known
 
 
@@ -46,3 +46,14 @@ def devices_of(asker: Principal) -> tuple[Device, ...]:
 def may_enrol(asker: Principal) -> bool:
     """Tell whether the asker may enrol devices, and rename and suspend them: a device may not."""
     return asker.device is None
+
+
+def may_see_principal(asker: Principal, name: PrincipalName) -> bool:
+    """Tell whether the asker may know of a principal: itself, its user, or its devices, there or not."""
+    is_other = asker.device is not None and name.device not in (None, asker.device.name)
+    return name.user == asker.user.name and not is_other
+
+
+def may_set_preferences(asker: Principal, name: PrincipalName) -> bool:
+    """Tell whether the asker may set the preferences of a principal that it sees: a device those of its user not."""
+    return asker.device is None or name.device is not None

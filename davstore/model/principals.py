@@ -58,3 +58,10 @@ class Principal(NamedTuple):
     user: User
     device: Device | None = None
     devices: tuple[Device, ...] = ()
+
+
+class PrincipalName(NamedTuple):
+    """The name of a principal: of a user, or of a device of it."""
+
+    user: str
+    device: str | None = None

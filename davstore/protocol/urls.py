@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from davstore.model.paths import Area, PartPath, Path
-from davstore.model.principals import Principal
+from davstore.model.principals import Principal, PrincipalName
 from davstore.protocol.dav.hrefs import MAX_SEGMENTS, Target
 from davstore.protocol.http.queries import find_part_number
 
@@ -107,6 +107,11 @@ def user_segments(user: str) -> tuple[str, ...]:
 def device_segments(user: str, device: str) -> tuple[str, ...]:
     """Return the path of a device of a user as a principal."""
     return (*DEVICES, user, device)
+
+
+def name_of(place: Fixed) -> PrincipalName:
+    """Return the name of the principal that a fixed collection is."""
+    return PrincipalName(*place.segments[len(DEVICES) :])
 
 
 def principal_segments(principal: Principal) -> tuple[str, ...]:

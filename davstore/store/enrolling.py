@@ -153,15 +153,10 @@ def list_devices(database: Database, user: str) -> list[DeviceFacts]:
     return database.read(lambda unit: principals.list_devices(unit, _get_user(unit, user).id))
 
 
-def list_active(database: Database, user: str) -> list[DeviceFacts]:
-    """Return a user's devices by name, without those that are revoked. Raises NotFound."""
-    return [facts for facts in list_devices(database, user) if not facts.device.revoked]
-
-
-def find_devices(database: Database, asker: Principal) -> tuple[Device, ...]:
-    """Return the devices of a user that are not revoked, by name."""
+def list_active(database: Database, asker: Principal) -> list[DeviceFacts]:
+    """Return the devices of a user by name, without those that are revoked."""
     found = database.look(lambda unit: principals.list_devices(unit, asker.user.id))
-    return tuple([facts.device for facts in found if not facts.device.revoked])
+    return [facts for facts in found if not facts.device.revoked]
 
 
 def is_name(name: str) -> bool:

@@ -72,7 +72,8 @@ class Place:
         return self("PROPFIND", target, who, prop_body(*names), depth=depth)
 
     def names(self) -> list[str]:
-        return [facts.device.name for facts in enrolling.list_active(self.database, "alice")]
+        found = enrolling.list_devices(self.database, "alice")
+        return [facts.device.name for facts in found if not facts.device.revoked]
 
 
 def settings_of(directory: Path) -> Settings:

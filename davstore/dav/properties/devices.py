@@ -32,16 +32,16 @@ def _state(context: PropertyContext, place: Fixed) -> bytes | None:
     return None if device is None else text_element(names.STATE, device.state)
 
 
-def _devices(context: PropertyContext, _place: Fixed) -> bytes | None:
+def _devices(context: PropertyContext, place: Fixed) -> bytes | None:
     if not may_enrol(context.principal):  # what its user has besides is not a device's business
         return None
-    return element(names.DEVICES, *(_listed(context, facts) for facts in context.list_devices()))
+    return element(names.DEVICES, *(_listed(context, place.segments[-1], facts) for facts in context.list_devices()))
 
 
-def _listed(context: PropertyContext, facts: DeviceFacts) -> bytes:
+def _listed(context: PropertyContext, user: str, facts: DeviceFacts) -> bytes:
     device = facts.device
     told = [
-        context.href(urls.device_segments(context.principal.user.name, device.name)),
+        context.href(urls.device_segments(user, device.name)),
         text_element(names.CLASS, device.device_class.value),
         text_element(names.STATE, device.state),
     ]

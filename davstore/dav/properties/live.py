@@ -17,6 +17,7 @@ from davstore.model.principals import Principal
 from davstore.protocol.dav.elements import href
 from davstore.protocol.dav.hrefs import Spelling
 from davstore.store import enrolling
+from davstore.store.preferring import Profiles
 
 EVERY: Final = frozenset(Kind)
 STORED: Final = frozenset({Kind.RESOURCE, Kind.COLLECTION})
@@ -39,15 +40,17 @@ class PropertyContext(NamedTuple):
     """The room that is left on the disk; asked at most once a request, and only in a store."""
     list_devices: Callable[[], Sequence[DeviceFacts]] = tuple
     """What is known of the devices of the asker's user; asked where a property tells it."""
+    profiles: Profiles | None = None
+    """Of the principals at hand."""
 
     @classmethod
     def of_fixed(cls, context: Context, spelling: Spelling) -> PropertyContext:
         """Return the context of fixed collections."""
-        database, user = context.services.database, context.asker.user.name
-        return cls(context.asker, spelling=spelling, list_devices=partial(enrolling.list_active, database, user))
+        devices = partial(enrolling.list_active, context.services.database, context.asker)
+        return cls(context.asker, spelling=spelling, list_devices=devices, profiles=Profiles.of(context))
 
     def href(self, segments: tuple[str, ...]) -> bytes:
-        """Return `D:href` of a collection outside of stores."""
+        """Return `D:href` of a collection."""
         return href(self.spelling.href(segments, slash=True))
 
 

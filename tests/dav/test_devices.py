@@ -17,7 +17,7 @@ from davstore.model.decisions import LastDecision
 from davstore.model.principals import DeviceClass
 from davstore.settings import Settings, load_settings
 from davstore.store import enrolling
-from tests.dav.client import Answer, expand_body, prop_body
+from tests.dav.client import Answer, expand_body, prop_body, removing, setting
 from tests.dav.test_entrances import basic
 
 DEVICES = "/dav/principals/devices/alice/"
@@ -296,3 +296,51 @@ def test_the_list_of_devices_is_for_their_user_and_asked_for_by_name(place: Plac
     nested = '<D:property name="devices" namespace="urn:davstore:cpm"/>'
     answer = place("REPORT", ALICE, "alice", expand_body(nested), depth="0")
     assert answer.prop(ALICE, devices)[0].findtext(f"{D}href") == PHONE
+
+
+def state_of(place: Place) -> str:
+    return enrolling.get_device(place.database, "alice", "phone").device.state
+
+
+def patch(place: Place, target: str, *instructions: str, who: str = "alice") -> Answer:
+    body = f'<D:propertyupdate xmlns:D="DAV:" xmlns:C="urn:davstore:cpm">{"".join(instructions)}</D:propertyupdate>'
+    return place("PROPPATCH", target, who, body)
+
+
+def test_a_user_suspends_a_device_and_lets_it_come_again(place: Place) -> None:
+    state = f"{C}state"
+    assert state in patch(place, PHONE, setting("<C:state>suspended</C:state>")).props(PHONE)
+    refused = place("PROPFIND", "/dav/store/alice/", "alice's phone", depth="0")
+    assert (refused.status, refused.condition, state_of(place)) == (403, f"{C}device-enrolled", "suspended")
+    assert place.find(PHONE, state).text(PHONE, state) == "suspended"
+    assert state in patch(place, PHONE, setting("<C:state> active </C:state>")).props(PHONE)
+    assert place("PROPFIND", "/dav/store/alice/", "alice's phone", depth="0").status == 207
+
+
+@pytest.mark.parametrize(
+    ("instruction", "target", "who", "status"),
+    [
+        (setting("<C:state>revoked</C:state>"), PHONE, "alice", 409),
+        (setting("<C:state/>"), PHONE, "alice", 409),
+        (removing("<C:state/>"), PHONE, "alice", 403),
+        (setting("<C:state>suspended</C:state>"), PHONE, "alice's phone", 403),
+        (setting("<C:state>suspended</C:state>"), ALICE, "alice", 403),
+    ],
+)
+def test_what_cannot_be_a_state_changes_nothing(
+    place: Place, instruction: str, target: str, who: str, status: int
+) -> None:
+    preference = setting("<C:sync-preferences><C:automatic>F</C:automatic></C:sync-preferences>")
+    answer = patch(place, target, preference, instruction, who=who)
+    assert f"{C}state" in answer.props(target, status)
+    found = enrolling.get_device(place.database, "alice", "phone").device
+    assert (found.state, found.preferences) == ("active", None)
+
+
+def test_a_wrong_preference_leaves_the_state(place: Place) -> None:
+    wrong = setting("<C:sync-preferences><C:automatic>perhaps</C:automatic></C:sync-preferences>")
+    answer = patch(place, PHONE, setting("<C:state>suspended</C:state>"), wrong)
+    assert f"{C}state" in answer.props(PHONE, 424)
+    assert state_of(place) == "active"
+    for who in ("bob", "bob's phone"):
+        assert patch(place, PHONE, setting("<C:state>suspended</C:state>"), who=who).status == 404

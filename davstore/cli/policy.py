@@ -95,6 +95,8 @@ def explain(
     names = tuple(name for name in folder.split("/") if name)
     terms = _terms(rules, wiring.open_groups(settings), owner, found)
     click.echo(f"{user}/{found.name} ({found.device_class.value})")
+    if found.suspended:
+        click.echo("suspended: refused, device-enrolled, whatever the rules say")
     for one in Mode:
         if mode in (None, one.value):
             attempt = Attempt(one, names, now_us, bearer=bearer)

@@ -42,6 +42,11 @@ class Vacant(NamedTuple):
     user: str
     device: str
 
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The path of the device that is not there."""
+        return device_segments(self.user, self.device)
+
 
 Place = Path | PartPath | Fixed | Vacant
 

@@ -368,8 +368,10 @@ def test_a_policy_is_explained(run: Run, settings: Path) -> None:
         "excluded: Archive, by rule hourly of the provider",
         "excluded: */raw, by rule hourly of the provider",
     ]
+    run("device", "suspend", "alice", "phone")
     assert run("policy", "explain", "alice", "phone").output.splitlines() == [
         "alice/phone (phone)",
+        "suspended: refused, device-enrolled, whatever the rules say",
         "automatic: accepted",
         "manual: accepted",
     ]

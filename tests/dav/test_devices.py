@@ -344,3 +344,15 @@ def test_a_wrong_preference_leaves_the_state(place: Place) -> None:
     assert state_of(place) == "active"
     for who in ("bob", "bob's phone"):
         assert patch(place, PHONE, setting("<C:state>suspended</C:state>"), who=who).status == 404
+
+
+def test_a_user_has_the_decision_about_one_device_explained(place: Place) -> None:
+    place.enrol()
+
+    def explain(name: str) -> list[str]:
+        named = f"<C:device><D:href>{DEVICES}{name}/</D:href></C:device>"
+        body = f'<C:explain-sync xmlns:D="DAV:" xmlns:C="urn:davstore:cpm">{named}</C:explain-sync>'
+        return place("REPORT", "/dav/store/alice/", "alice", body, depth="0").hrefs()
+
+    assert explain("phone") == [PHONE]
+    assert explain("nothing") == []

@@ -29,7 +29,7 @@ from davstore.store.gating import Gate
 from davstore.store.hashing import Passwords
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
-from davstore.wiring import Storage, build_services, open_policy, require_data_directory
+from davstore.wiring import Storage, build_services, open_groups, open_policy, require_data_directory
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -52,9 +52,11 @@ def build_application(
     )
     policy = open_policy(settings)
     storage = Storage(database, LocalBlobs(directory / "blobs"))
-    services = replace(build_services(settings, storage, Numbers(directory), wake), rules=policy.rules)
+    groups, rules = open_groups(settings), settings.policy
+    services = build_services(settings, storage, Numbers(directory), wake)
+    services = replace(services, rules=policy.rules, groups=groups.of)
     faces = Pages(build_dav(services), services)
-    gate, rules = Gate(policy.rules, throttle, database), settings.policy
+    gate = Gate(policy.rules, throttle, database, groups.of)
     gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)
     places = Places(gated, partial(preferring.find_devices, database))
     inner = Authentication(places, Authenticator(database, throttle, Passwords(), key=key))
@@ -64,6 +66,7 @@ def build_application(
             raise Unavailable(f"no directory {directory}")
         database.read(lambda _unit: None)
         policy.check()
+        groups.check()
 
     health = Health(WellKnown(inner), check)
     realm, proxies = settings.auth.realm, settings.server.proxies

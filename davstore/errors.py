@@ -138,6 +138,10 @@ class DeviceRequired(Refused):
     """The provider lets only devices list and synchronise, and the asker signed in with a password."""
 
 
+class DeviceSuspended(Refused):
+    """The device is suspended: nothing is answered to it until its user or the operator lets it come again."""
+
+
 class PropertiesRefused(Refused):
     """Some properties of a PROPPATCH or an extended MKCOL cannot be set; nothing was changed (RFC 4918 §9.2).
 
@@ -299,6 +303,10 @@ class TreeTooLarge(NoRoom):
 
 class TooManyLocks(NoRoom):
     """The user, or the resource, has the most locks that are allowed."""
+
+
+class TooManyDevices(NoRoom):
+    """The user has the most devices that are allowed; a revoked one frees its place."""
 
 
 class LimitNotSupported(NoRoom):

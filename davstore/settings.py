@@ -96,7 +96,8 @@ class Policy:
     """The provider's sync policy, in a file or at a URL. With neither every device may sync whenever it likes.
 
     when_away: keep the last known rules once the URL has not answered for a while, or refuse devices.
-    require_device: a user who signs in with a password, and so has no device, may not list or sync.
+    require_device: a user who signs in with a password, and so has no device, may not list or sync. devices_per_user:
+    those that are not revoked.
     """
 
     file: str = "config/policy.toml"
@@ -104,6 +105,14 @@ class Policy:
     refresh_seconds: int = integer(60, 1, 86_400)
     when_away: str = "keep"
     require_device: bool = False
+    devices_per_user: int = integer(100, 1, 10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Principals:
+    """The groups of users that rules may select. Without a file ('') there are none."""
+
+    file: str = "config/principals.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +139,7 @@ class Settings:
     limits: RequestLimits = field(default_factory=RequestLimits)
     auth: Auth = field(default_factory=Auth)
     policy: Policy = field(default_factory=Policy)
+    principals: Principals = field(default_factory=Principals)
     web: Web = field(default_factory=Web)
 
     def as_values(self) -> dict[str, Any]:
@@ -139,7 +149,7 @@ class Settings:
         return values | {"data.path": str(self.data.path)}
 
 
-_PATHS = ("data.path", "policy.file")
+_PATHS = ("data.path", "policy.file", "principals.file")
 """Settings that are relative to the file that names them; elsewhere they are relative to the working directory."""
 
 SECTIONS: dict[str, Any] = {section.name: section.default_factory for section in fields(Settings)}
@@ -171,6 +181,7 @@ def load_settings(
         checked = _checked(name, value, source, typed=typed)
         sections[section][key] = _beside(file, checked) if file and typed and name in _PATHS else checked
     _settle_policy(sections["policy"], file, given.get("policy.url"))
+    sections["principals"].setdefault("file", _find_beside(file, Principals().file))
     settings = Settings(**{section: SECTIONS[section](**values) for section, values in sections.items()})
     _refuse_remote(settings.server, given.get("server.bind"))
     return settings
@@ -195,8 +206,16 @@ def _settle_policy(policy: dict[str, object], file: Path | None, given: _Given |
 
 def _find_policy(file: Path | None) -> str:
     """Return the policy file when none is named: that beside the settings, if it is there."""
-    default = file.with_name("policy.toml") if file else Path(Policy().file)
-    return str(default) if default.exists() else ""
+    return _find_beside(file, Policy().file)
+
+
+def _find_beside(file: Path | None, default: str) -> str:
+    """Return a file that is not named: that of the name of the default beside the settings, '' where it is not there.
+
+    Without a file with settings it is the default itself.
+    """
+    found = file.with_name(Path(default).name) if file else Path(default)
+    return str(found) if found.exists() else ""
 
 
 def parse_bind(text: str) -> tuple[str, int]:

@@ -28,8 +28,9 @@ from davstore.metadata.opening import open_database
 from davstore.model.limits import Limits
 from davstore.model.rules import Rule
 from davstore.model.web_urls import WebUrl
+from davstore.policy.groups import list_unknown_groups, list_unknown_members
 from davstore.policy.provider import list_unknown
-from davstore.rule_sources.file import PolicyFile
+from davstore.rule_sources.file import GroupsFile, PolicyFile
 from davstore.rule_sources.url import PolicyUrl, Source
 from davstore.settings import Settings
 from davstore.store import backups, enrolling, recognising, restoring
@@ -161,22 +162,37 @@ def read_policy(settings: Settings) -> tuple[Rule, ...]:
     return fetch_rules(WebUrl.parse(settings.policy.url))
 
 
+def open_groups(settings: Settings) -> GroupsFile:
+    """Read the groups of users. Raises BadSettings: the file is not there or wrong."""
+    name = settings.principals.file
+    return GroupsFile(Path(name) if name else None)
+
+
 def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
-    """Return a line for each rule on users and devices that do not exist; none where there is no store."""
-    if not rules:
-        return []
+    """Return a line for each rule on groups, users and devices that do not exist, and for each such member of a group.
+
+    Users and devices are not looked up where there is no store. Raises BadSettings: the groups are wrong.
+    """
+    groups = open_groups(settings).content()
+    unknown = list_unknown_groups(rules, groups)
+    if not rules and not groups:
+        return unknown
     try:
         database = find_storage(settings).database
     except BadSettings:
-        return []
+        return unknown
     except Unavailable as error:
-        return [f"users and devices were not looked up: {error}"]
+        return [*unknown, f"users and devices were not looked up: {error}"]
     with contextlib.closing(database):
-        return list_unknown(rules, enrolling.list_names(database))
+        names = enrolling.list_names(database)
+        return [*unknown, *list_unknown(rules, names), *list_unknown_members(groups, names)]
 
 
 def log_policy(settings: Settings) -> None:
-    """Log which policy is in force. Raises BadSettings: it is not there or wrong."""
+    """Log which policy is in force, and which groups. Raises BadSettings: they are not there or wrong."""
+    if settings.principals.file:
+        count = len(open_groups(settings).content())
+        policy_log.info("%s: %d groups in force", settings.principals.file, count)
     name = name_policy(settings)
     try:
         rules = open_policy(settings).rules()
@@ -212,9 +228,10 @@ def prepare_store(settings: Settings, *, adopts: bool = False) -> FirstUser | No
     """Open the store as `open_storage` does; in an empty one make the first user. Leaves no handle open.
 
     Raises:
-        BadSettings: also when the policy file is missing or wrong, which a worker could not report as well.
+        BadSettings: also when a file of rules or groups is missing or wrong, which a worker could not report as well.
     """
     open_policy(settings)
+    open_groups(settings)
     database = open_storage(settings, adopts=adopts).database
     with contextlib.closing(database):
         renew_identity(settings)
@@ -300,7 +317,10 @@ def build_services(
 ) -> Services:
     """Build the services of a process from an opened store. wake is that of `Services`."""
     limits = Limits(
-        **asdict(settings.limits), inline_bytes=settings.storage.inline_bytes, sync_rows=settings.sync.rows_per_page
+        **asdict(settings.limits),
+        inline_bytes=settings.storage.inline_bytes,
+        sync_rows=settings.sync.rows_per_page,
+        devices_per_user=settings.policy.devices_per_user,
     )
     drops_litter = settings.storage.finder_litter == "drop"
     return Services(*storage, limits, drops_litter, note=numbers.note, wake=wake)

@@ -13,6 +13,7 @@ from davstore import wiring
 from davstore.cli.options import with_settings
 from davstore.cli.tables import render_table, render_time
 from davstore.errors import Unprocessable
+from davstore.model.decisions import ACCEPTED, LastDecision
 from davstore.model.principals import DeviceClass
 from davstore.settings import Settings
 from davstore.store import enrolling
@@ -20,7 +21,7 @@ from davstore.store import enrolling
 
 @click.group()
 def device() -> None:
-    """Add, list, rename and revoke devices."""
+    """Add, list, rename, suspend and revoke devices."""
 
 
 @device.command()
@@ -47,10 +48,10 @@ def add(settings: Settings, *, user: str, name: str, device_class: str, secret_f
     The device signs in as USER with the secret for a password, or with the secret as a bearer token.
     """
     database = wiring.find_storage(settings).database
-    now_us, kind = time.time_ns() // 1000, DeviceClass(device_class)
+    now_us, kind, most = time.time_ns() // 1000, DeviceClass(device_class), settings.policy.devices_per_user
 
     def enrol() -> str:
-        return enrolling.add_device(database, user, name, device_class=kind, now_us=now_us).secret
+        return enrolling.add_device(database, user, name, device_class=kind, now_us=now_us, most=most).secret
 
     if secret_file is None:
         click.echo(enrol())
@@ -86,19 +87,33 @@ def rename(settings: Settings, *, user: str, old: str, new: str) -> None:
 @with_settings
 @click.argument("user")
 def list_(settings: Settings, *, user: str) -> None:
-    """List the devices of USER: name, class, state, id, when added, and when they last synchronised."""
+    """List the devices of USER: name, class, state, id, when added, when they last synchronised, and the token of then.
+
+    Then the last decision about them: when, and accepted or what refused them, by which rule of which voice.
+    """
     rows = [
         (
             facts.device.name,
             facts.device.device_class.value,
-            "revoked" if facts.device.revoked else "active",
+            facts.device.state,
             facts.device.id,
             render_time(facts.created_us),
             render_time(facts.seen_us),
+            facts.token or "-",
+            render_time(facts.decided_us),
+            _told(facts.decision),
         )
         for facts in enrolling.list_devices(wiring.find_storage(settings).database, user)
     ]
-    click.echo(render_table(("NAME", "CLASS", "STATE", "ID", "ADDED", "SYNCED"), rows))
+    click.echo(render_table(("NAME", "CLASS", "STATE", "ID", "ADDED", "SYNCED", "TOKEN", "DECIDED", "DECISION"), rows))
+
+
+def _told(decision: LastDecision | None) -> str:
+    if decision is None:
+        return "-"
+    if decision == ACCEPTED:
+        return "accepted"
+    return f"{decision.condition} by rule {decision.rule} of the {decision.voice}"
 
 
 @device.command()
@@ -108,3 +123,21 @@ def list_(settings: Settings, *, user: str) -> None:
 def revoke(settings: Settings, *, user: str, name: str) -> None:
     """Refuse the device NAME of USER from its next request on."""
     enrolling.revoke_device(wiring.find_storage(settings).database, user, name)
+
+
+@device.command()
+@with_settings
+@click.argument("user")
+@click.argument("name")
+def suspend(settings: Settings, *, user: str, name: str) -> None:
+    """Refuse the device NAME of USER from its next request on, until `davstore device resume`. Its locks stay."""
+    enrolling.set_suspended(wiring.find_storage(settings).database, user, name, suspended=True)
+
+
+@device.command()
+@with_settings
+@click.argument("user")
+@click.argument("name")
+def resume(settings: Settings, *, user: str, name: str) -> None:
+    """Let the suspended device NAME of USER come again."""
+    enrolling.set_suspended(wiring.find_storage(settings).database, user, name, suspended=False)

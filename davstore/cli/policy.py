@@ -19,7 +19,7 @@ from davstore.policy.explaining import by, describe
 from davstore.policy.preferences import parse_json
 from davstore.policy.sync_rules import Attempt, Defer, Reject, decide
 from davstore.policy.terms import Subject, Terms, merge
-from davstore.rule_sources.file import PolicyFile
+from davstore.rule_sources.file import GroupsFile, PolicyFile
 from davstore.settings import Settings
 from davstore.store import enrolling
 
@@ -56,8 +56,9 @@ def policy() -> None:
 def check(settings: Settings, *, file: Path | None) -> None:
     """Check FILE, or the policy of the settings. A wrong one ends with status 2 and names file, line and key.
 
-    That of a URL is fetched, and not taken into force; a URL that does not answer ends with status 6. Rules for users
-    and devices that do not exist are listed, and are no mistake: they may be added later.
+    That of a URL is fetched, and not taken into force; a URL that does not answer ends with status 6. Rules for groups,
+    users and devices that do not exist, and such members of groups, are listed, and are no mistake: they may be added
+    later.
     """
     rules = PolicyFile(file).rules() if file else wiring.read_policy(settings)
     click.echo(f"{file or wiring.name_policy(settings) or 'no policy file'}: {len(rules)} rules")
@@ -92,8 +93,10 @@ def explain(
     found, owner = enrolling.get_device(database, user, device).device, enrolling.get_user(database, user)
     now_us = time.time_ns() // 1000 if at is None else int(at.timestamp()) * 1_000_000
     names = tuple(name for name in folder.split("/") if name)
-    terms = _terms(rules, owner, found)
+    terms = _terms(rules, wiring.open_groups(settings), owner, found)
     click.echo(f"{user}/{found.name} ({found.device_class.value})")
+    if found.suspended:
+        click.echo("suspended: refused, device-enrolled, whatever the rules say")
     for one in Mode:
         if mode in (None, one.value):
             attempt = Attempt(one, names, now_us, bearer=bearer)
@@ -116,12 +119,13 @@ def diff(settings: Settings, *, old: Path, new: Path | None) -> None:
     """
     database = wiring.find_storage(settings).database
     before, after = PolicyFile(old).rules(), PolicyFile(new).rules() if new else wiring.read_policy(settings)
+    groups = wiring.open_groups(settings)
     for user in enrolling.list_users(database):
         for facts in enrolling.list_devices(database, user.user.name):
             device = facts.device
             if device.revoked:
                 continue
-            terms = [_list_values(_terms(rules, user.user, device)) for rules in (before, after)]
+            terms = [_list_values(_terms(rules, groups, user.user, device)) for rules in (before, after)]
             if terms[0] != terms[1]:
                 click.echo(f"{user.user.name}/{device.name} ({device.device_class.value})")
                 for sign, own, others in (("-", *terms), ("+", *terms[::-1])):
@@ -130,10 +134,10 @@ def diff(settings: Settings, *, old: Path, new: Path | None) -> None:
                             click.echo(f"{sign} {line}")
 
 
-def _terms(rules: Sequence[Rule], user: User, device: Device) -> Terms:
+def _terms(rules: Sequence[Rule], groups: GroupsFile, user: User, device: Device) -> Terms:
     said = ((user.preferences, USER), (device.preferences, DEVICE))
     preferences = [parse_json(text, voice) for text, voice in said if text is not None]
-    return merge(rules, preferences, Subject(user.name, device.name, device.device_class))
+    return merge(rules, preferences, Subject(user.name, device.name, device.device_class, groups.of(user.name)))
 
 
 def _list_values(terms: Terms) -> list[str]:

@@ -48,11 +48,16 @@ _POLICY: Final = {
     "automatic-sync-enabled": "the user allows manual synchronisation only",
     "sync-interval-respected": "it is too early to ask again",
     "sync-window-open": "it is not allowed at this time",
+    "device-enrolled": "only devices with a secret of their own may synchronise",
+    "device-enrolled suspended": "this device is suspended",
 }
 
 
 class Refusal(NamedTuple):
-    """The condition that must hold, in the policy's own words. modes are the modes that the policy admits."""
+    """The condition that must hold, in the policy's own words, with the device's state where the answer tells it.
+
+    modes are the modes that the policy admits.
+    """
 
     condition: str
     rule: str
@@ -71,7 +76,8 @@ def find_refusal(response: Response) -> tuple[frozenset[str], Refusal | None]:
         if condition[0] == names.CPM and condition[1] not in _OTHER and response.status in (403, 409, 429, 503):
             modes = tuple(mode.text or "" for mode in child.iter(f"{_CPM}mode"))
             rule, voice = child.findtext(f"{_CPM}rule", ""), child.findtext(f"{_CPM}decided-by", "")
-            return conditions, Refusal(condition[1], rule.strip(), voice.strip(), modes)
+            state = child.findtext(f"{_CPM}state", "").strip()
+            return conditions, Refusal(f"{condition[1]} {state}".rstrip(), rule.strip(), voice.strip(), modes)
     return conditions, None
 
 

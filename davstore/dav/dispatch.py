@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from davstore.dav.handlers import get, locks, namespace, options, parts, propfind, proppatch, put, reports
+from davstore.dav.handlers import devices, get, locks, namespace, options, parts, propfind, proppatch, put, reports
 from davstore.dav.kinds import allowed_at
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, Spooled
@@ -15,7 +15,7 @@ from davstore.errors import MethodNotAllowed, NotFound, NotImplementedMethod
 from davstore.middleware.places import PLACE
 from davstore.middleware.sync_gate import answered, ask
 from davstore.model.paths import PartPath, Path
-from davstore.protocol.urls import Fixed
+from davstore.protocol.urls import Fixed, Vacant
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -41,8 +41,15 @@ _HANDLERS_OF_FIXED: Final[dict[str, Callable[[Request, Fixed], Response]]] = {
     "HEAD": get.handle_get_of_fixed,
     "PROPPATCH": proppatch.handle_proppatch_of_fixed,
     "REPORT": reports.handle_report_of_fixed,
+    "DELETE": devices.handle_delete,
+    "MOVE": devices.handle_move,
 }
 """Handlers of fixed collections, where they differ."""
+_HANDLERS_OF_VACANT: Final[dict[str, Callable[[Request, Vacant], Response]]] = {
+    "OPTIONS": devices.handle_options_of_vacant,
+    "MKCOL": devices.handle_mkcol,
+}
+"""Handlers of the URL of a device that is not there."""
 _HANDLERS_OF_PARTS: Final[dict[str, Callable[[Request, PartPath], Response]]] = {
     "OPTIONS": parts.handle_options,
     "GET": parts.handle_get,
@@ -98,6 +105,8 @@ class Dispatch:
             raise MethodNotAllowed
         if isinstance(place, Path):
             return _HANDLERS[method](request)
+        if isinstance(place, Vacant):
+            return _HANDLERS_OF_VACANT.get(method, devices.refuse_method)(request, place)
         if method in _HANDLERS_OF_FIXED:
             return _HANDLERS_OF_FIXED[method](request, place)
         return _HANDLERS[method](request)

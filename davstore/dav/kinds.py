@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from davstore.model.enums import QuickEnum
 from davstore.model.paths import PartPath, Path
 from davstore.protocol.dav import names
-from davstore.protocol.urls import Fixed, Place
+from davstore.protocol.urls import Fixed, Place, Vacant, is_device
 
 
 class Kind(QuickEnum):
@@ -21,6 +21,7 @@ class Kind(QuickEnum):
     COLLECTION = "collection"
     FIXED = "fixed collection"
     PRINCIPAL = "principal"
+    DEVICE = "principal of a device"
     PART = "part of a message"
 
 
@@ -45,12 +46,15 @@ KINDS: Final = {
     Kind.COLLECTION: Row((*_READ, *_NAMESPACE, *_REST), (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, *_EXPAND)),
     Kind.FIXED: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
     Kind.PRINCIPAL: Row((*_READ, "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
+    Kind.DEVICE: Row((*_READ, "DELETE", "MOVE", "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
     Kind.PART: Row((*_READ, "COPY", "PROPFIND")),
 }
 AT_ROOT: Final = tuple(method for method in KINDS[Kind.COLLECTION].methods if method not in ("DELETE", "MOVE"))
 """The methods of a store's root, which stays."""
 UNMAPPED: Final = ("OPTIONS", "PUT", "MKCOL", "LOCK")
 """The methods of an unmapped URL in a store."""
+AT_VACANT: Final = ("OPTIONS", "MKCOL")
+"""The methods of the URL of a device that is not there."""
 STORE_METHODS: Final = frozenset({*KINDS[Kind.RESOURCE].methods, *KINDS[Kind.COLLECTION].methods, *UNMAPPED})
 """The methods of URLs in a store, mapped or not: only the store knows the kind of one."""
 SAFE: Final = frozenset({*_READ, "PROPFIND", "REPORT"})
@@ -66,6 +70,8 @@ def allowed_at(place: Place | None) -> tuple[str, ...]:
     """Return the value of Allow for a place; for one in a store, whose kind is not known yet, the common methods."""
     if place is None:
         return ()
+    if isinstance(place, Vacant):
+        return AT_VACANT
     if isinstance(place, Path):
         return KINDS[Kind.COLLECTION].methods if place.names else AT_ROOT
     return KINDS[Kind.PART if isinstance(place, PartPath) else kind_of(place)].methods
@@ -73,4 +79,6 @@ def allowed_at(place: Place | None) -> tuple[str, ...]:
 
 def kind_of(place: Fixed) -> Kind:
     """Return the kind of a fixed collection."""
+    if is_device(place):
+        return Kind.DEVICE
     return Kind.PRINCIPAL if place.is_principal else Kind.FIXED

@@ -28,7 +28,7 @@ from davstore.protocol.http.dates import parse_http_date
 from davstore.protocol.http.headers import parse_depth, parse_etags
 from davstore.protocol.http.prefer import Prefer, parse_prefer
 from davstore.protocol.http.queries import names_sub_resource, part_query
-from davstore.protocol.urls import Fixed, Place
+from davstore.protocol.urls import Place
 from davstore.store.gating import Explanation
 
 if TYPE_CHECKING:
@@ -120,6 +120,17 @@ class Request:
         return path
 
     @property
+    def destination_place(self) -> Place:
+        """The destination of a MOVE outside of stores. Raises as `destination`, but for parts."""
+        value = self.header("DESTINATION")
+        if value is None:
+            raise Malformed("no Destination")
+        place = find_place(parse_destination(value, host=self.header("HOST"), prefix=self.prefix), self.principal)
+        if place is None:
+            raise ForeignDestination("nothing that the asker may know of")
+        return place
+
+    @property
     def view(self) -> View:
         """The view in which the asker lists. Raises SyncRefused, SyncDeferred: the gate does not let it."""
         return view_of(self._environ)
@@ -180,7 +191,7 @@ class Request:
             value = f"(<{parse_lock_token(self.header('LOCK_TOKEN'))}>) (Not <DAV:no-lock>)"
         if value is None:
             return None
-        here = None if isinstance(self.place, Fixed) else self.place
+        here = self.place if isinstance(self.place, Path | PartPath) else None
         return tuple(
             IfList(here if tag is None else self._tagged(tag), conditions) for tag, conditions in if_header.parse(value)
         )

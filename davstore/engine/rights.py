@@ -43,6 +43,11 @@ def devices_of(asker: Principal) -> tuple[Device, ...]:
     return asker.devices if asker.device is None else (asker.device,)
 
 
+def may_enrol(asker: Principal) -> bool:
+    """Tell whether the asker may enrol devices, and rename and suspend them: a device may not."""
+    return asker.device is None
+
+
 def may_see_principal(asker: Principal, name: PrincipalName) -> bool:
     """Tell whether the asker may know of a principal: itself, its user, or its devices, there or not."""
     is_other = asker.device is not None and name.device not in (None, asker.device.name)

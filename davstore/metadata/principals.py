@@ -10,6 +10,7 @@ from davstore.errors import AlreadyExists
 from davstore.metadata.statements import Statement, Write
 from davstore.metadata.tables import DEVICE, USER, device, principal, store, user
 from davstore.metadata.unit import Unit
+from davstore.model.decisions import ACCEPTED, LastDecision, parse_decision
 from davstore.model.principals import Device, DeviceClass, User
 
 
@@ -55,6 +56,12 @@ class _SeenFacts(NamedTuple):
     seen_us: int | None
     round_us: int | None
     token: str | None
+    decision: str | None
+    decided_us: int | None
+
+    def facts(self, found: Device) -> DeviceFacts:
+        decision = None if self.decision is None else parse_decision(self.decision)
+        return DeviceFacts(found, self.created_us, self.seen_us, self.round_us, self.token, decision, self.decided_us)
 
 
 _owner, _acting = principal.alias("owner"), principal.alias("acting")
@@ -114,7 +121,11 @@ _SET_PASSWORD = Write(
 )
 _SET_DISABLED = Write(update(user).where(_named).values(disabled=bindparam("disabled"), version=user.c.version + 1))
 _DEVICES = Statement(
-    select(*_DEVICE, device.c.created_us, device.c.seen_us, device.c.round_us, device.c.token)
+    select(
+        *_DEVICE,
+        *(device.c.created_us, device.c.seen_us, device.c.round_us, device.c.token),
+        *(device.c.decision, device.c.decided_us),
+    )
     .select_from(_devices)
     .where(_acting.c.owner_id == bindparam("user_id"))
     .order_by(_acting.c.name, device.c.created_us),
@@ -147,6 +158,7 @@ _NAMES = Statement[tuple[str, str | None]](
     .select_from(_owner.outerjoin(_devices, and_(_acting.c.owner_id == _owner.c.id, device.c.revoked == 0)))
     .where(_owner.c.kind == _is_user)
 )
+_SUSPEND = Write(update(device).where(device.c.id == bindparam("of")).values(suspended=bindparam("suspended")))
 _REVOKE = Write(update(device).where(device.c.id == bindparam("of")).values(revoked=1))
 _RENAME = Write(
     update(principal)
@@ -166,7 +178,18 @@ _REMOVE_USER = (
 _SEEN = Write(
     update(device)
     .where(device.c.id == bindparam("of"))
-    .values(seen_us=bindparam("seen_us"), round_us=bindparam("round_us"), token=bindparam("token"))
+    .values(
+        seen_us=bindparam("seen_us"),
+        round_us=bindparam("round_us"),
+        token=bindparam("token"),
+        decision=bindparam("decision"),
+        decided_us=bindparam("seen_us"),
+    )
+)
+_DECIDED = Write(
+    update(device)
+    .where(device.c.id == bindparam("of"))
+    .values(decision=bindparam("decision"), decided_us=bindparam("decided_us"))
 )
 
 
@@ -196,13 +219,15 @@ class Account(NamedTuple):
 
 
 class DeviceFacts(NamedTuple):
-    """A device as the operator sees it: when it last synchronised, and the token it was given then."""
+    """A device with what is known of it: when it last synchronised, the token it was given then, the last decision."""
 
     device: Device
     created_us: int
     seen_us: int | None
     round_us: int | None
     token: str | None
+    decision: LastDecision | None
+    decided_us: int | None
 
 
 def find_credentials(unit: Unit, name: str) -> Credentials | None:
@@ -253,7 +278,7 @@ def set_disabled(unit: Unit, name: str, *, disabled: bool) -> bool:
 
 def list_devices(unit: Unit, user_id: int) -> list[DeviceFacts]:
     """Return a user's devices by name, revoked ones too."""
-    return [DeviceFacts(found.device(), *facts) for found, facts in unit.all(_DEVICES, {"user_id": user_id})]
+    return [seen.facts(found.device()) for found, seen in unit.all(_DEVICES, {"user_id": user_id})]
 
 
 def set_preferences(unit: Unit, owner: User | Device, text: str | None) -> bool:
@@ -289,6 +314,11 @@ def revoke_device(unit: Unit, device_id: str) -> None:
     unit.run(_REVOKE, {"of": device_id})
 
 
+def set_suspended(unit: Unit, device_id: str, *, suspended: bool) -> None:
+    """Refuse a device until further notice, or let it come again."""
+    unit.run(_SUSPEND, {"of": device_id, "suspended": int(suspended)})
+
+
 def rename_device(unit: Unit, device_id: str, name: str) -> None:
     """Give a device another name. The caller has checked that it is free."""
     unit.run(_RENAME, {"of": device_id, "new_name": name})
@@ -301,5 +331,11 @@ def remove_user(unit: Unit, user_id: int) -> None:
 
 
 def record_seen(unit: Unit, device_id: str, *, seen_us: int, round_us: int, token: str) -> None:
-    """Write down when a device was last seen, when its last accepted round began and which token it was given."""
-    unit.run(_SEEN, {"of": device_id, "seen_us": seen_us, "round_us": round_us, "token": token})
+    """Write down that a device was accepted, when, when its round began and which token it was given."""
+    seen = {"seen_us": seen_us, "round_us": round_us, "token": token, "decision": ACCEPTED.text}
+    unit.run(_SEEN, {"of": device_id, **seen})
+
+
+def record_decision(unit: Unit, device_id: str, decision: LastDecision, *, decided_us: int) -> None:
+    """Write down the last decision about a device."""
+    unit.run(_DECIDED, {"of": device_id, "decision": decision.text, "decided_us": decided_us})

@@ -45,6 +45,9 @@ _DUE = """
 INSERT INTO written VALUES (?, ?) ON CONFLICT (device) DO UPDATE SET at_us = excluded.at_us
 WHERE abs(excluded.at_us - at_us) >= ?
 """
+_WRITTEN = "SELECT at_us FROM written WHERE device = ?"
+_MOST_KNOWN = 10_000
+"""Keys of writes whose last time one worker remembers."""
 
 log = logging.getLogger("davstore.throttle")
 
@@ -215,16 +218,27 @@ class Rounds:
 
 
 class WritePacing:
-    """The pacing of writes about a device to the real database."""
+    """The pacing of writes about devices to the real database, by keys: a device, or one of its decisions."""
 
     def __init__(self, file: VolatileFile) -> None:
         self._file = file
+        self._written: dict[str, int] = {}
+        """The last time of a key, as far as this worker knows: most questions need no more."""
 
-    def is_due(self, device_id: str, *, now_us: int) -> bool:
-        """Tell whether the last sight of a device is to go to the database now: once a minute."""
-        return self._file.run(
-            lambda connection: connection.execute(_DUE, (device_id, now_us, WRITE_US)).rowcount > 0, otherwise=False
-        )
+    def is_due(self, key: str, *, now_us: int) -> bool:
+        """Tell whether what a key stands for is to go to the database now: once a minute."""
+        if abs(now_us - self._written.get(key, -WRITE_US)) < WRITE_US:
+            return False
+
+        def take(connection: sqlite3.Connection) -> tuple[bool, int]:
+            is_due = connection.execute(_DUE, (key, now_us, WRITE_US)).rowcount > 0
+            return is_due, now_us if is_due else connection.execute(_WRITTEN, (key,)).fetchone()[0]
+
+        is_due, at_us = self._file.run(take, otherwise=(False, -WRITE_US))
+        if len(self._written) >= _MOST_KNOWN:
+            self._written.clear()
+        self._written[key] = at_us
+        return is_due
 
 
 class Throttle:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from davstore.engine.context import now_us
-from davstore.errors import Unauthenticated
+from davstore.errors import DeviceSuspended, Unauthenticated
 from davstore.middleware.access_log import REQUEST_ID, one_word
 from davstore.protocol.http.authorization import Basic, parse_authorization
 from davstore.store.authenticating import Authenticator
@@ -47,6 +47,7 @@ class Authentication:
         Raises:
             Unauthenticated: no credentials, or not valid ones.
             Throttled: too many failures before.
+            DeviceSuspended: the secret is right, and more than OPTIONS is asked for.
         """
         sent, address, user = environ.pop("HTTP_AUTHORIZATION", None), environ.get("REMOTE_ADDR", ""), ""
         try:
@@ -63,4 +64,6 @@ class Authentication:
         device = principal.device
         environ[PRINCIPAL] = principal
         environ["REMOTE_USER"] = f"{principal.user.name}/{device.name}" if device else principal.user.name
+        if device is not None and device.suspended and environ["REQUEST_METHOD"] != "OPTIONS":
+            raise DeviceSuspended
         return self._application(environ, start_response)

@@ -147,6 +147,10 @@ def sync_refusal(error: SyncRefused, principal: bytes) -> bytes:
     return element(clark(CPM, error.condition), *content)
 
 
+def _suspended(_error: errors.DeviceSuspended, _edge: Edge) -> bytes:
+    return error_body.render(element(names.DEVICE_ENROLLED, text_element(names.STATE, "suspended")))
+
+
 def _mkcol(error: errors.PropertiesRefused, _edge: Edge) -> bytes:
     return multistatus.mkcol_response(group_by_row(error.reasons))
 
@@ -193,6 +197,7 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.LockTokenMismatch: Row(HTTPStatus.CONFLICT, names.LOCK_TOKEN_MATCHES_REQUEST_URI),
     errors.LockNotRefreshed: Row(HTTPStatus.PRECONDITION_FAILED, names.LOCK_TOKEN_MATCHES_REQUEST_URI),
     errors.TooManyLocks: Row(HTTPStatus.FORBIDDEN, clark(CPM, "locks-within-limits")),
+    errors.TooManyDevices: Row(HTTPStatus.FORBIDDEN, clark(CPM, "devices-within-limits")),
     errors.TreeTooLarge: Row(HTTPStatus.FORBIDDEN, names.TREE_WITHIN_LIMITS),
     errors.ConflictingValue: Row(HTTPStatus.CONFLICT),
     errors.WrongPreference: Row(
@@ -224,7 +229,8 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.SyncUnwanted: Row(HTTPStatus.CONFLICT, render=_sync_refusal),
     errors.SyncDeferred: Row(HTTPStatus.TOO_MANY_REQUESTS, render=_sync_refusal, headers=_retry_after),
     errors.SyncWindowClosed: Row(HTTPStatus.SERVICE_UNAVAILABLE, render=_sync_refusal, headers=_retry_after),
-    errors.DeviceRequired: Row(HTTPStatus.FORBIDDEN, clark(CPM, "device-enrolled")),
+    errors.DeviceRequired: Row(HTTPStatus.FORBIDDEN, names.DEVICE_ENROLLED),
+    errors.DeviceSuspended: Row(HTTPStatus.FORBIDDEN, names.DEVICE_ENROLLED, _suspended),
     errors.PropertiesRefused: Row(HTTPStatus.FORBIDDEN, render=_mkcol),
     errors.PropertiesOverQuota: Row(HTTPStatus.INSUFFICIENT_STORAGE, render=_mkcol),
     errors.FailedDependency: Row(HTTPStatus.FAILED_DEPENDENCY),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
-from davstore.engine.rights import known_to, may_see
+from davstore.engine.rights import known_to, may_enrol, may_see
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.model.principals import Device, Principal
@@ -49,5 +49,7 @@ def find_place(target: Target, asker: Principal) -> Place | None:
         return part if part is not None and may_see(asker, part.path) else None
     path = urls.find_path(target.segments)
     if path is None:
-        return urls.find_fixed(target.segments, known_to(asker))
+        known = known_to(asker)
+        place = urls.find_fixed(target.segments, known)
+        return urls.find_vacant(target.segments, known) if place is None and may_enrol(asker) else place
     return path if may_see(asker, path) else None

@@ -1,4 +1,4 @@
-"""The limits of one request: the section `[limits]` of the settings, two more that the store reads, and the block.
+"""The limits of one request: the section `[limits]` of the settings, three more that the store reads, and the block.
 
 A new limit is a field here and a line in `config/davstore.toml`.
 """
@@ -32,10 +32,12 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True)
 class Limits(RequestLimits):
-    """All limits of the store: those of a request, and two that stand in the sections of their subjects.
+    """All limits of the store: those of a request, and three that stand in the sections of their subjects.
 
-    A body up to inline_bytes is a row, a larger one is a blob; sync_rows is the longest page of a sync report.
+    A body up to inline_bytes is a row, a larger one is a blob; sync_rows is the longest page of a sync report;
+    devices_per_user are those that are not revoked.
     """
 
     inline_bytes: int = 65_536
     sync_rows: int = 10_000
+    devices_per_user: int = 100

@@ -43,6 +43,11 @@ class Device(NamedTuple):
     suspended: bool = False
     preferences: str | None = None
 
+    @property
+    def state(self) -> str:
+        """`active`, `suspended` or `revoked`."""
+        return "revoked" if self.revoked else "suspended" if self.suspended else "active"
+
 
 class Principal(NamedTuple):
     """The authenticated asker: a user, through a device or not (a file browser has none).

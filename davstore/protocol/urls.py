@@ -36,7 +36,19 @@ class Fixed(NamedTuple):
     is_principal: bool = False
 
 
-Place = Path | PartPath | Fixed
+class Vacant(NamedTuple):
+    """The URL of a principal of a device that is not there: one can be enrolled at it."""
+
+    user: str
+    device: str
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The path of the device that is not there."""
+        return device_segments(self.user, self.device)
+
+
+Place = Path | PartPath | Fixed | Vacant
 
 
 class Known(NamedTuple):
@@ -78,6 +90,18 @@ def find_fixed(segments: tuple[str, ...], known: Known) -> Fixed | None:
         *(Fixed((*devices, user, name), is_principal=True) for user, names in known.users.items() for name in names),
     ]
     return next((place for place in tree if place.segments == segments), None)
+
+
+def find_vacant(segments: tuple[str, ...], known: Known) -> Vacant | None:
+    """Return the URL of a device that an asker who sees all devices of a user does not see; None: it is none."""
+    user, name = segments[len(DEVICES) : -1], segments[-1:]
+    is_one = segments[: len(DEVICES)] == DEVICES and len(user) == 1 and user[0] in known.users
+    return Vacant(user[0], name[0]) if is_one and name[0] not in known.users[user[0]] else None
+
+
+def is_device(place: Fixed) -> bool:
+    """Tell whether a fixed collection is the principal of a device."""
+    return place.is_principal and place.segments[: len(DEVICES)] == DEVICES
 
 
 def user_segments(user: str) -> tuple[str, ...]:

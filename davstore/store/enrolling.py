@@ -1,4 +1,4 @@
-"""Users and devices come, change and go. The operator's use cases; no HTTP request leads to them."""
+"""Users and devices come, change and go. Users come by the operator alone; devices also by their user, over HTTP."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import string
 from typing import NamedTuple
 
 from davstore.blobs import Blobs
-from davstore.errors import AlreadyExists, NotFound, Unprocessable
+from davstore.errors import AlreadyExists, NotFound, TooManyDevices, Unprocessable
 from davstore.metadata import principals, stores
 from davstore.metadata.database import Database
 from davstore.metadata.principals import Account, DeviceFacts
 from davstore.metadata.unit import Unit
-from davstore.model.principals import Device, DeviceClass, User
+from davstore.model.limits import Limits
+from davstore.model.principals import Device, DeviceClass, Principal, User
 from davstore.store.authenticating import digest, new_secret
 from davstore.store.hashing import Passwords
 
 MAX_PASSWORD_BYTES = 1024
+MAX_DEVICES = Limits().devices_per_user
 _LETTERS = string.ascii_letters + string.digits
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
@@ -111,22 +113,34 @@ def list_users(database: Database) -> list[Account]:
 
 
 def add_device(
-    database: Database, user: str, name: str, *, device_class: DeviceClass = DeviceClass.OTHER, now_us: int
+    database: Database,
+    user: str,
+    name: str,
+    *,
+    device_class: DeviceClass = DeviceClass.OTHER,
+    now_us: int,
+    most: int = MAX_DEVICES,
 ) -> NewDevice:
     """Enrol a device of a user. The name of a revoked device may be used again: it is another device.
+
+    most: the devices that a user may have, without those that are revoked.
 
     Raises:
         Unprocessable: not a name.
         NotFound: there is no such user.
         AlreadyExists: the user has such a device.
+        TooManyDevices: the user has the most already.
     """
     _check_name(name)
     device_id, secret = new_secret()
 
     def add(unit: Unit) -> Device:
-        owner = _get_user(unit, user)
-        if _find_device(unit, owner, name):
+        owner = _lock_user(unit, user)
+        names = [item.device.name for item in principals.list_devices(unit, owner.id) if not item.device.revoked]
+        if name in names:
             raise AlreadyExists(f"{user} has a device {name}")
+        if len(names) >= most:
+            raise TooManyDevices(f"{user} has {len(names)} devices, and may have {most} (policy.devices_per_user)")
         added = Device(device_id, owner.id, name, device_class, revoked=False)
         principals.add_device(unit, added, secret_sha256=digest(secret), now_us=now_us)
         return added
@@ -137,6 +151,17 @@ def add_device(
 def list_devices(database: Database, user: str) -> list[DeviceFacts]:
     """Return a user's devices by name, revoked ones too. Raises NotFound."""
     return database.read(lambda unit: principals.list_devices(unit, _get_user(unit, user).id))
+
+
+def list_active(database: Database, asker: Principal) -> list[DeviceFacts]:
+    """Return the devices of a user by name, without those that are revoked."""
+    found = database.look(lambda unit: principals.list_devices(unit, asker.user.id))
+    return [facts for facts in found if not facts.device.revoked]
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a user or a device may have a name."""
+    return _NAME.fullmatch(name) is not None
 
 
 def list_names(database: Database) -> dict[str, set[str]]:
@@ -154,6 +179,13 @@ def revoke_device(database: Database, user: str, name: str) -> None:
     database.write(lambda unit: principals.revoke_device(unit, _get_device(unit, user, name).device.id))
 
 
+def set_suspended(database: Database, user: str, name: str, *, suspended: bool) -> None:
+    """Refuse a device until further notice, or let it come again; its locks and all about it stay. Raises NotFound."""
+    database.write(
+        lambda unit: principals.set_suspended(unit, _get_device(unit, user, name).device.id, suspended=suspended)
+    )
+
+
 def rename_device(database: Database, user: str, name: str, new_name: str) -> None:
     """Give a device another name. Its secret and the facts of its rounds stay.
 
@@ -163,8 +195,9 @@ def rename_device(database: Database, user: str, name: str, new_name: str) -> No
     _check_name(new_name)
 
     def rename(unit: Unit) -> None:
+        owner = _lock_user(unit, user)
         found = _get_device(unit, user, name)
-        if new_name != name and _find_device(unit, _get_user(unit, user), new_name):
+        if new_name != name and _find_device(unit, owner, new_name):
             raise AlreadyExists(f"{user} has a device {new_name}")
         principals.rename_device(unit, found.device.id, new_name)
 
@@ -176,6 +209,13 @@ def _get_user(unit: Unit, name: str) -> User:
     if found is None:
         raise NotFound(f"there is no user {name}")
     return found.user
+
+
+def _lock_user(unit: Unit, name: str) -> User:
+    """Return the user of a name, whose devices no other unit adds or renames until this one ends. Raises NotFound."""
+    found = _get_user(unit, name)
+    stores.lock(unit, name)
+    return found
 
 
 def _find_device(unit: Unit, owner: User, name: str) -> DeviceFacts | None:
@@ -191,7 +231,7 @@ def _get_device(unit: Unit, user: str, name: str) -> DeviceFacts:
 
 
 def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise Unprocessable("a name is 1 to 64 of A-Z, a-z, 0-9 and . _ @ + -, and begins with a letter or digit")
 
 

@@ -17,6 +17,7 @@ from davstore.metadata import bindings, listings, principals
 from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 from davstore.metadata.volatile import Throttle
+from davstore.model.decisions import ACCEPTED, LastDecision, refusal
 from davstore.model.paths import Path
 from davstore.model.principals import Device, Principal
 from davstore.model.rounds import Round
@@ -66,6 +67,7 @@ class Turn:
         if request.token is None:
             if self.interval_seconds:
                 gate.throttle.rounds.record(request.device.id, self.scope, Round(request.now_us))
+            gate.record(request, ACCEPTED)
             return
         accepted = next_round(
             self.last_round,
@@ -81,14 +83,12 @@ class Turn:
 
     def _write_seen(self, accepted: Round, given: str) -> None:
         device_id, seen_us = self.request.device.id, self.request.now_us
-        try:
-            self.gate.database.write(
-                lambda unit: principals.record_seen(
-                    unit, device_id, seen_us=seen_us, round_us=accepted.started_us, token=given
-                )
-            )
-        except (DiskFull, Unavailable) as error:  # no reason to fail a report that only reads
-            log.warning("what was seen of device %s is not written down: %s", device_id, error)
+        self.gate.write_down(
+            device_id,
+            lambda unit: principals.record_seen(
+                unit, device_id, seen_us=seen_us, round_us=accepted.started_us, token=given
+            ),
+        )
 
 
 class KnownTerms:
@@ -150,8 +150,26 @@ class Gate:
         scope = _scope(request, names)
         last_round = self.throttle.rounds.find(request.device.id, scope)
         attempt = Attempt(request.mode, names, request.now_us, request.token, last_round, request.bearer)
-        view = require_accepted(decide(terms, attempt), (request.asker.user.name, request.device.name))
+        decision = decide(terms, attempt)
+        if not isinstance(decision, Accept):
+            self.record(request, refusal(decision.condition, decision.rule))
+        view = require_accepted(decision, (request.asker.user.name, request.device.name))
         return Turn(self, request, scope, last_round, terms.interval_seconds, view)
+
+    def record(self, request: GateRequest, decision: LastDecision) -> None:
+        """Write down a decision, of each sort one a minute: a device that does not cease costs no write each time."""
+        device_id, now_us = request.device.id, request.now_us
+        if self.throttle.pacing.is_due(f"{device_id} {decision.condition}", now_us=now_us):
+            self.write_down(
+                device_id, lambda unit: principals.record_decision(unit, device_id, decision, decided_us=now_us)
+            )
+
+    def write_down(self, device_id: str, work: Callable[[Unit], None]) -> None:
+        """Write what is known of a device; that it cannot be written is no reason to fail a request that only reads."""
+        try:
+            self.database.write(work)
+        except (DiskFull, Unavailable) as error:
+            log.warning("what was seen of device %s is not written down: %s", device_id, error)
 
     def explain(
         self, asker: Principal, path: Path, *, mode: Mode, bearer: str | None, now_us: int

@@ -27,7 +27,7 @@ from davstore.policy.ceilings import find_excess, merge_for_user
 from davstore.policy.preconditions import Verdict, judge
 from davstore.policy.preferences import parse_json, to_json
 from davstore.policy.terms import Subject, Terms, merge
-from davstore.protocol.dav.names import SYNC_PREFERENCES
+from davstore.protocol.dav.names import STATE, SYNC_PREFERENCES
 from davstore.protocol.dav.preferences import NAMES
 
 
@@ -77,11 +77,13 @@ def set_preferences(
     wanted: Sequence[Rule | None],
     conditions: Preconditions = NONE,
     *,
+    suspended: bool | None = None,
     refused: Mapping[str, DavstoreError] = NOTHING_REFUSED,
 ) -> PropertiesRefused | None:
     """Give a principal the last of the preferences that are wanted (None: none), or return why it gets none of them.
 
-    refused are the properties of the same request that cannot be changed.
+    suspended is the new state of a device, None to leave it. refused are the properties of the same request that
+    cannot be changed.
 
     Raises:
         NotFound: the asker may not know of the principal, or it is not there. PreconditionFailed.
@@ -96,12 +98,16 @@ def set_preferences(
         reasons = dict(refused)
         if wanted and not rights.may_set_preferences(context.asker, name):
             reasons[SYNC_PREFERENCES] = ProtectedProperty(SYNC_PREFERENCES)
+        if suspended is not None and not rights.may_enrol(context.asker):
+            reasons[STATE] = ProtectedProperty(STATE)
         if wanted and not reasons:
             reasons = _find_excess(context, rules, owner, name, wanted[-1])
         if reasons:
             raise PropertiesRefused(reasons)
         if wanted and not principals.set_preferences(unit, owner, None if wanted[-1] is None else to_json(wanted[-1])):
             raise NotFound(name.user)
+        if suspended is not None and isinstance(owner, Device):
+            principals.set_suspended(unit, owner.id, suspended=suspended)
 
     try:
         context.services.database.write(work)

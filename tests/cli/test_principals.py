@@ -16,10 +16,13 @@ from click.testing import CliRunner, Result
 
 from davstore import wiring
 from davstore.cli import main
+from davstore.metadata import principals
 from davstore.metadata.opening import open_database
 from davstore.metadata.volatile import Throttle
+from davstore.model.decisions import LastDecision
 from davstore.protocol.http.authorization import Basic, Bearer
 from davstore.settings import load_settings
+from davstore.store import enrolling
 from davstore.store.authenticating import Authenticator
 from davstore.store.hashing import Passwords
 
@@ -105,10 +108,33 @@ def test_a_device_comes_and_goes(run: Run, enter: Callable[..., object]) -> None
     assert SECRET.fullmatch(shown)
     enter(Bearer(shown.strip()))
     listed = run("device", "list", "alice").output
-    assert re.search(r"^phone +phone +active +[0-9a-f]{16} +20\S+ +-$", listed, re.MULTILINE)
+    assert re.search(r"^phone +phone +active +[0-9a-f]{16} +20\S+ +- +- +- +-$", listed, re.MULTILINE)
     assert shown.strip().rpartition("_")[2] not in listed
+    run("device", "suspend", "alice", "phone")
+    assert re.search(r"^phone +phone +suspended ", run("device", "list", "alice").output, re.MULTILINE)
+    run("device", "resume", "alice", "phone")
+    assert re.search(r"^phone +phone +active ", run("device", "list", "alice").output, re.MULTILINE)
     run("device", "revoke", "alice", "phone")
     assert re.search(r"^phone +phone +revoked ", run("device", "list", "alice").output, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("store")
+def test_one_device_too_many_is_refused_and_the_last_decision_is_told(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAVSTORE_POLICY__DEVICES_PER_USER", "1")
+    run("device", "add", "me", "phone")
+    said = "davstore: me has 1 devices, and may have 1 (policy.devices_per_user)\n"
+    assert run("device", "add", "me", "tablet", "--secret-file", str(tmp_path / "s"), status=1).stderr == said
+    assert not (tmp_path / "s").exists()
+    database = open_database("", tmp_path / "data")
+    decision = LastDecision("sync-allowed", "user", "sync-preferences")
+    phone = enrolling.get_device(database, "me", "phone").device.id
+    database.write(lambda unit: principals.record_seen(unit, phone, seen_us=0, round_us=0, token="urn:T"))
+    database.write(lambda unit: principals.record_decision(unit, phone, decision, decided_us=60_000_000))
+    database.close()
+    row = "1970-01-01T00:00:00Z +urn:T +1970-01-01T00:01:00Z +sync-allowed by rule sync-preferences of the user"
+    assert re.search(row, run("device", "list", "me").output)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +308,7 @@ def test_the_commands_of_a_user_are_these() -> None:
     """The ones above are found by the names of their arguments."""
     assert {" ".join(words) for words in OF_A_USER} == {
         *(f"user {word}" for word in ("quota", "passwd", "disable", "enable", "remove")),
-        *(f"device {word}" for word in ("add", "list", "rename", "revoke")),
+        *(f"device {word}" for word in ("add", "list", "rename", "suspend", "resume", "revoke")),
         *(f"lock {word}" for word in ("list", "end")),
         "policy explain",
         "import",
@@ -342,8 +368,10 @@ def test_a_policy_is_explained(run: Run, settings: Path) -> None:
         "excluded: Archive, by rule hourly of the provider",
         "excluded: */raw, by rule hourly of the provider",
     ]
+    run("device", "suspend", "alice", "phone")
     assert run("policy", "explain", "alice", "phone").output.splitlines() == [
         "alice/phone (phone)",
+        "suspended: refused, device-enrolled, whatever the rules say",
         "automatic: accepted",
         "manual: accepted",
     ]
@@ -400,6 +428,30 @@ def test_a_policy_is_checked(run: Run, settings: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("store")
+def test_groups_are_checked_and_explained(run: Run, settings: Path, tmp_path: Path) -> None:
+    run("device", "add", "me", "phone")
+    (tmp_path / "policy.toml").write_text(
+        '[[rule]]\nname = "staff"\ngroup = "staff"\nmodes = "manual"\n[[rule]]\nname = "typo"\ngroup = "stuff"\n'
+    )
+    words, explain = ("-c", str(settings)), ("policy", "explain", "me", "phone", "-c", str(settings))
+    assert "automatic: accepted" in run(*explain).output
+    groups = tmp_path / "principals.toml"
+    groups.write_text('[[group]]\nname = "staff"\nmembers = ["me", "nobody"]\n')
+    assert run("policy", "check", *words).stderr.splitlines() == [
+        "warning: rule typo: there is no group stuff",
+        "warning: group staff: there is no user nobody",
+    ]
+    assert "automatic: refused, sync-allowed, by rule staff of the provider" in run(*explain).output
+    assert run("policy", "diff", str(tmp_path / "davstore.toml"), *words, status=2)
+    old = tmp_path / "old.toml"
+    old.write_text("")
+    assert "+ modes: manual" in run("policy", "diff", str(old), *words).output.splitlines()
+    groups.write_text('[[group]]\nname = "staff"\nmembers = "me"\n')
+    for command in (("policy", "check"), ("policy", "explain", "me", "phone"), ("serve", "--bind", "127.0.0.1:0")):
+        assert f"{groups}:3: group.members: must be a list" in run(*command, *words, status=2).stderr
+
+
+@pytest.mark.usefixtures("store")
 def test_the_devices_that_a_new_policy_decides_about_otherwise(run: Run, settings: Path, tmp_path: Path) -> None:
     run("user", "add", "alice")
     run("user", "add", "bob")
@@ -453,9 +505,13 @@ def test_the_log_of_a_start_says_which_policy_is_in_force(settings: Path, caplog
     """The logger has the name that docs/operating.md gives."""
     with caplog.at_level(logging.INFO):
         wiring.log_policy(load_settings(settings, flags={"data.path": str(settings.parent / "data")}))
-        wiring.log_policy(load_settings(None, flags={"policy.file": ""}))
+        wiring.log_policy(load_settings(None, flags={"policy.file": "", "principals.file": ""}))
+        (settings.parent / "principals.toml").write_text('[[group]]\nname = "staff"\nmembers = []\n')
+        wiring.log_policy(load_settings(settings, flags={"data.path": str(settings.parent / "data")}))
     told = [(record.name, record.getMessage()) for record in caplog.records]
     assert told == [
         ("davstore.policy", f"{settings.parent}/policy.toml: 2 rules in force"),
         ("davstore.policy", "no policy file: every device may synchronise everything at any time"),
+        ("davstore.policy", f"{settings.parent}/principals.toml: 1 groups in force"),
+        ("davstore.policy", f"{settings.parent}/policy.toml: 2 rules in force"),
     ]

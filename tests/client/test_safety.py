@@ -217,6 +217,17 @@ def test_the_policy_is_obeyed_and_quoted(device: Device, store: Store, condition
     assert files(store) == {}
 
 
+def test_a_suspended_device_is_told_so(device: Device, store: Store) -> None:
+    body = (
+        b'<D:error xmlns:D="DAV:" xmlns:C="urn:davstore:cpm">'
+        b"<C:device-enrolled><C:state>suspended</C:state></C:device-enrolled></D:error>"
+    )
+    store.answer = lambda method, path: (403, {"Content-Type": "application/xml"}, body)
+    assert device.sync() == 4
+    assert device.said == ["the sync policy refuses: this device is suspended"]
+    assert files(store) == {}
+
+
 def test_an_interval_is_told_with_the_time_to_come_again(device: Device, store: Store) -> None:
     body = POLICY.format(condition="sync-interval-respected").encode()
     store.answer = lambda method, path: (429, {"Retry-After": "90"}, body)

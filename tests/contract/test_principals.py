@@ -6,15 +6,17 @@ import hmac
 import inspect
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import argon2
 import pytest
 
-from davstore.errors import AlreadyExists, NotFound, Unauthenticated, Unprocessable
+from davstore.errors import AlreadyExists, NotFound, TooManyDevices, Unauthenticated, Unprocessable
 from davstore.metadata import principals, stores
 from davstore.metadata.database import Database
 from davstore.metadata.volatile import VolatileFile
+from davstore.model.decisions import LastDecision
 from davstore.model.principals import DeviceClass
 from davstore.protocol.http.authorization import Basic, Bearer
 from davstore.store import authenticating, enrolling
@@ -157,6 +159,53 @@ def test_a_revoked_device_is_out_at_once_and_its_name_is_free(entrance: Entrance
     assert [(item.device.id, item.device.revoked) for item in facts] == [(old.device.id, True), (new.device.id, False)]
 
 
+def test_a_suspended_device_is_known_and_can_come_back(entrance: Entrance) -> None:
+    device, secret = enrolling.add_device(entrance.database, "alice", "phone", now_us=NOW)
+    enrolling.set_suspended(entrance.database, "alice", "phone", suspended=True)
+    for worker in range(2):
+        assert entrance.enter(Bearer(secret), worker=worker).device == device._replace(suspended=True)
+    assert [item.device.state for item in enrolling.list_devices(entrance.database, "alice")] == ["suspended"]
+    enrolling.set_suspended(entrance.database, "alice", "phone", suspended=False)
+    assert entrance.enter(Bearer(secret)).device == device
+    enrolling.revoke_device(entrance.database, "alice", "phone")
+    with pytest.raises(NotFound):
+        enrolling.set_suspended(entrance.database, "alice", "phone", suspended=True)
+
+
+def test_a_user_has_so_many_devices_and_a_revoked_one_frees_its_place(database: Database) -> None:
+    enrolling.add_user(database, "alice", "secret", now_us=NOW)
+
+    def enrol(name: str) -> str:
+        return enrolling.add_device(database, "alice", name, now_us=NOW, most=3).secret
+
+    def try_to_enrol(name: str) -> bool:
+        try:
+            return bool(enrol(name))
+        except TooManyDevices:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(try_to_enrol, [f"d{number}" for number in range(8)])) == 3
+    first, second, _ = [facts.device.name for facts in enrolling.list_devices(database, "alice")]
+    enrolling.set_suspended(database, "alice", first, suspended=True)  # it keeps its place
+    with pytest.raises(TooManyDevices):
+        enrol("more")
+    enrolling.revoke_device(database, "alice", second)
+    enrol("more")
+    enrolling.add_device(database, "me", "of-another", now_us=NOW, most=1)
+
+
+def test_a_name_is_given_once_at_a_time(database: Database) -> None:
+    def enrol(number: int) -> str:
+        try:
+            return enrolling.add_device(database, "me", "phone", now_us=NOW + number).secret
+        except AlreadyExists:
+            return ""
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len([secret for secret in pool.map(enrol, range(8)) if secret]) == 1
+
+
 class Work:
     """The steps of authentication that take time, in order: looks, hashes with their parameters, digests, failures."""
 
@@ -260,6 +309,8 @@ def test_what_was_seen_of_a_device_is_listed(database: Database) -> None:
     [facts] = enrolling.list_devices(database, "alice")
     assert (facts.seen_us, facts.round_us, facts.token) == (None, None, None)
     database.write(lambda unit: principals.record_seen(unit, device.id, seen_us=NOW + 2, round_us=NOW + 1, token="T"))
-    assert enrolling.get_device(database, "alice", "phone") == facts._replace(
-        seen_us=NOW + 2, round_us=NOW + 1, token="T"
-    )
+    seen = facts._replace(seen_us=NOW + 2, round_us=NOW + 1, token="T", decision=LastDecision(), decided_us=NOW + 2)
+    assert enrolling.get_device(database, "alice", "phone") == seen
+    refused = LastDecision("sync-allowed", "provider", "no-roaming")
+    database.write(lambda unit: principals.record_decision(unit, device.id, refused, decided_us=NOW + 3))
+    assert enrolling.get_device(database, "alice", "phone") == seen._replace(decision=refused, decided_us=NOW + 3)

@@ -19,7 +19,7 @@ from davstore.model.pages import Sort
 from davstore.model.principals import Device, DeviceClass, Principal, PrincipalName
 from davstore.model.rules import Rule
 from davstore.model.states import Flag, StateChange
-from davstore.store import browsing, locking, preferring, reading
+from davstore.store import browsing, enrolling, locking, preferring, reading
 from tests.contract.storage import MAIL, Storage
 
 
@@ -114,11 +114,11 @@ class Budget:
         [account] = storage.database.read(principals.list_accounts)
         phone = Device("0" * 16, account.user.id, "phone", DeviceClass.PHONE, revoked=False)
         storage.database.write(lambda unit: principals.add_device(unit, phone, secret_sha256="", now_us=1))
-        self._user, self._phone = Principal(account.user), Principal(account.user, phone)
+        self.asker, self._phone = Principal(account.user), Principal(account.user, phone)
 
     def prefer(self, name: str | None, *, on_phone: bool = False) -> None:
         """PROPPATCH of the user, or of the device of a name."""
-        context = replace(self._storage.context, asker=self._phone if on_phone else self._user)
+        context = replace(self._storage.context, asker=self._phone if on_phone else self.asker)
         wanted = Rule("sync-preferences", list_only=True)
         assert preferring.set_preferences(context, PrincipalName(self._storage.owner, name), [wanted]) is None
 
@@ -141,6 +141,11 @@ class Budget:
         assert self._storage.report("", self._token).rows == []
 
 
+def enrol(storage: Storage) -> None:
+    """MKCOL of a device: its user, the lock of the store, the devices there are, two rows."""
+    enrolling.add_device(storage.database, storage.owner, "new", now_us=1)
+
+
 ONLY_NEW = Preconditions(if_none_match=ETagList(any=True))
 STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("GET", 1, lambda storage, _: storage.get("a")),
@@ -153,6 +158,8 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("PROPFIND, depth 0, dead properties", 2, lambda storage, _: storage.listing("a", depth=0, facets={PROPERTIES})),
     ("PROPFIND, depth 1", 2, lambda storage, _: storage.listing("t", depth=1)),
     ("PROPFIND, depth 1, dead properties", 4, lambda storage, _: storage.listing("t", depth=1, facets={PROPERTIES})),
+    ("MKCOL of a device", 5, lambda storage, _: enrol(storage)),
+    ("C:devices", 1, lambda storage, budget: enrolling.list_active(storage.database, budget.asker)),
     ("poll", 1, lambda _, budget: budget.poll()),
     ("PUT", 6, lambda storage, _: storage.put("new")),
     ("PUT on condition", 6, lambda storage, _: storage.put("new", b"", ONLY_NEW)),

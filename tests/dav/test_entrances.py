@@ -192,6 +192,29 @@ def test_very_long_names_and_passwords_are_wrong_like_others(storage: Storage) -
         assert storage("GET", "/dav/store/alice/", basic(user, password)).status == 401
 
 
+def test_a_suspended_device_is_told_so_and_no_other(storage: Storage) -> None:
+    secret = enrolling.add_device(storage.database, "alice", "tablet", now_us=1).secret
+    file, tablet = storage.make("file"), f"Bearer {secret}"
+    assert storage("LOCK", file, tablet, body=LOCK).status == 200
+    enrolling.set_suspended(storage.database, "alice", "tablet", suspended=True)
+    answers = {
+        storage(method, target, who, HTTP_DEPTH="seven")
+        for method in (*METHODS, *UNKNOWN)
+        for target in (file, "/dav/store/bob/", "/dav/principals/devices/alice/tablet/", "/nothing")
+        for who in (tablet, basic("alice", secret))
+        if method not in ("OPTIONS", "HEAD")
+    }
+    [(status, _, body)] = answers
+    assert status == 403
+    assert b"<C:device-enrolled><C:state>suspended</C:state></C:device-enrolled>" in body
+    assert storage("OPTIONS", file, tablet).status == 200
+    assert storage("HEAD", file, tablet).status == 403
+    assert storage("GET", file, f"{tablet[:-4]}0000").status == 401  # wrong: nothing is said of the device
+    assert storage("PUT", file, storage.alice, body="x").status == 423  # its lock stays
+    enrolling.set_suspended(storage.database, "alice", "tablet", suspended=False)
+    assert storage("GET", file, tablet).status == 200
+
+
 OWN = {
     # method: status on the own file, folder, and where nothing is
     "OPTIONS": (200, 200, 200),

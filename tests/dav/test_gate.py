@@ -13,9 +13,11 @@ import pytest
 from davstore.errors import (
     BadSettings,
     DeviceRequired,
+    DiskFull,
     Malformed,
     SyncDeferred,
     SyncRefused,
+    SyncUnwanted,
     TooLarge,
     Unavailable,
     UnsupportedReport,
@@ -29,9 +31,10 @@ from davstore.middleware.places import PLACE, Places, find_place
 from davstore.middleware.sync_gate import QUERY, SyncGate, answered, ask
 from davstore.model.paths import Path
 from davstore.model.principals import DeviceClass, Principal
-from davstore.policy.sync_rules import Mode
+from davstore.model.rules import DEVICE, Mode, Rule
+from davstore.policy.preferences import to_json
 from davstore.protocol.dav.hrefs import parse_target
-from davstore.rule_sources.file import PolicyFile
+from davstore.rule_sources.file import GroupsFile, PolicyFile
 from davstore.store import enrolling
 from davstore.store.gating import Gate, GateRequest
 from tests.areas import ELSEWHERE, add_area
@@ -430,6 +433,37 @@ def test_a_file_that_is_wrong_at_the_start_is_refused(store: Store) -> None:
         PolicyFile(store.file)
 
 
+def test_a_rule_on_a_group_counts_for_its_users_while_they_are_in_it(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = store.file.with_name("principals.toml")
+    file.write_text("")
+    groups = GroupsFile(file)
+    store.application = SyncGate(store._inside, Gate(store.policy.rules, store.throttle, store.database, groups.of))
+
+    def write(text: str) -> None:
+        file.write_text(text)
+        stamp = file.stat().st_mtime_ns + 1_000_000_000
+        os.utime(file, ns=(stamp, stamp))
+
+    store.rules('[[rule]]\nname = "no-staff"\ngroup = "staff"\nallowed = false\n')
+    store.report()
+    write('[[group]]\nname = "staff"\nmembers = ["bob", "alice"]\n')
+    with pytest.raises(SyncRefused):
+        store.report()
+    write('[[group]]\nname = "staff"\n')
+    with pytest.raises(SyncRefused):
+        store.report()
+    assert f"{file}:1: group.members" in caplog.text
+    assert "the last good groups stay in force" in caplog.text
+    with pytest.raises(Unavailable):
+        groups.check()
+    write('[[group]]\nname = "staff"\nmembers = ["bob"]\n')
+    groups.check()
+    store.report()
+    assert GroupsFile(None).of("alice") == frozenset()
+
+
 def test_the_query_is_handed_on(store: Store) -> None:
     for device in ("phone", None):
         for chunked in (False, True):
@@ -546,3 +580,64 @@ def test_what_was_seen_is_written_down_once_a_minute(store: Store) -> None:
     store.now_us += 30 * SECOND
     store.report("T1", "T2")
     assert seen() == (NOW + 60 * SECOND, NOW + 60 * SECOND, "T2")
+
+
+def decided(store: Store) -> tuple[str, int | None]:
+    """Return the last decision about the phone as it is kept, and its time."""
+    facts = enrolling.get_device(store.database, "alice", "phone")
+    return facts.decision.text if facts.decision else "", facts.decided_us
+
+
+def test_the_last_decision_is_kept_with_rule_voice_and_time(store: Store) -> None:
+    assert decided(store) == ("", None)
+    store.report("", "T1")
+    assert decided(store) == ("accepted", NOW)
+    store.now_us += SECOND
+    store.rules(HOURLY)
+    assert store.is_early("T1")
+    assert decided(store) == ("sync-interval-respected provider hourly", NOW + SECOND)
+    store.now_us += SECOND
+    store.rules(NEVER)
+    with pytest.raises(SyncRefused):
+        store.ask("PROPFIND", depth="1")
+    assert decided(store) == ("sync-allowed provider never", NOW + 2 * SECOND)
+    store.now_us += SECOND
+    store.rules("")
+    store.ask("PROPFIND", depth="1")
+    assert decided(store) == ("accepted", NOW + 3 * SECOND)
+    assert enrolling.get_device(store.database, "alice", "phone").token == "T1"
+    assert enrolling.get_device(store.database, "alice", "laptop").decision is None
+
+
+def test_a_preference_is_named_by_its_voice(store: Store) -> None:
+    quiet = to_json(Rule("sync-preferences", voice=DEVICE, modes=frozenset({Mode.MANUAL})))
+    store.devices["phone"] = store.devices["phone"]._replace(preferences=quiet)
+    with pytest.raises(SyncUnwanted):
+        store.report()
+    assert decided(store) == ("automatic-sync-enabled device sync-preferences", NOW)
+
+
+def test_a_device_that_does_not_cease_costs_a_write_in_a_minute(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.rules(HOURLY)
+    store.report("", "T1")
+    writes: list[object] = []
+    write = store.database.write
+    monkeypatch.setattr(store.database, "write", lambda work: writes.append(work) or write(work))
+    for _ in range(100):
+        store.now_us += SECOND // 2
+        assert store.is_early("T1")
+    assert len(writes) == 1
+    store.now_us += 60 * SECOND
+    assert store.is_early("T1")
+    assert decided(store) == ("sync-interval-respected provider hourly", store.now_us)
+
+
+def test_a_decision_that_cannot_be_written_down_is_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_work: object) -> None:
+        raise DiskFull
+
+    monkeypatch.setattr(store.database, "write", fail)
+    store.ask("PROPFIND", depth="1")
+    store.rules(NEVER)
+    with pytest.raises(SyncRefused):
+        store.report()

@@ -7,7 +7,8 @@ import pytest
 from davstore.dav import dispatch, kinds
 from davstore.dav.kinds import Kind
 from davstore.middleware import origins
-from tests.dav.client import HOME, MESSAGE, REPORTS, Client, D
+from davstore.model.principals import Principal
+from tests.dav.client import ALICE, HOME, MESSAGE, PHONE, REPORTS, Client, D
 
 BODIES = {"PROPPATCH": '<propertyupdate xmlns="DAV:"><remove><prop/></remove></propertyupdate>'}
 WHERE = {
@@ -15,8 +16,14 @@ WHERE = {
     Kind.COLLECTION: f"{HOME}/c/",
     Kind.FIXED: "/dav/store/",
     Kind.PRINCIPAL: "/dav/principals/users/alice/",
+    Kind.DEVICE: "/dav/principals/devices/alice/phone/",
     Kind.PART: f"{HOME}/a?part=2",
 }
+
+
+def asker_of(kind: Kind) -> Principal:
+    """Return one who sees a resource of a kind."""
+    return PHONE if kind is Kind.DEVICE else ALICE
 
 
 def test_every_method_of_the_table_has_a_handler_and_no_other_has() -> None:
@@ -31,6 +38,7 @@ def test_methods_that_a_page_of_another_origin_may_send_are_the_safe_ones() -> N
 def test_allow_and_the_properties_say_the_same(dav: Client, kind: Kind) -> None:
     dav.put("a", MESSAGE)
     dav.mkcol("c")
+    dav.principal = asker_of(kind)
     href = WHERE[kind]
     methods, reports = f"{D}supported-method-set", f"{D}supported-report-set"
     found = dav.find(href, methods, reports)
@@ -52,6 +60,7 @@ def test_every_report_of_the_table_has_a_body_to_be_tried_with() -> None:
 def test_a_report_is_answered_by_the_kinds_that_have_it(dav: Client, kind: Kind, report: str) -> None:
     dav.put("a")
     dav.mkcol("c")
+    dav.principal = asker_of(kind)
     answer = dav("REPORT", WHERE[kind], REPORTS[report])
     if report in kinds.KINDS[kind].reports:
         assert answer.status == 207
@@ -60,9 +69,10 @@ def test_a_report_is_answered_by_the_kinds_that_have_it(dav: Client, kind: Kind,
 
 
 @pytest.mark.parametrize("method", sorted(kinds.STORE_METHODS))
-@pytest.mark.parametrize("kind", [Kind.FIXED, Kind.PRINCIPAL, Kind.PART])
+@pytest.mark.parametrize("kind", [Kind.FIXED, Kind.PRINCIPAL, Kind.DEVICE, Kind.PART])
 def test_what_a_kind_does_not_have_is_405(dav: Client, kind: Kind, method: str) -> None:
     dav.put("a", MESSAGE)
+    dav.principal = asker_of(kind)
     answer = dav(
         method, WHERE[kind], BODIES.get(method, ""), Destination=f"{HOME}/x", Lock_Token="<urn:x:y>", Depth="0"
     )

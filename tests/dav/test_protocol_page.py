@@ -6,9 +6,10 @@ from pathlib import Path
 
 from davstore.dav import kinds
 from davstore.middleware.errors import TABLE
-from tests.dav.client import HOME, Client, D, prop_body
+from tests.dav.client import ALICE, HOME, PHONE, Client, D, prop_body
 
 PAGE = (Path(__file__).parents[2] / "docs/protocol.md").read_text()
+PHONES = "/dav/principals/devices/alice/phone/"
 PREFIXES = {"DAV:": "D:", "urn:davstore:cpm": "C:"}
 
 
@@ -37,7 +38,8 @@ def test_every_live_property_is_named(dav: Client) -> None:
     dav.put("file")
     supported = f"{D}supported-live-property-set"
     names = set()
-    for path in ("file", "", "/dav/principals/users/alice/"):
+    for path in ("file", "", "/dav/principals/users/alice/", PHONES):
+        dav.principal = PHONE if path == PHONES else ALICE
         answer = dav("PROPFIND", path, prop_body(supported), Depth="0")
         names |= {str(name.tag) for name in answer.xml.iterfind(f".//{D}supported-live-property/{D}prop/*")}
     assert len(names) > 20

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from davstore.metadata import stores
 from davstore.model.paths import Area, Path, parse_key
 from davstore.protocol import urls
-from davstore.protocol.urls import AREAS, Fixed, Known
+from davstore.protocol.urls import AREAS, Fixed, Known, Vacant
 from tests.areas import add_area
 
 names = st.text(min_size=1)
@@ -49,6 +49,21 @@ def test_whatever_a_fixed_collection_lists_is_there_and_nothing_else_is() -> Non
     assert principals == {"users/alice", "users/carol", "devices/alice/phone", "devices/alice/laptop"}
     for beside in (("dav", "principals", "users", "bob"), ("dav", "principals", "devices", "carol", "phone"), ("x",)):
         assert urls.find_fixed(beside, KNOWN) is None
+
+
+def test_the_url_of_a_device_that_is_not_there_is_one_of_a_known_user() -> None:
+    devices = urls.DEVICES
+    assert urls.find_vacant((*devices, "carol", "phone"), KNOWN) == Vacant("carol", "phone")
+    for segments in (
+        (*devices, "alice", "phone"),  # it is there
+        (*devices, "bob", "phone"),
+        (*devices, "carol"),
+        (*devices, "carol", "phone", "x"),
+        (*urls.PRINCIPALS, "users", "carol", "phone"),
+        devices,
+        (),
+    ):
+        assert urls.find_vacant(segments, KNOWN) is None
 
 
 @given(st.booleans(), st.lists(st.text(min_size=1).filter(lambda name: "/" not in name)).map(tuple))

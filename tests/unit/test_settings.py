@@ -32,7 +32,8 @@ def test_the_defaults_serve_on_loopback(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_example_file_names_every_key_with_its_default():
-    flags = {"data.path": "davstore-data", "policy.file": "config/policy.toml"}  # in the file they are relative to it
+    flags = {"data.path": "davstore-data"}  # in the file they are relative to it
+    flags |= {f"{section}.file": f"config/{section}.toml" for section in ("policy", "principals")}
     assert load_settings(EXAMPLE, environ={}, flags=flags) == Settings()
     lines = EXAMPLE.read_text().splitlines()
     for section, kind in SECTIONS.items():
@@ -169,18 +170,24 @@ def test_a_relative_name_of_the_file_itself(tmp_path: Path, monkeypatch: pytest.
     assert load_settings(Path("my.toml"), environ={}).data.path == Path("d")
 
 
-def test_without_a_name_the_policy_is_the_file_beside_the_settings_if_there_is_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("section", ["policy", "principals"])
+def test_without_a_name_rules_and_groups_are_in_the_file_beside_the_settings_if_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: str
 ):
+    def name_of(settings: Settings) -> str:
+        return settings.as_values()[f"{section}.file"]
+
     monkeypatch.chdir(tmp_path)
-    assert load(tmp_path, "").policy.file == load_settings(environ={}).policy.file == ""
-    (tmp_path / "policy.toml").touch()
-    assert load(tmp_path, "").policy.file == f"{tmp_path}/policy.toml"
-    assert load_settings(environ={}).policy.file == ""
+    file = f"{section}.toml"
+    assert name_of(load(tmp_path, "")) == name_of(load_settings(environ={})) == ""
+    (tmp_path / file).touch()
+    assert name_of(load(tmp_path, "")) == f"{tmp_path}/{file}"
+    assert name_of(load_settings(environ={})) == ""
     (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "policy.toml").touch()
-    assert load_settings(environ={}).policy.file == "config/policy.toml"
-    assert load(tmp_path, "", flags={"policy.file": ""}).policy.file == ""
+    (tmp_path / "config" / file).touch()
+    assert name_of(load_settings(environ={})) == f"config/{file}"
+    assert name_of(load(tmp_path, "", flags={f"{section}.file": ""})) == ""
+    assert name_of(load(tmp_path, f"[{section}]\nfile = 'x/y.toml'\n")) == f"{tmp_path}/x/y.toml"
 
 
 def test_a_policy_comes_from_a_file_or_from_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

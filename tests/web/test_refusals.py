@@ -33,6 +33,8 @@ MADE: dict[type[DavstoreError], DavstoreError] = {
     errors.SyncUnwanted: errors.SyncUnwanted("automatic-sync-enabled", **REFUSED),
     errors.SyncDeferred: errors.SyncDeferred("sync-interval-respected", **LATER),
     errors.SyncWindowClosed: errors.SyncWindowClosed("sync-window-open", **LATER),
+    errors.WrongPreference: errors.WrongPreference("{urn:x}a", "r"),
+    errors.PreferenceTooWide: errors.PreferenceTooWide("{urn:x}a", rule="r", decided_by="provider"),
     errors.QuotaExceeded: errors.QuotaExceeded(used_bytes=1, limit_bytes=1, needed_bytes=1),
     errors.Locked: errors.Locked(((StorePath("alice", ("a",)), False),)),
     errors.LockConflict: errors.LockConflict(((StorePath("alice", ("a",)), False),)),

@@ -13,6 +13,7 @@ from davstore.dav.responses import Response
 from davstore.errors import InvalidResourceType, PropertiesOverQuota, PropertiesRefused, QuotaExceeded
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.dav import mkcol, names
+from davstore.protocol.dav.mkcol import MkCol
 from davstore.protocol.http import owncloud
 from davstore.protocol.http.headers import parse_overwrite
 from davstore.protocol.http.prefer import Prefer
@@ -32,10 +33,7 @@ def handle_delete(request: Request) -> Response:
 
 def handle_mkcol(request: Request) -> Response:
     """Make a collection, with properties if the body says so (RFC 4918 §9.3, RFC 5689)."""
-    path = request.path
-    if not _is_xml(request.content_type or ""):
-        request.refuse_body()
-    wanted = mkcol.parse(request.read_xml())
+    path, wanted = request.path, read_mkcol(request)
     if wanted is not None and wanted.types != {names.COLLECTION}:
         raise InvalidResourceType("a type of collection that is not made here")
     properties = {} if wanted is None else wanted.properties
@@ -58,6 +56,13 @@ def handle_mkcol(request: Request) -> Response:
     prefer = Prefer(minimal=wanted is not None and request.prefer.minimal)
     headers = [*request.located(is_collection=True), *prefer.applied()]
     return Response(HTTPStatus.CREATED, headers)
+
+
+def read_mkcol(request: Request) -> MkCol | None:
+    """Return what the body of an extended MKCOL asks for, None without one. Raises as `mkcol.parse`."""
+    if not _is_xml(request.content_type or ""):
+        request.refuse_body()
+    return mkcol.parse(request.read_xml())
 
 
 def handle_copy(request: Request) -> Response:

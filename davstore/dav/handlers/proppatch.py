@@ -21,7 +21,7 @@ from davstore.protocol.dav.hrefs import for_xml
 from davstore.protocol.dav.multistatus import PropStat, proppatch_response
 from davstore.protocol.dav.xml import USUAL_BYTES
 from davstore.protocol.http.prefer import Prefer
-from davstore.protocol.urls import Fixed
+from davstore.protocol.urls import Fixed, is_device
 from davstore.store import patching
 from davstore.store.preferring import set_preferences, voice_of
 
@@ -66,14 +66,25 @@ def handle_proppatch(request: Request) -> Response:
 
 
 def handle_proppatch_of_fixed(request: Request, place: Fixed) -> Response:
-    """Set and remove the preferences of a principal. Raises MethodNotAllowed for any other fixed collection."""
+    """Set and remove the preferences of a principal, and set the state of a device.
+
+    Raises:
+        MethodNotAllowed: any other fixed collection.
+    """
     if not place.is_principal:
         raise MethodNotAllowed
     changes = proppatch.parse(request.read_xml())
     name = urls.name_of(place)
     read = partial(preferences.parse, voice=voice_of(name), find_names=partial(_find_names, request, name))
-    patch = sort_changes_of_principal(changes, read)
-    refusal = set_preferences(request.context, name, patch.preferences, request.conditions, refused=patch.refused)
+    patch = sort_changes_of_principal(changes, read, has_state=is_device(place))
+    refusal = set_preferences(
+        request.context,
+        name,
+        patch.preferences,
+        request.conditions,
+        suspended=patch.suspended,
+        refused=patch.refused,
+    )
     changed = tuple(dict.fromkeys(name for name, _ in changes))
     done = b"".join(map(empty, changed))
     return _answer(request, changed, done, refusal, for_xml(request.with_slash), is_collection=True)

@@ -9,6 +9,7 @@ from typing import Final
 
 from davstore.dav.kinds import Kind
 from davstore.dav.properties.core import CORE, IDENTITY, SUPPORTED
+from davstore.dav.properties.devices import DEVICES
 from davstore.dav.properties.live import EVERY, RESOURCE, Live, PropertyContext, Settable
 from davstore.dav.properties.locks import LOCKS
 from davstore.dav.properties.messages import MESSAGES, PARTS
@@ -45,6 +46,7 @@ TABLE: Final = (
     *SUPPORTED,
     Live(names.SUPPORTED_LIVE_PROPERTY_SET, EVERY, same=_supported_live_property_set),
     *PRINCIPALS,
+    *DEVICES,
     *PREFERENCES,
 )
 

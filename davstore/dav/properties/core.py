@@ -15,8 +15,10 @@ from davstore.protocol.dav.elements import element, empty, escape
 from davstore.protocol.http.dates import render_http_date, render_iso_date
 
 _COLLECTION_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION))
+_PRINCIPAL_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION), empty(names.PRINCIPAL))
 _OTHER_TYPES: Final = {
-    Kind.PRINCIPAL: element(names.RESOURCETYPE, empty(names.COLLECTION), empty("{DAV:}principal")),
+    Kind.PRINCIPAL: _PRINCIPAL_TYPE,
+    Kind.DEVICE: _PRINCIPAL_TYPE,
     Kind.PART: empty(names.RESOURCETYPE),
 }
 _TYPES: Final = {one: f"<C:{type_.word}/>" for type_ in ResourceType for one in (int(type_), str(int(type_)))}

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from davstore.dav.kinds import Kind
 from davstore.engine.context import Context
 from davstore.engine.property_changes import LiveValues
+from davstore.metadata.principals import DeviceFacts
 from davstore.model.facets import MESSAGE, NO_FACTS, Facet, Facts
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
 from davstore.protocol.dav.elements import href
 from davstore.protocol.dav.hrefs import Spelling
+from davstore.store import enrolling
 from davstore.store.preferring import Profiles
 
 EVERY: Final = frozenset(Kind)
@@ -22,7 +24,8 @@ STORED: Final = frozenset({Kind.RESOURCE, Kind.COLLECTION})
 RESOURCE: Final = frozenset({Kind.RESOURCE})
 COLLECTION: Final = frozenset({Kind.COLLECTION})
 PART: Final = frozenset({Kind.PART})
-PRINCIPAL: Final = frozenset({Kind.PRINCIPAL})
+DEVICE: Final = frozenset({Kind.DEVICE})
+PRINCIPAL: Final = frozenset({Kind.PRINCIPAL, Kind.DEVICE})
 
 
 class PropertyContext(NamedTuple):
@@ -35,13 +38,16 @@ class PropertyContext(NamedTuple):
     spelling: Spelling = Spelling()
     free_bytes: Callable[[], int] = lambda: 0
     """The room that is left on the disk; asked at most once a request, and only in a store."""
+    list_devices: Callable[[], Sequence[DeviceFacts]] = tuple
+    """What is known of the devices of the asker's user; asked where a property tells it."""
     profiles: Profiles | None = None
     """Of the principals at hand."""
 
     @classmethod
     def of_fixed(cls, context: Context, spelling: Spelling) -> PropertyContext:
         """Return the context of fixed collections."""
-        return cls(context.asker, spelling=spelling, profiles=Profiles.of(context))
+        devices = partial(enrolling.list_active, context.services.database, context.asker)
+        return cls(context.asker, spelling=spelling, list_devices=devices, profiles=Profiles.of(context))
 
     def href(self, segments: tuple[str, ...]) -> bytes:
         """Return `D:href` of a collection."""

@@ -19,6 +19,8 @@ from davstore.protocol.dav import names, prop
 
 _CLIENTS_OWN: Final = frozenset({names.DISPLAYNAME, "{DAV:}getcontentlanguage"})
 """Names of the namespace `DAV:` that belong to clients (RFC 4918 §15.2, §15.3); the rest is for RFCs to come."""
+_STATES: Final = {"active": False, "suspended": True}
+"""The states of a device that its user may set."""
 
 
 class Patch(NamedTuple):
@@ -51,27 +53,36 @@ def sort_changes(changes: Iterable[tuple[str, bytes | None]]) -> Patch:
 
 
 class PrincipalPatch(NamedTuple):
-    """Changes of a principal: the preferences in the order given, and why other properties cannot be changed."""
+    """Changes of a principal: the preferences in the order given, and why other properties cannot be changed.
+
+    suspended is the new state of a device, None to leave it.
+    """
 
     preferences: list[Rule | None]
     refused: dict[str, DavstoreError]
+    suspended: bool | None = None
 
 
 def sort_changes_of_principal(
-    changes: Iterable[tuple[str, bytes | None]], read: Callable[[bytes], Rule | None]
+    changes: Iterable[tuple[str, bytes | None]], read: Callable[[bytes], Rule | None], *, has_state: bool
 ) -> PrincipalPatch:
     """Return the changes of a principal by sort: it has no dead properties. read reads a preference."""
     refused: dict[str, DavstoreError] = {}
     preferences: list[Rule | None] = []
+    suspended: bool | None = None
     for name, element in changes:
         if name == names.SYNC_PREFERENCES:
             try:
                 preferences.append(None if element is None else read(element))
             except RequestError as error:
                 refused[name] = error
+        elif name == names.STATE and has_state and element is not None:
+            suspended = _STATES.get(prop.text_of(element).strip())
+            if suspended is None:
+                refused[name] = ConflictingValue(name)
         elif element is not None or name in LIVE_OF[Kind.PRINCIPAL] or names.is_ours(name):
             refused[name] = ProtectedProperty(name)
-    return PrincipalPatch(preferences, refused)
+    return PrincipalPatch(preferences, refused, suspended)
 
 
 def _merge(live: LiveValues, value: LiveValues | None) -> LiveValues:

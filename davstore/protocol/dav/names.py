@@ -100,17 +100,23 @@ PARTS: Final = "{urn:davstore:cpm}parts"
 OUT_OF_VIEW: Final = "{urn:davstore:cpm}out-of-view"
 MODSEQ: Final = "{urn:davstore:cpm}modseq"
 KEYWORDS: Final = "{urn:davstore:cpm}keywords"
+DEVICES: Final = "{urn:davstore:cpm}devices"
+CLASS: Final = "{urn:davstore:cpm}class"
+SECRET: Final = "{urn:davstore:cpm}secret"  # noqa: S105 - the name of an element
+STATE: Final = "{urn:davstore:cpm}state"
 CURRENT_USER_PRINCIPAL: Final = "{DAV:}current-user-principal"
 PRINCIPAL_URL: Final = "{DAV:}principal-URL"
 PRINCIPAL_COLLECTION_SET: Final = "{DAV:}principal-collection-set"
 OWNER: Final = "{DAV:}owner"
 COLLECTION: Final = "{DAV:}collection"
+PRINCIPAL: Final = "{DAV:}principal"
 SYNC_PREFERENCES: Final = "{urn:davstore:cpm}sync-preferences"
 EFFECTIVE_SYNC_POLICY: Final = "{urn:davstore:cpm}effective-sync-policy"
 
 # Preconditions and postconditions (RFC 4918 §16 and the RFCs that add to it)
 CANNOT_MODIFY_PROTECTED_PROPERTY: Final = "{DAV:}cannot-modify-protected-property"
 TREE_WITHIN_LIMITS: Final = clark(CPM, "tree-within-limits")
+DEVICE_ENROLLED: Final = clark(CPM, "device-enrolled")
 LOCK_TOKEN_SUBMITTED: Final = "{DAV:}lock-token-submitted"  # noqa: S105 - the name of an element
 LOCK_TOKEN_MATCHES_REQUEST_URI: Final = "{DAV:}lock-token-matches-request-uri"  # noqa: S105 - as above
 NO_CONFLICTING_LOCK: Final = "{DAV:}no-conflicting-lock"

@@ -12,7 +12,7 @@ from davstore.protocol.dav.elements import href
 from davstore.protocol.dav.hrefs import for_xml
 from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.reports import ExplainQuery
-from davstore.protocol.urls import Fixed
+from davstore.protocol.urls import Fixed, Vacant
 from davstore.store import reading
 
 
@@ -21,7 +21,8 @@ def handle_explain_sync(request: Request, query: ExplainQuery) -> Response:
     if not reading.find(request.context, request.path, request.if_alone).is_collection:
         raise UnsupportedReport
     spelling = request.spelling
-    wanted = {place.segments for one in query.devices if isinstance(place := request.find_place(one), Fixed)}
+    named = map(request.find_place, query.devices)  # whether a device is there is known behind
+    wanted = {place.segments for place in named if isinstance(place, Fixed | Vacant)}
     explained = request.explain()
 
     def write(answer: Multistatus) -> None:

@@ -97,6 +97,12 @@ def explain(refusal: Refusal, response: Response) -> Stop:
     return Stop(REFUSED, f"{message}; try again in {wait} s", retry_after_seconds=float(wait))
 
 
+def retry_after(response: Response) -> float:
+    """Return for how many seconds the server asks to stay away; a date or nothing counts as five."""
+    value = response.headers.get("Retry-After", "")
+    return max(0.1, float(value)) if value.isascii() and value.isdigit() else 5.0
+
+
 def _as_words(condition: str) -> str:
     return names.split(condition)[1].replace("-", " ")
 

@@ -28,7 +28,7 @@ from davstore.client.download import (
 )
 from davstore.client.exit_status import NETWORK, UNAUTHENTICATED, USAGE, Changed, NotDone, Stop
 from davstore.client.multistatus import Report, Row, read_report
-from davstore.client.refusals import describe, explain, find_refusal
+from davstore.client.refusals import describe, explain, find_refusal, retry_after
 from davstore.client.transport import HTTPError, Response, Transport
 from davstore.client.transport import describe as describe_break
 from davstore.errors import Malformed
@@ -181,6 +181,10 @@ class RemoteCollection:
             return None
         return next((row.sync_token for row in rows), "")
 
+    def is_folder(self, path: str) -> bool:
+        """Tell whether a collection is at path."""
+        return any(row.folder for row in self._find_rows(path, "0") or ())
+
     def _find_rows(self, path: str, depth: str) -> list[Row] | None:
         """Return the rows of a PROPFIND; None when it is refused, or deferred by a rule of the policy."""
         try:
@@ -235,6 +239,10 @@ class RemoteCollection:
     def find_modified(self, path: str) -> int | None:
         """Return when the file at path was modified, in seconds since the epoch; None when the response lacks it."""
         return self._send("HEAD", path, {}, None, folder=False, read=find_modified)
+
+    def find_tag(self, path: str) -> str:
+        """Return the strong entity tag of the file at path, '' when the response lacks it."""
+        return self._send("HEAD", path, {}, None, folder=False, read=find_etag)
 
     def put(self, path: str, body: Body, facts: Facts, *, etag: str | None) -> str:
         """Write a file over the one with this entity tag, None where there must be none. Return the new tag or ''."""
@@ -342,7 +350,7 @@ class RemoteCollection:
         conditions, refusal = find_refusal(response)
         if status == 401:
             raise Stop(UNAUTHENTICATED, "the server does not accept the user or the password")
-        if refusal is not None:
+        if refusal is not None and method in ("REPORT", "PROPFIND"):
             raise explain(refusal, response)
         if 300 <= status < 400:
             there = response.headers.get("Location", "another place that it does not name")
@@ -351,7 +359,7 @@ class RemoteCollection:
             self._wait(response)
             return
         if status in (404, 405, 409, 412) and method not in ("REPORT", "PROPFIND"):
-            raise Changed(f"{method} was answered {status}")
+            raise Changed(f"{method} was answered {status}", status)
         raise Failed(status, conditions, describe(status, conditions))
 
     def _wait(self, response: Response) -> None:
@@ -388,9 +396,3 @@ def _is_loopback(host: str) -> bool:
 
 def _is_no_name(name: str) -> bool:
     return name in ("", ".", "..") or "/" in name or "\0" in name
-
-
-def retry_after(response: Response) -> float:
-    """Return for how many seconds the server asks to stay away; a date or nothing counts as five."""
-    value = response.headers.get("Retry-After", "")
-    return max(0.1, float(value)) if value.isascii() and value.isdigit() else 5.0

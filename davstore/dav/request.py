@@ -13,11 +13,12 @@ from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.middleware.forwarded import PREFIX
 from davstore.middleware.places import find_place
-from davstore.middleware.sync_gate import QUERY
+from davstore.middleware.sync_gate import QUERY, check_transfer, view_of
 from davstore.middleware.xml_body import content_length, read_xml
 from davstore.model.conditions import NONE, IfList, Preconditions
 from davstore.model.paths import PartPath, Path
 from davstore.model.principals import Principal
+from davstore.model.views import View
 from davstore.protocol import urls
 from davstore.protocol.dav import if_header, reports
 from davstore.protocol.dav.hrefs import ROOT, Spelling, Target, parse_destination
@@ -116,6 +117,15 @@ class Request:
         if part is not None:
             raise PartIsImmutable("a Destination that is a part")
         return path
+
+    @property
+    def view(self) -> View:
+        """The view in which the asker lists. Raises SyncRefused, SyncDeferred: the gate does not let it."""
+        return view_of(self._environ)
+
+    def check_transfer(self, destination: Path) -> None:
+        """Raise SyncRefused for a COPY or MOVE that brings a folder into the view of a device, see `sync_gate`."""
+        check_transfer(self._environ, destination)
 
     def find_place(self, href: str) -> Place | None:
         """Return the place that an href names, if it is on this server and the asker may know of it."""

@@ -21,6 +21,7 @@ from davstore.middleware.xml_body import read_xml
 from davstore.model.paths import Path
 from davstore.model.principals import Principal
 from davstore.model.rules import Mode
+from davstore.model.views import EVERYTHING, View
 from davstore.protocol.dav import reports
 from davstore.protocol.dav.reports import ReportQuery
 from davstore.protocol.http import sync_context
@@ -36,6 +37,10 @@ TURN = "davstore.turn"
 """The key of the `Turn` of an admitted request in the environ: see `answered`."""
 ASK = "davstore.ask"
 """The key, in the environ, of the function that asks the gate about a GET or HEAD: see `ask`."""
+VIEW = "davstore.view"
+"""The key of the view that an admitted device is shown: see `view_of`."""
+TRANSFER = "davstore.transfer"
+"""The key, in the environ, of the function that checks a COPY or MOVE by a device: see `check_transfer`."""
 
 
 class SyncGate:
@@ -76,6 +81,8 @@ class SyncGate:
                     self._admit(environ, principal, path, query)
                 elif environ["REQUEST_METHOD"] in ("GET", "HEAD"):
                     environ[ASK] = functools.partial(self._admit, environ, principal, path, None)
+                elif environ["REQUEST_METHOD"] in ("COPY", "MOVE") and principal.device is not None:
+                    environ[TRANSFER] = functools.partial(self._gate.require_kept_in_scope, principal, path)
         return self._application(environ, start_response)
 
     def _parse_report(self, environ: WSGIEnvironment) -> ReportQuery | None:
@@ -100,6 +107,7 @@ class SyncGate:
                 context.bearer,
             )
         )
+        environ[VIEW] = turn.view
         if environ["REQUEST_METHOD"] != "HEAD":  # its response holds no names: asked, and not counted
             environ[TURN] = turn
 
@@ -110,9 +118,23 @@ def ask(environ: WSGIEnvironment) -> None:
     Raises:
         SyncRefused, SyncDeferred, DeviceRequired: as from the middleware.
     """
-    admit: Callable[[], None] | None = environ.get(ASK)
+    admit: Callable[[], None] | None = environ.pop(ASK, None)
     if admit is not None:
         admit()
+
+
+def view_of(environ: WSGIEnvironment) -> View:
+    """Return the view in which a request lists, and ask the gate about a GET or HEAD. Raises as `ask`."""
+    ask(environ)
+    view: View = environ.get(VIEW, EVERYTHING)
+    return view
+
+
+def check_transfer(environ: WSGIEnvironment, destination: Path) -> None:
+    """Raise SyncRefused where COPY or MOVE would bring a folder, which a device is not shown, into its view."""
+    check: Callable[[Path], None] | None = environ.get(TRANSFER)
+    if check is not None:
+        check(destination)
 
 
 def answered(environ: WSGIEnvironment, given: str = "", *, truncated: bool = False) -> None:

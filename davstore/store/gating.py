@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from davstore.engine import rights
 from davstore.errors import DiskFull, SyncDeferred, SyncRefused, SyncUnwanted, SyncWindowClosed, Unavailable
-from davstore.metadata import principals
+from davstore.metadata import bindings, listings, principals
 from davstore.metadata.database import Database
+from davstore.metadata.unit import Unit
 from davstore.metadata.volatile import Throttle
 from davstore.model.paths import Path
 from davstore.model.principals import Device, Principal
@@ -21,7 +22,7 @@ from davstore.model.rounds import Round
 from davstore.model.rules import DEVICE, USER, Mode, Rule
 from davstore.model.views import EVERYTHING, View
 from davstore.policy.preferences import parse_json
-from davstore.policy.sync_rules import Accept, Attempt, Decision, Defer, Reject, decide, next_round
+from davstore.policy.sync_rules import Accept, Attempt, Decision, Defer, Reject, decide, find_excluding, next_round
 from davstore.policy.terms import Subject, Terms, merge
 from davstore.protocol import urls
 
@@ -137,6 +138,25 @@ class Gate:
         view = require_accepted(decide(terms, attempt), (request.asker.user.name, request.device.name))
         return Turn(self, request, scope, last_round, terms.interval_seconds, view)
 
+    def require_kept_in_scope(self, asker: Principal, path: Path, destination: Path) -> None:
+        """Raise SyncRefused where COPY or MOVE would bring a folder that a device is not shown under another name.
+
+        path is the source. One that is left out itself stays where it is; one beneath may go to another place where it
+        is left out too.
+        """
+        device = asker.device
+        source, target = (rights.find_names_at_home(asker, one) for one in (path, destination))
+        if device is None or source is None or target is None:
+            return
+        terms = self.terms(asker, device)
+        if not terms.view.has_scopes:
+            return
+        for names in self.database.read(lambda unit: list_folders(unit, path)):
+            rule = find_excluding(terms, names)
+            moved = (*target, *names[len(source) :])
+            if rule is not None and (names == source or find_excluding(terms, moved) is None):
+                require_accepted(Reject("sync-scope-allowed", rule), (asker.user.name, device.name))
+
 
 def require_accepted(decision: Decision, device: tuple[str, str]) -> View:
     """Return the view of a device that is let in; device holds the names of its user and of itself.
@@ -153,6 +173,18 @@ def require_accepted(decision: Decision, device: tuple[str, str]) -> View:
         case Defer(condition, rule, seconds):
             deferred = SyncWindowClosed if condition == "sync-window-open" else SyncDeferred
             raise deferred(condition, rule=rule.name, decided_by=rule.voice, device=device, retry_after_seconds=seconds)
+
+
+def list_folders(unit: Unit, path: Path) -> list[tuple[str, ...]]:
+    """Return the names of a collection and of all collections beneath it; none where there is no collection."""
+    facts, place, _ = bindings.find(unit, path)
+    top = place.resource
+    if top is None or not top.is_collection:
+        return []
+    names = {top.node_id: path.names}
+    for row in listings.list_collections_beneath(unit, facts.id, top.node_id, limit=listings.NO_LIMIT):
+        names[row.node_id] = (*names[row.parent_id], row.name)
+    return list(names.values())
 
 
 def _scope(request: GateRequest, names: tuple[str, ...] | None) -> str:

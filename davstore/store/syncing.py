@@ -74,9 +74,9 @@ def changes_since(
             if changes is not None:
                 return changes
         page = find_page()
-        rows = list(_rows(page))
+        rows = [lens.mask(row) if isinstance(row, Resource) else row for row in _rows(page)]
         ids = {row.node_id for row in rows if isinstance(row, Resource)}
-        values = load(unit, found.facts, facets, ids, now_us=context.now_us)
+        values = load(unit, found.facts, lens.told(facets), ids, now_us=context.now_us)
         return Changes(rows, page.token, page.truncated, found.facts, values)
 
     changes = _shortened(most, lambda most: context.services.database.read(partial(work, most=most)))

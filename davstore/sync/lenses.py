@@ -7,8 +7,10 @@ from typing import Any, Final
 
 from davstore.metadata import messages, states
 from davstore.metadata.unit import Unit
+from davstore.model import facets as facet
 from davstore.model.changes import WHOLE, Stamp
-from davstore.model.nodes import ResourceType
+from davstore.model.facets import Facets
+from davstore.model.nodes import Resource, ResourceType
 from davstore.model.rules import KEYWORDS
 from davstore.model.states import Flag
 from davstore.model.views import EVERYTHING, View, all_of, hash_of
@@ -80,6 +82,15 @@ class Lens:
             self.next_s = min(self.next_s or leaves_s, leaves_s)
         return True
 
+    def mask(self, resource: Resource) -> Resource:
+        """Return a resource with the flags that are told."""
+        hidden = resource.flags & self.withheld_flags
+        return resource._replace(flags=resource.flags & ~hidden) if hidden else resource
+
+    def told(self, facets: Facets) -> Facets:
+        """Return the facets that are told."""
+        return facets - {facet.KEYWORDS} if KEYWORDS in self.view.withheld else facets
+
     def _without_withheld(self, judged: Judged) -> Judged:
         resource = judged.resource
         flags = resource.flags & ~self.withheld_flags
@@ -122,10 +133,15 @@ def _with_facts(unit: Unit, store_id: int, rows: Sequence[Any], wheres: list[Whe
         yield Judged(row, _WORDS[row.type], of_messages.get(row.node_id, {}), keywords.get(row.node_id, ()))
 
 
-def shown(unit: Unit, store_id: int, lens: Lens, resources: list[Any]) -> list[Any]:
-    """Return those of some resources, each with the names of its parent, that a lens shows."""
+def show(
+    unit: Unit, store_id: int, lens: Lens, resources: list[Resource], top: Resource | None = None
+) -> list[Resource]:
+    """Return those of some resources that a lens shows, as it shows them; top is shown whatever it is."""
     if lens.is_whole:
         return resources
-    inside = [one for one in resources if lens.reaches(one.names, is_collection=bool(one.is_collection))]
-    [kept] = judge(unit, store_id, inside, [lens])
-    return [one for one, is_kept in zip(inside, kept, strict=True) if is_kept]
+    [kept] = judge(unit, store_id, resources, [lens])
+    return [
+        lens.mask(one)
+        for one, is_kept in zip(resources, kept, strict=True)
+        if one is top or (is_kept and lens.reaches(one.names, is_collection=bool(one.is_collection)))
+    ]

@@ -62,7 +62,7 @@ def _judged(asked: Inquiry, run: Arrived) -> Iterator[Run]:
         elif verdict is _Verdict.OUT_OF_VIEW:
             names = asked.ancestry.names
             gone = [(run.key(index), rows[index]) for index in range(at, stop)]
-            yield Departed([(key, Removed(names(row.parent_id), row.name, out_of_view=1)) for key, row in gone])
+            yield Departed([(key, Removed(names(row.parent_id), row.name, row.is_collection, 1)) for key, row in gone])
         at = stop
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,15 +16,19 @@ from davstore.engine.context import Services
 from davstore.metadata.database import Database
 from davstore.metadata.migrate import migrate
 from davstore.metadata.opening import open_database
+from davstore.metadata.volatile import Throttle
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.origins import OtherOrigins
 from davstore.middleware.places import Places
+from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.model.limits import Limits
 from davstore.model.networks import Networks
 from davstore.model.origins import Origins
 from davstore.model.principals import Device, DeviceClass, Principal, User
+from davstore.model.rules import Rule
+from davstore.store.gating import Gate
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
 from tests.contract.storage import add_user
@@ -115,7 +119,11 @@ class Client:
         self.services = Services(
             self.database, LocalBlobs(directory / "blobs"), limits or Limits(), drops, clock=lambda: self.now_us
         )
-        placed = Places(Pages(build_dav(self.services), self.services))
+        self.rules: Sequence[Rule] = ()
+        self.throttle = Throttle(directory / "throttle.sqlite")
+        gate = Gate(lambda: self.rules, self.throttle, self.database)
+        faces = Pages(build_dav(self.services), self.services)
+        placed = Places(SyncGate(faces, gate, clock=lambda: self.now_us))
 
         def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             environ[PRINCIPAL] = self.principal
@@ -133,6 +141,7 @@ class Client:
 
     def close(self) -> None:
         """Let go of the database."""
+        self.throttle.close()
         self.database.close()
 
     def __call__(

@@ -11,8 +11,9 @@ from lxml import etree
 
 from davstore.errors import Malformed, TooLarge, UnsupportedFilter, UnsupportedReport
 from davstore.model.changes import Level
-from davstore.model.where import Where
+from davstore.model.views import EVERYTHING, View
 from davstore.protocol.dav import names, prop, where, xml
+from davstore.protocol.dav.durations import parse_duration
 from davstore.protocol.dav.elements import ROOT_NAMESPACES, empty
 from davstore.protocol.http import sync_context
 from davstore.protocol.http.sync_context import SyncContext
@@ -27,8 +28,8 @@ _MAX_LIMIT: Final = 10**9
 class SyncQuery(NamedTuple):
     """The query of a sync-collection report. `token` is text, '' for the first sync; `limit` None for no limit.
 
-    `context` is the twin of the Sync-Context header and wins over it; None when the body has none. `where` is the
-    condition of its filter, None: there is none.
+    `context` is the twin of the Sync-Context header and wins over it; None when the body has none. `view` is that
+    of its filter.
     """
 
     token: str
@@ -36,7 +37,7 @@ class SyncQuery(NamedTuple):
     limit: int | None
     names: tuple[str, ...]
     context: SyncContext | None = None
-    where: Where | None = None
+    view: View = EVERYTHING
 
 
 class Asked(NamedTuple):
@@ -97,17 +98,28 @@ def _sync_collection(root: etree._Element, depth: int | None, strict_depth: bool
         limit=_limit(root),
         names=prop.names(prop.only_child(root, names.PROP)),
         context=_context(root),
-        where=_filter(root),
+        view=_filter(root),
     )
 
 
-def _filter(root: etree._Element) -> Where | None:
+def _filter(root: etree._Element) -> View:
     found = list(root.iterchildren(names.FILTER))
     if not found:
-        return None
-    if len(found) > 1 or [child.tag for child in found[0]] != [names.WHERE]:
-        raise UnsupportedFilter("a filter without exactly one where")
-    return where.parse(found[0][0])
+        return EVERYTHING
+    tags = [str(child.tag) for child in found[0]]
+    if len(found) > 1 or not tags or len({*tags}) < len(tags) or not {*tags} <= {names.WHERE, names.MAX_AGE}:
+        raise UnsupportedFilter("a filter without a where or a max-age, each once")
+    view = EVERYTHING
+    for child in found[0]:
+        view = view.narrowed(View(where.parse(child)) if child.tag == names.WHERE else View(None, _age(child)))
+    return view
+
+
+def _age(element: etree._Element) -> int:
+    seconds = None if len(element) else parse_duration(element.text or "")
+    if seconds is None:
+        raise UnsupportedFilter("a max-age that is no duration like P30D")
+    return seconds
 
 
 def _expand_property(root: etree._Element, depth: int | None, _strict_depth: bool) -> ExpandQuery:

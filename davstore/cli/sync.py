@@ -22,6 +22,8 @@ from davstore.client.exit_status import IN_STEP, NETWORK, NOT_TRANSFERRED, REFUS
 from davstore.client.folder import Folder
 from davstore.client.remote import RemoteCollection
 from davstore.client.run import Run
+from davstore.model.bearers import is_bearer
+from davstore.protocol.http.sync_context import SyncContext
 from davstore.settings import Settings
 
 
@@ -52,6 +54,7 @@ from davstore.settings import Settings
 @click.option("--reset", is_flag=True, help="Forget earlier runs and start as a new device.")
 @click.option("--insecure", is_flag=True, help="Allow plain http to another machine, which shows the password.")
 @click.option("--manual", is_flag=True, help="Report to the server that a person started this run (Sync-Context).")
+@click.option("--bearer", metavar="NAME", help="Name the network to the server, such as wifi (Sync-Context).")
 @click.option(
     "--device", metavar="NAME", default=socket.gethostname, help="Name in conflict copies (this host's name)."
 )
@@ -90,12 +93,15 @@ def _sync(
     reset: bool,
     insecure: bool,
     manual: bool,
+    bearer: str | None,
     device: str,
     verbose: bool,
 ) -> int:
     root = folder.resolve()
-    mode = "manual" if manual else "automatic"
-    remote = RemoteCollection(url, (user_name, _read_password(password_file)), mode=mode, say=say)
+    if bearer is not None and not is_bearer(bearer):
+        raise Stop(USAGE, f"{bearer} is no name of a bearer, such as wifi or cellular-roaming")
+    context = SyncContext("manual" if manual else "automatic", bearer)
+    remote = RemoteCollection(url, (user_name, _read_password(password_file)), context=context, say=say)
     if remote.is_readable_on_the_way and not insecure:
         raise Stop(USAGE, f"{remote.url} is not encrypted: use https, or --insecure if others may read the password")
     with devices.open_state(remote.url, root, devices.state_directory()) as state:

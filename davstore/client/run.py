@@ -22,6 +22,7 @@ from davstore.client.identity import ROOT_ID, is_other_root, list_rewound
 from davstore.client.losses import find_mass_deletion
 from davstore.client.marking import follow, settle
 from davstore.client.outside import KEPT, list_kept
+from davstore.client.patience import NOT_BEFORE, note_wait, require_patience
 from davstore.client.plan import Action, Verb, plan
 from davstore.client.pull import Pull
 from davstore.client.questions import is_narrowed, knows_states
@@ -118,6 +119,8 @@ class Run:
 
     def _trees(self, *, clean: bool) -> tuple[Trees, list[Action], dict[str, str]]:
         """Look at both sides. Return them with the first actions and the sync tokens of the folders that may go."""
+        if self.remote.context.mode == "automatic":
+            require_patience(self.state, self.now())
         if self.force:
             self.state.forget_mounts()
         self.folder.check_root(self.state, write=clean)
@@ -143,7 +146,12 @@ class Run:
     def _ask(self, seen: Scan, guards: dict[str, str]) -> Trees:
         """Ask the server what changed; unite both sides when it lost members that it reported before."""
         pull = Pull(self.state, self.remote, self.say)
-        pull.run()
+        try:
+            pull.run()
+        except Stop as stop:
+            note_wait(self.state, stop, self.now())
+            raise
+        self.state.drop_facts(NOT_BEFORE)
         self._restated.update(pull.restated)
         for path in list_rewound(self.state):
             self.state.wish_earlier(path)

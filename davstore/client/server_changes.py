@@ -21,7 +21,7 @@ ACROSS_HOSTS = (
     "moved files were sent again, because the server answers MOVE with 502: it takes its own address for another "
     "host's. If it is behind a proxy, set server.trusted_proxies there"
 )
-HOLDS_MORE = "{}: stays on the server and comes back here, because it holds what this device is not shown"
+HOLDS_MORE = "{}: stays on the server and comes back here, because it may hold what this device is not shown"
 
 Record = Callable[[], None]
 """Records the outcome of an action."""
@@ -32,7 +32,7 @@ class ServerChanges:
 
     guards are the sync tokens of folders that may go or move as a whole; one is of no use any more when this device
     itself changed something beneath. is_foreign: the server takes its own address for another host's. stays: folders
-    that were deleted here and hold what this device is not shown.
+    that were deleted here and may hold what this device is not shown.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class ServerChanges:
 
         def record() -> None:
             self.spoil(action.path)
-            self.stays |= stays
+            self.stays |= stays & {action.path}
             with self._state.transaction():
                 for path in reversed(list(self._trees.remote.walk(action.path))):
                     if path not in stays:
@@ -172,7 +172,7 @@ class ServerChanges:
     def _delete_piecemeal(self, top: str) -> set[str]:
         """Remove a tree file by file, each as it was agreed, and the folders that are then empty.
 
-        Return the folders that stay, because the server has something in them that it does not show to this device.
+        Return the folders that stay, because the server may have more in them than it shows to this device.
         """
         stays: set[str] = set()
         for path in reversed(list(self._trees.remote.walk(top))):

@@ -10,7 +10,7 @@ import pytest
 
 from davstore.errors import BadSettings
 from davstore.model.principals import DeviceClass
-from davstore.model.rules import Mode, Rule
+from davstore.model.rules import STATES, Mode, Reach, Rule
 from davstore.model.windows import Window
 from davstore.policy.provider import list_unknown, parse_rules
 
@@ -51,9 +51,59 @@ def test_a_rule_with_everything() -> None:
     )
 
 
+def test_a_rule_about_the_view() -> None:
+    text = """
+        [[rule]]
+        name = "month"
+        group = "staff"
+        default = true
+        include = ["Mail", "Media/20*"]
+        kinds = ["message", "media"]
+        max_body_bytes = 1000
+        max_age_days = 30
+        list_only = false
+        withhold_states = ["seen", "keywords"]
+        [[rule]]
+        name = "no-states"
+        withhold_states = true
+    """
+    assert parse_rules(text, source="policy.toml") == (
+        Rule(
+            "month",
+            group="staff",
+            is_default=True,
+            include=(Reach(("Mail",)), Reach(("Media", "20*"))),
+            kinds=frozenset({"message", "media"}),
+            max_body_bytes=1000,
+            max_age_seconds=30 * 86_400,
+            list_only=False,
+            withhold_states=frozenset({"seen", "keywords"}),
+        ),
+        Rule("no-states", withhold_states=STATES),
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "line", "key"),
     [
+        *(
+            (f"[[rule]]\nname = 'a'\n{key} = {value}\n", 3, f"rule.{key}")
+            for key, value in (
+                ("kinds", "'message'"),
+                ("kinds", "['letter']"),
+                ("max_body_bytes", "-1"),
+                ("max_body_bytes", "true"),
+                ("max_age_days", "1.5"),
+                ("list_only", "'yes'"),
+                ("withhold_states", "['read']"),
+                ("withhold_states", "'seen'"),
+                ("default", "1"),
+                ("include", "['../a']"),
+                ("include", "'Mail'"),
+                ("group", "''"),
+                ("where", "'x'"),
+            )
+        ),
         ("a = ", 1, ""),
         ("[[rule]]\nname = 'a'\n\n[[rule]\n", 4, ""),
         ("[[rule]]\nname = 'a'\nuser = 'unclosed", 3, ""),
@@ -116,6 +166,7 @@ def test_its_examples_are_valid_rules() -> None:
         "phones-every-quarter-hour",
         "alice-phone-at-once",
         "no-roaming",
+        "phones-a-month",
         "cameras-at-night",
         "hall-tablet-by-hand",
         "no-archives-on-devices",

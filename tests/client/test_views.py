@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from davstore.client import questions
+from davstore.client import losses, questions
 from davstore.client.folder import Folder
 from davstore.client.outside import KEPT
 from davstore.client.tree import Local
@@ -29,25 +32,44 @@ LARGE = b"more than ten bytes"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     place = tmp_path_factory.mktemp("server")
-    running = Server(place / "data", place / "log", SERVER__WORKERS="1")
+    (place / "policy.toml").touch()
+    running = Server(place / "data", place / "log", SERVER__WORKERS="1", POLICY__FILE=str(place / "policy.toml"))
     yield running
     running.kill()
+
+
+@pytest.fixture(scope="module")
+def secret(server: Server) -> str:
+    """Return the secret of a device of the user: rules bind devices only."""
+    words = ["device", "add", "me", "phone", "--data", str(server.data)]
+    told = subprocess.run(
+        [sys.executable, "-m", "davstore", *words], check=True, capture_output=True, text=True, cwd=server.data.parent
+    )
+    return told.stdout.strip()
 
 
 class Place:
     """A collection, a device that is shown a part of it, and what any other client does there."""
 
-    def __init__(self, server: Server, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, server: Server, secret: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._server, self._monkeypatch, self._ask = server, monkeypatch, questions.report
         self._session = requests.Session()
         self._session.auth = server.credentials
         self._made: set[str] = set()
         self.url = f"{server.url}{root.name}/"
-        self.device = Device(self.url, root / "phone", root / "state", "phone", server.credentials)
+        self.device = Device(self.url, root / "phone", root / "state", "phone", ("me", secret))
+        self._top = root.name
+        self.rule("")
         self.request("MKCOL", "")
 
+    def rule(self, *words: str) -> None:
+        """Write the provider's rules: one of these words, or none. {top} is this collection."""
+        text = "\n".join(words).replace("{top}", self._top)
+        policy = self._server.data.parent / "policy.toml"
+        policy.write_text(f'[[rule]]\nname = "narrow"\n{text}\n' if any(words) else "")
+
     def show(self, where: str) -> None:
-        """Narrow the view: for now by a filter in the question, as the server's policy will."""
+        """Narrow the view by a filter in the question: what a preference does that holds a condition."""
         content = f"<C:filter {C}><D:where>{where}</D:where></C:filter>".encode() if where else b""
 
         def report(token: str, *, infinite: bool) -> bytes:
@@ -92,8 +114,8 @@ class Place:
 
 
 @pytest.fixture
-def place(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    return Place(server, tmp_path, monkeypatch)
+def place(server: Server, secret: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    return Place(server, secret, tmp_path, monkeypatch)
 
 
 def test_what_left_goes_from_the_folder_and_nowhere_else(place: Place) -> None:
@@ -110,9 +132,15 @@ def test_what_left_goes_from_the_folder_and_nowhere_else(place: Place) -> None:
     assert phone.said == phone.done == []
 
 
-def test_a_narrower_view_trips_no_safety_stop_and_a_wider_one_brings_all_back(place: Place) -> None:
-    phone = place.device
-    paths = [f"d/{number}" for number in range(25)]
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the safety stop count from few files on, and return more paths than that."""
+    monkeypatch.setattr(losses, "MANY", 3)
+    return [f"d/{number}" for number in range(5)]
+
+
+def test_a_narrower_view_trips_no_safety_stop_and_a_wider_one_brings_all_back(place: Place, few: list[str]) -> None:
+    phone, paths = place.device, few
     place.put(*paths)
     place.show(EVERYTHING)
     assert phone.sync() == 0
@@ -124,21 +152,20 @@ def test_a_narrower_view_trips_no_safety_stop_and_a_wider_one_brings_all_back(pl
     assert read_tree(phone.root) == {"d": None, "d/0": b"edited"}
     place.show(EVERYTHING)
     assert phone.sync() == 0
-    assert sorted(phone.done) == ["DOWNLOAD"] * 24 + ["TAKE_STATES"], "what is here is not brought again"
+    assert sorted(phone.done) == ["DOWNLOAD"] * 4 + ["TAKE_STATES"], "what is here is not brought again"
     assert set(read_tree(phone.root)) == {"d", *paths}
 
 
-def test_deletions_beside_what_left_still_trip_the_safety_stop(place: Place) -> None:
-    phone = place.device
-    paths = [f"d/{number}" for number in range(30)]
+def test_deletions_beside_what_left_still_trip_the_safety_stop(place: Place, few: list[str]) -> None:
+    phone, paths = place.device, few
     place.put(*paths)
     place.show(UNREAD)
     assert phone.sync() == 0
-    place.see(*paths[:5])
-    for path in paths[5:]:
+    place.see(paths[0])
+    for path in paths[1:]:
         place.request("DELETE", path)
     assert phone.sync() == 3
-    assert len(read_tree(phone.root)) == 31
+    assert len(read_tree(phone.root)) == 6
 
 
 def test_an_edit_of_what_left_is_sent_and_stays_and_is_named_once(place: Place) -> None:
@@ -321,9 +348,10 @@ def test_a_run_that_is_killed_while_files_leave_loses_nothing(place: Place, wide
     assert [place.read(path) for path in paths] == [b"old"] * 3
 
 
-def test_a_device_whose_history_was_swept_takes_what_it_is_not_shown_for_no_deletion(place: Place) -> None:
-    phone = place.device
-    paths = [f"d/{number}" for number in range(25)]
+def test_a_device_whose_history_was_swept_takes_what_it_is_not_shown_for_no_deletion(
+    place: Place, few: list[str]
+) -> None:
+    phone, paths = place.device, few
     place.put(*paths)
     place.show(UNREAD)
     assert phone.sync() == 0
@@ -334,6 +362,122 @@ def test_a_device_whose_history_was_swept_takes_what_it_is_not_shown_for_no_dele
     assert phone.sync() == 0
     assert read_tree(phone.root) == {"d": None, "d/0": b"old"}
     assert all(place.read(path) == b"old" for path in paths)
+
+
+# Views by the provider's policy
+
+ARCHIVE = 'exclude = ["{top}/Archive"]'
+LIGHT = "max_body_bytes = 10"
+
+
+def test_an_excluded_folder_leaves_with_what_is_as_it_was_and_comes_back(place: Place) -> None:
+    phone = place.device
+    place.put("Archive/a", "Archive/2024/b", "Archive/2024/c", "Mail/d")
+    assert phone.sync() == 0
+    phone.write("Archive/2024/c", b"edited")
+    place.rule(ARCHIVE)
+    assert phone.sync() == 0
+    assert read_tree(phone.root) == {
+        "Archive": None,
+        "Archive/2024": None,
+        "Archive/2024/c": b"edited",
+        "Mail": None,
+        "Mail/d": b"old",
+    }
+    assert sorted(phone.done) == ["LEAVE", "LEAVE", "UPLOAD"]
+    assert phone.said == [f"Archive/2024/c: {KEPT}"]
+    assert [place.read(f"Archive/{path}") for path in ("a", "2024/b", "2024/c")] == [b"old", b"old", b"edited"]
+    assert place.writes(phone.sync) == {}
+    assert phone.said == phone.done == []
+    place.rule("")
+    assert phone.sync() == 0
+    assert phone.done == ["DOWNLOAD", "DOWNLOAD"]
+    assert len(read_tree(phone.root)) == 7
+
+
+def test_an_excluded_folder_goes_whole_when_nothing_was_edited(place: Place, few: list[str]) -> None:
+    phone = place.device
+    place.put(*(f"Archive/{path}" for path in few), "Archive/2024/b")
+    assert phone.sync() == 0
+    place.rule(ARCHIVE)
+    assert phone.rehearse() == ["left your view: Archive"]
+    assert place.writes(phone.sync) == {}
+    assert read_tree(phone.root) == {}
+    assert place.read("Archive/2024/b") == b"old"
+
+
+def test_ones_own_folder_of_an_excluded_name(place: Place) -> None:
+    """The server's is never shown to the device, so both live side by side, and no name is written over."""
+    phone = place.device
+    place.put("Archive/a.txt")
+    place.rule(ARCHIVE)
+    assert phone.sync() == 0
+    assert read_tree(phone.root) == {}
+    phone.write("Archive/mine/b.txt", b"mine")
+    phone.write("Archive/a.txt", b"mine")
+    assert phone.sync() == 1
+    assert phone.sync() == 0
+    assert phone.said == [f"Archive: {KEPT}"]
+    (aside,) = (path for path in read_tree(phone.root) if "conflict" in path)
+    assert [place.read(path) for path in ("Archive/a.txt", aside, "Archive/mine/b.txt")] == [b"old", b"mine", b"mine"]
+    for _ in range(2):
+        assert place.writes(phone.sync) == {}
+        assert phone.said == phone.done == []
+    (phone.root / "Archive").rename(phone.root / "Mine")
+    assert phone.sync() == 0
+    assert place.read("Mine/mine/b.txt") == b"mine"
+    assert place.read("Archive/a.txt") == b"old"
+    assert phone.sync() == 0
+    assert phone.done == []
+
+
+def test_large_files_leave_and_ones_own_stay(place: Place) -> None:
+    phone = place.device
+    place.put("small")
+    place.put("large", content=LARGE)
+    assert phone.sync() == 0
+    place.rule(LIGHT)
+    phone.write("film", LARGE)
+    assert phone.sync() == 0
+    assert set(read_tree(phone.root)) == {"small", "film"}
+    assert phone.sync() == 0
+    assert phone.said == [f"film: {KEPT}"]
+    assert (place.read("film"), place.read("large")) == (LARGE, LARGE)
+
+
+def test_only_messages(place: Place) -> None:
+    phone = place.device
+    mail = b"From: anna@example.org\nDate: Mon, 30 Nov 2026 10:00:00 +0000\n\nAt four?\n"
+    place.put("d/mail", content=mail)
+    place.put("d/picture")
+    assert phone.sync() == 0
+    place.rule('kinds = ["message"]')
+    assert phone.sync() == 0
+    assert read_tree(phone.root) == {"d": None, "d/mail": mail}
+    assert place.read("d/picture") == b"old"
+
+
+def test_a_folder_whose_members_are_not_all_shown_stays_on_the_server(place: Place) -> None:
+    phone = place.device
+    place.put("d/small", "d/e/small")
+    place.put("d/e/large", content=LARGE)
+    place.rule(LIGHT)
+    assert phone.sync() == 0
+    shutil.rmtree(phone.root / "d")
+    assert phone.sync() == 0
+    assert any(line.startswith("d: stays on the server") for line in phone.said)
+    assert [place.read(f"d/{path}") for path in ("small", "e/small", "e/large")] == [None, None, LARGE]
+    assert read_tree(phone.root) == {"d": None, "d/e": None}
+    assert place.writes(phone.sync) == {}
+    assert phone.said == phone.done == []
+
+
+def test_a_collection_that_is_excluded_itself(place: Place) -> None:
+    place.rule('exclude = ["{top}"]')
+    assert place.device.sync() == 4
+    assert place.device.said == [
+        "the sync policy refuses: this device may not synchronise this folder (decided by the provider, rule narrow)"
+    ]
 
 
 @contextmanager

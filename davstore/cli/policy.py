@@ -15,6 +15,7 @@ from davstore.cli.options import FilePath, with_settings
 from davstore.model.bearers import is_bearer
 from davstore.model.principals import Device, User
 from davstore.model.rules import BOTH, DEVICE, USER, Mode, Rule
+from davstore.policy.explaining import by, describe
 from davstore.policy.preferences import parse_json
 from davstore.policy.sync_rules import Attempt, Defer, Reject, decide
 from davstore.policy.terms import Subject, Terms, merge
@@ -91,7 +92,10 @@ def explain(
     click.echo(f"{user}/{found.name} ({found.device_class.value})")
     for one in Mode:
         if mode in (None, one.value):
-            click.echo(_decision(terms, Attempt(one, names, now_us, bearer=bearer)))
+            attempt = Attempt(one, names, now_us, bearer=bearer)
+            click.echo(_decision(terms, attempt))
+            for sentence in describe(terms, attempt)[1][1:]:
+                click.echo(f"  {sentence}")
     for line in _explanation(terms):
         click.echo(line)
 
@@ -139,18 +143,18 @@ def _decision(terms: Terms, attempt: Attempt) -> str:
     mode = attempt.mode.value
     match decide(terms, attempt):
         case Reject(condition, rule):
-            return f"{mode}: refused, {condition}, {_by(rule)}"
+            return f"{mode}: refused, {condition}, by {by(rule)}"
         case Defer(condition, rule, seconds):
-            return f"{mode}: not now, {condition}, for {seconds} s, {_by(rule)}"
+            return f"{mode}: not now, {condition}, for {seconds} s, by {by(rule)}"
     return f"{mode}: accepted"
 
 
 def _explanation(terms: Terms) -> Iterator[str]:
     for rule in terms.binding["modes"]:
         if rule.modes not in (None, BOTH):
-            yield f"modes: {', '.join(mode.value for mode in Mode if mode in (rule.modes or ()))}, {_by(rule)}"
+            yield f"modes: {', '.join(mode.value for mode in Mode if mode in (rule.modes or ()))}, by {by(rule)}"
     for rule, value in _values(terms):
-        yield f"{value}, {_by(rule)}"
+        yield f"{value}, by {by(rule)}"
 
 
 def _values(terms: Terms) -> Iterator[tuple[Rule, str]]:
@@ -180,7 +184,3 @@ _SHOWN: dict[str, Callable[[Any], str]] = {
     "list_only": lambda is_on: "lists only" if is_on else "",
     "withhold_states": lambda states: states and f"states withheld: {', '.join(sorted(states))}",
 }
-
-
-def _by(rule: Rule) -> str:
-    return f"by rule {rule.name} of the {rule.voice}"

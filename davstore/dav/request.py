@@ -13,7 +13,7 @@ from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.middleware.forwarded import PREFIX
 from davstore.middleware.places import find_place
-from davstore.middleware.sync_gate import QUERY, check_transfer, view_of
+from davstore.middleware.sync_gate import QUERY, check_transfer, explain, view_of
 from davstore.middleware.xml_body import content_length, read_xml
 from davstore.model.conditions import NONE, IfList, Preconditions
 from davstore.model.paths import PartPath, Path
@@ -29,6 +29,7 @@ from davstore.protocol.http.headers import parse_depth, parse_etags
 from davstore.protocol.http.prefer import Prefer, parse_prefer
 from davstore.protocol.http.queries import names_sub_resource, part_query
 from davstore.protocol.urls import Fixed, Place
+from davstore.store.gating import Explanation
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -122,6 +123,10 @@ class Request:
     def view(self) -> View:
         """The view in which the asker lists. Raises SyncRefused, SyncDeferred: the gate does not let it."""
         return view_of(self._environ)
+
+    def explain(self) -> list[Explanation]:
+        """Return what the gate would decide about devices of the asker."""
+        return explain(self._environ)
 
     def check_transfer(self, destination: Path) -> None:
         """Raise SyncRefused for a COPY or MOVE that brings a folder into the view of a device, see `sync_gate`."""

@@ -125,15 +125,20 @@ def _quota(error: QuotaExceeded, _edge: Edge) -> bytes:
 
 def _sync_refusal(error: SyncRefused, edge: Edge) -> bytes:
     principal = edge.hrefs(urls.device_segments(*error.device), True)  # noqa: FBT003  the slash of a collection
+    return error_body.render(sync_refusal(error, href(principal)))
+
+
+def sync_refusal(error: SyncRefused, principal: bytes) -> bytes:
+    """Return the condition of a refused device; principal is the `D:href` of its principal."""
     content = [
         text_element(clark(CPM, "decided-by"), error.decided_by),
         text_element(clark(CPM, "rule"), error.rule),
-        element(clark(CPM, "policy"), href(principal)),
+        element(names.POLICY, principal),
     ]
     if error.allowed_modes:
         modes = [text_element(clark(CPM, "mode"), mode) for mode in error.allowed_modes]
         content.append(element(clark(CPM, "allowed-modes"), *modes))
-    return error_body.render(element(clark(CPM, error.condition), *content))
+    return element(clark(CPM, error.condition), *content)
 
 
 def _mkcol(error: errors.PropertiesRefused, _edge: Edge) -> bytes:

@@ -23,10 +23,10 @@ from davstore.model.principals import Principal
 from davstore.model.rules import Mode
 from davstore.model.views import EVERYTHING, View
 from davstore.protocol.dav import reports
-from davstore.protocol.dav.reports import ReportQuery
+from davstore.protocol.dav.reports import ExplainQuery, ReportQuery
 from davstore.protocol.http import sync_context
 from davstore.protocol.http.headers import parse_depth
-from davstore.store.gating import Gate, GateRequest, Turn
+from davstore.store.gating import Explanation, Gate, GateRequest, Turn
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -39,6 +39,8 @@ ASK = "davstore.ask"
 """The key, in the environ, of the function that asks the gate about a GET or HEAD: see `ask`."""
 VIEW = "davstore.view"
 """The key of the view that an admitted device is shown: see `view_of`."""
+EXPLAIN = "davstore.explain"
+"""The key, in the environ, of the function that explains the gate: see `explain`."""
 TRANSFER = "davstore.transfer"
 """The key, in the environ, of the function that checks a COPY or MOVE by a device: see `check_transfer`."""
 
@@ -76,7 +78,9 @@ class SyncGate:
         path = environ[PLACE]
         if isinstance(path, Path):
             query = self._parse_report(environ)
-            if principal.device is not None or self._requires_device:
+            if isinstance(query, ExplainQuery):  # it lists nothing, and tells a refused device why it is
+                environ[EXPLAIN] = functools.partial(self._explain, principal, path, query)
+            elif principal.device is not None or self._requires_device:
                 if _is_gated(environ):
                     self._admit(environ, principal, path, query)
                 elif environ["REQUEST_METHOD"] in ("GET", "HEAD"):
@@ -91,6 +95,11 @@ class SyncGate:
         depth = parse_depth(environ.get("HTTP_DEPTH"), default=0)
         query = environ[QUERY] = reports.parse(read_xml(environ), depth, strict_depth=self._strict_depth)
         return query
+
+    def _explain(self, principal: Principal, path: Path, query: ExplainQuery) -> list[Explanation]:
+        now_us = self._clock() if query.at_us is None else query.at_us
+        context = query.context
+        return self._gate.explain(principal, path, mode=Mode(context.mode), bearer=context.bearer, now_us=now_us)
 
     def _admit(self, environ: WSGIEnvironment, principal: Principal, path: Path, query: ReportQuery | None) -> None:
         if principal.device is None:
@@ -110,6 +119,12 @@ class SyncGate:
         environ[VIEW] = turn.view
         if environ["REQUEST_METHOD"] != "HEAD":  # its response holds no names: asked, and not counted
             environ[TURN] = turn
+
+
+def explain(environ: WSGIEnvironment) -> list[Explanation]:
+    """Return what the gate would decide about devices, for an explain-sync report."""
+    explained: Callable[[], list[Explanation]] = environ[EXPLAIN]
+    return explained()
 
 
 def ask(environ: WSGIEnvironment) -> None:

@@ -9,6 +9,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from davstore.engine import rights
 from davstore.errors import DiskFull, SyncDeferred, SyncRefused, SyncUnwanted, SyncWindowClosed, Unavailable
@@ -21,6 +22,7 @@ from davstore.model.principals import Device, Principal
 from davstore.model.rounds import Round
 from davstore.model.rules import DEVICE, USER, Mode, Rule
 from davstore.model.views import EVERYTHING, View
+from davstore.policy.explaining import describe
 from davstore.policy.preferences import parse_json
 from davstore.policy.sync_rules import Accept, Attempt, Decision, Defer, Reject, decide, find_excluding, next_round
 from davstore.policy.terms import Subject, Terms, merge
@@ -28,6 +30,8 @@ from davstore.protocol import urls
 
 log = logging.getLogger("davstore.gate")
 
+_UNKNOWN = "?"
+"""Stands for the token of a round that is not going on."""
 _MOST_KNOWN = 10_000
 """Devices whose terms one worker keeps."""
 
@@ -109,6 +113,14 @@ class KnownTerms:
         return terms
 
 
+class Explanation(NamedTuple):
+    """What would be decided about a device: its refusal, None for none, and sentences for a person."""
+
+    device: str
+    refusal: SyncRefused | None
+    sentences: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """The gate in front of synchronisation. rules returns the rules in force, groups those of a user."""
@@ -138,6 +150,28 @@ class Gate:
         view = require_accepted(decide(terms, attempt), (request.asker.user.name, request.device.name))
         return Turn(self, request, scope, last_round, terms.interval_seconds, view)
 
+    def explain(
+        self, asker: Principal, path: Path, *, mode: Mode, bearer: str | None, now_us: int
+    ) -> list[Explanation]:
+        """Return what would be decided about each device of the asker that wanted to synchronise a collection.
+
+        A device is told about itself alone.
+        """
+        user = asker.user
+        devices = self.database.read(lambda unit: principals.list_devices(unit, user.id))
+        asked = [one.device for one in devices if not one.device.revoked]
+        if asker.device is not None:
+            asked = [one for one in asked if one.id == asker.device.id]
+        names = rights.find_names_at_home(asker, path)
+        found = []
+        for device in asked:
+            request = GateRequest(asker, device, path, mode, _UNKNOWN, now_us, bearer)
+            last_round = self.throttle.rounds.find(device.id, _scope(request, names))
+            attempt = Attempt(mode, names, now_us, _UNKNOWN, last_round, bearer)
+            decision, sentences = describe(self.terms(asker, device), attempt)
+            found.append(Explanation(device.name, find_refusal(decision, (user.name, device.name)), sentences))
+        return found
+
     def require_kept_in_scope(self, asker: Principal, path: Path, destination: Path) -> None:
         """Raise SyncRefused where COPY or MOVE would bring a folder that a device is not shown under another name.
 
@@ -163,16 +197,26 @@ def require_accepted(decision: Decision, device: tuple[str, str]) -> View:
 
     Raises as `Gate.admit`.
     """
+    refusal = find_refusal(decision, device)
+    if refusal is not None:
+        raise refusal
+    return decision.view if isinstance(decision, Accept) else EVERYTHING
+
+
+def find_refusal(decision: Decision, device: tuple[str, str]) -> SyncRefused | None:
+    """Return the error of a device that is not let in."""
     match decision:
-        case Accept(view):
-            return view
         case Reject(condition, rule, modes):
             refused = SyncUnwanted if condition == "automatic-sync-enabled" else SyncRefused
             allowed = tuple(mode.value for mode in Mode if mode in modes)
-            raise refused(condition, rule=rule.name, decided_by=rule.voice, device=device, allowed_modes=allowed)
+            return refused(condition, rule=rule.name, decided_by=rule.voice, device=device, allowed_modes=allowed)
         case Defer(condition, rule, seconds):
             deferred = SyncWindowClosed if condition == "sync-window-open" else SyncDeferred
-            raise deferred(condition, rule=rule.name, decided_by=rule.voice, device=device, retry_after_seconds=seconds)
+            return deferred(
+                condition, rule=rule.name, decided_by=rule.voice, device=device, retry_after_seconds=seconds
+            )
+        case Accept():
+            return None
 
 
 def list_folders(unit: Unit, path: Path) -> list[tuple[str, ...]]:

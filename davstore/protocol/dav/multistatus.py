@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from davstore.protocol.dav import names
-from davstore.protocol.dav.elements import DECLARATION, ROOT_NAMESPACES, element, empty, escape
+from davstore.protocol.dav.elements import DECLARATION, ROOT_NAMESPACES, element, empty, escape, text_element
 
 _BATCH: Final = 256
 """Responses between two writes: about 128 KiB, so that the spool's cost per write vanishes."""
@@ -86,6 +86,12 @@ class Multistatus:
     def status(self, href: bytes, status: int, condition: str | None = None) -> None:
         """Write the status of a resource as a whole, and the Clark name of the condition that failed, if one did."""
         self.add(b"<D:response><D:href>%b</D:href>%b%b</D:response>\n" % (href, _status(status), _error(condition)))
+
+    def explained(self, href: bytes, status: int, condition: bytes, description: str) -> None:
+        """Write the status that a resource would have, the condition that does not hold, and words for a person."""
+        error = element("{DAV:}error", condition) if condition else b""
+        words = text_element("{DAV:}responsedescription", description)
+        self.add(b"<D:response><D:href>%b</D:href>%b%b%b</D:response>\n" % (href, _status(status), error, words))
 
     def truncated(self, href: bytes) -> None:
         """Write that more members changed than were given; href is the collection's (RFC 6578 §3.6)."""

@@ -17,10 +17,13 @@ from davstore.protocol.dav.durations import parse_duration
 from davstore.protocol.dav.elements import ROOT_NAMESPACES, empty
 from davstore.protocol.http import sync_context
 from davstore.protocol.http.sync_context import SyncContext
+from davstore.protocol.http.timestamps import parse_timestamp
 
 _COUNT: Final = re.compile(r"0*([1-9][0-9]*)")
 MAX_LEVELS: Final = 8
 """Levels of properties within properties that an expand-property report may ask for."""
+MAX_DEVICES: Final = 100
+"""Devices that an explain-sync report may name."""
 _MAX_LIMIT: Final = 10**9
 """Larger limits count as this one: no page is as long."""
 
@@ -56,7 +59,16 @@ class ExpandQuery(NamedTuple):
     token: None = None
 
 
-ReportQuery = SyncQuery | ExpandQuery
+class ExplainQuery(NamedTuple):
+    """The query of an explain-sync report: the hrefs of devices, none for all; at_us is a time, None for now."""
+
+    devices: tuple[str, ...]
+    context: SyncContext
+    at_us: int | None = None
+    token: None = None
+
+
+ReportQuery = SyncQuery | ExpandQuery | ExplainQuery
 """The query of any report. The gate reads `token` (None: counted as a listing) and `context` of each."""
 
 
@@ -130,6 +142,19 @@ def _expand_property(root: etree._Element, depth: int | None, _strict_depth: boo
     return ExpandQuery(properties, depth != 0, _context(root))
 
 
+def _explain_sync(root: etree._Element, depth: int | None, _strict_depth: bool) -> ExplainQuery:
+    if depth != 0:
+        raise Malformed("explain-sync with a Depth other than 0")
+    hrefs = [href for device in root.iterchildren(names.DEVICE) for href in device.iterchildren(names.HREF)]
+    if len(hrefs) > MAX_DEVICES:
+        raise TooLarge(f"more than {MAX_DEVICES} devices")
+    at = prop.first_child(root, names.AT)
+    at_us = None if at is None else parse_timestamp(_text(at))
+    if at is not None and at_us is None:
+        raise Malformed("a time of explain-sync is not as RFC 3339 has it")
+    return ExplainQuery(tuple(map(_text, hrefs)), _context(root) or SyncContext(), at_us)
+
+
 def _asked(parents: Iterable[etree._Element], found: list[str], levels: int) -> tuple[Asked, ...]:
     """Return the properties of a level, each once with all that is nested in it, and add their names to found."""
     nested: dict[str, list[etree._Element]] = {}
@@ -155,6 +180,7 @@ def _require_names(found: list[str]) -> None:
 _REPORTS: Final[dict[str, Callable[[etree._Element, int | None, bool], ReportQuery]]] = {
     names.SYNC_COLLECTION: _sync_collection,
     names.EXPAND_PROPERTY: _expand_property,
+    names.EXPLAIN_SYNC: _explain_sync,
 }
 """What reads the body of each report, by its root element."""
 

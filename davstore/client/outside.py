@@ -52,7 +52,7 @@ def list_kept(trees: Trees) -> list[str]:
     """Return the places outside that stay here; of a folder that this device made only its top."""
     kept: list[str] = []
     tops: set[str] = set()
-    for path in sorted(trees.local.rows):
+    for path in sorted(trees.local.rows) if trees.outside else ():
         remote = trees.remote.get(path)
         if remote is None or not trees.is_outside(path) or is_covered(path, tops):
             continue

@@ -26,8 +26,9 @@ class Outside:
 
     def add(self, path: str) -> None:
         """Remember a place."""
-        self.paths.add(path)
-        self._database.execute("INSERT OR IGNORE INTO outside VALUES (?)", (path,))
+        if path not in self.paths:
+            self.paths.add(path)
+            self._database.execute("INSERT INTO outside VALUES (?)", (path,))
 
     def drop(self, path: str) -> None:
         """Forget a place."""

@@ -122,7 +122,7 @@ class Pull:
             if not truncated and narrowed and scope.infinite:
                 self._notice_own(path)
             if not truncated and not narrowed and not path and knows_states(report.token):
-                self._state.outside.clear()
+                self._show_all()
             listing = scope.listing if truncated else 0
             self._state.set_scope(path, Scope(report.token, scope.infinite, listing))
         return truncated
@@ -136,7 +136,8 @@ class Pull:
     def _apply_row(self, place: str, row: Row, scope: Scope) -> None:
         self._state.take_in(place)
         if row.status == 404 and names.OUT_OF_VIEW in row.conditions:
-            self._state.outside.add(place)
+            for path in (place, *self._state.remote.walk(place)):
+                self._state.outside.add(path)
             return
         if row.status == 404:
             self._state.drop_remote(place)
@@ -172,8 +173,14 @@ class Pull:
         """Note what this device put where it is shown nothing: a report tells all else that changed since the last."""
         inside = f"{top}/" if top else ""
         for path, entry in self._state.remote.rows.items():
-            if entry.own and path.startswith(inside) and not self._state.outside.covers(path):
+            if entry.own and path.startswith(inside):
                 self._state.outside.add(path)
+
+    def _show_all(self) -> None:
+        """Note that nothing is left out any more. What was, and was not told now, is gone from the server."""
+        for path in self._state.outside.paths & self._state.remote.rows.keys():
+            self._state.drop_remote(path)
+        self._state.outside.clear()
 
     def _sweep(self, path: str, scope: Scope, *, narrowed: bool) -> None:
         """After a full listing, drop the rows that it lacks, but for branches that are followed by themselves.

@@ -151,6 +151,8 @@ class ServerChanges:
                         self._state.drop_remote(path)
                     if path not in self._trees.local.rows:
                         self._state.forget(path)
+                    elif path in stays:  # a file is here in the place of the folder
+                        self._state.forget_agreements(path)
 
         return record
 

@@ -59,6 +59,7 @@ class Place:
         self._made: set[str] = set()
         self.url = f"{server.url}{root.name}/"
         self.device = Device(self.url, root / "phone", root / "state", "phone", ("me", secret))
+        self.credentials = server.credentials
         self._top = root.name
         self.rule("")
         self.request("MKCOL", "")
@@ -477,6 +478,35 @@ def test_a_folder_whose_members_are_not_all_shown_stays_on_the_server(place: Pla
     assert read_tree(phone.root) == {"d": None, "d/e": None}
     assert place.writes(phone.sync) == []
     assert phone.said == phone.done == []
+
+
+def test_a_file_in_the_place_of_such_a_folder_gets_another_name(place: Place) -> None:
+    phone = place.device
+    place.put("d/large", content=LARGE)
+    place.rule(LIGHT)
+    assert phone.sync() == 0
+    (phone.root / "d").rmdir()
+    phone.write("d", b"mine")
+    assert phone.sync() == 0
+    assert set(read_tree(phone.root).values()) == {b"mine", None}
+    assert place.read("d/large") == LARGE
+    assert phone.sync() == 0
+    assert phone.done == []
+
+
+def test_what_stayed_here_and_was_deleted_there_goes_when_all_is_shown_again(place: Place) -> None:
+    phone = place.device
+    place.rule(ARCHIVE)
+    phone.write("Archive/a", b"mine")
+    phone.write("Archive/b", b"mine")
+    assert [phone.sync(), phone.sync()] == [0, 0]
+    place.request("DELETE", "Archive/a")
+    phone.write("Archive/b", b"edited")
+    place.request("DELETE", "Archive/b")
+    place.rule("")
+    assert phone.sync() == 0
+    assert read_tree(phone.root) == {"Archive": None, "Archive/b": b"edited"}
+    assert place.read("Archive/b") == b"edited"
 
 
 def test_a_collection_that_is_excluded_itself(place: Place) -> None:

@@ -215,6 +215,23 @@ class ConflictingValue(Conflict):
     """The value has no meaning for this property, or is wrong for this resource (RFC 4918 §9.2.1)."""
 
 
+class WrongPreference(ConflictingValue):
+    """A preference cannot be read, or contradicts itself. element is the Clark name of the part that does."""
+
+    def __init__(self, element: str, reason: str) -> None:
+        super().__init__(f"{element}: {reason}")
+        self.element = element
+
+
+class PreferenceTooWide(WrongPreference):
+    """A preference asks for more than a rule of the provider allows, which is no default."""
+
+    def __init__(self, element: str, *, rule: str, decided_by: str) -> None:
+        super().__init__(element, f"rule {rule} of the {decided_by}")
+        self.rule = rule
+        self.decided_by = decided_by
+
+
 class InvalidSyncToken(Conflict):
     """The token is not of this collection, or its history was swept (RFC 6578 §3.2, `valid-sync-token`)."""
 

@@ -1,4 +1,4 @@
-"""`davstore policy`: check the provider's policy file, and explain it for one device."""
+"""`davstore policy`: check the provider's policy, and explain it for one device."""
 
 from __future__ import annotations
 
@@ -54,12 +54,13 @@ def policy() -> None:
 @with_settings
 @click.argument("file", type=FilePath(), required=False)
 def check(settings: Settings, *, file: Path | None) -> None:
-    """Check FILE, or the policy file of the settings. A wrong one ends with status 2 and names file, line and key.
+    """Check FILE, or the policy of the settings. A wrong one ends with status 2 and names file, line and key.
 
-    Rules for users and devices that do not exist are listed, and are no mistake: they may be added later.
+    That of a URL is fetched, and not taken into force; a URL that does not answer ends with status 6. Rules for users
+    and devices that do not exist are listed, and are no mistake: they may be added later.
     """
-    rules = (PolicyFile(file) if file else wiring.open_policy(settings)).rules()
-    click.echo(f"{file or settings.policy.file or 'no policy file'}: {len(rules)} rules")
+    rules = PolicyFile(file).rules() if file else wiring.read_policy(settings)
+    click.echo(f"{file or wiring.name_policy(settings) or 'no policy file'}: {len(rules)} rules")
     for line in wiring.list_unknown_names(settings, rules):
         click.echo(f"warning: {line}", err=True)
 
@@ -82,7 +83,10 @@ def explain(
     at: datetime | None,
     folder: str,
 ) -> None:
-    """Print the decision for the device DEVICE of USER, and the rule that decides, with its source."""
+    """Print the decision for the device DEVICE of USER, and the rule that decides, with its source.
+
+    The rules of a URL are those in force: the ones that the server fetched last.
+    """
     rules = wiring.open_policy(settings).rules()
     database = wiring.find_storage(settings).database
     found, owner = enrolling.get_device(database, user, device).device, enrolling.get_user(database, user)
@@ -105,12 +109,13 @@ def explain(
 @click.argument("old", type=FilePath())
 @click.argument("new", type=FilePath(), required=False)
 def diff(settings: Settings, *, old: Path, new: Path | None) -> None:
-    """Print the devices that NEW, or the policy file of the settings, decides about otherwise than OLD, and how.
+    """Print the devices that NEW, or the policy of the settings, decides about otherwise than OLD, and how.
 
-    Each device of the store that is not revoked is looked at. Nothing is printed where none is met.
+    Each device of the store that is not revoked is looked at. Nothing is printed where none is met. The policy of a URL
+    is fetched, as by `davstore policy check`.
     """
     database = wiring.find_storage(settings).database
-    before, after = PolicyFile(old).rules(), (PolicyFile(new) if new else wiring.open_policy(settings)).rules()
+    before, after = PolicyFile(old).rules(), PolicyFile(new).rules() if new else wiring.read_policy(settings)
     for user in enrolling.list_users(database):
         for facts in enrolling.list_devices(database, user.user.name):
             device = facts.device

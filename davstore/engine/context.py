@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from davstore.blobs import Blobs
 from davstore.metadata.database import Database
 from davstore.model.limits import Limits
 from davstore.model.principals import Principal
+from davstore.model.rules import Rule
 
 Note = Callable[[int, int, int], None]
 """Notes store, epoch and change number outside the database (`Numbers.note`)."""
@@ -25,6 +26,7 @@ class Services:
     """The services that every request shares. clock returns microseconds since the epoch.
 
     drops_litter: the files that macOS writes beside a user's are not kept. wake: the process of the jobs looks at once.
+    rules returns the provider's rules in force, groups those of a user.
     """
 
     database: Database
@@ -34,6 +36,8 @@ class Services:
     clock: Callable[[], int] = now_us
     note: Note = lambda _store_id, _epoch, _seq: None
     wake: Callable[[], None] = lambda: None
+    rules: Callable[[], Sequence[Rule]] = lambda: ()
+    groups: Callable[[str], frozenset[str]] = lambda _user: frozenset()
 
     def context(self, asker: Principal) -> Context:
         """Return the context of the store calls of one request."""

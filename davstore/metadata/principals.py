@@ -136,6 +136,12 @@ _ADD_DEVICE = Write(
         }
     )
 )
+_SET_USER_PREFERENCES = Write(
+    update(user).where(user.c.principal_id == bindparam("of")).values(preferences=bindparam("preferences"))
+)
+_SET_DEVICE_PREFERENCES = Write(
+    update(device).where(device.c.id == bindparam("of")).values(preferences=bindparam("preferences"))
+)
 _NAMES = Statement[tuple[str, str | None]](
     select(_owner.c.name, _acting.c.name)
     .select_from(_owner.outerjoin(_devices, and_(_acting.c.owner_id == _owner.c.id, device.c.revoked == 0)))
@@ -248,6 +254,12 @@ def set_disabled(unit: Unit, name: str, *, disabled: bool) -> bool:
 def list_devices(unit: Unit, user_id: int) -> list[DeviceFacts]:
     """Return a user's devices by name, revoked ones too."""
     return [DeviceFacts(found.device(), *facts) for found, facts in unit.all(_DEVICES, {"user_id": user_id})]
+
+
+def set_preferences(unit: Unit, owner: User | Device, text: str | None) -> bool:
+    """Replace the preferences of a user or device, None: it has none; False: it is gone."""
+    statement = _SET_USER_PREFERENCES if isinstance(owner, User) else _SET_DEVICE_PREFERENCES
+    return unit.run(statement, {"of": owner.id, "preferences": text}) > 0
 
 
 def list_names(unit: Unit) -> dict[str, set[str]]:

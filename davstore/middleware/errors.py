@@ -33,12 +33,16 @@ class Edge(NamedTuple):
 
 
 class Row(NamedTuple):
-    """The answer to one class of errors. condition is a Clark name; render makes the whole XML body from the error."""
+    """The answer to one class of errors. condition is a Clark name; render makes the whole XML body from the error.
+
+    content makes what the element of the condition holds, for errors of properties.
+    """
 
     status: HTTPStatus
     condition: str | None = None
     render: Callable[[Any, Edge], bytes] | None = None
     headers: Callable[[Any, Edge], Headers] | None = None
+    content: Callable[[Any], bytes] | None = None
 
 
 class Refusal(NamedTuple):
@@ -102,10 +106,12 @@ def is_failure(error: DavstoreError) -> bool:
 
 def group_by_row(reasons: Mapping[str, DavstoreError]) -> list[PropStat]:
     """Return the failed properties of one request, those with the same status and condition together."""
-    groups: dict[tuple[int, str | None], list[bytes]] = {}
+    groups: dict[tuple[int, bytes | None], list[bytes]] = {}
     for name, reason in reasons.items():
         row = find_row(reason)
-        groups.setdefault((row.status.value, row.condition), []).append(empty(name))
+        content = () if row.content is None else (row.content(reason),)
+        condition = None if row.condition is None else element(row.condition, *content)
+        groups.setdefault((row.status.value, condition), []).append(empty(name))
     return [PropStat(status, b"".join(names), condition) for (status, condition), names in groups.items()]
 
 
@@ -143,6 +149,11 @@ def sync_refusal(error: SyncRefused, principal: bytes) -> bytes:
 
 def _mkcol(error: errors.PropertiesRefused, _edge: Edge) -> bytes:
     return multistatus.mkcol_response(group_by_row(error.reasons))
+
+
+def _too_wide(error: errors.PreferenceTooWide) -> bytes:
+    decided = text_element(clark(CPM, "decided-by"), error.decided_by) + text_element(clark(CPM, "rule"), error.rule)
+    return decided + empty(error.element)
 
 
 def _locked(condition: str) -> Callable[[errors.Locked, Edge], bytes]:
@@ -184,6 +195,10 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.TooManyLocks: Row(HTTPStatus.FORBIDDEN, clark(CPM, "locks-within-limits")),
     errors.TreeTooLarge: Row(HTTPStatus.FORBIDDEN, names.TREE_WITHIN_LIMITS),
     errors.ConflictingValue: Row(HTTPStatus.CONFLICT),
+    errors.WrongPreference: Row(
+        HTTPStatus.CONFLICT, names.VALID_SYNC_PREFERENCES, content=lambda error: empty(error.element)
+    ),
+    errors.PreferenceTooWide: Row(HTTPStatus.CONFLICT, names.SYNC_CEILINGS_RESPECTED, content=_too_wide),
     errors.UnsupportedMediaType: Row(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     errors.Unprocessable: Row(HTTPStatus.UNPROCESSABLE_ENTITY),
     errors.TooLarge: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),

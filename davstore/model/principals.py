@@ -45,7 +45,18 @@ class Device(NamedTuple):
 
 
 class Principal(NamedTuple):
-    """The authenticated asker: a user, through a device or not (a file browser has none)."""
+    """The authenticated asker: a user, through a device or not (a file browser has none).
+
+    devices are those of a user without a device, where a request is about them.
+    """
 
     user: User
     device: Device | None = None
+    devices: tuple[Device, ...] = ()
+
+
+class PrincipalName(NamedTuple):
+    """The name of a principal: of a user, or of a device of it."""
+
+    user: str
+    device: str | None = None

@@ -7,6 +7,8 @@ in `policy.terms`.
 from __future__ import annotations
 
 import enum
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -22,11 +24,20 @@ USER: Final = "user"
 """The voice of the preferences of a user."""
 DEVICE: Final = "device"
 """The voice of the preferences of a device."""
+VOICES: Final = (PROVIDER, USER, DEVICE)
+"""All voices; where several refuse, the first of them is named."""
 PREFERENCES: Final = "sync-preferences"
 """The name of the one rule of a user or device."""
 KEYWORDS: Final = "keywords"
 STATES: Final = frozenset({KEYWORDS, *((flag.name or "").lower().replace("_", "-") for flag in Flag)})
 """The states that may be withheld: the flags by the names of their properties, and all keywords together."""
+
+MAX_INTERVAL_SECONDS: Final = 366 * 86_400
+"""A longer interval is a mistake."""
+MAX_PATTERN_NAMES: Final = 100
+"""Most names of one path of `exclude` and `include`: each is compared with every name of a request's path."""
+MAX_BODY_BYTES: Final = 2**53
+MAX_AGE_SECONDS: Final = 36_600 * 86_400
 
 KINDS: Final = frozenset({*(type_.word for type_ in ResourceType if type_ is not ResourceType.COLLECTION)})
 """The kinds that a rule may name, as `C:kind` has them."""
@@ -43,6 +54,22 @@ BOTH: Final = frozenset(Mode)
 
 Pattern = tuple[str, ...]
 """Names below the user's store: a name, a glob of one (`*`, `?`, `[ab]`), or `**` for any number of names."""
+
+
+_GLOB: Final = re.compile(r"[*?[]")
+_ESCAPED: Final = re.compile(r"\[([*?[])\]")
+
+
+def pattern_of(names: Sequence[str]) -> Pattern:
+    """Return the pattern that stands for these names alone."""
+    return tuple([_GLOB.sub(r"[\g<0>]", name) for name in names])
+
+
+def names_of(pattern: Pattern) -> tuple[str, ...] | None:
+    """Return the names that a pattern of `pattern_of` stands for; None for any other with a glob in it."""
+    if any(_GLOB.search(_ESCAPED.sub("", name)) for name in pattern):
+        return None
+    return tuple([_ESCAPED.sub(r"\1", name) for name in pattern])
 
 
 class Reach(NamedTuple):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from davstore.model import where as conditions
 from davstore.model.rules import PREFERENCES, Mode, Reach, Rule
-from davstore.model.windows import Window
+from davstore.model.windows import Window, parse_zone
 
 
 def to_json(rule: Rule) -> str:
@@ -48,7 +46,7 @@ def _words(words: frozenset[str] | None) -> list[str] | None:
 _READ: dict[str, Any] = {
     "modes": lambda value: frozenset(map(Mode, value)),
     "bearers_not": frozenset,
-    "window": lambda value: Window(value[0], value[1], UTC if value[2] == "UTC" else ZoneInfo(value[2])),
+    "window": lambda value: Window(value[0], value[1], parse_zone(value[2])),
     "include": lambda value: tuple([Reach(tuple(names), is_deep) for names, is_deep in value]),
     "exclude": lambda value: tuple(map(tuple, value)),
     "kinds": frozenset,

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import UTC
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from davstore import toml_lines
 from davstore.errors import BadSettings
 from davstore.model.bearers import is_bearer
 from davstore.model.paths import MAX_NAME_BYTES
 from davstore.model.principals import DeviceClass
-from davstore.model.rules import BOTH, KINDS, STATES, Mode, Pattern, Reach, Rule
-from davstore.model.windows import MINUTES_OF_DAY, Window
+from davstore.model.rules import (
+    BOTH,
+    KINDS,
+    MAX_AGE_SECONDS,
+    MAX_BODY_BYTES,
+    MAX_INTERVAL_SECONDS,
+    MAX_PATTERN_NAMES,
+    STATES,
+    Mode,
+    Pattern,
+    Reach,
+    Rule,
+)
+from davstore.model.windows import Window, parse_hours, parse_zone
 from davstore.toml_lines import find_line
 
-MAX_INTERVAL_SECONDS = 366 * 86_400
-"""A longer interval is a mistake: `allowed = false` forbids."""
-MAX_PATTERN_NAMES = 100
-"""Most names of one path of `exclude` and `include`: each is compared with every name of a request's path."""
-MAX_BODY_BYTES = 2**53
-MAX_AGE_DAYS = 36_600
 _DAY_SECONDS = 86_400
 
 _MODES = {"automatic": frozenset({Mode.AUTOMATIC}), "manual": frozenset({Mode.MANUAL}), "both": BOTH}
@@ -30,7 +34,6 @@ _SELECTORS = ("name", "user", "group", "device", "class", "default")
 _SCOPES = ("allowed", "modes", "bearer_not", "window", "zone", "min_interval_seconds", "include", "exclude")
 _VIEWS = ("kinds", "max_body_bytes", "max_age_days", "list_only", "withhold_states")
 _KEYS = frozenset((*_SELECTORS, *_SCOPES, *_VIEWS))
-_WINDOW = re.compile(r"([0-9]{2}):([0-5][0-9])-([0-9]{2}):([0-5][0-9])")
 
 
 class _Wrong(ValueError):
@@ -54,14 +57,15 @@ def parse_rules(text: str, *, source: str) -> tuple[Rule, ...]:
     tables = document.get("rule", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise BadSettings(f"{source}:{find_line(text, 'rule')}: rule: each rule begins with [[rule]]")
-    rules: list[Rule] = []
+    rules: dict[str, Rule] = {}
     for index, table in enumerate(tables):
         try:
-            rules.append(_parse_rule(table, {rule.name for rule in rules}))
+            rule = _parse_rule(table, rules)
         except _Wrong as wrong:
             line = find_line(text, "rule", wrong.key, index=index)
             raise BadSettings(f"{source}:{line}: rule.{wrong.key}: {wrong}") from wrong
-    return tuple(rules)
+        rules[rule.name] = rule
+    return tuple(rules.values())
 
 
 def list_unknown(rules: Iterable[Rule], names: Mapping[str, Collection[str]]) -> list[str]:
@@ -78,7 +82,7 @@ def list_unknown(rules: Iterable[Rule], names: Mapping[str, Collection[str]]) ->
     return found
 
 
-def _parse_rule(table: Mapping[str, Any], taken: set[str]) -> Rule:
+def _parse_rule(table: Mapping[str, Any], taken: Collection[str]) -> Rule:
     for key in table:
         if key not in _KEYS:
             raise _Wrong(key, "unknown key")
@@ -87,7 +91,7 @@ def _parse_rule(table: Mapping[str, Any], taken: set[str]) -> Rule:
         raise _Wrong("name", "each rule needs a name of 1 to 64 letters, digits, '.', '_' and '-'")
     if name in taken:
         raise _Wrong("name", f"{name!r} is the name of an earlier rule")
-    days = _number(table, "max_age_days", MAX_AGE_DAYS)
+    days = _number(table, "max_age_days", MAX_AGE_SECONDS // _DAY_SECONDS)
     include = _patterns(table, "include")
     return Rule(
         name,
@@ -163,13 +167,13 @@ def _window(table: Mapping[str, Any]) -> Window | None:
         if "zone" in table:
             raise _Wrong("zone", "is the zone of a window, and there is none")
         return None
-    found = _WINDOW.fullmatch(value) if isinstance(value, str) else None
-    start, end = (int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])) if found else (-1, -1)
-    if not 0 <= start < MINUTES_OF_DAY or not 0 <= end <= MINUTES_OF_DAY or start == end:
-        raise _Wrong("window", f"must be two different times of a day like '22:00-06:00', not {value!r}")
     try:
-        return Window(start, end, UTC if name == "UTC" else ZoneInfo(name))
-    except (TypeError, ValueError, KeyError, OSError) as error:
+        hours = parse_hours(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise _Wrong("window", f"must be two different times of a day like '22:00-06:00', not {value!r}") from error
+    try:
+        return Window(*hours, parse_zone(name))
+    except ValueError as error:
         raise _Wrong("zone", f"must be the name of a time zone like 'Europe/Berlin', not {name!r}") from error
 
 

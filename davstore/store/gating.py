@@ -114,16 +114,19 @@ class KnownTerms:
 
 
 class Explanation(NamedTuple):
-    """What would be decided about a device: its refusal, None for none, and sentences for a person."""
+    """What would be decided about a device: its path as a principal, its refusal, and sentences for a person."""
 
-    device: str
+    principal: tuple[str, ...]
     refusal: SyncRefused | None
     sentences: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The gate in front of synchronisation. rules returns the rules in force, groups those of a user."""
+    """The gate in front of synchronisation. rules returns the rules in force, groups those of a user.
+
+    Without rules no device comes in: `terms`, and all that ask for them, raise what rules does, Unavailable.
+    """
 
     rules: Callable[[], Sequence[Rule]]
     throttle: Throttle
@@ -169,7 +172,8 @@ class Gate:
             last_round = self.throttle.rounds.find(device.id, _scope(request, names))
             attempt = Attempt(mode, names, now_us, _UNKNOWN, last_round, bearer)
             decision, sentences = describe(self.terms(asker, device), attempt)
-            found.append(Explanation(device.name, find_refusal(decision, (user.name, device.name)), sentences))
+            whose = (user.name, device.name)
+            found.append(Explanation(urls.device_segments(*whose), find_refusal(decision, whose), sentences))
         return found
 
     def require_kept_in_scope(self, asker: Principal, path: Path, destination: Path) -> None:

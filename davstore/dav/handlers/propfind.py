@@ -89,7 +89,7 @@ def _write_fixed(
     below = [(*place.segments, name) for name in place.members] if depth else []
     stores = [path for path in map(urls.find_path, below) if path is not None]
     fixed = [place for place in (urls.find_fixed(segments, known) for segments in below) if place is not None]
-    plan = Plan(question, PropertyContext(request.principal, spelling=spelling), minimal=prefer.minimal)
+    plan = Plan(question, PropertyContext.of_fixed(request.context, spelling), minimal=prefer.minimal)
     for one in fixed if prefer.noroot else [place, *fixed]:
         href = for_xml(spelling.href(one.segments, slash=True))
         answer.add(plan.of(kind_of(one))(one, href))

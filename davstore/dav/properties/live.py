@@ -8,12 +8,14 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from davstore.dav.kinds import Kind
+from davstore.engine.context import Context
 from davstore.engine.property_changes import LiveValues
 from davstore.model.facets import MESSAGE, NO_FACTS, Facet, Facts
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
 from davstore.protocol.dav.elements import href
 from davstore.protocol.dav.hrefs import Spelling
+from davstore.store.preferring import Profiles
 
 EVERY: Final = frozenset(Kind)
 STORED: Final = frozenset({Kind.RESOURCE, Kind.COLLECTION})
@@ -33,9 +35,16 @@ class PropertyContext(NamedTuple):
     spelling: Spelling = Spelling()
     free_bytes: Callable[[], int] = lambda: 0
     """The room that is left on the disk; asked at most once a request, and only in a store."""
+    profiles: Profiles | None = None
+    """Of the principals at hand."""
+
+    @classmethod
+    def of_fixed(cls, context: Context, spelling: Spelling) -> PropertyContext:
+        """Return the context of fixed collections."""
+        return cls(context.asker, spelling=spelling, profiles=Profiles.of(context))
 
     def href(self, segments: tuple[str, ...]) -> bytes:
-        """Return `D:href` of a collection outside of stores."""
+        """Return `D:href` of a collection."""
         return href(self.spelling.href(segments, slash=True))
 
 

@@ -36,11 +36,11 @@ _REMOVED: Final = b"<D:response><D:href>%b</D:href><D:status>HTTP/1.1 404 Not Fo
 
 
 class PropStat(NamedTuple):
-    """Properties that share a status: their elements, and the Clark name of the condition that failed, if one did."""
+    """Properties that share a status: their elements, and that of the condition that failed, if one did."""
 
     status: int
     properties: bytes
-    condition: str | None = None
+    condition: bytes | None = None
 
 
 class Multistatus:
@@ -85,7 +85,10 @@ class Multistatus:
 
     def status(self, href: bytes, status: int, condition: str | None = None) -> None:
         """Write the status of a resource as a whole, and the Clark name of the condition that failed, if one did."""
-        self.add(b"<D:response><D:href>%b</D:href>%b%b</D:response>\n" % (href, _status(status), _error(condition)))
+        self.add(
+            b"<D:response><D:href>%b</D:href>%b%b</D:response>\n"
+            % (href, _status(status), _error(empty(condition) if condition else None))
+        )
 
     def explained(self, href: bytes, status: int, condition: bytes, description: str) -> None:
         """Write the status that a resource would have, the condition that does not hold, and words for a person."""
@@ -144,5 +147,5 @@ def _status(status: int) -> bytes:
     return b"<D:status>HTTP/1.1 %d %b</D:status>" % (status, HTTPStatus(status).phrase.encode())
 
 
-def _error(condition: str | None) -> bytes:
-    return b"" if condition is None else element("{DAV:}error", empty(condition))
+def _error(condition: bytes | None) -> bytes:
+    return element("{DAV:}error", condition) if condition else b""

@@ -105,6 +105,8 @@ PRINCIPAL_URL: Final = "{DAV:}principal-URL"
 PRINCIPAL_COLLECTION_SET: Final = "{DAV:}principal-collection-set"
 OWNER: Final = "{DAV:}owner"
 COLLECTION: Final = "{DAV:}collection"
+SYNC_PREFERENCES: Final = "{urn:davstore:cpm}sync-preferences"
+EFFECTIVE_SYNC_POLICY: Final = "{urn:davstore:cpm}effective-sync-policy"
 
 # Preconditions and postconditions (RFC 4918 §16 and the RFCs that add to it)
 CANNOT_MODIFY_PROTECTED_PROPERTY: Final = "{DAV:}cannot-modify-protected-property"
@@ -113,3 +115,5 @@ LOCK_TOKEN_SUBMITTED: Final = "{DAV:}lock-token-submitted"  # noqa: S105 - the n
 LOCK_TOKEN_MATCHES_REQUEST_URI: Final = "{DAV:}lock-token-matches-request-uri"  # noqa: S105 - as above
 NO_CONFLICTING_LOCK: Final = "{DAV:}no-conflicting-lock"
 NUMBER_OF_MATCHES_WITHIN_LIMITS: Final = "{DAV:}number-of-matches-within-limits"
+VALID_SYNC_PREFERENCES: Final = "{urn:davstore:cpm}valid-sync-preferences"
+SYNC_CEILINGS_RESPECTED: Final = "{urn:davstore:cpm}sync-ceilings-respected"

@@ -66,7 +66,7 @@ def handle_expand_property_of_fixed(request: Request, place: Fixed, query: Expan
     prefer = Prefer(minimal=request.prefer.minimal)
 
     def write(answer: Multistatus) -> None:
-        context = PropertyContext(request.principal, spelling=request.spelling)
+        context = PropertyContext.of_fixed(request.context, request.spelling)
         expansion = _Expansion(request, None, minimal=prefer.minimal)
         href = for_xml(request.spelling.href(place.segments, slash=True))
         answer.add(expansion.respond(kind_of(place), place, href, query.properties, context))

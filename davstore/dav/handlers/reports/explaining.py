@@ -8,7 +8,6 @@ from davstore.dav.request import Request
 from davstore.dav.responses import Response, multistatus
 from davstore.errors import UnsupportedReport
 from davstore.middleware.errors import find_row, sync_refusal
-from davstore.protocol import urls
 from davstore.protocol.dav.elements import href
 from davstore.protocol.dav.hrefs import for_xml
 from davstore.protocol.dav.multistatus import Multistatus
@@ -21,19 +20,18 @@ def handle_explain_sync(request: Request, query: ExplainQuery) -> Response:
     """Answer with a response for each device: the status and error that it would get, and sentences for a person."""
     if not reading.find(request.context, request.path, request.if_alone).is_collection:
         raise UnsupportedReport
-    user, spelling = request.principal.user.name, request.spelling
+    spelling = request.spelling
     wanted = {place.segments for one in query.devices if isinstance(place := request.find_place(one), Fixed)}
-    explained = {urls.device_segments(user, one.device): one for one in request.explain()}
+    explained = request.explain()
 
     def write(answer: Multistatus) -> None:
-        for segments, one in explained.items():
-            if query.devices and segments not in wanted:
+        for one in explained:
+            if query.devices and one.principal not in wanted:
                 continue
-            where = for_xml(spelling.href(segments, slash=True))
+            principal = spelling.href(one.principal, slash=True)
             status, error = HTTPStatus.OK, b""
             if one.refusal is not None:
-                principal = href(spelling.href(segments, slash=True))
-                status, error = find_row(one.refusal).status, sync_refusal(one.refusal, principal)
-            answer.explained(where, status, error, " ".join(one.sentences))
+                status, error = find_row(one.refusal).status, sync_refusal(one.refusal, href(principal))
+            answer.explained(for_xml(principal), status, error, " ".join(one.sentences))
 
     return multistatus(write, request.located(is_collection=True))

@@ -148,7 +148,11 @@ class Executor:
 
     def _is_taken(self, path: str) -> bool:
         trees = (self._trees.local, self._trees.remote, self._trees.agreed)
-        return any(path in tree.rows for tree in trees) or self._folder.spelling.is_taken(path)
+        return (
+            path in self._trees.taken
+            or any(path in tree.rows for tree in trees)
+            or self._folder.spelling.is_taken(path)
+        )
 
     def _perform_together(self, actions: list[Action]) -> None:
         if all(action.verb in (Verb.AGREE, Verb.FORGET) for action in actions):

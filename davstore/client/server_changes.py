@@ -60,7 +60,7 @@ class ServerChanges:
             self._remote.make(action.path)
         except Changed as change:
             if not self._remote.is_folder(action.path):  # one that is there is as good, and may not be shown
-                if not self._trees.narrowed:
+                if not (change.status in (405, 409) and self._trees.narrowed):
                     raise
                 return partial(miss, self._trees, self._state, action.path, change, is_new=True)
 

@@ -154,9 +154,9 @@ class Transfers:
         try:
             etag = self._remote.put(path, body.open, facts, etag=known.etag if known else None)
         except Changed as change:
-            if not (change.status in (405, 412) and self._trees.narrowed):
+            if not (change.status in (405, 409, 412) and self._trees.narrowed):
                 raise
-            etag = self._find_same(path, local) if known is None else ""
+            etag = self._find_same(path, local) if known is None and change.status != 409 else ""
             is_made = False
             if not etag:
                 return partial(miss, self._trees, self._state, path, change, is_new=known is None)

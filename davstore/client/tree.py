@@ -126,7 +126,7 @@ class Trees:
     what must be asked about again. apart: what could not be moved: a folder goes file by file, a file is sent anew.
     wishes: changes of states for the server, by path. outside: places that the server has and does not show to this
     device, with all beneath them. narrowed: there may be more of these than were told. taken: places outside that
-    cannot be written, because the server has something else there.
+    cannot be written, because the server has something else there. lost: folders outside that are not there after all.
     """
 
     agreed: Tree[Agreed] = field(default_factory=lambda: Tree[Agreed]())
@@ -138,6 +138,7 @@ class Trees:
     outside: set[str] = field(default_factory=set)
     narrowed: bool = False
     taken: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
 
     def is_held(self, path: str) -> bool:
         """Tell whether path or a folder above it is held."""

@@ -509,6 +509,19 @@ def test_what_stayed_here_and_was_deleted_there_goes_when_all_is_shown_again(pla
     assert place.read("Archive/b") == b"edited"
 
 
+def test_something_new_in_ones_own_folder_that_is_gone_from_the_server(place: Place) -> None:
+    phone = place.device
+    place.rule(ARCHIVE)
+    phone.write("Archive/a", b"mine")
+    assert [phone.sync(), phone.sync()] == [0, 0]
+    place.request("DELETE", "Archive")
+    phone.write("Archive/b", b"new")
+    phone.write("Archive/d/c", b"new")
+    assert phone.sync() == 0
+    assert [place.read(f"Archive/{path}") for path in ("a", "b", "d/c")] == [b"mine", b"new", b"new"]
+    assert place.writes(phone.sync) == []
+
+
 def test_a_collection_that_is_excluded_itself(place: Place) -> None:
     place.rule('exclude = ["{top}"]')
     assert place.device.sync() == 4

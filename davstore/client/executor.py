@@ -147,12 +147,9 @@ class Executor:
                     self._state.agree(inner, agreed._replace(etag=""))
 
     def _is_taken(self, path: str) -> bool:
-        trees = (self._trees.local, self._trees.remote, self._trees.agreed)
-        return (
-            path in self._trees.taken
-            or any(path in tree.rows for tree in trees)
-            or self._folder.spelling.is_taken(path)
-        )
+        trees = self._trees
+        known = (trees.local.rows, trees.remote.rows, trees.agreed.rows, trees.taken)
+        return any(path in paths for paths in known) or self._folder.spelling.is_taken(path)
 
     def _perform_together(self, actions: list[Action]) -> None:
         if all(action.verb in (Verb.AGREE, Verb.FORGET) for action in actions):

@@ -517,6 +517,7 @@ def test_something_new_in_ones_own_folder_that_is_gone_from_the_server(place: Pl
     place.request("DELETE", "Archive")
     phone.write("Archive/b", b"new")
     phone.write("Archive/d/c", b"new")
+    phone.write("Archive/e/c", b"new")
     assert phone.sync() == 0
     assert [place.read(f"Archive/{path}") for path in ("a", "b", "d/c")] == [b"mine", b"new", b"new"]
     assert place.writes(phone.sync) == []

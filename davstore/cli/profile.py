@@ -32,6 +32,7 @@ from davstore.model.rules import (
 )
 from davstore.model.windows import Window, parse_hours, parse_zone
 from davstore.protocol.dav import names
+from davstore.protocol.http.sync_context import SyncContext
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 _SIZES: Final = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
@@ -118,7 +119,7 @@ def profile(
     try:
         account: dict[str, Any] = {
             "credentials": (user_name, read_password(password_file)),
-            "mode": "manual",
+            "context": SyncContext("manual"),
             "say": say,
         }
         collection = Profiled(_find_url(place), **account)

@@ -20,10 +20,12 @@ from davstore.cli.profile import OrProfile
 from davstore.cli.progress import QUIET, Progress, describe, say
 from davstore.cli.sign_in import read_password, require_closed_way, with_account
 from davstore.client import device as devices
-from davstore.client.exit_status import IN_STEP, NETWORK, NOT_TRANSFERRED, REFUSED, Stop
+from davstore.client.exit_status import IN_STEP, NETWORK, NOT_TRANSFERRED, REFUSED, USAGE, Stop
 from davstore.client.folder import Folder
 from davstore.client.remote import RemoteCollection
 from davstore.client.run import Run
+from davstore.model.bearers import is_bearer
+from davstore.protocol.http.sync_context import SyncContext
 from davstore.settings import Settings
 
 
@@ -46,6 +48,7 @@ from davstore.settings import Settings
 @click.option("--merge", is_flag=True, help="Unite both sides: delete nothing, keep both versions of what differs.")
 @click.option("--reset", is_flag=True, help="Forget earlier runs and start as a new device.")
 @click.option("--manual", is_flag=True, help="Report to the server that a person started this run (Sync-Context).")
+@click.option("--bearer", metavar="NAME", help="Name the network to the server, such as wifi (Sync-Context).")
 @click.option(
     "--device", metavar="NAME", default=socket.gethostname, help="Name in conflict copies (this host's name)."
 )
@@ -86,12 +89,15 @@ def _sync(
     reset: bool,
     insecure: bool,
     manual: bool,
+    bearer: str | None,
     device: str,
     verbose: bool,
 ) -> int:
     root = folder.resolve()
-    mode = "manual" if manual else "automatic"
-    remote = RemoteCollection(url, (user_name, read_password(password_file)), mode=mode, say=say)
+    if bearer is not None and not is_bearer(bearer):
+        raise Stop(USAGE, f"{bearer} is no name of a bearer, such as wifi or cellular-roaming")
+    context = SyncContext("manual" if manual else "automatic", bearer)
+    remote = RemoteCollection(url, (user_name, read_password(password_file)), context=context, say=say)
     require_closed_way(remote, insecure=insecure)
     with devices.open_state(remote.url, root, devices.state_directory()) as state:
         show = Progress(verbose=verbose)

@@ -19,6 +19,9 @@ def copy_view(trees: Trees) -> Trees:
         set(trees.held),
         set(trees.apart),
         dict(trees.wishes),
+        set(trees.outside),
+        trees.narrowed,
+        set(trees.taken),
     )
 
 
@@ -36,17 +39,17 @@ def rehearse(trees: Trees, conflict_path: Callable[[str], str]) -> Iterator[Acti
 def perform(trees: Trees, action: Action, conflict_path: Callable[[str], str]) -> None:
     """Change trees as action would."""
     verb, path, other = action
-    if verb is Verb.FORGET:
-        trees.agreed.drop(path)
+    if verb in (Verb.FORGET, Verb.LEAVE):
+        _forget(trees, path, here=verb is Verb.LEAVE)
     elif verb in (Verb.DELETE_LOCAL, Verb.DELETE_REMOTE):
         tree: Tree[Local] | Tree[Remote] = trees.local if verb is Verb.DELETE_LOCAL else trees.remote
         for gone in reversed(list(tree.walk(path))):
             tree.drop(gone)
     elif verb is Verb.MOVE_TREE:
-        move_subtree(trees.remote, path, other)
+        _move_there(trees, path, other)
         move_subtree(trees.agreed, path, other)
     elif verb is Verb.MOVE_REMOTE:
-        move_subtree(trees.remote, path, other)
+        _move_there(trees, path, other)
         trees.agreed.drop(path)
         agree(trees, other)
     elif verb is Verb.MOVE_LOCAL:
@@ -62,6 +65,22 @@ def perform(trees: Trees, action: Action, conflict_path: Callable[[str], str]) -
         agree(trees, path)
 
 
+def _forget(trees: Trees, top: str, *, here: bool) -> None:
+    """Drop what is remembered at and beneath top; with here the local files, too."""
+    for path in reversed(list(trees.agreed.walk(top))):
+        trees.agreed.drop(path)
+    for path in reversed(list(trees.remote.walk(top))):
+        trees.remote.drop(path)
+    for path in reversed(list(trees.local.walk(top))) if here else ():
+        trees.local.drop(path)
+
+
+def _move_there(trees: Trees, source: str, target: str) -> None:
+    move_subtree(trees.remote, source, target)
+    for path in list(trees.remote.walk(target)):
+        trees.remote.put(path, trees.remote.rows[path]._replace(own=True))
+
+
 def _match(trees: Trees, verb: Verb, path: str, conflict_path: Callable[[str], str]) -> None:
     """Make one side at path like the other."""
     local, remote = trees.local.get(path), trees.remote.get(path)
@@ -69,7 +88,8 @@ def _match(trees: Trees, verb: Verb, path: str, conflict_path: Callable[[str], s
         move_subtree(trees.local, path, conflict_path(path))
         verb = Verb.DOWNLOAD
     if verb in (Verb.MAKE_REMOTE, Verb.UPLOAD) and local is not None:
-        trees.remote.put(path, Remote(local.folder, "" if local.folder else f'"{local.digest}"', local.stamp.size))
+        etag = "" if local.folder else f'"{local.digest}"'
+        trees.remote.put(path, Remote(local.folder, etag, local.stamp.size, own=True))
     if verb in (Verb.MAKE_LOCAL, Verb.DOWNLOAD) and remote is not None:
         trees.local.put(path, Local(remote.folder, remote.etag.strip('"'), NO_STAMP, 0))
 

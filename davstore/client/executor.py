@@ -20,7 +20,7 @@ from davstore.client.folder import Folder
 from davstore.client.looking import find_present
 from davstore.client.plan import Action, Verb
 from davstore.client.remote import REQUESTS_AT_ONCE, RemoteCollection
-from davstore.client.server_changes import ACROSS_HOSTS, Record, ServerChanges
+from davstore.client.server_changes import ACROSS_HOSTS, HOLDS_MORE, Record, ServerChanges
 from davstore.client.state import State
 from davstore.client.transfers import Transfers
 from davstore.client.tree import Agreed, Local, Remote, Trees, parent_of
@@ -31,6 +31,8 @@ work. Uploads wait for the server's disk."""
 BATCH = 16
 """Small actions that one thread takes at a time, and one transaction records."""
 BATCH_BYTES = 1024 * 1024
+
+ONLY_HERE = "{}: deleted here only, because the server does not show it to this device"
 
 Outcome = Record | Exception | None
 Done = tuple[Action, Outcome]
@@ -59,7 +61,7 @@ class Executor:
         """Take both sides and the state. done gets each finished action; moved, in any thread, counts of bytes."""
         self._trees, self._state, self._folder, self._remote = trees, state, folder, remote
         self._device, self._now, self._done = device, now, done
-        self._moved = moved
+        self._moved, self._only_here = moved, list[str]()
         self._there = ServerChanges(trees, state, remote, guards, self._record)
         self._stop: Stop | None = None
         self._transfers = Transfers(
@@ -69,13 +71,14 @@ class Executor:
         self.kept: list[str] = []
         self._work: dict[Verb, Callable[[Action], Record]] = {
             Verb.AGREE: self._agree,
-            Verb.FORGET: lambda action: lambda: self._state.forget(action.path),
+            Verb.FORGET: lambda action: lambda: self._forget(action.path),
             Verb.MOVE_TREE: self._there.move_tree,
             Verb.MAKE_LOCAL: self._make_local,
             Verb.MAKE_REMOTE: self._there.make,
             Verb.MOVE_LOCAL: self._move_local,
             Verb.MOVE_REMOTE: self._there.move_file,
             Verb.DELETE_LOCAL: self._delete_local,
+            Verb.LEAVE: self._delete_local,
             Verb.DELETE_REMOTE: self._there.delete,
             Verb.SET_ASIDE: lambda action: self._set_aside(action.path, action.other),
             Verb.DOWNLOAD: self._transfers.download,
@@ -92,8 +95,10 @@ class Executor:
 
     @property
     def advice(self) -> list[str]:
-        """Hints for the operator of the server."""
-        return [ACROSS_HOSTS] if self._there.is_foreign else []
+        """Folders that could not go, and hints for the operator of the server."""
+        stays = [HOLDS_MORE.format(path) for path in sorted(self._there.stays) if path]
+        stays += [ONLY_HERE.format(path) for path in self._only_here]
+        return stays + ([ACROSS_HOSTS] if self._there.is_foreign else [])
 
     def measure(self, actions: Iterable[Action]) -> int:
         """Return how many bytes a plan has to move, as far as is known."""
@@ -123,7 +128,7 @@ class Executor:
             self._folder.spelling.assign(action.path)
         if action.verb in (Verb.MOVE_LOCAL, Verb.SET_ASIDE, Verb.COMPARE):
             self._folder.spelling.assign(action.other)
-        if action.verb in (Verb.MOVE_LOCAL, Verb.DELETE_LOCAL, Verb.DOWNLOAD):
+        if action.verb in (Verb.MOVE_LOCAL, Verb.DELETE_LOCAL, Verb.LEAVE, Verb.DOWNLOAD):
             self._unsettle(action.path)
         if action.verb in (Verb.DOWNLOAD, Verb.COMPARE):
             self._transfers.remember_part(action.path)
@@ -142,8 +147,9 @@ class Executor:
                     self._state.agree(inner, agreed._replace(etag=""))
 
     def _is_taken(self, path: str) -> bool:
-        trees = (self._trees.local, self._trees.remote, self._trees.agreed)
-        return any(path in tree.rows for tree in trees) or self._folder.spelling.is_taken(path)
+        trees = self._trees
+        known = (trees.local.rows, trees.remote.rows, trees.agreed.rows, trees.taken)
+        return any(path in paths for paths in known) or self._folder.spelling.is_taken(path)
 
     def _perform_together(self, actions: list[Action]) -> None:
         if all(action.verb in (Verb.AGREE, Verb.FORGET) for action in actions):
@@ -230,7 +236,9 @@ class Executor:
         self._transfers.settle_part(action.path)
 
     def _was_refused(self, action: Action) -> bool:
-        """Tell whether the server refused a move, which a transfer then has to replace."""
+        """Tell whether the server refused a move, which a transfer has to replace, or a name that it has already."""
+        if action.verb in (Verb.UPLOAD, Verb.MAKE_REMOTE):
+            return action.path not in self._trees.agreed.rows
         return action.verb in (Verb.MOVE_TREE, Verb.MOVE_REMOTE) and action.path in self._trees.remote.rows
 
     def _hold(self, action: Action, reason: str) -> None:
@@ -258,6 +266,13 @@ class Executor:
     def _agree(self, action: Action) -> Record:
         path = action.path
         return lambda: self._record(path, self._trees.local.rows[path], self._trees.remote.rows[path])
+
+    def _forget(self, path: str) -> None:
+        remote = self._trees.remote.get(path)
+        if remote is not None and remote.own and path not in self._trees.local.rows and path in self._trees.agreed.rows:
+            self._only_here.append(path)
+        self._state.forget(path)
+        self._state.drop_remote(path)
 
     # Folders
 
@@ -309,8 +324,8 @@ class Executor:
                 for path in gone:
                     self._trees.local.drop(path)
                     self._folder.spelling.release(path)
-                    if path not in self._trees.remote.rows:
-                        self._state.forget(path)
+                    if path not in self._trees.remote.rows or self._trees.is_outside(path):
+                        self._forget(path)
             if problem is not None:
                 raise problem
 

@@ -26,7 +26,14 @@ class Stop(DavstoreError):
 
 
 class Changed(DavstoreError):
-    """A side is no longer as the plan saw it: nothing was done, and the next round looks again."""
+    """A side is no longer as the plan saw it: nothing was done, and the next round looks again.
+
+    status is that of the server's answer, 0 when it was the folder that changed.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class NotDone(DavstoreError):

@@ -42,10 +42,14 @@ class Row(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A whole answer: its rows in order and the sync token, '' when there was none."""
+    """A whole answer: its rows in order and the sync token, '' when there was none.
+
+    narrowed: a policy or preferences left rows out.
+    """
 
     rows: list[Row]
     token: str
+    narrowed: bool
 
 
 def build_parser(tags: tuple[str, ...]) -> etree.XMLPullParser:
@@ -56,7 +60,7 @@ def build_parser(tags: tuple[str, ...]) -> etree.XMLPullParser:
 def read_report(chunks: Iterable[bytes]) -> Report:
     """Return the answer whose bytes arrive in chunks. Raises Malformed for anything but one whole multistatus."""
     rows: list[Row] = []
-    token, whole = "", False
+    token, narrowed, whole = "", False, False
     for element in _read_elements(chunks):
         if element.tag == RESPONSE:
             rows.append(_row(element))
@@ -65,15 +69,17 @@ def read_report(chunks: Iterable[bytes]) -> Report:
             above = element.getparent()
             if above is not None and above.tag == MULTISTATUS:
                 token = (element.text or "").strip()
+        elif element.tag == names.SYNC_POLICY_APPLIED:
+            narrowed = True
         else:
             whole = element.getparent() is None
     if not whole:
         raise Malformed("the answer is no multistatus")
-    return Report(rows, token)
+    return Report(rows, token, narrowed)
 
 
 def _read_elements(chunks: Iterable[bytes]) -> Iterator[etree._Element]:
-    parser = build_parser((RESPONSE, names.SYNC_TOKEN, MULTISTATUS))
+    parser = build_parser((RESPONSE, names.SYNC_TOKEN, names.SYNC_POLICY_APPLIED, MULTISTATUS))
     try:
         for chunk in chunks:
             parser.feed(chunk)

@@ -9,15 +9,13 @@ and of two edits the server's keeps the name.
 from __future__ import annotations
 
 import enum
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from davstore.client.states import describe
-from davstore.client.tree import Agreed, Local, Remote, Tree, Trees, name_of, parent_of
-
-MANY = 20
-"""Up to so many deletions at once are never suspicious."""
+from davstore.client.tree import Agreed, Local, Remote, Trees, name_of, parent_of
 
 
 class Verb(enum.Enum):
@@ -32,12 +30,18 @@ class Verb(enum.Enum):
     MOVE_REMOTE = "move on the server"
     DELETE_LOCAL = "delete here"
     DELETE_REMOTE = "delete on the server"
+    LEAVE = "left your view"
     SET_ASIDE = "conflict, keep both"
     DOWNLOAD = "download"
     UPLOAD = "upload"
     COMPARE = "changed on both sides"
     SEND_STATES = "send states"
     TAKE_STATES = "states from the server"
+
+
+REMOVALS_HERE = (Verb.DELETE_LOCAL, Verb.LEAVE)
+REMOVALS_THERE = (Verb.DELETE_REMOTE, Verb.FORGET)
+"""Verbs that end what one side has at a path, or what is remembered of it."""
 
 
 class Action(NamedTuple):
@@ -64,7 +68,11 @@ def is_digest(etag: str) -> bool:
 def plan(trees: Trees) -> list[Action]:
     """Return the next actions, parents before members; empty when nothing is left that may be done."""
     verdicts = _verdicts(trees)
-    recorded = [Action(verb, path) for path, verb in verdicts.items() if verb in (Verb.AGREE, Verb.FORGET)]
+    recorded = [
+        Action(verb, path)
+        for path, verb in verdicts.items()
+        if verb is Verb.AGREE or (verb is Verb.FORGET and path not in trees.remote.rows)
+    ]
     if recorded:
         return sorted(recorded, key=lambda action: len(action.path))
     moves = list(_tree_moves(trees))
@@ -97,7 +105,8 @@ def _verdicts(trees: Trees) -> dict[str, Verb]:
             keeps_remote.add(parent_of(path))
             continue
         agreed, local, remote = trees.agreed.get(path), trees.local.get(path), trees.remote.get(path)
-        verb = _judge(agreed, local, remote, path in keeps_local, path in keeps_remote)
+        judge = partial(_judge_outside, trees, path) if trees.is_outside(path) else _judge
+        verb = judge(agreed, local, remote, path in keeps_local, path in keeps_remote)
         is_underway = (
             agreed is not None and (path in trees.apart or agreed.digest in stuck) and agreed.digest not in arrived
         )
@@ -106,9 +115,9 @@ def _verdicts(trees: Trees) -> dict[str, Verb]:
             verb = None
         if verb is not None:
             found[path] = verb
-        if local is not None and verb is not Verb.DELETE_LOCAL:
+        if local is not None and verb not in REMOVALS_HERE:
             keeps_local.add(parent_of(path))
-        if remote is not None and verb is not Verb.DELETE_REMOTE:
+        if remote is not None and verb not in REMOVALS_THERE:
             keeps_remote.add(parent_of(path))
     return found
 
@@ -198,6 +207,35 @@ def _judge_files(agreed: Agreed | None, local: Local, remote: Remote) -> Verb | 
     return Verb.DOWNLOAD if local_same else Verb.COMPARE
 
 
+def _judge_outside(
+    trees: Trees,
+    path: str,
+    agreed: Agreed | None,
+    local: Local | None,
+    remote: Remote | None,
+    keeps_local: bool,
+    keeps_remote: bool,
+) -> Verb | None:
+    """Judge a place that the server does not show: what came from there goes, what this device put there stays.
+
+    Nothing is deleted on the server. A file whose states are still to be sent goes after that.
+    """
+    shown = remote if remote is not None and remote.own else None
+    verb = _judge(agreed, local, shown, keeps_local, keeps_remote)
+    if verb is Verb.DELETE_LOCAL:
+        is_awaited = remote is not None and not remote.folder and path in trees.wishes
+        return None if is_awaited else Verb.LEAVE
+    if verb is Verb.DELETE_REMOTE:
+        return Verb.FORGET if local is None else Verb.SET_ASIDE
+    if local is None or verb not in (Verb.UPLOAD, Verb.MAKE_REMOTE):
+        return verb
+    if path in trees.taken or (remote is not None and remote.folder != local.folder):
+        return Verb.SET_ASIDE
+    if remote is not None and remote.folder:
+        return None if agreed is not None and agreed.folder else Verb.AGREE
+    return verb
+
+
 def _is_remote_folder(trees: Trees, path: str) -> bool:
     remote = trees.remote.get(path)
     return not path or (remote is not None and remote.folder)
@@ -264,11 +302,13 @@ def _makes(trees: Trees, verdicts: dict[str, Verb], leave: set[str]) -> Iterator
 
 
 def _remote_moves(trees: Trees, verdicts: dict[str, Verb]) -> Iterator[Action]:
-    """Pair files that are to be deleted on the server with uploads of the same content."""
+    """Pair files that are gone here, and are to go on the server, with uploads of the same content."""
     sources: dict[str, list[str]] = defaultdict(list)
     for path, verb in verdicts.items():
         agreed = trees.agreed.get(path)
-        if verb is Verb.DELETE_REMOTE and agreed is not None and not agreed.folder and path not in trees.apart:
+        if agreed is None or agreed.folder or path in trees.apart:
+            continue
+        if verb is Verb.DELETE_REMOTE or (verb is Verb.FORGET and trees.remote.rows[path].etag == agreed.etag):
             sources[agreed.digest].append(path)
     if not sources:
         return
@@ -295,7 +335,7 @@ def _local_moves(trees: Trees, verdicts: dict[str, Verb]) -> Iterator[Action]:
     sources: dict[str, list[str]] = defaultdict(list)
     for path, verb in verdicts.items():
         agreed = trees.agreed.get(path)
-        if verb is Verb.DELETE_LOCAL and agreed is not None and not agreed.folder:
+        if verb in REMOVALS_HERE and agreed is not None and not agreed.folder:
             sources[f'"{agreed.digest}"'].append(path)
             if agreed.resource_id:
                 sources[agreed.resource_id + agreed.etag].append(path)
@@ -312,10 +352,11 @@ def _local_moves(trees: Trees, verdicts: dict[str, Verb]) -> Iterator[Action]:
 
 
 def _deletes(verdicts: dict[str, Verb]) -> Iterator[Action]:
-    """Yield the tops of the trees to delete: everything beneath them goes too."""
+    """Yield the tops of the trees to remove: everything beneath them goes too."""
     for path, verb in sorted(verdicts.items()):
-        if verb in (Verb.DELETE_LOCAL, Verb.DELETE_REMOTE) and verdicts.get(parent_of(path)) is not verb:
-            yield Action(verb, path)
+        for removals in (REMOVALS_HERE, REMOVALS_THERE):
+            if verb in removals and verdicts.get(parent_of(path)) not in removals:
+                yield Action(verb, path)
 
 
 def _transfers(trees: Trees, verdicts: dict[str, Verb]) -> Iterator[Action]:
@@ -336,44 +377,3 @@ def _state_changes(trees: Trees) -> Iterator[Action]:
         remote = trees.remote.get(path)
         if remote is not None and not remote.folder and path in trees.agreed.rows and not trees.is_held(path):
             yield Action(Verb.SEND_STATES, path, describe(change))
-
-
-def find_mass_deletion(trees: Trees) -> str | None:
-    """Return a sentence when a side lost so many agreed files that a disk is likelier missing than a person at work.
-
-    That is more than half and more than MANY files, or all of MANY files and more of a folder that is there and empty.
-    Moved files are not lost.
-    """
-    files = {path: entry for path, entry in trees.agreed.rows.items() if not entry.folder and not trees.is_held(path)}
-    moved = {entry.digest for path, entry in trees.local.rows.items() if path not in trees.agreed.rows}
-    moved_tags = {entry.etag for path, entry in trees.remote.rows.items() if path not in trees.agreed.rows}
-    lost_here = [
-        path
-        for path, entry in files.items()
-        if path not in trees.local.rows and path in trees.remote.rows and entry.digest not in moved
-    ]
-    lost_there = [
-        path
-        for path, entry in files.items()
-        if path not in trees.remote.rows and path in trees.local.rows and entry.etag not in moved_tags
-    ]
-    return _describe_loss(lost_here, len(files), trees.local, "in the folder") or _describe_loss(
-        lost_there, len(files), trees.remote, "on the server"
-    )
-
-
-def _describe_loss(lost: list[str], count: int, side: Tree[Local] | Tree[Remote], where: str) -> str | None:
-    if len(lost) > MANY and 2 * len(lost) > count:
-        return f"{len(lost)} of {count} files are gone {where}"
-    beneath = Counter(folder for path in lost for folder in _list_above(path))
-    for folder in sorted(beneath):
-        is_there = not folder or ((entry := side.get(folder)) is not None and entry.folder)
-        if beneath[folder] >= MANY and is_there and not side.members(folder):
-            return f"{folder or 'the top folder'} is empty {where} and had {beneath[folder]} files"
-    return None
-
-
-def _list_above(path: str) -> Iterator[str]:
-    while path:
-        path = parent_of(path)
-        yield path

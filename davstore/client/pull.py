@@ -12,9 +12,11 @@ from collections.abc import Callable
 from davstore.client import tree
 from davstore.client.exit_status import NETWORK, USAGE, Stop
 from davstore.client.multistatus import Report, Row
+from davstore.client.questions import is_narrowed, knows_states
 from davstore.client.remote import Failed, RemoteCollection
 from davstore.client.state import Scope, State
 from davstore.client.states import States
+from davstore.protocol.dav import names
 
 NO_INFINITE = (400, 403, 405, 409, 415, 422, 501, 507)
 """Statuses after which level 1 is tried. RFC 6578 names none for a server that refuses level infinite."""
@@ -114,8 +116,13 @@ class Pull:
                     truncated = truncated or row.status == 507
                 else:
                     self._apply_row(place, row, scope)
+            narrowed = is_narrowed(report.token)
             if not truncated and scope.listing:
-                self._sweep(path, scope)
+                self._sweep(path, scope, narrowed=narrowed)
+            if not truncated and narrowed and scope.infinite:
+                self._notice_own(path)
+            if not truncated and not narrowed and not path and knows_states(report.token):
+                self._show_all()
             listing = scope.listing if truncated else 0
             self._state.set_scope(path, Scope(report.token, scope.infinite, listing))
         return truncated
@@ -128,8 +135,13 @@ class Pull:
 
     def _apply_row(self, place: str, row: Row, scope: Scope) -> None:
         self._state.take_in(place)
+        if row.status == 404 and names.OUT_OF_VIEW in row.conditions:
+            for path in (place, *self._state.remote.walk(place)):
+                self._state.outside.add(path)
+            return
         if row.status == 404:
             self._state.drop_remote(place)
+            self._state.outside.drop(place)
             return
         if row.status == 403:
             self._put(place, tree.REMOTE_FOLDER, scope)
@@ -155,16 +167,37 @@ class Pull:
         if above and not self._is_folder(above):
             self._put(above, tree.REMOTE_FOLDER, scope)
         self._state.put_remote(place, entry, seen=scope.listing)
+        self._state.outside.show(place)
 
-    def _sweep(self, path: str, scope: Scope) -> None:
-        """After a full listing, drop the rows that it lacks, but for branches that are followed by themselves."""
+    def _notice_own(self, top: str) -> None:
+        """Note what this device put where it is shown nothing: a report tells all else that changed since the last."""
+        inside = f"{top}/" if top else ""
+        for path, entry in self._state.remote.rows.items():
+            if entry.own and path.startswith(inside):
+                self._state.outside.add(path)
+
+    def _show_all(self) -> None:
+        """Note that nothing is left out any more. What was, and was not told now, is gone from the server."""
+        for path in self._state.outside.paths & self._state.remote.rows.keys():
+            self._state.drop_remote(path)
+        self._state.outside.clear()
+
+    def _sweep(self, path: str, scope: Scope, *, narrowed: bool) -> None:
+        """After a full listing, drop the rows that it lacks, but for branches that are followed by themselves.
+
+        Where a view is narrowed they may be there, and are no deletions.
+        """
         inside = f"{path}/" if path else ""
         others = [other for other in self._state.list_scopes() if other != path and other.startswith(inside)]
         implied = self._implied(scope.listing)
         for gone in self._state.list_unseen(scope.listing):
             if not gone.startswith(inside) or gone in implied or (not scope.infinite and tree.parent_of(gone) != path):
                 continue
-            if not any(gone.startswith(f"{other}/") for other in others):
+            if any(gone.startswith(f"{other}/") for other in others):
+                continue
+            if narrowed or self._state.outside.covers(gone):
+                self._state.outside.add(gone)
+            else:
                 self._state.drop_remote(gone)
 
     def _implied(self, listing: int) -> set[str]:

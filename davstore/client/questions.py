@@ -7,6 +7,7 @@ from typing import Final
 
 from davstore.client.states import FLAG_OF, SET
 from davstore.errors import InvalidSyncToken
+from davstore.model.changes import WHOLE
 from davstore.model.states import StateChange
 from davstore.protocol.dav import names, sync_token
 from davstore.protocol.dav.elements import DECLARATION, ROOT_NAMESPACES, element, empty, escape, text_element
@@ -39,6 +40,14 @@ def knows_states(token: str) -> bool:
     except InvalidSyncToken:
         return False
     return True
+
+
+def is_narrowed(token: str) -> bool:
+    """Tell whether the server that gave a sync token shows only a part of what it has: its token names a view."""
+    try:
+        return sync_token.parse(token).view != WHOLE
+    except InvalidSyncToken:
+        return False
 
 
 def report(token: str, *, infinite: bool) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from lxml import etree
@@ -14,8 +15,6 @@ from davstore.protocol.dav import names, xml
 
 MAX_BYTES: Final = 64 * 1024
 _CPM: Final = f"{{{names.CPM}}}"
-_OTHER: Final = frozenset({"quota", "out-of-trees", "locks-within-limits", "tree-within-limits"})
-"""Elements of our namespace that stand in errors and are no refusals by a policy."""
 _CONDITIONS: Final = {
     "{DAV:}lock-token-submitted": "it is locked",
     "{DAV:}no-conflicting-lock": "it is locked",
@@ -42,15 +41,21 @@ _STATUSES: Final = {
     504: "the server behind the proxy did not answer in time",
     507: "the server has no room for it",
 }
+_BY_HAND: Final = "this device may not synchronise by itself now"
 _POLICY: Final = {
     "sync-allowed": "this device may not synchronise now",
-    "sync-scope-allowed": "this folder may not be synchronised",
-    "automatic-sync-enabled": "the user allows manual synchronisation only",
+    "sync-scope-allowed": "this device may not synchronise this folder",
+    "automatic-sync-enabled": _BY_HAND,
     "sync-interval-respected": "it is too early to ask again",
-    "sync-window-open": "it is not allowed at this time",
-    "device-enrolled": "only devices with a secret of their own may synchronise",
+    "sync-window-open": "this device may not synchronise at this time",
+    "device-enrolled": "this account synchronises with the secret of a device only, which davstore device add gives",
     "device-enrolled suspended": "this device is suspended",
 }
+"""What the refusals by a policy mean, by their conditions."""
+_VOICES: Final = {"provider": "the provider", "user": "you", "device": "this device"}
+"""The voices of a policy as a person knows them."""
+PROFILE: Final = "davstore sync profile"
+"""The command that changes what the user and the device say themselves."""
 
 
 class Refusal(NamedTuple):
@@ -73,11 +78,12 @@ def find_refusal(response: Response) -> tuple[frozenset[str], Refusal | None]:
     conditions = frozenset(str(child.tag) for child in root)
     for child in root:
         condition = names.split(str(child.tag))
-        if condition[0] == names.CPM and condition[1] not in _OTHER and response.status in (403, 409, 429, 503):
+        voice = child.findtext(f"{_CPM}decided-by", "").strip()
+        if condition[0] == names.CPM and (voice or condition[1] in _POLICY) and response.status in (403, 409, 429, 503):
             modes = tuple(mode.text or "" for mode in child.iter(f"{_CPM}mode"))
-            rule, voice = child.findtext(f"{_CPM}rule", ""), child.findtext(f"{_CPM}decided-by", "")
             state = child.findtext(f"{_CPM}state", "").strip()
-            return conditions, Refusal(f"{condition[1]} {state}".rstrip(), rule.strip(), voice.strip(), modes)
+            condition_of = f"{condition[1]} {state}".rstrip()
+            return conditions, Refusal(condition_of, child.findtext(f"{_CPM}rule", "").strip(), voice, modes)
     return conditions, None
 
 
@@ -89,18 +95,40 @@ def describe(status: int, conditions: frozenset[str]) -> str:
     return f"{(*told, *named, _STATUSES.get(status, other))[0]} ({status})"
 
 
-def explain(refusal: Refusal, response: Response) -> Stop:
-    """Return the error that ends the run, with the refusal in words."""
-    message = f"the sync policy refuses: {_POLICY.get(refusal.condition) or _as_words(refusal.condition)}"
-    by = [f"rule {refusal.rule}"] if refusal.rule else []
-    by += [f"decided by the {refusal.decided_by}"] if refusal.decided_by else []
-    message += f" ({', '.join(by)})" if by else ""
-    if refusal.modes:
-        message += f"; allowed: {', '.join(refusal.modes)}"
+def explain(refusal: Refusal, response: Response, now: datetime) -> Stop:
+    """Return the error that ends the run: a sentence with what was refused, by whom, and what would help."""
+    by_hand = refusal.condition == "automatic-sync-enabled" or (
+        refusal.condition == "sync-allowed" and "manual" in refusal.modes
+    )
+    what = _BY_HAND if by_hand else _POLICY.get(refusal.condition) or _as_words(refusal.condition)
     wait = response.headers.get("Retry-After", "")
-    if not (response.status in (429, 503) and wait.isascii() and wait.isdigit()):
-        return Stop(REFUSED, message)
-    return Stop(REFUSED, f"{message}; try again in {wait} s", retry_after_seconds=float(wait))
+    seconds = float(wait) if response.status in (429, 503) and wait.isascii() and wait.isdigit() else None
+    help_ = [f"the next run may ask {tell_time(now, seconds)}"] if seconds is not None else []
+    help_ += ["with --manual it may"] if by_hand else []
+    help_ += [f"{PROFILE} changes that"] if refusal.decided_by in ("user", "device") else []
+    return Stop(
+        REFUSED,
+        "; ".join([f"the sync policy refuses: {what}{_tell_voice(refusal)}", *help_]),
+        retry_after_seconds=seconds,
+    )
+
+
+def _tell_voice(refusal: Refusal) -> str:
+    told = [f"decided by {_VOICES[refusal.decided_by]}"] if refusal.decided_by in _VOICES else []
+    told += [f"rule {refusal.rule}"] if refusal.rule else []
+    return f" ({', '.join(told)})" if told else ""
+
+
+def tell_time(now: datetime, seconds: float) -> str:
+    """Return the time in so many seconds as words, with its day if that is another one; minutes are rounded up."""
+    at = now + timedelta(seconds=seconds + 59)
+    return f"at {at:%H:%M}" if at.date() == now.date() else f"on {at:%Y-%m-%d at %H:%M}"
+
+
+def retry_after(response: Response) -> float:
+    """Return for how many seconds the server asks to stay away; a date or nothing counts as five."""
+    value = response.headers.get("Retry-After", "")
+    return max(0.1, float(value)) if value.isascii() and value.isdigit() else 5.0
 
 
 def _as_words(condition: str) -> str:

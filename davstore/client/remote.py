@@ -7,10 +7,10 @@ whether a write whose response was lost was done. Entity tags and sync tokens ar
 from __future__ import annotations
 
 import base64
-import ipaddress
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from importlib.metadata import version
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -28,13 +28,15 @@ from davstore.client.download import (
 )
 from davstore.client.exit_status import NETWORK, UNAUTHENTICATED, USAGE, Changed, NotDone, Stop
 from davstore.client.multistatus import Report, Row, read_report
-from davstore.client.refusals import describe, explain, find_refusal
-from davstore.client.transport import HTTPError, Response, Transport
+from davstore.client.refusals import describe, explain, find_refusal, retry_after
+from davstore.client.transport import HTTPError, Response, Transport, is_loopback
 from davstore.client.transport import describe as describe_break
 from davstore.errors import Malformed
 from davstore.model.limits import BLOCK_BYTES
 from davstore.model.states import StateChange
 from davstore.protocol.dav import hrefs
+from davstore.protocol.http import sync_context
+from davstore.protocol.http.sync_context import SyncContext
 
 REQUESTS_AT_ONCE: Final = 8
 """Enough to share one flush of the server's disk, few enough that no proxy takes them for an attack."""
@@ -79,11 +81,11 @@ class RemoteCollection:
         url: str,
         credentials: tuple[str, str],
         *,
-        mode: str,
+        context: SyncContext,
         pause: Callable[[float], None] = time.sleep,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Take the URL of the collection and 'automatic' or 'manual' (Sync-Context). say takes a line for a person.
+        """Take the URL of the collection and the circumstances (Sync-Context). say takes a line for a person.
 
         Raises:
             Stop: (usage) the URL is none that can be synchronised.
@@ -106,10 +108,10 @@ class RemoteCollection:
             "User-Agent": f"davstore-sync/{version('davstore')}",
             "Accept-Encoding": "identity",
             "Authorization": "Basic " + base64.b64encode(":".join(credentials).encode()).decode(),
-            "Sync-Context": f"mode={mode}",
+            "Sync-Context": sync_context.render(context),
         }
         self._transport = Transport(self._origin, headers, at_once=REQUESTS_AT_ONCE)
-        self._pause, self._say = pause, say
+        self.context, self._pause, self._say = context, pause, say
         self._patience = PATIENCE_SECONDS
         self._waiting = 0
         self._lock = threading.Lock()
@@ -118,7 +120,7 @@ class RemoteCollection:
     def is_readable_on_the_way(self) -> bool:
         """Whether password and files would go to another machine unencrypted."""
         parts = urlsplit(self._origin)
-        return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+        return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
     @property
     def url(self) -> str:
@@ -164,7 +166,7 @@ class RemoteCollection:
 
     def find_sync_token(self, path: str) -> str | None:
         """Return the present sync token of the collection at path, None when it has none (RFC 6578 §4)."""
-        return next((row.sync_token for row in self._find_rows(path, "0") or () if row.sync_token), None)
+        return next((row.sync_token for row in self._find_rows(path) if row.sync_token), None)
 
     def find_resource_id(self) -> str:
         """Return the `DAV:resource-id` of the collection itself (RFC 5842 §3.1), '' when it has none."""
@@ -175,16 +177,27 @@ class RemoteCollection:
         return next((row.resource_id for row in rows if row.resource_id), "")
 
     def find_empty(self, path: str) -> str | None:
-        """Return the sync token of a collection that has no members, '' when it has none; None for any other."""
-        rows = self._find_rows(path, "1")
-        if rows is None or not all(row.folder and self.path(row.href) == path for row in rows):
-            return None
-        return next((row.sync_token for row in rows), "")
+        """Return the sync token of a collection that has no members, '' when it has none; None for any other.
 
-    def _find_rows(self, path: str, depth: str) -> list[Row] | None:
-        """Return the rows of a PROPFIND; None when it is refused, or deferred by a rule of the policy."""
+        One whose members are not all told is another.
+        """
+        found = self._find_members(path, "1")
+        if found is None or found.narrowed or not all(one.folder and self.path(one.href) == path for one in found.rows):
+            return None
+        return next((row.sync_token for row in found.rows), "")
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether a collection is at path."""
+        return any(row.folder for row in self._find_rows(path))
+
+    def _find_rows(self, path: str) -> list[Row]:
+        found = self._find_members(path, "0")
+        return found.rows if found is not None else []
+
+    def _find_members(self, path: str, depth: str) -> Report | None:
+        """Return the answer to a PROPFIND; None when it is refused, or deferred by a rule of the policy."""
         try:
-            return self._multistatus("PROPFIND", path, {"Depth": depth}, questions.PROPFIND_COLLECTION).rows
+            return self._multistatus("PROPFIND", path, {"Depth": depth}, questions.PROPFIND_COLLECTION)
         except Failed:
             return None
         except Stop as stop:
@@ -235,6 +248,10 @@ class RemoteCollection:
     def find_modified(self, path: str) -> int | None:
         """Return when the file at path was modified, in seconds since the epoch; None when the response lacks it."""
         return self._send("HEAD", path, {}, None, folder=False, read=find_modified)
+
+    def find_tag(self, path: str) -> str:
+        """Return the strong entity tag of the file at path, '' when the response lacks it."""
+        return self._send("HEAD", path, {}, None, folder=False, read=find_etag)
 
     def put(self, path: str, body: Body, facts: Facts, *, etag: str | None) -> str:
         """Write a file over the one with this entity tag, None where there must be none. Return the new tag or ''."""
@@ -342,8 +359,8 @@ class RemoteCollection:
         conditions, refusal = find_refusal(response)
         if status == 401:
             raise Stop(UNAUTHENTICATED, "the server does not accept the user or the password")
-        if refusal is not None:
-            raise explain(refusal, response)
+        if refusal is not None and method in ("REPORT", "PROPFIND"):
+            raise explain(refusal, response, datetime.now().astimezone())
         if 300 <= status < 400:
             there = response.headers.get("Location", "another place that it does not name")
             raise Stop(USAGE, f"{self._origin}{target} has moved to {there}: use that URL")
@@ -351,7 +368,7 @@ class RemoteCollection:
             self._wait(response)
             return
         if status in (404, 405, 409, 412) and method not in ("REPORT", "PROPFIND"):
-            raise Changed(f"{method} was answered {status}")
+            raise Changed(f"{method} was answered {status}", status)
         raise Failed(status, conditions, describe(status, conditions))
 
     def _wait(self, response: Response) -> None:
@@ -376,21 +393,5 @@ def _nothing(_: Response) -> None:
     """Ignore the body of a successful response."""
 
 
-def _is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine (RFC 6761 §6.3)."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _is_no_name(name: str) -> bool:
     return name in ("", ".", "..") or "/" in name or "\0" in name
-
-
-def retry_after(response: Response) -> float:
-    """Return for how many seconds the server asks to stay away; a date or nothing counts as five."""
-    value = response.headers.get("Retry-After", "")
-    return max(0.1, float(value)) if value.isascii() and value.isdigit() else 5.0

@@ -19,10 +19,13 @@ from davstore.client.executor import Executor
 from davstore.client.exit_status import IN_STEP, NOT_TRANSFERRED, SAFETY, Stop
 from davstore.client.folder import Folder
 from davstore.client.identity import ROOT_ID, is_other_root, list_rewound
+from davstore.client.losses import find_mass_deletion
 from davstore.client.marking import follow, settle
-from davstore.client.plan import Action, Verb, find_mass_deletion, plan
+from davstore.client.outside import KEPT, list_kept
+from davstore.client.patience import NOT_BEFORE, note_wait, require_patience
+from davstore.client.plan import Action, Verb, plan
 from davstore.client.pull import Pull
-from davstore.client.questions import knows_states
+from davstore.client.questions import is_narrowed, knows_states
 from davstore.client.remote import RemoteCollection
 from davstore.client.scan import Scan, refresh, scan
 from davstore.client.state import State
@@ -89,6 +92,7 @@ class Run:
             self.begin(actions, executor.measure(actions))
             executor.perform(actions)
             actions = plan(trees)
+        self._name_kept(trees)
         for path, reason in executor.failures.items():
             self._complain(path, reason)
         for line in executor.advice:
@@ -115,6 +119,8 @@ class Run:
 
     def _trees(self, *, clean: bool) -> tuple[Trees, list[Action], dict[str, str]]:
         """Look at both sides. Return them with the first actions and the sync tokens of the folders that may go."""
+        if self.remote.context.mode == "automatic":
+            require_patience(self.state, self.now())
         if self.force:
             self.state.forget_mounts()
         self.folder.check_root(self.state, write=clean)
@@ -140,7 +146,12 @@ class Run:
     def _ask(self, seen: Scan, guards: dict[str, str]) -> Trees:
         """Ask the server what changed; unite both sides when it lost members that it reported before."""
         pull = Pull(self.state, self.remote, self.say)
-        pull.run()
+        try:
+            pull.run()
+        except Stop as stop:
+            note_wait(self.state, stop, self.now())
+            raise
+        self.state.drop_facts(NOT_BEFORE)
         self._restated.update(pull.restated)
         for path in list_rewound(self.state):
             self.state.wish_earlier(path)
@@ -154,8 +165,17 @@ class Run:
         self._skipped = {**pull.skipped, **self.state.left_out, **seen.skipped, **replaced}
         held = {path for path in (*self._skipped, *self._unfit) if not path.startswith("/")}  # an href is no path
         top = self.state.find_scope("")
-        wishes = self.state.wishes.rows if top is not None and knows_states(top.token) else {}
-        return Trees(self.state.agreed, seen.local, self.state.remote, held, self._find_apart(seen, guards), wishes)
+        token, outside = top.token if top is not None else "", self.state.outside.paths
+        return Trees(
+            self.state.agreed,
+            seen.local,
+            self.state.remote,
+            held,
+            self._find_apart(seen, guards),
+            self.state.wishes.rows if knows_states(token) else {},
+            outside,
+            is_narrowed(token) or bool(outside),
+        )
 
     def _sort_unfit(self, unfit: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """Split links and special files into those never synchronised, and those in the place of synchronised files."""
@@ -168,7 +188,16 @@ class Run:
         for path, reason in unfit.items():
             if self.state.told.get(path) != reason:
                 self._complain(path, f"left out: {reason}")
-        self.state.set_told(unfit)
+        kept = {path: reason for path, reason in self.state.told.items() if reason == KEPT}
+        self.state.set_told({**kept, **unfit})
+
+    def _name_kept(self, trees: Trees) -> None:
+        """Name what stays here although the server does not show it, once for as long as it does."""
+        kept = list_kept(trees)
+        for path in kept:
+            if self.state.told.get(path) != KEPT:
+                self._complain(path, KEPT)
+        self.state.set_told({**self._unfit, **dict.fromkeys(kept, KEPT)})
 
     def _unite(self, reason: str) -> None:
         """Treat both sides as a new device would: nothing counts as deleted then."""

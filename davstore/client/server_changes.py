@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from davstore.client.exit_status import Changed
+from davstore.client.missing import miss
 from davstore.client.plan import Action
 from davstore.client.remote import Failed, RemoteCollection
 from davstore.client.state import State
@@ -19,6 +21,7 @@ ACROSS_HOSTS = (
     "moved files were sent again, because the server answers MOVE with 502: it takes its own address for another "
     "host's. If it is behind a proxy, set server.trusted_proxies there"
 )
+HOLDS_MORE = "{}: stays on the server and comes back here, because it may hold what this device is not shown"
 
 Record = Callable[[], None]
 """Records the outcome of an action."""
@@ -28,7 +31,8 @@ class ServerChanges:
     """The actions of one plan after the other. record writes down that both sides agree on a path.
 
     guards are the sync tokens of folders that may go or move as a whole; one is of no use any more when this device
-    itself changed something beneath. is_foreign: the server takes its own address for another host's.
+    itself changed something beneath. is_foreign: the server takes its own address for another host's. stays: folders
+    that were deleted here and may hold what this device is not shown.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class ServerChanges:
         self._trees, self._state, self._remote, self._guards = trees, state, remote, guards
         self._record = record
         self.is_foreign = False
+        self.stays: set[str] = set()
 
     def spoil(self, path: str) -> None:
         """Drop the guards above path, which this device changed: their condition would fail because of that."""
@@ -51,11 +56,17 @@ class ServerChanges:
             path = parent_of(path)
 
     def make(self, action: Action) -> Record:
-        self._remote.make(action.path)
+        try:
+            self._remote.make(action.path)
+        except Changed as change:
+            if not self._remote.is_folder(action.path):  # one that is there is as good, and may not be shown
+                if not (change.status in (405, 409) and self._trees.narrowed):
+                    raise
+                return partial(miss, self._trees, self._state, action.path, change, is_new=True)
 
         def record() -> None:
             self.spoil(action.path)
-            self._record(action.path, self._trees.local.rows[action.path], REMOTE_FOLDER)
+            self._record(action.path, self._trees.local.rows[action.path], REMOTE_FOLDER._replace(own=True))
 
         return record
 
@@ -107,7 +118,7 @@ class ServerChanges:
             self._state.wishes.carry(source, target)
             self._state.drop_remote(source)
             self._state.forget(source)
-            self._record(target, self._trees.local.rows[target], entry)
+            self._record(target, self._trees.local.rows[target], entry._replace(own=True))
 
         return record
 
@@ -125,19 +136,23 @@ class ServerChanges:
 
     def delete(self, action: Action) -> Record:
         entry = self._trees.remote.rows[action.path]
+        stays: set[str] = set()
         if not entry.folder:
             self._remote.delete(action.path, folder=False, etag=entry.etag)
-        elif not self._delete_guarded(action.path):
-            self._delete_piecemeal(action.path)
+        elif self._trees.narrowed or not self._delete_guarded(action.path):
+            stays = self._delete_piecemeal(action.path)
 
         def record() -> None:
             self.spoil(action.path)
+            self.stays |= stays & {action.path}
             with self._state.transaction():
-                gone = list(self._trees.remote.walk(action.path))
-                self._state.drop_remote(action.path)
-                for path in reversed(gone):
+                for path in reversed(list(self._trees.remote.walk(action.path))):
+                    if path not in stays:
+                        self._state.drop_remote(path)
                     if path not in self._trees.local.rows:
                         self._state.forget(path)
+                    elif path in stays:  # a file is here in the place of the folder
+                        self._state.forget_agreements(path)
 
         return record
 
@@ -156,14 +171,25 @@ class ServerChanges:
             return False
         return True
 
-    def _delete_piecemeal(self, top: str) -> None:
-        """Remove a tree file by file, each as it was agreed, and the folders that are then empty."""
+    def _delete_piecemeal(self, top: str) -> set[str]:
+        """Remove a tree file by file, each as it was agreed, and the folders that are then empty.
+
+        Return the folders that stay, because the server may have more in them than it shows to this device.
+        """
+        stays: set[str] = set()
         for path in reversed(list(self._trees.remote.walk(top))):
             entry = self._trees.remote.rows[path]
+            if self._trees.is_outside(path):
+                stays.add(parent_of(path))
+                continue
             if not entry.folder:
                 self._remote.delete(path, folder=False, etag=entry.etag)
                 continue
-            token = self._remote.find_empty(path)
-            if token is None:
+            token = None if path in stays else self._remote.find_empty(path)
+            if token is not None:
+                self._remote.delete(path, folder=True, token=token or None)
+            elif self._trees.narrowed:
+                stays |= {path, parent_of(path)}
+            else:
                 raise Changed(f"{path} is not empty on the server")
-            self._remote.delete(path, folder=True, token=token or None)
+        return stays

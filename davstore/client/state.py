@@ -18,6 +18,7 @@ from typing import NamedTuple
 from davstore.client.draft import Parts
 from davstore.client.exit_status import USAGE, Stop
 from davstore.client.letters import Letters
+from davstore.client.outside import Outside
 from davstore.client.states import NO_STATES, States, as_change, combine, read_words, write_words
 from davstore.client.tree import Agreed, Remote, Stamp, Tree, parent_of
 from davstore.client.wishes import Wishes
@@ -52,13 +53,17 @@ CREATE TABLE letter (path TEXT PRIMARY KEY, size INT NOT NULL, mtime_ns INT NOT 
 INSERT OR IGNORE INTO refused SELECT path, token FROM scope WHERE token LIKE 'urn:davstore:sync:%';
 DELETE FROM scope WHERE token LIKE 'urn:davstore:sync:%';
 """,
+    """
+ALTER TABLE remote ADD COLUMN own INT NOT NULL DEFAULT 0;
+CREATE TABLE outside (path TEXT PRIMARY KEY) WITHOUT ROWID;
+""",
 )
 """Each brings a file to the next format, the number in its `user_version`. The first format did not write it.
 
 The third has the states of files, which are listed once, as after a token that was refused.
 """
 _SET_FORMAT = f"PRAGMA user_version = {len(UPGRADES)}"
-FORGET_SERVER = ("DELETE FROM remote", "DELETE FROM scope", "DELETE FROM left_out", "DELETE FROM refused")
+FORGET_SERVER = tuple(f"DELETE FROM {table}" for table in ("remote", "scope", "left_out", "refused", "outside"))
 BUSY_SECONDS = 60.0
 """The time for which `davstore mail` waits for a run that writes, and that one for it."""
 STEM = "stem"
@@ -108,8 +113,8 @@ class State:
         for path, folder, etag, digest, *stat, hashed_ns, resource_id in self._database.execute("SELECT * FROM agreed"):
             stamp = Stamp(*stat)
             self.agreed.put(path, Agreed(bool(folder), etag, digest, stamp, hashed_ns, resource_id))
-        for path, folder, etag, length, resource_id, _, *states in self._database.execute("SELECT * FROM remote"):
-            self.remote.put(path, Remote(bool(folder), etag, length, resource_id, _states(*states)))
+        for path, folder, etag, length, resource_id, _, *states, own in self._database.execute("SELECT * FROM remote"):
+            self.remote.put(path, Remote(bool(folder), etag, length, resource_id, _states(*states), bool(own)))
         self.spellings: dict[str, str] = dict(self._database.execute("SELECT * FROM spelling"))
         self.left_out: dict[str, str] = dict(self._database.execute("SELECT * FROM left_out"))
         self.mounts: set[str] = {path for (path,) in self._database.execute("SELECT path FROM mount")}
@@ -117,6 +122,7 @@ class State:
         self.letters = Letters(self._database)
         self.parts = Parts(self._database)
         self.wishes = Wishes(self._database)
+        self.outside = Outside(self._database)
 
     def copy(self) -> State:
         """Return a memory with the same content that ends with the process."""
@@ -292,10 +298,10 @@ class State:
     def put_remote(self, path: str, entry: Remote, *, seen: int = 0) -> None:
         """Remember the server's entry at path. seen is the number of the listing that holds it."""
         self.remote.put(path, entry)
-        *facts, states = entry
+        *facts, states, own = entry
         self._database.execute(
-            "INSERT OR REPLACE INTO remote VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (path, *facts, seen, int(states.flags), write_words(states.keywords)),
+            "INSERT OR REPLACE INTO remote VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (path, *facts, seen, int(states.flags), write_words(states.keywords), own),
         )
 
     def drop_remote(self, path: str) -> None:
@@ -354,7 +360,7 @@ class State:
         """Remember that the server moved the tree at source to target."""
         with self.transaction():
             for path in list(self.remote.walk(source)):
-                self.put_remote(target + path[len(source) :], self.remote.rows[path])
+                self.put_remote(target + path[len(source) :], self.remote.rows[path]._replace(own=True))
             self.drop_remote(source)
 
 

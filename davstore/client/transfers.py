@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from davstore.client.draft import Digest, Draft, Part
 from davstore.client.exit_status import Changed, NotDone
 from davstore.client.folder import Folder
+from davstore.client.missing import miss
 from davstore.client.plan import Action, Verb, is_digest, names_digest
 from davstore.client.remote import Facts, RemoteCollection
 from davstore.client.state import State
@@ -143,15 +145,42 @@ class Transfers:
 
     def upload(self, action: Action) -> Record:
         path, local = action.path, self._trees.local.rows[action.path]
-        known = self._trees.remote.get(path)
+        known = self._find_known(path)
         body = UploadBody(self._folder, path, local, self._passed)
         facts = Facts(
             local.stamp.mtime_ns // 1_000_000_000, "" if known else guess_media_type(name_of(path)), body.sha1
         )
-        etag = self._remote.put(path, body.open, facts, etag=known.etag if known else None)
+        is_made = known is None
+        try:
+            etag = self._remote.put(path, body.open, facts, etag=known.etag if known else None)
+        except Changed as change:
+            if not (change.status in (405, 409, 412) and self._trees.narrowed):
+                raise
+            etag = self._find_same(path, local) if known is None and change.status != 409 else ""
+            is_made = False
+            if not etag:
+                return partial(miss, self._trees, self._state, path, change, is_new=known is None)
         etag = etag or self._find_tag(path, body.digest)
-        entry = (known or Remote(folder=False, etag=""))._replace(etag=etag, length=local.stamp.size)
-        return lambda: self._record(path, local._replace(digest=body.digest), entry)
+        entry = (known or Remote(folder=False, etag=""))._replace(etag=etag, length=local.stamp.size, own=True)
+
+        def record() -> None:
+            if is_made:
+                self._state.outside.drop(path)
+            self._record(path, local._replace(digest=body.digest), entry)
+
+        return record
+
+    def _find_known(self, path: str) -> Remote | None:
+        """Return the server's file that an upload replaces; of one that it does not show only the one agreed about."""
+        known, agreed = self._trees.remote.get(path), self._trees.agreed.get(path)
+        if known is None or known.own or not self._trees.is_outside(path):
+            return known
+        return known if agreed is not None and agreed.etag == known.etag else None
+
+    def _find_same(self, path: str, local: Local) -> str:
+        """Return the entity tag of the file at path on the server if that is the same, else ''."""
+        etag = self._remote.find_tag(path)
+        return etag if names_digest(etag, local.digest) else ""
 
     def _find_tag(self, path: str, digest: str) -> str:
         """Return the entity tag of the content at path on the server: not every server sends it after a PUT."""

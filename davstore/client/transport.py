@@ -6,6 +6,7 @@ further work on each request (cookies, redirects, the environment again) is no u
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import ssl
 from collections.abc import Mapping
@@ -108,3 +109,13 @@ def _word(kind: type[BaseException], cause: BaseException) -> str:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"{_REASONS[kind]}: {cause.verify_message}"
     return _REASONS[kind] or (cause.strerror or "").lower() if isinstance(cause, OSError) else _REASONS[kind]
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine (RFC 6761 §6.3)."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -33,13 +33,17 @@ class Local(NamedTuple):
 
 
 class Remote(NamedTuple):
-    """A file or folder as last reported by the server. etag is the entity tag with its quotes, '' for a folder."""
+    """A file or folder as last reported by the server. etag is the entity tag with its quotes, '' for a folder.
+
+    own: this device put it there, and no report has shown it since.
+    """
 
     folder: bool
     etag: str
     length: int = 0
     resource_id: str = ""
     states: States = NO_STATES
+    own: bool = False
 
 
 REMOTE_FOLDER = Remote(folder=True, etag="")
@@ -120,7 +124,9 @@ class Trees:
 
     held: places, with all beneath them, that no plan may touch now: what cannot be synchronised, what failed, and
     what must be asked about again. apart: what could not be moved: a folder goes file by file, a file is sent anew.
-    wishes: changes of states for the server, by path.
+    wishes: changes of states for the server, by path. outside: places that the server has and does not show to this
+    device, with all beneath them. narrowed: there may be more of these than were told. taken: places outside that
+    cannot be written, because the server has something else there. lost: folders outside that are not there after all.
     """
 
     agreed: Tree[Agreed] = field(default_factory=lambda: Tree[Agreed]())
@@ -129,13 +135,26 @@ class Trees:
     held: set[str] = field(default_factory=set)
     apart: set[str] = field(default_factory=set)
     wishes: dict[str, StateChange] = field(default_factory=dict)
+    outside: set[str] = field(default_factory=set)
+    narrowed: bool = False
+    taken: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
 
     def is_held(self, path: str) -> bool:
         """Tell whether path or a folder above it is held."""
-        if not self.held:
-            return False
-        while path:
-            if path in self.held:
-                return True
-            path = parent_of(path)
-        return "" in self.held
+        return is_covered(path, self.held)
+
+    def is_outside(self, path: str) -> bool:
+        """Tell whether path or a folder above it is not shown to this device."""
+        return is_covered(path, self.outside)
+
+
+def is_covered(path: str, tops: set[str]) -> bool:
+    """Tell whether path or a folder above it is among tops."""
+    if not tops:
+        return False
+    while path:
+        if path in tops:
+            return True
+        path = parent_of(path)
+    return "" in tops

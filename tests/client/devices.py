@@ -16,7 +16,9 @@ from davstore.client.remote import RemoteCollection
 from davstore.client.run import Run
 from davstore.client.states import list_words
 from davstore.model.states import StateChange
+from davstore.protocol.http.sync_context import SyncContext
 
+AUTOMATIC = SyncContext()
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 
 
@@ -31,6 +33,8 @@ class Device:
     credentials: tuple[str, str] = ("user", "password")
     pause: Callable[[float], None] = lambda _: None
     folder: Callable[[Path], Folder] = Folder
+    context: SyncContext = AUTOMATIC
+    now: datetime = NOW
     said: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
 
@@ -41,9 +45,11 @@ class Device:
         try:
             with open_state(self.url, self.root, self.states) as state:
                 remote = RemoteCollection(
-                    self.url, self.credentials, mode="automatic", pause=self.pause, say=self.said.append
+                    self.url, self.credentials, context=self.context, pause=self.pause, say=self.said.append
                 )
-                run = Run(state, self.folder(self.root), remote, self.name, force=force, merge=merge, now=lambda: NOW)
+                run = Run(
+                    state, self.folder(self.root), remote, self.name, force=force, merge=merge, now=lambda: self.now
+                )
                 run.say = self.said.append
                 run.done = lambda action: self.done.append(action.verb.name)
                 return run.synchronise()
@@ -68,8 +74,8 @@ class Device:
     def rehearse(self) -> list[str]:
         """Return the lines of a dry run."""
         with open_state(self.url, self.root, self.states) as state:
-            remote = RemoteCollection(self.url, self.credentials, mode="automatic", pause=self.pause)
-            run = Run(state.copy(), self.folder(self.root), remote, self.name, now=lambda: NOW)
+            remote = RemoteCollection(self.url, self.credentials, context=self.context, pause=self.pause)
+            run = Run(state.copy(), self.folder(self.root), remote, self.name, now=lambda: self.now)
             return [describe(action) for action in run.rehearse() if action.verb not in QUIET]
 
     def write(self, path: str, content: bytes) -> None:

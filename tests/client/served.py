@@ -39,7 +39,7 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._address = f"127.0.0.1:{probe.getsockname()[1]}"
-        self._data, self.log = data, log
+        self.data, self.log = data, log
         self.url = f"http://{self._address}/dav/store/me/"
         self.start()
         found = re.search(r"password: +(\S+)", log.read_text())
@@ -49,7 +49,7 @@ class Server:
     def start(self) -> None:
         """Start, and wait until all workers answer requests."""
         said_before = self.log.stat().st_size if self.log.exists() else 0
-        words = ["serve", "--data", str(self._data), "--bind", self._address]
+        words = ["serve", "--data", str(self.data), "--bind", self._address]
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "davstore", *words],

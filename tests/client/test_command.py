@@ -15,8 +15,11 @@ from click.testing import CliRunner, Result
 
 from davstore.cli.sync import sync
 from davstore.client.remote import RemoteCollection
+from davstore.protocol.http.sync_context import SyncContext
 from tests.client.devices import read_tree
 from tests.client.foreign import Store, serve
+
+MANUAL = SyncContext("manual")
 
 
 @pytest.fixture
@@ -141,8 +144,8 @@ def test_reset_forgets_what_was_synchronised(call, store: Store, tmp_path: Path)
     ],
 )
 def test_a_password_goes_unencrypted_to_this_machine_only(host: str, refused: bool) -> None:
-    assert RemoteCollection(f"http://{host}:8080/dav/", ("u", "p"), mode="manual").is_readable_on_the_way == refused
-    assert not RemoteCollection(f"https://{host}/dav/", ("u", "p"), mode="manual").is_readable_on_the_way
+    assert RemoteCollection(f"http://{host}:8080/dav/", ("u", "p"), context=MANUAL).is_readable_on_the_way == refused
+    assert not RemoteCollection(f"https://{host}/dav/", ("u", "p"), context=MANUAL).is_readable_on_the_way
 
 
 def test_plain_http_to_another_machine_asks_for_insecure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

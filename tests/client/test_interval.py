@@ -68,7 +68,7 @@ def test_a_change_during_a_run_costs_no_second_round(server: Server, phone: Devi
     assert " 429 " not in log
     assert requests.get(f"{server.url}d/mine", auth=server.credentials, timeout=10).content == b"mine"
     assert phone.sync() == 4, "now it comes too early"
-    assert "again in" in phone.said[-1]
+    assert "the next run may ask " in phone.said[-1]
 
 
 def test_in_step_in_one_run_with_an_interval_in_force(server: Server, phone: Device) -> None:

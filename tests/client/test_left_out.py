@@ -226,8 +226,8 @@ def test_a_move_is_made_up_for_only_when_the_content_arrived(
 
 # A memory of the first format
 
-NEWER = ("left_out", "refused", "mount", "told", "part", "wish", "earlier", "letter")
-NEWER_COLUMNS = ("flags", "keywords")
+NEWER = ("left_out", "refused", "mount", "told", "part", "wish", "earlier", "letter", "outside")
+NEWER_COLUMNS = ("flags", "keywords", "own")
 
 
 def test_a_memory_of_the_first_format_goes_on(device: Device, store: Store) -> None:

@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from davstore.client.dry_run import copy_view, move_subtree, perform, rehearse
-from davstore.client.plan import Action, Verb, find_mass_deletion, plan
+from davstore.client.losses import find_mass_deletion
+from davstore.client.plan import Action, Verb, plan
 from davstore.client.tree import REMOTE_FOLDER, Agreed, Local, Remote, Stamp, Tree, Trees, parent_of
 
 NAMES = ["a", "b", "c"]
@@ -112,14 +113,15 @@ def is_tree(tree: dict[str, str | None]) -> bool:
 def check_step(trees: Trees, action: Action) -> None:
     """Nothing that only one side has may be overwritten or deleted without the plan having judged it unchanged."""
     verb, path, other = action
-    if verb is Verb.DELETE_LOCAL:
+    if verb in (Verb.DELETE_LOCAL, Verb.LEAVE):
         for gone in trees.local.walk(path):
             local, agreed = trees.local.rows[gone], trees.agreed.get(gone)
             assert agreed is not None
             assert agreed.folder == local.folder
             assert agreed.digest == local.digest
     if verb is Verb.DELETE_REMOTE:
-        for gone in trees.remote.walk(path):
+        assert not trees.is_outside(path)
+        for gone in (inner for inner in trees.remote.walk(path) if not trees.is_outside(inner)):
             remote, agreed = trees.remote.rows[gone], trees.agreed.get(gone)
             assert agreed is not None
             assert (agreed.folder, agreed.etag) == (remote.folder, remote.etag)
@@ -195,6 +197,28 @@ def test_two_devices_that_edit_offline_converge_and_lose_nothing(seed: int) -> N
         synchronise(number)
     assert folders[0] == folders[1] == server
     assert written - dropped <= set(filter(None, server.values()))
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.integers(0, 2**40))
+def test_with_places_outside_trees_converge_and_no_edit_here_is_lost(seed: int) -> None:
+    chooser = random.Random(seed)
+    base, local, remote = (random_tree(chooser) for _ in range(3))
+    if chooser.random() < 0.5:
+        local, remote = dict(base), dict(base)
+        for tree in (local, remote):
+            for _ in range(chooser.randint(0, 3)):
+                mutate(tree, chooser, map("fresh {}".format, NUMBERS).__next__)
+    edits = {content for path, content in local.items() if content and base.get(path) != content}
+    there = as_remote(remote)
+    for path in chooser.sample(sorted(there.rows), len(there.rows) // 3):
+        there.put(path, there.rows[path]._replace(own=True))
+    outside = set(chooser.sample(PATHS, chooser.randint(1, 10)))
+    trees = Trees(as_agreed(base), as_local(local), there, outside=outside)
+    run(trees)
+    assert set(trees.agreed.rows) == set(trees.local.rows) == set(trees.remote.rows)
+    assert edits <= set(filter(None, of_local(trees.local).values()))
+    assert all(entry.own for path, entry in trees.remote.rows.items() if trees.is_outside(path) and not entry.folder)
 
 
 def test_held_places_are_left_alone() -> None:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from davstore.client.device import accept_root, open_state
+from davstore.client.exit_status import Stop
 from davstore.client.folder import Folder
-from tests.client.devices import Device, read_tree
+from davstore.client.refusals import tell_time
+from davstore.protocol.http.sync_context import SyncContext
+from tests.client.devices import NOW, Device, read_tree
 from tests.client.foreign import Store, serve
 
 FILES = {f"f{number}.txt": f"content {number}".encode() for number in range(10)}
-POLICY = (
-    '<D:error xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><C:{condition}><C:decided-by>provider</C:decided-by>'
-    "<C:rule>no-sync-at-night</C:rule><C:allowed-modes><C:mode>manual</C:mode></C:allowed-modes></C:{condition}></D:error>"
-)
 
 
 @pytest.fixture
@@ -197,23 +197,53 @@ def test_a_url_without_a_collection(device: Device, store: Store, status: int) -
     assert device.sync() == 2
 
 
+REFUSED = "the sync policy refuses: "
+BY_ITSELF = "this device may not synchronise by itself now"
+PROFILE = "; davstore sync profile changes that"
+
+
 @pytest.mark.parametrize(
-    ("condition", "status", "words"),
+    ("condition", "status", "voice", "modes", "sentence"),
     [
-        ("sync-allowed", 403, "this device may not synchronise now"),
-        ("sync-scope-allowed", 403, "this folder may not be synchronised"),
-        ("automatic-sync-enabled", 409, "the user allows manual synchronisation only"),
-        ("sync-window-open", 503, "it is not allowed at this time"),
-        ("moon-is-full", 403, "moon is full"),
+        ("sync-allowed", 403, "provider", "", "this device may not synchronise now (decided by the provider, rule r)"),
+        (
+            "sync-allowed",
+            403,
+            "provider",
+            "manual",
+            f"{BY_ITSELF} (decided by the provider, rule r); with --manual it may",
+        ),
+        ("sync-allowed", 403, "user", "manual", f"{BY_ITSELF} (decided by you, rule r); with --manual it may{PROFILE}"),
+        (
+            "automatic-sync-enabled",
+            409,
+            "device",
+            "",
+            f"{BY_ITSELF} (decided by this device, rule r); with --manual it may{PROFILE}",
+        ),
+        (
+            "sync-scope-allowed",
+            403,
+            "user",
+            "",
+            f"this device may not synchronise this folder (decided by you, rule r){PROFILE}",
+        ),
+        (
+            "device-enrolled",
+            403,
+            "",
+            "",
+            "this account synchronises with the secret of a device only, which davstore device add gives (rule r)",
+        ),
+        ("moon-is-full", 403, "provider", "", "moon is full (decided by the provider, rule r)"),
     ],
 )
-def test_the_policy_is_obeyed_and_quoted(device: Device, store: Store, condition: str, status: int, words: str) -> None:
-    body = POLICY.format(condition=condition).encode()
-    store.answer = lambda method, path: (status, {"Content-Type": "application/xml"}, body)
+def test_the_policy_is_obeyed_and_told_in_a_sentence(
+    device: Device, store: Store, condition: str, status: int, voice: str, modes: str, sentence: str
+) -> None:
+    refuse(store, condition, status, voice, modes)
     assert device.sync() == 4
-    assert device.said == [
-        f"the sync policy refuses: {words} (rule no-sync-at-night, decided by the provider); allowed: manual"
-    ]
+    assert device.said == [f"{REFUSED}{sentence}"]
     assert files(store) == {}
 
 
@@ -224,15 +254,60 @@ def test_a_suspended_device_is_told_so(device: Device, store: Store) -> None:
     )
     store.answer = lambda method, path: (403, {"Content-Type": "application/xml"}, body)
     assert device.sync() == 4
-    assert device.said == ["the sync policy refuses: this device is suspended"]
+    assert device.said == [f"{REFUSED}this device is suspended"]
     assert files(store) == {}
 
 
-def test_an_interval_is_told_with_the_time_to_come_again(device: Device, store: Store) -> None:
-    body = POLICY.format(condition="sync-interval-respected").encode()
-    store.answer = lambda method, path: (429, {"Retry-After": "90"}, body)
+def refuse(store: Store, condition: str, status: int, voice: str, modes: str = "", seconds: int | None = None) -> None:
+    """Let the server refuse everything by a rule of its policy."""
+    inner = f"<C:rule>r</C:rule><C:decided-by>{voice}</C:decided-by>"
+    inner += f"<C:allowed-modes><C:mode>{modes}</C:mode></C:allowed-modes>" if modes else ""
+    namespaces = 'xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"'
+    body = f"<D:error {namespaces}><C:{condition}>{inner}</C:{condition}></D:error>".encode()
+    headers = {} if seconds is None else {"Retry-After": str(seconds)}
+    store.answer = lambda method, path: (status, headers, body)
+
+
+@pytest.mark.parametrize(("condition", "status"), [("sync-interval-respected", 429), ("sync-window-open", 503)])
+def test_a_time_to_come_again_is_told_and_kept_to(device: Device, store: Store, condition: str, status: int) -> None:
+    """A run by itself does not ask before, nor one that only rehearses; a person may."""
+    refuse(store, condition, status, "provider", seconds=3600)
     assert device.sync() == 4
-    assert "90 s" in device.said[-1]
+    assert "; the next run may ask " in device.said[-1]
+    store.answer = lambda method, path: None
+    store.requests.clear()
+    device.now += timedelta(seconds=3599)
+    assert device.sync() == 4
+    with pytest.raises(Stop, match="the next run asks"):
+        device.rehearse()
+    assert store.requests == []
+    device.context = SyncContext("manual", "wifi")
+    assert device.sync() == 0
+    assert store.modes[-1] == "mode=manual, bearer=wifi"
+    device.context = SyncContext()
+    assert device.sync() == 0
+
+
+def test_after_the_time_a_run_by_itself_asks(device: Device, store: Store) -> None:
+    refuse(store, "sync-window-open", 503, "provider", seconds=3600)
+    assert device.sync() == 4
+    store.answer = lambda method, path: None
+    device.now += timedelta(seconds=3600)
+    assert device.sync() == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (1, "at 12:01"),
+        (60, "at 12:01"),
+        (90, "at 12:02"),
+        (11 * 3600, "at 23:00"),
+        (12 * 3600, "on 2026-11-25 at 00:00"),
+    ],
+)
+def test_a_time_in_words(seconds: int, words: str) -> None:
+    assert tell_time(NOW, seconds) == words
 
 
 def test_a_busy_server_is_waited_for(device: Device, store: Store) -> None:

@@ -19,7 +19,7 @@ LINE_BYTES, HEAD_BYTES = 16 * 1024, 32 * 1024
 
 def files_of(server: Server) -> set[Path]:
     """Return the files of all blobs, whole and staged."""
-    return {file for file in (server._data / "blobs").rglob("*") if file.is_file()}
+    return {file for file in (server.data / "blobs").rglob("*") if file.is_file()}
 
 
 @pytest.mark.parametrize(("said", "sent"), [(1_000, 5), (10 * 10**9, 1_000_000), (70_000, 69_999), (1, 0)])

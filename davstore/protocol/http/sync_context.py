@@ -53,6 +53,11 @@ def parse(value: str | None) -> SyncContext:
         position = separator.end()
 
 
+def render(context: SyncContext) -> str:
+    """Return the value of the header."""
+    return f"mode={context.mode}" + (f", bearer={context.bearer}" if context.bearer else "")
+
+
 def build(*, mode: str | None, bearer: str | None) -> SyncContext:
     """Return the context of these two words, None for one that was not given. Raises Malformed for other words."""
     if mode not in (None, "automatic", "manual"):

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from davstore.cli import main
 
 _HERE_DOCUMENT = re.compile(r"<<(\w+)$")
-_TIME = re.compile(r"\b\d\d:\d\d\b")
+_TIME = re.compile(r"\b(?:on \d{4}-\d\d-\d\d )?at \d\d:\d\d\b")
 
 
 class Command(NamedTuple):
@@ -120,5 +120,5 @@ class Shell:
 
 
 def without_times(printed: str) -> str:
-    """Return what is printed without the times of the day, which no page can know."""
-    return _TIME.sub("hh:mm", printed)
+    """Return what is printed without times to come, which no page can know: those of tomorrow have a date."""
+    return _TIME.sub("at hh:mm", printed)

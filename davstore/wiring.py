@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
-from davstore.dav.dispatch import METHODS, find_allowed
+from davstore.dav.dispatch import allowing, list_methods
+from davstore.dav.kinds import offer_with
 from davstore.dav.wsgidav.app import build_dav
 from davstore.directory import identity, serving
 from davstore.directory.numbers import Numbers
@@ -34,6 +35,7 @@ from davstore.middleware.origins import OtherOrigins
 from davstore.middleware.places import Places
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
+from davstore.model.functions import Function
 from davstore.model.limits import Limits
 from davstore.policy.provider import list_unknown
 from davstore.policy.sync_rules import Rule
@@ -271,7 +273,8 @@ def _build_services(
         **asdict(settings.limits), inline_bytes=settings.storage.inline_bytes, sync_rows=settings.sync.rows_per_page
     )
     drops_litter = settings.storage.finder_litter == "drop"
-    return Services(*storage, limits, drops_litter, note=numbers.note, wake=wake)
+    functions = settings.functions.named
+    return Services(*storage, limits, drops_litter, note=numbers.note, wake=wake, functions=functions)
 
 
 @contextlib.contextmanager
@@ -299,9 +302,15 @@ def build_application(
     )
     policy = open_policy(settings)
     services = _build_services(settings, Storage(database, LocalBlobs(directory / "blobs")), Numbers(directory), wake)
-    faces = Pages(build_dav(services), services)
-    gate, rules = Gate(policy.rules, throttle, database), settings.policy
-    gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)
+    functions, dav = services.functions, build_dav(services)
+    faces = Pages(dav, services) if Function.PAGES in functions else dav
+    gated = SyncGate(
+        faces,
+        Gate(policy.rules, throttle, database),
+        requires_device=settings.policy.require_device,
+        strict_depth=settings.sync.strict_depth,
+        without=offer_with(functions).reports_without,
+    )
     inner = Authentication(Places(gated), Authenticator(database, throttle, Passwords(), key=key))
 
     def check() -> None:
@@ -312,5 +321,6 @@ def build_application(
 
     health = Health(WellKnown(inner), check)
     realm, proxies = settings.auth.realm, settings.server.proxies
-    boundary = Boundary(health, realm=realm, proxies=proxies, pages=render_refusal, allowed=find_allowed)
-    return AccessLog(OtherOrigins(boundary, settings.web.origins, METHODS))
+    pages = render_refusal if Function.PAGES in functions else None
+    boundary = Boundary(health, realm=realm, proxies=proxies, pages=pages, allowed=allowing(functions))
+    return AccessLog(OtherOrigins(boundary, settings.web.origins, list_methods(functions)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from davstore.blobs import Blobs
 from davstore.metadata.database import Database
+from davstore.model.functions import ALL, Functions
 from davstore.model.limits import Limits
 from davstore.model.principals import Principal
 
@@ -25,6 +26,7 @@ class Services:
     """The services that every request shares. clock returns microseconds since the epoch.
 
     drops_litter: the files that macOS writes beside a user's are not kept. wake: the process of the jobs looks at once.
+    functions are those that are enabled.
     """
 
     database: Database
@@ -34,6 +36,7 @@ class Services:
     clock: Callable[[], int] = now_us
     note: Note = lambda _store_id, _epoch, _seq: None
     wake: Callable[[], None] = lambda: None
+    functions: Functions = ALL
 
     def context(self, asker: Principal) -> Context:
         """Return the context of the store calls of one request."""

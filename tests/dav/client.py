@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lxml import etree
 
 from davstore.blobs.local import LocalBlobs
-from davstore.dav.dispatch import METHODS, find_allowed
+from davstore.dav.dispatch import allowing, list_methods
 from davstore.dav.wsgidav.app import build_dav
 from davstore.engine.context import Services
 from davstore.metadata.database import Database
@@ -21,6 +22,7 @@ from davstore.middleware.boundary import Boundary
 from davstore.middleware.origins import OtherOrigins
 from davstore.middleware.places import Places
 from davstore.middleware.well_known import WellKnown
+from davstore.model.functions import ALL, Functions
 from davstore.model.limits import Limits
 from davstore.model.networks import Networks
 from davstore.model.origins import Origins
@@ -103,6 +105,7 @@ class Client:
         proxies: str = "",
         drops: bool = False,
         origins: str = "",
+        functions: Functions = ALL,
     ) -> None:
         self.now_us = NOW
         self.principal = ALICE
@@ -113,8 +116,18 @@ class Client:
         for owner, quota in (("alice", quota_bytes), ("bob", None)):
             self._create(owner, quota)
         self.services = Services(
-            self.database, LocalBlobs(directory / "blobs"), limits or Limits(), drops, clock=lambda: self.now_us
+            self.database,
+            LocalBlobs(directory / "blobs"),
+            limits or Limits(),
+            drops,
+            clock=lambda: self.now_us,
         )
+        self._proxies, self._origins = Networks.parse(proxies), Origins.parse(origins)
+        self.serve(functions)
+
+    def serve(self, functions: Functions) -> None:
+        """Serve the store as a server does that is started with these functions."""
+        self.services = replace(self.services, functions=functions)
         placed = Places(Pages(build_dav(self.services), self.services))
 
         def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -122,11 +135,14 @@ class Client:
             self.seen = environ
             return placed(environ, start_response)
 
-        trusted = Networks.parse(proxies)
         boundary = Boundary(
-            WellKnown(signed_in), realm="davstore", proxies=trusted, pages=render_refusal, allowed=find_allowed
+            WellKnown(signed_in),
+            realm="davstore",
+            proxies=self._proxies,
+            pages=render_refusal,
+            allowed=allowing(functions),
         )
-        self.application: Any = OtherOrigins(boundary, Origins.parse(origins), METHODS)
+        self.application: Any = OtherOrigins(boundary, self._origins, list_methods(functions))
 
     def _create(self, owner: str, quota_bytes: int | None) -> None:
         self.database.write(lambda unit: add_user(unit, owner, now_us=NOW, quota_bytes=quota_bytes))

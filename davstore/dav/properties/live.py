@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from davstore.dav.kinds import Kind
 from davstore.engine.property_changes import LiveValues
 from davstore.model.facets import MESSAGE, NO_FACTS, Facet, Facts
+from davstore.model.functions import ALL, Function, Functions
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
 from davstore.protocol.dav.elements import href
@@ -33,6 +34,12 @@ class PropertyContext(NamedTuple):
     spelling: Spelling = Spelling()
     free_bytes: Callable[[], int] = lambda: 0
     """The room that is left on the disk; asked at most once a request, and only in a store."""
+    functions: Functions = ALL
+    """Those that are enabled."""
+
+    def has_function(self, live: Live) -> bool:
+        """Tell whether the function that a property belongs to is enabled."""
+        return live.function is None or live.function in self.functions
 
     def href(self, segments: tuple[str, ...]) -> bytes:
         """Return `D:href` of a collection outside of stores."""
@@ -121,6 +128,7 @@ class Live(NamedTuple):
     in_its_place is the element that an answer to allprop has: clients that ask for everything know nothing of messages,
     and one of them gives up a listing for a type that it does not know.
     leads: its value is hrefs of resources on this server, which expand-property follows (RFC 3253 §3.8).
+    function: without it no resource has the property.
     Without `set` the property is protected.
     """
 
@@ -134,3 +142,4 @@ class Live(NamedTuple):
     in_allprop: bool = False
     in_its_place: bytes | None = None
     leads: bool = False
+    function: Function | None = None

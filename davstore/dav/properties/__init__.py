@@ -23,7 +23,8 @@ from davstore.protocol.dav.elements import element, empty
 
 
 def _supported_live_property_set(context: PropertyContext, kind: Kind) -> bytes:
-    live = [empty(live.name) for live in LIVE_OF[kind].values() if context.has_function(live)]
+    functions = {None, *context.functions}
+    live = [empty(live.name) for live in LIVE_OF[kind].values() if live.function in functions]
     supported = [element("{DAV:}supported-live-property", element(names.PROP, name)) for name in live]
     return element(names.SUPPORTED_LIVE_PROPERTY_SET, *supported)
 

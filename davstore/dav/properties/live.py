@@ -37,10 +37,6 @@ class PropertyContext(NamedTuple):
     functions: Functions = ALL
     """Those that are enabled."""
 
-    def has_function(self, live: Live) -> bool:
-        """Tell whether the function that a property belongs to is enabled."""
-        return live.function is None or live.function in self.functions
-
     def href(self, segments: tuple[str, ...]) -> bytes:
         """Return `D:href` of a collection outside of stores."""
         return href(self.spelling.href(segments, slash=True))

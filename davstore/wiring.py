@@ -37,6 +37,7 @@ from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.model.functions import Function
 from davstore.model.limits import Limits
+from davstore.policy.idle_rules import list_misclassed
 from davstore.policy.provider import list_unknown
 from davstore.policy.sync_rules import Rule
 from davstore.rule_sources.file import PolicyFile
@@ -155,7 +156,7 @@ def open_policy(settings: Settings) -> PolicyFile:
 
 
 def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
-    """Return a line for each rule on users and devices that do not exist; none where there is no store."""
+    """Return a line for each rule on who does not exist, or has another class; none where there is no store."""
     if not rules:
         return []
     try:
@@ -165,7 +166,8 @@ def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
     except Unavailable as error:
         return [f"users and devices were not looked up: {error}"]
     with contextlib.closing(database):
-        return list_unknown(rules, enrolling.list_names(database))
+        names = enrolling.list_names(database)
+        return [*list_unknown(rules, names), *list_misclassed(rules, names)]
 
 
 def log_policy(settings: Settings) -> None:

@@ -13,10 +13,12 @@ from davstore import wiring
 from davstore.cli.options import FilePath, with_settings
 from davstore.model.bearers import is_bearer
 from davstore.model.principals import Device
+from davstore.policy.idle_rules import find_idle
 from davstore.policy.sync_rules import Attempt, Defer, Mode, Reject, Rule, decide, find_interval_rule, list_fitting
 from davstore.rule_sources.file import PolicyFile
 from davstore.settings import Settings
 from davstore.store import enrolling
+from davstore.toml_lines import find_line
 
 
 class _Bearer(click.ParamType[str]):
@@ -51,12 +53,18 @@ def policy() -> None:
 def check(settings: Settings, *, file: Path | None) -> None:
     """Check FILE, or the policy file of the settings. A wrong one ends with status 2 and names file, line and key.
 
-    Rules for users and devices that do not exist are listed, and are no mistake: they may be added later.
+    Rules for users and devices that do not exist are listed, and are no mistake: they may be added later. So are rules,
+    and keys of rules, that change nothing whichever device comes, and those that let none of theirs through.
     """
     rules = (PolicyFile(file) if file else wiring.open_policy(settings)).rules()
     click.echo(f"{file or settings.policy.file or 'no policy file'}: {len(rules)} rules")
     for line in wiring.list_unknown_names(settings, rules):
         click.echo(f"warning: {line}", err=True)
+    idle = find_idle(rules)
+    text = Path(file or settings.policy.file).read_text(encoding="utf-8") if idle else ""
+    for found in idle:
+        place = f"{file or settings.policy.file}:{find_line(text, 'rule', found.key or 'name', index=found.place)}"
+        click.echo(f"warning: {place}: rule {rules[found.place].name}: {found.text}", err=True)
 
 
 @policy.command()

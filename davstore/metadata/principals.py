@@ -129,8 +129,8 @@ _ADD_DEVICE = Write(
         }
     )
 )
-_NAMES = Statement[tuple[str, str | None]](
-    select(_owner.c.name, _acting.c.name)
+_NAMES = Statement[tuple[str, str | None, str | None]](
+    select(_owner.c.name, _acting.c.name, device.c["class"])
     .select_from(_owner.outerjoin(_devices, and_(_acting.c.owner_id == _owner.c.id, device.c.revoked == 0)))
     .where(_owner.c.kind == _is_user)
 )
@@ -243,11 +243,13 @@ def list_devices(unit: Unit, user_id: int) -> list[DeviceFacts]:
     return [DeviceFacts(found.device(), *facts) for found, facts in unit.all(_DEVICES, {"user_id": user_id})]
 
 
-def list_names(unit: Unit) -> dict[str, set[str]]:
-    """Return the names of each user's devices that are not revoked."""
-    found: dict[str, set[str]] = {}
-    for user_name, device_name in unit.all(_NAMES, {}):
-        found.setdefault(user_name, set()).update([device_name] if device_name else ())
+def list_names(unit: Unit) -> dict[str, dict[str, DeviceClass]]:
+    """Return the names of each user's devices that are not revoked, with their classes."""
+    found: dict[str, dict[str, DeviceClass]] = {}
+    for user_name, device_name, device_class in unit.all(_NAMES, {}):
+        devices = found.setdefault(user_name, {})
+        if device_name is not None:
+            devices[device_name] = DeviceClass(device_class)
     return found
 
 

@@ -139,8 +139,8 @@ def list_devices(database: Database, user: str) -> list[DeviceFacts]:
     return database.read(lambda unit: principals.list_devices(unit, _get_user(unit, user).id))
 
 
-def list_names(database: Database) -> dict[str, set[str]]:
-    """Return the names of each user's devices that are not revoked."""
+def list_names(database: Database) -> dict[str, dict[str, DeviceClass]]:
+    """Return the names of each user's devices that are not revoked, with their classes."""
     return database.read(principals.list_names)
 
 

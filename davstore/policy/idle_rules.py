@@ -111,7 +111,8 @@ def _without(rule: Rule, idle: Sequence[_Idle]) -> Rule:
     for one in idle:
         left = _DEFAULTS[one.field]
         if one.value is not None:
-            left = type(left)(item for item in getattr(rule, one.field) if item != one.value)
+            values = getattr(rule, one.field)
+            left = type(values)(item for item in values if item != one.value) or left
         rule = replace(rule, **{one.field: left})
     return rule
 
@@ -140,15 +141,16 @@ def _judge(index: int, rule: Rule, beside: Mapping[int, Rule]) -> Iterator[_Idle
 
 
 def _judge_modes(rule: Rule, others: Sequence[Rule]) -> Iterator[_Idle]:
-    taking = [next((one.name for one in others if mode not in one.modes), None) for mode in BOTH - rule.modes]
+    left = [(one.name, _modes(one)) for one in others]
+    taking = [next((name for name, modes in left if mode not in modes), None) for mode in BOTH - _modes(rule)]
     if taking and None not in taking:
         yield _Idle("modes", f"rule {taking[0]} takes the same mode away")
 
 
 def _judge_bearers(rule: Rule, others: Sequence[Rule]) -> Iterator[_Idle]:
-    manual = next((one for one in (rule, *others) if Mode.AUTOMATIC not in one.modes), None)
-    for bearer in sorted(rule.bearers_not):
-        taking = next((one for one in others if bearer in one.bearers_not), None)
+    manual = next((one for one in (rule, *others) if Mode.AUTOMATIC not in _modes(one)), None)
+    for bearer in sorted(rule.bearers_not or ()):
+        taking = next((one for one in others if bearer in (one.bearers_not or ())), None)
         if manual is not None:
             by = "the rule" if manual is rule else f"rule {manual.name}"
             yield _Idle("bearers_not", f"{by} lets no device come by itself", bearer)
@@ -193,14 +195,18 @@ def _find_contradictions(rules: Mapping[int, Rule]) -> Iterator[Finding]:
     for index, rule in known.items():
         beside = {at: one for at, one in known.items() if at != index and reaches(one, rule)}
         others = [one for at, one in beside.items() if at < index or not reaches(rule, one)]  # told of one of two alike
-        modes = {one.name: one.modes for one in others if one.modes != BOTH}
-        if not rule.modes.intersection(*modes.values()) and BOTH.intersection(*modes.values()):
+        modes = {one.name: _modes(one) for one in others if _modes(one) != BOTH}
+        if not _modes(rule).intersection(*modes.values()) and BOTH.intersection(*modes.values()):
             text = f"modes leaves none beside {_rules(modes)}: its devices are always refused"
             yield Finding(index, "modes", None, text)
         windows = {one.name: one.window for one in others if one.window is not None}
         if rule.window is not None and never_meet([rule.window, *windows.values()]):
             text = f"window leaves no time beside {_rules(windows)}: its devices are always put off"
             yield Finding(index, "window", None, text)
+
+
+def _modes(rule: Rule) -> frozenset[Mode]:
+    return rule.modes or BOTH
 
 
 def _rules(names: Collection[str]) -> str:

@@ -96,22 +96,37 @@ class SyncRefused(Refused):
     """The sync policy says no (`sync-allowed`, `sync-scope-allowed`).
 
     condition is the local name of the precondition element in `urn:davstore:cpm`; decided_by the voice of the rule:
-    provider, user or device.
+    provider, user or device. device holds the names of the user and of the device that was refused.
     """
 
-    def __init__(self, condition: str, *, rule: str, decided_by: str, allowed_modes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        condition: str,
+        *,
+        rule: str,
+        decided_by: str,
+        device: tuple[str, str],
+        allowed_modes: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(f"{condition}: rule {rule} of the {decided_by}")
         self.condition = condition
         self.rule = rule
         self.decided_by = decided_by
+        self.device = device
         self.allowed_modes = allowed_modes
+
+
+class SyncUnwanted(SyncRefused):
+    """A preference says no, which its user can change (`automatic-sync-enabled`)."""
 
 
 class SyncDeferred(SyncRefused):
     """The sync policy says: later (`sync-interval-respected`)."""
 
-    def __init__(self, condition: str, *, rule: str, decided_by: str, retry_after_seconds: int) -> None:
-        super().__init__(condition, rule=rule, decided_by=decided_by)
+    def __init__(
+        self, condition: str, *, rule: str, decided_by: str, device: tuple[str, str], retry_after_seconds: int
+    ) -> None:
+        super().__init__(condition, rule=rule, decided_by=decided_by, device=device)
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -198,6 +213,23 @@ class LockTokenMismatch(Conflict):
 
 class ConflictingValue(Conflict):
     """The value has no meaning for this property, or is wrong for this resource (RFC 4918 §9.2.1)."""
+
+
+class WrongPreference(ConflictingValue):
+    """A preference cannot be read, or contradicts itself. element is the Clark name of the part that does."""
+
+    def __init__(self, element: str, reason: str) -> None:
+        super().__init__(f"{element}: {reason}")
+        self.element = element
+
+
+class PreferenceTooWide(WrongPreference):
+    """A preference asks for more than a rule of the provider allows, which is no default."""
+
+    def __init__(self, element: str, *, rule: str, decided_by: str) -> None:
+        super().__init__(element, f"rule {rule} of the {decided_by}")
+        self.rule = rule
+        self.decided_by = decided_by
 
 
 class InvalidSyncToken(Conflict):

@@ -21,6 +21,7 @@ from davstore.model.functions import Functions as Named
 from davstore.model.limits import RequestLimits, integer
 from davstore.model.networks import Networks
 from davstore.model.origins import Origins
+from davstore.model.web_urls import WebUrl
 from davstore.toml_lines import find_line
 
 
@@ -94,12 +95,16 @@ class Auth:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The provider's sync policy. Without a file ('') every device may sync whenever it likes.
+    """The provider's sync policy, in a file or at a URL. With neither every device may sync whenever it likes.
 
+    when_away: keep the last known rules once the URL has not answered for a while, or refuse devices.
     require_device: a user who signs in with a password, and so has no device, may not list or sync.
     """
 
     file: str = "config/policy.toml"
+    url: str = ""
+    refresh_seconds: int = integer(60, 1, 86_400)
+    when_away: str = "keep"
     require_device: bool = False
 
 
@@ -180,7 +185,7 @@ def load_settings(
         section, _, key = name.partition(".")
         checked = _checked(name, value, source, typed=typed)
         sections[section][key] = _beside(file, checked) if file and typed and name in _PATHS else checked
-    sections["policy"].setdefault("file", _find_policy(file))
+    _settle_policy(sections["policy"], file, given.get("policy.url"))
     settings = Settings(**{section: SECTIONS[section](**values) for section, values in sections.items()})
     _refuse_remote(settings.server, given.get("server.bind"))
     return settings
@@ -192,6 +197,15 @@ def _beside(file: Path, value: object) -> object:
         return value
     seen = file.parent / str(value)
     return seen if isinstance(value, Path) else str(seen)
+
+
+def _settle_policy(policy: dict[str, object], file: Path | None, given: _Given | None) -> None:
+    """Set the file where none is named. Raises BadSettings: a file and a URL are, of which one would not count."""
+    if not policy.get("url"):
+        policy.setdefault("file", _find_policy(file))
+    elif policy.setdefault("file", ""):
+        source = given.source if given else "default"
+        raise BadSettings(f"{source}: policy.url: policy.file is set too; the policy comes from one of them")
 
 
 def _find_policy(file: Path | None) -> str:
@@ -289,6 +303,10 @@ def _check_form(name: str, value: object) -> None:
         raise ValueError("must be 1 to 64 printable ASCII characters without quotes and backslashes")
     elif name == "storage.finder_litter" and text not in ("keep", "drop"):
         raise ValueError(f"must be keep or drop, not {text!r}")
+    elif name == "policy.when_away" and text not in ("keep", "refuse"):
+        raise ValueError(f"must be keep or refuse, not {text!r}")
+    elif name == "policy.url" and text:
+        WebUrl.parse(text)
     elif name == "server.trusted_proxies":
         Networks.parse(text)
     elif name == "web.allowed_origins":

@@ -29,6 +29,8 @@ def parse(text: str, source: str) -> dict[str, Any]:
         line = re.search(r"at line (\d+)", str(error))
         number = line[1] if line else max(1, len(text.splitlines()))
         raise BadSettings(f"{source}:{number}: {error}") from error
+    except RecursionError as error:
+        raise BadSettings(f"{source}: values in values, deeper than any reader goes") from error
 
 
 def find_line(text: str, table: str, key: str | None = None, *, index: int = 0) -> int:

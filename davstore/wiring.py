@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +23,7 @@ from davstore.errors import BadSettings, DavstoreError, Unavailable
 from davstore.jobs import sweeping
 from davstore.jobs.bell import Bell
 from davstore.jobs.indexing import READ_MESSAGES, read_messages
+from davstore.jobs.refreshing import keep_fresh
 from davstore.jobs.runner import Runner, Task
 from davstore.metadata.database import Database
 from davstore.metadata.migrate import HEAD, find_revision, migrate
@@ -37,12 +39,14 @@ from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.model.functions import Function
 from davstore.model.limits import Limits
+from davstore.model.rules import Rule
+from davstore.model.web_urls import WebUrl
 from davstore.policy.idle_rules import list_misclassed
 from davstore.policy.provider import list_unknown
-from davstore.policy.sync_rules import Rule
 from davstore.rule_sources.file import PolicyFile
+from davstore.rule_sources.url import PolicyUrl, Source
 from davstore.settings import Settings
-from davstore.store import backups, enrolling, recognising, restoring
+from davstore.store import backups, enrolling, preferring, recognising, restoring
 from davstore.store.authenticating import Authenticator
 from davstore.store.gating import Gate
 from davstore.store.hashing import Passwords
@@ -149,10 +153,35 @@ def _enter(storage: Storage, directory: Path, *, adopts: bool) -> Storage:
     return storage
 
 
-def open_policy(settings: Settings) -> PolicyFile:
-    """Read the provider's policy. Raises BadSettings: it is not there or wrong."""
+def open_policy(settings: Settings) -> PolicyFile | PolicyUrl:
+    """Read the provider's policy, that of a URL from its copy. Raises BadSettings: a file is not there or wrong."""
     name = settings.policy.file
-    return PolicyFile(Path(name) if name else None)
+    return PolicyUrl(_find_source(settings)) if settings.policy.url else PolicyFile(Path(name) if name else None)
+
+
+def _find_source(settings: Settings) -> Source:
+    policy = settings.policy
+    url, refuses = WebUrl.parse(policy.url), policy.when_away == "refuse"
+    return Source(settings.data.path, url, policy.refresh_seconds, refuses)
+
+
+def name_policy(settings: Settings) -> str:
+    """Return the source of the provider's policy as it is shown; '': there is none."""
+    policy = settings.policy
+    return WebUrl.parse(policy.url).shown if policy.url else policy.file
+
+
+def read_policy(settings: Settings) -> tuple[Rule, ...]:
+    """Return the provider's rules as their source has them now: those of a URL are fetched.
+
+    Raises:
+        BadSettings: they are not there or wrong. Unavailable: the URL does not answer.
+    """
+    if not settings.policy.url:
+        return open_policy(settings).rules()
+    from davstore.rule_sources.fetching import fetch_rules  # a server whose rules are in a file needs no HTTP client
+
+    return fetch_rules(WebUrl.parse(settings.policy.url))
 
 
 def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
@@ -172,13 +201,18 @@ def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
 
 def log_policy(settings: Settings) -> None:
     """Log which policy is in force. Raises BadSettings: it is not there or wrong."""
-    rules = open_policy(settings).rules()
-    if not settings.policy.file:
+    name = name_policy(settings)
+    try:
+        rules = open_policy(settings).rules()
+    except Unavailable as error:
+        policy_log.warning("%s", error)
+        return
+    if not name:
         policy_log.warning("no policy file: every device may synchronise everything at any time")
         return
-    policy_log.info("%s: %d rules in force", settings.policy.file, len(rules))
+    policy_log.info("%s: %d rules in force", name, len(rules))
     for line in list_unknown_names(settings, rules):
-        policy_log.warning("%s: %s", settings.policy.file, line)
+        policy_log.warning("%s: %s", name, line)
 
 
 def _require_data_directory(directory: Path) -> None:
@@ -256,7 +290,7 @@ def open_jobs(settings: Settings, bell: Bell) -> Iterator[Runner]:
     """Yield the runner of the jobs of a data directory, once no other process runs them."""
     directory = settings.data.path
     storage = _build_storage(settings)
-    with identity.hold(directory, JOBS_LOCK), contextlib.closing(storage.database):
+    with identity.hold(directory, JOBS_LOCK), contextlib.closing(storage.database), _refreshing(settings):
         sweep_ = Task(
             lambda _: sweep(settings),
             id=1,
@@ -266,6 +300,23 @@ def open_jobs(settings: Settings, bell: Bell) -> Iterator[Runner]:
         reading = Task(lambda held: read_messages(held, *storage, now_us=now_us()))
         tasks = {"sweep": sweep_, READ_MESSAGES: reading}
         yield Runner(storage.database, tasks, bell, clock_us=now_us)
+
+
+@contextlib.contextmanager
+def _refreshing(settings: Settings) -> Iterator[None]:
+    """Keep the copy of a policy that is at a URL fresh meanwhile. A fetch under way is not waited for at the end."""
+    if not settings.policy.url:
+        yield
+        return
+    from davstore.rule_sources.fetching import Refresher  # as in read_policy
+
+    source, ended = _find_source(settings), threading.Event()
+    refresh = Refresher(source).refresh
+    threading.Thread(target=keep_fresh, args=[refresh, source.refresh_seconds, ended], daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 def _build_services(
@@ -303,7 +354,8 @@ def build_application(
         delay_seconds=settings.auth.delay_seconds,
     )
     policy = open_policy(settings)
-    services = _build_services(settings, Storage(database, LocalBlobs(directory / "blobs")), Numbers(directory), wake)
+    storage = Storage(database, LocalBlobs(directory / "blobs"))
+    services = replace(_build_services(settings, storage, Numbers(directory), wake), rules=policy.rules)
     functions, dav = services.functions, build_dav(services)
     faces = Pages(dav, services) if Function.PAGES in functions else dav
     gated = SyncGate(
@@ -313,7 +365,8 @@ def build_application(
         strict_depth=settings.sync.strict_depth,
         without=offer_with(functions).reports_without,
     )
-    inner = Authentication(Places(gated), Authenticator(database, throttle, Passwords(), key=key))
+    places = Places(gated, partial(preferring.find_devices, database))
+    inner = Authentication(places, Authenticator(database, throttle, Passwords(), key=key))
 
     def check() -> None:
         if not directory.is_dir():

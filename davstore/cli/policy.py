@@ -1,20 +1,25 @@
-"""`davstore policy`: check the provider's policy file, and explain it for one device."""
+"""`davstore policy`: check the provider's policy, and explain it for one device."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from davstore import wiring
 from davstore.cli.options import FilePath, with_settings
 from davstore.model.bearers import is_bearer
-from davstore.model.principals import Device
+from davstore.model.principals import Device, User
+from davstore.model.rules import BOTH, DEVICE, USER, Mode, Rule
+from davstore.policy.explaining import by, describe
 from davstore.policy.idle_rules import find_idle
-from davstore.policy.sync_rules import Attempt, Defer, Mode, Reject, Rule, decide, find_interval_rule, list_fitting
+from davstore.policy.preferences import parse_json
+from davstore.policy.sync_rules import Attempt, Defer, Reject, decide
+from davstore.policy.terms import Subject, Terms, merge
 from davstore.rule_sources.file import PolicyFile
 from davstore.settings import Settings
 from davstore.store import enrolling
@@ -51,20 +56,22 @@ def policy() -> None:
 @with_settings
 @click.argument("file", type=FilePath(), required=False)
 def check(settings: Settings, *, file: Path | None) -> None:
-    """Check FILE, or the policy file of the settings. A wrong one ends with status 2 and names file, line and key.
+    """Check FILE, or the policy of the settings. A wrong one ends with status 2 and names file, line and key.
 
-    Rules for users and devices that do not exist are listed, and are no mistake: they may be added later. So are rules,
-    and keys of rules, that change nothing whichever device comes, and those that let none of theirs through.
+    That of a URL is fetched, and not taken into force; a URL that does not answer ends with status 6. Rules for users
+    and devices that do not exist are listed, and are no mistake: they may be added later. So are rules, and keys of
+    rules, that change nothing whichever device comes, and those that let none of theirs through.
     """
-    rules = (PolicyFile(file) if file else wiring.open_policy(settings)).rules()
-    click.echo(f"{file or settings.policy.file or 'no policy file'}: {len(rules)} rules")
+    rules = PolicyFile(file).rules() if file else wiring.read_policy(settings)
+    source, has_lines = file or wiring.name_policy(settings), file or not settings.policy.url
+    click.echo(f"{source or 'no policy file'}: {len(rules)} rules")
     for line in wiring.list_unknown_names(settings, rules):
         click.echo(f"warning: {line}", err=True)
     idle = find_idle(rules)
-    text = Path(file or settings.policy.file).read_text(encoding="utf-8") if idle else ""
+    text = Path(source).read_text(encoding="utf-8") if idle and has_lines else ""
     for found in idle:
-        place = f"{file or settings.policy.file}:{find_line(text, 'rule', found.key or 'name', index=found.place)}"
-        click.echo(f"warning: {place}: rule {rules[found.place].name}: {found.text}", err=True)
+        line = f":{find_line(text, 'rule', found.key or 'name', index=found.place)}" if has_lines else ""
+        click.echo(f"warning: {source}{line}: rule {rules[found.place].name}: {found.text}", err=True)
 
 
 @policy.command()
@@ -85,14 +92,24 @@ def explain(
     at: datetime | None,
     folder: str,
 ) -> None:
-    """Print the decision for the device DEVICE of USER, and the rule that decides, with its source."""
+    """Print the decision for the device DEVICE of USER, and the rule that decides, with its source.
+
+    The rules of a URL are those in force: the ones that the server fetched last.
+    """
     rules = wiring.open_policy(settings).rules()
-    found = enrolling.get_device(wiring.find_storage(settings).database, user, device).device
+    database = wiring.find_storage(settings).database
+    found, owner = enrolling.get_device(database, user, device).device, enrolling.get_user(database, user)
     now_us = time.time_ns() // 1000 if at is None else int(at.timestamp()) * 1_000_000
     names = tuple(name for name in folder.split("/") if name)
-    modes = tuple(Mode) if mode is None else (Mode(mode),)
-    attempts = [Attempt(user, found.name, found.device_class, one, names, now_us, bearer=bearer) for one in modes]
-    for line in _explanation(rules, user, found, attempts):
+    terms = _terms(rules, owner, found)
+    click.echo(f"{user}/{found.name} ({found.device_class.value})")
+    for one in Mode:
+        if mode in (None, one.value):
+            attempt = Attempt(one, names, now_us, bearer=bearer)
+            click.echo(_decision(terms, attempt))
+            for sentence in describe(terms, attempt)[1][1:]:
+                click.echo(f"  {sentence}")
+    for line in _explanation(terms):
         click.echo(line)
 
 
@@ -101,18 +118,19 @@ def explain(
 @click.argument("old", type=FilePath())
 @click.argument("new", type=FilePath(), required=False)
 def diff(settings: Settings, *, old: Path, new: Path | None) -> None:
-    """Print the devices that NEW, or the policy file of the settings, decides about otherwise than OLD, and how.
+    """Print the devices that NEW, or the policy of the settings, decides about otherwise than OLD, and how.
 
-    Each device of the store that is not revoked is looked at. Nothing is printed where none is met.
+    Each device of the store that is not revoked is looked at. Nothing is printed where none is met. The policy of a URL
+    is fetched, as by `davstore policy check`.
     """
     database = wiring.find_storage(settings).database
-    before, after = PolicyFile(old).rules(), (PolicyFile(new) if new else wiring.open_policy(settings)).rules()
+    before, after = PolicyFile(old).rules(), PolicyFile(new).rules() if new else wiring.read_policy(settings)
     for user in enrolling.list_users(database):
         for facts in enrolling.list_devices(database, user.user.name):
             device = facts.device
             if device.revoked:
                 continue
-            terms = [list_terms(rules, user.user.name, device) for rules in (before, after)]
+            terms = [_list_values(_terms(rules, user.user, device)) for rules in (before, after)]
             if terms[0] != terms[1]:
                 click.echo(f"{user.user.name}/{device.name} ({device.device_class.value})")
                 for sign, own, others in (("-", *terms), ("+", *terms[::-1])):
@@ -121,46 +139,62 @@ def diff(settings: Settings, *, old: Path, new: Path | None) -> None:
                             click.echo(f"{sign} {line}")
 
 
-def list_terms(rules: Sequence[Rule], user: str, device: Device) -> list[str]:
+def _terms(rules: Sequence[Rule], user: User, device: Device) -> Terms:
+    said = ((user.preferences, USER), (device.preferences, DEVICE))
+    preferences = [parse_json(text, voice) for text, voice in said if text is not None]
+    return merge(rules, preferences, Subject(user.name, device.name, device.device_class))
+
+
+def _list_values(terms: Terms) -> list[str]:
     """Return the terms on which a device may synchronise, whichever rules they come from."""
-    fitting = list_fitting(rules, user=user, device=device.name, device_class=device.device_class)
-    if not all(rule.allowed for rule in fitting):
+    if not all(rule.allowed for rule in terms.rules):
         return ["may not synchronise"]
-    modes = [mode.value for mode in Mode if all(mode in rule.modes for rule in fitting)]
-    interval = find_interval_rule(fitting)
-    terms = {f"modes: {', '.join(modes) or 'none'}"}
-    if interval is not None and interval.min_interval_seconds:
-        terms.add(f"interval: {interval.min_interval_seconds} s")
-    for rule in fitting:
-        terms |= {f"not by itself over {bearer}" for bearer in rule.bearers_not}
-        terms |= {f"excluded: {'/'.join(pattern)}" for pattern in rule.exclude}
-        terms |= {f"window: {rule.window}"} if rule.window is not None else set()
-    return sorted(terms)
+    modes = [mode.value for mode in Mode if mode in terms.modes]
+    return sorted({f"modes: {', '.join(modes) or 'none'}", *(value for _, value in _values(terms))})
 
 
-def _explanation(rules: Sequence[Rule], user: str, device: Device, attempts: Sequence[Attempt]) -> Iterator[str]:
-    yield f"{user}/{device.name} ({device.device_class.value})"
-    for attempt in attempts:
-        mode = attempt.mode.value
-        match decide(rules, attempt):
-            case Reject(condition, rule):
-                yield f"{mode}: refused, {condition}, {_by(rule)}"
-            case Defer(condition, rule, seconds):
-                yield f"{mode}: not now, {condition}, for {seconds} s, {_by(rule)}"
-            case _:
-                yield f"{mode}: accepted"
-    fitting = list_fitting(rules, user=user, device=device.name, device_class=device.device_class)
-    interval = find_interval_rule(fitting)
-    if interval:
-        yield f"interval: {interval.min_interval_seconds} s, {_by(interval)}"
-    for rule in fitting:
-        if rule.bearers_not:
-            yield f"not by itself over {', '.join(sorted(rule.bearers_not))}, {_by(rule)}"
-        if rule.window is not None:
-            yield f"window: {rule.window}, {_by(rule)}"
+def _decision(terms: Terms, attempt: Attempt) -> str:
+    mode = attempt.mode.value
+    match decide(terms, attempt):
+        case Reject(condition, rule):
+            return f"{mode}: refused, {condition}, by {by(rule)}"
+        case Defer(condition, rule, seconds):
+            return f"{mode}: not now, {condition}, for {seconds} s, by {by(rule)}"
+    return f"{mode}: accepted"
+
+
+def _explanation(terms: Terms) -> Iterator[str]:
+    for rule in terms.binding["modes"]:
+        if rule.modes not in (None, BOTH):
+            yield f"modes: {', '.join(mode.value for mode in Mode if mode in (rule.modes or ()))}, by {by(rule)}"
+    for rule, value in _values(terms):
+        yield f"{value}, by {by(rule)}"
+
+
+def _values(terms: Terms) -> Iterator[tuple[Rule, str]]:
+    """Yield the values that bind but for modes, each with its rule."""
+    if terms.interval is not None and terms.interval_seconds:
+        yield terms.interval, f"interval: {terms.interval_seconds} s"
+    for key, show in _SHOWN.items():
+        for rule in terms.binding[key]:
+            text = show(getattr(rule, key))
+            if text:
+                yield rule, text
+    for key, unit in (("max_body_bytes", "bytes"), ("max_age_seconds", "s")):
+        least = terms.strictest(key)
+        if least is not None:
+            yield least, f"{key.rpartition('_')[0].replace('_', ' ')}: {getattr(least, key)} {unit}"
+    for rule in terms.rules:
         for pattern in rule.exclude:
-            yield f"excluded: {'/'.join(pattern)}, {_by(rule)}"
+            yield rule, f"excluded: {'/'.join(pattern)}"
 
 
-def _by(rule: Rule) -> str:
-    return f"by rule {rule.name} of the {rule.voice}"
+_SHOWN: dict[str, Callable[[Any], str]] = {
+    "bearers_not": lambda bearers: bearers and f"not by itself over {', '.join(sorted(bearers))}",
+    "window": lambda window: f"window: {window}",
+    "include": lambda reaches: f"included: {', '.join('/'.join(one.pattern) for one in reaches) or 'nothing'}",
+    "kinds": lambda kinds: f"kinds: {', '.join(sorted(kinds)) or 'none'}",
+    "where": lambda _where: "filtered",
+    "list_only": lambda is_on: "lists only" if is_on else "",
+    "withhold_states": lambda states: states and f"states withheld: {', '.join(sorted(states))}",
+}

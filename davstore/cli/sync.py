@@ -16,27 +16,22 @@ from typing import Any
 import click
 
 from davstore.cli.options import FilePath, with_settings
+from davstore.cli.profile import OrProfile
 from davstore.cli.progress import QUIET, Progress, describe, say
+from davstore.cli.sign_in import read_password, require_closed_way, with_account
 from davstore.client import device as devices
-from davstore.client.exit_status import IN_STEP, NETWORK, NOT_TRANSFERRED, REFUSED, USAGE, Stop
+from davstore.client.exit_status import IN_STEP, NETWORK, NOT_TRANSFERRED, REFUSED, Stop
 from davstore.client.folder import Folder
 from davstore.client.remote import RemoteCollection
 from davstore.client.run import Run
 from davstore.settings import Settings
 
 
-@click.command()
+@click.command(cls=OrProfile)
 @with_settings
 @click.argument("url")
 @click.argument("folder", metavar="DIR", type=FilePath())
-@click.option("--user", "user_name", metavar="USER", required=True, help="Name of the account.")
-@click.option(
-    "--password-file",
-    metavar="FILE",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="File whose first line is the password or the device's secret.",
-)
+@with_account
 @click.option("--once", is_flag=True, help="Synchronise once and exit.")
 @click.option(
     "--interval",
@@ -50,7 +45,6 @@ from davstore.settings import Settings
 @click.option("--force", is_flag=True, help="Carry on past a safety stop.")
 @click.option("--merge", is_flag=True, help="Unite both sides: delete nothing, keep both versions of what differs.")
 @click.option("--reset", is_flag=True, help="Forget earlier runs and start as a new device.")
-@click.option("--insecure", is_flag=True, help="Allow plain http to another machine, which shows the password.")
 @click.option("--manual", is_flag=True, help="Report to the server that a person started this run (Sync-Context).")
 @click.option(
     "--device", metavar="NAME", default=socket.gethostname, help="Name in conflict copies (this host's name)."
@@ -58,6 +52,8 @@ from davstore.settings import Settings
 @click.option("--verbose", is_flag=True, help="Print each action.")
 def sync(_settings: Settings, *, url: str, user_name: str, **words: Any) -> None:
     """Keep the folder DIR in step with the collection URL, both ways.
+
+    davstore sync profile URL|DIR shows and changes when a device is synchronised, and what of.
 
     Of a file that was changed on both sides both versions are kept. A safety stop ends the run with status 3, before
     anything is deleted, when DIR is missing or was replaced, or when one side lost more than 20 files and more than
@@ -95,9 +91,8 @@ def _sync(
 ) -> int:
     root = folder.resolve()
     mode = "manual" if manual else "automatic"
-    remote = RemoteCollection(url, (user_name, _read_password(password_file)), mode=mode, say=say)
-    if remote.is_readable_on_the_way and not insecure:
-        raise Stop(USAGE, f"{remote.url} is not encrypted: use https, or --insecure if others may read the password")
+    remote = RemoteCollection(url, (user_name, read_password(password_file)), mode=mode, say=say)
+    require_closed_way(remote, insecure=insecure)
     with devices.open_state(remote.url, root, devices.state_directory()) as state:
         show = Progress(verbose=verbose)
         run = Run(state.copy() if dry_run else state, Folder(root), remote, device, force=force, merge=merge, say=say)
@@ -143,15 +138,3 @@ def _repeat(run: Run, show: Progress, interval: int) -> int:
         said = line
         run = replace(run, force=False, merge=False)
         time.sleep(wait)
-
-
-def _read_password(file: Path) -> str:
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise Stop(USAGE, f"{file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise Stop(USAGE, f"{file} is not UTF-8 text") from error
-    if not lines or not lines[0]:
-        raise Stop(USAGE, f"{file} holds no password")
-    return lines[0]

@@ -9,10 +9,14 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Final
 
 from davstore.client.exit_status import NOT_TRANSFERRED, SAFETY, USAGE, Stop
 from davstore.client.folder import Folder
 from davstore.client.state import FOLDER, State, read_fact
+
+URL: Final = "url"
+"""The fact of a state that is the URL of its collection."""
 
 
 def state_directory() -> Path:
@@ -42,6 +46,8 @@ def open_state(url: str, folder: Path, directory: Path) -> Iterator[State]:
             with closing(State(file)) as state:
                 if state.find_fact(FOLDER) is None:
                     state.set_fact(FOLDER, _hash(str(folder)))
+                if state.find_fact(URL) is None:
+                    state.set_fact(URL, url)
                 yield state
         except sqlite3.DatabaseError as cause:
             raise Stop(USAGE, f"the state of {folder} cannot be used: {file}: {cause}") from cause

@@ -65,3 +65,14 @@ def propertyupdate(change: StateChange) -> bytes:
 def _names(flags: int, keywords: Iterable[str]) -> list[str]:
     words = [names.clark(names.KEYWORD, word) for word in sorted(keywords)]
     return [name for name, flag in FLAG_OF.items() if flags & flag] + words
+
+
+def propfind(properties: Iterable[str]) -> bytes:
+    """Return the body of a PROPFIND for properties (RFC 4918 §9.1)."""
+    return _document(names.PROPFIND, _prop(properties))
+
+
+def set_property(name: str, value: bytes | None) -> bytes:
+    """Return the body of a PROPPATCH that sets a property to an element, None: that removes it."""
+    verb, content = (names.REMOVE, empty(name)) if value is None else (names.SET, value)
+    return _document(names.PROPERTYUPDATE, element(verb, element(names.PROP, content)))

@@ -40,6 +40,7 @@ _HANDLERS_OF_FIXED: Final[dict[str, Callable[[Request, Fixed], Response]]] = {
     "OPTIONS": options.handle_options_of_fixed,
     "GET": get.handle_get_of_fixed,
     "HEAD": get.handle_get_of_fixed,
+    "PROPPATCH": proppatch.handle_proppatch_of_fixed,
     "REPORT": reports.handle_report_of_fixed,
 }
 """Handlers of fixed collections, where they differ."""

@@ -46,9 +46,9 @@ _EXPAND: Final = (names.EXPAND_PROPERTY,)
 
 KINDS: Final = {
     Kind.RESOURCE: Row((*_READ, "PUT", *_NAMESPACE, *_REST), _EXPAND),
-    Kind.COLLECTION: Row((*_READ, *_NAMESPACE, *_REST), (names.SYNC_COLLECTION, *_EXPAND)),
+    Kind.COLLECTION: Row((*_READ, *_NAMESPACE, *_REST), (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, *_EXPAND)),
     Kind.FIXED: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
-    Kind.PRINCIPAL: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
+    Kind.PRINCIPAL: Row((*_READ, "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
     Kind.PART: Row((*_READ, "COPY", "PROPFIND")),
 }
 AT_ROOT: Final = tuple(method for method in KINDS[Kind.COLLECTION].methods if method not in ("DELETE", "MOVE"))
@@ -64,7 +64,7 @@ _CLASSES: Final = {"1": "PROPFIND", "2": "LOCK", "3": "PROPFIND", "extended-mkco
 """Compliance classes, each with a method that it requires (RFC 4918 §18, RFC 5689 §3.1)."""
 
 METHODS_OF: Final = {Function.LOCKING: ("LOCK", "UNLOCK")}
-REPORTS_OF: Final = {Function.SYNCHRONIZATION: (names.SYNC_COLLECTION,)}
+REPORTS_OF: Final = {Function.SYNCHRONIZATION: (names.SYNC_COLLECTION, names.EXPLAIN_SYNC)}
 """The methods and the reports of functions; those that belong to none are always there."""
 
 

@@ -13,6 +13,9 @@ from davstore.dav.properties.live import PropertyContext
 from davstore.model.changes import Removed
 from davstore.model.facets import KEYWORDS, PROPERTIES, Facets
 from davstore.model.nodes import Resource
+from davstore.model.principals import Principal
+from davstore.model.views import EVERYTHING, View
+from davstore.protocol import urls
 from davstore.protocol.dav.elements import empty
 from davstore.protocol.dav.hrefs import Spelling, encode_segment_for_xml, for_xml
 from davstore.protocol.dav.multistatus import Multistatus, render_response
@@ -176,6 +179,12 @@ class Plan:
             return b"".join((*parts, found)), missing
 
         return render
+
+
+def write_applied(answer: Multistatus, spelling: Spelling, principal: Principal, view: View) -> None:
+    """Write that policy and preferences narrowed what a device is shown, and the principal that tells them."""
+    if view != EVERYTHING:
+        answer.policy_applied(for_xml(spelling.href(urls.principal_segments(principal), slash=True)))
 
 
 def write_stored(answer: Multistatus, plan: Plan, hrefs: Hrefs, rows: Iterable[Resource | Removed]) -> None:

@@ -16,13 +16,14 @@ from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.middleware.forwarded import PREFIX
 from davstore.middleware.places import find_place
-from davstore.middleware.sync_gate import QUERY
+from davstore.middleware.sync_gate import QUERY, check_transfer, explain, view_of
 from davstore.middleware.xml_body import content_length, read_xml
 from davstore.model.conditions import NONE, IfList, Preconditions
 from davstore.model.facets import NO_FACTS, Facts
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import PartPath, Path
 from davstore.model.principals import Principal
+from davstore.model.views import View
 from davstore.protocol import urls
 from davstore.protocol.dav import if_header, reports
 from davstore.protocol.dav.hrefs import ROOT, Spelling, Target, parse_destination
@@ -33,6 +34,8 @@ from davstore.protocol.http.headers import parse_depth, parse_etags
 from davstore.protocol.http.prefer import Prefer, parse_prefer
 from davstore.protocol.http.queries import names_sub_resource, part_query
 from davstore.protocol.urls import Fixed, Place
+from davstore.store.gating import Explanation
+from davstore.store.preferring import Profiles
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -101,7 +104,8 @@ class Request:
         """Return the context of the properties in the answer; store is None outside of all stores."""
         now_us, services = self.context.now_us, self.context.services
         spelling, free_bytes = spelling or self.spelling, free_bytes or services.blobs.free_bytes
-        return PropertyContext(self.principal, store, facets, now_us, spelling, free_bytes, services.functions)
+        functions, profiles = services.functions, Profiles.of(self.context)
+        return PropertyContext(self.principal, store, facets, now_us, spelling, free_bytes, functions, profiles)
 
     def part_href(self, place: PartPath) -> str:
         """Return the absolute path and the query of a part of a message."""
@@ -138,6 +142,19 @@ class Request:
         if part is not None:
             raise PartIsImmutable("a Destination that is a part")
         return path
+
+    @property
+    def view(self) -> View:
+        """The view in which the asker lists. Raises SyncRefused, SyncDeferred: the gate does not let it."""
+        return view_of(self._environ)
+
+    def explain(self) -> list[Explanation]:
+        """Return what the gate would decide about devices of the asker."""
+        return explain(self._environ)
+
+    def check_transfer(self, destination: Path) -> None:
+        """Raise SyncRefused for a COPY or MOVE that brings a folder into the view of a device, see `sync_gate`."""
+        check_transfer(self._environ, destination)
 
     def find_place(self, href: str) -> Place | None:
         """Return the place that an href names, if it is on this server and the asker may know of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from davstore.blobs import Blobs
@@ -11,6 +11,7 @@ from davstore.metadata.database import Database
 from davstore.model.functions import ALL, Functions
 from davstore.model.limits import Limits
 from davstore.model.principals import Principal
+from davstore.model.rules import Rule
 
 Note = Callable[[int, int, int], None]
 """Notes store, epoch and change number outside the database (`Numbers.note`)."""
@@ -26,7 +27,7 @@ class Services:
     """The services that every request shares. clock returns microseconds since the epoch.
 
     drops_litter: the files that macOS writes beside a user's are not kept. wake: the process of the jobs looks at once.
-    functions are those that are enabled.
+    functions are those that are enabled; rules returns the provider's rules in force, groups those of a user.
     """
 
     database: Database
@@ -37,6 +38,8 @@ class Services:
     note: Note = lambda _store_id, _epoch, _seq: None
     wake: Callable[[], None] = lambda: None
     functions: Functions = ALL
+    rules: Callable[[], Sequence[Rule]] = lambda: ()
+    groups: Callable[[str], frozenset[str]] = lambda _user: frozenset()
 
     def context(self, asker: Principal) -> Context:
         """Return the context of the store calls of one request."""

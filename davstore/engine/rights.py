@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from davstore.errors import NotFound
 from davstore.model.paths import Path
-from davstore.model.principals import Principal
+from davstore.model.principals import Device, Principal, PrincipalName
 from davstore.protocol.urls import Known
 
 
@@ -33,6 +33,22 @@ def find_names_at_home(asker: Principal, path: Path) -> tuple[str, ...] | None:
 
 
 def known_to(asker: Principal) -> Known:
-    """Return the names that the asker may see outside of stores: its own, and that of the device it comes from."""
-    user, device = asker.user.name, asker.device
-    return Known((user,), {user: () if device is None else (device.name,)})
+    """Return the names that the asker may see outside of stores: its own, and those of its devices."""
+    user = asker.user.name
+    return Known((user,), {user: tuple([device.name for device in devices_of(asker)])})
+
+
+def devices_of(asker: Principal) -> tuple[Device, ...]:
+    """Return the devices that the asker may see: the one it comes from, else those of the user that are known."""
+    return asker.devices if asker.device is None else (asker.device,)
+
+
+def may_see_principal(asker: Principal, name: PrincipalName) -> bool:
+    """Tell whether the asker may know of a principal: itself, its user, or its devices, there or not."""
+    is_other = asker.device is not None and name.device not in (None, asker.device.name)
+    return name.user == asker.user.name and not is_other
+
+
+def may_set_preferences(asker: Principal, name: PrincipalName) -> bool:
+    """Tell whether the asker may set the preferences of a principal that it sees: a device those of its user not."""
+    return asker.device is None or name.device is not None

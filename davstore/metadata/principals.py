@@ -19,9 +19,10 @@ class _UserRow(NamedTuple):
     store_id: int
     version: int
     disabled: int
+    preferences: str | None
 
     def user(self) -> User:
-        return User(self.id, self.name, self.store_id, self.version, disabled=self.disabled == 1)
+        return User(self.id, self.name, self.store_id, self.version, self.disabled == 1, self.preferences)
 
 
 class _DeviceRow(NamedTuple):
@@ -30,9 +31,12 @@ class _DeviceRow(NamedTuple):
     name: str
     device_class: str
     revoked: int
+    suspended: int
+    preferences: str | None
 
     def device(self) -> Device:
-        return Device(self.id, self.user_id, self.name, DeviceClass(self.device_class), revoked=self.revoked == 1)
+        kind, revoked, suspended = DeviceClass(self.device_class), self.revoked == 1, self.suspended == 1
+        return Device(self.id, self.user_id, self.name, kind, revoked, suspended, self.preferences)
 
 
 class _Secret(NamedTuple):
@@ -57,8 +61,11 @@ _owner, _acting = principal.alias("owner"), principal.alias("acting")
 """A user's row, and that of a device of it."""
 _users = _owner.join(user, user.c.principal_id == _owner.c.id)
 _devices = _acting.join(device, device.c.principal_id == _acting.c.id)
-_USER = (_owner.c.id, _owner.c.name, user.c.store_id, user.c.version, user.c.disabled)
-_DEVICE = (device.c.id, _acting.c.owner_id, _acting.c.name, device.c["class"], device.c.revoked)
+_USER = (_owner.c.id, _owner.c.name, user.c.store_id, user.c.version, user.c.disabled, user.c.preferences)
+_DEVICE = (
+    *(device.c.id, _acting.c.owner_id, _acting.c.name, device.c["class"]),
+    *(device.c.revoked, device.c.suspended, device.c.preferences),
+)
 _is_user: ColumnElement[int] = literal_column(str(USER))
 
 _CREDENTIALS = Statement(
@@ -128,6 +135,12 @@ _ADD_DEVICE = Write(
             "token": null(),
         }
     )
+)
+_SET_USER_PREFERENCES = Write(
+    update(user).where(user.c.principal_id == bindparam("of")).values(preferences=bindparam("preferences"))
+)
+_SET_DEVICE_PREFERENCES = Write(
+    update(device).where(device.c.id == bindparam("of")).values(preferences=bindparam("preferences"))
 )
 _NAMES = Statement[tuple[str, str | None, str | None]](
     select(_owner.c.name, _acting.c.name, device.c["class"])
@@ -241,6 +254,12 @@ def set_disabled(unit: Unit, name: str, *, disabled: bool) -> bool:
 def list_devices(unit: Unit, user_id: int) -> list[DeviceFacts]:
     """Return a user's devices by name, revoked ones too."""
     return [DeviceFacts(found.device(), *facts) for found, facts in unit.all(_DEVICES, {"user_id": user_id})]
+
+
+def set_preferences(unit: Unit, owner: User | Device, text: str | None) -> bool:
+    """Replace the preferences of a user or device, None: it has none; False: it is gone."""
+    statement = _SET_USER_PREFERENCES if isinstance(owner, User) else _SET_DEVICE_PREFERENCES
+    return unit.run(statement, {"of": owner.id, "preferences": text}) > 0
 
 
 def list_names(unit: Unit) -> dict[str, dict[str, DeviceClass]]:

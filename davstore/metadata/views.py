@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, insert, select
 from davstore.metadata.statements import Statement, Write
 from davstore.metadata.tables import view
 from davstore.metadata.unit import Unit
-from davstore.model.where import Where, parse_json, to_json
+from davstore.model.views import View, parse_json, to_json
 
 MOST_KEPT: Final = 200
 """Views of one store: its devices ask for a few, and a change from one that was dropped lists everything again."""
@@ -31,15 +31,15 @@ _DROP_OLD = Write(
 )
 
 
-def find_view(unit: Unit, store_id: int, hash_: str) -> Where | None:
-    """Return the condition of a view; None: it is not kept."""
+def find_view(unit: Unit, store_id: int, hash_: str) -> View | None:
+    """Return the definition of a view; None: it is not kept."""
     row = unit.one(_FIND, {"s": store_id, "hash_": hash_})
     return None if row is None else parse_json(row[0])
 
 
-def keep_view(unit: Unit, store_id: int, hash_: str, where: Where, *, now_us: int) -> None:
-    """Keep the condition of a view, in the place of the oldest where there are too many. The store must be locked."""
+def keep_view(unit: Unit, store_id: int, hash_: str, found: View, *, now_us: int) -> None:
+    """Keep the definition of a view, in the place of the oldest where there are too many. The store must be locked."""
     if find_view(unit, store_id, hash_) is None:
-        values = {"store_id": store_id, "hash": hash_, "definition": to_json(where), "asked_us": now_us}
+        values = {"store_id": store_id, "hash": hash_, "definition": to_json(found), "asked_us": now_us}
         unit.run(_INSERT, values)
         unit.run(_DROP_OLD, {"s": store_id})

@@ -88,7 +88,7 @@ class Boundary:
         spelling = Spelling(environ.get(TARGET, ROOT), environ.get(PREFIX, ROOT))
         refusal = refuse(
             error,
-            hrefs=lambda path, slash: spelling.href(urls.segments_of(path), slash=slash),
+            hrefs=lambda segments, slash: spelling.href(segments, slash=slash),
             allowed=self._allowed(environ),
             realm=self._realm,
             page=self._page(environ),

@@ -11,7 +11,6 @@ from typing import Any, Final, NamedTuple
 
 from davstore import errors
 from davstore.errors import DavstoreError, QuotaExceeded, RequestError, SyncRefused
-from davstore.model.paths import Path
 from davstore.protocol import urls
 from davstore.protocol.dav import error_body, multistatus, names
 from davstore.protocol.dav.elements import CONTENT_TYPE, element, empty, href, text_element
@@ -22,8 +21,8 @@ from davstore.protocol.dav.names import CPM, clark
 Headers = list[tuple[str, str]]
 
 
-Hrefs = Callable[[Path, bool], str]
-"""Returns the absolute path of a place as the client knows it; the flag says whether it ends in a slash."""
+Hrefs = Callable[[tuple[str, ...], bool], str]
+"""Returns the absolute path of segments as the client knows it; the flag says whether it ends in a slash."""
 
 
 class Edge(NamedTuple):
@@ -34,12 +33,16 @@ class Edge(NamedTuple):
 
 
 class Row(NamedTuple):
-    """The answer to one class of errors. condition is a Clark name; render makes the whole XML body from the error."""
+    """The answer to one class of errors. condition is a Clark name; render makes the whole XML body from the error.
+
+    content makes what the element of the condition holds, for errors of properties.
+    """
 
     status: HTTPStatus
     condition: str | None = None
     render: Callable[[Any, Edge], bytes] | None = None
     headers: Callable[[Any, Edge], Headers] | None = None
+    content: Callable[[Any], bytes] | None = None
 
 
 class Refusal(NamedTuple):
@@ -54,14 +57,10 @@ ErrorPage = Callable[[HTTPStatus, int | None], tuple[Headers, bytes]]
 """Makes headers and body for a person from a status, and from the seconds after which to try again."""
 
 
-def _plain_href(path: Path, slash: bool) -> str:
-    return render_href(urls.segments_of(path), slash)
-
-
 def refuse(
     error: DavstoreError,
     *,
-    hrefs: Hrefs = _plain_href,
+    hrefs: Hrefs = render_href,
     allowed: tuple[str, ...] = (),
     realm: str = "davstore",
     page: ErrorPage | None = None,
@@ -107,10 +106,12 @@ def is_failure(error: DavstoreError) -> bool:
 
 def group_by_row(reasons: Mapping[str, DavstoreError]) -> list[PropStat]:
     """Return the failed properties of one request, those with the same status and condition together."""
-    groups: dict[tuple[int, str | None], list[bytes]] = {}
+    groups: dict[tuple[int, bytes | None], list[bytes]] = {}
     for name, reason in reasons.items():
         row = find_row(reason)
-        groups.setdefault((row.status.value, row.condition), []).append(empty(name))
+        content = () if row.content is None else (row.content(reason),)
+        condition = None if row.condition is None else element(row.condition, *content)
+        groups.setdefault((row.status.value, condition), []).append(empty(name))
     return [PropStat(status, b"".join(names), condition) for (status, condition), names in groups.items()]
 
 
@@ -128,24 +129,36 @@ def _quota(error: QuotaExceeded, _edge: Edge) -> bytes:
     return error_body.render(empty("{DAV:}quota-not-exceeded"), quota.encode())
 
 
-def _sync_refusal(error: SyncRefused, _edge: Edge) -> bytes:
+def _sync_refusal(error: SyncRefused, edge: Edge) -> bytes:
+    principal = edge.hrefs(urls.device_segments(*error.device), True)  # noqa: FBT003  the slash of a collection
+    return error_body.render(sync_refusal(error, href(principal)))
+
+
+def sync_refusal(error: SyncRefused, principal: bytes) -> bytes:
+    """Return the condition of a refused device; principal is the `D:href` of its principal."""
     content = [
         text_element(clark(CPM, "decided-by"), error.decided_by),
         text_element(clark(CPM, "rule"), error.rule),
+        element(names.POLICY, principal),
     ]
     if error.allowed_modes:
         modes = [text_element(clark(CPM, "mode"), mode) for mode in error.allowed_modes]
         content.append(element(clark(CPM, "allowed-modes"), *modes))
-    return error_body.render(element(clark(CPM, error.condition), *content))
+    return element(clark(CPM, error.condition), *content)
 
 
 def _mkcol(error: errors.PropertiesRefused, _edge: Edge) -> bytes:
     return multistatus.mkcol_response(group_by_row(error.reasons))
 
 
+def _too_wide(error: errors.PreferenceTooWide) -> bytes:
+    decided = text_element(clark(CPM, "decided-by"), error.decided_by) + text_element(clark(CPM, "rule"), error.rule)
+    return decided + empty(error.element)
+
+
 def _locked(condition: str) -> Callable[[errors.Locked, Edge], bytes]:
     return lambda error, edge: error_body.render(
-        element(condition, *(href(edge.hrefs(path, slash)) for path, slash in error.roots))
+        element(condition, *(href(edge.hrefs(urls.segments_of(path), slash)) for path, slash in error.roots))
     )
 
 
@@ -182,6 +195,10 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.TooManyLocks: Row(HTTPStatus.FORBIDDEN, clark(CPM, "locks-within-limits")),
     errors.TreeTooLarge: Row(HTTPStatus.FORBIDDEN, names.TREE_WITHIN_LIMITS),
     errors.ConflictingValue: Row(HTTPStatus.CONFLICT),
+    errors.WrongPreference: Row(
+        HTTPStatus.CONFLICT, names.VALID_SYNC_PREFERENCES, content=lambda error: empty(error.element)
+    ),
+    errors.PreferenceTooWide: Row(HTTPStatus.CONFLICT, names.SYNC_CEILINGS_RESPECTED, content=_too_wide),
     errors.UnsupportedMediaType: Row(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     errors.Unprocessable: Row(HTTPStatus.UNPROCESSABLE_ENTITY),
     errors.TooLarge: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
@@ -204,6 +221,7 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.PartIsImmutable: Row(HTTPStatus.FORBIDDEN, clark(CPM, "part-is-immutable")),
     errors.ProtectedProperty: Row(HTTPStatus.FORBIDDEN, names.CANNOT_MODIFY_PROTECTED_PROPERTY),
     errors.SyncRefused: Row(HTTPStatus.FORBIDDEN, render=_sync_refusal),
+    errors.SyncUnwanted: Row(HTTPStatus.CONFLICT, render=_sync_refusal),
     errors.SyncDeferred: Row(HTTPStatus.TOO_MANY_REQUESTS, render=_sync_refusal, headers=_retry_after),
     errors.SyncWindowClosed: Row(HTTPStatus.SERVICE_UNAVAILABLE, render=_sync_refusal, headers=_retry_after),
     errors.DeviceRequired: Row(HTTPStatus.FORBIDDEN, clark(CPM, "device-enrolled")),

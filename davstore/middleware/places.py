@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from davstore.engine.rights import known_to, may_see
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
-from davstore.model.principals import Principal
+from davstore.model.principals import Device, Principal
 from davstore.protocol import urls
 from davstore.protocol.dav.hrefs import Target
 from davstore.protocol.http.queries import names_sub_resource
@@ -22,14 +22,23 @@ PLACE: Final = "davstore.place"
 
 
 class Places:
-    """Puts the place into the environ. The dispatch raises NotFound for none, after it has looked at the method."""
+    """Puts the place into the environ. The dispatch raises NotFound for none, after it has looked at the method.
 
-    def __init__(self, application: WSGIApplication) -> None:
+    find_devices returns the devices of an asker; it is called for requests about them alone.
+    """
+
+    def __init__(
+        self, application: WSGIApplication, find_devices: Callable[[Principal], tuple[Device, ...]] = lambda _asker: ()
+    ) -> None:
         self._application = application
+        self._find_devices = find_devices
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Pass the request on."""
-        environ[PLACE] = find_place(environ[TARGET], environ[PRINCIPAL])
+        target, asker = environ[TARGET], environ[PRINCIPAL]
+        if asker.device is None and target.segments[: len(urls.DEVICES)] == urls.DEVICES:
+            asker = environ[PRINCIPAL] = asker._replace(devices=self._find_devices(asker))
+        environ[PLACE] = find_place(target, asker)
         return self._application(environ, start_response)
 
 

@@ -20,12 +20,13 @@ from davstore.middleware.places import PLACE
 from davstore.middleware.xml_body import read_xml
 from davstore.model.paths import Path
 from davstore.model.principals import Principal
-from davstore.policy.sync_rules import Mode
+from davstore.model.rules import Mode
+from davstore.model.views import EVERYTHING, View
 from davstore.protocol.dav import reports
-from davstore.protocol.dav.reports import ReportQuery
+from davstore.protocol.dav.reports import ExplainQuery, ReportQuery
 from davstore.protocol.http import sync_context
 from davstore.protocol.http.headers import parse_depth
-from davstore.store.gating import Gate, GateRequest, Turn
+from davstore.store.gating import Explanation, Gate, GateRequest, Turn
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -36,6 +37,12 @@ TURN = "davstore.turn"
 """The key of the `Turn` of an admitted request in the environ: see `answered`."""
 ASK = "davstore.ask"
 """The key, in the environ, of the function that asks the gate about a GET or HEAD: see `ask`."""
+VIEW = "davstore.view"
+"""The key of the view that an admitted device is shown: see `view_of`."""
+EXPLAIN = "davstore.explain"
+"""The key, in the environ, of the function that explains the gate: see `explain`."""
+TRANSFER = "davstore.transfer"
+"""The key, in the environ, of the function that checks a COPY or MOVE by a device: see `check_transfer`."""
 
 
 class SyncGate:
@@ -74,11 +81,15 @@ class SyncGate:
         path = environ[PLACE]
         if isinstance(path, Path):
             query = self._parse_report(environ)
-            if principal.device is not None or self._requires_device:
+            if isinstance(query, ExplainQuery):  # it lists nothing, and tells a refused device why it is
+                environ[EXPLAIN] = functools.partial(self._explain, principal, path, query)
+            elif principal.device is not None or self._requires_device:
                 if _is_gated(environ):
                     self._admit(environ, principal, path, query)
                 elif environ["REQUEST_METHOD"] in ("GET", "HEAD"):
                     environ[ASK] = functools.partial(self._admit, environ, principal, path, None)
+                elif environ["REQUEST_METHOD"] in ("COPY", "MOVE") and principal.device is not None:
+                    environ[TRANSFER] = functools.partial(self._gate.require_kept_in_scope, principal, path)
         return self._application(environ, start_response)
 
     def _parse_report(self, environ: WSGIEnvironment) -> ReportQuery | None:
@@ -88,6 +99,11 @@ class SyncGate:
         body = read_xml(environ)
         query = environ[QUERY] = reports.parse(body, depth, strict_depth=self._strict_depth, without=self._without)
         return query
+
+    def _explain(self, principal: Principal, path: Path, query: ExplainQuery) -> list[Explanation]:
+        now_us = self._clock() if query.at_us is None else query.at_us
+        context = query.context
+        return self._gate.explain(principal, path, mode=Mode(context.mode), bearer=context.bearer, now_us=now_us)
 
     def _admit(self, environ: WSGIEnvironment, principal: Principal, path: Path, query: ReportQuery | None) -> None:
         if principal.device is None:
@@ -104,8 +120,15 @@ class SyncGate:
                 context.bearer,
             )
         )
+        environ[VIEW] = turn.view
         if environ["REQUEST_METHOD"] != "HEAD":  # its response holds no names: asked, and not counted
             environ[TURN] = turn
+
+
+def explain(environ: WSGIEnvironment) -> list[Explanation]:
+    """Return what the gate would decide about devices, for an explain-sync report."""
+    explained: Callable[[], list[Explanation]] = environ[EXPLAIN]
+    return explained()
 
 
 def ask(environ: WSGIEnvironment) -> None:
@@ -114,9 +137,23 @@ def ask(environ: WSGIEnvironment) -> None:
     Raises:
         SyncRefused, SyncDeferred, DeviceRequired: as from the middleware.
     """
-    admit: Callable[[], None] | None = environ.get(ASK)
+    admit: Callable[[], None] | None = environ.pop(ASK, None)
     if admit is not None:
         admit()
+
+
+def view_of(environ: WSGIEnvironment) -> View:
+    """Return the view in which a request lists, and ask the gate about a GET or HEAD. Raises as `ask`."""
+    ask(environ)
+    view: View = environ.get(VIEW, EVERYTHING)
+    return view
+
+
+def check_transfer(environ: WSGIEnvironment, destination: Path) -> None:
+    """Raise SyncRefused where COPY or MOVE would bring a folder, which a device is not shown, into its view."""
+    check: Callable[[Path], None] | None = environ.get(TRANSFER)
+    if check is not None:
+        check(destination)
 
 
 def answered(environ: WSGIEnvironment, given: str = "", *, truncated: bool = False) -> None:

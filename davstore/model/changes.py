@@ -28,12 +28,34 @@ WHOLE: Final = "-"
 """Stands in a token in the place of the hash of a view: everything is in it."""
 
 
+class Stamp(NamedTuple):
+    """A view in a sync token: its hash, or WHOLE; where members leave it by their age also two times, in seconds.
+
+    at_s is when it was judged, next_s when the next member leaves it by its age alone; 0 for none.
+    """
+
+    hash: str = WHOLE
+    at_s: int = 0
+    next_s: int = 0
+
+    @property
+    def text(self) -> str:
+        """The stamp as text."""
+        return "-".join([self.hash, *(str(one) for one in (self.at_s, self.next_s) if one)])
+
+    @classmethod
+    def parse(cls, text: str) -> Stamp:
+        """Return the stamp of a text that is one."""
+        hash_, *times = [text] if text == WHOLE else text.split("-")
+        return cls(hash_, *map(int, times))
+
+
 class Position(NamedTuple):
     """The key of the last row that a truncated page gave, and the base of its run.
 
     number, tie and changed are the row's key; base is the number up to which the device was complete when the run
-    began. relisting says what a run lists again because the view changed: NO_RELISTING, FULL_RELISTING, or the hash of
-    the view before, or WHOLE: then the run tells the difference of that view and the one of the token.
+    began. relisting says what a run lists again because the view changed: NO_RELISTING, FULL_RELISTING, or the text of
+    the stamp of the view before: then the run tells the difference of that view and the one of the token.
     """
 
     number: int
@@ -57,7 +79,7 @@ class Position(NamedTuple):
 class SyncToken:
     """How far a device is in one scope of one store. `position` is None when the device has everything up to number.
 
-    scope is a hash of the collection's path, view a hash of the filter ('-' for none): a token is good for these alone.
+    scope is a hash of the collection's path: a token is good for it alone. view is the stamp of its view, as text.
     """
 
     store_id: int

@@ -5,7 +5,6 @@ Literals have the type of the fact that they are compared with: text, a number, 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -114,11 +113,6 @@ def facts_of(where: Where) -> Iterator[Fact]:
                 yield from facts_of(one)
         case Compare() | Like() | IsDefined():
             yield where.fact
-
-
-def hash_of(where: Where) -> str:
-    """Return 16 hexadecimal digits that stand for a condition in sync tokens."""
-    return hashlib.blake2b(to_json(where).encode(), digest_size=8).hexdigest()
 
 
 def to_json(where: Where) -> str:

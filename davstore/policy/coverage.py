@@ -13,7 +13,7 @@ from itertools import product
 from operator import and_
 from typing import Final
 
-from davstore.policy.windows import MINUTES_OF_DAY, Window
+from davstore.model.windows import MINUTES_OF_DAY, Window
 
 _WHOLE_DAY: Final = (1 << MINUTES_OF_DAY) - 1
 _MOST_ZONES: Final = 4

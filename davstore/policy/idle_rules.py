@@ -3,20 +3,21 @@
 The decision is the same without all that is found, taken together, but for the rule that a refusal names. A rule whose
 devices are only some of another one's is judged beside that; one that several others outdo together, each for some of
 its devices, is not found. A field of `Rule` that is unknown here may do anything: a rule that has it is not judged, and
-is no reason for another one to be idle.
+is no reason for another one to be idle. Neither is a default, which gives way to preferences.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, fields, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from operator import ge, le
 from typing import Any, Final, NamedTuple
 
 from davstore.model.principals import DeviceClass
+from davstore.model.rules import BOTH, Mode, Reach, Rule
 from davstore.policy.coverage import lie_within, never_meet, pattern_covers
-from davstore.policy.sync_rules import BOTH, Mode, Rule
 
-SELECTORS: Final = ("user", "device", "device_class")
+SELECTORS: Final = ("user", "group", "device", "device_class")
 """The fields that select devices: a rule fits no more of them for each that is set."""
 _KEYS: Final = {
     "allowed": "allowed",
@@ -25,6 +26,12 @@ _KEYS: Final = {
     "exclude": "exclude",
     "window": "window",
     "min_interval_seconds": "min_interval_seconds",
+    "include": "include",
+    "kinds": "kinds",
+    "max_body_bytes": "max_body_bytes",
+    "max_age_seconds": "max_age_days",
+    "list_only": "list_only",
+    "withhold_states": "withhold_states",
 }
 """The fields that are judged here, and their keys in the policy file."""
 
@@ -49,12 +56,8 @@ class _Idle(NamedTuple):
     value: Any = None
 
 
-def _default(field: Field[Any]) -> Any:
-    return field.default_factory() if field.default_factory is not MISSING else field.default
-
-
-_DEFAULTS: Final = {field.name: _default(field) for field in fields(Rule)}
-_UNKNOWN: Final = _DEFAULTS.keys() - {"name", "voice", *SELECTORS, *_KEYS}
+_DEFAULTS: Final[dict[str, Any]] = {field.name: field.default for field in fields(Rule)}
+_UNKNOWN: Final = _DEFAULTS.keys() - {"name", "voice", "is_default", *SELECTORS, *_KEYS}
 
 
 def find_idle(rules: Sequence[Rule]) -> list[Finding]:
@@ -66,7 +69,7 @@ def find_idle(rules: Sequence[Rule]) -> list[Finding]:
         if not _is_known(rule):
             continue
         del kept[index]
-        beside = {at: one for at, one in kept.items() if _is_known(one) and reaches(one, rule)}
+        beside = {at: one for at, one in kept.items() if _is_firm(one) and reaches(one, rule)}
         idle = list(_judge(index, rule, beside))
         less = _without(rule, idle)
         if not _says_something(less):
@@ -100,6 +103,11 @@ def reaches(wide: Rule, narrow: Rule) -> bool:
 
 def _is_known(rule: Rule) -> bool:
     return all(getattr(rule, name) == _DEFAULTS[name] for name in _UNKNOWN)
+
+
+def _is_firm(rule: Rule) -> bool:
+    """Tell whether all that a rule says holds whatever users and devices prefer, and is known."""
+    return _is_known(rule) and not rule.is_default
 
 
 def _says_something(rule: Rule) -> bool:
@@ -138,6 +146,7 @@ def _judge(index: int, rule: Rule, beside: Mapping[int, Rule]) -> Iterator[_Idle
     yield from _judge_exclude(rule, others)
     yield from _judge_window(rule, others)
     yield from _judge_interval(index, rule, beside)
+    yield from _judge_narrowing(rule, others)
 
 
 def _judge_modes(rule: Rule, others: Sequence[Rule]) -> Iterator[_Idle]:
@@ -148,7 +157,8 @@ def _judge_modes(rule: Rule, others: Sequence[Rule]) -> Iterator[_Idle]:
 
 
 def _judge_bearers(rule: Rule, others: Sequence[Rule]) -> Iterator[_Idle]:
-    manual = next((one for one in (rule, *others) if Mode.AUTOMATIC not in _modes(one)), None)
+    firm = others if rule.is_default else (rule, *others)
+    manual = next((one for one in firm if Mode.AUTOMATIC not in _modes(one)), None)
     for bearer in sorted(rule.bearers_not or ()):
         taking = next((one for one in others if bearer in (one.bearers_not or ())), None)
         if manual is not None:
@@ -189,11 +199,36 @@ def _judge_interval(index: int, rule: Rule, beside: Mapping[int, Rule]) -> Itera
             return
 
 
+def _judge_narrowing(rule: Rule, others: Sequence[Rule]) -> Iterator[_Idle]:
+    for name, allows_as_much in _ALLOWS_AS_MUCH.items():
+        own = getattr(rule, name)
+        given = [(one, getattr(one, name)) for one in others if own is not None]
+        narrow = next((one for one, value in given if value is not None and allows_as_much(own, value)), None)
+        if narrow is not None:
+            yield _Idle(name, f"rule {narrow.name} allows no more")
+
+
+def _includes_all(own: Sequence[Reach], other: Sequence[Reach]) -> bool:
+    wide = [reach.pattern for reach in own if reach.is_deep]
+    return all(any(pattern_covers(pattern, reach.pattern) for pattern in wide) for reach in other)
+
+
+_ALLOWS_AS_MUCH: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "include": _includes_all,
+    "kinds": ge,
+    "max_body_bytes": ge,
+    "max_age_seconds": ge,
+    "list_only": le,
+    "withhold_states": le,
+}
+"""Tells for each key whether a value lets everything through that another one does."""
+
+
 def _find_contradictions(rules: Mapping[int, Rule]) -> Iterator[Finding]:
     """Yield the modes and windows of rules that leave nothing to their devices beside other rules."""
-    known = {index: rule for index, rule in rules.items() if _is_known(rule)}
-    for index, rule in known.items():
-        beside = {at: one for at, one in known.items() if at != index and reaches(one, rule)}
+    firm = {index: rule for index, rule in rules.items() if _is_firm(rule)}
+    for index, rule in firm.items():
+        beside = {at: one for at, one in firm.items() if at != index and reaches(one, rule)}
         others = [one for at, one in beside.items() if at < index or not reaches(rule, one)]  # told of one of two alike
         modes = {one.name: _modes(one) for one in others if _modes(one) != BOTH}
         if not _modes(rule).intersection(*modes.values()) and BOTH.intersection(*modes.values()):

@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from davstore import toml_lines
 from davstore.errors import BadSettings
 from davstore.model.bearers import is_bearer
 from davstore.model.paths import MAX_NAME_BYTES
 from davstore.model.principals import DeviceClass
-from davstore.policy.sync_rules import BOTH, Mode, Rule
-from davstore.policy.windows import MINUTES_OF_DAY, Window
+from davstore.model.rules import (
+    BOTH,
+    KINDS,
+    MAX_AGE_SECONDS,
+    MAX_BODY_BYTES,
+    MAX_INTERVAL_SECONDS,
+    MAX_PATTERN_NAMES,
+    STATES,
+    Mode,
+    Pattern,
+    Reach,
+    Rule,
+)
+from davstore.model.windows import Window, parse_hours, parse_zone
 from davstore.toml_lines import find_line
 
-MAX_INTERVAL_SECONDS = 366 * 86_400
-"""A longer interval is a mistake: `allowed = false` forbids."""
-MAX_PATTERN_NAMES = 100
-"""Most names of one path of `exclude`: each is compared with every name of a request's path."""
+_DAY_SECONDS = 86_400
 
 _MODES = {"automatic": frozenset({Mode.AUTOMATIC}), "manual": frozenset({Mode.MANUAL}), "both": BOTH}
-_KEYS = frozenset(
-    {
-        "name",
-        "user",
-        "device",
-        "class",
-        "allowed",
-        "modes",
-        "bearer_not",
-        "window",
-        "zone",
-        "min_interval_seconds",
-        "exclude",
-    }
-)
-_WINDOW = re.compile(r"([0-9]{2}):([0-5][0-9])-([0-9]{2}):([0-5][0-9])")
+_SELECTORS = ("name", "user", "group", "device", "class", "default")
+_SCOPES = ("allowed", "modes", "bearer_not", "window", "zone", "min_interval_seconds", "include", "exclude")
+_VIEWS = ("kinds", "max_body_bytes", "max_age_days", "list_only", "withhold_states")
+_KEYS = frozenset((*_SELECTORS, *_SCOPES, *_VIEWS))
 
 
 class _Wrong(ValueError):
@@ -62,14 +57,15 @@ def parse_rules(text: str, *, source: str) -> tuple[Rule, ...]:
     tables = document.get("rule", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise BadSettings(f"{source}:{find_line(text, 'rule')}: rule: each rule begins with [[rule]]")
-    rules: list[Rule] = []
+    rules: dict[str, Rule] = {}
     for index, table in enumerate(tables):
         try:
-            rules.append(_parse_rule(table, {rule.name for rule in rules}))
+            rule = _parse_rule(table, rules)
         except _Wrong as wrong:
             line = find_line(text, "rule", wrong.key, index=index)
             raise BadSettings(f"{source}:{line}: rule.{wrong.key}: {wrong}") from wrong
-    return tuple(rules)
+        rules[rule.name] = rule
+    return tuple(rules.values())
 
 
 def list_unknown(rules: Iterable[Rule], names: Mapping[str, Collection[str]]) -> list[str]:
@@ -86,7 +82,7 @@ def list_unknown(rules: Iterable[Rule], names: Mapping[str, Collection[str]]) ->
     return found
 
 
-def _parse_rule(table: Mapping[str, Any], taken: set[str]) -> Rule:
+def _parse_rule(table: Mapping[str, Any], taken: Collection[str]) -> Rule:
     for key in table:
         if key not in _KEYS:
             raise _Wrong(key, "unknown key")
@@ -95,20 +91,27 @@ def _parse_rule(table: Mapping[str, Any], taken: set[str]) -> Rule:
         raise _Wrong("name", "each rule needs a name of 1 to 64 letters, digits, '.', '_' and '-'")
     if name in taken:
         raise _Wrong("name", f"{name!r} is the name of an earlier rule")
-    allowed = table.get("allowed", True)
-    if not isinstance(allowed, bool):
-        raise _Wrong("allowed", f"must be true or false, not {allowed!r}")
+    days = _number(table, "max_age_days", MAX_AGE_SECONDS // _DAY_SECONDS)
+    include = _patterns(table, "include")
     return Rule(
         name,
         user=_text(table, "user"),
+        group=_text(table, "group"),
         device=_text(table, "device"),
-        device_class=_one_of(table, "class", {item.value: item for item in DeviceClass}, None),
-        allowed=allowed,
-        modes=_one_of(table, "modes", _MODES, BOTH),
-        min_interval_seconds=_interval(table.get("min_interval_seconds")),
-        exclude=_patterns(table.get("exclude", [])),
-        bearers_not=_bearers(table.get("bearer_not", [])),
+        device_class=_one_of(table, "class", {item.value: item for item in DeviceClass}),
+        is_default=_flag(table, "default") or False,
+        allowed=_flag(table, "allowed") is not False,
+        modes=_one_of(table, "modes", _MODES),
+        bearers_not=_words(table, "bearer_not", "bearers like 'cellular-roaming'", is_bearer),
         window=_window(table),
+        min_interval_seconds=_number(table, "min_interval_seconds", MAX_INTERVAL_SECONDS),
+        include=None if include is None else tuple(map(Reach, include)),
+        exclude=_patterns(table, "exclude") or (),
+        kinds=_words(table, "kinds", f"of {', '.join(sorted(KINDS))}", KINDS.__contains__),
+        max_body_bytes=_number(table, "max_body_bytes", MAX_BODY_BYTES),
+        max_age_seconds=None if days is None else days * _DAY_SECONDS,
+        list_only=_flag(table, "list_only"),
+        withhold_states=_states(table),
     )
 
 
@@ -119,27 +122,43 @@ def _text(table: Mapping[str, Any], key: str) -> str | None:
     return value
 
 
-def _one_of(table: Mapping[str, Any], key: str, choices: Mapping[str, Any], default: Any) -> Any:
+def _flag(table: Mapping[str, Any], key: str) -> bool | None:
+    value = table.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise _Wrong(key, f"must be true or false, not {value!r}")
+    return value
+
+
+def _one_of(table: Mapping[str, Any], key: str, choices: Mapping[str, Any]) -> Any:
     if key not in table:
-        return default
+        return None
     value = table[key]
     if not isinstance(value, str) or value not in choices:
         raise _Wrong(key, f"must be one of {', '.join(choices)}, not {value!r}")
     return choices[value]
 
 
-def _interval(value: Any) -> int | None:
-    if value is None:
-        return None
-    if type(value) is not int or not 0 <= value <= MAX_INTERVAL_SECONDS:
-        raise _Wrong("min_interval_seconds", f"must be a whole number from 0 to {MAX_INTERVAL_SECONDS}, not {value!r}")
+def _number(table: Mapping[str, Any], key: str, largest: int) -> int | None:
+    value = table.get(key)
+    if value is not None and (type(value) is not int or not 0 <= value <= largest):
+        raise _Wrong(key, f"must be a whole number from 0 to {largest}, not {value!r}")
     return value
 
 
-def _bearers(value: Any) -> frozenset[str]:
-    if not isinstance(value, list) or not all(isinstance(item, str) and is_bearer(item) for item in value):
-        raise _Wrong("bearer_not", f"must be a list of bearers like 'cellular-roaming', not {value!r}")
+def _words(table: Mapping[str, Any], key: str, meaning: str, is_one: Callable[[str], bool]) -> frozenset[str] | None:
+    value = table.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(item, str) and is_one(item) for item in value):
+        raise _Wrong(key, f"must be a list of {meaning}, not {value!r}")
     return frozenset(value)
+
+
+def _states(table: Mapping[str, Any]) -> frozenset[str] | None:
+    value = table.get("withhold_states")
+    if isinstance(value, bool):
+        return STATES if value else frozenset()
+    return _words(table, "withhold_states", f"of {', '.join(sorted(STATES))}, or true", STATES.__contains__)
 
 
 def _window(table: Mapping[str, Any]) -> Window | None:
@@ -148,25 +167,28 @@ def _window(table: Mapping[str, Any]) -> Window | None:
         if "zone" in table:
             raise _Wrong("zone", "is the zone of a window, and there is none")
         return None
-    found = _WINDOW.fullmatch(value) if isinstance(value, str) else None
-    start, end = (int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])) if found else (-1, -1)
-    if not 0 <= start < MINUTES_OF_DAY or not 0 <= end <= MINUTES_OF_DAY or start == end:
-        raise _Wrong("window", f"must be two different times of a day like '22:00-06:00', not {value!r}")
     try:
-        return Window(start, end, UTC if name == "UTC" else ZoneInfo(name))
-    except (TypeError, ValueError, KeyError, OSError) as error:
+        hours = parse_hours(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise _Wrong("window", f"must be two different times of a day like '22:00-06:00', not {value!r}") from error
+    try:
+        return Window(*hours, parse_zone(name))
+    except ValueError as error:
         raise _Wrong("zone", f"must be the name of a time zone like 'Europe/Berlin', not {name!r}") from error
 
 
-def _patterns(value: Any) -> tuple[tuple[str, ...], ...]:
+def _patterns(table: Mapping[str, Any], key: str) -> tuple[Pattern, ...] | None:
+    value = table.get(key)
+    if value is None:
+        return None
     if not isinstance(value, list):
-        raise _Wrong("exclude", f"must be a list of paths, not {value!r}")
+        raise _Wrong(key, f"must be a list of paths, not {value!r}")
     patterns = []
     for item in value:
         names = tuple(item.strip("/").split("/")) if isinstance(item, str) else ("",)
         if any(name in ("", ".", "..") for name in names):
-            raise _Wrong("exclude", f"must hold paths below the user's store like 'Media/raw', not {item!r}")
+            raise _Wrong(key, f"must hold paths below the user's store like 'Media/raw', not {item!r}")
         if len(names) > MAX_PATTERN_NAMES or any(len(name.encode()) > MAX_NAME_BYTES for name in names):
-            raise _Wrong("exclude", f"a path has at most {MAX_PATTERN_NAMES} names of at most {MAX_NAME_BYTES} bytes")
+            raise _Wrong(key, f"a path has at most {MAX_PATTERN_NAMES} names of at most {MAX_NAME_BYTES} bytes")
         patterns.append(names)
     return tuple(patterns)

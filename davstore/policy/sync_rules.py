@@ -1,80 +1,34 @@
 """The decision behind the gate, whether a device may synchronise now (docs/protocol.md#the-sync-policy).
 
-Pure: rules and facts in, decision out. Gate points, responses and the memory of rounds are elsewhere.
-
-Several rules may fit one request. A prohibition wins: one fitting rule is enough to refuse, to take a mode or a bearer
-away, to exclude a folder or to keep to its window. The interval is taken from the most specific rule: a device's before
-its user's, that before its class's, that before everybody's; of two equals the later in the file.
+Pure: terms and facts in, decision out. Gate points, responses and the memory of rounds are elsewhere.
 """
 
 from __future__ import annotations
 
-import enum
-import functools
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from typing import Final
 
-from davstore.model.principals import DeviceClass
 from davstore.model.rounds import Round
-from davstore.policy.windows import Window, wait_seconds
+from davstore.model.rules import PROVIDER, Mode, Rule
+from davstore.model.views import EVERYTHING, View
+from davstore.model.windows import wait_seconds
+from davstore.policy.patterns import covers, includes, leads_to
+from davstore.policy.terms import Terms
 
-PROVIDER = "provider"
-"""The voice of policy.toml."""
-
-
-class Mode(enum.Enum):
-    """The cause of a synchronisation: the device by itself, or its user (`Sync-Context`)."""
-
-    AUTOMATIC = "automatic"
-    MANUAL = "manual"
-
-
-BOTH = frozenset(Mode)
-REPEATS = 2
+REPEATS: Final = 2
 """Repetitions of a request that are free within an interval, for lost answers. More would be polls."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule of a voice. A selector that is None fits everything; an interval that is None leaves it to other rules.
-
-    exclude holds patterns of names below the user's store: a name, a glob of one (`*`, `?`, `[ab]`), or `**` for any
-    number of names. A pattern covers what it matches and everything beneath. bearers_not are bearers over which no
-    device comes by itself; its user may let it come. window is when devices may come, None: at any time.
-    """
-
-    name: str
-    voice: str = PROVIDER
-    user: str | None = None
-    device: str | None = None
-    device_class: DeviceClass | None = None
-    allowed: bool = True
-    modes: frozenset[Mode] = BOTH
-    min_interval_seconds: int | None = None
-    exclude: tuple[tuple[str, ...], ...] = ()
-    bearers_not: frozenset[str] = frozenset()
-    window: Window | None = None
-
-    @property
-    def specificity(self) -> tuple[bool, bool, bool]:
-        """A key that orders rules by how narrowly they select."""
-        return self.device is not None, self.user is not None, self.device_class is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """The facts of one request at a gate point.
 
-    user and device are the asker. names lead from the root of the asker's own store to the Request-URI; None: that is
+    names lead from the root of the asker's own store to the Request-URI; None: that is
     elsewhere, where no pattern excludes anything. token is the sync token as sent, '' for a first
     synchronisation, None for a request that has none (PROPFIND, SEARCH). bearer is None where none was told.
     """
 
-    user: str
-    device: str
-    device_class: DeviceClass
     mode: Mode
     names: tuple[str, ...] | None
     now_us: int
@@ -85,7 +39,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """The request goes on."""
+    """The request goes on. view is what the device is shown."""
+
+    view: View = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,38 +65,42 @@ class Defer:
 Decision = Accept | Reject | Defer
 
 
-def list_fitting(rules: Iterable[Rule], *, user: str, device: str, device_class: DeviceClass) -> list[Rule]:
-    """Return the rules that fit a device, the most specific first."""
-    fitting = [
-        rule
-        for rule in rules
-        if rule.user in (None, user) and rule.device in (None, device) and rule.device_class in (None, device_class)
-    ]
-    return sorted(fitting, key=lambda rule: rule.specificity)[::-1]
+def decide(terms: Terms, attempt: Attempt) -> Decision:
+    """Decide about an attempt. A refusal outranks a delay: after the wait it would still be one.
 
-
-def find_interval_rule(fitting: Iterable[Rule]) -> Rule | None:
-    """Return the rule whose interval binds: the first that has one."""
-    return next((rule for rule in fitting if rule.min_interval_seconds is not None), None)
-
-
-def decide(rules: Iterable[Rule], attempt: Attempt) -> Decision:
-    """Decide about an attempt. A refusal outranks a delay: after the wait it would still be one."""
-    fitting = list_fitting(rules, user=attempt.user, device=attempt.device, device_class=attempt.device_class)
-    modes = functools.reduce(frozenset.intersection, (rule.modes for rule in fitting), BOTH)
-    for rule in fitting:
+    A mode that the user or the device does not want is theirs to change, one that the provider forbids is not.
+    """
+    for rule in terms.rules:
         if not rule.allowed:
             return Reject("sync-allowed", rule)
-    for rule in fitting:
-        if attempt.mode not in rule.modes:
-            return Reject("sync-allowed", rule, modes)
-    for rule in fitting:
-        if attempt.mode is Mode.AUTOMATIC and attempt.bearer in rule.bearers_not:
-            return Reject("sync-allowed", rule, modes - {Mode.AUTOMATIC})
-    for rule in fitting:
-        if attempt.names is not None and any(covers(pattern, attempt.names) for pattern in rule.exclude):
-            return Reject("sync-scope-allowed", rule)
-    return _find_closed_window(fitting, attempt) or _timely(fitting, attempt)
+    for rule in terms.binding["modes"]:
+        if rule.modes is not None and attempt.mode not in rule.modes:
+            return Reject(_forbidding(rule), rule, terms.modes)
+    if attempt.mode is Mode.AUTOMATIC:
+        for rule in terms.binding["bearers_not"]:
+            if rule.bearers_not is not None and attempt.bearer in rule.bearers_not:
+                return Reject(_forbidding(rule), rule, terms.modes - {Mode.AUTOMATIC})
+    outside = None if attempt.names is None else find_excluding(terms, attempt.names)
+    if outside is not None:
+        return Reject("sync-scope-allowed", outside)
+    view = EVERYTHING if attempt.names is None else terms.view
+    return _find_closed_window(terms, attempt) or _timely(terms, attempt) or Accept(view)
+
+
+def find_excluding(terms: Terms, names: tuple[str, ...]) -> Rule | None:
+    """Return the rule that leaves a collection out of the view, None: it is in it or leads to what is."""
+    for rule in terms.rules:
+        if any(covers(pattern, names) for pattern in rule.exclude):
+            return rule
+    for rule in terms.binding["include"]:
+        reaches = rule.include or ()
+        if not any(includes(one, names) or leads_to(one.pattern, names) for one in reaches):
+            return rule
+    return None
+
+
+def _forbidding(rule: Rule) -> str:
+    return "sync-allowed" if rule.voice == PROVIDER else "automatic-sync-enabled"
 
 
 def next_round(
@@ -170,45 +130,19 @@ def _is_running(last: Round, now_us: int, interval_seconds: int) -> bool:
     return 0 <= now_us - last.started_us < interval_seconds * 1_000_000
 
 
-def covers(pattern: Sequence[str], names: Sequence[str]) -> bool:
-    """Tell whether a pattern of names matches names or a collection above them.
-
-    It takes time in proportion to the length of either: all places of the pattern that the names so far lead to are
-    followed at once.
-    """
-    reached = _skip(pattern, {0})
-    for name in names:
-        if len(pattern) in reached:
-            return True
-        stays = {place for place in reached if pattern[place] == "**"}
-        goes_on = {place + 1 for place in reached - stays if fnmatchcase(name, pattern[place])}
-        reached = _skip(pattern, stays | goes_on)
-        if not reached:
-            return False
-    return len(pattern) in reached
-
-
-def _skip(pattern: Sequence[str], reached: set[int]) -> set[int]:
-    """Return the places with those behind each `**`, which stands for no name too."""
-    for place, name in enumerate(pattern):
-        if name == "**" and place in reached:
-            reached.add(place + 1)
-    return reached
-
-
-def _find_closed_window(fitting: list[Rule], attempt: Attempt) -> Defer | None:
-    closed = [rule for rule in fitting if rule.window is not None and not rule.window.is_open(attempt.now_us)]
+def _find_closed_window(terms: Terms, attempt: Attempt) -> Defer | None:
+    windows = [(rule.window, rule) for rule in terms.binding["window"] if rule.window is not None]
+    closed = [rule for window, rule in windows if not window.is_open(attempt.now_us)]
     if not closed:
         return None
-    windows = [rule.window for rule in fitting if rule.window is not None]
-    return Defer("sync-window-open", closed[0], wait_seconds(windows, attempt.now_us))
+    return Defer("sync-window-open", closed[0], wait_seconds([window for window, _ in windows], attempt.now_us))
 
 
-def _timely(fitting: list[Rule], attempt: Attempt) -> Decision:
-    rule, last = find_interval_rule(fitting), attempt.last_round
-    if rule is None or rule.min_interval_seconds is None or last is None:
-        return Accept()
-    if last.left(attempt.token) != 0 or not _is_running(last, attempt.now_us, rule.min_interval_seconds):
-        return Accept()
-    left_us = rule.min_interval_seconds * 1_000_000 - (attempt.now_us - last.started_us)
-    return Defer("sync-interval-respected", rule, math.ceil(left_us / 1_000_000))
+def _timely(terms: Terms, attempt: Attempt) -> Defer | None:
+    seconds, last = terms.interval_seconds, attempt.last_round
+    if terms.interval is None or not seconds or last is None:
+        return None
+    if last.left(attempt.token) != 0 or not _is_running(last, attempt.now_us, seconds):
+        return None
+    left_us = seconds * 1_000_000 - (attempt.now_us - last.started_us)
+    return Defer("sync-interval-respected", terms.interval, math.ceil(left_us / 1_000_000))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from davstore.model.paths import Area, PartPath, Path
-from davstore.model.principals import Principal
+from davstore.model.principals import Principal, PrincipalName
 from davstore.protocol.dav.hrefs import MAX_SEGMENTS, Target
 from davstore.protocol.http.queries import find_part_number
 
@@ -17,6 +17,7 @@ _TOP: Final = "dav"
 AREAS: Final[Mapping[tuple[str, ...], Area]] = {(_TOP, "store"): Area.STORE}
 """The beginning of each area's paths; the next segment is the name of an owner, for the root of a store."""
 PRINCIPALS: Final = (_TOP, "principals")
+DEVICES: Final = (*PRINCIPALS, "devices")
 HOME: Final = (_TOP,)
 """The collection above all areas and principals."""
 
@@ -64,7 +65,7 @@ def segments_of(path: Path) -> tuple[str, ...]:
 
 def find_fixed(segments: tuple[str, ...], known: Known) -> Fixed | None:
     """Return the fixed collection that a path names, None when there is none."""
-    users, devices = (*PRINCIPALS, "users"), (*PRINCIPALS, "devices")
+    users, devices = (*PRINCIPALS, "users"), DEVICES
     tree = [
         Fixed((), (_TOP,)),
         Fixed(HOME, (*(name for _, name in AREAS), PRINCIPALS[-1])),
@@ -84,7 +85,17 @@ def user_segments(user: str) -> tuple[str, ...]:
     return (*PRINCIPALS, "users", user)
 
 
+def device_segments(user: str, device: str) -> tuple[str, ...]:
+    """Return the path of a device of a user as a principal."""
+    return (*DEVICES, user, device)
+
+
+def name_of(place: Fixed) -> PrincipalName:
+    """Return the name of the principal that a fixed collection is."""
+    return PrincipalName(*place.segments[len(DEVICES) :])
+
+
 def principal_segments(principal: Principal) -> tuple[str, ...]:
     """Return the path of an asker as a principal: of the device when there is one, else of the user."""
     user, device = principal.user.name, principal.device
-    return user_segments(user) if device is None else (*PRINCIPALS, "devices", user, device.name)
+    return user_segments(user) if device is None else device_segments(user, device.name)

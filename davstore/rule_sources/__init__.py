@@ -1,1 +1,1 @@
-"""Sources of the provider's rules: a file."""
+"""Sources of the provider's rules: a file, a URL."""

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from davstore.errors import BadSettings, Unavailable
+from davstore.model.rules import Rule
 from davstore.policy.provider import parse_rules
-from davstore.policy.sync_rules import Rule
 from davstore.toml_lines import decode
 
 log = logging.getLogger("davstore.policy")

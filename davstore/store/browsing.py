@@ -19,6 +19,8 @@ from davstore.model.messages import MessageFacts, MessageSummary
 from davstore.model.nodes import Resource, ResourceType, StoreFacts
 from davstore.model.pages import Mark, Sort
 from davstore.model.paths import Path
+from davstore.model.views import EVERYTHING, View
+from davstore.sync.lenses import Lens, show
 
 
 class Page(NamedTuple):
@@ -43,9 +45,18 @@ class OpenMessage(NamedTuple):
 
 
 def list_page(
-    context: Context, path: Path, sort: Sort, *, descending: bool = False, after: Mark | None = None, limit: int
+    context: Context,
+    path: Path,
+    sort: Sort,
+    *,
+    descending: bool = False,
+    after: Mark | None = None,
+    limit: int,
+    view: View = EVERYTHING,
 ) -> Page:
     """Return at most limit members of a collection, behind a mark: collections first, the rest sorted.
+
+    Those that are not in the view are left out, so that there may be less.
 
     Raises:
         NotFound: nothing is there.
@@ -57,9 +68,10 @@ def list_page(
             return Page(facts, top, [], None)
         found = sorted_pages.list_page(unit, facts.id, top, sort, descending=descending, after=after, limit=limit + 1)
         more = _mark(found[limit - 1], sort) if len(found) > limit else None
-        messages = [one.node_id for one in found[:limit] if one.type > ResourceType.COLLECTION]
+        members = show(unit, facts.id, Lens(view, context.now_us // 1_000_000), found[:limit])
+        messages = [one.node_id for one in members if one.type > ResourceType.COLLECTION]
         summaries = load(unit, facts, {SUMMARY}, messages, now_us=context.now_us).of(SUMMARY)
-        return Page(facts, top, found[:limit], more, summaries)
+        return Page(facts, top, members, more, summaries)
 
     return context.services.database.read(work)
 

@@ -8,30 +8,32 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from davstore.engine import rights
-from davstore.errors import DiskFull, SyncDeferred, SyncRefused, SyncWindowClosed, Unavailable
-from davstore.metadata import principals
+from davstore.errors import DiskFull, SyncDeferred, SyncRefused, SyncUnwanted, SyncWindowClosed, Unavailable
+from davstore.metadata import bindings, listings, principals
 from davstore.metadata.database import Database
+from davstore.metadata.unit import Unit
 from davstore.metadata.volatile import Throttle
 from davstore.model.paths import Path
 from davstore.model.principals import Device, Principal
 from davstore.model.rounds import Round
-from davstore.policy.sync_rules import (
-    Attempt,
-    Defer,
-    Mode,
-    Reject,
-    Rule,
-    decide,
-    find_interval_rule,
-    list_fitting,
-    next_round,
-)
+from davstore.model.rules import DEVICE, USER, Mode, Rule
+from davstore.model.views import EVERYTHING, View
+from davstore.policy.explaining import describe
+from davstore.policy.preferences import parse_json
+from davstore.policy.sync_rules import Accept, Attempt, Decision, Defer, Reject, decide, find_excluding, next_round
+from davstore.policy.terms import Subject, Terms, merge
 from davstore.protocol import urls
 
 log = logging.getLogger("davstore.gate")
+
+_UNKNOWN = "?"
+"""Stands for the token of a round that is not going on."""
+_MOST_KNOWN = 10_000
+"""Devices whose terms one worker keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,14 @@ class Turn:
     request: GateRequest
     scope: str
     last_round: Round | None
+    interval_seconds: int = 0
+    view: View = EVERYTHING
 
     def answered(self, given: str = "", *, truncated: bool = False) -> None:
         """Remember the round: given is the sync token of the answer, truncated: there are more pages."""
         request, gate = self.request, self.gate
-        rule = find_interval_rule(_list_rules(gate.rules(), request))
         if request.token is None:
-            if rule:
+            if self.interval_seconds:
                 gate.throttle.rounds.record(request.device.id, self.scope, Round(request.now_us))
             return
         accepted = next_round(
@@ -70,7 +73,7 @@ class Turn:
             given=given,
             truncated=truncated,
             now_us=request.now_us,
-            interval_seconds=(rule and rule.min_interval_seconds) or 0,
+            interval_seconds=self.interval_seconds,
         )
         gate.throttle.rounds.record(request.device.id, self.scope, accepted)
         if gate.throttle.pacing.is_due(request.device.id, now_us=request.now_us):
@@ -88,56 +91,148 @@ class Turn:
             log.warning("what was seen of device %s is not written down: %s", device_id, error)
 
 
+class KnownTerms:
+    """The terms of devices, worked out once while the rules of the provider stay the same."""
+
+    def __init__(self) -> None:
+        self._rules: Sequence[Rule] = ()
+        self._known: dict[tuple[Subject, str | None, str | None], Terms] = {}
+
+    def find(self, rules: Sequence[Rule], asker: Principal, device: Device, groups: frozenset[str]) -> Terms:
+        """Return the terms of a device of the asker under these rules."""
+        if rules is not self._rules or len(self._known) >= _MOST_KNOWN:
+            self._rules, self._known = rules, {}
+        subject = Subject(asker.user.name, device.name, device.device_class, groups)
+        texts = (asker.user.preferences, device.preferences)
+        key = (subject, *texts)
+        terms = self._known.get(key)
+        if terms is None:
+            said = zip(texts, (USER, DEVICE), strict=True)
+            preferences = [parse_json(text, voice) for text, voice in said if text is not None]
+            terms = self._known[key] = merge(rules, preferences, subject)
+        return terms
+
+
+class Explanation(NamedTuple):
+    """What would be decided about a device: its path as a principal, its refusal, and sentences for a person."""
+
+    principal: tuple[str, ...]
+    refusal: SyncRefused | None
+    sentences: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The gate in front of synchronisation. rules returns the rules in force."""
+    """The gate in front of synchronisation. rules returns the rules in force, groups those of a user.
+
+    Without rules no device comes in: `terms`, and all that ask for them, raise what rules does, Unavailable.
+    """
 
     rules: Callable[[], Sequence[Rule]]
     throttle: Throttle
     database: Database
+    groups: Callable[[str], frozenset[str]] = lambda _user: frozenset()
+    known: KnownTerms = field(default_factory=KnownTerms)
+
+    def terms(self, asker: Principal, device: Device) -> Terms:
+        """Return the terms on which a device of the asker may synchronise."""
+        return self.known.find(self.rules(), asker, device, self.groups(asker.user.name))
 
     def admit(self, request: GateRequest) -> Turn:
         """Let a device in.
 
         Raises:
-            SyncRefused: a rule forbids it.
+            SyncRefused: a rule forbids it. SyncUnwanted: a preference does, which its user can change.
             SyncDeferred: it came too early. SyncWindowClosed: at the wrong time of the day.
         """
-        rules = self.rules()
+        terms = self.terms(request.asker, request.device)
         names = rights.find_names_at_home(request.asker, request.path)
         scope = _scope(request, names)
         last_round = self.throttle.rounds.find(request.device.id, scope)
-        decision = decide(
-            rules,
-            Attempt(
-                request.asker.user.name,
-                request.device.name,
-                request.device.device_class,
-                request.mode,
-                names,
-                request.now_us,
-                request.token,
-                last_round,
-                request.bearer,
-            ),
-        )
-        match decision:
-            case Reject(condition, rule, modes):
-                raise SyncRefused(
-                    condition,
-                    rule=rule.name,
-                    decided_by=rule.voice,
-                    allowed_modes=tuple(mode.value for mode in Mode if mode in modes),
-                )
-            case Defer(condition, rule, seconds):
-                error = SyncWindowClosed if condition == "sync-window-open" else SyncDeferred
-                raise error(condition, rule=rule.name, decided_by=rule.voice, retry_after_seconds=seconds)
-        return Turn(self, request, scope, last_round)
+        attempt = Attempt(request.mode, names, request.now_us, request.token, last_round, request.bearer)
+        view = require_accepted(decide(terms, attempt), (request.asker.user.name, request.device.name))
+        return Turn(self, request, scope, last_round, terms.interval_seconds, view)
+
+    def explain(
+        self, asker: Principal, path: Path, *, mode: Mode, bearer: str | None, now_us: int
+    ) -> list[Explanation]:
+        """Return what would be decided about each device of the asker that wanted to synchronise a collection.
+
+        A device is told about itself alone.
+        """
+        user = asker.user
+        devices = self.database.read(lambda unit: principals.list_devices(unit, user.id))
+        asked = [one.device for one in devices if not one.device.revoked]
+        if asker.device is not None:
+            asked = [one for one in asked if one.id == asker.device.id]
+        names = rights.find_names_at_home(asker, path)
+        found = []
+        for device in asked:
+            request = GateRequest(asker, device, path, mode, _UNKNOWN, now_us, bearer)
+            last_round = self.throttle.rounds.find(device.id, _scope(request, names))
+            attempt = Attempt(mode, names, now_us, _UNKNOWN, last_round, bearer)
+            decision, sentences = describe(self.terms(asker, device), attempt)
+            whose = (user.name, device.name)
+            found.append(Explanation(urls.device_segments(*whose), find_refusal(decision, whose), sentences))
+        return found
+
+    def require_kept_in_scope(self, asker: Principal, path: Path, destination: Path) -> None:
+        """Raise SyncRefused where COPY or MOVE would bring a folder that a device is not shown under another name.
+
+        path is the source. One that is left out itself stays where it is; one beneath may go to another place where it
+        is left out too.
+        """
+        device = asker.device
+        source, target = (rights.find_names_at_home(asker, one) for one in (path, destination))
+        if device is None or source is None or target is None:
+            return
+        terms = self.terms(asker, device)
+        if not terms.view.has_scopes:
+            return
+        for names in self.database.read(lambda unit: list_folders(unit, path)):
+            rule = find_excluding(terms, names)
+            moved = (*target, *names[len(source) :])
+            if rule is not None and (names == source or find_excluding(terms, moved) is None):
+                require_accepted(Reject("sync-scope-allowed", rule), (asker.user.name, device.name))
 
 
-def _list_rules(rules: Sequence[Rule], request: GateRequest) -> list[Rule]:
-    device = request.device
-    return list_fitting(rules, user=request.asker.user.name, device=device.name, device_class=device.device_class)
+def require_accepted(decision: Decision, device: tuple[str, str]) -> View:
+    """Return the view of a device that is let in; device holds the names of its user and of itself.
+
+    Raises as `Gate.admit`.
+    """
+    refusal = find_refusal(decision, device)
+    if refusal is not None:
+        raise refusal
+    return decision.view if isinstance(decision, Accept) else EVERYTHING
+
+
+def find_refusal(decision: Decision, device: tuple[str, str]) -> SyncRefused | None:
+    """Return the error of a device that is not let in."""
+    match decision:
+        case Reject(condition, rule, modes):
+            refused = SyncUnwanted if condition == "automatic-sync-enabled" else SyncRefused
+            allowed = tuple(mode.value for mode in Mode if mode in modes)
+            return refused(condition, rule=rule.name, decided_by=rule.voice, device=device, allowed_modes=allowed)
+        case Defer(condition, rule, seconds):
+            deferred = SyncWindowClosed if condition == "sync-window-open" else SyncDeferred
+            return deferred(
+                condition, rule=rule.name, decided_by=rule.voice, device=device, retry_after_seconds=seconds
+            )
+        case Accept():
+            return None
+
+
+def list_folders(unit: Unit, path: Path) -> list[tuple[str, ...]]:
+    """Return the names of a collection and of all collections beneath it; none where there is no collection."""
+    facts, place, _ = bindings.find(unit, path)
+    top = place.resource
+    if top is None or not top.is_collection:
+        return []
+    names = {top.node_id: path.names}
+    for row in listings.list_collections_beneath(unit, facts.id, top.node_id, limit=listings.NO_LIMIT):
+        names[row.node_id] = (*names[row.parent_id], row.name)
+    return list(names.values())
 
 
 def _scope(request: GateRequest, names: tuple[str, ...] | None) -> str:

@@ -21,6 +21,8 @@ from davstore.model.facets import MESSAGE, NO_FACTS, Facets, Facts
 from davstore.model.messages import PartResource
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import PartPath, Path
+from davstore.model.views import EVERYTHING, View
+from davstore.sync.lenses import Lens, show
 
 _MESSAGES_AT_ONCE = 250
 """Resources whose facts of messages are in memory together, with all their parts."""
@@ -70,10 +72,12 @@ def describe(
     depth: int | None,
     facets: Facets = frozenset(),
     columns: Wanted | None = None,
+    view: View = EVERYTHING,
 ) -> Generator[Listing, None, None]:
     """Yield a resource, its members (depth 1) or all that lies beneath (None), with the facets asked for.
 
-    With columns, members come by column as far as these allow.
+    With columns, members come by column as far as these allow; in a view they do not. Those that are not in it are left
+    out.
 
     However many they are, they come some at a time, all from one snapshot, which is open until the last of them is
     taken or the iterator is closed: nothing else may be read meanwhile.
@@ -88,8 +92,9 @@ def describe(
         return
     with context.services.database.snapshot() as unit:
         facts, top = _find(context, unit, path, conditions)
-        find_facts = partial(load, unit, facts, facets, now_us=context.now_us)
-        if columns is None or depth != 1 or not top.is_collection:
+        lens = Lens(view, context.now_us // 1_000_000)
+        find_facts = partial(load, unit, facts, lens.told(facets), now_us=context.now_us)
+        if columns is None or depth != 1 or not top.is_collection or not lens.is_whole:
             pages = _each_some(context, unit, facts.id, top, depth=depth)
         else:
             yield Listing(facts, top, [top], find_facts([top.node_id]))
@@ -98,7 +103,7 @@ def describe(
         most = _MESSAGES_AT_ONCE if MESSAGE in facets else transaction.PAGE_ROWS
         for resources in pages:
             for start in range(0, len(resources), most):
-                some = resources[start : start + most]
+                some = show(unit, facts.id, lens, resources[start : start + most], top)
                 yield Listing(facts, top, some, find_facts([resource.node_id for resource in some]))
 
 

@@ -22,11 +22,11 @@ from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import MESSAGE, Facets
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
-from davstore.model.where import Where
+from davstore.model.views import EVERYTHING, View, hash_of
 from davstore.sync import report
+from davstore.sync.lenses import Lens
 from davstore.sync.report import Page
 from davstore.sync.runs import Departed
-from davstore.sync.views import are_judged, hash_of_view
 
 log = logging.getLogger("davstore.sync")
 
@@ -44,14 +44,13 @@ def changes_since(
     limit: int | None,
     facets: Facets = frozenset(),
     columns: Wanted | None = None,
-    where: Where | None = None,
+    view: View = EVERYTHING,
 ) -> Changes:
     """Return the changes of a collection since a token (None: all of it), at most limit rows, oldest first.
 
     A truncated page ends with the token of its last row: asking again with it loses nothing, at either level. With
-    columns, members come by column if these allow it; with a condition they do not. Members that it does not select are
-    told as out of view, unless the device was never told of them. A page is shorter where an answer may not hold all
-    its facets.
+    columns, members come by column if these allow it; in a view they do not. Members that are not in it are told as out
+    of view, unless the device was never told of them. A page is shorter where an answer may not hold all its facets.
 
     Raises:
         PreconditionFailed: no `If` list holds; of the conditions only these are judged.
@@ -62,25 +61,27 @@ def changes_since(
     most = context.services.limits.sync_rows if limit is None else min(limit, context.services.limits.sync_rows)
     if MESSAGE in facets:
         most = min(most, _MOST_MESSAGES)
+    at_s = context.now_us // 1_000_000
 
     def work(unit: Unit, most: int) -> Changes:
         rights.require(context.asker, path)
         found = bindings.find(unit, path)
         require_list(context, unit, found.facts, conditions)
-        find_page = partial(report.page, unit, found, path, token, level=level, limit=most, where=where)
-        if columns is not None and not are_judged(token, where):
+        lens = Lens(view, at_s)
+        find_page = partial(report.page, unit, found, path, token, level=level, limit=most, lens=lens)
+        if columns is not None and not report.are_judged(token, lens):
             changes = _by_column(unit, found.facts, find_page, columns, now_us=context.now_us)
             if changes is not None:
                 return changes
         page = find_page()
-        rows = list(_rows(page))
+        rows = [lens.mask(row) if isinstance(row, Resource) else row for row in _rows(page)]
         ids = {row.node_id for row in rows if isinstance(row, Resource)}
-        values = load(unit, found.facts, facets, ids, now_us=context.now_us)
+        values = load(unit, found.facts, lens.told(facets), ids, now_us=context.now_us)
         return Changes(rows, page.token, page.truncated, found.facts, values)
 
     changes = _shortened(most, lambda most: context.services.database.read(partial(work, most=most)))
-    if where is not None:
-        _keep_view(context, path, where)
+    if view != EVERYTHING:
+        _keep_view(context, path, view)
     return changes
 
 
@@ -98,15 +99,15 @@ def _shortened(most: int, read: Callable[[int], Changes]) -> Changes:
             most //= 2
 
 
-def _keep_view(context: Context, path: Path, where: Where) -> None:
+def _keep_view(context: Context, path: Path, view: View) -> None:
     """Remember the definition of a view that a token was given for; without it another view lists everything again."""
-    database, hash_ = context.services.database, hash_of_view(where)
+    database, hash_ = context.services.database, hash_of(view)
 
     def is_kept(unit: Unit) -> bool:
         return find_view(unit, bindings.find(unit, path).facts.id, hash_) is not None
 
     def work(unit: Unit) -> None:
-        keep_view(unit, stores.lock(unit, path.store).store_id, hash_, where, now_us=context.now_us)
+        keep_view(unit, stores.lock(unit, path.store).store_id, hash_, view, now_us=context.now_us)
 
     try:
         if not database.read(is_kept):

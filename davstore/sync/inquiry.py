@@ -8,8 +8,8 @@ from davstore.metadata.changed_members import Form
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level, Position
 from davstore.model.nodes import StoreFacts
-from davstore.model.where import Where
 from davstore.sync.ancestry import Ancestry
+from davstore.sync.lenses import Lens
 from davstore.sync.scopes import Scope
 from davstore.sync.visibility import Visibility
 
@@ -19,8 +19,8 @@ class Inquiry:
     """A device at a position that asks about a scope, in one snapshot.
 
     wanted rows are read, perhaps more: none is fetched long before. form is that of the members that are there.
-    ancestry keeps the collections that the stages look up. where is the condition of the
-    view, None: there is none; before that of the view before, where the run tells the difference.
+    ancestry keeps the collections that the stages look up. lens is the view, before the one before,
+    where the run tells the difference.
     """
 
     unit: Unit
@@ -32,5 +32,5 @@ class Inquiry:
     wanted: int
     form: Form
     ancestry: Ancestry
-    where: Where | None
-    before: Where | None
+    lens: Lens
+    before: Lens | None

@@ -13,15 +13,19 @@ from davstore.metadata.bindings import Found
 from davstore.metadata.changed_members import ROWS, Form
 from davstore.metadata.unit import Unit
 from davstore.metadata.views import find_view
-from davstore.model.changes import FULL_RELISTING, WHOLE, Level, Position, SyncToken
+from davstore.model.changes import FULL_RELISTING, WHOLE, Level, Position, Stamp, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Path
-from davstore.model.where import Where
+from davstore.model.views import EVERYTHING as EVERYTHING_IN_VIEW
 from davstore.sync import arrivals, departures, runs, scopes, tokens, views
 from davstore.sync.ancestry import Ancestry
 from davstore.sync.inquiry import Inquiry
+from davstore.sync.lenses import Lens
 from davstore.sync.runs import Run
 from davstore.sync.visibility import EVERYTHING, Visibility
+
+WITHOUT = Lens(EVERYTHING_IN_VIEW)
+"""The view that holds everything."""
 
 
 class Page(NamedTuple):
@@ -42,22 +46,24 @@ def page(
     level: Level,
     limit: int,
     form: Form = ROWS,
-    where: Where | None = None,
+    lens: Lens = WITHOUT,
 ) -> Page:
-    """Return at most limit of the rows of a collection, in the view of a condition, that a device with a token lacks.
+    """Return at most limit of the rows of a collection, as a view shows them, that a device with a token lacks.
 
-    The members that are there are read in a form; it is ROWS where `views.are_judged`.
+    The members that are there are read in a form; it is ROWS where `are_judged`.
 
     Raises:
         InvalidSyncToken: the token is for something else, or its history was swept.
         NotFound, UnsupportedReport: the path names nothing, or no collection.
     """
-    facts, view = found.facts, views.hash_of_view(where)
-    start, before = _start(unit, facts, path, token, view)
-    asked = inquire(
-        unit, found, path, start, EVERYTHING, level=level, limit=limit, form=form, where=where, before=before
-    )
+    facts = found.facts
+    start, stamp = tokens.start(facts, path, token, lens.stamp)
+    start, before = _find_before(unit, facts, start)
+    if stamp != lens.stamp:
+        lens = Lens(lens.view, stamp.at_s, stamp.next_s)
+    asked = inquire(unit, found, path, start, EVERYTHING, level=level, limit=limit, form=form, lens=lens, before=before)
     taken, truncated = runs.take(rows(asked), limit)
+    view = lens.stamp.text
     if truncated:
         after = tokens.after(facts, path, asked.start, taken[-1].key(-1), view)
     else:
@@ -65,15 +71,22 @@ def page(
     return Page(taken, after, truncated, asked.ancestry)
 
 
-def _start(
-    unit: Unit, facts: StoreFacts, path: Path, token: SyncToken | None, view: str
-) -> tuple[Position, Where | None]:
-    """Return where a run goes on, and the condition of the view before. Without its definition all is listed again."""
-    start = tokens.start(facts, path, token, view)
-    if not start.tells_difference or start.relisting == WHOLE:
+def are_judged(token: SyncToken | None, lens: Lens) -> bool:
+    """Tell whether the rows of a report pass the stage of views: one is asked for, or was before."""
+    if not lens.is_whole or token is None:
+        return not lens.is_whole
+    return token.view != WHOLE or (token.position is not None and token.position.tells_difference)
+
+
+def _find_before(unit: Unit, facts: StoreFacts, start: Position) -> tuple[Position, Lens | None]:
+    """Return where a run goes on, and the view before. Without its definition all is listed again."""
+    if not start.tells_difference:
         return start, None
-    before = find_view(unit, facts.id, start.relisting)
-    return (start if before is not None else start._replace(relisting=FULL_RELISTING)), before
+    stamp = Stamp.parse(start.relisting)
+    view = WITHOUT.view if stamp.hash == WHOLE else find_view(unit, facts.id, stamp.hash)
+    if view is None:
+        return start._replace(relisting=FULL_RELISTING), None
+    return start, Lens(view, stamp.at_s)
 
 
 def is_current(unit: Unit, facts: StoreFacts, path: Path, token: SyncToken) -> bool:
@@ -83,7 +96,7 @@ def is_current(unit: Unit, facts: StoreFacts, path: Path, token: SyncToken) -> b
     """
     try:
         found = Found(facts, bindings.resolve(unit, facts, path), None)
-        start = tokens.start(facts, path, token, token.view)
+        start, _ = tokens.start(facts, path, token, Stamp.parse(token.view))
         asked = inquire(unit, found, path, start, EVERYTHING, level=Level.INFINITE, limit=0)
     except (InvalidSyncToken, NotFound, UnsupportedReport):
         return False
@@ -100,14 +113,14 @@ def inquire(
     level: Level,
     limit: int,
     form: Form = ROWS,
-    where: Where | None = None,
-    before: Where | None = None,
+    lens: Lens = WITHOUT,
+    before: Lens | None = None,
 ) -> Inquiry:
     """Return what the stages need of a collection, as it was found, from a position. Raises as `page`."""
     facts = found.facts
     scope = scopes.find(unit, facts, path.names, found.place, see, base=start.base)
     ancestry = Ancestry(unit, facts.id, scope, see)
-    return Inquiry(unit, facts, scope, see, level, start, limit + 1, form, ancestry, where, before)
+    return Inquiry(unit, facts, scope, see, level, start, limit + 1, form, ancestry, lens, before)
 
 
 def rows(asked: Inquiry) -> Iterator[Run]:

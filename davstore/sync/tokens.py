@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 
 from davstore.errors import InvalidSyncToken
-from davstore.model.changes import FULL_RELISTING, WHOLE, Key, Position, SyncToken
+from davstore.model.changes import FULL_RELISTING, WHOLE, Key, Position, Stamp, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Path
 
+EVERYTHING = Stamp()
+"""The stamp of the view that holds everything."""
 AFTER_ALL = 2**80
 """The tie of a complete token: after every row of its number."""
 
@@ -23,18 +25,19 @@ def current_token(facts: StoreFacts, path: Path, view: str = WHOLE) -> SyncToken
     return SyncToken(facts.id, facts.epoch, scope_hash(path), facts.seq, view)
 
 
-def start(facts: StoreFacts, path: Path, token: SyncToken | None, view: str = WHOLE) -> Position:
-    """Return the position that a run begins or goes on from; None: it begins with nothing.
+def start(facts: StoreFacts, path: Path, token: SyncToken | None, asked: Stamp = EVERYTHING) -> tuple[Position, Stamp]:
+    """Return the position that a run begins or goes on from (None: it begins with nothing), and the stamp of its view.
 
-    A token of another view is as good: the run begins again, to tell the difference of both, or everything where the
-    device does not have all of the view before.
+    asked is the stamp of the view that is asked for, at this time. A token of another view is as good: the run begins
+    again, to tell the difference of both, or everything where the device does not have all of the view before. So does
+    one of the same view that a member has left by its age. A truncated run is judged at the time that it began.
 
     Raises:
         InvalidSyncToken: only where no report can be right: the token is of another store or collection, is from the
         future, or its run began before the history that is kept.
     """
     if token is None:
-        return Position(0, 0, 0, facts.seq)
+        return Position(0, 0, 0, facts.seq), asked
     at = token.position or Position(token.number, AFTER_ALL, 0, token.number)
     mine = (facts.id, facts.epoch, scope_hash(path))
     if (token.store_id, token.epoch, token.scope) != mine:
@@ -43,10 +46,14 @@ def start(facts: StoreFacts, path: Path, token: SyncToken | None, view: str = WH
         raise InvalidSyncToken("the token is from the future")
     if at.base < facts.floor:
         raise InvalidSyncToken("the history since the token was swept")
-    if token.view == view:
-        return at
+    known = Stamp.parse(token.view)
+    if known.hash == asked.hash and token.position is not None:
+        return at, known
+    if known.hash == asked.hash and (not known.next_s or asked.at_s < known.next_s):
+        return at, Stamp(known.hash, max(known.at_s, asked.at_s), known.next_s)
     has_all = token.position is None or at.number > at.base  # of the view before, up to the base
-    return Position(0, 0, 0, at.base, relisting=token.view if has_all else FULL_RELISTING)
+    before = known._replace(next_s=0).text
+    return Position(0, 0, 0, at.base, relisting=before if has_all else FULL_RELISTING), asked
 
 
 def after(facts: StoreFacts, path: Path, begun: Position, last: Key, view: str = WHOLE) -> SyncToken:

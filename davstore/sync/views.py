@@ -1,8 +1,8 @@
-"""The stage of a view: of the members that are there, those that a condition selects.
+"""The stage of a view: of the members that are there, those that a device is shown.
 
-A member that is not in the view, and may have been told before, is told as out of view, apart from one that is gone.
-Where the view changed, what entered and what left it is told, and nothing else that a device has. Collections are
-always in a view: they hold members that may be. No stage before asks about facts.
+A member that is not in the view, and may have been told before, is told as out of view, apart from one that is gone; a
+folder that is left out once, at its top, and nothing beneath it. Where the view changed, what entered and what left it
+is told, and nothing else that a device has. No stage before asks about facts.
 """
 
 from __future__ import annotations
@@ -10,21 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum
 from itertools import groupby
-from typing import Any, Final
+from typing import Any
 
-from davstore.metadata import messages, states
-from davstore.model.changes import FULL_RELISTING, WHOLE, Removed, SyncToken
-from davstore.model.nodes import ResourceType
-from davstore.model.where import Source, Where, facts_of, hash_of
-from davstore.policy.where import Judged, judge_of
+from davstore.metadata import states
+from davstore.model.changes import FULL_RELISTING, Removed
+from davstore.model.rules import KEYWORDS
 from davstore.sync.inquiry import Inquiry
+from davstore.sync.lenses import Lens, judge
 from davstore.sync.runs import Arrived, Departed, Run
 
 AT_ONCE = 256
 """Members whose facts are looked up together."""
-
-
-_WORDS: Final = {int(type_): type_.word for type_ in ResourceType}
 
 
 class _Verdict(Enum):
@@ -33,29 +29,27 @@ class _Verdict(Enum):
     NOTHING = "nothing is told"
 
 
-def hash_of_view(where: Where | None) -> str:
-    """Return the word that stands in tokens for the view of a condition."""
-    return WHOLE if where is None else hash_of(where)
-
-
-def are_judged(token: SyncToken | None, where: Where | None) -> bool:
-    """Tell whether the rows of a report pass this stage: a view is asked for, or was before."""
-    if where is not None or token is None:
-        return where is not None
-    return token.view != WHOLE or (token.position is not None and token.position.tells_difference)
-
-
 def through(asked: Inquiry, runs: Iterator[Run]) -> Iterator[Run]:
     """Yield the rows of a report as its view shows them, each under its key."""
-    if asked.where is None and not asked.start.tells_difference:
+    if asked.lens.is_whole and not asked.start.tells_difference:
         yield from runs
         return
     for run in runs:
         if isinstance(run, Departed):
-            yield run
+            known = [row for row in run.rows if _may_be_known(asked, row[1])]
+            if known:
+                yield Departed(known)
             continue
         for start in range(0, len(run.rows), AT_ONCE):
             yield from _judged(asked, Arrived(run.rows.cut(start, start + AT_ONCE), run.fresh))
+
+
+def _may_be_known(asked: Inquiry, gone: Removed) -> bool:
+    """Tell whether a device may have what is gone: it lay in the folders of the view, or of the view before."""
+    if asked.start.relisting == FULL_RELISTING:
+        return True
+    lenses = [lens for lens in (asked.lens, asked.before) if lens is not None]
+    return any(lens.reaches(gone.names, is_collection=bool(gone.is_collection)) for lens in lenses)
 
 
 def _judged(asked: Inquiry, run: Arrived) -> Iterator[Run]:
@@ -68,7 +62,7 @@ def _judged(asked: Inquiry, run: Arrived) -> Iterator[Run]:
         elif verdict is _Verdict.OUT_OF_VIEW:
             names = asked.ancestry.names
             gone = [(run.key(index), rows[index]) for index in range(at, stop)]
-            yield Departed([(key, Removed(names(row.parent_id), row.name, out_of_view=1)) for key, row in gone])
+            yield Departed([(key, Removed(names(row.parent_id), row.name, row.is_collection, 1)) for key, row in gone])
         at = stop
 
 
@@ -79,42 +73,51 @@ def _verdicts(asked: Inquiry, run: Arrived, rows: list[Any]) -> Iterator[_Verdic
     say whether it was in that one.
     """
     base, is_full = asked.start.base, asked.start.relisting == FULL_RELISTING
-    tells_difference = asked.start.tells_difference
-    selected, before = _select(asked, rows)
+    lens, before = asked.lens, asked.before
+    shown, *earlier = judge(asked.unit, asked.facts.id, rows, [lens] if before is None else [lens, before])
+    near = list(_reached(asked, lens, rows))
+    had = (
+        [False] * len(rows)
+        if before is None
+        else list(map(all, zip(earlier[0], _reached(asked, before, rows), strict=True)))
+    )
+    alike = _are_alike(asked, rows)
     numbers = [run.fresh] * len(rows) if run.fresh else run.rows.changed
-    for number, row in zip(numbers, rows, strict=True):
+    for index, number in enumerate(numbers):
         is_old = number <= base
-        had = is_old and tells_difference and row.node_id in before
-        if row.node_id in selected:
-            yield _Verdict.NOTHING if had else _Verdict.THERE
+        has = is_old and had[index]
+        if shown[index] and near[index]:
+            yield _Verdict.NOTHING if has and alike[index] else _Verdict.THERE
+        elif near[index] is None:
+            yield _Verdict.NOTHING
         else:
-            yield _Verdict.OUT_OF_VIEW if had or is_full or not is_old else _Verdict.NOTHING
+            yield _Verdict.OUT_OF_VIEW if has or is_full or not is_old else _Verdict.NOTHING
 
 
-def _select(asked: Inquiry, rows: list[Any]) -> tuple[set[int], set[int]]:
-    """Return the nodes of those rows that are in the view, and of those that are in the view before."""
-    leaves = [row for row in rows if not row.is_collection]
-    wheres = [asked.where, asked.before] if asked.start.tells_difference else [asked.where]
-    judged = list(_with_facts(asked, [where for where in wheres if where is not None], leaves))
-    found = []
-    for where in wheres:
-        if where is None:
-            found.append({row.node_id for row in rows})
-        else:
-            judge = judge_of(where)
-            selected = {one.resource.node_id for one in judged if judge(one)}
-            found.append(selected | {row.node_id for row in rows if row.is_collection})
-    return found[0], found[-1]
-
-
-def _with_facts(asked: Inquiry, wheres: list[Where], rows: list[Any]) -> Iterator[Judged]:
-    """Yield rows with the facts that conditions are about: fields of messages, and keywords."""
-    facts = {fact for where in wheres for fact in facts_of(where)}
-    fields = tuple(sorted({fact.name for fact in facts if fact.source is Source.MESSAGE}))
-    has_keywords = any(fact.source is Source.KEYWORD for fact in facts)
-    node_ids = [row.node_id for row in rows]
-    unit, store_id = asked.unit, asked.facts.id
-    of_messages = messages.list_fields(unit, store_id, node_ids, fields) if fields else {}
-    keywords = states.list_keywords(unit, store_id, node_ids) if has_keywords else {}
+def _reached(asked: Inquiry, lens: Lens, rows: list[Any]) -> Iterator[bool | None]:
+    """Yield for each row whether it is in the folders of a view; None: nor is the collection that holds it."""
+    if not lens.view.has_scopes:
+        yield from [True] * len(rows)
+        return
     for row in rows:
-        yield Judged(row, _WORDS[row.type], of_messages.get(row.node_id, {}), keywords.get(row.node_id, ()))
+        parent = asked.ancestry.names(row.parent_id)
+        if lens.reaches((*parent, row.name), is_collection=bool(row.is_collection)):
+            yield True
+        else:
+            yield False if lens.reaches(parent, is_collection=True) else None
+
+
+def _are_alike(asked: Inquiry, rows: list[Any]) -> list[bool]:
+    """Return whether the same states of each row are told in this view and in the one before."""
+    lens, before = asked.lens, asked.before
+    if before is None or lens.view.withheld == before.view.withheld:
+        return [True] * len(rows)
+    flags = _flags_that_differ(lens, before)
+    tagged = {}
+    if KEYWORDS in lens.view.withheld ^ before.view.withheld:
+        tagged = states.list_keywords(asked.unit, asked.facts.id, [row.node_id for row in rows])
+    return [not row.flags & flags and not tagged.get(row.node_id) for row in rows]
+
+
+def _flags_that_differ(lens: Lens, before: Lens) -> int:
+    return lens.withheld_flags ^ before.withheld_flags

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from davstore.engine.context import Services
@@ -13,10 +14,11 @@ from davstore.errors import NotFound, PreconditionFailed
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.middleware.places import PLACE
-from davstore.middleware.sync_gate import answered, ask
+from davstore.middleware.sync_gate import answered, view_of
 from davstore.middleware.xml_body import content_length
 from davstore.model.conditions import Preconditions
 from davstore.model.paths import Path
+from davstore.model.views import EVERYTHING
 from davstore.policy.preconditions import Verdict, judge
 from davstore.protocol import urls
 from davstore.protocol.dav.hrefs import Target, encode_segment
@@ -61,16 +63,21 @@ class Pages:
             return _lead(start_response, own[depth if target.slash else depth - 1 :])
         if target.slash and isinstance(path, Path):
             ordering = parse_ordering(target.query)
-            page = browsing.list_page(
-                self._services.context(environ[PRINCIPAL]),
+            context = self._services.context(environ[PRINCIPAL])
+            list_page = partial(
+                browsing.list_page,
+                context,
                 path,
                 ordering.sort,
                 descending=ordering.descending,
                 after=ordering.after,
                 limit=MEMBERS,
             )
+            page = list_page()
             if page.top.is_collection:
-                ask(environ)
+                view = view_of(environ)
+                if view != EVERYTHING:
+                    page = list_page(view=view)
                 answer = _send(environ, start_response, render_page(page, ordering), PROTECTION)
                 answered(environ)
                 return answer

@@ -26,6 +26,7 @@ KNOWS_THE_USER: Reasons = {
     "middleware/auth.py": "the name in the log",
     "middleware/sync_gate.py": "rules select users, not stores",
     "store/gating.py": "the same",
+    "store/preferring.py": "the preferences of the asker itself",
     "protocol/urls.py": "the URL of the asker as a principal",
     "store/enrolling.py": "keeps the users",
     "cli/users.py": "lists them",

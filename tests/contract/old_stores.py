@@ -35,6 +35,7 @@ LATER: dict[str, dict[str, list[dict[str, Any]]]] = {
             for store_id in (1, 2)
         ],
     },
+    "0009": {"view": [{"store_id": 1, "hash": "0123456789abcdef", "definition": "{}", "asked_us": 1}]},
 }
 """Rows for the tables that came after those rows, by the revision that made the table."""
 FIRST = ("store", "user")

@@ -9,11 +9,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
 
 from davstore.errors import InvalidSyncToken, NotFound, UnsupportedReport
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.facets import PROPERTIES
+from davstore.model.rules import Reach
 from davstore.model.states import Flag, StateChange
+from davstore.model.views import View
 from davstore.model.where import Compare, Comparison, Fact, Form, IsDefined, Not, Or, Source, Where
 from davstore.store import syncing
 from tests.contract.storage import Storage
@@ -22,6 +27,8 @@ Url = tuple[str, ...]
 
 PROPERTY = "{urn:x}note"
 _SEEN = Fact(Source.FLAG, str(int(Flag.SEEN)))
+LONG = 94
+"""The length of a letter with a number of three digits."""
 _LENGTH = Fact(Source.RESOURCE, "length", Form.NUMBER)
 
 
@@ -31,13 +38,14 @@ class Disagreement(AssertionError):
 
 @dataclass(frozen=True)
 class Entry:
-    """The content at a URL, and the tick it last changed at. length and seen are those of a non-collection."""
+    """The content at a URL, and the tick it last changed at. The rest is of a message: its length, state and time."""
 
     etag: str | None
     note: bytes | None
     changed: int
     length: int = 0
     is_seen: bool = False
+    date_s: int = 0
 
     @property
     def is_collection(self) -> bool:
@@ -45,17 +53,58 @@ class Entry:
         return self.etag is None
 
 
-VIEWS: dict[str, tuple[Where | None, Callable[[Entry], bool]]] = {
-    "everything": (None, lambda _: True),
-    "unread": (Not(IsDefined(_SEEN)), lambda entry: not entry.is_seen),
-    "read": (Compare(Comparison.EQ, _SEEN, "T"), lambda entry: entry.is_seen),
-    "never known": (Not(Compare(Comparison.EQ, _SEEN, "F")), lambda entry: entry.is_seen),
-    "unread or long": (
-        Or((Not(IsDefined(_SEEN)), Compare(Comparison.GTE, _LENGTH, 3))),
-        lambda entry: not entry.is_seen or entry.length >= 3,
+@dataclass(frozen=True)
+class ModelView:
+    """A view, and what it is in words of the model: which messages it selects, and which URLs are in its folders."""
+
+    view: View
+    selects: Callable[[Entry], bool] = lambda _: True
+    holds: Callable[[Url, bool], bool] = lambda _url, _is_collection: True
+    max_age_s: int | None = None
+
+    def shows(self, url: Url, entry: Entry, at_s: int) -> bool:
+        """Tell whether an entry is in the view at a time."""
+        if not self.holds(url, entry.is_collection):
+            return False
+        is_young = self.max_age_s is None or entry.date_s >= at_s - self.max_age_s
+        return entry.is_collection or (is_young and self.selects(entry))
+
+
+def _where(where: Where, selects: Callable[[Entry], bool]) -> ModelView:
+    return ModelView(View(where), selects)
+
+
+MOST_AGE_S = 60
+VIEWS: dict[str, ModelView] = {
+    "everything": ModelView(View()),
+    "unread": _where(Not(IsDefined(_SEEN)), lambda entry: not entry.is_seen),
+    "read": _where(Compare(Comparison.EQ, _SEEN, "T"), lambda entry: entry.is_seen),
+    "never known": _where(Not(Compare(Comparison.EQ, _SEEN, "F")), lambda entry: entry.is_seen),
+    "unread or long": _where(
+        Or((Not(IsDefined(_SEEN)), Compare(Comparison.GTE, _LENGTH, LONG))),
+        lambda entry: not entry.is_seen or entry.length >= LONG,
+    ),
+    "young": ModelView(View(max_age_seconds=MOST_AGE_S), max_age_s=MOST_AGE_S),
+    "without b": ModelView(View(exclude=(("b",),)), holds=lambda url, _: url[:1] != ("b",)),
+    "no c": ModelView(View(exclude=(("**", "c"),)), holds=lambda url, _: "c" not in url),
+    "in a": ModelView(View(include=((Reach(("a",)),),)), holds=lambda url, _: url[:1] in ((), ("a",))),
+    "flat a": ModelView(
+        View(include=((Reach(("a",), is_deep=False),),)), holds=lambda url, _: url[:1] in ((), ("a",)) and len(url) < 3
+    ),
+    "young and unread in a/b": ModelView(
+        View(Not(IsDefined(_SEEN)), MOST_AGE_S, ((Reach(("a", "b")),),)),
+        lambda entry: not entry.is_seen,
+        lambda url, is_collection: url[:2] == ("a", "b") or (is_collection and url in ((), ("a",))),
+        MOST_AGE_S,
     ),
 }
-"""Conditions, and what each selects of the non-collections; of what is unknown nothing is selected."""
+"""Views; of what is unknown nothing is selected."""
+
+
+def letter(number: int, date_s: int) -> bytes:
+    """Return a message of a time."""
+    date = format_datetime(datetime.fromtimestamp(date_s, UTC))
+    return f"From: a@example.org\r\nMessage-ID: <1@example.org>\r\nDate: {date}\r\n\r\n{number}".encode()
 
 
 @dataclass
@@ -74,11 +123,13 @@ class Model:
         """Tell whether a URL shows a collection; the root always does."""
         return not url or (url in self.entries and self.entries[url].is_collection)
 
-    def show(
-        self, url: Url, etag: str | None, note: bytes | None = None, *, length: int = 0, is_seen: bool = False
-    ) -> None:
-        """Let a URL show something, changed now."""
-        self.entries[url] = Entry(etag, note, self.tick, length, is_seen)
+    def show(self, url: Url, etag: str | None, note: bytes | None = None, **more: Any) -> None:
+        """Let a URL show something, changed now; more are facts of a message."""
+        self.entries[url] = Entry(etag, note, self.tick, **more)
+
+    def alter(self, url: Url, **more: Any) -> None:
+        """Let facts of what a URL shows change now."""
+        self.entries[url] = dataclasses.replace(self.entries[url], changed=self.tick, **more)
 
     def remove(self, url: Url) -> None:
         """Let a URL and all beneath go away now."""
@@ -94,8 +145,8 @@ class Model:
         if target in self.entries:
             self.remove(target)
         for rest, entry in tree.items():
-            is_seen = entry.is_seen and away  # a copy begins without states
-            self.show((*target, *rest), entry.etag, entry.note, length=entry.length, is_seen=is_seen)
+            self.entries[(*target, *rest)] = entry
+            self.alter((*target, *rest), is_seen=entry.is_seen and away)  # a copy begins without states
 
 
 @dataclass
@@ -115,24 +166,36 @@ class Device:
     is_relisting: bool = False  # the view was changed in the current run
     retold: dict[Url, int] = field(default_factory=dict)  # since it was changed
     before: str | None = None  # the view before, of which the device had all when the run began
+    at_s: int = 0  # when the view was judged: of a run when it began
+    before_s: int = 0  # the same of the view before
 
-    def _begin_view(self) -> None:
-        """Notice that the view is another one than that of the token."""
-        if self.view != self.asked and self.token is not None:
-            self.before = self.asked if self.base is None else None
+    def _begin_view(self, now_s: int) -> None:
+        """Notice that the view is another one than that of the token, or that time has passed since."""
+        is_other = self.view != self.asked
+        has_aged = self.base is None and VIEWS[self.view].max_age_s is not None and now_s > self.at_s
+        if self.token is not None and (is_other or has_aged):
+            self.before, self.before_s = (self.asked, self.at_s) if self.base is None else (None, 0)
             self.is_relisting = True
             if self.base is None:
                 self.base = self.complete
                 self.told = {}
             self.retold = {}
+        if self.base is None or self.token is None or is_other or has_aged:
+            self.at_s = now_s
         self.asked = self.view
 
-    def _had(self, entry: Entry) -> bool:
+    def _had(self, url: Url, entry: Entry) -> bool:
         """Tell whether the device had an entry that did not change since the run began, in the view before."""
-        return self.before is not None and (entry.is_collection or VIEWS[self.before][1](entry))
+        return self.before is not None and VIEWS[self.before].shows(url, entry, self.before_s)
 
-    def _shows(self, entry: Entry) -> bool:
-        return entry.is_collection or VIEWS[self.view][1](entry)
+    def _shows(self, url: Url, entry: Entry) -> bool:
+        return VIEWS[self.view].shows(url, entry, self.at_s)
+
+    def _may_know(self, url: Url) -> bool:
+        """Tell whether a URL that is gone may have been in the view, or in the one before."""
+        known = [self.view, *([] if self.before is None else [self.before])]
+        is_new = self.is_relisting and self.before is None
+        return is_new or any(VIEWS[one].holds(url, kind) for one in known for kind in (True, False))
 
     def checkpoint(self) -> Device:
         """Return the device as it is now: it may come back to this, with this token."""
@@ -159,7 +222,7 @@ class Device:
                 level=self.level,
                 limit=limit,
                 facets={PROPERTIES},
-                where=VIEWS[self.view][0],
+                view=VIEWS[self.view].view,
             )
         except NotFound:
             _require(self.scope and self.scope not in model.entries, f"{where}: the scope is there")
@@ -173,7 +236,7 @@ class Device:
             return True
         _require(model.is_collection(self.scope), f"{where}: there is no such collection")
         _require(not self.is_swept(storage), f"{where}: answered, with its history swept")
-        self._begin_view()
+        self._begin_view(storage.now_us // 1_000_000)
         if self.base is None:
             self.base, self.told = model.tick if self.token is None else self.complete, {}
         self._judge_size(changes, limit, model, where)
@@ -210,12 +273,12 @@ class Device:
         _require(entry is not None, f"{where}: {url} told as there (§3.5.1)")
         assert entry is not None
         _require(facts == (entry.etag, entry.note), f"{where}: {url} told as {facts}, is {entry}")
-        _require(self._shows(entry), f"{where}: {url} is not in the view, and told as there")
+        _require(self._shows(url, entry), f"{where}: {url} is not in the view, and told as there")
         if self.is_relisting:
             _require(entry.changed > self.retold.get(url, -1), f"{where}: {url} told twice, unchanged")
             self.retold[url] = model.tick
             assert self.base is not None
-            is_news = entry.changed > self.base or not self._had(entry)
+            is_news = entry.changed > self.base or not self._had(url, entry)
             _require(is_news, f"{where}: {url} told, which is in both views")
         elif url in self.told:
             _require(entry.changed > self.told[url], f"{where}: {url} told twice, unchanged")
@@ -228,12 +291,18 @@ class Device:
         assert self.base is not None
         _require(self._covers(url), f"{where}: {url} is not in the scope")
         entry = model.entries.get(url)
-        _require(entry is not None and not self._shows(entry), f"{where}: {url} told as out of view, is {entry}")
+        _require(entry is not None and not self._shows(url, entry), f"{where}: {url} told as out of view, is {entry}")
         assert entry is not None
-        is_news = entry.changed > self.base or (self.is_relisting and (self.before is None or self._had(entry)))
+        is_news = entry.changed > self.base or (self.is_relisting and (self.before is None or self._had(url, entry)))
         _require(is_news, f"{where}: {url} told as out of view, unchanged")
+        above = url[:-1]
+        _require(
+            above == self.scope or VIEWS[self.view].holds(above, True),  # noqa: FBT003  a collection
+            f"{where}: {url} told as out of view beneath a folder that is",
+        )
         self.told.pop(url, None)
         self.mirror.pop(url, None)
+        self._forget_beneath(url)
 
     def _lose(self, url: Url, model: Model, where: str) -> None:
         assert self.base is not None
@@ -244,6 +313,7 @@ class Device:
             f"{where}: {url} told as removed beneath a removed collection (§3.5.2)",
         )
         _require(model.gone.get(url, -1) > self.base, f"{where}: {url} did not go away since the token")
+        _require(self._may_know(url), f"{where}: {url} told as removed, which never was in the view")
         self.told.pop(url, None)
         self.mirror.pop(url, None)
         self._forget_beneath(url)
@@ -253,7 +323,7 @@ class Device:
             del self.mirror[other]
 
     def _finish(self, model: Model, where: str) -> None:
-        fresh = {url: entry for url, entry in model.entries.items() if self._covers(url) and self._shows(entry)}
+        fresh = {url: entry for url, entry in model.entries.items() if self._covers(url) and self._shows(url, entry)}
         shown = {url: (entry.etag, entry.note) for url, entry in fresh.items()}
         _require(self.mirror == shown, f"{where}: the mirror is wrong in {_differences(self.mirror, shown)}")
         for url, entry in fresh.items():
@@ -288,11 +358,12 @@ class Pair:
     def put(self, url: Url) -> None:
         """Write a new body. The states of an old one stay."""
         at = self._at(url)
-        body = b"%d" % self.model.tick
+        date_s = self.storage.now_us // 1_000_000 - self.model.tick * 37 % MOST_AGE_S
+        body = letter(self.model.tick, date_s)
         written = self.storage.put(at, body)
-        old = self.model.entries.get(url)
+        old, facts = self.model.entries.get(url), {"length": len(body), "date_s": date_s}
         is_seen = old is not None and old.is_seen
-        self.model.show(url, written.resource.etag, old.note if old else None, length=len(body), is_seen=is_seen)
+        self.model.show(url, written.resource.etag, old.note if old else None, is_seen=is_seen, **facts)
 
     def mkcol(self, url: Url) -> None:
         """Make a collection."""
@@ -308,15 +379,18 @@ class Pair:
         """Change a dead property."""
         note = b"<note xmlns='urn:x'>%d</note>" % self.model.tick
         self.storage.proppatch(self._at(url), (PROPERTY, note))
-        old = self.model.entries[url]
-        self.model.show(url, old.etag, note, length=old.length, is_seen=old.is_seen)
+        self.model.alter(url, note=note)
 
     def mark(self, url: Url) -> None:
         """Mark a non-collection as seen, or as not seen if it was."""
         old = self.model.entries[url]
         change = StateChange(clear=Flag.SEEN) if old.is_seen else StateChange(set=Flag.SEEN)
         self.storage.mark(self._at(url), change)
-        self.model.show(url, old.etag, old.note, length=old.length, is_seen=not old.is_seen)
+        self.model.alter(url, is_seen=not old.is_seen)
+
+    def wait(self, seconds: int) -> None:
+        """Let time pass."""
+        self.storage.now_us += seconds * 1_000_000
 
     def move(self, source: Url, target: Url) -> None:
         """Move a resource or a tree, over what is there."""

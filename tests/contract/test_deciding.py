@@ -28,7 +28,8 @@ from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditio
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
 from davstore.model.paths import PartPath
-from davstore.model.principals import Principal, User
+from davstore.model.principals import Principal, PrincipalName, User
+from davstore.model.rules import Rule
 from davstore.store import (
     browsing,
     copying_parts,
@@ -39,6 +40,7 @@ from davstore.store import (
     making,
     moving,
     patching,
+    preferring,
     putting,
     reading,
     syncing,
@@ -89,6 +91,9 @@ WRITES: dict[str, Ask] = {
     ),
     "locking.lock": lambda context, tree, given: locking.lock(
         context, tree.at("t/a"), INFO, given, infinite=True, seconds=None
+    ),
+    "preferring.set_preferences": lambda context, tree, given: preferring.set_preferences(
+        context, PrincipalName(tree.owner), [Rule("sync-preferences", list_only=True)], given
     ),
     "locking.unlock": lambda context, tree, given: locking.unlock(context, tree.at("t/a"), "urn:x", given),
 }

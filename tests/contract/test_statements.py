@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
-from davstore.metadata import unit
+from davstore.metadata import principals, unit
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level
 from davstore.model.columns import Wanted
@@ -15,8 +16,10 @@ from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditio
 from davstore.model.facets import PROPERTIES
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
+from davstore.model.principals import Device, DeviceClass, Principal, PrincipalName
+from davstore.model.rules import Rule
 from davstore.model.states import Flag, StateChange
-from davstore.store import browsing, locking, reading
+from davstore.store import browsing, locking, preferring, reading
 from tests.contract.storage import MAIL, Storage
 
 
@@ -108,6 +111,17 @@ class Budget:
         storage.put("m", MAIL)
         self._token = storage.report().token
 
+        [account] = storage.database.read(principals.list_accounts)
+        phone = Device("0" * 16, account.user.id, "phone", DeviceClass.PHONE, revoked=False)
+        storage.database.write(lambda unit: principals.add_device(unit, phone, secret_sha256="", now_us=1))
+        self._user, self._phone = Principal(account.user), Principal(account.user, phone)
+
+    def prefer(self, name: str | None, *, on_phone: bool = False) -> None:
+        """PROPPATCH of the user, or of the device of a name."""
+        context = replace(self._storage.context, asker=self._phone if on_phone else self._user)
+        wanted = Rule("sync-preferences", list_only=True)
+        assert preferring.set_preferences(context, PrincipalName(self._storage.owner, name), [wanted]) is None
+
     def take(self, text: str) -> str:
         """LOCK."""
         context, place = self._storage.context, self._storage.at(text)
@@ -157,6 +171,9 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("COPY over another", 14, lambda storage, _: storage.copy("a", "t/0")),
     ("COPY of a tree", 18, lambda storage, _: storage.copy("t", "b")),
     ("LOCK", 5, lambda _, budget: budget.take("a")),
+    ("PROPPATCH of a user", 1, lambda _, budget: budget.prefer(None)),
+    ("PROPPATCH of a device by itself", 1, lambda _, budget: budget.prefer("phone", on_phone=True)),
+    ("PROPPATCH of a device by its user", 2, lambda _, budget: budget.prefer("phone")),
     ("LOCK of an unmapped URL", 9, lambda _, budget: budget.take("new")),
 ]
 """Nothing here is locked. A count that fell is written anew; one rises only for what is worth it."""

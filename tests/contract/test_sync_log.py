@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from davstore.metadata import changed_members
-from davstore.model.changes import WHOLE, Level, Position, SyncToken
+from davstore.model.changes import WHOLE, Level, Position, Stamp, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Path
 from davstore.store import sweeping
@@ -62,6 +62,7 @@ class Walk:
     def _operate(self) -> None:
         if self.random.random() < 0.01:
             self._sweep()
+        self.pair.wait(self.random.choice((0, 0, 0, 1, 5)))
         kinds = ("put", "mkcol", "delete", "move", "copy", "proppatch", "mark")
         weights = (28, 20, 60 if len(self.model.entries) > CROWD else 8, 30, 6, 8, 8)
         kind = self.random.choices(kinds, weights)[0]
@@ -146,7 +147,7 @@ class Walk:
         at = self.random.randrange(len(self.devices))
         self._guard(self.devices[at])
         if self.random.random() < 0.04:
-            self.devices[at].view = self.random.choice(list(VIEWS))
+            self.devices[at].view = self.random.choice(views_of(self.devices[at].scope))
             self.seen["views changed"] += 1
         if self.random.random() < 0.02:
             self.devices[at] = Device(self.devices[at].scope, self.devices[at].level)
@@ -175,6 +176,11 @@ class Walk:
             if device.page(self.pair.storage, self.model, limit):
                 self.seen["runs completed"] += 1
                 return
+
+
+def views_of(scope: Url) -> list[str]:
+    """Return the views that a device may ask for a collection in: the gate refuses it one that leaves it out."""
+    return [name for name, one in VIEWS.items() if one.holds(scope, True)]  # noqa: FBT003  a collection
 
 
 def apart(source: Url, target: Url) -> bool:
@@ -224,8 +230,16 @@ def _newest_token(facts: StoreFacts, path: Path, begun: object, last: object, vi
     return tokens.current_token(facts, path, view)
 
 
-def _of_the_same_view(facts: StoreFacts, path: Path, token: SyncToken | None, view: str = WHOLE) -> Position:
-    return _start(facts, path, token and replace(token, view=view), view)
+def _of_the_same_view(
+    facts: StoreFacts, path: Path, token: SyncToken | None, asked: Stamp = tokens.EVERYTHING
+) -> tuple[Position, Stamp]:
+    return _start(facts, path, token and replace(token, view=asked.text), asked)
+
+
+def _never_older(
+    facts: StoreFacts, path: Path, token: SyncToken | None, asked: Stamp = tokens.EVERYTHING
+) -> tuple[Position, Stamp]:
+    return _start(facts, path, token and replace(token, view=Stamp.parse(token.view).hash), asked)
 
 
 def _as_if_deleted(asked: Inquiry, runs: Iterator[Run]) -> Iterator[Run]:
@@ -268,6 +282,7 @@ PLANTED: dict[str, tuple[ModuleType, str, object]] = {
     "a moved tree goes on nowhere": (moved, "rest", _not_told_of_the_moved),
     "order by name": (sync_report, "rows", _by_name),
     "a view change forgets what entered and left": (tokens, "start", _of_the_same_view),
+    "an age is judged once": (tokens, "start", _never_older),
     "out of view is told as deleted": (views, "through", _as_if_deleted),
     "out of view is not told": (views, "through", _known_once),
 }
@@ -351,7 +366,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(number=numbers, view=st.sampled_from(list(VIEWS)))
     def change_view(self, number: int, view: str) -> None:
-        self.devices[number % len(self.devices)].view = view
+        device = self.devices[number % len(self.devices)]
+        if view in views_of(device.scope):
+            device.view = view
 
     @rule(number=numbers, limit=st.sampled_from(LIMITS), pages=st.integers(min_value=1, max_value=3))
     def synchronise(self, number: int, limit: int | None, pages: int) -> None:

@@ -9,6 +9,7 @@ from davstore.metadata.statements import Write
 from davstore.metadata.tables import view
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.states import Flag, StateChange
+from davstore.model.views import View
 from davstore.model.where import Compare, Comparison, Fact, Form, IsDefined, Not, Source, Where
 from davstore.store import syncing
 from tests.contract.storage import Storage, count_rows
@@ -22,7 +23,9 @@ def report(
     storage: Storage, where: Where | None, token: SyncToken | None = None, limit: int | None = None
 ) -> tuple[dict[str, str], Changes]:
     """Return a word for each row of a report, and the report."""
-    page = syncing.changes_since(storage.context, storage.at(""), token, level=Level.INFINITE, limit=limit, where=where)
+    page = syncing.changes_since(
+        storage.context, storage.at(""), token, level=Level.INFINITE, limit=limit, view=View(where)
+    )
     words = {}
     for row in page.rows:
         gone = "out of view" if isinstance(row, Removed) and row.out_of_view else "gone"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,21 +12,26 @@ from lxml import etree
 
 from davstore.blobs.local import LocalBlobs
 from davstore.dav.dispatch import allowing, list_methods
+from davstore.dav.kinds import offer_with
 from davstore.dav.wsgidav.app import build_dav
 from davstore.engine.context import Services
 from davstore.metadata.database import Database
 from davstore.metadata.migrate import migrate
 from davstore.metadata.opening import open_database
+from davstore.metadata.volatile import Throttle
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.origins import OtherOrigins
 from davstore.middleware.places import Places
+from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.model.functions import ALL, Functions
 from davstore.model.limits import Limits
 from davstore.model.networks import Networks
 from davstore.model.origins import Origins
 from davstore.model.principals import Device, DeviceClass, Principal, User
+from davstore.model.rules import Rule
+from davstore.store.gating import Gate
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
 from tests.contract.storage import add_user
@@ -122,13 +127,17 @@ class Client:
             drops,
             clock=lambda: self.now_us,
         )
+        self.rules: Sequence[Rule] = ()
+        self.throttle = Throttle(directory / "throttle.sqlite")
         self._proxies, self._origins = Networks.parse(proxies), Origins.parse(origins)
         self.serve(functions)
 
     def serve(self, functions: Functions) -> None:
         """Serve the store as a server does that is started with these functions."""
         self.services = replace(self.services, functions=functions)
-        placed = Places(Pages(build_dav(self.services), self.services))
+        gate = Gate(lambda: self.rules, self.throttle, self.database)
+        faces, without = Pages(build_dav(self.services), self.services), offer_with(functions).reports_without
+        placed = Places(SyncGate(faces, gate, without=without, clock=lambda: self.now_us))
 
         def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             environ[PRINCIPAL] = self.principal
@@ -149,6 +158,7 @@ class Client:
 
     def close(self) -> None:
         """Let go of the database."""
+        self.throttle.close()
         self.database.close()
 
     def __call__(

@@ -70,12 +70,14 @@ def test_headers_that_errors_bring() -> None:
 
 
 def test_the_gate_says_which_rule_and_whose() -> None:
-    error = errors.SyncRefused("sync-allowed", rule="no <roaming>", decided_by="provider", allowed_modes=("manual",))
+    said: Any = {"decided_by": "provider", "device": ("alice", "phone")}
+    error = errors.SyncRefused("sync-allowed", rule="no <roaming>", allowed_modes=("manual",), **said)
     status, headers, body = answer_to(error)
     assert (status, headers["Content-Type"]) == ("403 Forbidden", 'application/xml; charset="utf-8"')
     assert b"<C:sync-allowed><C:decided-by>provider</C:decided-by><C:rule>no &lt;roaming&gt;</C:rule>" in body
     assert b"<C:allowed-modes><C:mode>manual</C:mode></C:allowed-modes></C:sync-allowed>" in body
-    later = errors.SyncDeferred("sync-interval-respected", rule="hourly", decided_by="provider", retry_after_seconds=60)
+    assert b"<C:policy><D:href>/dav/principals/devices/alice/phone/</D:href></C:policy>" in body
+    later = errors.SyncDeferred("sync-interval-respected", rule="hourly", retry_after_seconds=60, **said)
     status, headers, body = answer_to(later)
     assert (status, headers["Retry-After"]) == ("429 Too Many Requests", "60")
     assert b"<C:sync-interval-respected>" in body

@@ -484,7 +484,9 @@ def test_a_refusal_on_the_wire(store: Store) -> None:
         return status, headers, content
 
     def condition(name: str, rule: str, more: str = "") -> str:
-        return f"<C:{name}><C:decided-by>provider</C:decided-by><C:rule>{rule}</C:rule>{more}</C:{name}>"
+        policy = "<C:policy><D:href>/dav/principals/devices/alice/phone/</D:href></C:policy>"
+        said = f"<C:decided-by>provider</C:decided-by><C:rule>{rule}</C:rule>"
+        return f"<C:{name}>{said}{policy}{more}</C:{name}>"
 
     store.rules(BY_HAND)
     status, _, content = told(sync_body())

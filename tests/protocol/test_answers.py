@@ -84,7 +84,7 @@ def test_rfc4918_9_2_2_proppatch_refused() -> None:
     answer.propstats(
         b"/bar.html",
         [
-            PropStat(403, elements.empty("{DAV:}getetag"), names.CANNOT_MODIFY_PROTECTED_PROPERTY),
+            PropStat(403, elements.empty("{DAV:}getetag"), elements.empty(names.CANNOT_MODIFY_PROTECTED_PROPERTY)),
             PropStat(424, elements.empty("{http://ns.example.com/z}Authors") + elements.empty("plain")),
         ],
     )
@@ -147,7 +147,9 @@ def test_rfc6578_3_2_nothing_changed() -> None:
 
 
 def test_rfc5689_5_2_mkcol_response() -> None:
-    body = mkcol_response([PropStat(403, elements.empty(names.RESOURCETYPE), "{DAV:}valid-resourcetype")])
+    body = mkcol_response(
+        [PropStat(403, elements.empty(names.RESOURCETYPE), elements.empty("{DAV:}valid-resourcetype"))]
+    )
     assert canonical(body) == tree(
         D(
             "propstat",

@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 
 from davstore.model.principals import DeviceClass
 from davstore.model.rounds import Round
+from davstore.model.rules import BOTH, KINDS, USER, Mode, Reach, Rule
+from davstore.model.windows import Window
 from davstore.policy import idle_rules
 from davstore.policy.coverage import lie_within, never_meet, pattern_covers
 from davstore.policy.idle_rules import Finding, find_idle, list_misclassed
+from davstore.policy.patterns import covers
 from davstore.policy.provider import parse_rules
-from davstore.policy.sync_rules import BOTH, Accept, Attempt, Decision, Mode, Reject, Rule, covers, decide
-from davstore.policy.windows import Window
+from davstore.policy.sync_rules import Accept, Attempt, Decision, Reject, decide, find_excluding
+from davstore.policy.terms import Subject, Terms, fits, merge
 
 PHONE, TABLET = DeviceClass.PHONE, DeviceClass.TABLET
 MANUAL, AUTOMATIC = frozenset({Mode.MANUAL}), frozenset({Mode.AUTOMATIC})
@@ -43,7 +46,7 @@ def rule(name: str, *lines: str) -> str:
     ("rules", "warnings"),
     [
         ([rule("a")], ["a: changes nothing: it says nothing"]),
-        ([rule("a", "user = 'x'", "modes = 'both'", "allowed = true")], ["a: changes nothing: it says nothing"]),
+        ([rule("a", "user = 'x'", "allowed = true", "default = true")], ["a: changes nothing: it says nothing"]),
         (
             [rule("all", "allowed = false"), rule("a", "class = 'phone'", "modes = 'manual'", "exclude = ['A']")],
             ["a: changes nothing: rule all refuses its devices"],
@@ -99,6 +102,41 @@ def rule(name: str, *lines: str) -> str:
             [rule("a", "modes = 'automatic'"), rule("b", "modes = 'manual'")],
             ["b: modes leaves none beside rule a: its devices are always refused"],
         ),
+        (
+            [rule("a", "group = 'g'", BY_HAND), rule("b", "group = 'g'", "class = 'phone'", BY_HAND)],
+            ["b: changes nothing: rule a takes the same mode away"],
+        ),
+        (
+            [rule("a", "default = true", BY_HAND), rule("b", BY_HAND)],
+            ["a: changes nothing: rule b takes the same mode away"],
+        ),
+        (
+            [rule("a", "include = ['M/*', 'D/x']"), rule("b", "user = 'x'", "include = ['M', '*/x']")],
+            ["b: changes nothing: rule a allows no more"],
+        ),
+        (
+            [rule("a", "include = []", "kinds = []"), rule("b", "user = 'x'", "include = ['M']", "kinds = ['media']")],
+            ["b: changes nothing: rule a allows no more"],
+        ),
+        (
+            [rule("a", "kinds = ['message', 'media']"), rule("b", "kinds = ['message']")],
+            ["a: changes nothing: rule b allows no more"],
+        ),
+        (
+            [rule("a", "max_body_bytes = 5", "max_age_days = 9"), rule("b", "max_body_bytes = 5", "max_age_days = 8")],
+            [
+                "a: max_age_days changes nothing: rule b allows no more",
+                "b: max_body_bytes changes nothing: rule a allows no more",
+            ],
+        ),
+        (
+            [rule("a", "list_only = true"), rule("b", "list_only = false"), rule("c", "user='x'", "list_only = true")],
+            ["b: changes nothing: rule a allows no more", "c: changes nothing: rule a allows no more"],
+        ),
+        (
+            [rule("a", "withhold_states = true"), rule("b", "withhold_states = ['seen']", "max_age_days = 8")],
+            ["b: withhold_states changes nothing: rule a allows no more"],
+        ),
     ],
 )  # fmt: skip
 def test_what_changes_nothing_is_told(rules: list[str], warnings: list[str]) -> None:
@@ -119,6 +157,16 @@ def test_what_changes_nothing_is_told(rules: list[str], warnings: list[str]) -> 
         [rule("a", "window = '01:00-03:00'"), rule("b", "window = '01:00-04:00'", "zone = 'Europe/Berlin'")],
         [rule("a", "user = 'x'", "window = '01:00-03:00'"), rule("b", "window = '01:00-04:00'")],
         [rule("a", "bearer_not = ['wifi']"), rule("b", "bearer_not = ['cellular']", "modes = 'automatic'")],
+        [rule("a", "user = 'x'", "modes = 'both'")],
+        [rule("a", "group = 'g'", BY_HAND), rule("b", "group = 'h'", BY_HAND), rule("c", "user = 'x'", BY_HAND)],
+        [rule("a", "default = true", "kinds = ['media']"), rule("b", "kinds = ['media', 'message']")],
+        [rule("a", "default = true", BY_HAND), rule("b", "default = true", "modes = 'automatic'")],
+        [rule("a", "default = true", BY_HAND, "bearer_not = ['wifi']")],
+        [rule("a", "include = ['M/x', 'D']"), rule("b", "include = ['M', 'D/x']")],
+        [rule("a", "kinds = ['message']"), rule("b", "kinds = ['media']")],
+        [rule("a", "max_body_bytes = 5"), rule("b", "user = 'x'", "max_body_bytes = 4", "max_age_days = 4")],
+        [rule("a", "list_only = false"), rule("b", "user = 'x'", "list_only = true")],
+        [rule("a", "withhold_states = ['seen']"), rule("b", "withhold_states = ['flagged']")],
     ],
 )  # fmt: skip
 def test_what_counts_is_not_told(rules: list[str]) -> None:
@@ -214,42 +262,85 @@ WINDOWS = st.builds(
     st.integers(1, 3),
     st.sampled_from([UTC, BERLIN]),
 )
-EXCLUDED = [("a",), ("a", "b"), ("*", "b"), ("**", "c"), ("a*",)]
-RULES = st.lists(
-    st.builds(
-        Rule,
-        st.just(""),
-        user=st.sampled_from([None, None, "x"]),
-        device=st.sampled_from([None, None, "d"]),
-        device_class=st.sampled_from([None, PHONE]),
-        allowed=st.sampled_from([True] * 7 + [False]),
-        modes=st.sampled_from([BOTH, BOTH, MANUAL, AUTOMATIC]),
-        min_interval_seconds=st.sampled_from([None, None, 0, 60, 3600]),
-        exclude=st.lists(st.sampled_from(EXCLUDED), max_size=2).map(tuple),
-        bearers_not=st.frozensets(st.sampled_from(["wifi", "cellular"]), max_size=2),
-        window=st.one_of(st.none(), st.none(), WINDOWS),
-    ),
-    max_size=5,
-).map(lambda rules: [dataclasses.replace(one, name=str(at)) for at, one in enumerate(rules)])
+RULE = Rule("")
+FOLDERS = [path for length in range(4) for path in itertools.product(("a", "b", "c", "ab"), repeat=length)]
+PATTERNS_OF_RULES = [("a",), ("a", "b"), ("*", "b"), ("**", "c"), ("a*",)]
+MODES = st.sampled_from([None, None, BOTH, MANUAL, AUTOMATIC])
+BEARERS = st.none() | st.frozensets(st.sampled_from(["wifi", "cellular"]), max_size=2)
+VALUES = {
+    "modes": MODES,
+    "bearers_not": BEARERS,
+    "window": st.one_of(st.none(), st.none(), WINDOWS),
+    "min_interval_seconds": st.sampled_from([None, None, 0, 60, 3600]),
+    "include": st.none() | st.lists(st.sampled_from(PATTERNS_OF_RULES).map(Reach), max_size=2).map(tuple),
+    "exclude": st.lists(st.sampled_from(PATTERNS_OF_RULES), max_size=2).map(tuple),
+    "kinds": st.none() | st.frozensets(st.sampled_from(["message", "media"])),
+    "max_body_bytes": st.sampled_from([None, 1, 2]),
+    "max_age_seconds": st.sampled_from([None, 86_400, 172_800]),
+    "list_only": st.sampled_from([None, False, True]),
+    "withhold_states": st.none() | st.frozensets(st.sampled_from(["seen", "flagged"])),
+}
+NAMED = st.builds(
+    Rule,
+    st.just(""),
+    user=st.sampled_from([None, None, "x"]),
+    group=st.sampled_from([None, None, "g"]),
+    device=st.sampled_from([None, None, "d"]),
+    device_class=st.sampled_from([None, PHONE]),
+    is_default=st.sampled_from([False, False, True]),
+    allowed=st.sampled_from([True] * 7 + [False]),
+)
+
+
+@st.composite
+def saying(draw: st.DrawFn, rule: Rule) -> Rule:
+    """Return a rule that says something about a few keys."""
+    keys = draw(st.lists(st.sampled_from(sorted(VALUES)), max_size=4, unique=True))
+    return dataclasses.replace(rule, **{key: draw(VALUES[key]) for key in keys})
+
+
+RULES = st.lists(NAMED.flatmap(saying), max_size=5).map(
+    lambda rules: [dataclasses.replace(one, name=str(at)) for at, one in enumerate(rules)]
+)
+PREFERENCES = st.lists(saying(Rule("preference", USER)), max_size=1)
+SUBJECTS = [
+    Subject("x", "d", PHONE, frozenset("g")),
+    Subject("x", "e", TABLET),
+    Subject("y", "d", TABLET, frozenset("g")),
+    Subject("y", "e", PHONE),
+]
 ATTEMPTS = [
-    Attempt(user, device, class_, mode, names, now_us + hours * 60 * MINUTE, "t", last, bearer)
+    Attempt(mode, names, now_us + hours * 60 * MINUTE, "t", last, bearer)
     for now_us in (SUMMER, WINTER)
-    for user, device, class_ in (("x", "d", PHONE), ("x", "e", TABLET), ("y", "d", TABLET), ("y", "e", PHONE))
     for mode, bearer in ((Mode.AUTOMATIC, "wifi"), (Mode.AUTOMATIC, "cellular"), (Mode.MANUAL, None))
     for names in ((), ("a", "b"), ("x", "c"))
     for hours, last in ((0, Round(now_us - MINUTE // 2)), (6, None), (12, None), (18, None))
 ]
 
 
-def outcome(decision: Decision) -> object:
-    """Return a decision without the rule that it names."""
-    return dataclasses.replace(decision, rule=None) if not isinstance(decision, Accept) else decision
+def outcomes(terms: Terms) -> list[Decision]:
+    """Return the decisions without the rules that they name and the views, which `shown` tells."""
+    decisions = [decide(terms, attempt) for attempt in ATTEMPTS]
+    return [Accept() if isinstance(one, Accept) else dataclasses.replace(one, rule=RULE) for one in decisions]
+
+
+def shown(terms: Terms) -> list[object]:
+    """Return what of a store is shown: the folders, and what of their members."""
+    kinds = [rule.kinds for rule in terms.binding["kinds"] if rule.kinds is not None]
+    least = [(key, terms.strictest(key)) for key in ("max_body_bytes", "max_age_seconds")]
+    return [
+        [find_excluding(terms, names) is None for names in FOLDERS],
+        frozenset(KINDS).intersection(*kinds),
+        [rule and getattr(rule, key) for key, rule in least],
+        terms.is_list_only,
+        terms.view.withheld,
+    ]
 
 
 def without(rules: Sequence[Rule], findings: Sequence[Finding]) -> list[Rule]:
     """Return the rules without what the findings say changes nothing."""
     left = dict(enumerate(rules))
-    fields = {"bearer_not": "bearers_not"}
+    fields = {"bearer_not": "bearers_not", "max_age_days": "max_age_seconds"}
     for finding in findings:
         if "changes nothing" not in finding.text:
             continue
@@ -257,30 +348,28 @@ def without(rules: Sequence[Rule], findings: Sequence[Finding]) -> list[Rule]:
             del left[finding.place]
             continue
         rule, field = left[finding.place], fields.get(finding.key, finding.key)
-        value = getattr(Rule(""), field)
+        value = getattr(RULE, field)
         if finding.value is not None:
-            value = type(value)(item for item in getattr(rule, field) if item != finding.value)
+            values = getattr(rule, field)
+            value = type(values)(item for item in values if item != finding.value)
         left[finding.place] = dataclasses.replace(rule, **{field: value})
     return list(left.values())
 
 
 @settings(max_examples=80)
-@given(RULES)
-def test_the_decision_is_the_same_without_all_that_is_found(rules: list[Rule]) -> None:
+@given(RULES, PREFERENCES)
+def test_the_decision_is_the_same_without_all_that_is_found(rules: list[Rule], preferences: list[Rule]) -> None:
     findings = find_idle(rules)
     left = without(rules, findings)
-    for attempt in ATTEMPTS:
-        assert outcome(decide(rules, attempt)) == outcome(decide(left, attempt))
+    for subject in SUBJECTS:
+        terms, less = (merge(some, preferences, subject) for some in (rules, left))
+        assert outcomes(terms) == outcomes(less)
+        if all(rule.allowed for rule in terms.rules):
+            assert shown(terms) == shown(less)
     for finding in findings:
         assert "changes nothing" in finding.text or finding.text.startswith(("modes leaves", "window leaves"))
         if "leaves" in finding.text:
-            fitting = [one for one in ATTEMPTS if fits(rules[finding.place], one)]
-            decisions = [decide(rules, attempt) for attempt in fitting]
+            fitting = [subject for subject in SUBJECTS if fits(rules[finding.place], subject)]
+            decisions = [one for subject in fitting for one in outcomes(merge(rules, preferences, subject))]
             assert not any(isinstance(one, Accept) for one in decisions)
             assert finding.key == "window" or all(isinstance(one, Reject) for one in decisions)
-
-
-def fits(rule: Rule, attempt: Attempt) -> bool:
-    """Tell whether a rule fits a device."""
-    asked = ((rule.user, attempt.user), (rule.device, attempt.device), (rule.device_class, attempt.device_class))
-    return all(wanted in (None, has) for wanted, has in asked)

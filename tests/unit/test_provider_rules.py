@@ -10,9 +10,9 @@ import pytest
 
 from davstore.errors import BadSettings
 from davstore.model.principals import DeviceClass
+from davstore.model.rules import STATES, Mode, Reach, Rule
+from davstore.model.windows import Window
 from davstore.policy.provider import list_unknown, parse_rules
-from davstore.policy.sync_rules import BOTH, Mode, Rule
-from davstore.policy.windows import Window
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "policy.toml"
 
@@ -47,13 +47,63 @@ def test_a_rule_with_everything() -> None:
             bearers_not=frozenset({"cellular", "wifi-guest"}),
             window=Window(22 * 60 + 30, 6 * 60, ZoneInfo("Europe/Berlin")),
         ),
-        Rule("nothing", voice="provider", allowed=True, modes=BOTH),
+        Rule("nothing", voice="provider", allowed=True),
+    )
+
+
+def test_a_rule_about_the_view() -> None:
+    text = """
+        [[rule]]
+        name = "month"
+        group = "staff"
+        default = true
+        include = ["Mail", "Media/20*"]
+        kinds = ["message", "media"]
+        max_body_bytes = 1000
+        max_age_days = 30
+        list_only = false
+        withhold_states = ["seen", "keywords"]
+        [[rule]]
+        name = "no-states"
+        withhold_states = true
+    """
+    assert parse_rules(text, source="policy.toml") == (
+        Rule(
+            "month",
+            group="staff",
+            is_default=True,
+            include=(Reach(("Mail",)), Reach(("Media", "20*"))),
+            kinds=frozenset({"message", "media"}),
+            max_body_bytes=1000,
+            max_age_seconds=30 * 86_400,
+            list_only=False,
+            withhold_states=frozenset({"seen", "keywords"}),
+        ),
+        Rule("no-states", withhold_states=STATES),
     )
 
 
 @pytest.mark.parametrize(
     ("text", "line", "key"),
     [
+        *(
+            (f"[[rule]]\nname = 'a'\n{key} = {value}\n", 3, f"rule.{key}")
+            for key, value in (
+                ("kinds", "'message'"),
+                ("kinds", "['letter']"),
+                ("max_body_bytes", "-1"),
+                ("max_body_bytes", "true"),
+                ("max_age_days", "1.5"),
+                ("list_only", "'yes'"),
+                ("withhold_states", "['read']"),
+                ("withhold_states", "'seen'"),
+                ("default", "1"),
+                ("include", "['../a']"),
+                ("include", "'Mail'"),
+                ("group", "''"),
+                ("where", "'x'"),
+            )
+        ),
         ("a = ", 1, ""),
         ("[[rule]]\nname = 'a'\n\n[[rule]\n", 4, ""),
         ("[[rule]]\nname = 'a'\nuser = 'unclosed", 3, ""),
@@ -116,6 +166,7 @@ def test_its_examples_are_valid_rules() -> None:
         "phones-every-quarter-hour",
         "alice-phone-at-once",
         "no-roaming",
+        "phones-a-month",
         "cameras-at-night",
         "hall-tablet-by-hand",
         "no-archives-on-devices",

@@ -85,6 +85,11 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path):
             "there is no function 'sync': it is one of synchronization, locking, pages",
         ),
         ("[functions]\nenabled = ['locking']\n", "my.toml:2: functions.enabled", "must be a text"),
+        ("[policy]\nurl = 'http://policy.example/'\n", "my.toml:2: policy.url", "must begin with https://"),
+        ("[policy]\nurl = '/etc/policy.toml'\n", "my.toml:2: policy.url", "must be a URL"),
+        ("[policy]\nwhen_away = 'open'\n", "my.toml:2: policy.when_away", "must be keep or refuse, not 'open'"),
+        ("[policy]\nrefresh_seconds = 0\n", "my.toml:2: policy.refresh_seconds", "must be at least 1, not 0"),
+        ("[policy]\nfile = 'a.toml'\nurl = 'https://a.example'\n", "my.toml:3: policy.url", "policy.file is set too"),
         ("[sync]\nhistory_weeks = 2\n", "my.toml:2: sync.history_weeks", "must be at least 3, not 2"),
         ("[server]\nworkers = \n", "my.toml:2: ", "Invalid value"),
         ("[server", "my.toml:1: ", "Expected"),
@@ -196,3 +201,20 @@ def test_without_a_name_the_policy_is_the_file_beside_the_settings_if_there_is_o
     (tmp_path / "config" / "policy.toml").touch()
     assert load_settings(environ={}).policy.file == "config/policy.toml"
     assert load(tmp_path, "", flags={"policy.file": ""}).policy.file == ""
+
+
+def test_a_policy_comes_from_a_file_or_from_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The file that is taken where none is named does not count beside a URL; one that is named does."""
+    monkeypatch.chdir(EXAMPLE.parents[1])
+    (tmp_path / "policy.toml").write_text("")
+    url = "https://me:geheim@policy.example/rules.toml"
+    for policy in (
+        load_settings(environ={"DAVSTORE_POLICY__URL": url}).policy,
+        load(tmp_path, f"[policy]\nurl = '{url}'\n").policy,
+        load(tmp_path, f"[policy]\nfile = ''\nurl = '{url}'\n").policy,
+    ):
+        assert (policy.file, policy.url) == ("", url)
+    assert load(tmp_path, "[policy]\nurl = ''\n").policy.file == f"{tmp_path}/policy.toml"
+    message = refusal(tmp_path, "[policy]\nfile = 'a.toml'\n", environ={"DAVSTORE_POLICY__URL": url})
+    assert message == "DAVSTORE_POLICY__URL: policy.url: policy.file is set too; the policy comes from one of them"
+    assert "geheim" not in refusal(tmp_path, f"[policy]\nurl = '{url} '\n")

@@ -23,18 +23,16 @@ from tests.dav.test_forwarded import HEADERS as PROXY
 from tests.web.test_page import BROWSER, browse
 
 MARK = "mark-of-the-request"
-LATER: Any = {"rule": "r", "decided_by": "provider", "retry_after_seconds": 60}
+REFUSED: Any = {"rule": "r", "decided_by": "provider", "device": ("alice", "phone")}
+LATER: Any = {**REFUSED, "retry_after_seconds": 60}
 MADE: dict[type[DavstoreError], DavstoreError] = {
     errors.Throttled: errors.Throttled(30),
     errors.MethodNotAllowed: errors.MethodNotAllowed(("GET",)),
     errors.RangeNotSatisfiable: errors.RangeNotSatisfiable(7),
-    errors.SyncRefused: errors.SyncRefused("sync-allowed", rule="r", decided_by="provider"),
-    errors.SyncDeferred: errors.SyncDeferred(
-        "sync-interval-respected", rule="r", decided_by="provider", retry_after_seconds=60
-    ),
-    errors.SyncWindowClosed: errors.SyncWindowClosed(
-        "sync-window-open", rule="r", decided_by="provider", retry_after_seconds=60
-    ),
+    errors.SyncRefused: errors.SyncRefused("sync-allowed", **REFUSED),
+    errors.SyncUnwanted: errors.SyncUnwanted("automatic-sync-enabled", **REFUSED),
+    errors.SyncDeferred: errors.SyncDeferred("sync-interval-respected", **LATER),
+    errors.SyncWindowClosed: errors.SyncWindowClosed("sync-window-open", **LATER),
     errors.QuotaExceeded: errors.QuotaExceeded(used_bytes=1, limit_bytes=1, needed_bytes=1),
     errors.Locked: errors.Locked(((StorePath("alice", ("a",)), False),)),
     errors.LockConflict: errors.LockConflict(((StorePath("alice", ("a",)), False),)),

@@ -15,6 +15,7 @@ from davstore.dav.responses import Response
 from davstore.model.columns import Wanted
 from davstore.model.nodes import ResourceType
 from davstore.model.paths import Path
+from davstore.model.views import View
 from davstore.protocol.urls import Fixed
 from davstore.store import reading
 
@@ -35,15 +36,17 @@ def handle_get(request: Request) -> Response:
         return content(request, found.resource, found.body, conditions)
     if not request.target.slash:
         return _lead_to_slash(request)
-    return listing(request, _members(request, path))
+    return listing(request, _members(request, path, request.view))
 
 
-def _members(request: Request, path: Path) -> Pages:
-    with closing(reading.describe(request.context, path, depth=1, columns=Wanted(()))) as pages:
+def _members(request: Request, path: Path, view: View) -> Pages:
+    with closing(reading.describe(request.context, path, depth=1, columns=Wanted(()), view=view)) as pages:
         for page in pages:
             if page.columns is not None:
                 members = zip(page.columns.names, page.columns.types, strict=True)
                 yield [f"{name}/" if type_ == _COLLECTION else name for name, type_ in members]
+            else:
+                yield [f"{one.name}/" if one.is_collection else one.name for one in page.members]
 
 
 def handle_get_of_fixed(request: Request, place: Fixed) -> Response:

@@ -8,12 +8,13 @@ from contextlib import closing
 from davstore.dav.bulk import Bulk, columns_of
 from davstore.dav.handlers.conditions import judge_if
 from davstore.dav.kinds import kind_of
-from davstore.dav.rendering import Plan, facets_of, write_stored
+from davstore.dav.rendering import Plan, facets_of, write_applied, write_stored
 from davstore.dav.request import Request
 from davstore.dav.responses import Listed, Response, multistatus
 from davstore.engine.rights import known_to
 from davstore.errors import InfiniteDepth
 from davstore.model.paths import Path
+from davstore.model.views import EVERYTHING
 from davstore.protocol import urls
 from davstore.protocol.dav import propfind
 from davstore.protocol.dav.hrefs import for_xml
@@ -56,8 +57,11 @@ def _write_tree(
     hrefs, free_bytes = request.hrefs(path), _once(request.context.services.blobs.free_bytes)
     facets, columns = facets_of(question), columns_of(question)
     bulk: Bulk | None = None
+    view = EVERYTHING if depth == 0 else request.view
     with closing(
-        reading.describe(request.context, path, request.if_alone, depth=depth, facets=facets, columns=columns)
+        reading.describe(
+            request.context, path, request.if_alone, depth=depth, facets=facets, columns=columns, view=view
+        )
     ) as pages:
         for page in pages:
             is_collection = bool(page.top.is_collection)
@@ -69,6 +73,7 @@ def _write_tree(
             else:
                 without_top = prefer.noroot and is_collection
                 write_stored(answer, plan, hrefs, page.members if without_top else page.resources)
+    write_applied(answer, request.spelling, request.principal, view)
     return is_collection
 
 

@@ -13,6 +13,7 @@ from davstore.dav.properties.live import EVERY, RESOURCE, Live, PropertyContext,
 from davstore.dav.properties.locks import LOCKS
 from davstore.dav.properties.messages import MESSAGES, PARTS
 from davstore.dav.properties.owncloud import OWNCLOUD
+from davstore.dav.properties.preferences import PREFERENCES
 from davstore.dav.properties.principals import OWNERS, PRINCIPALS
 from davstore.dav.properties.quota import QUOTA
 from davstore.dav.properties.states import ANSWERED_BY, STATES, keyword
@@ -46,6 +47,7 @@ TABLE: Final = (
     *SUPPORTED,
     Live(names.SUPPORTED_LIVE_PROPERTY_SET, EVERY, same=_supported_live_property_set),
     *PRINCIPALS,
+    *PREFERENCES,
 )
 
 LIVE_OF: Final = {kind: {live.name: live for live in TABLE if kind in live.kinds} for kind in Kind}

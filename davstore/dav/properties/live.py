@@ -15,6 +15,7 @@ from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
 from davstore.protocol.dav.elements import href
 from davstore.protocol.dav.hrefs import Spelling
+from davstore.store.preferring import Profiles
 
 EVERY: Final = frozenset(Kind)
 STORED: Final = frozenset({Kind.RESOURCE, Kind.COLLECTION})
@@ -36,9 +37,11 @@ class PropertyContext(NamedTuple):
     """The room that is left on the disk; asked at most once a request, and only in a store."""
     functions: Functions = ALL
     """Those that are enabled."""
+    profiles: Profiles | None = None
+    """Of the principals at hand."""
 
     def href(self, segments: tuple[str, ...]) -> bytes:
-        """Return `D:href` of a collection outside of stores."""
+        """Return `D:href` of a collection."""
         return href(self.spelling.href(segments, slash=True))
 
 

@@ -6,13 +6,15 @@ namespace are protected, also those that have no meaning yet; those of the names
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from davstore.dav.properties import PROTECTED, find_settable
+from davstore.dav.kinds import Kind
+from davstore.dav.properties import LIVE_OF, PROTECTED, find_settable
 from davstore.dav.properties.times import WINDOWS, set_time
 from davstore.engine.property_changes import NO_VALUES, LiveValues
-from davstore.errors import ConflictingValue, DavstoreError, ProtectedProperty
+from davstore.errors import ConflictingValue, DavstoreError, ProtectedProperty, RequestError
+from davstore.model.rules import Rule
 from davstore.protocol.dav import names, prop
 
 _CLIENTS_OWN: Final = frozenset({names.DISPLAYNAME, "{DAV:}getcontentlanguage"})
@@ -46,6 +48,30 @@ def sort_changes(changes: Iterable[tuple[str, bytes | None]]) -> Patch:
             if element is not None and name == WINDOWS:
                 live = _merge(live, set_time(prop.text_of(element)))
     return Patch(dead, live, refused)
+
+
+class PrincipalPatch(NamedTuple):
+    """Changes of a principal: the preferences in the order given, and why other properties cannot be changed."""
+
+    preferences: list[Rule | None]
+    refused: dict[str, DavstoreError]
+
+
+def sort_changes_of_principal(
+    changes: Iterable[tuple[str, bytes | None]], read: Callable[[bytes], Rule | None]
+) -> PrincipalPatch:
+    """Return the changes of a principal by sort: it has no dead properties. read reads a preference."""
+    refused: dict[str, DavstoreError] = {}
+    preferences: list[Rule | None] = []
+    for name, element in changes:
+        if name == names.SYNC_PREFERENCES:
+            try:
+                preferences.append(None if element is None else read(element))
+            except RequestError as error:
+                refused[name] = error
+        elif element is not None or name in LIVE_OF[Kind.PRINCIPAL] or names.is_ours(name):
+            refused[name] = ProtectedProperty(name)
+    return PrincipalPatch(preferences, refused)
 
 
 def _merge(live: LiveValues, value: LiveValues | None) -> LiveValues:

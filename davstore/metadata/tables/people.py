@@ -29,6 +29,7 @@ user = table(
     small("disabled"),
     Column("store_id", ID, nullable=False, unique=True),
     number("created_us"),
+    Column("preferences", Text),  # what `policy.preferences` wrote
     ForeignKeyConstraint(["principal_id"], ["principal.id"]),
     ForeignKeyConstraint(["store_id"], ["store.id"]),
 )
@@ -44,5 +45,9 @@ device = table(
     Column("seen_us", BigInteger),
     Column("round_us", BigInteger),
     Column("token", Text),
+    Column("preferences", Text),
+    small("suspended", default=0),
+    Column("decision", Text),  # of the gate, the last one
+    Column("decided_us", BigInteger),
     ForeignKeyConstraint(["principal_id"], ["principal.id"]),
 )

@@ -7,7 +7,7 @@ the root of every answer declares (`ROOT_NAMESPACES`); any other element declare
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -68,6 +68,15 @@ def element(name: str, *content: bytes) -> bytes:
     """Return the element with that Clark name around content, which is XML already."""
     start, end = tags(name)
     return b"".join((start, *content, end)) if content else empty(name)
+
+
+def marked(name: str, attributes: Mapping[str, str], *content: bytes) -> bytes:
+    """Return the element with that Clark name and attributes in no namespace around content, which is XML already."""
+    marks = b"".join(
+        b' %b="%b"' % (key.encode(), escape(value).replace(b'"', b"&quot;")) for key, value in attributes.items()
+    )
+    start, end = tags(name)
+    return b"".join((start[:-1], marks, b">", *content, end)) if content else b"".join((start[:-1], marks, b"/>"))
 
 
 def text_element(name: str, text: str) -> bytes:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from davstore.protocol.dav import names
-from davstore.protocol.dav.elements import DECLARATION, ROOT_NAMESPACES, element, empty, escape
+from davstore.protocol.dav.elements import DECLARATION, ROOT_NAMESPACES, element, empty, escape, text_element
 
 _BATCH: Final = 256
 """Responses between two writes: about 128 KiB, so that the spool's cost per write vanishes."""
@@ -36,11 +36,11 @@ _REMOVED: Final = b"<D:response><D:href>%b</D:href><D:status>HTTP/1.1 404 Not Fo
 
 
 class PropStat(NamedTuple):
-    """Properties that share a status: their elements, and the Clark name of the condition that failed, if one did."""
+    """Properties that share a status: their elements, and that of the condition that failed, if one did."""
 
     status: int
     properties: bytes
-    condition: str | None = None
+    condition: bytes | None = None
 
 
 class Multistatus:
@@ -85,11 +85,24 @@ class Multistatus:
 
     def status(self, href: bytes, status: int, condition: str | None = None) -> None:
         """Write the status of a resource as a whole, and the Clark name of the condition that failed, if one did."""
-        self.add(b"<D:response><D:href>%b</D:href>%b%b</D:response>\n" % (href, _status(status), _error(condition)))
+        self.add(
+            b"<D:response><D:href>%b</D:href>%b%b</D:response>\n"
+            % (href, _status(status), _error(empty(condition) if condition else None))
+        )
+
+    def explained(self, href: bytes, status: int, condition: bytes, description: str) -> None:
+        """Write the status that a resource would have, the condition that does not hold, and words for a person."""
+        error = element("{DAV:}error", condition) if condition else b""
+        words = text_element("{DAV:}responsedescription", description)
+        self.add(b"<D:response><D:href>%b</D:href>%b%b%b</D:response>\n" % (href, _status(status), error, words))
 
     def truncated(self, href: bytes) -> None:
         """Write that more members changed than were given; href is the collection's (RFC 6578 §3.6)."""
         self.status(href, HTTPStatus.INSUFFICIENT_STORAGE, names.NUMBER_OF_MATCHES_WITHIN_LIMITS)
+
+    def policy_applied(self, href: bytes) -> None:
+        """Write that policy and preferences narrowed the answer; href is the principal whose policy it is."""
+        self.add(b"%b\n" % element(names.SYNC_POLICY_APPLIED, element(names.POLICY, b"<D:href>%b</D:href>" % href)))
 
     def close(self, *, sync_token: str | None = None) -> None:
         """End the answer, with the token of a sync-collection report if it is one."""
@@ -134,5 +147,5 @@ def _status(status: int) -> bytes:
     return b"<D:status>HTTP/1.1 %d %b</D:status>" % (status, HTTPStatus(status).phrase.encode())
 
 
-def _error(condition: str | None) -> bytes:
-    return b"" if condition is None else element("{DAV:}error", empty(condition))
+def _error(condition: bytes | None) -> bytes:
+    return element("{DAV:}error", condition) if condition else b""

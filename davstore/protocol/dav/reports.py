@@ -11,15 +11,19 @@ from lxml import etree
 
 from davstore.errors import Malformed, TooLarge, UnsupportedFilter, UnsupportedReport
 from davstore.model.changes import Level
-from davstore.model.where import Where
+from davstore.model.views import EVERYTHING, View
 from davstore.protocol.dav import names, prop, where, xml
+from davstore.protocol.dav.durations import parse_duration
 from davstore.protocol.dav.elements import ROOT_NAMESPACES, empty
 from davstore.protocol.http import sync_context
 from davstore.protocol.http.sync_context import SyncContext
+from davstore.protocol.http.timestamps import parse_timestamp
 
 _COUNT: Final = re.compile(r"0*([1-9][0-9]*)")
 MAX_LEVELS: Final = 8
 """Levels of properties within properties that an expand-property report may ask for."""
+MAX_DEVICES: Final = 100
+"""Devices that an explain-sync report may name."""
 _MAX_LIMIT: Final = 10**9
 """Larger limits count as this one: no page is as long."""
 
@@ -27,8 +31,8 @@ _MAX_LIMIT: Final = 10**9
 class SyncQuery(NamedTuple):
     """The query of a sync-collection report. `token` is text, '' for the first sync; `limit` None for no limit.
 
-    `context` is the twin of the Sync-Context header and wins over it; None when the body has none. `where` is the
-    condition of its filter, None: there is none.
+    `context` is the twin of the Sync-Context header and wins over it; None when the body has none. `view` is that
+    of its filter.
     """
 
     token: str
@@ -36,7 +40,7 @@ class SyncQuery(NamedTuple):
     limit: int | None
     names: tuple[str, ...]
     context: SyncContext | None = None
-    where: Where | None = None
+    view: View = EVERYTHING
 
 
 class Asked(NamedTuple):
@@ -55,7 +59,16 @@ class ExpandQuery(NamedTuple):
     token: None = None
 
 
-ReportQuery = SyncQuery | ExpandQuery
+class ExplainQuery(NamedTuple):
+    """The query of an explain-sync report: the hrefs of devices, none for all; at_us is a time, None for now."""
+
+    devices: tuple[str, ...]
+    context: SyncContext
+    at_us: int | None = None
+    token: None = None
+
+
+ReportQuery = SyncQuery | ExpandQuery | ExplainQuery
 """The query of any report. The gate reads `token` (None: counted as a listing) and `context` of each."""
 
 
@@ -99,17 +112,28 @@ def _sync_collection(root: etree._Element, depth: int | None, strict_depth: bool
         limit=_limit(root),
         names=prop.names(prop.only_child(root, names.PROP)),
         context=_context(root),
-        where=_filter(root),
+        view=_filter(root),
     )
 
 
-def _filter(root: etree._Element) -> Where | None:
+def _filter(root: etree._Element) -> View:
     found = list(root.iterchildren(names.FILTER))
     if not found:
-        return None
-    if len(found) > 1 or [child.tag for child in found[0]] != [names.WHERE]:
-        raise UnsupportedFilter("a filter without exactly one where")
-    return where.parse(found[0][0])
+        return EVERYTHING
+    tags = [str(child.tag) for child in found[0]]
+    if len(found) > 1 or not tags or len({*tags}) < len(tags) or not {*tags} <= {names.WHERE, names.MAX_AGE}:
+        raise UnsupportedFilter("a filter without a where or a max-age, each once")
+    view = EVERYTHING
+    for child in found[0]:
+        view = view.narrowed(View(where.parse(child)) if child.tag == names.WHERE else View(None, _age(child)))
+    return view
+
+
+def _age(element: etree._Element) -> int:
+    seconds = None if len(element) else parse_duration(element.text or "")
+    if seconds is None:
+        raise UnsupportedFilter("a max-age that is no duration like P30D")
+    return seconds
 
 
 def _expand_property(root: etree._Element, depth: int | None, _strict_depth: bool) -> ExpandQuery:
@@ -118,6 +142,19 @@ def _expand_property(root: etree._Element, depth: int | None, _strict_depth: boo
     prop.require_few(found)
     _require_names(found)
     return ExpandQuery(properties, depth != 0, _context(root))
+
+
+def _explain_sync(root: etree._Element, depth: int | None, _strict_depth: bool) -> ExplainQuery:
+    if depth != 0:
+        raise Malformed("explain-sync with a Depth other than 0")
+    hrefs = [href for device in root.iterchildren(names.DEVICE) for href in device.iterchildren(names.HREF)]
+    if len(hrefs) > MAX_DEVICES:
+        raise TooLarge(f"more than {MAX_DEVICES} devices")
+    at = prop.first_child(root, names.AT)
+    at_us = None if at is None else parse_timestamp(_text(at))
+    if at is not None and at_us is None:
+        raise Malformed("a time of explain-sync is not as RFC 3339 has it")
+    return ExplainQuery(tuple(map(_text, hrefs)), _context(root) or SyncContext(), at_us)
 
 
 def _asked(parents: Iterable[etree._Element], found: list[str], levels: int) -> tuple[Asked, ...]:
@@ -145,6 +182,7 @@ def _require_names(found: list[str]) -> None:
 _REPORTS: Final[dict[str, Callable[[etree._Element, int | None, bool], ReportQuery]]] = {
     names.SYNC_COLLECTION: _sync_collection,
     names.EXPAND_PROPERTY: _expand_property,
+    names.EXPLAIN_SYNC: _explain_sync,
 }
 """What reads the body of each report, by its root element."""
 

@@ -14,9 +14,10 @@ from davstore.model.changes import Position, SyncToken
 
 _NUMBER: Final = r"(0|[1-9][0-9]{0,18})"
 _TIE: Final = r"(0|[1-9][0-9]{0,23})"
+_STAMP: Final = r"-|[0-9a-f]{16}(?:-[1-9][0-9]{0,11}){0,2}"
 _TOKEN: Final = re.compile(
-    rf"urn:davstore:sync:1\.{_NUMBER}\.{_NUMBER}\.([0-9a-f]{{16}})\.(-|[0-9a-f]{{16}})\.{_NUMBER}"
-    rf"(?:\.{_TIE}\.{_NUMBER}\.{_NUMBER}\.([01]|-|[0-9a-f]{{16}}))?"
+    rf"urn:davstore:sync:1\.{_NUMBER}\.{_NUMBER}\.([0-9a-f]{{16}})\.({_STAMP})\.{_NUMBER}"
+    rf"(?:\.{_TIE}\.{_NUMBER}\.{_NUMBER}\.([01]|{_STAMP}))?"
 )
 _MAX_NUMBER: Final = 2**63 - 1
 """The largest BIGINT. The tie of a position (depth and hash) is compared in memory only and may be wider."""

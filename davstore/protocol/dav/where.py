@@ -6,8 +6,9 @@ are not known here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from lxml import etree
@@ -29,8 +30,10 @@ from davstore.model.where import (
     Where,
 )
 from davstore.protocol.dav import names
-from davstore.protocol.dav.names import CPM, DAV, clark
-from davstore.protocol.http.dates import parse_http_date
+from davstore.protocol.dav.elements import element as render_element
+from davstore.protocol.dav.elements import empty, escape, marked
+from davstore.protocol.dav.names import CPM, DAV, KEYWORD, clark
+from davstore.protocol.http.dates import parse_http_date, render_iso_date
 from davstore.protocol.http.timestamps import parse_timestamp
 
 MOST_LEVELS: Final = 16
@@ -203,3 +206,46 @@ _CONDITIONS: Final[dict[str, Callable[[etree._Element, int], Where]]] = {
     clark(DAV, "is-collection"): _is_collection,
     **{clark(DAV, one.value): partial(_compare, one) for one in Comparison},
 }
+
+
+def render(where: Where, marks: Mapping[str, str] = MappingProxyType({})) -> bytes:
+    """Return the `D:where` of a condition that `parse` returned, with attributes."""
+    return marked(names.WHERE, marks, _render(where))
+
+
+def _render(where: Where) -> bytes:
+    match where:
+        case And(several):
+            return render_element(clark(DAV, "and"), *map(_render, several))
+        case Or(several):
+            return render_element(clark(DAV, "or"), *map(_render, several))
+        case Not(one):
+            return render_element(clark(DAV, "not"), _render(one))
+        case IsCollection():
+            return empty(clark(DAV, "is-collection"))
+        case IsDefined(fact):
+            return render_element(clark(DAV, "is-defined"), _render_fact(fact))
+        case Like(fact, pattern, caseless):
+            return _render_comparison("like", fact, pattern, caseless)
+        case Compare(comparison, fact, literal, caseless):
+            return _render_comparison(comparison.value, fact, literal, caseless)
+
+
+def _render_comparison(operator: str, fact: Fact, literal: str | int, is_caseless: bool) -> bytes:
+    text = _render_time(int(literal)) if fact.form is Form.TIME else str(literal)
+    marks = {"caseless": "yes"} if is_caseless else {}
+    return marked(clark(DAV, operator), marks, _render_fact(fact), render_element(clark(DAV, "literal"), escape(text)))
+
+
+def _render_fact(fact: Fact) -> bytes:
+    name = clark(KEYWORD, fact.name) if fact.source is Source.KEYWORD else _PROPERTIES[fact]
+    return render_element(names.PROP, empty(name))
+
+
+def _render_time(time_us: int) -> str:
+    seconds, rest_us = divmod(time_us, 1_000_000)
+    text = render_iso_date(seconds)
+    return f"{text[:-1]}.{rest_us:06}Z" if rest_us else text
+
+
+_PROPERTIES: Final = {fact: name for name, fact in FACTS.items()}

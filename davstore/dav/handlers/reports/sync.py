@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from davstore.dav.bulk import columns_of, write_changes
-from davstore.dav.rendering import Plan, facets_of
+from davstore.dav.rendering import Plan, facets_of, write_applied
 from davstore.dav.request import Request
 from davstore.dav.responses import Listed, Response, multistatus
 from davstore.protocol.dav import sync_token
@@ -19,6 +19,7 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
     path, conditions = request.path, request.if_alone
     token = sync_token.parse(query.token) if query.token else None
     question = PropFind(PropFindKind.PROP, query.names)
+    narrowed = request.view
     changes = syncing.changes_since(
         request.context,
         path,
@@ -28,7 +29,7 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
         limit=query.limit,
         facets=facets_of(question),
         columns=columns_of(question),
-        where=query.where,
+        view=narrowed.narrowed(query.view),
     )
     prefer = Prefer(minimal=request.prefer.minimal)  # no report holds the collection itself
     hrefs = request.hrefs(path)
@@ -38,6 +39,7 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
 
     def write(answer: Multistatus) -> str:
         write_changes(answer, plan, hrefs, changes)
+        write_applied(answer, request.spelling, request.principal, narrowed)
         if changes.truncated:
             answer.truncated(hrefs.collection(path.names))
         return given

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo
 
 MINUTES_OF_DAY: Final = 24 * 60
+_HOURS: Final = re.compile(r"([0-9]{2}):([0-5][0-9])-([0-9]{2}):([0-5][0-9])")
 _SECOND_US: Final = 1_000_000
 _LONGEST_WAIT_SECONDS: Final = 86_400
 _OPENINGS: Final = 64
@@ -46,6 +49,23 @@ class Window:
 
     def _local(self, now_us: int) -> datetime:
         return datetime.fromtimestamp(now_us // _SECOND_US, UTC).astimezone(self.zone)
+
+
+def parse_hours(text: str) -> tuple[int, int]:
+    """Return the minutes of the day that `22:00-06:00` begins and ends at. Raises ValueError: it is no such text."""
+    found = _HOURS.fullmatch(text)
+    start, end = (int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])) if found else (-1, -1)
+    if not 0 <= start < MINUTES_OF_DAY or not 0 <= end <= MINUTES_OF_DAY or start == end:
+        raise ValueError(text)
+    return start, end
+
+
+def parse_zone(name: str) -> tzinfo:
+    """Return the time zone of a name (IANA). Raises ValueError: there is none."""
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name)
+    except (TypeError, KeyError, OSError) as error:
+        raise ValueError(name) from error
 
 
 def wait_seconds(windows: Collection[Window], now_us: int) -> int:

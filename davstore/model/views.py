@@ -1,0 +1,86 @@
+"""A view: the members of a store that a device is shown, by its filter, preferences and the provider's policy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from davstore.model import where as conditions
+from davstore.model.rules import Pattern, Reach
+from davstore.model.where import And, Where
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What must hold for a member.
+
+    where and max_age_seconds are about members that are no collections; those hold members that may be in the view.
+    include: each group of folders must hold it; a collection above one of them is in the view too. exclude: none of
+    these folders holds it. withheld are the states that are not told (`rules.STATES`).
+    """
+
+    where: Where | None = None
+    max_age_seconds: int | None = None
+    include: tuple[tuple[Reach, ...], ...] = ()
+    exclude: tuple[Pattern, ...] = ()
+    withheld: frozenset[str] = frozenset()
+
+    @property
+    def has_scopes(self) -> bool:
+        """Whether folders are left out."""
+        return bool(self.include or self.exclude)
+
+    def narrowed(self, other: View) -> View:
+        """Return the view of what is in both."""
+        if self == EVERYTHING or other == EVERYTHING:
+            return other if self == EVERYTHING else self
+        ages = [age for age in (self.max_age_seconds, other.max_age_seconds) if age is not None]
+        return View(
+            all_of([where for where in (self.where, other.where) if where is not None]),
+            min(ages, default=None),
+            tuple(sorted({*self.include, *other.include})),
+            tuple(sorted({*self.exclude, *other.exclude})),
+            self.withheld | other.withheld,
+        )
+
+
+EVERYTHING: Final = View()
+
+
+def all_of(wheres: list[Where]) -> Where | None:
+    """Return the condition that all of some conditions hold; None: there are none."""
+    return And(tuple(wheres)) if len(wheres) > 1 else next(iter(wheres), None)
+
+
+def hash_of(view: View) -> str:
+    """Return the hash of a view, 16 hexadecimal digits."""
+    return hashlib.blake2b(to_json(view).encode(), digest_size=8).hexdigest()
+
+
+def to_json(view: View) -> str:
+    """Return a view as text: what a view is kept as."""
+    where = None if view.where is None else json.loads(conditions.to_json(view.where))
+    content = {
+        "where": where,
+        "max_age_seconds": view.max_age_seconds,
+        "include": [[[list(one.pattern), one.is_deep] for one in group] for group in view.include],
+        "exclude": [list(pattern) for pattern in view.exclude],
+        "withheld": sorted(view.withheld),
+    }
+    return json.dumps({key: value for key, value in content.items() if value}, separators=(",", ":"), sort_keys=True)
+
+
+def parse_json(text: str) -> View:
+    """Return the view that `to_json` wrote."""
+    content: Mapping[str, Any] = json.loads(text)
+    where = content.get("where")
+    return View(
+        None if where is None else conditions.parse_json(json.dumps(where)),
+        content.get("max_age_seconds"),
+        tuple(tuple(Reach(tuple(one), is_deep) for one, is_deep in group) for group in content.get("include", ())),
+        tuple(map(tuple, content.get("exclude", ()))),
+        frozenset(content.get("withheld", ())),
+    )

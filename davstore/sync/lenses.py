@@ -1,0 +1,147 @@
+"""A view at one time, and the members that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from davstore.metadata import messages, states
+from davstore.metadata.unit import Unit
+from davstore.model import facets as facet
+from davstore.model.changes import WHOLE, Stamp
+from davstore.model.facets import Facets
+from davstore.model.nodes import Resource, ResourceType
+from davstore.model.rules import KEYWORDS
+from davstore.model.states import Flag
+from davstore.model.views import EVERYTHING, View, all_of, hash_of
+from davstore.model.where import And, Compare, Comparison, Fact, Form, IsDefined, Not, Or, Source, Where, facts_of
+from davstore.policy.patterns import covers, includes, leads_to
+from davstore.policy.where import Judged, judge_of
+
+_SECOND_US: Final = 1_000_000
+_DATE: Final = Fact(Source.MESSAGE, "date_us", Form.TIME)
+_MODIFIED: Final = Fact(Source.RESOURCE, "modified_us", Form.TIME)
+_WORDS: Final = {int(type_): type_.word for type_ in ResourceType}
+
+
+class Lens:
+    """A view at a time in seconds since the epoch; next_s is when the next member leaves it by its age, 0 for none."""
+
+    def __init__(self, view: View, at_s: int = 0, next_s: int = 0) -> None:
+        self.view = view
+        self.at_s = at_s if view.max_age_seconds is not None else 0
+        self.next_s = next_s
+        self._hash = WHOLE if view == EVERYTHING else hash_of(view)
+        young = [] if view.max_age_seconds is None else [_younger((at_s - view.max_age_seconds) * _SECOND_US)]
+        self.where = all_of([one for one in (view.where, *young) if one is not None])
+        self._judge = None if self.where is None else judge_of(self.where)
+        self.withheld_flags = flags_of(view.withheld)
+        self._inside: dict[tuple[str, ...], bool] = {}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it shows everything."""
+        return self.view == EVERYTHING
+
+    @property
+    def stamp(self) -> Stamp:
+        """What a sync token says of it."""
+        return Stamp(self._hash, self.at_s, self.next_s)
+
+    def reaches(self, names: tuple[str, ...], *, is_collection: bool) -> bool:
+        """Tell whether a place is in the folders of the view, or leads to one of them."""
+        if not self.view.has_scopes:
+            return True
+        if not is_collection:
+            return self._lies_inside(names, is_collection=False)
+        known = self._inside.get(names)
+        if known is None:
+            known = self._inside[names] = self._lies_inside(names, is_collection=True)
+        return known
+
+    def _lies_inside(self, names: tuple[str, ...], *, is_collection: bool) -> bool:
+        view = self.view
+        if any(covers(pattern, names) for pattern in view.exclude):
+            return False
+        return all(
+            any(includes(reach, names) or (is_collection and leads_to(reach.pattern, names)) for reach in group)
+            for group in view.include
+        )
+
+    def shows(self, judged: Judged) -> bool:
+        """Tell whether the facts of a non-collection are those of a member, and note when it will be too old."""
+        if self._judge is None:
+            return True
+        if self.view.withheld:
+            judged = self._without_withheld(judged)
+        if not self._judge(judged):
+            return False
+        if self.view.max_age_seconds is not None:
+            time_us = judged.message.get("date_us") or judged.resource.modified_us
+            leaves_s = time_us // _SECOND_US + self.view.max_age_seconds + 1
+            self.next_s = min(self.next_s or leaves_s, leaves_s)
+        return True
+
+    def mask(self, resource: Resource) -> Resource:
+        """Return a resource with the flags that are told."""
+        hidden = resource.flags & self.withheld_flags
+        return resource._replace(flags=resource.flags & ~hidden) if hidden else resource
+
+    def told(self, facets: Facets) -> Facets:
+        """Return the facets that are told."""
+        return facets - {facet.KEYWORDS} if KEYWORDS in self.view.withheld else facets
+
+    def _without_withheld(self, judged: Judged) -> Judged:
+        resource = judged.resource
+        flags = resource.flags & ~self.withheld_flags
+        keywords = () if KEYWORDS in self.view.withheld else judged.keywords
+        return judged._replace(resource=resource._replace(flags=flags), keywords=keywords)
+
+
+def _younger(time_us: int) -> Where:
+    """Return the condition that a message is of that time or later, and any other file was modified then or later."""
+    dated = Compare(Comparison.GTE, _DATE, time_us)
+    return Or((dated, And((Not(IsDefined(_DATE)), Compare(Comparison.GTE, _MODIFIED, time_us)))))
+
+
+def flags_of(states: Iterable[str]) -> int:
+    """Return the bits of those states that are flags."""
+    words = {state.upper().replace("-", "_") for state in states}
+    return sum(flag for flag in Flag if flag.name in words)
+
+
+def judge(unit: Unit, store_id: int, rows: Sequence[Any], lenses: Sequence[Lens]) -> list[list[bool]]:
+    """Return for each lens which of some rows it shows by their facts alone; collections always."""
+    if all(lens.where is None for lens in lenses):
+        return [[True] * len(rows) for _ in lenses]
+    facts = list(_with_facts(unit, store_id, rows, [lens.where for lens in lenses if lens.where is not None]))
+    return [
+        [bool(row.is_collection) or lens.shows(judged) for row, judged in zip(rows, facts, strict=True)]
+        for lens in lenses
+    ]
+
+
+def _with_facts(unit: Unit, store_id: int, rows: Sequence[Any], wheres: list[Where]) -> Iterator[Judged]:
+    """Yield rows with the facts that conditions are about: fields of messages, and keywords."""
+    facts = {fact for where in wheres for fact in facts_of(where)}
+    fields = tuple(sorted({fact.name for fact in facts if fact.source is Source.MESSAGE}))
+    has_keywords = any(fact.source is Source.KEYWORD for fact in facts)
+    leaves = [row.node_id for row in rows if not row.is_collection]
+    of_messages = messages.list_fields(unit, store_id, leaves, fields) if fields and leaves else {}
+    keywords = states.list_keywords(unit, store_id, leaves) if has_keywords and leaves else {}
+    for row in rows:
+        yield Judged(row, _WORDS[row.type], of_messages.get(row.node_id, {}), keywords.get(row.node_id, ()))
+
+
+def show(
+    unit: Unit, store_id: int, lens: Lens, resources: list[Resource], top: Resource | None = None
+) -> list[Resource]:
+    """Return those of some resources that a lens shows, as it shows them; top is shown whatever it is."""
+    if lens.is_whole:
+        return resources
+    [kept] = judge(unit, store_id, resources, [lens])
+    return [
+        lens.mask(one)
+        for one, is_kept in zip(resources, kept, strict=True)
+        if one is top or (is_kept and lens.reaches(one.names, is_collection=bool(one.is_collection)))
+    ]

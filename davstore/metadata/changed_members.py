@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain, compress
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, literal_column, select
+from sqlalchemy import and_, bindparam, case, false, func, literal_column, or_, select
 
 from davstore.metadata.columns import ByColumn, by_column, read_columns
+from davstore.metadata.conditions import WITH_MESSAGE, source_of, truth_of
 from davstore.metadata.listings import BOUND, COLUMN_OF, FACTS, NO_LIMIT, MemberRow
 from davstore.metadata.statements import Statement
-from davstore.metadata.tables import binding, node
+from davstore.metadata.tables import binding, message, node
 from davstore.metadata.unit import Unit
+from davstore.model.where import Where
 
 FIRST = 256
 """Members fetched at first where the reader may stop at any of them: most reports end within them."""
@@ -92,6 +95,8 @@ class Form(NamedTuple):
     carried_below: Statement[Any]
     read: Callable[[Unit, Statement[Any], Mapping[str, object], int | None], Batch]
     """Takes the collection that all members are in, where it is one, which `changed_in` need not return then."""
+    own: Mapping[str, object] = MappingProxyType({})
+    """Values that its statements need beside those of a report."""
 
 
 def _read_rows(unit: Unit, statement: Statement[MemberRow], values: Mapping[str, object], _parent: int | None) -> Batch:
@@ -116,6 +121,52 @@ def by_column_form(facts: tuple[str, ...]) -> Form:
         by_column(_CARRIED_BELOW, with_parent),
         _read,
     )
+
+
+def difference_form(now: Where | None, before: Where | None, *, base: int) -> Form | None:
+    """Return the form that reads rows, of those that changed up to a number only what one of two conditions selects.
+
+    None: the databases cannot tell.
+    """
+    form = _difference_form(now, before)
+    return None if form is None else form._replace(own={"base": base})
+
+
+@lru_cache(maxsize=256)
+def _difference_form(now: Where | None, before: Where | None) -> Form | None:
+    is_shown, was_shown = truth_of(now), truth_of(before)
+    if is_shown is None or was_shown is None:
+        return None
+    other = func.coalesce(is_shown, false()) != func.coalesce(was_shown, false())
+    differs = or_(
+        binding.c.changed > bindparam("base"),
+        and_(binding.c.is_coll == literal_column("0"), other),
+    )
+    changed = select(binding.c.parent_id, *FACTS).select_from(source_of(now, before)).order_by(binding.c.changed)
+    changed = changed.where(_in_store, _window, differs).limit(bindparam("limit"))
+    changed_in = changed.where(binding.c.parent_id == bindparam("p"))
+    return ROWS._replace(changed=Statement(changed, MemberRow), changed_in=Statement(changed_in, MemberRow))
+
+
+def find_oldest(unit: Unit, store_id: int, where: Where) -> int | None:
+    """Return the least time of the non-collections that a condition selects: of a message its date, else of storing.
+
+    None: there are none. Raises ValueError: a condition that the databases cannot tell.
+    """
+    row = unit.one(_oldest(where), {"s": store_id})
+    return None if row is None else row[0]
+
+
+@lru_cache(maxsize=256)
+def _oldest(where: Where) -> Statement[tuple[int | None]]:
+    truth = truth_of(where)
+    if truth is None:
+        raise ValueError(where)
+    stored_us = case((node.c.modified_us > node.c.created_us, node.c.modified_us), else_=node.c.created_us)
+    time_us = func.coalesce(message.c.date_us, stored_us)
+    is_leaf = binding.c.is_coll == literal_column("0")
+    dated = select(func.min(time_us)).select_from(WITH_MESSAGE).where(_in_store, is_leaf, truth)
+    return Statement[tuple[int | None]](dated)
 
 
 def _read(unit: Unit, statement: ByColumn, values: Mapping[str, object], parent: int | None) -> Batch:
@@ -163,6 +214,7 @@ def _batches(
     parent: int | None = None,
 ) -> Iterator[Batch]:
     size = FIRST
+    values = {**form.own, **values}
     while True:
         batch = form.read(unit, statement, {**values, "after": after, "limit": size}, parent)
         if len(batch):

@@ -32,7 +32,7 @@ from davstore.model.nodes import ResourceType, StoreFacts
 
 _COLUMNS = tuple(message.c)[2:]
 """The columns of a `MessageFacts`, in its order."""
-_COLUMN_OF = dict(zip(MessageFacts._fields, _COLUMNS, strict=True))
+COLUMN_OF_FIELD = dict(zip(MessageFacts._fields, _COLUMNS, strict=True))
 _PARAMETERS = tuple(f"f{at}" for at in range(len(_COLUMNS)))
 _INSERT = Write(
     insert(message).values(
@@ -98,7 +98,7 @@ _LIST = Statement[tuple[Any, ...]](select(node.c.id, *_COLUMNS).select_from(_OF_
 
 @lru_cache(maxsize=64)
 def _values_of(fields: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
-    columns = [_COLUMN_OF[one] for one in fields]
+    columns = [COLUMN_OF_FIELD[one] for one in fields]
     lengths = [func.coalesce(func.length(one), literal_column("0")) for one in columns if isinstance(one.type, Text)]
     weight: ColumnElement[int] = reduce(operator.add, lengths, literal_column("0"))
     asked = (message.c.store_id == bindparam("s"), among(message.c.body_id, bindparam("ids")))
@@ -107,7 +107,7 @@ def _values_of(fields: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
 
 @lru_cache(maxsize=64)
 def _fields_of(fields: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
-    columns = [_COLUMN_OF[one] for one in fields]
+    columns = [COLUMN_OF_FIELD[one] for one in fields]
     return Statement[tuple[Any, ...]](select(node.c.id, *columns).select_from(_OF_NODES).where(*_ARE_ASKED_FOR))
 
 

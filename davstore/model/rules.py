@@ -24,6 +24,8 @@ USER: Final = "user"
 """The voice of the preferences of a user."""
 DEVICE: Final = "device"
 """The voice of the preferences of a device."""
+VOICES: Final = (PROVIDER, USER, DEVICE)
+"""All voices; where several refuse, the first of them is named."""
 PREFERENCES: Final = "sync-preferences"
 """The name of the one rule of a user or device."""
 KEYWORDS: Final = "keywords"

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 MINUTES_OF_DAY: Final = 24 * 60
 _HOURS: Final = re.compile(r"([0-9]{2}):([0-5][0-9])-([0-9]{2}):([0-5][0-9])")
 _SECOND_US: Final = 1_000_000
+_MINUTE_US: Final = 60 * _SECOND_US
 _LONGEST_WAIT_SECONDS: Final = 86_400
 _OPENINGS: Final = 64
 """Times at which some window opens that are looked at for one at which all are open, some days of them."""
@@ -43,9 +44,15 @@ class Window:
         """Return the time at which it opens next, later than the one given."""
         today = self._local(now_us).date()
         at = time(self.start // 60, self.start % 60, tzinfo=self.zone)
-        days = [datetime.combine(today + timedelta(days), at) for days in range(3)]
-        times = [int(day.timestamp()) * _SECOND_US for day in days]
+        times = [self._opening_us(datetime.combine(today + timedelta(days), at)) for days in range(3)]
         return next(time_us for time_us in times if time_us > now_us)
+
+    def _opening_us(self, day: datetime) -> int:
+        """Return the time of an opening; one that the clock leaves out, in spring, is when it has gone forward."""
+        first, last = sorted(int(day.replace(fold=fold).timestamp()) * _SECOND_US for fold in (0, 1))
+        if not first < last or self.is_open(first):
+            return first
+        return next((time_us for time_us in range(first, last, _MINUTE_US) if self.is_open(time_us)), last)
 
     def _local(self, now_us: int) -> datetime:
         return datetime.fromtimestamp(now_us // _SECOND_US, UTC).astimezone(self.zone)

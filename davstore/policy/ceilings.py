@@ -12,9 +12,9 @@ from davstore.model.windows import MINUTES_OF_DAY, Window
 from davstore.policy.patterns import covers, covers_exactly
 from davstore.policy.terms import Subject, Terms, merge
 
-_MINUTE_US: Final = 60 * 1_000_000
-_DAYS_US: Final = tuple(int(datetime(2026, month, 1, tzinfo=UTC).timestamp()) * 1_000_000 for month in (1, 7))
-"""A day of winter and one of summer: between them lie the clocks of any two zones."""
+_WEEK_US: Final = 7 * 86_400 * 1_000_000
+_YEAR_US: Final = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+_WEEKS: Final = 52
 
 
 def merge_for_user(
@@ -55,8 +55,14 @@ def _takes_back(wanted: Collection[str], ceiling: Collection[str]) -> bool:
 
 
 def _opens_longer(wanted: Window, ceiling: Window) -> bool:
-    times = (day_us + minute * _MINUTE_US for day_us in _DAYS_US for minute in range(MINUTES_OF_DAY))
-    return any(wanted.is_open(time_us) and not ceiling.is_open(time_us) for time_us in times)
+    """Tell whether a window is open while another is closed, in some week of a year: zones change their clocks apart.
+
+    If it is, then at a time at which the one opens or the other closes.
+    """
+    closing = Window(ceiling.end % MINUTES_OF_DAY, ceiling.end, ceiling.zone)
+    weeks_us = range(_YEAR_US, _YEAR_US + _WEEKS * _WEEK_US, _WEEK_US)
+    times_us = [one.opens_us(week_us) for week_us in weeks_us for one in (wanted, closing)]
+    return any(wanted.is_open(time_us) and not ceiling.is_open(time_us) for time_us in times_us)
 
 
 def _reaches_further(wanted: tuple[Reach, ...], ceiling: tuple[Reach, ...]) -> bool:

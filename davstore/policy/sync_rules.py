@@ -5,15 +5,16 @@ Pure: terms and facts in, decision out. Gate points, responses and the memory of
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Final
 
 from davstore.model.rounds import Round
-from davstore.model.rules import PROVIDER, Mode, Rule
+from davstore.model.rules import PROVIDER, VOICES, Mode, Rule
 from davstore.model.views import EVERYTHING, View
 from davstore.model.windows import wait_seconds
-from davstore.policy.patterns import covers, includes, leads_to
+from davstore.policy.patterns import covers, leads_to
 from davstore.policy.terms import Terms
 
 REPEATS: Final = 2
@@ -68,22 +69,26 @@ Decision = Accept | Reject | Defer
 def decide(terms: Terms, attempt: Attempt) -> Decision:
     """Decide about an attempt. A refusal outranks a delay: after the wait it would still be one.
 
-    A mode that the user or the device does not want is theirs to change, one that the provider forbids is not.
+    Of several voices against it the provider is named, else the user. A mode that the user or the device does not want
+    is theirs to change, one that the provider forbids is not.
     """
     for rule in terms.rules:
         if not rule.allowed:
             return Reject("sync-allowed", rule)
-    for rule in terms.binding["modes"]:
-        if rule.modes is not None and attempt.mode not in rule.modes:
-            return Reject(_forbidding(rule), rule, terms.modes)
-    if attempt.mode is Mode.AUTOMATIC:
-        for rule in terms.binding["bearers_not"]:
-            if rule.bearers_not is not None and attempt.bearer in rule.bearers_not:
-                return Reject(_forbidding(rule), rule, terms.modes - {Mode.AUTOMATIC})
+    modes = [rule for rule in terms.binding["modes"] if rule.modes is not None and attempt.mode not in rule.modes]
+    bearers = [rule for rule in terms.binding["bearers_not"] if attempt.bearer in (rule.bearers_not or ())]
+    against = [*modes, *(bearers if attempt.mode is Mode.AUTOMATIC else ())]
+    if against:
+        first = min(against, key=lambda rule: VOICES.index(rule.voice))
+        allowed = terms.modes - {Mode.AUTOMATIC} if bearers else terms.modes
+        condition = "sync-allowed" if first.voice == PROVIDER else "automatic-sync-enabled"
+        return Reject(condition, first, allowed)
     outside = None if attempt.names is None else find_excluding(terms, attempt.names)
     if outside is not None:
         return Reject("sync-scope-allowed", outside)
-    view = EVERYTHING if attempt.names is None else terms.view
+    view = terms.view
+    if attempt.names is None and view.has_scopes:
+        view = dataclasses.replace(view, include=(), exclude=())
     return _find_closed_window(terms, attempt) or _timely(terms, attempt) or Accept(view)
 
 
@@ -94,13 +99,9 @@ def find_excluding(terms: Terms, names: tuple[str, ...]) -> Rule | None:
             return rule
     for rule in terms.binding["include"]:
         reaches = rule.include or ()
-        if not any(includes(one, names) or leads_to(one.pattern, names) for one in reaches):
+        if not any(leads_to(pattern, names) or (is_deep and covers(pattern, names)) for pattern, is_deep in reaches):
             return rule
     return None
-
-
-def _forbidding(rule: Rule) -> str:
-    return "sync-allowed" if rule.voice == PROVIDER else "automatic-sync-enabled"
 
 
 def next_round(

@@ -57,9 +57,9 @@ class Profiles:
 
     def find_terms(self, name: PrincipalName) -> Terms:
         """Return what the rules and the preferences come to for a device, or for a user on every device."""
-        found = (self.find_preference(PrincipalName(name.user)), name.device and self.find_preference(name))
-        preferences = [rule for rule in found if isinstance(rule, Rule)]
         device = None if name.device is None else self._find_device(name.device)
+        said = [self.find_preference(one) for one in dict.fromkeys((PrincipalName(name.user), name))]
+        preferences = [rule for rule in said if rule is not None]
         return _merge(self.rules(), preferences, name.user, device, self.groups(name.user))
 
     def _find_device(self, name: str) -> Device | None:
@@ -88,6 +88,7 @@ def set_preferences(
     """
     if not rights.may_see_principal(context.asker, name):
         raise NotFound(name.user)
+    rules = context.services.rules() if any(wanted[-1:]) else ()
 
     def work(unit: Unit) -> None:
         owner = _find_owner(context, unit, name)
@@ -96,7 +97,7 @@ def set_preferences(
         if wanted and not rights.may_set_preferences(context.asker, name):
             reasons[SYNC_PREFERENCES] = ProtectedProperty(SYNC_PREFERENCES)
         if wanted and not reasons:
-            reasons = _find_excess(context, owner, name, wanted[-1])
+            reasons = _find_excess(context, rules, owner, name, wanted[-1])
         if reasons:
             raise PropertiesRefused(reasons)
         if wanted and not principals.set_preferences(unit, owner, None if wanted[-1] is None else to_json(wanted[-1])):
@@ -111,8 +112,10 @@ def set_preferences(
 
 def _find_owner(context: Context, unit: Unit, name: PrincipalName) -> User | Device:
     asker = context.asker
-    if name.device is None or asker.device is not None:
-        return asker.user if name.device is None or asker.device is None else asker.device
+    if name.device is None:
+        return asker.user
+    if asker.device is not None:
+        return asker.device
     devices = (facts.device for facts in principals.list_devices(unit, asker.user.id))
     found = next((one for one in devices if one.name == name.device and not one.revoked), None)
     if found is None:
@@ -135,12 +138,12 @@ def _require_met(context: Context, unit: Unit, conditions: Preconditions) -> Non
 
 
 def _find_excess(
-    context: Context, owner: User | Device, name: PrincipalName, wanted: Rule | None
+    context: Context, rules: Sequence[Rule], owner: User | Device, name: PrincipalName, wanted: Rule | None
 ) -> dict[str, DavstoreError]:
     if wanted is None:
         return {}
-    services, device = context.services, owner if isinstance(owner, Device) else None
-    found = find_excess(wanted, _merge(services.rules(), [wanted], name.user, device, services.groups(name.user)))
+    device, groups = owner if isinstance(owner, Device) else None, context.services.groups(name.user)
+    found = find_excess(wanted, _merge(rules, [wanted], name.user, device, groups))
     if found is None:
         return {}
     key, rule = found

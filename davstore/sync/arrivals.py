@@ -40,7 +40,7 @@ def changed(asked: Inquiry) -> Iterator[Arrived]:
 
 def _changed_below(asked: Inquiry, after: int) -> Iterator[Arrived]:
     """Read the changes of the store and keep those of the scope, unless that is a small part of it."""
-    batches = changed_members.each_changed(asked.unit, asked.facts.id, asked.form, after=after, wanted=asked.wanted)
+    batches = changed_members.each_changed(asked.unit, asked.facts.id, asked.changed, after=after, wanted=asked.wanted)
     for count, batch in enumerate(batches):
         rows = _inside(asked.ancestry, batch)
         if len(rows):
@@ -73,7 +73,7 @@ def _changed_in(asked: Inquiry, collections: list[int], after: int) -> Iterator[
             since = max(after, found.fresh)
             streams.append(
                 changed_members.each_changed_in(
-                    asked.unit, asked.facts.id, asked.form, node_id, after=since, wanted=asked.wanted
+                    asked.unit, asked.facts.id, asked.changed, node_id, after=since, wanted=asked.wanted
                 )
             )
     return map(Arrived, streams[0] if len(streams) == 1 else _merged(streams))

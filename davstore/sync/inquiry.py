@@ -18,7 +18,8 @@ from davstore.sync.visibility import Visibility
 class Inquiry:
     """A device at a position that asks about a scope, in one snapshot.
 
-    wanted rows are read, perhaps more: none is fetched long before. form is that of the members that are there.
+    wanted rows are read, perhaps more: none is fetched long before. form is that of the members that are there, changed
+    that of those which changed by themselves: it may leave out those that a change of view tells nothing of.
     ancestry keeps the collections that the stages look up. lens is the view, before the one before,
     where the run tells the difference.
     """
@@ -31,6 +32,7 @@ class Inquiry:
     start: Position
     wanted: int
     form: Form
+    changed: Form
     ancestry: Ancestry
     lens: Lens
     before: Lens | None

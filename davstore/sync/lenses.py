@@ -6,21 +6,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from davstore.metadata import messages, states
+from davstore.metadata.changed_members import Form, difference_form, find_oldest
 from davstore.metadata.unit import Unit
 from davstore.model import facets as facet
+from davstore.model import where as conditions
 from davstore.model.changes import WHOLE, Stamp
 from davstore.model.facets import Facets
 from davstore.model.nodes import Resource, ResourceType
 from davstore.model.rules import KEYWORDS
 from davstore.model.states import Flag
 from davstore.model.views import EVERYTHING, View, all_of, hash_of
-from davstore.model.where import And, Compare, Comparison, Fact, Form, IsDefined, Not, Or, Source, Where, facts_of
+from davstore.model.where import And, Compare, Comparison, Fact, IsDefined, Not, Or, Source, Where, facts_of
 from davstore.policy.patterns import covers, includes, leads_to
 from davstore.policy.where import Judged, judge_of
 
 _SECOND_US: Final = 1_000_000
-_DATE: Final = Fact(Source.MESSAGE, "date_us", Form.TIME)
-_MODIFIED: Final = Fact(Source.RESOURCE, "modified_us", Form.TIME)
+_DATE: Final = Fact(Source.MESSAGE, "date_us", conditions.Form.TIME)
+_CREATED: Final = Fact(Source.RESOURCE, "created_us", conditions.Form.TIME)
+_MODIFIED: Final = Fact(Source.RESOURCE, "modified_us", conditions.Form.TIME)
 _WORDS: Final = {int(type_): type_.word for type_ in ResourceType}
 
 
@@ -47,6 +50,27 @@ class Lens:
     def stamp(self) -> Stamp:
         """What a sync token says of it."""
         return Stamp(self._hash, self.at_s, self.next_s)
+
+    def difference_form(self, unit: Unit, store_id: int, before: Lens, *, base: int) -> Form | None:
+        """Return the form that reads the members up to a number of which one of two lenses shows one and not the other.
+
+        None: the databases cannot tell, or folders or states differ too. Those that both show are not read, and so the
+        time at which the next of them will be too old is looked for here.
+        """
+        if (self.view.include, self.view.exclude) != (before.view.include, before.view.exclude):
+            return None
+        if self.view.withheld or before.view.withheld:
+            return None
+        form = difference_form(self.where, before.where, base=base)
+        if form is not None and self.view.max_age_seconds is not None and self.where is not None:
+            oldest_us = find_oldest(unit, store_id, self.where)
+            if oldest_us is not None:
+                self._note_age(oldest_us, self.view.max_age_seconds)
+        return form
+
+    def _note_age(self, time_us: int, max_age_seconds: int) -> None:
+        leaves_s = time_us // _SECOND_US + max_age_seconds + 1
+        self.next_s = min(self.next_s or leaves_s, leaves_s)
 
     def reaches(self, names: tuple[str, ...], *, is_collection: bool) -> bool:
         """Tell whether a place is in the folders of the view, or leads to one of them."""
@@ -77,9 +101,9 @@ class Lens:
         if not self._judge(judged):
             return False
         if self.view.max_age_seconds is not None:
-            time_us = judged.message.get("date_us") or judged.resource.modified_us
-            leaves_s = time_us // _SECOND_US + self.view.max_age_seconds + 1
-            self.next_s = min(self.next_s or leaves_s, leaves_s)
+            date_us = judged.message.get("date_us")
+            stored_us = max(judged.resource.created_us, judged.resource.modified_us)
+            self._note_age(stored_us if date_us is None else date_us, self.view.max_age_seconds)
         return True
 
     def mask(self, resource: Resource) -> Resource:
@@ -99,9 +123,9 @@ class Lens:
 
 
 def _younger(time_us: int) -> Where:
-    """Return the condition that a message is of that time or later, and any other file was modified then or later."""
-    dated = Compare(Comparison.GTE, _DATE, time_us)
-    return Or((dated, And((Not(IsDefined(_DATE)), Compare(Comparison.GTE, _MODIFIED, time_us)))))
+    """Return the condition that a message is of that time or later, and any other file was made or changed since."""
+    dated, *stored = (Compare(Comparison.GTE, fact, time_us) for fact in (_DATE, _CREATED, _MODIFIED))
+    return Or((dated, And((Not(IsDefined(_DATE)), Or(tuple(stored))))))
 
 
 def flags_of(states: Iterable[str]) -> int:

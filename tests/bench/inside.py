@@ -16,9 +16,10 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from davstore.server import child
@@ -41,11 +42,11 @@ SECONDS = 0.4
 class Inside:
     """A store of one user in a directory, and the application on it."""
 
-    def __init__(self, directory: Path) -> None:
-        settings = load_settings(flags={"data.path": str(directory)}, environ={})
+    def __init__(self, directory: Path, flags: Mapping[str, object] = MappingProxyType({}), password: str = "") -> None:
+        settings = load_settings(flags={"data.path": str(directory), **flags}, environ={})
         first = prepare_store(settings)
-        assert first is not None
-        self._authorization = f"Basic {base64.b64encode(f'me:{first.password}'.encode()).decode()}"
+        self.password = first.password if first is not None else password
+        self.authorization = f"Basic {base64.b64encode(f'me:{self.password}'.encode()).decode()}"
         self.application: WSGIApplication = build_application(settings)
 
     def environ(self, method: str, target: str, body: bytes = b"", **headers: str) -> WSGIEnvironment:
@@ -72,7 +73,7 @@ class Inside:
             "wsgi.url_scheme": "http",
             "wsgi.version": (1, 0),
             "HTTP_HOST": "127.0.0.1:8080",
-            "HTTP_AUTHORIZATION": self._authorization,
+            "HTTP_AUTHORIZATION": self.authorization,
             "CONTENT_LENGTH": str(len(body)) if body else "",
             **headers,
         }

@@ -3,11 +3,12 @@
     make bench [ARGS="--workers 1"] [ARGS=--curve] [ARGS="--curve --million"]
     make bench ARGS="--beside CHECKOUT [--rounds N] [--only PART]..."
     make bench ARGS="--mail [--rounds N] [--only PART]..."
+    make bench ARGS="--policy [--rounds N]"
 
 The peers come from a harness that is no part of this project: DAVSTORE_BENCH names its folder (`../shared/bench`).
 Without it only davstore's own figures are made, and the run says so. --curve measures one store of 1,000 members,
 then of 10,000 and 100,000, and with --million of 1,000,000. --beside measures another commit's build, and no peers;
---mail measures messages, beside files and beside Dovecot.
+--mail measures messages, beside files and beside Dovecot; --policy measures rules, filters and views, beside none.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import beside, mail
+from tests.bench import beside, mail, policy
 from tests.bench.filling import fill
 from tests.bench.serving import PROPFIND, Client, Served
 
@@ -42,6 +43,7 @@ def main() -> None:
     words.add_argument("--million", action="store_true")
     words.add_argument("--beside", type=Path, metavar="CHECKOUT")
     words.add_argument("--mail", action="store_true")
+    words.add_argument("--policy", action="store_true")
     words.add_argument("--rounds", type=int, default=7)
     words.add_argument("--only", action="append", choices=(*beside.PARTS, *mail.PARTS))
     options = words.parse_args()
@@ -50,6 +52,10 @@ def main() -> None:
         return
     if options.mail:
         mail.measure(HARNESS, options.only or mail.PARTS, options.rounds)
+        return
+    if options.policy:
+        with tempfile.TemporaryDirectory() as directory:
+            policy.measure(Path(directory), options.rounds)
         return
     if options.curve:
         _curve((*SIZES, 1_000_000) if options.million else SIZES)

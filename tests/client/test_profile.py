@@ -176,8 +176,7 @@ def test_what_is_in_force_names_rules_and_patterns(call: Call, server: Server) -
         "  allowed: yes",
         "  modes: automatic, manual",
         "  every: 15m (provider: quarterly)",
-        "  exclude: Archive (provider: quarterly)",
-        "  exclude: */raw (provider: quarterly)",
+        "  exclude: Archive, */raw (provider: quarterly)",
     ]
 
 

@@ -16,7 +16,7 @@ from davstore import wiring
 from davstore.model.principals import DeviceClass
 from davstore.settings import load_settings
 from davstore.store import enrolling
-from tests.dav.client import Answer, prop_body, removing, setting, sync_body
+from tests.dav.client import Answer, prop_body, removing, setting, sync_body, token_of
 from tests.dav.test_entrances import basic
 
 USER = "/dav/principals/users/alice/"
@@ -437,10 +437,7 @@ def test_the_effective_policy_of_a_device_and_of_its_user(place: Place) -> None:
     usual = 'decided-by="provider" rule="usual"'
     user, device = (f'decided-by="{voice}" rule="sync-preferences"' for voice in ("user", "device"))
     both = "<C:mode>automatic</C:mode><C:mode>manual</C:mode>"
-    archive = (
-        f"<C:exclude {small}><D:href>{HOME}Archive/</D:href></C:exclude>"
-        f"<C:exclude {small}><C:pattern>*/raw</C:pattern></C:exclude>"
-    )
+    archive = f"<C:exclude {small}><D:href>{HOME}Archive/</D:href><C:pattern>*/raw</C:pattern></C:exclude>"
     kinds = f"<C:kind {user}>media</C:kind><C:kind {user}>message</C:kind>"
     size = f"<C:max-body-size {small}>1000</C:max-body-size><C:max-age {usual}>P30D</C:max-age>"
     interval = f"<C:min-interval {user}>PT20M</C:min-interval>"
@@ -534,6 +531,23 @@ def test_a_folder_that_is_left_out(place: Place, target: str, voice: str) -> Non
     assert decided(place("REPORT", f"{HOME}ab/", "phone", sync_body()))[:3] == (403, "C:sync-scope-allowed", voice)
     assert place("REPORT", f"{HOME}c/", "phone", sync_body()).status == 207
     assert place("PROPFIND", f"{HOME}ab/", "alice", HTTP_DEPTH="1").status == 207
+
+
+def test_what_is_not_wanted_leaves_the_view_and_comes_back(place: Place) -> None:
+    place("MKCOL", f"{HOME}view/")
+    for name, body in (("a.eml", b"From: a@x\nSubject: x\n\nbody"), ("b.jpg", b"picture")):
+        assert place("PUT", f"{HOME}view/{name}", body=body).status in (201, 204)
+    first = place("REPORT", f"{HOME}view/", "phone", sync_body())
+    assert first.hrefs() == [f"{HOME}view/a.eml", f"{HOME}view/b.jpg"]
+    place.prefer(PHONE, "<C:kind>message</C:kind>")
+    narrowed = place("REPORT", f"{HOME}view/", "phone", sync_body(token_of(first)))
+    assert narrowed.hrefs() == narrowed.gone() == [f"{HOME}view/b.jpg"]
+    assert b"<C:out-of-view/>" in narrowed.body
+    place.patch(PHONE, removing("<C:sync-preferences/>"))
+    again = place("REPORT", f"{HOME}view/", "phone", sync_body(token_of(narrowed)))
+    assert (again.hrefs(), again.gone()) == ([f"{HOME}view/b.jpg"], [])
+    last = place("REPORT", f"{HOME}view/", "phone", sync_body(token_of(again)))
+    assert last.hrefs() == []
 
 
 def test_an_expand_property_report_of_a_principal_tells_them(place: Place) -> None:

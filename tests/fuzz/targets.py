@@ -18,6 +18,8 @@ from typing import Any, Final, NamedTuple
 from davstore.errors import DavstoreError
 from davstore.middleware.errors import is_failure
 from davstore.model.messages import MOST_DEPTH, MOST_FACT_CHARACTERS, MOST_PARTS, PREVIEW_CHARACTERS, MessageFacts, Part
+from davstore.model.rules import DEVICE
+from davstore.policy.preferences import parse_json, to_json
 from davstore.protocol.dav import (
     hrefs,
     if_header,
@@ -31,7 +33,8 @@ from davstore.protocol.dav import (
     sync_token,
     xml,
 )
-from davstore.protocol.dav.elements import empty, escape
+from davstore.protocol.dav import preferences as sync_preferences
+from davstore.protocol.dav.elements import ROOT_NAMESPACES, element, empty, escape
 from davstore.protocol.http import authorization, dates, headers, integrity, owncloud, prefer, ranges, sync_context
 from davstore.protocol.message import cpim, file_transfer, group_state, imdn, session
 from davstore.protocol.message import dates as mail_dates
@@ -226,6 +229,23 @@ def report_body(data: bytes) -> None:
     property_names(query.names)
     assert query.limit is None or query.limit > 0
     answered(lambda _: sync_token.parse(query.token), b"")
+
+
+def preference(data: bytes) -> None:
+    """A preference says the same as XML and as it is kept."""
+
+    def names_in(href: str) -> tuple[str, ...]:
+        return hrefs.parse_target(href).segments
+
+    def href_of(segments: tuple[str, ...]) -> bytes:
+        return element(f"{{{names.DAV}}}href", hrefs.for_xml(hrefs.render_href(segments, slash=True)))
+
+    found = sync_preferences.parse(data, DEVICE, names_in)
+    if found is not None:
+        assert parse_json(to_json(found), DEVICE) == found
+        told = sync_preferences.render(found, href_of).replace(b">", ROOT_NAMESPACES + b">", 1)
+        if len(told) <= sync_preferences.MAX_BYTES:  # bearers and kinds may have stood there without a prefix
+            assert sync_preferences.parse(told, DEVICE, names_in) == found
 
 
 def expanded(found: tuple[reports.Asked, ...], levels: int) -> None:
@@ -451,7 +471,21 @@ MAIL: Final = (
 )
 EXPAND: Final = b'<D:expand-property xmlns:D="DAV:">%b</D:expand-property>'
 
+PREFERENCE: Final = b"""<C:sync-preferences xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><C:automatic>F</C:automatic>
+<C:min-interval>P1DT15M</C:min-interval><C:bearer-not>cellular-roaming</C:bearer-not>
+<C:window zone="Europe/Berlin">22:00-06:00</C:window><C:include><D:href>/a/</D:href><D:href>/b%20*/</D:href>
+<C:level>1</C:level></C:include><C:exclude><D:href>/a/c/</D:href></C:exclude><C:kind>message</C:kind>
+<C:max-body-size>1000</C:max-body-size><C:max-age>P30D</C:max-age><D:where><D:or><D:is-collection/>
+<D:not><D:eq caseless="yes"><D:prop><C:subject/></D:prop><D:literal>x</D:literal></D:eq></D:not>
+<D:gt><D:prop><C:date/></D:prop><D:literal>2026-01-01T00:00:00.5Z</D:literal></D:gt></D:or></D:where>
+<C:list-only>T</C:list-only><C:withhold-states><C:seen/></C:withhold-states></C:sync-preferences>"""
+
 TARGETS: Final[dict[str, Target]] = {
+    "preference": Target(
+        preference,
+        (PREFERENCE,),
+        (b"<D:href>/a/</D:href>", b"<C:kind>media</C:kind>", b"T", b"F", b"9", b"PT1S", b"/", b"%2F", b"[", b"**"),
+    ),
     "mail": Target(
         mail,
         (

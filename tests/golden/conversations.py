@@ -42,6 +42,7 @@ SERVERS: Final[dict[str, tuple[Mapping[str, str], tuple[Sequence, ...]]]] = {
             *(reading.listings, reading.pages),
             *(writing.put, writing.digests, writing.collections, writing.deleting, writing.copying, writing.moving),
             *(properties.propfinds, properties.live, properties.proppatches, properties.states),
+            properties.preferences,
             *(locking.locks, locking.trees, locking.conditions),
             *(syncing.reports, syncing.page_by_page, syncing.bad_reports, syncing.expansions, syncing.policy),
             *(refusing.fixed_places, refusing.methods, refusing.targets, refusing.xml, refusing.strangers),
@@ -59,6 +60,7 @@ _PHONE: Final = {"phone": "phone"}
 _DEVICES: Final = {
     "policy": {"phone": "phone", "tablet": "tablet", "watch": "other", "hall": "tablet", "lost": "phone"},
     "live": _PHONE,
+    "preferences": _PHONE,
     "fixed_places": _PHONE,
     "signing_in": _PHONE,
     "origins": _PHONE,

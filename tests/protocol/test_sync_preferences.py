@@ -239,8 +239,8 @@ def test_a_preference_is_told_in_one_order_and_spelling() -> None:
     assert told is not None
     assert preferences.render(told, hrefs).decode() == (
         "<C:sync-preferences><C:automatic>F</C:automatic><C:bearer-not>a</C:bearer-not><C:bearer-not>z</C:bearer-not>"
-        "<C:include><D:href>/dav/store/alice/a/%C3%A9&amp;/</D:href><C:level>1</C:level></C:include>"
-        "<C:include><D:href>/dav/store/alice/a/*/</D:href><C:level>1</C:level></C:include>"
+        "<C:include><D:href>/dav/store/alice/a/%C3%A9&amp;/</D:href><D:href>/dav/store/alice/a/*/</D:href>"
+        "<C:level>1</C:level></C:include>"
         "<C:max-age>P2D</C:max-age><C:withhold-states><C:seen/></C:withhold-states></C:sync-preferences>"
     )
 
@@ -260,8 +260,8 @@ def test_an_effective_policy_names_voices_and_rules() -> None:
         f"<C:allowed-modes {by_me}><C:mode>manual</C:mode></C:allowed-modes>"
         f"<C:automatic {by_me}>F</C:automatic><C:min-interval {by_me}>PT1M</C:min-interval>"
         f'<C:window zone="Europe/Berlin" {by_night}>22:00-06:00</C:window>'
-        f"<C:exclude {by_night}><C:pattern>Media/*/raw</C:pattern></C:exclude>"
-        f"<C:exclude {by_night}><D:href>/dav/store/alice/a/</D:href></C:exclude></C:effective-sync-policy>"
+        f"<C:exclude {by_night}><C:pattern>Media/*/raw</C:pattern><D:href>/dav/store/alice/a/</D:href></C:exclude>"
+        "</C:effective-sync-policy>"
     )
     closed = Effect(Rule("suspended", allowed=False), (), None, [])
     assert preferences.render_effect(closed, hrefs).decode() == (

@@ -16,7 +16,7 @@ from davstore.policy.terms import Subject, merge
 
 PHONE = Subject("alice", "phone", DeviceClass.PHONE, frozenset({"staff"}))
 MANUAL, AUTOMATIC = frozenset({Mode.MANUAL}), frozenset({Mode.AUTOMATIC})
-BERLIN = ZoneInfo("Europe/Berlin")
+BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 
 
 def window(start: int, end: int, zone: Any = UTC) -> Window:
@@ -45,6 +45,9 @@ TABLE: list[tuple[str, Any, list[Any], list[Any]]] = [
     ("window", window(8, 18), [window(8, 18), window(9, 10)], [window(18, 8), window(0, 24), window(17, 19)]),
     # in Berlin it is an hour later than in UTC, in summer two
     ("window", window(8, 18, BERLIN), [window(7, 16), window(8, 10)], [window(7, 17), window(6, 16), window(8, 18)]),
+    ("window", window(0, 24), [window(0, 24), window(9, 10, BERLIN)], []),
+    # in March the clocks of New York change three weeks before those of Berlin: 9:00 is 14:00 there then, else 15:00
+    ("window", window(15, 24, BERLIN), [window(10, 17, NEW_YORK)], [window(9, 17, NEW_YORK)]),
     ("min_interval_seconds", 900, [900, 1000], [899, 0]),
     (
         "include",

@@ -182,6 +182,7 @@ def test_a_bearer_is_taken_from_automatic_synchronisation() -> None:
 
 
 BERLIN = ZoneInfo("Europe/Berlin")
+GAP = Rule("gap", window=Window(2 * 60 + 30, 3 * 60 + 20, BERLIN))
 NIGHT = Rule("night", window=Window(22 * 60, 6 * 60, BERLIN))
 OFFICE = Rule("office", window=Window(9 * 60, 17 * 60, ZoneInfo("UTC")))
 EVENING = Rule("evening", window=Window(16 * 60, 24 * 60, ZoneInfo("UTC")))
@@ -197,6 +198,7 @@ EVENING = Rule("evening", window=Window(16 * 60, 24 * 60, ZoneInfo("UTC")))
         ((NIGHT,), "2026-07-01T21:00:00+02:00", NIGHT, 3600),  # summer time
         ((NIGHT,), "2026-03-28T12:00:00+01:00", NIGHT, 10 * 3600),
         ((NIGHT,), "2026-03-29T12:00:00+02:00", NIGHT, 10 * 3600),  # the clock went forward at night
+        ((GAP,), "2026-03-29T00:45:00+00:00", GAP, 900),  # it begins in the hour that is left out
         ((OFFICE,), "2026-11-30T09:00:00+00:00", None, 0),
         ((OFFICE,), "2026-11-30T17:00:00+00:00", OFFICE, 16 * 3600),
         ((EVENING,), "2026-11-30T23:59:59+00:00", None, 0),

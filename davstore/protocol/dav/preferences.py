@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from lxml import etree
@@ -321,8 +322,14 @@ def _folder(pattern: Pattern, hrefs: Hrefs) -> bytes:
 
 
 def _as_folders(reaches: Iterable[Reach], hrefs: Hrefs) -> list[bytes]:
-    level = element(_LEVEL, b"1")
-    return [_folder(pattern, hrefs) + (b"" if is_deep else level) for pattern, is_deep in reaches]
+    return [
+        _hrefs_of((reach.pattern for reach in some), hrefs) + (b"" if is_deep else element(_LEVEL, b"1"))
+        for is_deep, some in groupby(reaches, key=lambda reach: reach.is_deep)
+    ]
+
+
+def _hrefs_of(patterns: Iterable[Pattern], hrefs: Hrefs) -> bytes:
+    return b"".join(_folder(pattern, hrefs) for pattern in patterns)
 
 
 def _as_words(words: Iterable[str]) -> list[bytes]:
@@ -335,7 +342,7 @@ _CONTENTS: Final[dict[str, Callable[[Any, Hrefs], list[bytes]]]] = {
     "bearers_not": lambda words, _: _as_words(words),
     "window": lambda window, _: [str(window).partition(" ")[0].encode()],
     "include": _as_folders,
-    "exclude": lambda patterns, hrefs: [_folder(pattern, hrefs) for pattern in patterns],
+    "exclude": lambda patterns, hrefs: [_hrefs_of(patterns, hrefs)] if patterns else [],
     "kinds": lambda words, _: _as_words(words),
     "max_body_bytes": lambda size, _: [b"%d" % size],
     "max_age_seconds": lambda seconds, _: [render_duration(seconds).encode()],

@@ -192,3 +192,29 @@ def states(t: Talk) -> None:
     t.ask("COPY", "c/b", {"Destination": f"{t.home}c/copy"})
     t.ask("PUT", "c/b", TIMES, "other")
     t.ask("PROPFIND", "c/", DEPTHS[1], shown)
+
+
+def preferences(t: Talk) -> None:
+    """The preferences of a user and of its device, and what a device is told then."""
+    user, phone = f"/dav/principals/users/{t.user}/", f"/dav/principals/devices/{t.user}/phone/"
+    t.ask("MKCOL", "Archive/")
+    wanted = (
+        "<C:automatic>F</C:automatic><C:bearer-not>cellular-roaming</C:bearer-not>"
+        '<C:window zone="Europe/Berlin">00:00-24:00</C:window><C:max-age>P30D</C:max-age>'
+        f"<C:exclude><D:href>/dav/store/{t.user}/Archive/</D:href></C:exclude>"
+    )
+    for path, content in ((user, "<C:list-only>T</C:list-only>"), (phone, wanted)):
+        value = f"<C:sync-preferences>{content}</C:sync-preferences>"
+        t.ask("PROPPATCH", path, {}, patch(setting(value)))
+        t.ask("PROPFIND", path, DEPTHS[0], prop("C:sync-preferences", "C:effective-sync-policy"))
+    t.ask("PROPFIND", "", DEPTHS[1], prop("D:resourcetype"), who=f"{t.user}/phone")
+    by_hand = {"Sync-Context": "mode=manual"}
+    t.ask("PROPFIND", "", DEPTHS[1] | by_hand, prop("D:resourcetype"), who=f"{t.user}/phone")
+    t.ask("PROPFIND", "Archive/", DEPTHS[1] | by_hand, prop("D:resourcetype"), who=f"{t.user}/phone")
+    t.note("what is refused")
+    for content in ("<C:window>1-2</C:window>", "<C:allowed>T</C:allowed>", "<D:where/>"):
+        value = f"<C:sync-preferences>{content}</C:sync-preferences>"
+        t.ask("PROPPATCH", phone, {}, patch(setting(f"{value}<x:p>1</x:p>"), removing("x:q")))
+    t.ask("PROPPATCH", user, {}, patch(removing("C:sync-preferences")), who=f"{t.user}/phone")
+    t.ask("PROPPATCH", user, {}, patch(removing("C:sync-preferences")))
+    t.ask("PROPFIND", user, DEPTHS[0], prop("C:sync-preferences", "C:effective-sync-policy"))

@@ -28,6 +28,7 @@ from tests.dav.test_gate_points import HTML, Place
 C = "{urn:davstore:cpm}"
 PRINCIPALS = ("/dav/principals/users/alice/", "/dav/principals/devices/alice/phone/")
 LOCK = '<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>'
+EXPLAIN = f'<C:explain-sync xmlns:C="{C[1:-1]}"/>'
 PLACES = ("", "c/", "a", "missing", "a?part=2", "/dav/", "/dav/store/", *PRINCIPALS)
 SUPPORTED = [f"{D}supported-{what}-set" for what in ("method", "report", "live-property")]
 
@@ -117,12 +118,13 @@ def test_the_operator_ends_a_lock_where_locking_is_off(dav: Client) -> None:
     assert dav("PUT", "a", "of another").status == 204
 
 
-def test_the_report_of_synchronization_is_gone(store: Client) -> None:
+def test_the_reports_of_synchronization_are_gone(store: Client) -> None:
     store.serve(ALL - {Function.SYNCHRONIZATION})
     for path in ("", "c/", "a", "/dav/", PRINCIPALS[0]):
         href = path if path.startswith("/") else f"{HOME}/{path}"
-        refused = store("REPORT", path, sync_body())
-        assert (refused.status, refused.condition) == (403, f"{D}supported-report")
+        for body in (sync_body(), EXPLAIN):
+            refused = store("REPORT", path, body)
+            assert (refused.status, refused.condition) == (403, f"{D}supported-report")
         found = store.find(path, *SUPPORTED, f"{D}sync-token")
         reports = [str(one.tag) for one in found.prop(href, SUPPORTED[1]).iterfind(f"*/{D}report/*")]
         assert reports == [f"{D}expand-property"]

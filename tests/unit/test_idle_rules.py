@@ -292,17 +292,17 @@ NAMED = st.builds(
 )
 
 
-@st.composite
-def saying(draw: st.DrawFn, rule: Rule) -> Rule:
-    """Return a rule that says something about a few keys."""
-    keys = draw(st.lists(st.sampled_from(sorted(VALUES)), max_size=4, unique=True))
-    return dataclasses.replace(rule, **{key: draw(VALUES[key]) for key in keys})
+def saying(named: st.SearchStrategy[Rule], keys: Sequence[str], most: int) -> st.SearchStrategy[list[Rule]]:
+    """Return rules that say something, all about the same keys."""
+    said = st.fixed_dictionaries({key: VALUES[key] for key in keys})
+    return st.lists(st.builds(lambda rule, values: dataclasses.replace(rule, **values), named, said), max_size=most)
 
 
-RULES = st.lists(NAMED.flatmap(saying), max_size=5).map(
+KEYS = st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=3, unique=True)
+RULES = KEYS.flatmap(lambda keys: saying(NAMED, keys, 5)).map(
     lambda rules: [dataclasses.replace(one, name=str(at)) for at, one in enumerate(rules)]
 )
-PREFERENCES = st.lists(saying(Rule("preference", USER)), max_size=1)
+PREFERENCES = KEYS.flatmap(lambda keys: saying(st.just(Rule("preference", USER)), keys, 1))
 SUBJECTS = [
     Subject("x", "d", PHONE, frozenset("g")),
     Subject("x", "e", TABLET),

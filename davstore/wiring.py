@@ -1,4 +1,4 @@
-"""The only place where objects are built and joined."""
+"""The place where objects are built and joined, but for those above the store (`application_wiring`)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.blobs.local import LocalBlobs
-from davstore.dav.dispatch import allowing, list_methods
-from davstore.dav.kinds import offer_with
-from davstore.dav.wsgidav.app import build_dav
 from davstore.directory import identity, serving
 from davstore.directory.numbers import Numbers
 from davstore.engine.context import Services, now_us
@@ -28,16 +25,6 @@ from davstore.jobs.runner import Runner, Task
 from davstore.metadata.database import Database
 from davstore.metadata.migrate import HEAD, find_revision, migrate
 from davstore.metadata.opening import open_database
-from davstore.metadata.volatile import Throttle
-from davstore.middleware.access_log import AccessLog
-from davstore.middleware.auth import Authentication
-from davstore.middleware.boundary import Boundary
-from davstore.middleware.health import Health
-from davstore.middleware.origins import OtherOrigins
-from davstore.middleware.places import Places
-from davstore.middleware.sync_gate import SyncGate
-from davstore.middleware.well_known import WellKnown
-from davstore.model.functions import Function
 from davstore.model.limits import Limits
 from davstore.model.rules import Rule
 from davstore.model.web_urls import WebUrl
@@ -46,17 +33,8 @@ from davstore.policy.provider import list_unknown
 from davstore.rule_sources.file import PolicyFile
 from davstore.rule_sources.url import PolicyUrl, Source
 from davstore.settings import Settings
-from davstore.store import backups, enrolling, preferring, recognising, restoring
-from davstore.store.authenticating import Authenticator
-from davstore.store.gating import Gate
-from davstore.store.hashing import Passwords
+from davstore.store import backups, enrolling, recognising, restoring
 from davstore.store.sweeping import has_dead_uploads
-from davstore.web.app import Pages
-from davstore.web.refusals import render_refusal
-
-if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
-
 
 FIRST_USER = "me"
 WEEK_SECONDS = 7 * 86_400
@@ -83,7 +61,7 @@ def open_storage(settings: Settings, *, adopts: bool = False) -> Storage:
         BadSettings: the data directory and the database belong to different stores, or one of them is not there.
     """
     directory = settings.data.path
-    _require_data_directory(directory)
+    require_data_directory(directory)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     storage = _build_storage(settings)
     recognising.set_stale_log_aside(storage.database, directory)
@@ -125,7 +103,7 @@ def _build_storage(settings: Settings) -> Storage:
 
 def _find_made(settings: Settings) -> Storage:
     storage, directory = _build_storage(settings), settings.data.path
-    _require_data_directory(directory)
+    require_data_directory(directory)
     recognising.set_stale_log_aside(storage.database, directory)
     if not directory.is_dir() or not recognising.is_made(storage.database, directory, storage.blobs):
         raise BadSettings(f"data.path: {directory}: no store here; `davstore init` makes one, and so does `serve`")
@@ -215,7 +193,7 @@ def log_policy(settings: Settings) -> None:
         policy_log.warning("%s: %s", name, line)
 
 
-def _require_data_directory(directory: Path) -> None:
+def require_data_directory(directory: Path) -> None:
     """Raise BadSettings when a directory holds a backup, or a restore that did not come to its end."""
     backups.refuse_backup(directory)
     if (directory / restoring.STAGED).exists():
@@ -319,9 +297,10 @@ def _refreshing(settings: Settings) -> Iterator[None]:
         ended.set()
 
 
-def _build_services(
+def build_services(
     settings: Settings, storage: Storage, numbers: Numbers, wake: Callable[[], None] = lambda: None
 ) -> Services:
+    """Build the services of a process from an opened store. wake is that of `Services`."""
     limits = Limits(
         **asdict(settings.limits), inline_bytes=settings.storage.inline_bytes, sync_rows=settings.sync.rows_per_page
     )
@@ -335,47 +314,4 @@ def open_services(settings: Settings) -> Iterator[Services]:
     """Yield the services for a command that uses a store as requests do. Raises as `find_storage`."""
     storage, numbers = find_storage(settings), Numbers(settings.data.path)
     with contextlib.closing(storage.database), contextlib.closing(numbers):
-        yield _build_services(settings, storage, numbers)
-
-
-def build_application(
-    settings: Settings, *, key: bytes | None = None, wake: Callable[[], None] = lambda: None
-) -> WSGIApplication:
-    """Build the WSGI application of one process. Handles to the database open on first use, after any fork.
-
-    Applications with the same key share the passwords that were proven. wake is that of `Services`.
-    """
-    directory = settings.data.path
-    _require_data_directory(directory)
-    database = open_database(settings.database.url, directory)
-    throttle = Throttle(
-        directory / "throttle.sqlite",
-        failures_before_delay=settings.auth.failures_before_delay,
-        delay_seconds=settings.auth.delay_seconds,
-    )
-    policy = open_policy(settings)
-    storage = Storage(database, LocalBlobs(directory / "blobs"))
-    services = replace(_build_services(settings, storage, Numbers(directory), wake), rules=policy.rules)
-    functions, dav = services.functions, build_dav(services)
-    faces = Pages(dav, services) if Function.PAGES in functions else dav
-    gated = SyncGate(
-        faces,
-        Gate(policy.rules, throttle, database),
-        requires_device=settings.policy.require_device,
-        strict_depth=settings.sync.strict_depth,
-        without=offer_with(functions).reports_without,
-    )
-    places = Places(gated, partial(preferring.find_devices, database))
-    inner = Authentication(places, Authenticator(database, throttle, Passwords(), key=key))
-
-    def check() -> None:
-        if not directory.is_dir():
-            raise Unavailable(f"no directory {directory}")
-        database.read(lambda _unit: None)
-        policy.check()
-
-    health = Health(WellKnown(inner), check)
-    realm, proxies = settings.auth.realm, settings.server.proxies
-    pages = render_refusal if Function.PAGES in functions else None
-    boundary = Boundary(health, realm=realm, proxies=proxies, pages=pages, allowed=allowing(functions))
-    return AccessLog(OtherOrigins(boundary, settings.web.origins, list_methods(functions)))
+        yield build_services(settings, storage, numbers)

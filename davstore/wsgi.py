@@ -18,10 +18,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from davstore.application_wiring import build_application
 from davstore.errors import DavstoreError, Malformed
 from davstore.jobs.bell import Bell
 from davstore.settings import Settings, load_settings
-from davstore.wiring import build_application, enter_storage, log_policy, open_jobs
+from davstore.wiring import enter_storage, log_policy, open_jobs
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

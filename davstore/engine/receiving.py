@@ -16,6 +16,7 @@ from davstore.blobs import Staged
 from davstore.engine import transaction
 from davstore.engine.context import Context
 from davstore.engine.integrity import Digests
+from davstore.engine.reading_beside import Read
 from davstore.engine.room import find_room, require_room
 from davstore.engine.writer import Writer
 from davstore.errors import DavstoreError, Malformed, Unavailable
@@ -77,6 +78,18 @@ def receive(
     return transaction.write(context, path, begin).receive(context, first)
 
 
+def read_small(body: Incoming) -> bytes:
+    """Return a body whole, whose length is known and small. Raises Malformed: it is cut short."""
+    content = _read_up_to(body, body.length or 0)
+    _require_whole(body, content)
+    return content
+
+
+def receive_read(content: bytes, read: Read) -> Received:
+    """Return a small body that is ready to be named: its bytes, and what was read of them."""
+    return Received(Stored(content, None, len(content), read.sha256), read.message)
+
+
 def _read_up_to(body: Incoming, wanted: int) -> bytes:
     wanted = wanted if body.length is None else min(wanted, body.length)
     pieces = []
@@ -86,9 +99,13 @@ def _read_up_to(body: Incoming, wanted: int) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _inline(body: Incoming, content: bytes) -> Received:
+def _require_whole(body: Incoming, content: bytes) -> None:
     if body.length is not None and len(content) != body.length:
         raise Malformed("the body is shorter than its Content-Length")
+
+
+def _inline(body: Incoming, content: bytes) -> Received:
+    _require_whole(body, content)
     if body.fields is NO_FIELDS:
         stored = Stored(content, None, len(content), hashlib.sha256(content).hexdigest())
         return Received(stored, read_message(content, declared=body.is_message))

@@ -18,7 +18,7 @@ NEW: Final = ".davstore-new"
 
 
 @contextlib.contextmanager
-def open_file(file: Path) -> Iterator[BinaryIO]:
+def open_file(file: Path | str) -> Iterator[BinaryIO]:
     """Open a plain file for reading. Raises OSError; Malformed: it is none, or a link."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb", buffering=0) as opened:

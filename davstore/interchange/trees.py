@@ -141,15 +141,15 @@ def mbox_folder(name: str, folder: tuple[str, ...], read_begin: Callable[[], byt
 def _item(
     entry: os.DirEntry[str] | Path, folder: tuple[str, ...], name: str, states: StateChange = NO_CHANGE
 ) -> Item | LeftOut:
-    path = Path(entry)
+    path = os.fspath(entry)
     try:
         facts = entry.stat(follow_symlinks=False)
     except OSError as error:
-        return LeftOut(str(path), error.strerror or "cannot be read")
+        return LeftOut(path, error.strerror or "cannot be read")
     if not stat.S_ISREG(facts.st_mode):
-        return LeftOut(str(path), "a link, which is not followed" if path.is_symlink() else "no plain file")
+        return LeftOut(path, "a link, which is not followed" if stat.S_ISLNK(facts.st_mode) else "no plain file")
     modified_us = facts.st_mtime_ns // 1_000
-    return Item(folder, name, str(path), partial(open_file, path), facts.st_size, facts.st_size, modified_us, states)
+    return Item(folder, name, path, partial(open_file, path), facts.st_size, facts.st_size, modified_us, states)
 
 
 def single_file(file: Path) -> Item | LeftOut:

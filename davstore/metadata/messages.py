@@ -49,6 +49,7 @@ COLUMN_CHARACTERS = 2 << 20
 """The most of one page by column, which is in memory a few times: as it is read, written and joined."""
 _WEIGHT_OF_PARTS = 8
 """The memory that a part takes, as a multiple of its text."""
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _found = exists().where(message.c.store_id == body.c.store_id, message.c.body_id == body.c.id)
 
 
@@ -131,7 +132,7 @@ _SUMMARISE = Statement[tuple[Any, ...]](
 def insert_message(unit: Unit, store_id: int, body_id: int, facts: MessageFacts, *, now_us: int) -> None:
     """Write the facts of a body, which is dated now if it has no date."""
     kind, date_us, *texts, parts = facts
-    values = (int(kind), now_us if date_us is None else date_us, *texts, json.dumps(parts, separators=(",", ":")))
+    values = (int(kind), now_us if date_us is None else date_us, *texts, _encode(parts))
     named = dict(zip(_PARAMETERS, values, strict=True))
     unit.run(_INSERT, {"store_id": store_id, "body_id": body_id, **named})
 

@@ -201,6 +201,10 @@ class Connection:
         is_silent = RULES[self.phase].before_head and not self.wire.held
         return is_silent and self.age_seconds() > GRACE_SECONDS and not self.wire.has_more()
 
+    def has_next(self) -> bool:
+        """Tell whether a request was answered, and the next one has begun to arrive."""
+        return self.phase is Phase.IDLE and self.wire.has_more()
+
     def age_seconds(self) -> float:
         """Return for how long the phase lasts."""
         return time.monotonic() - self.since

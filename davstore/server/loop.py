@@ -169,6 +169,9 @@ class Server(wsgi.Server):
     def _go_on(self, connection: Connection) -> None:
         try:
             wait = connection.proceed()
+            while wait is Wait.INPUT and len(self._open) == 1 and connection.has_next():
+                # The next request of a client alone often comes before we wait for it, and would wake another thread.
+                wait = connection.proceed()
         except Exception:
             # The application has a boundary of its own: this is for an answer that breaks after it began.
             log.exception("an answer broke off")

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from davstore import wiring
+from davstore import application_wiring
 from davstore.jobs.bell import Bell
 from davstore.model.networks import find_address
 from davstore.server.child import Control
@@ -45,12 +45,12 @@ def build_server(
 ) -> Server:
     """Build the server of one worker; it takes its connections from a socket that it shares with its siblings.
 
-    key and wake are those of `wiring.build_application`.
+    key and wake are those of `application_wiring.build_application`.
     """
     limits = settings.server
     return Server(
         listener.getsockname()[:2],
-        wiring.build_application(settings, key=key, wake=wake),
+        application_wiring.build_application(settings, key=key, wake=wake),
         listener=listener,
         crowd=crowd,
         is_proxy=lambda address: limits.proxies.holds(find_address(address)),

@@ -17,7 +17,8 @@ from typing import Final, NamedTuple
 from davstore.engine import rights, transaction
 from davstore.engine.context import Context
 from davstore.engine.deciding import decide, resolve
-from davstore.engine.receiving import Incoming, receive
+from davstore.engine.reading_beside import ReadingBeside
+from davstore.engine.receiving import Incoming, read_small, receive, receive_read
 from davstore.engine.writer import Writer
 from davstore.errors import (
     AlreadyExists,
@@ -91,6 +92,13 @@ class _Ready(NamedTuple):
     ordinal: int = 1
 
 
+class _Taken(NamedTuple):
+    """An entry of the next unit, with the bytes of an item."""
+
+    entry: Item | Folder
+    content: bytes | None = None
+
+
 class _NotNamedError(Exception):
     """No row names a body that was received: it is to be discarded."""
 
@@ -106,14 +114,18 @@ def import_entries(context: Context, folder: Path, entries: Iterable[Entry]) -> 
         NotFound: there is no such store. DiskFull, Unavailable: what was yielded before is imported all the same.
     """
     rights.require(context.asker, folder)
-    yield from _Import(context, folder).each(entries)
+    with ReadingBeside() as reading:
+        yield from _Import(context, folder, reading).each(entries)
 
 
 class _Import:
-    def __init__(self, context: Context, folder: Path) -> None:
+    """One group is filled while the one before is read, so that a unit is written meanwhile too."""
+
+    def __init__(self, context: Context, folder: Path, reading: ReadingBeside) -> None:
         self._services, self._asker, self._folder = context.services, context.asker, folder
-        self._batch: list[_Ready] = []
-        self._bytes = 0
+        self._reading = reading
+        self._filled, self._bytes = list[_Taken](), 0
+        self._begun: list[_Taken] = []
         self._equals: Counter[tuple[str | None, str]] = Counter()
         self._in: tuple[str, ...] = ()
 
@@ -124,27 +136,46 @@ class _Import:
                 fate = Fate.CONTROL if entry.is_control else Fate.LEFT_OUT
                 yield Outcome(fate, entry.where, entry.reason, entry.source_bytes)
             elif isinstance(entry, Folder):
-                self._batch.append(_Ready(entry))
+                self._filled.append(_Taken(entry))
             else:
                 yield from self._take(entry)
-            if len(self._batch) >= BATCH or self._bytes >= BATCH_BYTES:
-                yield from self._flush()
-        yield from self._flush()
+            if len(self._filled) >= BATCH or self._bytes >= BATCH_BYTES:
+                yield from self._go_on(more=True)
+        yield from self._finish()
 
-    def _flush(self) -> Iterator[Outcome]:
-        batch, self._batch, self._bytes = self._batch, [], 0
-        if batch:
-            yield from self._write(batch)
+    def _go_on(self, *, more: bool) -> Iterator[Outcome]:
+        """Begin to read what was taken, and write what was begun before."""
+        taken, begun = self._filled, self._begun
+        self._filled, self._bytes, self._begun = [], 0, taken
+        ready = self._ready_group(begun) if begun else []
+        if taken:
+            self._reading.begin([content for _, content in taken if content is not None], more=more)
+        if ready:
+            yield from self._write(ready)
+
+    def _finish(self) -> Iterator[Outcome]:
+        """Write all that was taken."""
+        while self._filled or self._begun:
+            yield from self._go_on(more=False)
+
+    def _ready_group(self, taken: list[_Taken]) -> list[_Ready]:
+        read = iter(self._reading.end())
+        return [
+            self._ready(entry, (one := next(read)).sha256, receive_read(content, one))
+            if isinstance(entry, Item) and content is not None
+            else _Ready(entry)
+            for entry, content in taken
+        ]
 
     def _take(self, item: Item) -> Iterator[Outcome]:
         """Receive an item: a small one for the next unit, a large one at once, in a unit of its own."""
         try:
             if item.length is not None and item.length <= self._services.limits.inline_bytes:
-                with item.open() as stream, self._receive(item, stream, item.length) as received:
-                    self._batch.append(self._ready(item, received.stored.sha256, received))
-                    self._bytes += item.length
+                with item.open() as stream:
+                    self._filled.append(_Taken(item, read_small(Incoming(stream, item.length))))
+                self._bytes += item.length
             else:
-                yield from self._flush()
+                yield from self._finish()
                 yield self._take_large(item)
         except REFUSALS as error:
             yield _refusal(item, error)

@@ -22,9 +22,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from davstore.application_wiring import build_application
 from davstore.server import child
 from davstore.settings import load_settings
-from davstore.wiring import build_application, prepare_store
+from davstore.wiring import prepare_store
 from tests.bench.filling import fill
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from davstore import wiring
+from davstore import application_wiring, wiring
 from davstore.cli import main
 from davstore.errors import BadSettings
 from davstore.server.supervisor import hold_data_directory
@@ -201,7 +201,7 @@ def test_a_restore_that_was_killed_is_told(run: Run, data: Path) -> None:
         assert "a restore did not come to its end" in told
         assert told.count("\n") == 1
     with pytest.raises(BadSettings):  # as another WSGI server does
-        wiring.build_application(load_settings(flags={"data.path": str(data)}, environ={}))
+        application_wiring.build_application(load_settings(flags={"data.path": str(data)}, environ={}))
     run("restore", "@backup", "--data", "@data", "--force")
     assert run("check", "--data", "@data").output == "0 findings, 0 unfinished uploads\n"
 

@@ -301,6 +301,7 @@ MESSAGE = (
 """A message whose second part is the bytes 0 to 9."""
 REPORTS = {
     f"{D}sync-collection": sync_body(),
+    "{urn:davstore:cpm}explain-sync": '<C:explain-sync xmlns:C="urn:davstore:cpm"/>',
     f"{D}expand-property": expand_body('<D:property name="owner"><D:property name="displayname"/></D:property>'),
 }
 """A good body for each report, by its name: a new report needs one here."""

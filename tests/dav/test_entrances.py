@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from davstore import wiring
+from davstore import application_wiring, wiring
 from davstore.dav import dispatch
 from davstore.protocol.dav.hrefs import render_href
 from davstore.protocol.urls import AREAS
@@ -75,7 +75,7 @@ class Storage:
         self.lost = f"Bearer {secrets['alice', 'lost']}"
         self.phone_secret = secrets["alice", "phone"]
         self.disabled = basic("carol", secrets["carol", "phone"])
-        self._application: Any = wiring.build_application(settings)
+        self._application: Any = application_wiring.build_application(settings)
 
     def __call__(self, method: str, target: str, who: str | None, *, body: str = "", **environ: str) -> Answer:
         environ = {

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from davstore.application_wiring import build_application
 from davstore.dav.dispatch import METHODS
 from davstore.settings import load_settings
 from davstore.store import enrolling
-from davstore.wiring import build_application, open_storage
+from davstore.wiring import open_storage
 from tests.dav.client import Client
 from tests.unit.test_origins import EXTENSIONS
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from davstore import wiring
+from davstore import application_wiring, wiring
 from davstore.model.principals import DeviceClass
 from davstore.settings import load_settings
 from davstore.store import enrolling
@@ -52,7 +52,7 @@ class Place:
             self.who[name] = f"Bearer {added.secret}"
         self.who["bobs"] = f"Bearer {enrolling.add_device(self.database, 'bob', 'phone', now_us=1).secret}"
         enrolling.revoke_device(self.database, "alice", "lost")
-        self._application: Any = wiring.build_application(settings)
+        self._application: Any = application_wiring.build_application(settings)
 
     def __call__(self, method: str, target: str, who: str = "alice", body: str | bytes = "", **headers: str) -> Answer:
         content = body.encode() if isinstance(body, str) else body

@@ -68,6 +68,19 @@ def refused(answer: Answer, href: str, status: int) -> set[str]:
     return names
 
 
+def test_the_same_change_is_judged_anew_for_each_resource(dav: Client) -> None:
+    """The server keeps the question of a body, and no answer to it."""
+    dav.put("a", b"hello")
+    dav("MKCOL", "c")
+    for _ in range(2):
+        assert refused(dav.patch("c/", setting(flag("seen"))), f"{HOME}/c/", 403) == {f"{C}seen"}
+        done(dav.patch("a", setting(flag("seen"))))
+        assert marks(dav, "a") == {"seen"}
+        assert refused(dav.patch("a", setting(flag("seen", "F"))), f"{HOME}/a", 409) == {f"{C}seen"}
+        done(dav.patch("a", removing(flag("seen", ""))))
+        assert marks(dav, "a") == set()
+
+
 @pytest.mark.parametrize("local", FLAGS)
 def test_a_flag_is_set_and_removed(dav: Client, local: str) -> None:
     etag = dav.put("a", b"hello")

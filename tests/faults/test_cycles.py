@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from davstore.application_wiring import build_application
 from davstore.server.loop import Server
 from davstore.settings import load_settings
-from davstore.wiring import build_application, prepare_store
+from davstore.wiring import prepare_store
 
 STORE = "/dav/store/me/"
 FOLDER = "<D:propfind xmlns:D='DAV:'><D:prop><D:getetag/><D:nothing/></D:prop></D:propfind>"

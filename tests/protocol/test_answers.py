@@ -14,7 +14,7 @@ from lxml import etree
 from lxml.builder import ElementMaker
 
 from davstore.protocol.dav import elements, error_body, hrefs, names, xml
-from davstore.protocol.dav.multistatus import Multistatus, PropStat, mkcol_response
+from davstore.protocol.dav.multistatus import Multistatus, PropStat, mkcol_response, proppatch_response
 
 D = ElementMaker(namespace="DAV:", nsmap={"D": "DAV:", "C": "urn:davstore:cpm"})
 C = ElementMaker(namespace="urn:davstore:cpm", nsmap={"D": "DAV:", "C": "urn:davstore:cpm"})
@@ -80,17 +80,15 @@ def test_rfc4918_9_1_3_found_and_missing() -> None:
 
 
 def test_rfc4918_9_2_2_proppatch_refused() -> None:
-    answer = Answer()
-    answer.propstats(
+    body = proppatch_response(
         b"/bar.html",
         [
             PropStat(403, elements.empty("{DAV:}getetag"), elements.empty(names.CANNOT_MODIFY_PROTECTED_PROPERTY)),
             PropStat(424, elements.empty("{http://ns.example.com/z}Authors") + elements.empty("plain")),
         ],
     )
-    answer.close()
     authors = ElementMaker(namespace="http://ns.example.com/z", nsmap={None: "http://ns.example.com/z"})("Authors")
-    assert canonical(answer) == tree(
+    assert canonical(body) == tree(
         D(
             "response",
             D("href", "/bar.html"),

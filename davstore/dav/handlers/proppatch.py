@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
+from typing import NamedTuple
 
-from davstore.dav.properties.proppatch import sort_changes, sort_changes_of_principal
+from davstore.dav.properties.proppatch import Patch, sort_changes, sort_changes_of_principal
 from davstore.dav.request import Request
-from davstore.dav.responses import Response, multistatus
+from davstore.dav.responses import Response
 from davstore.errors import DavstoreError, FailedDependency, MethodNotAllowed, PropertiesRefused, QuotaExceeded
 from davstore.middleware.errors import group_by_row
 from davstore.model.paths import Path
 from davstore.model.principals import PrincipalName
 from davstore.protocol import urls
 from davstore.protocol.dav import preferences, proppatch
-from davstore.protocol.dav.elements import empty
+from davstore.protocol.dav.elements import CONTENT_TYPE, empty
 from davstore.protocol.dav.hrefs import for_xml
-from davstore.protocol.dav.multistatus import PropStat
+from davstore.protocol.dav.multistatus import PropStat, proppatch_response
+from davstore.protocol.dav.xml import USUAL_BYTES
 from davstore.protocol.http.prefer import Prefer
 from davstore.protocol.urls import Fixed
 from davstore.store import patching
 from davstore.store.preferring import set_preferences, voice_of
+
+
+class _Asked(NamedTuple):
+    """The changes of a body in its order and by sort, the names of all, each once, and the elements of these."""
+
+    changes: list[tuple[str, bytes | None]]
+    patch: Patch
+    changed: tuple[str, ...]
+    done: bytes
+
+
+def _ask(body: bytes) -> _Asked:
+    changes = proppatch.parse(body)
+    changed = tuple(dict.fromkeys(name for name, _ in changes))
+    return _Asked(changes, sort_changes(changes), changed, b"".join(map(empty, changed)))
+
+
+_usual = lru_cache(maxsize=64)(_ask)
 
 
 def handle_proppatch(request: Request) -> Response:
@@ -29,20 +49,20 @@ def handle_proppatch(request: Request) -> Response:
 
     It has no Depth; clients that send one mean the resource. A minimal answer says that all went well (RFC 8144 §2.2).
     """
-    changes = proppatch.parse(request.read_xml())
-    patch, path = sort_changes(changes), request.path
+    body, path = request.read_xml(), request.path
+    asked = _usual(body) if len(body) <= USUAL_BYTES else _ask(body)
     resource, refusal = patching.patch_properties(
         request.context,
         path,
-        patch.dead,
+        asked.patch.dead,
         request.conditions,
-        refused=patch.refused,
-        live=patch.live,
+        refused=asked.patch.refused,
+        live=asked.patch.live,
     )
     if isinstance(refusal, QuotaExceeded):  # for the properties set; removals depend on them (RFC 4918 §9.2.1)
-        refusal = PropertiesRefused({name: refusal for name, element in changes if element is not None})
+        refusal = PropertiesRefused({name: refusal for name, element in asked.changes if element is not None})
     href = request.hrefs(path).of(resource)
-    return _answer(request, changes, refusal, href, is_collection=bool(resource.is_collection))
+    return _answer(request, asked.changed, asked.done, refusal, href, is_collection=bool(resource.is_collection))
 
 
 def handle_proppatch_of_fixed(request: Request, place: Fixed) -> Response:
@@ -54,7 +74,9 @@ def handle_proppatch_of_fixed(request: Request, place: Fixed) -> Response:
     read = partial(preferences.parse, voice=voice_of(name), find_names=partial(_find_names, request, name))
     patch = sort_changes_of_principal(changes, read)
     refusal = set_preferences(request.context, name, patch.preferences, request.conditions, refused=patch.refused)
-    return _answer(request, changes, refusal, for_xml(request.with_slash), is_collection=True)
+    changed = tuple(dict.fromkeys(name for name, _ in changes))
+    done = b"".join(map(empty, changed))
+    return _answer(request, changed, done, refusal, for_xml(request.with_slash), is_collection=True)
 
 
 def _find_names(request: Request, owner: PrincipalName, href: str) -> tuple[str, ...] | None:
@@ -65,21 +87,22 @@ def _find_names(request: Request, owner: PrincipalName, href: str) -> tuple[str,
 
 def _answer(
     request: Request,
-    changes: list[tuple[str, bytes | None]],
+    changed: tuple[str, ...],
+    done: bytes,
     refusal: PropertiesRefused | None,
     href: bytes,
     *,
     is_collection: bool,
 ) -> Response:
-    changed = dict.fromkeys(name for name, _ in changes)
     prefer = Prefer(minimal=request.prefer.minimal) if refusal is None else Prefer()
     headers = [*request.located(is_collection=is_collection), *prefer.applied()]
     if prefer.minimal:
         return Response(HTTPStatus.OK, headers)
-    groups = [PropStat(HTTPStatus.OK, b"".join(map(empty, changed)))]
+    groups = [PropStat(HTTPStatus.OK, done)]
     if refusal is not None:
         groups = group_by_row(with_dependent(changed, refusal))
-    return multistatus(lambda answer: answer.propstats(href, groups), headers)
+    headers.insert(0, ("Content-Type", CONTENT_TYPE))
+    return Response(HTTPStatus.MULTI_STATUS, headers, proppatch_response(href, groups))
 
 
 def with_dependent(changed: Iterable[str], error: PropertiesRefused) -> dict[str, DavstoreError]:

@@ -71,10 +71,6 @@ class Multistatus:
         if len(pieces) >= _BATCH:
             self._flush()
 
-    def propstats(self, href: bytes, groups: Iterable[PropStat]) -> None:
-        """Write properties by their status, as PROPPATCH answers."""
-        self.add(b"<D:response><D:href>%b</D:href>%b</D:response>\n" % (href, _propstats(groups)))
-
     def removed(self, href: bytes) -> None:
         """Write that a member is gone (RFC 6578 §3.5.2)."""
         self.add(render_gone(href))
@@ -128,6 +124,16 @@ def render_response(href: bytes, found: bytes, missing: bytes = b"") -> bytes:
 def render_gone(href: bytes) -> bytes:
     """Return the response of a resource that is not there, or that the asker may not know of."""
     return _REMOVED % href
+
+
+def proppatch_response(href: bytes, groups: Iterable[PropStat]) -> bytes:
+    """Return the body of the answer to a PROPPATCH: the status of each property."""
+    return b"%b<D:multistatus%b>\n<D:response><D:href>%b</D:href>%b</D:response>\n</D:multistatus>\n" % (
+        DECLARATION,
+        ROOT_NAMESPACES,
+        href,
+        _propstats(groups),
+    )
 
 
 def mkcol_response(groups: Iterable[PropStat]) -> bytes:

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from davstore import toml_lines
 from davstore.errors import BadSettings
+from davstore.model.functions import Function, parse_functions
+from davstore.model.functions import Functions as Named
 from davstore.model.limits import RequestLimits, integer
 from davstore.model.networks import Networks
 from davstore.model.origins import Origins
@@ -128,6 +130,18 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Functions:
+    """The functions of the server that are enabled; the others are not told of, and refused."""
+
+    enabled: str = ", ".join(function.value for function in Function)
+
+    @property
+    def named(self) -> Named:
+        """The functions of enabled."""
+        return parse_functions(self.enabled)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by section."""
 
@@ -141,6 +155,7 @@ class Settings:
     policy: Policy = field(default_factory=Policy)
     principals: Principals = field(default_factory=Principals)
     web: Web = field(default_factory=Web)
+    functions: Functions = field(default_factory=Functions)
 
     def as_values(self) -> dict[str, Any]:
         """Return every setting by its name, `section.key`, as `load_settings(flags=…)` takes them."""
@@ -315,6 +330,8 @@ def _check_form(name: str, value: object) -> None:
         Networks.parse(text)
     elif name == "web.allowed_origins":
         Origins.parse(text)
+    elif name == "functions.enabled":
+        parse_functions(text)
 
 
 def _refuse_remote(server: Server, given: _Given | None) -> None:

@@ -138,7 +138,7 @@ class Plan:
         for name in names:
             live = find_live(kind, name)
             piece: Piece | None = None
-            if live is None:
+            if live is None or (live.function is not None and live.function not in context.functions):
                 piece = self._dead_piece(name)
             elif live.column is not None:
                 piece = live.column.piece(context.facets)

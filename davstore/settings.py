@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -164,6 +164,7 @@ class Settings:
         return values | {"data.path": str(self.data.path)}
 
 
+_LISTS = ("server.trusted_proxies", "web.allowed_origins", "functions.enabled")
 _PATHS = ("data.path", "policy.file", "principals.file")
 """Settings that are relative to the file that names them; elsewhere they are relative to the working directory."""
 
@@ -277,12 +278,21 @@ def _checked(name: str, value: object, source: str, *, typed: bool) -> object:
     if key not in known:
         raise BadSettings(f"{source}: {name}: unknown key")
     try:
+        if typed and name in _LISTS and isinstance(value, list):
+            value = _joined(value)
         converted = _converted(value, type(known[key].default), typed=typed)
         _check_range(converted, known[key].metadata)
         _check_form(name, converted)
     except ValueError as error:
         raise BadSettings(f"{source}: {name}: {error}") from error
     return converted
+
+
+def _joined(items: Sequence[object]) -> str:
+    """Return a TOML list of texts as the one text that the environment and flags have."""
+    if not all(isinstance(item, str) and "," not in item for item in items):
+        raise ValueError(f"must be a text, or a list of texts without commas, not {items!r}")
+    return ", ".join(map(str, items))
 
 
 def _converted(value: object, kind: type, *, typed: bool) -> object:

@@ -85,7 +85,8 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path):
             "my.toml:2: functions.enabled",
             "there is no function 'sync': it is one of synchronization, locking, pages",
         ),
-        ("[functions]\nenabled = ['locking']\n", "my.toml:2: functions.enabled", "must be a text"),
+        ("[functions]\nenabled = ['locking', 1]\n", "my.toml:2: functions.enabled", "must be a text, or a list"),
+        ("[auth]\nrealm = ['here']\n", "my.toml:2: auth.realm", "must be a text"),
         ("[policy]\nurl = 'http://policy.example/'\n", "my.toml:2: policy.url", "must begin with https://"),
         ("[policy]\nurl = '/etc/policy.toml'\n", "my.toml:2: policy.url", "must be a URL"),
         ("[policy]\nwhen_away = 'open'\n", "my.toml:2: policy.when_away", "must be keep or refuse, not 'open'"),
@@ -148,6 +149,8 @@ def test_loopback_needs_no_consent(tmp_path: Path, bind: str):
     [
         ("", set(Function)),
         ("[functions]\nenabled = ''\n", set()),
+        ("[functions]\nenabled = []\n", set()),
+        ("[functions]\nenabled = ['locking', 'pages']\n", {Function.LOCKING, Function.PAGES}),
         ("[functions]\nenabled = 'pages,synchronization,'\n", {Function.SYNCHRONIZATION, Function.PAGES}),
     ],
 )

@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from davstore.blobs.local import LocalBlobs
-from davstore.dav.dispatch import METHODS, find_allowed
+from davstore.dav.dispatch import allowing, list_methods
+from davstore.dav.kinds import offer_with
 from davstore.dav.wsgidav.app import build_dav
 from davstore.directory.numbers import Numbers
 from davstore.errors import Unavailable
@@ -22,6 +23,7 @@ from davstore.middleware.origins import OtherOrigins
 from davstore.middleware.places import Places
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
+from davstore.model.functions import Function
 from davstore.settings import Settings
 from davstore.store import preferring
 from davstore.store.authenticating import Authenticator
@@ -55,9 +57,15 @@ def build_application(
     groups, rules = open_groups(settings), settings.policy
     services = build_services(settings, storage, Numbers(directory), wake)
     services = replace(services, rules=policy.rules, groups=groups.of)
-    faces = Pages(build_dav(services), services)
-    gate = Gate(policy.rules, throttle, database, groups.of)
-    gated = SyncGate(faces, gate, requires_device=rules.require_device, strict_depth=settings.sync.strict_depth)
+    functions, dav = services.functions, build_dav(services)
+    faces = Pages(dav, services) if Function.PAGES in functions else dav
+    gated = SyncGate(
+        faces,
+        Gate(policy.rules, throttle, database, groups.of),
+        requires_device=rules.require_device,
+        strict_depth=settings.sync.strict_depth,
+        without=offer_with(functions).reports_without,
+    )
     places = Places(gated, partial(preferring.find_devices, database))
     inner = Authentication(places, Authenticator(database, throttle, Passwords(), key=key))
 
@@ -70,5 +78,6 @@ def build_application(
 
     health = Health(WellKnown(inner), check)
     realm, proxies = settings.auth.realm, settings.server.proxies
-    boundary = Boundary(health, realm=realm, proxies=proxies, pages=render_refusal, allowed=find_allowed)
-    return AccessLog(OtherOrigins(boundary, settings.web.origins, METHODS))
+    pages = render_refusal if Function.PAGES in functions else None
+    boundary = Boundary(health, realm=realm, proxies=proxies, pages=pages, allowed=allowing(functions))
+    return AccessLog(OtherOrigins(boundary, settings.web.origins, list_methods(functions)))

@@ -9,13 +9,15 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from davstore import toml_lines
 from davstore.errors import BadSettings
+from davstore.model.functions import Function, parse_functions
+from davstore.model.functions import Functions as Named
 from davstore.model.limits import RequestLimits, integer
 from davstore.model.networks import Networks
 from davstore.model.origins import Origins
@@ -128,6 +130,18 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Functions:
+    """The functions of the server that are enabled; the others are not told of, and refused."""
+
+    enabled: str = ", ".join(function.value for function in Function)
+
+    @property
+    def named(self) -> Named:
+        """The functions of enabled."""
+        return parse_functions(self.enabled)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by section."""
 
@@ -141,6 +155,7 @@ class Settings:
     policy: Policy = field(default_factory=Policy)
     principals: Principals = field(default_factory=Principals)
     web: Web = field(default_factory=Web)
+    functions: Functions = field(default_factory=Functions)
 
     def as_values(self) -> dict[str, Any]:
         """Return every setting by its name, `section.key`, as `load_settings(flags=…)` takes them."""
@@ -149,6 +164,7 @@ class Settings:
         return values | {"data.path": str(self.data.path)}
 
 
+_LISTS = ("server.trusted_proxies", "web.allowed_origins", "functions.enabled")
 _PATHS = ("data.path", "policy.file", "principals.file")
 """Settings that are relative to the file that names them; elsewhere they are relative to the working directory."""
 
@@ -262,12 +278,21 @@ def _checked(name: str, value: object, source: str, *, typed: bool) -> object:
     if key not in known:
         raise BadSettings(f"{source}: {name}: unknown key")
     try:
+        if typed and name in _LISTS and isinstance(value, list):
+            value = _joined(value)
         converted = _converted(value, type(known[key].default), typed=typed)
         _check_range(converted, known[key].metadata)
         _check_form(name, converted)
     except ValueError as error:
         raise BadSettings(f"{source}: {name}: {error}") from error
     return converted
+
+
+def _joined(items: Sequence[object]) -> str:
+    """Return a TOML list of texts as the one text that the environment and flags have."""
+    if not all(isinstance(item, str) and "," not in item for item in items):
+        raise ValueError(f"must be a text, or a list of texts without commas, not {items!r}")
+    return ", ".join(map(str, items))
 
 
 def _converted(value: object, kind: type, *, typed: bool) -> object:
@@ -315,6 +340,8 @@ def _check_form(name: str, value: object) -> None:
         Networks.parse(text)
     elif name == "web.allowed_origins":
         Origins.parse(text)
+    elif name == "functions.enabled":
+        parse_functions(text)
 
 
 def _refuse_remote(server: Server, given: _Given | None) -> None:

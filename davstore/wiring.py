@@ -29,6 +29,7 @@ from davstore.model.limits import Limits
 from davstore.model.rules import Rule
 from davstore.model.web_urls import WebUrl
 from davstore.policy.groups import list_unknown_groups, list_unknown_members
+from davstore.policy.idle_rules import list_misclassed
 from davstore.policy.provider import list_unknown
 from davstore.rule_sources.file import GroupsFile, PolicyFile
 from davstore.rule_sources.url import PolicyUrl, Source
@@ -185,7 +186,8 @@ def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
         return [*unknown, f"users and devices were not looked up: {error}"]
     with contextlib.closing(database):
         names = enrolling.list_names(database)
-        return [*unknown, *list_unknown(rules, names), *list_unknown_members(groups, names)]
+        known = [*list_unknown(rules, names), *list_misclassed(rules, names)]
+        return [*unknown, *known, *list_unknown_members(groups, names)]
 
 
 def log_policy(settings: Settings) -> None:
@@ -323,7 +325,8 @@ def build_services(
         devices_per_user=settings.policy.devices_per_user,
     )
     drops_litter = settings.storage.finder_litter == "drop"
-    return Services(*storage, limits, drops_litter, note=numbers.note, wake=wake)
+    functions = settings.functions.named
+    return Services(*storage, limits, drops_litter, note=numbers.note, wake=wake, functions=functions)
 
 
 @contextlib.contextmanager

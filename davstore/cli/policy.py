@@ -16,12 +16,14 @@ from davstore.model.bearers import is_bearer
 from davstore.model.principals import Device, User
 from davstore.model.rules import BOTH, DEVICE, USER, Mode, Rule
 from davstore.policy.explaining import by, describe
+from davstore.policy.idle_rules import find_idle
 from davstore.policy.preferences import parse_json
 from davstore.policy.sync_rules import Attempt, Defer, Reject, decide
 from davstore.policy.terms import Subject, Terms, merge
 from davstore.rule_sources.file import GroupsFile, PolicyFile
 from davstore.settings import Settings
 from davstore.store import enrolling
+from davstore.toml_lines import find_line
 
 
 class _Bearer(click.ParamType[str]):
@@ -58,12 +60,19 @@ def check(settings: Settings, *, file: Path | None) -> None:
 
     That of a URL is fetched, and not taken into force; a URL that does not answer ends with status 6. Rules for groups,
     users and devices that do not exist, and such members of groups, are listed, and are no mistake: they may be added
-    later.
+    later. So are rules, and keys of rules, that change nothing whichever device comes, and those that let none of
+    theirs through.
     """
     rules = PolicyFile(file).rules() if file else wiring.read_policy(settings)
-    click.echo(f"{file or wiring.name_policy(settings) or 'no policy file'}: {len(rules)} rules")
+    source, has_lines = file or wiring.name_policy(settings), file or not settings.policy.url
+    click.echo(f"{source or 'no policy file'}: {len(rules)} rules")
     for line in wiring.list_unknown_names(settings, rules):
         click.echo(f"warning: {line}", err=True)
+    idle = find_idle(rules)
+    text = Path(source).read_text(encoding="utf-8") if idle and has_lines else ""
+    for found in idle:
+        line = f":{find_line(text, 'rule', found.key or 'name', index=found.place)}" if has_lines else ""
+        click.echo(f"warning: {source}{line}: rule {rules[found.place].name}: {found.text}", err=True)
 
 
 @policy.command()

@@ -22,6 +22,8 @@ def copy_view(trees: Trees) -> Trees:
         set(trees.outside),
         trees.narrowed,
         set(trees.taken),
+        set(trees.lost),
+        trees.list_only,
     )
 
 

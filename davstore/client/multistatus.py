@@ -44,12 +44,13 @@ class Row(NamedTuple):
 class Report(NamedTuple):
     """A whole answer: its rows in order and the sync token, '' when there was none.
 
-    narrowed: a policy or preferences left rows out.
+    narrowed: a policy or preferences left rows out. list_only: they ask for no bodies to be taken.
     """
 
     rows: list[Row]
     token: str
     narrowed: bool
+    list_only: bool = False
 
 
 def build_parser(tags: tuple[str, ...]) -> etree.XMLPullParser:
@@ -60,7 +61,7 @@ def build_parser(tags: tuple[str, ...]) -> etree.XMLPullParser:
 def read_report(chunks: Iterable[bytes]) -> Report:
     """Return the answer whose bytes arrive in chunks. Raises Malformed for anything but one whole multistatus."""
     rows: list[Row] = []
-    token, narrowed, whole = "", False, False
+    token, narrowed, list_only, whole = "", False, False, False
     for element in _read_elements(chunks):
         if element.tag == RESPONSE:
             rows.append(_row(element))
@@ -70,12 +71,12 @@ def read_report(chunks: Iterable[bytes]) -> Report:
             if above is not None and above.tag == MULTISTATUS:
                 token = (element.text or "").strip()
         elif element.tag == names.SYNC_POLICY_APPLIED:
-            narrowed = True
+            narrowed, list_only = True, element.find(names.LIST_ONLY) is not None
         else:
             whole = element.getparent() is None
     if not whole:
         raise Malformed("the answer is no multistatus")
-    return Report(rows, token, narrowed)
+    return Report(rows, token, narrowed, list_only)
 
 
 def _read_elements(chunks: Iterable[bytes]) -> Iterator[etree._Element]:

@@ -40,6 +40,7 @@ class Verb(enum.Enum):
 
 
 REMOVALS_HERE = (Verb.DELETE_LOCAL, Verb.LEAVE)
+_TAKE_BODIES = (Verb.DOWNLOAD, Verb.COMPARE)
 REMOVALS_THERE = (Verb.DELETE_REMOTE, Verb.FORGET)
 """Verbs that end what one side has at a path, or what is remembered of it."""
 
@@ -359,12 +360,20 @@ def _deletes(verdicts: dict[str, Verb]) -> Iterator[Action]:
                 yield Action(verb, path)
 
 
+def list_listed(trees: Trees) -> list[str]:
+    """Return the files whose bodies stay on the server, because only lists are asked for."""
+    verdicts = _verdicts(trees) if trees.list_only else {}
+    return [path for path, verb in sorted(verdicts.items()) if verb in _TAKE_BODIES]
+
+
 def _transfers(trees: Trees, verdicts: dict[str, Verb]) -> Iterator[Action]:
     by_tag = {f'"{entry.digest}"': path for path, entry in trees.local.rows.items() if not entry.folder}
     for path, verb in sorted(verdicts.items()):
         parent = parent_of(path)
         if verb is Verb.UPLOAD and _is_remote_folder(trees, parent):
             yield Action(verb, path)
+        elif verb in _TAKE_BODIES and trees.list_only:
+            continue
         elif verb is Verb.DOWNLOAD and _is_local_folder(trees, parent):
             yield Action(verb, path, by_tag.get(trees.remote.rows[path].etag, ""))
         elif verb is Verb.COMPARE:

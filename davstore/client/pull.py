@@ -39,6 +39,7 @@ class Pull:
         self._say = say
         self.skipped: dict[str, str] = {}
         self.restated: dict[str, States] = {}
+        self.list_only = False
 
     def run(self) -> None:
         """Follow every collection. The state has the server's tree exactly as of the tokens it then holds."""
@@ -116,7 +117,7 @@ class Pull:
                     truncated = truncated or row.status == 507
                 else:
                     self._apply_row(place, row, scope)
-            narrowed = is_narrowed(report.token)
+            narrowed, self.list_only = is_narrowed(report.token), self.list_only or report.list_only
             if not truncated and scope.listing:
                 self._sweep(path, scope, narrowed=narrowed)
             if not truncated and narrowed and scope.infinite:

@@ -22,6 +22,7 @@ _CONDITIONS: Final = {
     "{DAV:}sufficient-disk-space": "the server's disk is full",
     "{DAV:}need-privileges": "this user may not do that",
     "{DAV:}valid-sync-token": "the server no longer has the history since the last run",
+    "{DAV:}supported-report": "the server does not offer synchronisation there",
     "{DAV:}number-of-matches-within-limits": "it is too much for one answer",
     f"{_CPM}locks-within-limits": "there are too many locks",
     f"{_CPM}tree-within-limits": "there is too much in it for one request",

@@ -23,7 +23,7 @@ from davstore.client.losses import find_mass_deletion
 from davstore.client.marking import follow, settle
 from davstore.client.outside import KEPT, list_kept
 from davstore.client.patience import NOT_BEFORE, note_wait, require_patience
-from davstore.client.plan import Action, Verb, plan
+from davstore.client.plan import Action, Verb, list_listed, plan
 from davstore.client.pull import Pull
 from davstore.client.questions import is_narrowed, knows_states
 from davstore.client.remote import RemoteCollection
@@ -93,6 +93,9 @@ class Run:
             executor.perform(actions)
             actions = plan(trees)
         self._name_kept(trees)
+        listed = list_listed(trees)
+        if listed:
+            self.say(f"{len(listed)} files are listed and not taken: the policy or your profile asks for lists only")
         for path, reason in executor.failures.items():
             self._complain(path, reason)
         for line in executor.advice:
@@ -175,6 +178,7 @@ class Run:
             self.state.wishes.rows if knows_states(token) else {},
             outside,
             is_narrowed(token) or bool(outside),
+            list_only=pull.list_only,
         )
 
     def _sort_unfit(self, unfit: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:

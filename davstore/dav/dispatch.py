@@ -7,13 +7,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from davstore.dav.handlers import devices, get, locks, namespace, options, parts, propfind, proppatch, put, reports
-from davstore.dav.kinds import allowed_at
+from davstore.dav.kinds import offer_with
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, Spooled
 from davstore.engine.context import Services
 from davstore.errors import MethodNotAllowed, NotFound, NotImplementedMethod
 from davstore.middleware.places import PLACE
 from davstore.middleware.sync_gate import answered, ask
+from davstore.model.functions import Functions
 from davstore.model.paths import PartPath, Path
 from davstore.protocol.urls import Fixed, Vacant
 
@@ -62,9 +63,10 @@ _HANDLERS_OF_PARTS: Final[dict[str, Callable[[Request, PartPath], Response]]] = 
 }
 """Handlers of parts of messages; every other method is refused."""
 METHODS: Final = tuple(_HANDLERS)
-"""Every method that some resource has."""
+"""Every method that some resource has when all functions are enabled."""
 _NOWHERE: Final = frozenset({"POST", "PATCH"})
-"""Methods that this server knows of and that no resource has yet; any other one is unknown."""
+"""Methods that this server knows of and that no resource has yet; any other one is unknown. To them come those of
+functions that are switched off."""
 _LINES: Final = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _NO_LENGTH: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _WHOLE_BYTES: Final = 1 << 18
@@ -76,6 +78,7 @@ class Dispatch:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._nowhere = _NOWHERE | offer_with(services.functions).methods_without
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Hand the request to its handler, send the response, and report a listing to the gate.
@@ -94,14 +97,14 @@ class Dispatch:
 
     def _respond(self, environ: WSGIEnvironment) -> Response:
         method, place = environ["REQUEST_METHOD"], environ[PLACE]
-        if method not in _HANDLERS and method not in _NOWHERE:
+        if method not in _HANDLERS and method not in self._nowhere:
             raise NotImplementedMethod(method)
         if place is None:
             raise NotFound("nothing that the asker may know of")
         request = Request(environ, place, self._services)
         if isinstance(place, PartPath):
             return _HANDLERS_OF_PARTS.get(method, parts.refuse_method)(request, place)
-        if method in _NOWHERE:
+        if method in self._nowhere:
             raise MethodNotAllowed
         if isinstance(place, Path):
             return _HANDLERS[method](request)
@@ -112,9 +115,16 @@ class Dispatch:
         return _HANDLERS[method](request)
 
 
-def find_allowed(environ: WSGIEnvironment) -> tuple[str, ...]:
-    """Return the value of Allow for the place of a request that does not have the method."""
-    return allowed_at(environ.get(PLACE))
+def list_methods(functions: Functions) -> tuple[str, ...]:
+    """Return every method that some resource has on a server with these functions."""
+    without = offer_with(functions).methods_without
+    return tuple([method for method in METHODS if method not in without])
+
+
+def allowing(functions: Functions) -> Callable[[WSGIEnvironment], tuple[str, ...]]:
+    """Return the function that finds the value of Allow for the place of a request that does not have the method."""
+    allowed_at = offer_with(functions).allowed_at
+    return lambda environ: allowed_at(environ.get(PLACE))
 
 
 def _send(response: Response, start_response: StartResponse, *, is_head: bool) -> Iterable[bytes]:

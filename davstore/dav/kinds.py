@@ -1,14 +1,18 @@
 """The one table of kinds of resources, with the methods and reports of each.
 
 Allow, the DAV header, `D:supported-method-set`, `D:supported-report-set`, the handlers of `dispatch` and the 405s come
-from it. The rows of `properties` name the kinds that have a live property.
+from it, without what belongs to a function that is switched off. The rows of `properties` name the kinds that have a
+live property.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from davstore.model.enums import QuickEnum
+from davstore.model.functions import ALL, Function, Functions
 from davstore.model.paths import PartPath, Path
 from davstore.protocol.dav import names
 from davstore.protocol.urls import Fixed, Place, Vacant, is_device
@@ -62,19 +66,54 @@ SAFE: Final = frozenset({*_READ, "PROPFIND", "REPORT"})
 
 _CLASSES: Final = {"1": "PROPFIND", "2": "LOCK", "3": "PROPFIND", "extended-mkcol": "MKCOL"}
 """Compliance classes, each with a method that it requires (RFC 4918 §18, RFC 5689 §3.1)."""
-COMPLIANCE: Final = ", ".join(name for name, method in _CLASSES.items() if method in STORE_METHODS)
-"""The DAV header."""
+
+METHODS_OF: Final = {Function.LOCKING: ("LOCK", "UNLOCK")}
+REPORTS_OF: Final = {Function.SYNCHRONIZATION: (names.SYNC_COLLECTION, names.EXPLAIN_SYNC)}
+"""The methods and the reports of functions; those that belong to none are always there."""
 
 
-def allowed_at(place: Place | None) -> tuple[str, ...]:
-    """Return the value of Allow for a place; for one in a store, whose kind is not known yet, the common methods."""
-    if place is None:
-        return ()
-    if isinstance(place, Vacant):
-        return AT_VACANT
-    if isinstance(place, Path):
-        return KINDS[Kind.COLLECTION].methods if place.names else AT_ROOT
-    return KINDS[Kind.PART if isinstance(place, PartPath) else kind_of(place)].methods
+class Offer(NamedTuple):
+    """The methods and reports that a server has: by kind, of a store's root, of unmapped URLs; and its DAV header.
+
+    methods_without and reports_without are those of the functions that are switched off.
+    """
+
+    kinds: Mapping[Kind, Row]
+    at_root: tuple[str, ...]
+    unmapped: tuple[str, ...]
+    compliance: str
+    methods_without: frozenset[str]
+    reports_without: frozenset[str]
+
+    def allowed_at(self, place: Place | None) -> tuple[str, ...]:
+        """Return the value of Allow for a place; in a store, where the kind is not known yet, the common methods."""
+        if place is None:
+            return ()
+        if isinstance(place, Vacant):
+            return AT_VACANT
+        if isinstance(place, Path):
+            return self.kinds[Kind.COLLECTION].methods if place.names else self.at_root
+        return self.kinds[Kind.PART if isinstance(place, PartPath) else kind_of(place)].methods
+
+
+@lru_cache(maxsize=16)
+def offer_with(functions: Functions) -> Offer:
+    """Return the offer of a server with these functions."""
+    off = ALL - functions
+    methods = frozenset([method for one in off for method in METHODS_OF.get(one, ())])
+    reports = frozenset([report for one in off for report in REPORTS_OF.get(one, ())])
+    return Offer(
+        {kind: Row(_less(row.methods, methods), _less(row.reports, reports)) for kind, row in KINDS.items()},
+        _less(AT_ROOT, methods),
+        _less(UNMAPPED, methods),
+        ", ".join([name for name, method in _CLASSES.items() if method in STORE_METHODS - methods]),
+        methods,
+        reports,
+    )
+
+
+def _less(items: Iterable[str], without: frozenset[str]) -> tuple[str, ...]:
+    return tuple([item for item in items if item not in without])
 
 
 def kind_of(place: Fixed) -> Kind:

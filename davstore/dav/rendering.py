@@ -138,7 +138,7 @@ class Plan:
         for name in names:
             live = find_live(kind, name)
             piece: Piece | None = None
-            if live is None:
+            if live is None or (live.function is not None and live.function not in context.functions):
                 piece = self._dead_piece(name)
             elif live.column is not None:
                 piece = live.column.piece(context.facets)
@@ -184,7 +184,8 @@ class Plan:
 def write_applied(answer: Multistatus, spelling: Spelling, principal: Principal, view: View) -> None:
     """Write that policy and preferences narrowed what a device is shown, and the principal that tells them."""
     if view != EVERYTHING:
-        answer.policy_applied(for_xml(spelling.href(urls.principal_segments(principal), slash=True)))
+        href = for_xml(spelling.href(urls.principal_segments(principal), slash=True))
+        answer.policy_applied(href, list_only=view.list_only)
 
 
 def write_stored(answer: Multistatus, plan: Plan, hrefs: Hrefs, rows: Iterable[Resource | Removed]) -> None:

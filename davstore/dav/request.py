@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from davstore.dav.kinds import Offer, offer_with
+from davstore.dav.properties.live import PropertyContext
 from davstore.dav.rendering import Hrefs
 from davstore.engine.context import Services
 from davstore.engine.receiving import Source
@@ -16,6 +20,8 @@ from davstore.middleware.places import find_place
 from davstore.middleware.sync_gate import QUERY, check_transfer, explain, view_of
 from davstore.middleware.xml_body import content_length, read_xml
 from davstore.model.conditions import NONE, IfList, Preconditions
+from davstore.model.facets import NO_FACTS, Facts
+from davstore.model.nodes import StoreFacts
 from davstore.model.paths import PartPath, Path
 from davstore.model.principals import Principal
 from davstore.model.views import View
@@ -29,7 +35,9 @@ from davstore.protocol.http.headers import parse_depth, parse_etags
 from davstore.protocol.http.prefer import Prefer, parse_prefer
 from davstore.protocol.http.queries import names_sub_resource, part_query
 from davstore.protocol.urls import Place
+from davstore.store import enrolling
 from davstore.store.gating import Explanation
+from davstore.store.preferring import Profiles
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -62,6 +70,11 @@ class Request:
         return self.context.asker
 
     @property
+    def offer(self) -> Offer:
+        """The methods and reports that the server offers."""
+        return offer_with(self.context.services.functions)
+
+    @property
     def path(self) -> Path:
         """The path of the place in a store. Raises MethodNotAllowed for a fixed collection, which no method changes."""
         if isinstance(self.place, Path):
@@ -82,6 +95,22 @@ class Request:
     def hrefs(self, path: Path) -> Hrefs:
         """Return the maker of hrefs for resources of the store and area of a path."""
         return Hrefs(self.spelling, urls.segments_of(path.root))
+
+    def property_context(
+        self,
+        store: StoreFacts | None = None,
+        facets: Facts = NO_FACTS,
+        spelling: Spelling | None = None,
+        free_bytes: Callable[[], int] | None = None,
+    ) -> PropertyContext:
+        """Return the context of the properties in the answer; store is None outside of all stores."""
+        now_us, services = self.context.now_us, self.context.services
+        spelling, free_bytes = spelling or self.spelling, free_bytes or services.blobs.free_bytes
+        functions, profiles = services.functions, Profiles.of(self.context)
+        devices = partial(enrolling.list_active, services.database, self.principal)
+        return PropertyContext(
+            self.principal, store, facets, now_us, spelling, free_bytes, functions, devices, profiles
+        )
 
     def part_href(self, place: PartPath) -> str:
         """Return the absolute path and the query of a part of a message."""
@@ -228,7 +257,9 @@ class Request:
     def read_report(self) -> ReportQuery:
         """Return the query of a REPORT, whose body the gate has read, where there is one. Raises as `reports.parse`."""
         query: ReportQuery | None = self._environ.get(QUERY)
-        return reports.parse(self.read_xml(), self.depth(default=0)) if query is None else query
+        if query is not None:
+            return query
+        return reports.parse(self.read_xml(), self.depth(default=0), without=self.offer.reports_without)
 
     def refuse_body(self) -> None:
         """Raise UnsupportedMediaType when there is a body, for which there is no definition (RFC 4918 §8.4)."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from davstore.blobs import Blobs
 from davstore.metadata.database import Database
+from davstore.model.functions import ALL, Functions
 from davstore.model.limits import Limits
 from davstore.model.principals import Principal
 from davstore.model.rules import Rule
@@ -26,7 +27,7 @@ class Services:
     """The services that every request shares. clock returns microseconds since the epoch.
 
     drops_litter: the files that macOS writes beside a user's are not kept. wake: the process of the jobs looks at once.
-    rules returns the provider's rules in force, groups those of a user.
+    functions are those that are enabled; rules returns the provider's rules in force, groups those of a user.
     """
 
     database: Database
@@ -36,6 +37,7 @@ class Services:
     clock: Callable[[], int] = now_us
     note: Note = lambda _store_id, _epoch, _seq: None
     wake: Callable[[], None] = lambda: None
+    functions: Functions = ALL
     rules: Callable[[], Sequence[Rule]] = lambda: ()
     groups: Callable[[str], frozenset[str]] = lambda _user: frozenset()
 

@@ -49,6 +49,7 @@ class SyncGate:
     """Asks the gate at gate points and passes everything else on.
 
     requires_device: a user without a device is refused there. strict_depth: a report with Depth 1 is refused.
+    without: the names of reports that the server does not have.
     """
 
     def __init__(
@@ -58,10 +59,12 @@ class SyncGate:
         *,
         requires_device: bool = False,
         strict_depth: bool = False,
+        without: frozenset[str] = frozenset(),
         clock: Callable[[], int] = now_us,
     ) -> None:
         self._application = application
         self._strict_depth = strict_depth
+        self._without = without
         self._gate = gate
         self._requires_device = requires_device
         self._clock = clock
@@ -93,7 +96,8 @@ class SyncGate:
         if environ["REQUEST_METHOD"] != "REPORT":
             return None
         depth = parse_depth(environ.get("HTTP_DEPTH"), default=0)
-        query = environ[QUERY] = reports.parse(read_xml(environ), depth, strict_depth=self._strict_depth)
+        body = read_xml(environ)
+        query = environ[QUERY] = reports.parse(body, depth, strict_depth=self._strict_depth, without=self._without)
         return query
 
     def _explain(self, principal: Principal, path: Path, query: ExplainQuery) -> list[Explanation]:

@@ -19,7 +19,8 @@ class View:
 
     where and max_age_seconds are about members that are no collections; those hold members that may be in the view.
     include: each group of folders must hold it; a collection above one of them is in the view too. exclude: none of
-    these folders holds it. withheld are the states that are not told (`rules.STATES`).
+    these folders holds it. withheld are the states that are not told (`rules.STATES`). list_only: the device is asked
+    to take no bodies.
     """
 
     where: Where | None = None
@@ -27,6 +28,7 @@ class View:
     include: tuple[tuple[Reach, ...], ...] = ()
     exclude: tuple[Pattern, ...] = ()
     withheld: frozenset[str] = frozenset()
+    list_only: bool = False
 
     @property
     def has_scopes(self) -> bool:
@@ -44,6 +46,7 @@ class View:
             tuple(sorted({*self.include, *other.include})),
             tuple(sorted({*self.exclude, *other.exclude})),
             self.withheld | other.withheld,
+            self.list_only or other.list_only,
         )
 
 
@@ -69,6 +72,7 @@ def to_json(view: View) -> str:
         "include": [[[list(one.pattern), one.is_deep] for one in group] for group in view.include],
         "exclude": [list(pattern) for pattern in view.exclude],
         "withheld": sorted(view.withheld),
+        "list_only": view.list_only,
     }
     return json.dumps({key: value for key, value in content.items() if value}, separators=(",", ":"), sort_keys=True)
 
@@ -83,4 +87,5 @@ def parse_json(text: str) -> View:
         tuple(tuple(Reach(tuple(one), is_deep) for one, is_deep in group) for group in content.get("include", ())),
         tuple(map(tuple, content.get("exclude", ()))),
         frozenset(content.get("withheld", ())),
+        content.get("list_only", False),
     )

@@ -95,6 +95,7 @@ class Terms:
             tuple(sorted({rule.include for rule in self.binding["include"] if rule.include is not None})),
             tuple(sorted({pattern for rule in self.rules for pattern in rule.exclude})),
             frozenset().union(*(rule.withhold_states or () for rule in self.binding["withhold_states"])),
+            self.is_list_only,
         )
 
 

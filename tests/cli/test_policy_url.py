@@ -36,6 +36,9 @@ def run(tmp_path: Path, *words: str, status: int = 0) -> str:
 
 def test_the_document_is_fetched_to_be_checked(tmp_path: Path, server: PolicyServer) -> None:
     assert run(tmp_path, "check") == f"{server.url}: 1 rules\n"
+    server.document = b"[[rule]]\nname = 'idle'\n"
+    warning = f"warning: {server.url}: rule idle: changes nothing: it says nothing\n"
+    assert run(tmp_path, "check") == f"{server.url}: 1 rules\n{warning}"
     server.document = b"[[rule]]\nmodus = 1\n"
     assert run(tmp_path, "check", status=2) == f"davstore: {server.url}:2: rule.modus: unknown key\n"
     server.redirect("https://10.0.0.1/rules.toml")

@@ -501,6 +501,49 @@ def test_rules_for_nobody_are_told_and_no_mistake(run: Run, settings: Path) -> N
     )
 
 
+def test_a_rule_for_another_class_is_told_and_no_mistake(run: Run, settings: Path) -> None:
+    run("init")
+    run("user", "add", "alice")
+    run("device", "add", "alice", "phone", "--class", "tablet")
+    policy = settings.parent / "policy.toml"
+    policy.write_text('[[rule]]\nname = "lost"\ndevice = "phone"\nclass = "phone"\nallowed = false\n')
+    assert run("policy", "check", "-c", str(settings)).stderr == (
+        "warning: rule lost: phone is of class tablet, not phone\n"
+    )
+
+
+def test_rules_that_change_nothing_are_told_with_file_line_and_key(run: Run, settings: Path) -> None:
+    policy = settings.parent / "policy.toml"
+    policy.write_text(
+        """
+[[rule]]
+name = "phones"
+class = "phone"
+min_interval_seconds = 900
+exclude = ["Archive", "Archive/old"]
+
+[[rule]]
+name = "phones-again"
+class = "phone"
+exclude = ["Archive/2020"]
+
+[[rule]]
+name = "phones-hourly"
+class = "phone"
+min_interval_seconds = 3600
+"""
+    )
+    told = [
+        "5: rule phones: min_interval_seconds changes nothing: that of rule phones-hourly counts, which comes later",
+        "6: rule phones: exclude Archive/old changes nothing: the rule excludes Archive",
+        "9: rule phones-again: changes nothing: rule phones excludes Archive",
+    ]
+    for words in (("-c", str(settings)), (str(policy),)):
+        done = run("policy", "check", *words)
+        assert done.stdout == f"{policy}: 3 rules\n"
+        assert sorted(done.stderr.splitlines()) == [f"warning: {policy}:{line}" for line in told]
+
+
 def test_the_log_of_a_start_says_which_policy_is_in_force(settings: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The logger has the name that docs/operating.md gives."""
     with caplog.at_level(logging.INFO):

@@ -46,8 +46,9 @@ class Server:
         assert found, log.read_text()
         self.credentials = ("me", found[1])
 
-    def start(self) -> None:
-        """Start, and wait until all workers answer requests."""
+    def start(self, **settings: str) -> None:
+        """Start, with other settings if any are given, and wait until all workers answer requests."""
+        self._environ |= {f"DAVSTORE_{name}": value for name, value in settings.items()}
         said_before = self.log.stat().st_size if self.log.exists() else 0
         words = ["serve", "--data", str(self.data), "--bind", self._address]
         with self.log.open("a") as log:

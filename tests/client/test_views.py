@@ -539,3 +539,23 @@ def phone_state(phone: Device) -> Iterator[sqlite3.Connection]:
     with database:
         yield database
     database.close()
+
+
+def test_where_lists_are_asked_for_no_body_is_taken(place: Place) -> None:
+    phone = place.device
+    place.put("have", "Mail/a")
+    assert phone.sync() == 0
+    place.rule("list_only = true")
+    place.put("have", "Mail/b", content=b"new")
+    phone.write("mine", b"mine")
+    told = "2 files are listed and not taken: the policy or your profile asks for lists only"
+    for _ in range(2):
+        assert phone.sync() == 0
+        assert phone.said == [told]
+    assert read_tree(phone.root) == {"have": b"old", "Mail": None, "Mail/a": b"old", "mine": b"mine"}
+    assert place.read("mine") == b"mine"
+    assert place.read("Mail/b") == b"new"
+    place.rule("")
+    assert phone.sync() == 0
+    tree = read_tree(phone.root)
+    assert (tree["have"], tree["Mail/b"]) == (b"new", b"new")

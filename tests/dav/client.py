@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lxml import etree
 
 from davstore.blobs.local import LocalBlobs
-from davstore.dav.dispatch import METHODS, find_allowed
+from davstore.dav.dispatch import allowing, list_methods
+from davstore.dav.kinds import offer_with
 from davstore.dav.wsgidav.app import build_dav
 from davstore.engine.context import Services
 from davstore.metadata.database import Database
@@ -23,6 +25,7 @@ from davstore.middleware.origins import OtherOrigins
 from davstore.middleware.places import Places
 from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
+from davstore.model.functions import ALL, Functions
 from davstore.model.limits import Limits
 from davstore.model.networks import Networks
 from davstore.model.origins import Origins
@@ -107,6 +110,7 @@ class Client:
         proxies: str = "",
         drops: bool = False,
         origins: str = "",
+        functions: Functions = ALL,
     ) -> None:
         self.now_us = NOW
         self.principal = ALICE
@@ -117,24 +121,37 @@ class Client:
         for owner, quota in (("alice", quota_bytes), ("bob", None)):
             self._create(owner, quota)
         self.services = Services(
-            self.database, LocalBlobs(directory / "blobs"), limits or Limits(), drops, clock=lambda: self.now_us
+            self.database,
+            LocalBlobs(directory / "blobs"),
+            limits or Limits(),
+            drops,
+            clock=lambda: self.now_us,
         )
         self.rules: Sequence[Rule] = ()
         self.throttle = Throttle(directory / "throttle.sqlite")
+        self._proxies, self._origins = Networks.parse(proxies), Origins.parse(origins)
+        self.serve(functions)
+
+    def serve(self, functions: Functions) -> None:
+        """Serve the store as a server does that is started with these functions."""
+        self.services = replace(self.services, functions=functions)
         gate = Gate(lambda: self.rules, self.throttle, self.database)
-        faces = Pages(build_dav(self.services), self.services)
-        placed = Places(SyncGate(faces, gate, clock=lambda: self.now_us))
+        faces, without = Pages(build_dav(self.services), self.services), offer_with(functions).reports_without
+        placed = Places(SyncGate(faces, gate, without=without, clock=lambda: self.now_us))
 
         def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             environ[PRINCIPAL] = self.principal
             self.seen = environ
             return placed(environ, start_response)
 
-        trusted = Networks.parse(proxies)
         boundary = Boundary(
-            WellKnown(signed_in), realm="davstore", proxies=trusted, pages=render_refusal, allowed=find_allowed
+            WellKnown(signed_in),
+            realm="davstore",
+            proxies=self._proxies,
+            pages=render_refusal,
+            allowed=allowing(functions),
         )
-        self.application: Any = OtherOrigins(boundary, Origins.parse(origins), METHODS)
+        self.application: Any = OtherOrigins(boundary, self._origins, list_methods(functions))
 
     def _create(self, owner: str, quota_bytes: int | None) -> None:
         self.database.write(lambda unit: add_user(unit, owner, now_us=NOW, quota_bytes=quota_bytes))

@@ -109,6 +109,12 @@ def test_dead_properties_of_a_message_are_not_those_of_its_parts(dav: Client) ->
             assert found.keys() in ({f"{D}getetag"}, {f"{D}displayname"})
 
 
+def test_an_owner_tells_its_profile(dav: Client) -> None:
+    dav.put("a")
+    answer = expand(dav, "a", asked("owner", asked("effective-sync-policy", namespace="urn:davstore:cpm")))
+    assert answer.xml.findtext(".//{urn:davstore:cpm}allowed") == "T"
+
+
 def test_the_same_property_twice_is_one_with_all_that_is_in_both(dav: Client) -> None:
     dav.put("a")
     answer = expand(dav, "a", asked("owner", asked("displayname")), asked("owner", asked("principal-URL")))

@@ -150,6 +150,18 @@ def test_a_run_of_pages_is_judged_at_the_time_it_began(phone: Client) -> None:
     assert told(phone.sync(token=token)) == dict.fromkeys(mirror, "out of view")
 
 
+def test_a_device_is_asked_to_take_no_bodies(phone: Client) -> None:
+    phone.put("a")
+    phone.rules = (Rule("lists", list_only=True),)
+    answer = phone.sync()
+    assert told(answer) == {"a": "there"}
+    for asked in (answer, phone.find("", "{DAV:}getetag", depth="1")):
+        [applied] = asked.xml.iter(APPLIED)
+        assert applied.find("{urn:davstore:cpm}list-only") is not None
+    phone.rules = ()
+    assert told(phone.sync(token=token_of(answer))) == {}
+
+
 def test_withheld_states_are_not_told_and_come_when_they_may(phone: Client) -> None:
     for name in ("a", "b"):
         phone.put(name)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from davstore.errors import BadSettings
+from davstore.model.functions import Function
 from davstore.settings import SECTIONS, Settings, load_settings
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "davstore.toml"
@@ -79,6 +80,13 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path):
             "my.toml:2: web.allowed_origins",
             "not 'https://a.example/'",
         ),
+        (
+            "[functions]\nenabled = 'locking, sync'\n",
+            "my.toml:2: functions.enabled",
+            "there is no function 'sync': it is one of synchronization, locking, pages",
+        ),
+        ("[functions]\nenabled = ['locking', 1]\n", "my.toml:2: functions.enabled", "must be a text, or a list"),
+        ("[auth]\nrealm = ['here']\n", "my.toml:2: auth.realm", "must be a text"),
         ("[policy]\nurl = 'http://policy.example/'\n", "my.toml:2: policy.url", "must begin with https://"),
         ("[policy]\nurl = '/etc/policy.toml'\n", "my.toml:2: policy.url", "must be a URL"),
         ("[policy]\nwhen_away = 'open'\n", "my.toml:2: policy.when_away", "must be keep or refuse, not 'open'"),
@@ -101,6 +109,7 @@ def test_a_wrong_file_is_refused_with_line_and_key(tmp_path: Path, text: str, pl
         ("DAVSTORE_SERVER__WORKERS", "x", "server.workers: must be a whole number"),
         ("DAVSTORE_SERVER__WORKERS", "1_0", "server.workers: must be a whole number"),
         ("DAVSTORE_SERVER__WORKERS", "-1", "server.workers: must be at least 0, not -1"),
+        ("DAVSTORE_FUNCTIONS__ENABLED", "all", "functions.enabled: there is no function 'all'"),
         ("DAVSTORE_SERVER__NOTHING", "1", "server.nothing: unknown key"),
         ("DAVSTORE_NOTHING__WORKERS", "1", "nothing.workers: unknown section"),
         ("DAVSTORE_SERVER__ALLOW_REMOTE", "yes", "server.allow_remote: must be true or false"),
@@ -133,6 +142,20 @@ def test_an_address_that_others_reach_needs_consent(tmp_path: Path, bind: str):
 @pytest.mark.parametrize("bind", ["127.0.0.1:0", "127.9.9.9:80", "[::1]:80", "localhost:80"])
 def test_loopback_needs_no_consent(tmp_path: Path, bind: str):
     assert load(tmp_path, f"[server]\nbind = '{bind}'\n").server.bind == bind
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", set(Function)),
+        ("[functions]\nenabled = ''\n", set()),
+        ("[functions]\nenabled = []\n", set()),
+        ("[functions]\nenabled = ['locking', 'pages']\n", {Function.LOCKING, Function.PAGES}),
+        ("[functions]\nenabled = 'pages,synchronization,'\n", {Function.SYNCHRONIZATION, Function.PAGES}),
+    ],
+)
+def test_functions_are_all_enabled_or_those_that_are_named(tmp_path: Path, text: str, named: set[Function]):
+    assert load(tmp_path, text).functions.named == named
 
 
 def test_a_password_in_a_wrong_url_is_not_repeated(tmp_path: Path):

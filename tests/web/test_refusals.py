@@ -38,6 +38,8 @@ MADE: dict[type[DavstoreError], DavstoreError] = {
     errors.QuotaExceeded: errors.QuotaExceeded(used_bytes=1, limit_bytes=1, needed_bytes=1),
     errors.Locked: errors.Locked(((StorePath("alice", ("a",)), False),)),
     errors.LockConflict: errors.LockConflict(((StorePath("alice", ("a",)), False),)),
+    errors.WrongPreference: errors.WrongPreference("{urn:x}e", MARK),
+    errors.PreferenceTooWide: errors.PreferenceTooWide("{urn:x}e", rule=MARK, decided_by="provider"),
     errors.PropertiesRefused: errors.PropertiesRefused({}),
     errors.PropertiesOverQuota: errors.PropertiesOverQuota({}),
 }

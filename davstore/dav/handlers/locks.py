@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from davstore.dav.properties.live import PropertyContext
 from davstore.dav.properties.locks import discover
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, multistatus
@@ -45,8 +44,7 @@ def handle_lock(request: Request) -> Response:
             if any(root == path or not path.holds(root) for root, _ in error.roots):
                 raise
             return _conflicts_beneath(request, path, error)
-    told = PropertyContext(request.principal, now_us=context.now_us, spelling=request.spelling)
-    body = lockinfo.render_granted(discover(told, granted.covering))
+    body = lockinfo.render_granted(discover(request.property_context(), granted.covering))
     headers = [("Content-Type", CONTENT_TYPE), *request.located(is_collection=granted.is_collection)]
     if info is not None:  # a refreshed lock has the token it had (RFC 4918 §9.10.2)
         headers.append(("Lock-Token", f"<{granted.lock.token}>"))

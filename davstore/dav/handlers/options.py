@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from davstore.dav.handlers.conditions import judge_if
-from davstore.dav.kinds import AT_ROOT, COMPLIANCE, KINDS, UNMAPPED, Kind, allowed_at
+from davstore.dav.kinds import Kind
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.errors import NotFound
@@ -16,26 +16,26 @@ from davstore.store import reading
 def handle_options(request: Request) -> Response:
     """Return the methods of a URL in a store; an unmapped one has those that make a resource."""
     request.refuse_body()
-    path = request.path
+    path, offer = request.path, request.offer
     try:
         top = reading.find(request.context, path, request.if_alone)
     except NotFound:
-        return options(request, UNMAPPED, is_collection=False)
-    methods = KINDS[Kind.COLLECTION if top.is_collection else Kind.RESOURCE].methods
-    return options(request, methods if path.names else AT_ROOT, is_collection=bool(top.is_collection))
+        return options(request, offer.unmapped, is_collection=False)
+    methods = offer.kinds[Kind.COLLECTION if top.is_collection else Kind.RESOURCE].methods
+    return options(request, methods if path.names else offer.at_root, is_collection=bool(top.is_collection))
 
 
 def handle_options_of_fixed(request: Request, place: Fixed) -> Response:
     """Return the methods of a fixed collection."""
     request.refuse_body()
     judge_if(request)
-    return options(request, allowed_at(place), is_collection=True)
+    return options(request, request.offer.allowed_at(place), is_collection=True)
 
 
 def options(request: Request, methods: tuple[str, ...], *, is_collection: bool) -> Response:
     """Return the answer to OPTIONS of a resource that has some methods."""
     headers = [
-        ("DAV", COMPLIANCE),
+        ("DAV", request.offer.compliance),
         ("Allow", ", ".join(methods)),
         ("MS-Author-Via", "DAV"),
         ("Accept-Ranges", "bytes"),

@@ -9,8 +9,7 @@ from davstore.dav.content import content
 from davstore.dav.handlers.made import made
 from davstore.dav.handlers.namespace import modified_us_of
 from davstore.dav.handlers.options import options
-from davstore.dav.kinds import KINDS, Kind
-from davstore.dav.properties.live import PropertyContext
+from davstore.dav.kinds import Kind
 from davstore.dav.rendering import Plan
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, multistatus
@@ -29,7 +28,7 @@ def handle_options(request: Request, place: PartPath) -> Response:
     """Return the methods of a part."""
     request.refuse_body()
     reading.find_part(request.context, place, request.if_alone)
-    return options(request, KINDS[Kind.PART].methods, is_collection=False)
+    return options(request, request.offer.kinds[Kind.PART].methods, is_collection=False)
 
 
 def handle_get(request: Request, place: PartPath) -> Response:
@@ -52,9 +51,7 @@ def handle_propfind(request: Request, place: PartPath) -> Response:
         with closing(found.body):
             if _asks_for_length(question):
                 resource = resource._replace(length=found.body.length)
-        spelling = request.spelling
-        context = PropertyContext(request.principal, found.facts, now_us=request.context.now_us, spelling=spelling)
-        plan = Plan(question, context, minimal=prefer.minimal)
+        plan = Plan(question, request.property_context(found.facts), minimal=prefer.minimal)
         answer.add(plan.of(Kind.PART)(resource, for_xml(request.part_href(place))))
 
     return multistatus(write, prefer.applied())

@@ -8,8 +8,7 @@ from contextlib import closing
 from davstore.dav.bulk import Bulk, columns_of
 from davstore.dav.handlers.conditions import judge_if
 from davstore.dav.kinds import kind_of
-from davstore.dav.properties.live import PropertyContext
-from davstore.dav.rendering import Hrefs, Plan, facets_of, write_applied, write_stored
+from davstore.dav.rendering import Plan, facets_of, write_applied, write_stored
 from davstore.dav.request import Request
 from davstore.dav.responses import Listed, Response, multistatus
 from davstore.engine.rights import known_to
@@ -24,7 +23,6 @@ from davstore.protocol.dav.propfind import ALL_PROPERTIES, FOR_WINDOWS, PropFind
 from davstore.protocol.http.prefer import Prefer
 from davstore.protocol.urls import Fixed
 from davstore.store import reading
-from davstore.store.reading import Listing
 
 _WINDOWS = "Microsoft-WebDAV-MiniRedir/"
 
@@ -67,7 +65,8 @@ def _write_tree(
     ) as pages:
         for page in pages:
             is_collection = bool(page.top.is_collection)
-            plan = Plan(question, _context(request, page, hrefs, free_bytes), minimal=prefer.minimal)
+            context = request.property_context(page.facts, page.facets, hrefs.spelling, free_bytes)
+            plan = Plan(question, context, minimal=prefer.minimal)
             if page.columns is not None:
                 bulk = bulk or Bulk(plan, hrefs)
                 answer.add(bulk.render(page.columns))
@@ -89,17 +88,12 @@ def _write_fixed(
     below = [(*place.segments, name) for name in place.members] if depth else []
     stores = [path for path in map(urls.find_path, below) if path is not None]
     fixed = [place for place in (urls.find_fixed(segments, known) for segments in below) if place is not None]
-    plan = Plan(question, PropertyContext.of_fixed(request.context, spelling), minimal=prefer.minimal)
+    plan = Plan(question, request.property_context(spelling=spelling), minimal=prefer.minimal)
     for one in fixed if prefer.noroot else [place, *fixed]:
         href = for_xml(spelling.href(one.segments, slash=True))
         answer.add(plan.of(kind_of(one))(one, href))
     for path in stores:
         _write_tree(request, path, question, answer, depth=0, prefer=prefer._replace(noroot=False))
-
-
-def _context(request: Request, page: Listing, hrefs: Hrefs, free_bytes: Callable[[], int]) -> PropertyContext:
-    now_us = request.context.now_us
-    return PropertyContext(request.principal, page.facts, page.facets, now_us, hrefs.spelling, free_bytes)
 
 
 def _once(ask: Callable[[], int]) -> Callable[[], int]:

@@ -24,9 +24,11 @@ from davstore.protocol.dav import names
 from davstore.protocol.dav.elements import element, empty
 
 
-def _supported_live_property_set(_context: PropertyContext, kind: Kind) -> bytes:
-    live = [element("{DAV:}supported-live-property", element(names.PROP, empty(name))) for name in LIVE_OF[kind]]
-    return element(names.SUPPORTED_LIVE_PROPERTY_SET, *live)
+def _supported_live_property_set(context: PropertyContext, kind: Kind) -> bytes:
+    functions = {None, *context.functions}
+    live = [empty(live.name) for live in LIVE_OF[kind].values() if live.function in functions]
+    supported = [element("{DAV:}supported-live-property", element(names.PROP, name)) for name in live]
+    return element(names.SUPPORTED_LIVE_PROPERTY_SET, *supported)
 
 
 TABLE: Final = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from davstore.dav.kinds import KINDS, Kind
+from davstore.dav.kinds import Kind, offer_with
 from davstore.dav.properties.live import EVERY, PART, RESOURCE, STORED, Column, Live, PropertyContext, Settable
 from davstore.dav.properties.times import set_time
 from davstore.model.nodes import ResourceType
@@ -45,14 +45,16 @@ def _media_type(text: str) -> str:
     return escape(text).decode()
 
 
-def _supported_report_set(_context: PropertyContext, kind: Kind) -> bytes:
-    reports = [element("{DAV:}report", empty(name)) for name in KINDS[kind].reports]
+def _supported_report_set(context: PropertyContext, kind: Kind) -> bytes:
+    reports = [element("{DAV:}report", empty(name)) for name in offer_with(context.functions).kinds[kind].reports]
     return element(names.SUPPORTED_REPORT_SET, *(element("{DAV:}supported-report", report) for report in reports))
 
 
-def _supported_method_set(_context: PropertyContext, kind: Kind) -> bytes:
-    methods = [f'<D:supported-method name="{method}"/>'.encode() for method in KINDS[kind].methods]
-    return element(names.SUPPORTED_METHOD_SET, *methods)
+def _supported_method_set(context: PropertyContext, kind: Kind) -> bytes:
+    methods = offer_with(context.functions).kinds[kind].methods
+    return element(
+        names.SUPPORTED_METHOD_SET, *[f'<D:supported-method name="{method}"/>'.encode() for method in methods]
+    )
 
 
 CORE: Final = (

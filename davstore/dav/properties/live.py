@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from davstore.dav.kinds import Kind
-from davstore.engine.context import Context
 from davstore.engine.property_changes import LiveValues
 from davstore.metadata.principals import DeviceFacts
 from davstore.model.facets import MESSAGE, NO_FACTS, Facet, Facts
+from davstore.model.functions import ALL, Function, Functions
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
 from davstore.protocol.dav.elements import href
 from davstore.protocol.dav.hrefs import Spelling
-from davstore.store import enrolling
 from davstore.store.preferring import Profiles
 
 EVERY: Final = frozenset(Kind)
@@ -38,16 +37,12 @@ class PropertyContext(NamedTuple):
     spelling: Spelling = Spelling()
     free_bytes: Callable[[], int] = lambda: 0
     """The room that is left on the disk; asked at most once a request, and only in a store."""
+    functions: Functions = ALL
+    """Those that are enabled."""
     list_devices: Callable[[], Sequence[DeviceFacts]] = tuple
     """What is known of the devices of the asker's user; asked where a property tells it."""
     profiles: Profiles | None = None
     """Of the principals at hand."""
-
-    @classmethod
-    def of_fixed(cls, context: Context, spelling: Spelling) -> PropertyContext:
-        """Return the context of fixed collections."""
-        devices = partial(enrolling.list_active, context.services.database, context.asker)
-        return cls(context.asker, spelling=spelling, list_devices=devices, profiles=Profiles.of(context))
 
     def href(self, segments: tuple[str, ...]) -> bytes:
         """Return `D:href` of a collection."""
@@ -136,6 +131,7 @@ class Live(NamedTuple):
     in_its_place is the element that an answer to allprop has: clients that ask for everything know nothing of messages,
     and one of them gives up a listing for a type that it does not know.
     leads: its value is hrefs of resources on this server, which expand-property follows (RFC 3253 §3.8).
+    function: without it no resource has the property.
     Without `set` the property is protected.
     """
 
@@ -149,3 +145,4 @@ class Live(NamedTuple):
     in_allprop: bool = False
     in_its_place: bytes | None = None
     leads: bool = False
+    function: Function | None = None

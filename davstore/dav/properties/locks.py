@@ -9,6 +9,7 @@ from typing import Final
 from davstore.dav.kinds import Kind
 from davstore.dav.properties.live import STORED, Live, PropertyContext
 from davstore.model.facets import LOCKS as HELD
+from davstore.model.functions import Function
 from davstore.model.locks import Lock
 from davstore.model.nodes import Resource
 from davstore.protocol import urls
@@ -16,6 +17,7 @@ from davstore.protocol.dav import lockinfo, names
 from davstore.protocol.dav.elements import element, empty
 
 _UNLOCKED: Final = empty(names.LOCKDISCOVERY)
+_UNSUPPORTED: Final = empty(names.SUPPORTEDLOCK)
 
 
 def discover(context: PropertyContext, locks: Sequence[Lock]) -> bytes:
@@ -38,6 +40,10 @@ def discover(context: PropertyContext, locks: Sequence[Lock]) -> bytes:
     )
 
 
+def _supportedlock(context: PropertyContext, _kind: Kind) -> bytes:
+    return lockinfo.SUPPORTED if Function.LOCKING in context.functions else _UNSUPPORTED
+
+
 def _unlocked(context: PropertyContext, _kind: Kind) -> bytes | None:
     return None if context.facets.of(HELD) else _UNLOCKED
 
@@ -50,6 +56,6 @@ def _lockdiscovery(context: PropertyContext, resource: Resource) -> bytes:
 
 
 LOCKS: Final = (
-    Live(names.SUPPORTEDLOCK, STORED, same=lambda _context, _kind: lockinfo.SUPPORTED, in_allprop=True),
+    Live(names.SUPPORTEDLOCK, STORED, same=_supportedlock, in_allprop=True),
     Live(names.LOCKDISCOVERY, STORED, same=_unlocked, each=_lockdiscovery, facet=HELD, in_allprop=True),
 )

@@ -6,6 +6,7 @@ from typing import Final
 
 from davstore.dav.kinds import Kind
 from davstore.dav.properties.live import EVERY, PART, PRINCIPAL, STORED, Live, PropertyContext
+from davstore.model.functions import Function
 from davstore.protocol import urls
 from davstore.protocol.dav import names
 from davstore.protocol.dav.elements import element, empty, text_element
@@ -29,6 +30,11 @@ def _displayname(_context: PropertyContext, place: Fixed) -> bytes:
     return text_element(names.DISPLAYNAME, place.segments[-1])
 
 
+def _functions(context: PropertyContext, _kind: Kind) -> bytes:
+    enabled = [text_element(names.FUNCTION, one.value) for one in Function if one in context.functions]
+    return element(names.FUNCTIONS, *enabled)
+
+
 def _principal_url(context: PropertyContext, place: Fixed) -> bytes:
     return element(names.PRINCIPAL_URL, context.href(place.segments))
 
@@ -42,6 +48,7 @@ OWNERS: Final = (
 PRINCIPALS: Final = (
     Live(names.DISPLAYNAME, PRINCIPAL, each=_displayname),
     Live(names.PRINCIPAL_URL, PRINCIPAL, each=_principal_url, leads=True),
+    Live(names.FUNCTIONS, PRINCIPAL, same=_functions),
     *(
         Live(name, PRINCIPAL, same=lambda _context, _kind, name=name: empty(name))  # type: ignore[misc]
         for name in ("{DAV:}alternate-URI-set", "{DAV:}group-membership")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from davstore.dav.properties.live import COLLECTION, STORED, Column, Live, PropertyContext
+from davstore.model.functions import Function
 from davstore.model.nodes import Resource
 from davstore.protocol.dav import names, sync_token
 from davstore.protocol.dav.elements import text_element
@@ -28,5 +29,5 @@ MODSEQ: Final = (Live(names.MODSEQ, STORED, column=Column("modseq", "<C:modseq>%
 
 SYNC: Final = (
     Live(names.ROOT, COLLECTION, each=_root),
-    Live(names.SYNC_TOKEN, COLLECTION, each=_sync_token),
+    Live(names.SYNC_TOKEN, COLLECTION, each=_sync_token, function=Function.SYNCHRONIZATION),
 )

@@ -96,9 +96,15 @@ class Multistatus:
         """Write that more members changed than were given; href is the collection's (RFC 6578 §3.6)."""
         self.status(href, HTTPStatus.INSUFFICIENT_STORAGE, names.NUMBER_OF_MATCHES_WITHIN_LIMITS)
 
-    def policy_applied(self, href: bytes) -> None:
-        """Write that policy and preferences narrowed the answer; href is the principal whose policy it is."""
-        self.add(b"%b\n" % element(names.SYNC_POLICY_APPLIED, element(names.POLICY, b"<D:href>%b</D:href>" % href)))
+    def policy_applied(self, href: bytes, *, list_only: bool = False) -> None:
+        """Write that policy and preferences narrowed the answer; href is the principal whose policy it is.
+
+        list_only: they ask the device to take no bodies.
+        """
+        content = [element(names.POLICY, b"<D:href>%b</D:href>" % href)]
+        if list_only:
+            content.append(empty(names.LIST_ONLY))
+        self.add(b"%b\n" % element(names.SYNC_POLICY_APPLIED, *content))
 
     def close(self, *, sync_token: str | None = None) -> None:
         """End the answer, with the token of a sync-collection report if it is one."""

@@ -72,28 +72,30 @@ ReportQuery = SyncQuery | ExpandQuery | ExplainQuery
 """The query of any report. The gate reads `token` (None: counted as a listing) and `context` of each."""
 
 
-def parse(body: bytes, depth: int | None, *, strict_depth: bool = False) -> ReportQuery:
+def parse(
+    body: bytes, depth: int | None, *, strict_depth: bool = False, without: frozenset[str] = frozenset()
+) -> ReportQuery:
     """Return the query of a report. depth is the Depth header's, 0 if missing, None for infinity.
 
     RFC 6578 §3.2 asks for Depth 0. A well-known library sends 1, as drafts of the RFC did for the sync-level: that
-    counts as 0 unless strict_depth.
+    counts as 0 unless strict_depth. without names the reports of functions that are switched off.
 
     Raises:
-        UnsupportedReport: a report that this server does not know.
+        UnsupportedReport: a report that this server does not have.
         Malformed, ExternalEntities, TooLarge: see `xml.parse`; a depth that may not be; not exactly one sync-token,
             sync-level and prop; a level or limit that is none.
         UnsupportedFilter: its filter is none that this server knows; the whole would look like that part.
     """
     read = _usual if len(body) <= xml.USUAL_BYTES else _parse
-    return read(body, depth, strict_depth)
+    return read(body, depth, strict_depth, without)
 
 
-def _parse(body: bytes, depth: int | None, strict_depth: bool) -> ReportQuery:
+def _parse(body: bytes, depth: int | None, strict_depth: bool, without: frozenset[str]) -> ReportQuery:
     root = xml.parse(body)
     if root is None:
         raise Malformed("a REPORT without a body")
     read = _REPORTS.get(str(root.tag))
-    if read is None:
+    if read is None or root.tag in without:
         raise UnsupportedReport(f"report {root.tag}")
     return read(root, depth, strict_depth)
 

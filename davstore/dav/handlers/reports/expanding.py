@@ -49,8 +49,7 @@ def handle_expand_property(request: Request, query: ExpandQuery) -> Response:
             resource, hrefs = found.resource, request.hrefs(path)
             if resource.is_collection:
                 _require_shallow(query)
-            now_us, free_bytes = request.context.now_us, request.context.services.blobs.free_bytes
-            context = PropertyContext(request.principal, found.facts, found.facets, now_us, hrefs.spelling, free_bytes)
+            context = request.property_context(found.facts, found.facets, hrefs.spelling)
             expansion = _Expansion(request, found, minimal=prefer.minimal)
             kind = Kind.COLLECTION if resource.is_collection else Kind.RESOURCE
             answer.add(expansion.respond(kind, resource, hrefs.of(resource), query.properties, context))
@@ -66,7 +65,7 @@ def handle_expand_property_of_fixed(request: Request, place: Fixed, query: Expan
     prefer = Prefer(minimal=request.prefer.minimal)
 
     def write(answer: Multistatus) -> None:
-        context = PropertyContext.of_fixed(request.context, request.spelling)
+        context = request.property_context()
         expansion = _Expansion(request, None, minimal=prefer.minimal)
         href = for_xml(request.spelling.href(place.segments, slash=True))
         answer.add(expansion.respond(kind_of(place), place, href, query.properties, context))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from davstore.dav.bulk import columns_of, write_changes
-from davstore.dav.properties.live import PropertyContext
-from davstore.dav.rendering import Hrefs, Plan, facets_of, write_applied
+from davstore.dav.rendering import Plan, facets_of, write_applied
 from davstore.dav.request import Request
 from davstore.dav.responses import Listed, Response, multistatus
-from davstore.model.changes import Changes
 from davstore.protocol.dav import sync_token
 from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import PropFind, PropFindKind
@@ -35,7 +33,8 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
     )
     prefer = Prefer(minimal=request.prefer.minimal)  # no report holds the collection itself
     hrefs = request.hrefs(path)
-    plan = Plan(question, _context(request, changes, hrefs), minimal=prefer.minimal)
+    context = request.property_context(changes.facts, changes.facets, hrefs.spelling)
+    plan = Plan(question, context, minimal=prefer.minimal)
     given = sync_token.render(changes.token)
 
     def write(answer: Multistatus) -> str:
@@ -47,8 +46,3 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
 
     headers = [*request.located(is_collection=True), *prefer.applied()]
     return multistatus(write, headers, listed=Listed(given, changes.truncated))
-
-
-def _context(request: Request, changes: Changes, hrefs: Hrefs) -> PropertyContext:
-    now_us, free_bytes = request.context.now_us, request.context.services.blobs.free_bytes
-    return PropertyContext(request.principal, changes.facts, changes.facets, now_us, hrefs.spelling, free_bytes)

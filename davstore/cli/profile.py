@@ -18,6 +18,7 @@ from davstore.cli.sign_in import read_password, require_closed_way, with_account
 from davstore.cli.terminal import as_line
 from davstore.client import device as devices
 from davstore.client.exit_status import USAGE, Stop
+from davstore.client.patience import NOT_BEFORE
 from davstore.client.profile import NOTHING, Profiled, describe_profile, open_principal
 from davstore.model.bearers import is_bearer
 from davstore.model.rules import (
@@ -129,6 +130,7 @@ def profile(
         if reset or change:
             before = NOTHING if reset else principal.find_preference()
             principal.set_preference(replace(before, **change))
+            _forget_wait(place)
         _show(collection, principal)
     except Stop as stop:
         say(str(stop))
@@ -144,6 +146,13 @@ def _find_url(place: str) -> str:
     if url is None:
         raise Stop(USAGE, f"{place} was not synchronised since davstore knows profiles: name its URL")
     return url
+
+
+def _forget_wait(place: str) -> None:
+    """Let the next run of a folder ask at once: the time that it was told is that of the profile before."""
+    if "://" not in place:
+        with devices.open_state_beside(Path(place).resolve(), devices.state_directory()) as state:
+            state.drop_facts(NOT_BEFORE)
 
 
 def _change(

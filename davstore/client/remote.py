@@ -358,7 +358,7 @@ class RemoteCollection:
         status = response.status
         conditions, refusal = find_refusal(response)
         if status == 401:
-            raise Stop(UNAUTHENTICATED, "the server does not accept the user or the password")
+            raise Stop(UNAUTHENTICATED, "the server does not accept the user or the password, or revoked this device")
         if refusal is not None and method in ("REPORT", "PROPFIND"):
             raise explain(refusal, response, datetime.now().astimezone())
         if 300 <= status < 400:

@@ -196,6 +196,23 @@ def test_a_folder_knows_its_server_and_keeps_to_the_profile(call: Call, tmp_path
     assert call(folder, "--once", "--manual", who="phone", command="sync").exit_code == 0
 
 
+def test_a_run_asks_at_once_after_the_profile_was_changed(call: Call, server: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "Phone"
+    folder.mkdir()
+
+    def run() -> Result:
+        return call(str(folder), "--once", who="phone", command="sync")
+
+    assert run().exit_code == 0
+    rules(server, f"{RULES}default = true\n")
+    assert "it is too early to ask again (decided by the provider, rule quarterly)" in run().stderr
+    assert "the server asked not to be asked again yet" in run().stderr
+    assert call(place=str(folder), who="phone").exit_code == 0
+    assert "the server asked not to be asked again yet" in run().stderr
+    assert call("--every", "0s", place=str(folder), who="phone").exit_code == 0
+    assert run().exit_code == 0
+
+
 def test_another_server_has_no_profiles(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("password\n")
     with serve_foreign(Store()) as url:

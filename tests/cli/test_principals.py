@@ -431,7 +431,8 @@ def test_a_policy_is_checked(run: Run, settings: Path, tmp_path: Path) -> None:
 def test_groups_are_checked_and_explained(run: Run, settings: Path, tmp_path: Path) -> None:
     run("device", "add", "me", "phone")
     (tmp_path / "policy.toml").write_text(
-        '[[rule]]\nname = "staff"\ngroup = "staff"\nmodes = "manual"\n[[rule]]\nname = "typo"\ngroup = "stuff"\n'
+        '[[rule]]\nname = "staff"\ngroup = "staff"\nmodes = "manual"\n'
+        '[[rule]]\nname = "typo"\ngroup = "stuff"\nallowed = false\n'
     )
     words, explain = ("-c", str(settings)), ("policy", "explain", "me", "phone", "-c", str(settings))
     assert "automatic: accepted" in run(*explain).output

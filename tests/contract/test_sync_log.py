@@ -33,7 +33,7 @@ CROWD = 40
 LIMITS = (None, 1, 2, 3, 7)
 SCOPES: tuple[Url, ...] = ((), ("a",), ("b",), ("a", "b"))
 
-STEPS = 2_500
+STEPS = 2_000
 SEED = 6578
 
 

@@ -105,7 +105,7 @@ def test_devices_converge(tmp_path: Path) -> None:
 
 
 def test_devices_converge_while_the_server_is_killed(tmp_path: Path) -> None:
-    live(tmp_path, 2, rounds=7, kills=5)
+    live(tmp_path, 2, rounds=4, kills=3)
 
 
 @pytest.mark.torture

@@ -147,6 +147,7 @@ def test_the_memory_of_a_request(server: Server, wire: Wire) -> None:
     assert {name: kib for name, kib in taken.items() if kib >= MOST_KIB} == {}
 
 
+@pytest.mark.torture
 def test_the_memory_of_a_request_on_a_large_collection(server: Server, wire: Wire, directory: Path) -> None:
     fill(directory / "data", "big", 1, 49_000)  # two of them are nearly all that one request may touch
     workers, taken = workers_of(server), {}
@@ -207,6 +208,7 @@ def message(number: int, words: int) -> bytes:
     return f"{head}Content-Type: multipart/mixed; boundary=x\r\n\r\n{parts}--x--\r\n".encode()
 
 
+@pytest.mark.torture
 def test_the_memory_of_a_request_on_many_messages(server: Server, wire: Wire, directory: Path) -> None:
     """Long facts of many messages are told a few at a time."""
     source = directory / "mail"

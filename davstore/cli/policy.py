@@ -12,6 +12,7 @@ import click
 
 from davstore import wiring
 from davstore.cli.options import FilePath, with_settings
+from davstore.client.profile import as_span
 from davstore.model.bearers import is_bearer
 from davstore.model.principals import Device, User
 from davstore.model.rules import BOTH, DEVICE, USER, Mode, Rule
@@ -184,10 +185,11 @@ def _values(terms: Terms) -> Iterator[tuple[Rule, str]]:
             text = show(getattr(rule, key))
             if text:
                 yield rule, text
-    for key, unit in (("max_body_bytes", "bytes"), ("max_age_seconds", "s")):
-        least = terms.strictest(key)
-        if least is not None:
-            yield least, f"{key.rpartition('_')[0].replace('_', ' ')}: {getattr(least, key)} {unit}"
+    largest, oldest = terms.strictest("max_body_bytes"), terms.strictest("max_age_seconds")
+    if largest is not None:
+        yield largest, f"max body: {largest.max_body_bytes} bytes"
+    if oldest is not None:
+        yield oldest, f"max age: {as_span(oldest.max_age_seconds or 0)}"
     for rule in terms.rules:
         for pattern in rule.exclude:
             yield rule, f"excluded: {'/'.join(pattern)}"

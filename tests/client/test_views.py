@@ -271,6 +271,25 @@ def test_the_same_content_at_a_name_outside_is_no_conflict(place: Place) -> None
     assert phone.said == [f"a.txt: {KEPT}"]
 
 
+@pytest.mark.parametrize("was_shown", [True, False])
+def test_a_file_with_the_name_of_a_folder_outside_goes_beside_it(place: Place, was_shown: bool) -> None:
+    phone = place.device
+    place.put("d/x")
+    if was_shown:
+        assert phone.sync() == 0
+    place.rule('exclude = ["{top}/d"]')
+    assert phone.sync() == 0
+    phone.write("d", b"mine")
+    phone.write("new", b"new")
+    assert phone.sync() == (0 if was_shown else 1)
+    assert phone.sync() == 0
+    (aside,) = read_tree(phone.root).keys() - {"new"}
+    assert aside.startswith("d (conflict phone")
+    assert [place.read(path) for path in ("d/x", aside, "new")] == [b"old", b"mine", b"new"]
+    assert phone.sync() == 0
+    assert phone.said == phone.done == []
+
+
 def test_a_folder_is_not_deleted_with_what_is_not_shown_in_it(place: Place) -> None:
     phone = place.device
     place.put("d/read", "d/new", "d/e/read")

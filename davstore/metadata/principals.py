@@ -153,8 +153,8 @@ _SET_USER_PREFERENCES = Write(
 _SET_DEVICE_PREFERENCES = Write(
     update(device).where(device.c.id == bindparam("of")).values(preferences=bindparam("preferences"))
 )
-_NAMES = Statement[tuple[str, str | None]](
-    select(_owner.c.name, _acting.c.name)
+_NAMES = Statement[tuple[str, str | None, str | None]](
+    select(_owner.c.name, _acting.c.name, device.c["class"])
     .select_from(_owner.outerjoin(_devices, and_(_acting.c.owner_id == _owner.c.id, device.c.revoked == 0)))
     .where(_owner.c.kind == _is_user)
 )
@@ -287,11 +287,13 @@ def set_preferences(unit: Unit, owner: User | Device, text: str | None) -> bool:
     return unit.run(statement, {"of": owner.id, "preferences": text}) > 0
 
 
-def list_names(unit: Unit) -> dict[str, set[str]]:
-    """Return the names of each user's devices that are not revoked."""
-    found: dict[str, set[str]] = {}
-    for user_name, device_name in unit.all(_NAMES, {}):
-        found.setdefault(user_name, set()).update([device_name] if device_name else ())
+def list_names(unit: Unit) -> dict[str, dict[str, DeviceClass]]:
+    """Return the names and classes of each user's devices that are not revoked."""
+    found: dict[str, dict[str, DeviceClass]] = {}
+    for user_name, device_name, device_class in unit.all(_NAMES, {}):
+        devices = found.setdefault(user_name, {})
+        if device_name:
+            devices[device_name] = DeviceClass(device_class)
     return found
 
 

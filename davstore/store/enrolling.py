@@ -164,8 +164,8 @@ def is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def list_names(database: Database) -> dict[str, set[str]]:
-    """Return the names of each user's devices that are not revoked."""
+def list_names(database: Database) -> dict[str, dict[str, DeviceClass]]:
+    """Return the names and classes of each user's devices that are not revoked."""
     return database.read(principals.list_names)
 
 

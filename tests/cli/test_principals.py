@@ -166,6 +166,7 @@ def test_one_device_too_many_is_refused_and_the_last_decision_is_told(
         (("lock", "end", "nobody", "t"), 1, "no user nobody"),
         (("lock", "end", "alice", "t"), 1, "alice has no lock t"),
         (("policy", "explain", "alice", "phone"), 1, "no device phone"),
+        (("policy", "explain", "alice", "tablet", "--folder", "A/../B"), 2, "is not a folder below"),
     ],
 )
 @pytest.mark.usefixtures("store")

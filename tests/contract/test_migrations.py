@@ -27,6 +27,7 @@ from davstore.metadata.opening import open_database
 from davstore.metadata.postgresql import PostgreSQL
 from davstore.metadata.sqlite import SQLite
 from davstore.metadata.tables import metadata
+from davstore.model.principals import DeviceClass
 from davstore.store import enrolling, locking
 from tests.contract.conftest import create_database, drop_database
 from tests.contract.old_stores import REVISIONS, config, later, make_store
@@ -236,7 +237,11 @@ def test_users_and_devices_of_before_are_principals(empty: Database) -> None:
     assert (enrolled.user, enrolled.device) == (accounts[0].user, devices["me"][0].device)
     enrolling.add_device(empty, "me", "laptop", now_us=1)
     enrolling.add_user(empty, "them", "secret", now_us=1)
-    assert enrolling.list_names(empty) == {"me": {"phone", "laptop"}, "you": set(), "them": set()}
+    assert enrolling.list_names(empty) == {
+        "me": {"phone": DeviceClass.PHONE, "laptop": DeviceClass.OTHER},
+        "you": {},
+        "them": {},
+    }
 
 
 def test_a_lock_of_before_is_its_users(empty: Database, tmp_path: Path) -> None:

@@ -29,7 +29,6 @@ from davstore.model.limits import Limits
 from davstore.model.rules import Rule
 from davstore.model.web_urls import WebUrl
 from davstore.policy.groups import list_unknown_groups, list_unknown_members
-from davstore.policy.idle_rules import list_misclassed
 from davstore.policy.provider import list_unknown
 from davstore.rule_sources.file import GroupsFile, PolicyFile
 from davstore.rule_sources.url import PolicyUrl, Source
@@ -186,8 +185,7 @@ def list_unknown_names(settings: Settings, rules: Sequence[Rule]) -> list[str]:
         return [*unknown, f"users and devices were not looked up: {error}"]
     with contextlib.closing(database):
         names = enrolling.list_names(database)
-        known = [*list_unknown(rules, names), *list_misclassed(rules, names)]
-        return [*unknown, *known, *list_unknown_members(groups, names)]
+        return [*unknown, *list_unknown(rules, names), *list_unknown_members(groups, names)]
 
 
 def log_policy(settings: Settings) -> None:

@@ -35,6 +35,19 @@ class _Bearer(click.ParamType[str]):
         return value if is_bearer(value) else self.fail(f"{value!r} is not the name of a bearer", param, ctx)
 
 
+class _Folder(click.ParamType[tuple[str, ...]]):
+    name = "text"
+
+    def convert(
+        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the names on the way to a folder."""
+        names = value if isinstance(value, tuple) else tuple(name for name in value.split("/") if name)
+        if {".", ".."}.intersection(names):
+            self.fail(f"{value!r} is not a folder below the user's store such as Media/raw", param, ctx)
+        return names
+
+
 class _Time(click.ParamType[datetime]):
     name = "time"
 
@@ -83,7 +96,7 @@ def check(settings: Settings, *, file: Path | None) -> None:
 @click.option("--mode", type=click.Choice([mode.value for mode in Mode]), help="In this mode alone.")
 @click.option("--bearer", type=_Bearer(), help="When it comes over this bearer, such as cellular-roaming.")
 @click.option("--at", type=_Time(), help="At this time, such as 2026-12-01T23:30+01:00.")
-@click.option("--folder", default="", help="When it asks for this folder below the user's store.")
+@click.option("--folder", type=_Folder(), default="", help="When it asks for this folder below the user's store.")
 def explain(
     settings: Settings,
     *,
@@ -92,7 +105,7 @@ def explain(
     mode: str | None,
     bearer: str | None,
     at: datetime | None,
-    folder: str,
+    folder: tuple[str, ...],
 ) -> None:
     """Print the decision for the device DEVICE of USER, and the rule that decides, with its source.
 
@@ -102,14 +115,13 @@ def explain(
     database = wiring.find_storage(settings).database
     found, owner = enrolling.get_device(database, user, device).device, enrolling.get_user(database, user)
     now_us = time.time_ns() // 1000 if at is None else int(at.timestamp()) * 1_000_000
-    names = tuple(name for name in folder.split("/") if name)
     terms = _terms(rules, wiring.open_groups(settings), owner, found)
     click.echo(f"{user}/{found.name} ({found.device_class.value})")
     if found.suspended:
         click.echo("suspended: refused, device-enrolled, whatever the rules say")
     for one in Mode:
         if mode in (None, one.value):
-            attempt = Attempt(one, names, now_us, bearer=bearer)
+            attempt = Attempt(one, folder, now_us, bearer=bearer)
             click.echo(_decision(terms, attempt))
             for sentence in describe(terms, attempt)[1][1:]:
                 click.echo(f"  {sentence}")

@@ -23,7 +23,7 @@ from davstore.client.remote import REQUESTS_AT_ONCE, RemoteCollection
 from davstore.client.server_changes import ACROSS_HOSTS, HOLDS_MORE, Record, ServerChanges
 from davstore.client.state import State
 from davstore.client.transfers import Transfers
-from davstore.client.tree import Agreed, Local, Remote, Trees, parent_of
+from davstore.client.tree import Agreed, Local, Remote, Trees, is_covered, parent_of
 
 DOWNLOADS_AT_ONCE = 4
 """Downloads are mostly work of this process: more threads hand the interpreter's lock to each other more than they
@@ -61,7 +61,7 @@ class Executor:
         """Take both sides and the state. done gets each finished action; moved, in any thread, counts of bytes."""
         self._trees, self._state, self._folder, self._remote = trees, state, folder, remote
         self._device, self._now, self._done = device, now, done
-        self._moved, self._only_here = moved, list[str]()
+        self._moved, self._only_here = moved, set[str]()
         self._there = ServerChanges(trees, state, remote, guards, self._record)
         self._stop: Stop | None = None
         self._transfers = Transfers(
@@ -97,7 +97,7 @@ class Executor:
     def advice(self) -> list[str]:
         """Folders that could not go, and hints for the operator of the server."""
         stays = [HOLDS_MORE.format(path) for path in sorted(self._there.stays) if path]
-        stays += [ONLY_HERE.format(path) for path in self._only_here]
+        stays += [ONLY_HERE.format(path) for path in sorted(self._only_here)]
         return stays + ([ACROSS_HOSTS] if self._there.is_foreign else [])
 
     def measure(self, actions: Iterable[Action]) -> int:
@@ -268,9 +268,11 @@ class Executor:
         return lambda: self._record(path, self._trees.local.rows[path], self._trees.remote.rows[path])
 
     def _forget(self, path: str) -> None:
-        remote = self._trees.remote.get(path)
-        if remote is not None and remote.own and path not in self._trees.local.rows and path in self._trees.agreed.rows:
-            self._only_here.append(path)
+        for gone in self._trees.agreed.walk(path):
+            remote = self._trees.remote.get(gone)
+            is_own = remote is not None and remote.own and gone not in self._trees.local.rows
+            if is_own and not is_covered(gone, self._only_here):
+                self._only_here.add(gone)
         self._state.forget(path)
         self._state.drop_remote(path)
 

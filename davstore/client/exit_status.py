@@ -16,13 +16,15 @@ NETWORK = 6
 class Stop(DavstoreError):
     """The run cannot go on. Its text is for the person at the terminal.
 
-    retry_after_seconds is set when the server said when to come again.
+    retry_after_seconds is set when the server said when to come again. is_own: the user or the device decided, and may
+    decide otherwise before that.
     """
 
-    def __init__(self, status: int, message: str, *, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, *, retry_after_seconds: float | None = None, is_own: bool = False
+    ) -> None:
         super().__init__(message)
-        self.status = status
-        self.retry_after_seconds = retry_after_seconds
+        self.status, self.retry_after_seconds, self.is_own = status, retry_after_seconds, is_own
 
 
 class Changed(DavstoreError):

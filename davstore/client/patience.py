@@ -28,6 +28,6 @@ def require_patience(state: State, now: datetime) -> None:
 
 
 def note_wait(state: State, stop: Stop, now: datetime) -> None:
-    """Remember the time that a refusal names, if it names one."""
-    if stop.status == REFUSED and stop.retry_after_seconds:
+    """Remember the time that a refusal names, if it names one and a change of the profile does not move it."""
+    if stop.status == REFUSED and stop.retry_after_seconds and not stop.is_own:
         state.set_fact(NOT_BEFORE, str(now.timestamp() + stop.retry_after_seconds))

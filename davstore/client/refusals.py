@@ -106,11 +106,13 @@ def explain(refusal: Refusal, response: Response, now: datetime) -> Stop:
     seconds = float(wait) if response.status in (429, 503) and wait.isascii() and wait.isdigit() else None
     help_ = [f"the next run may ask {tell_time(now, seconds)}"] if seconds is not None else []
     help_ += ["with --manual it may"] if by_hand else []
-    help_ += [f"{PROFILE} changes that"] if refusal.decided_by in ("user", "device") else []
+    is_own = refusal.decided_by in ("user", "device")
+    help_ += [f"{PROFILE} changes that"] if is_own else []
     return Stop(
         REFUSED,
         "; ".join([f"the sync policy refuses: {what}{_tell_voice(refusal)}", *help_]),
         retry_after_seconds=seconds,
+        is_own=is_own,
     )
 
 

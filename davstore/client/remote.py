@@ -328,7 +328,7 @@ class RemoteCollection:
         """Send until there is an answer that is not 'come again'. Return it if it is a success.
 
         Raises:
-            Changed: 404, 405, 409, 412: the server is no longer as the plan saw it.
+            Changed: 404, 405, 409, 412, a folder in the place of a file: the server is no longer as the plan saw it.
             Failed: any other error, but 416 to a Range. Stop: the network, the credentials, the policy.
         """
         target, failures = self.href(path, folder=folder), 0
@@ -363,6 +363,8 @@ class RemoteCollection:
             raise explain(refusal, response, datetime.now().astimezone())
         if 300 <= status < 400:
             there = response.headers.get("Location", "another place that it does not name")
+            if urlsplit(there).path == f"{target}/":
+                raise Changed("there is a folder of that name on the server", status)
             raise Stop(USAGE, f"{self._origin}{target} has moved to {there}: use that URL")
         if status in (429, 503):
             self._wait(response)

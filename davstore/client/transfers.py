@@ -178,8 +178,13 @@ class Transfers:
         return known if agreed is not None and agreed.etag == known.etag else None
 
     def _find_same(self, path: str, local: Local) -> str:
-        """Return the entity tag of the file at path on the server if that is the same, else ''."""
-        etag = self._remote.find_tag(path)
+        """Return the entity tag of the file at path on the server if that is the same, else ''; '' of a folder, too."""
+        try:
+            etag = self._remote.find_tag(path)
+        except Changed as change:
+            if change.status >= 400:
+                raise
+            return ""
         return etag if names_digest(etag, local.digest) else ""
 
     def _find_tag(self, path: str, digest: str) -> str:

@@ -13,7 +13,6 @@ from dataclasses import fields, replace
 from operator import ge, le
 from typing import Any, Final, NamedTuple
 
-from davstore.model.principals import DeviceClass
 from davstore.model.rules import BOTH, Mode, Reach, Rule
 from davstore.policy.coverage import lie_within, never_meet, pattern_covers
 
@@ -80,20 +79,6 @@ def find_idle(rules: Sequence[Rule]) -> list[Finding]:
         findings += [_found(index, one) for one in idle]
     findings += _find_contradictions(kept)
     return sorted(findings, key=lambda finding: finding.place)
-
-
-def list_misclassed(rules: Sequence[Rule], devices: Mapping[str, Mapping[str, DeviceClass]]) -> list[str]:
-    """Return a line for each rule on a device that has another class than the rule asks for; devices are by user."""
-    found = []
-    for rule in rules:
-        if rule.device is None or rule.device_class is None:
-            continue
-        own = [of_user for user, of_user in devices.items() if rule.user in (None, user)]
-        classes = {of_user[rule.device] for of_user in own if rule.device in of_user}
-        if classes and rule.device_class not in classes:
-            known = ", ".join(sorted(one.value for one in classes))
-            found.append(f"rule {rule.name}: {rule.device} is of class {known}, not {rule.device_class.value}")
-    return found
 
 
 def reaches(wide: Rule, narrow: Rule) -> bool:

@@ -68,17 +68,23 @@ def parse_rules(text: str, *, source: str) -> tuple[Rule, ...]:
     return tuple(rules.values())
 
 
-def list_unknown(rules: Iterable[Rule], names: Mapping[str, Collection[str]]) -> list[str]:
-    """Return a line for each rule that selects a user or device that does not exist; names are devices by user."""
+def list_unknown(rules: Iterable[Rule], names: Mapping[str, Mapping[str, DeviceClass]]) -> list[str]:
+    """Return a line for each rule that selects a user or device that does not exist, or devices of another class.
+
+    names are the classes of devices by user and name.
+    """
     found = []
     for rule in rules:
         if rule.user is not None and rule.user not in names:
             found.append(f"rule {rule.name}: there is no user {rule.user}")
         elif rule.device is not None:
             owners = names if rule.user is None else (rule.user,)
-            if not any(rule.device in names[owner] for owner in owners):
-                has_none = "no user has a device named" if rule.user is None else f"{rule.user} has no device"
+            classes = {names[owner][rule.device] for owner in owners if rule.device in names[owner]}
+            has_none = "no user has a device named" if rule.user is None else f"{rule.user} has no device"
+            if not classes:
                 found.append(f"rule {rule.name}: {has_none} {rule.device}")
+            elif rule.device_class is not None and rule.device_class not in classes:
+                found.append(f"rule {rule.name}: {has_none} {rule.device} of class {rule.device_class.value}")
     return found
 
 
@@ -107,7 +113,7 @@ def _parse_rule(table: Mapping[str, Any], taken: Collection[str]) -> Rule:
         min_interval_seconds=_number(table, "min_interval_seconds", MAX_INTERVAL_SECONDS),
         include=None if include is None else tuple(map(Reach, include)),
         exclude=_patterns(table, "exclude") or (),
-        kinds=_words(table, "kinds", f"{', '.join(sorted(KINDS))}", KINDS.__contains__),
+        kinds=_words(table, "kinds", ", ".join(sorted(KINDS)), KINDS.__contains__),
         max_body_bytes=_number(table, "max_body_bytes", MAX_BODY_BYTES),
         max_age_seconds=None if days is None else days * _DAY_SECONDS,
         list_only=_flag(table, "list_only"),

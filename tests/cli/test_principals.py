@@ -166,6 +166,7 @@ def test_one_device_too_many_is_refused_and_the_last_decision_is_told(
         (("lock", "end", "nobody", "t"), 1, "no user nobody"),
         (("lock", "end", "alice", "t"), 1, "alice has no lock t"),
         (("policy", "explain", "alice", "phone"), 1, "no device phone"),
+        (("policy", "explain", "alice", "tablet", "--folder", "A/../B"), 2, "is not a folder below"),
     ],
 )
 @pytest.mark.usefixtures("store")
@@ -509,7 +510,7 @@ def test_a_rule_for_another_class_is_told_and_no_mistake(run: Run, settings: Pat
     policy = settings.parent / "policy.toml"
     policy.write_text('[[rule]]\nname = "lost"\ndevice = "phone"\nclass = "phone"\nallowed = false\n')
     assert run("policy", "check", "-c", str(settings)).stderr == (
-        "warning: rule lost: phone is of class tablet, not phone\n"
+        "warning: rule lost: no user has a device named phone of class phone\n"
     )
 
 

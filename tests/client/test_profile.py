@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -211,6 +213,22 @@ def test_a_run_asks_at_once_after_the_profile_was_changed(call: Call, server: Se
     assert "the server asked not to be asked again yet" in run().stderr
     assert call("--every", "0s", place=str(folder), who="phone").exit_code == 0
     assert run().exit_code == 0
+
+
+def test_a_time_of_ones_own_is_over_when_the_profile_says_so(call: Call, server: Server, tmp_path: Path) -> None:
+    (tmp_path / "Phone").mkdir()
+    hours = f"{(datetime.now(UTC) + timedelta(hours=2)):%H:00}-{(datetime.now(UTC) + timedelta(hours=3)):%H:00}"
+    run = partial(call, str(tmp_path / "Phone"), "--once", who="phone", command="sync")
+    assert call("--window", hours, who="phone").exit_code == 0
+    refused = run()
+    assert refused.exit_code == 4
+    assert refused.stderr.endswith("davstore sync profile changes that\n")
+    assert call("--reset", who="phone").exit_code == 0
+    assert run().exit_code == 0
+    rules(server, f'[[rule]]\nname = "hours"\nwindow = "{hours}"\n')
+    assert run().exit_code == 4
+    rules(server, "")
+    assert "the next run asks" in run().stderr, "the provider's time holds"
 
 
 def test_another_server_has_no_profiles(tmp_path: Path) -> None:

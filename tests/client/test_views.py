@@ -271,6 +271,40 @@ def test_the_same_content_at_a_name_outside_is_no_conflict(place: Place) -> None
     assert phone.said == [f"a.txt: {KEPT}"]
 
 
+def test_a_folder_outside_that_is_deleted_here_is_told_with_what_stayed_in_it(place: Place) -> None:
+    phone = place.device
+    place.put("d/a", "d/b")
+    assert phone.sync() == 0
+    place.rule('exclude = ["{top}/d"]')
+    phone.write("d/a", b"edited here")
+    assert [phone.sync(), phone.sync()] == [0, 0]
+    shutil.rmtree(phone.root / "d")
+    assert phone.sync() == 0
+    assert phone.said == ["d/a: deleted here only, because the server does not show it to this device"]
+    assert [place.read(path) for path in ("d/a", "d/b")] == [b"edited here", b"old"]
+    assert phone.sync() == 0
+    assert phone.said == phone.done == []
+
+
+@pytest.mark.parametrize("was_shown", [True, False])
+def test_a_file_with_the_name_of_a_folder_outside_goes_beside_it(place: Place, was_shown: bool) -> None:
+    phone = place.device
+    place.put("d/x")
+    if was_shown:
+        assert phone.sync() == 0
+    place.rule('exclude = ["{top}/d"]')
+    assert phone.sync() == 0
+    phone.write("d", b"mine")
+    phone.write("new", b"new")
+    assert phone.sync() == (0 if was_shown else 1)
+    assert phone.sync() == 0
+    (aside,) = read_tree(phone.root).keys() - {"new"}
+    assert aside.startswith("d (conflict phone")
+    assert [place.read(path) for path in ("d/x", aside, "new")] == [b"old", b"mine", b"new"]
+    assert phone.sync() == 0
+    assert phone.said == phone.done == []
+
+
 def test_a_folder_is_not_deleted_with_what_is_not_shown_in_it(place: Place) -> None:
     phone = place.device
     place.put("d/read", "d/new", "d/e/read")

@@ -57,10 +57,19 @@ def test_the_file_as_delivered_has_no_group_and_a_valid_example() -> None:
     assert parse_groups(text, source="principals.toml").of("bob") == {"staff"}
 
 
+def test_a_rule_on_a_user_who_is_not_in_its_group_is_told() -> None:
+    groups = Groups({"staff": frozenset({"alice"})})
+    rules = (Rule("in", user="alice", group="staff"), Rule("out", user="bob", group="staff"))
+    assert list_unknown_groups(rules, groups) == ["rule out: bob is not in the group staff"]
+
+
 def test_groups_and_members_that_are_not_there_are_told() -> None:
     groups = Groups({"staff": frozenset({"alice", "zoe", "mallory"}), "empty": frozenset()})
     rules = (Rule("all"), Rule("a", group="staff"), Rule("b", group="stuff"), Rule("c", group="empty"))
-    assert list_unknown_groups(rules, groups) == ["rule b: there is no group stuff"]
+    assert list_unknown_groups(rules, groups) == [
+        "rule b: there is no group stuff",
+        "rule c: nobody is in the group empty",
+    ]
     assert list_unknown_members(groups, {"alice": set()}) == [
         "group staff: there is no user mallory",
         "group staff: there is no user zoe",

@@ -18,7 +18,7 @@ from davstore.model.rules import BOTH, KINDS, USER, Mode, Reach, Rule
 from davstore.model.windows import Window
 from davstore.policy import idle_rules
 from davstore.policy.coverage import lie_within, never_meet, pattern_covers
-from davstore.policy.idle_rules import Finding, find_idle, list_misclassed
+from davstore.policy.idle_rules import Finding, find_idle
 from davstore.policy.patterns import covers
 from davstore.policy.provider import parse_rules
 from davstore.policy.sync_rules import Accept, Attempt, Decision, Reject, decide, find_excluding
@@ -179,22 +179,6 @@ def test_a_key_that_nobody_judges_keeps_its_rule_and_covers_none(monkeypatch: py
     monkeypatch.setattr(idle_rules, "_UNKNOWN", {"voice"})
     assert find_idle(rules) == []
     assert find_idle((Rule("c", voice="x"), Rule("d", modes=MANUAL), Rule("e", voice="x", modes=AUTOMATIC))) == []
-
-
-def test_a_rule_on_a_device_of_another_class_is_told() -> None:
-    devices = {"alice": {"phone": PHONE}, "bob": {"phone": TABLET, "desk": DeviceClass.DESKTOP}}
-    rules = [
-        Rule("fits", user="alice", device="phone", device_class=PHONE),
-        Rule("one-of", device="phone", device_class=TABLET),
-        Rule("other", user="alice", device="phone", device_class=TABLET),
-        Rule("none", device="phone", device_class=DeviceClass.OTHER),
-        Rule("missing", user="alice", device="desk", device_class=PHONE),
-        Rule("class", user="alice", device_class=TABLET),
-    ]
-    assert list_misclassed(rules, devices) == [
-        "rule other: phone is of class phone, not tablet",
-        "rule none: phone is of class phone, tablet, not other",
-    ]
 
 
 NAMES = ("a", "b", "ab", "[a", ".c")

@@ -183,9 +183,16 @@ def test_users_and_devices_that_are_not_there_are_told() -> None:
         Rule("mallory", user="mallory", device="phone"),
         Rule("lost", user="alice", device="tablet"),
         Rule("fridge", device="fridge"),
+        Rule("class", user="alice", device="phone", device_class=DeviceClass.PHONE),
+        Rule("class-of-any", device="tablet", device_class=DeviceClass.OTHER),
+        Rule("other-class", user="alice", device="phone", device_class=DeviceClass.TABLET),
+        Rule("other-class-of-any", device="tablet", device_class=DeviceClass.TABLET),
     )
-    assert list_unknown(rules, {"alice": {"phone"}, "bob": {"tablet"}}) == [
+    names = {"alice": {"phone": DeviceClass.PHONE}, "bob": {"tablet": DeviceClass.OTHER}}
+    assert list_unknown(rules, names) == [
         "rule mallory: there is no user mallory",
         "rule lost: alice has no device tablet",
         "rule fridge: no user has a device named fridge",
+        "rule other-class: alice has no device phone of class tablet",
+        "rule other-class-of-any: no user has a device named tablet of class tablet",
     ]

@@ -8,7 +8,7 @@ import pytest
 
 from davstore.model.rules import KEYWORDS, STATES, Reach, Rule
 from tests.dav.client import ALICE, NOW, PHONE, Client, prop_body, token_of
-from tests.dav.test_filters import SEEN, told
+from tests.dav.test_filters import SEEN, UNREAD, report, told
 from tests.web.mails import mail
 
 SCOPE = "{urn:davstore:cpm}sync-scope-allowed"
@@ -130,6 +130,21 @@ def test_members_age_out_of_the_view_and_nothing_is_told_before(phone: Client) -
     assert told(answer) == {"young.eml": "out of view", "late.eml": "out of view"}
     phone.now_us = NOW + 31 * DAY * SECOND
     assert told(phone.sync(token=token_of(answer))) == {"file": "out of view"}
+
+
+@pytest.mark.parametrize("where", [None, UNREAD])
+def test_an_age_of_no_time_is_a_view_of_its_own(phone: Client, where: str | None) -> None:
+    phone.put("a.eml", dated(NOW - DAY * SECOND))
+    token = token_of(report(phone, where))
+    phone.rules = (Rule("none", max_age_seconds=0),)
+    phone.now_us += DAY * SECOND
+    phone.put("b.eml", dated(phone.now_us))
+    answer = report(phone, where, token)
+    assert told(answer) == {"a.eml": "out of view", "b.eml": "there"}
+    phone.now_us += 2 * SECOND
+    answer = report(phone, where, token_of(answer))
+    assert told(answer) == {"b.eml": "out of view"}
+    assert told(report(phone, where, token_of(answer))) == {}
 
 
 def test_a_run_of_pages_is_judged_at_the_time_it_began(phone: Client) -> None:

@@ -147,6 +147,30 @@ def test_an_age_of_no_time_is_a_view_of_its_own(phone: Client, where: str | None
     assert told(report(phone, where, token_of(answer))) == {}
 
 
+def test_a_view_that_changes_within_a_change_of_views_forgets_no_removal(phone: Client) -> None:
+    phone.mkcol("a", "b", "c")
+    phone.put("a/x")
+    token = token_of(phone.sync())
+    phone.put("new")
+    phone("DELETE", "a/")
+    phone.rules = (Rule("no-a", exclude=(("a",),)),)
+    answer = phone.sync(token=token, limit=1)
+    assert told(answer) == {"new": "there", "": "gone"}
+    phone.rules = (Rule("no-a-no-b", exclude=(("a",), ("b",))),)
+    rows = told(phone.sync(token=token_of(answer)))
+    assert (rows["a/"], rows["b/"]) == ("gone", "out of view")
+
+
+def test_a_folder_that_a_file_replaced_before_it_went_is_told_as_gone(phone: Client) -> None:
+    phone.mkcol("a", "a/b")
+    phone.rules = (Rule("only-b", include=(Reach(("a", "b")),)),)
+    token = token_of(phone.sync())
+    phone("DELETE", "a/")
+    phone.put("a")
+    phone("DELETE", "a")
+    assert told(phone.sync(token=token)) == {"a": "gone"}
+
+
 def test_a_run_of_pages_is_judged_at_the_time_it_began(phone: Client) -> None:
     for name in "abcd":
         phone.put(f"{name}.eml", dated(NOW - (30 * DAY - 10) * SECOND))

@@ -57,8 +57,8 @@ def check(settings: Settings, *, file: Path | None) -> None:
     """Check FILE, or the policy of the settings. A wrong one ends with status 2 and names file, line and key.
 
     That of a URL is fetched, and not taken into force; a URL that does not answer ends with status 6. Rules for groups,
-    users and devices that do not exist, and such members of groups, are listed, and are no mistake: they may be added
-    later.
+    users and devices that do not exist, for users who are not in the group, and such members of groups, are listed, and
+    are no mistake: they may be added later.
     """
     rules = PolicyFile(file).rules() if file else wiring.read_policy(settings)
     click.echo(f"{file or wiring.name_policy(settings) or 'no policy file'}: {len(rules)} rules")

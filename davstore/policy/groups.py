@@ -55,12 +55,14 @@ def _find_wrong(table: dict[str, Any], taken: Collection[str]) -> tuple[str, str
 
 
 def list_unknown_groups(rules: Iterable[Rule], groups: Groups) -> list[str]:
-    """Return a line for each rule that selects a group that does not exist."""
-    return [
-        f"rule {rule.name}: there is no group {rule.group}"
-        for rule in rules
-        if rule.group is not None and rule.group not in groups.members
-    ]
+    """Return a line for each rule that selects a group that does not exist, or that its user is not in."""
+    found = []
+    for rule in rules:
+        if rule.group is not None and rule.group not in groups.members:
+            found.append(f"rule {rule.name}: there is no group {rule.group}")
+        elif rule.group is not None and rule.user is not None and rule.user not in groups.members[rule.group]:
+            found.append(f"rule {rule.name}: {rule.user} is not in the group {rule.group}")
+    return found
 
 
 def list_unknown_members(groups: Groups, users: Collection[str]) -> list[str]:

@@ -107,7 +107,7 @@ def _parse_rule(table: Mapping[str, Any], taken: Collection[str]) -> Rule:
         min_interval_seconds=_number(table, "min_interval_seconds", MAX_INTERVAL_SECONDS),
         include=None if include is None else tuple(map(Reach, include)),
         exclude=_patterns(table, "exclude") or (),
-        kinds=_words(table, "kinds", f"of {', '.join(sorted(KINDS))}", KINDS.__contains__),
+        kinds=_words(table, "kinds", ", ".join(sorted(KINDS)), KINDS.__contains__),
         max_body_bytes=_number(table, "max_body_bytes", MAX_BODY_BYTES),
         max_age_seconds=None if days is None else days * _DAY_SECONDS,
         list_only=_flag(table, "list_only"),
@@ -158,7 +158,7 @@ def _states(table: Mapping[str, Any]) -> frozenset[str] | None:
     value = table.get("withhold_states")
     if isinstance(value, bool):
         return STATES if value else frozenset()
-    return _words(table, "withhold_states", f"of {', '.join(sorted(STATES))}, or true", STATES.__contains__)
+    return _words(table, "withhold_states", f"{', '.join(sorted(STATES))}, or true", STATES.__contains__)
 
 
 def _window(table: Mapping[str, Any]) -> Window | None:

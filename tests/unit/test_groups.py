@@ -61,6 +61,8 @@ def test_groups_and_members_that_are_not_there_are_told() -> None:
     groups = Groups({"staff": frozenset({"alice", "zoe", "mallory"}), "empty": frozenset()})
     rules = (Rule("all"), Rule("a", group="staff"), Rule("b", group="stuff"), Rule("c", group="empty"))
     assert list_unknown_groups(rules, groups) == ["rule b: there is no group stuff"]
+    never = (Rule("d", user="bob", group="staff"), Rule("e", user="alice", group="staff"))
+    assert list_unknown_groups(never, groups) == ["rule d: bob is not in the group staff"]
     assert list_unknown_members(groups, {"alice": set()}) == [
         "group staff: there is no user mallory",
         "group staff: there is no user zoe",

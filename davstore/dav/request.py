@@ -13,7 +13,7 @@ from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.middleware.forwarded import PREFIX
 from davstore.middleware.places import find_place
-from davstore.middleware.sync_gate import QUERY, check_transfer, explain, view_of
+from davstore.middleware.sync_gate import QUERY, check_transfer, explain, shown_to, view_of
 from davstore.middleware.xml_body import content_length, read_xml
 from davstore.model.conditions import NONE, IfList, Preconditions
 from davstore.model.paths import PartPath, Path
@@ -134,6 +134,10 @@ class Request:
     def view(self) -> View:
         """The view in which the asker lists. Raises SyncRefused, SyncDeferred: the gate does not let it."""
         return view_of(self._environ)
+
+    def shown(self) -> View:
+        """Return the view that the asker is shown, for a sync token. Raises Unavailable: there are no rules."""
+        return shown_to(self._environ)
 
     def explain(self) -> list[Explanation]:
         """Return what the gate would decide about devices of the asker."""

@@ -138,6 +138,10 @@ class Gate:
         """Return the terms on which a device of the asker may synchronise."""
         return self.known.find(self.rules(), asker, device, self.groups(asker.user.name))
 
+    def find_view(self, asker: Principal) -> View:
+        """Return the view that an asker is shown: that of its device, and everything without one."""
+        return EVERYTHING if asker.device is None else self.terms(asker, asker.device).view
+
     def admit(self, request: GateRequest) -> Turn:
         """Let a device in.
 

@@ -219,3 +219,15 @@ def test_no_excluded_folder_comes_into_view_by_another_name(phone: Client, metho
     assert phone(method, "Archive/a", Destination="/dav/store/alice/Mail/a").status == 201
     phone.principal = ALICE
     assert phone(method, "Archive/", Destination="/dav/store/alice/Other/").status == 201
+
+
+@pytest.mark.parametrize("depth", ["0", "1"])
+def test_the_sync_token_of_a_listing_is_of_the_view_that_it_shows(phone: Client, depth: str) -> None:
+    phone.put("small")
+    phone.put("large", b"x" * 100)
+    phone.rules = (Rule("small", max_body_bytes=10, max_age_seconds=DAY),)
+    token = phone.find("", "{DAV:}sync-token", depth=depth).xml.findtext(".//{DAV:}sync-token")
+    assert token is not None
+    assert told(phone.sync(token=token)) == {}
+    phone.rules = ()
+    assert told(phone.sync(token=token))["large"] == "there"

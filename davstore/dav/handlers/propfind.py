@@ -99,7 +99,9 @@ def _write_fixed(
 
 def _context(request: Request, page: Listing, hrefs: Hrefs, free_bytes: Callable[[], int]) -> PropertyContext:
     now_us = request.context.now_us
-    return PropertyContext(request.principal, page.facts, page.facets, now_us, hrefs.spelling, free_bytes)
+    return PropertyContext(
+        request.principal, page.facts, page.facets, now_us, hrefs.spelling, free_bytes, shown=request.shown
+    )
 
 
 def _once(ask: Callable[[], int]) -> Callable[[], int]:

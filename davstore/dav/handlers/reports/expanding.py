@@ -50,7 +50,9 @@ def handle_expand_property(request: Request, query: ExpandQuery) -> Response:
             if resource.is_collection:
                 _require_shallow(query)
             now_us, free_bytes = request.context.now_us, request.context.services.blobs.free_bytes
-            context = PropertyContext(request.principal, found.facts, found.facets, now_us, hrefs.spelling, free_bytes)
+            context = PropertyContext(
+                request.principal, found.facts, found.facets, now_us, hrefs.spelling, free_bytes, shown=request.shown
+            )
             expansion = _Expansion(request, found, minimal=prefer.minimal)
             kind = Kind.COLLECTION if resource.is_collection else Kind.RESOURCE
             answer.add(expansion.respond(kind, resource, hrefs.of(resource), query.properties, context))

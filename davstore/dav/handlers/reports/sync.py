@@ -51,4 +51,6 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
 
 def _context(request: Request, changes: Changes, hrefs: Hrefs) -> PropertyContext:
     now_us, free_bytes = request.context.now_us, request.context.services.blobs.free_bytes
-    return PropertyContext(request.principal, changes.facts, changes.facets, now_us, hrefs.spelling, free_bytes)
+    return PropertyContext(
+        request.principal, changes.facts, changes.facets, now_us, hrefs.spelling, free_bytes, shown=request.shown
+    )

@@ -17,7 +17,7 @@ from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.middleware.forwarded import PREFIX
 from davstore.middleware.places import find_place
-from davstore.middleware.sync_gate import QUERY, check_transfer, explain, view_of
+from davstore.middleware.sync_gate import QUERY, check_transfer, explain, shown_to, view_of
 from davstore.middleware.xml_body import content_length, read_xml
 from davstore.model.conditions import NONE, IfList, Preconditions
 from davstore.model.facets import NO_FACTS, Facts
@@ -109,7 +109,8 @@ class Request:
         functions, profiles = services.functions, Profiles.of(self.context)
         devices = partial(enrolling.list_active, services.database, self.principal)
         return PropertyContext(
-            self.principal, store, facets, now_us, spelling, free_bytes, functions, devices, profiles
+            *(self.principal, store, facets, now_us, spelling, free_bytes),
+            *(functions, devices, profiles, self.shown),
         )
 
     def part_href(self, place: PartPath) -> str:
@@ -164,13 +165,17 @@ class Request:
         """The view in which the asker lists. Raises SyncRefused, SyncDeferred: the gate does not let it."""
         return view_of(self._environ)
 
+    def shown(self) -> View:
+        """Return the view that the asker is shown, for a sync token. Raises Unavailable: there are no rules."""
+        return shown_to(self._environ)
+
     def explain(self) -> list[Explanation]:
         """Return what the gate would decide about devices of the asker."""
         return explain(self._environ)
 
-    def check_transfer(self, destination: Path) -> None:
+    def check_transfer(self, destination: Path, *, is_deep: bool) -> None:
         """Raise SyncRefused for a COPY or MOVE that brings a folder into the view of a device, see `sync_gate`."""
-        check_transfer(self._environ, destination)
+        check_transfer(self._environ, destination, is_deep=is_deep)
 
     def find_place(self, href: str) -> Place | None:
         """Return the place that an href names, if it is on this server and the asker may know of it."""

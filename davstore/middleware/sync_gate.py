@@ -39,6 +39,8 @@ ASK = "davstore.ask"
 """The key, in the environ, of the function that asks the gate about a GET or HEAD: see `ask`."""
 VIEW = "davstore.view"
 """The key of the view that an admitted device is shown: see `view_of`."""
+SHOWN = "davstore.shown"
+"""The key, in the environ of a device's request, of the function that returns its view: see `shown_to`."""
 EXPLAIN = "davstore.explain"
 """The key, in the environ, of the function that explains the gate: see `explain`."""
 TRANSFER = "davstore.transfer"
@@ -84,6 +86,7 @@ class SyncGate:
             if isinstance(query, ExplainQuery):  # it lists nothing, and tells a refused device why it is
                 environ[EXPLAIN] = functools.partial(self._explain, principal, path, query)
             elif principal.device is not None or self._requires_device:
+                environ[SHOWN] = functools.partial(self._gate.find_view, principal)
                 if _is_gated(environ):
                     self._admit(environ, principal, path, query)
                 elif environ["REQUEST_METHOD"] in ("GET", "HEAD"):
@@ -149,11 +152,17 @@ def view_of(environ: WSGIEnvironment) -> View:
     return view
 
 
-def check_transfer(environ: WSGIEnvironment, destination: Path) -> None:
+def shown_to(environ: WSGIEnvironment) -> View:
+    """Return the view that the asker is shown, whether or not this request lists. Raises Unavailable: no rules."""
+    find_view: Callable[[], View] | None = environ.get(SHOWN)
+    return EVERYTHING if find_view is None else find_view()
+
+
+def check_transfer(environ: WSGIEnvironment, destination: Path, *, is_deep: bool) -> None:
     """Raise SyncRefused where COPY or MOVE would bring a folder, which a device is not shown, into its view."""
-    check: Callable[[Path], None] | None = environ.get(TRANSFER)
+    check: Callable[..., None] | None = environ.get(TRANSFER)
     if check is not None:
-        check(destination)
+        check(destination, is_deep=is_deep)
 
 
 def answered(environ: WSGIEnvironment, given: str = "", *, truncated: bool = False) -> None:

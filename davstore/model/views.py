@@ -74,7 +74,8 @@ def to_json(view: View) -> str:
         "withheld": sorted(view.withheld),
         "list_only": view.list_only,
     }
-    return json.dumps({key: value for key, value in content.items() if value}, separators=(",", ":"), sort_keys=True)
+    said = {key: value for key, value in content.items() if value not in (None, [])}
+    return json.dumps(said, separators=(",", ":"), sort_keys=True)
 
 
 def parse_json(text: str) -> View:

@@ -9,7 +9,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from davstore.engine import rights
 from davstore.errors import DiskFull, SyncDeferred, SyncRefused, SyncUnwanted, SyncWindowClosed, Unavailable
@@ -21,7 +21,7 @@ from davstore.model.decisions import ACCEPTED, LastDecision, refusal
 from davstore.model.paths import Path
 from davstore.model.principals import Device, Principal
 from davstore.model.rounds import Round
-from davstore.model.rules import DEVICE, USER, Mode, Rule
+from davstore.model.rules import DEVICE, PROVIDER, USER, Mode, Rule
 from davstore.model.views import EVERYTHING, View
 from davstore.policy.explaining import describe
 from davstore.policy.preferences import parse_json
@@ -31,6 +31,8 @@ from davstore.protocol import urls
 
 log = logging.getLogger("davstore.gate")
 
+AWAY = "policy-away"
+"""Stands for a rule while there are none: the provider's policy is away, and shall not be done without."""
 _UNKNOWN = "?"
 """Stands for the token of a round that is not going on."""
 _MOST_KNOWN = 10_000
@@ -138,14 +140,23 @@ class Gate:
         """Return the terms on which a device of the asker may synchronise."""
         return self.known.find(self.rules(), asker, device, self.groups(asker.user.name))
 
+    def find_view(self, asker: Principal) -> View:
+        """Return the view that an asker is shown: that of its device, and everything without one."""
+        return EVERYTHING if asker.device is None else self.terms(asker, asker.device).view
+
     def admit(self, request: GateRequest) -> Turn:
         """Let a device in.
 
         Raises:
             SyncRefused: a rule forbids it. SyncUnwanted: a preference does, which its user can change.
-            SyncDeferred: it came too early. SyncWindowClosed: at the wrong time of the day.
+            SyncDeferred: it came too early. SyncWindowClosed: at the wrong time of the day, or there are no rules.
         """
-        terms = self.terms(request.asker, request.device)
+        whose = (request.asker.user.name, request.device.name)
+        try:
+            terms = self.terms(request.asker, request.device)
+        except Unavailable as error:
+            said: Any = {"rule": AWAY, "decided_by": PROVIDER, "device": whose}
+            raise SyncWindowClosed("sync-window-open", **said, retry_after_seconds=error.retry_after_seconds) from error
         names = rights.find_names_at_home(request.asker, request.path)
         scope = _scope(request, names)
         last_round = self.throttle.rounds.find(request.device.id, scope)
@@ -153,7 +164,7 @@ class Gate:
         decision = decide(terms, attempt)
         if not isinstance(decision, Accept):
             self.record(request, refusal(decision.condition, decision.rule))
-        view = require_accepted(decision, (request.asker.user.name, request.device.name))
+        view = require_accepted(decision, whose)
         return Turn(self, request, scope, last_round, terms.interval_seconds, view)
 
     def record(self, request: GateRequest, decision: LastDecision) -> None:
@@ -194,7 +205,7 @@ class Gate:
             found.append(Explanation(urls.device_segments(*whose), find_refusal(decision, whose), sentences))
         return found
 
-    def require_kept_in_scope(self, asker: Principal, path: Path, destination: Path) -> None:
+    def require_kept_in_scope(self, asker: Principal, path: Path, destination: Path, *, is_deep: bool = True) -> None:
         """Raise SyncRefused where COPY or MOVE would bring a folder that a device is not shown under another name.
 
         path is the source. One that is left out itself stays where it is; one beneath may go to another place where it
@@ -207,7 +218,7 @@ class Gate:
         terms = self.terms(asker, device)
         if not terms.view.has_scopes:
             return
-        for names in self.database.read(lambda unit: list_folders(unit, path)):
+        for names in self.database.read(lambda unit: list_folders(unit, path, is_deep=is_deep)):
             rule = find_excluding(terms, names)
             moved = (*target, *names[len(source) :])
             if rule is not None and (names == source or find_excluding(terms, moved) is None):
@@ -241,13 +252,15 @@ def find_refusal(decision: Decision, device: tuple[str, str]) -> SyncRefused | N
             return None
 
 
-def list_folders(unit: Unit, path: Path) -> list[tuple[str, ...]]:
-    """Return the names of a collection and of all collections beneath it; none where there is no collection."""
+def list_folders(unit: Unit, path: Path, *, is_deep: bool) -> list[tuple[str, ...]]:
+    """Return the names of a collection, and of all collections beneath it; none where there is no collection."""
     facts, place, _ = bindings.find(unit, path)
     top = place.resource
     if top is None or not top.is_collection:
         return []
     names = {top.node_id: path.names}
+    if not is_deep:
+        return [path.names]
     for row in listings.list_collections_beneath(unit, facts.id, top.node_id, limit=listings.NO_LIMIT):
         names[row.node_id] = (*names[row.parent_id], row.name)
     return list(names.values())

@@ -10,12 +10,11 @@ from davstore.engine import rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.errors import DiskFull, LimitNotSupported, Unavailable
-from davstore.metadata import bindings, stores
+from davstore.metadata import bindings, stores, views
 from davstore.metadata.changed_members import by_column_form
 from davstore.metadata.facets import load
 from davstore.metadata.messages import add_to_columns
 from davstore.metadata.unit import Unit
-from davstore.metadata.views import find_view, keep_view
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.columns import Columns, Wanted
 from davstore.model.conditions import NONE, Preconditions
@@ -104,10 +103,10 @@ def _keep_view(context: Context, path: Path, view: View) -> None:
     database, hash_ = context.services.database, hash_of(view)
 
     def is_kept(unit: Unit) -> bool:
-        return find_view(unit, bindings.find(unit, path).facts.id, hash_) is not None
+        return views.is_kept(unit, bindings.find(unit, path).facts.id, hash_, now_us=context.now_us)
 
     def work(unit: Unit) -> None:
-        keep_view(unit, stores.lock(unit, path.store).store_id, hash_, view, now_us=context.now_us)
+        views.keep_view(unit, stores.lock(unit, path.store).store_id, hash_, view, now_us=context.now_us)
 
     try:
         if not database.read(is_kept):

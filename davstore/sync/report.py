@@ -58,7 +58,7 @@ def page(
     """
     facts = found.facts
     start, stamp = tokens.start(facts, path, token, lens.stamp)
-    start, before = _find_before(unit, facts, start)
+    start, before = _find_before(unit, facts, start, lens)
     if stamp != lens.stamp:
         lens = Lens(lens.view, stamp.at_s, stamp.next_s)
     asked = inquire(unit, found, path, start, EVERYTHING, level=level, limit=limit, form=form, lens=lens, before=before)
@@ -78,12 +78,13 @@ def are_judged(token: SyncToken | None, lens: Lens) -> bool:
     return token.view != WHOLE or (token.position is not None and token.position.tells_difference)
 
 
-def _find_before(unit: Unit, facts: StoreFacts, start: Position) -> tuple[Position, Lens | None]:
+def _find_before(unit: Unit, facts: StoreFacts, start: Position, lens: Lens) -> tuple[Position, Lens | None]:
     """Return where a run goes on, and the view before. Without its definition all is listed again."""
     if not start.tells_difference:
         return start, None
     stamp = Stamp.parse(start.relisting)
-    view = WITHOUT.view if stamp.hash == WHOLE else find_view(unit, facts.id, stamp.hash)
+    known = {WHOLE: WITHOUT.view, lens.stamp.hash: lens.view}
+    view = known.get(stamp.hash) or find_view(unit, facts.id, stamp.hash)
     if view is None:
         return start._replace(relisting=FULL_RELISTING), None
     return start, Lens(view, stamp.at_s)

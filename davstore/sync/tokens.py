@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from davstore.errors import InvalidSyncToken
-from davstore.model.changes import FULL_RELISTING, WHOLE, Key, Position, Stamp, SyncToken
+from davstore.model.changes import FULL_RELISTING, NO_RELISTING, WHOLE, Key, Position, Stamp, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Path
 
@@ -51,7 +51,8 @@ def start(facts: StoreFacts, path: Path, token: SyncToken | None, asked: Stamp =
         return at, known
     if known.hash == asked.hash and (not known.next_s or asked.at_s < known.next_s):
         return at, Stamp(known.hash, max(known.at_s, asked.at_s), known.next_s)
-    has_all = token.position is None or at.number > at.base  # of the view before, up to the base
+    # Of the view before, up to the base. A run that itself came from another view may owe removals in folders of that.
+    has_all = token.position is None or (at.number > at.base and at.relisting == NO_RELISTING)
     before = known._replace(next_s=0).text
     return Position(0, 0, 0, at.base, relisting=before if has_all else FULL_RELISTING), asked
 

@@ -45,11 +45,14 @@ def through(asked: Inquiry, runs: Iterator[Run]) -> Iterator[Run]:
 
 
 def _may_be_known(asked: Inquiry, gone: Removed) -> bool:
-    """Tell whether a device may have what is gone: it lay in the folders of the view, or of the view before."""
+    """Tell whether a device may have what is gone: it lay in the folders of the view, or of the view before.
+
+    What was there before it may have been a folder on the way to one of those, whatever it was itself.
+    """
     if asked.start.relisting == FULL_RELISTING:
         return True
     lenses = [lens for lens in (asked.lens, asked.before) if lens is not None]
-    return any(lens.reaches(gone.names, is_collection=bool(gone.is_collection)) for lens in lenses)
+    return any(lens.reaches(gone.names, is_collection=True) for lens in lenses)
 
 
 def _judged(asked: Inquiry, run: Arrived) -> Iterator[Run]:

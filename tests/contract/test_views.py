@@ -107,3 +107,20 @@ def test_a_store_keeps_so_many_definitions(storage: Storage) -> None:
     assert count_rows(storage, ["view"])["view"] == views.MOST_KEPT
     told = [report(storage, None, token)[0] for token in (first, second)]
     assert sorted(told, key=len) == [{}, {"a": "there"}]  # of two that are as old one was dropped
+
+
+def test_a_definition_in_use_is_kept(storage: Storage) -> None:
+    storage.put("a")
+    length = Fact(Source.RESOURCE, "length", Form.NUMBER)
+    used = Compare(Comparison.GTE, length, 0)
+    token, begun_us = report(storage, used)[1].token, storage.now_us
+    others = [
+        {"store_id": storage.facts.id, "hash": f"{number:016}", "definition": "{}", "asked_us": begun_us + number}
+        for number in range(1, views.MOST_KEPT)
+    ]
+    storage.database.write(lambda unit: unit.many(views._INSERT, others))
+    storage.now_us += 2 * 86_400 * 1_000_000
+    token = report(storage, used, token)[1].token
+    report(storage, SEEN)
+    assert count_rows(storage, ["view"])["view"] == views.MOST_KEPT
+    assert report(storage, None, token)[0] == {}

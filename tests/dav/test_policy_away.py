@@ -37,6 +37,8 @@ def test_without_rules_no_device_lists_anything(closed: Place, listing: str) -> 
         refused = closed(method, folder, "phone", **headers)
         assert (refused.status, refused.headers["Retry-After"]) == (503, "60")
         assert b"policy.example" not in refused.body
+        is_xml = refused.headers["Content-Type"].startswith("application/xml")
+        assert method == "HEAD" or not is_xml or b"<C:rule>policy-away</C:rule>" in refused.body
         assert closed(method, folder, **headers).status in (200, 207)  # a file browser is not asked
 
 

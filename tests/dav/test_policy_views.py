@@ -8,7 +8,7 @@ import pytest
 
 from davstore.model.rules import KEYWORDS, STATES, Reach, Rule
 from tests.dav.client import ALICE, NOW, PHONE, Client, prop_body, token_of
-from tests.dav.test_filters import SEEN, told
+from tests.dav.test_filters import SEEN, UNREAD, report, told
 from tests.web.mails import mail
 
 SCOPE = "{urn:davstore:cpm}sync-scope-allowed"
@@ -132,6 +132,45 @@ def test_members_age_out_of_the_view_and_nothing_is_told_before(phone: Client) -
     assert told(phone.sync(token=token_of(answer))) == {"file": "out of view"}
 
 
+@pytest.mark.parametrize("where", [None, UNREAD])
+def test_an_age_of_no_time_is_a_view_of_its_own(phone: Client, where: str | None) -> None:
+    phone.put("a.eml", dated(NOW - DAY * SECOND))
+    token = token_of(report(phone, where))
+    phone.rules = (Rule("none", max_age_seconds=0),)
+    phone.now_us += DAY * SECOND
+    phone.put("b.eml", dated(phone.now_us))
+    answer = report(phone, where, token)
+    assert told(answer) == {"a.eml": "out of view", "b.eml": "there"}
+    phone.now_us += 2 * SECOND
+    answer = report(phone, where, token_of(answer))
+    assert told(answer) == {"b.eml": "out of view"}
+    assert told(report(phone, where, token_of(answer))) == {}
+
+
+def test_a_view_that_changes_within_a_change_of_views_forgets_no_removal(phone: Client) -> None:
+    phone.mkcol("a", "b", "c")
+    phone.put("a/x")
+    token = token_of(phone.sync())
+    phone.put("new")
+    phone("DELETE", "a/")
+    phone.rules = (Rule("no-a", exclude=(("a",),)),)
+    answer = phone.sync(token=token, limit=1)
+    assert told(answer) == {"new": "there", "": "gone"}
+    phone.rules = (Rule("no-a-no-b", exclude=(("a",), ("b",))),)
+    rows = told(phone.sync(token=token_of(answer)))
+    assert (rows["a/"], rows["b/"]) == ("gone", "out of view")
+
+
+def test_a_folder_that_a_file_replaced_before_it_went_is_told_as_gone(phone: Client) -> None:
+    phone.mkcol("a", "a/b")
+    phone.rules = (Rule("only-b", include=(Reach(("a", "b")),)),)
+    token = token_of(phone.sync())
+    phone("DELETE", "a/")
+    phone.put("a")
+    phone("DELETE", "a")
+    assert told(phone.sync(token=token)) == {"a": "gone"}
+
+
 def test_a_run_of_pages_is_judged_at_the_time_it_began(phone: Client) -> None:
     for name in "abcd":
         phone.put(f"{name}.eml", dated(NOW - (30 * DAY - 10) * SECOND))
@@ -187,8 +226,21 @@ def test_no_excluded_folder_comes_into_view_by_another_name(phone: Client, metho
     for source, target in (("Archive/", "Other/"), ("Archive/2024/", "Mail/2024/"), ("Work/", "Play/")):
         answer = phone(method, source, Destination=f"/dav/store/alice/{target}")
         assert (answer.status, answer.condition) == (403, SCOPE), source
+    assert phone("COPY", "Work/", Destination="/dav/store/alice/Bare/", Depth="0").status == 201
     phone("DELETE", "Work/secret/")
     assert phone(method, "Work/", Destination="/dav/store/alice/Play/").status == 201
     assert phone(method, "Archive/a", Destination="/dav/store/alice/Mail/a").status == 201
     phone.principal = ALICE
     assert phone(method, "Archive/", Destination="/dav/store/alice/Other/").status == 201
+
+
+@pytest.mark.parametrize("depth", ["0", "1"])
+def test_the_sync_token_of_a_listing_is_of_the_view_that_it_shows(phone: Client, depth: str) -> None:
+    phone.put("small")
+    phone.put("large", b"x" * 100)
+    phone.rules = (Rule("small", max_body_bytes=10, max_age_seconds=DAY),)
+    token = phone.find("", "{DAV:}sync-token", depth=depth).xml.findtext(".//{DAV:}sync-token")
+    assert token is not None
+    assert told(phone.sync(token=token)) == {}
+    phone.rules = ()
+    assert told(phone.sync(token=token))["large"] == "there"

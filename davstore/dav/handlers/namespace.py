@@ -78,7 +78,7 @@ def handle_move(request: Request) -> Response:
 def _transfer(request: Request, transfer: Callable[..., Placed]) -> Response:
     request.refuse_body()
     destination, modified_us = request.destination, modified_us_of(request)
-    request.check_transfer(destination)
+    request.check_transfer(destination, is_deep=request.depth() != 0)
     placed = transfer(
         request.context,
         request.path,

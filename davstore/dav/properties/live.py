@@ -14,6 +14,7 @@ from davstore.model.facets import MESSAGE, NO_FACTS, Facet, Facts
 from davstore.model.functions import ALL, Function, Functions
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
+from davstore.model.views import EVERYTHING, View
 from davstore.protocol.dav.elements import href
 from davstore.protocol.dav.hrefs import Spelling
 from davstore.store.preferring import Profiles
@@ -43,6 +44,8 @@ class PropertyContext(NamedTuple):
     """What is known of the devices of the asker's user; asked where a property tells it."""
     profiles: Profiles | None = None
     """Of the principals at hand."""
+    shown: Callable[[], View] = lambda: EVERYTHING
+    """The view that the asker is shown; asked where a sync token is told."""
 
     def href(self, segments: tuple[str, ...]) -> bytes:
         """Return `D:href` of a collection."""

@@ -7,6 +7,8 @@ TEST_PACKAGES := cadaver chromium curl litmus nginx-light openssl postgresql rcl
 CLIENT_PACKAGES := davfs2 dbus-daemon dovecot-imapd fuse3 git gvfs gvfs-backends kde-cli-tools kded5 libglib2.0-bin libhttp-dav-perl \
     libsecret-1-dev lftp pkg-config sitecopy wget
 NOTES := joplin@3.5.1
+# one more than there are cores: half of the time of a test is waiting
+JOBS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 INSTALL = $(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .PHONY: run test clients check setup packages bench torture release
@@ -16,7 +18,7 @@ run: $(RUNS)
 
 # ARGS narrows it: make test ARGS="tests/unit -k settings"
 test: setup packages
-	$(VENV)/bin/pytest -n auto --dist worksteal -m "not torture and not clients" $(ARGS)
+	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m "not torture and not clients" $(ARGS)
 
 # Real clients' whole sessions, and a table of them
 clients: setup packages

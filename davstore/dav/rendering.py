@@ -183,7 +183,7 @@ class Plan:
 
 def write_applied(answer: Multistatus, spelling: Spelling, principal: Principal, view: View) -> None:
     """Write that policy and preferences narrowed what a device is shown, and the principal that tells them."""
-    if view != EVERYTHING:
+    if view is not EVERYTHING:
         href = for_xml(spelling.href(urls.principal_segments(principal), slash=True))
         answer.policy_applied(href, list_only=view.list_only)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from davstore.dav.kinds import Offer, offer_with
@@ -13,6 +12,7 @@ from davstore.engine.context import Services
 from davstore.engine.receiving import Source
 from davstore.engine.rights import may_see
 from davstore.errors import ForeignDestination, Malformed, MethodNotAllowed, PartIsImmutable, UnsupportedMediaType
+from davstore.metadata.principals import DeviceFacts
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.middleware.forwarded import PREFIX
@@ -104,14 +104,26 @@ class Request:
         free_bytes: Callable[[], int] | None = None,
     ) -> PropertyContext:
         """Return the context of the properties in the answer; store is None outside of all stores."""
-        now_us, services = self.context.now_us, self.context.services
-        spelling, free_bytes = spelling or self.spelling, free_bytes or services.blobs.free_bytes
-        functions, profiles = services.functions, Profiles.of(self.context)
-        devices = partial(enrolling.list_active, services.database, self.principal)
+        context = self.context
+        services = context.services
         return PropertyContext(
-            *(self.principal, store, facets, now_us, spelling, free_bytes),
-            *(functions, devices, profiles, self.shown),
+            context.asker,
+            store,
+            facets,
+            context.now_us,
+            spelling or self.spelling,
+            free_bytes or services.blobs.free_bytes,
+            services.functions,
+            self._list_devices,
+            self._find_profiles,
+            self.shown,
         )
+
+    def _list_devices(self) -> Sequence[DeviceFacts]:
+        return enrolling.list_active(self.context.services.database, self.principal)
+
+    def _find_profiles(self) -> Profiles:
+        return Profiles.of(self.context)
 
     def part_href(self, place: PartPath) -> str:
         """Return the absolute path and the query of a part of a message."""

@@ -41,12 +41,16 @@ class Stamp(NamedTuple):
     @property
     def text(self) -> str:
         """The stamp as text."""
+        if not self.at_s:
+            return self.hash
         return "-".join([self.hash, *(str(one) for one in (self.at_s, self.next_s) if one)])
 
     @classmethod
     def parse(cls, text: str) -> Stamp:
         """Return the stamp of a text that is one."""
-        hash_, *times = [text] if text == WHOLE else text.split("-")
+        if text == WHOLE:
+            return cls()
+        hash_, *times = text.split("-")
         return cls(hash_, *map(int, times))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from davstore.model import where as conditions
@@ -35,10 +35,15 @@ class View:
         """Whether folders are left out."""
         return bool(self.include or self.exclude)
 
+    def without_scopes(self) -> View:
+        """Return the view of all folders."""
+        view = replace(self, include=(), exclude=())
+        return EVERYTHING if view == EVERYTHING else view
+
     def narrowed(self, other: View) -> View:
         """Return the view of what is in both."""
-        if self == EVERYTHING or other == EVERYTHING:
-            return other if self == EVERYTHING else self
+        if self is EVERYTHING or other is EVERYTHING:
+            return other if self is EVERYTHING else self
         ages = [age for age in (self.max_age_seconds, other.max_age_seconds) if age is not None]
         return View(
             all_of([where for where in (self.where, other.where) if where is not None]),
@@ -51,6 +56,7 @@ class View:
 
 
 EVERYTHING: Final = View()
+"""The one view that leaves out nothing: it is told by identity, as each request asks."""
 
 
 def all_of(wheres: list[Where]) -> Where | None:

@@ -5,7 +5,6 @@ Pure: terms and facts in, decision out. Gate points, responses and the memory of
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Final
@@ -88,7 +87,7 @@ def decide(terms: Terms, attempt: Attempt) -> Decision:
         return Reject("sync-scope-allowed", outside)
     view = terms.view
     if attempt.names is None and view.has_scopes:
-        view = dataclasses.replace(view, include=(), exclude=())
+        view = view.without_scopes()
     return _find_closed_window(terms, attempt) or _timely(terms, attempt) or Accept(view)
 
 

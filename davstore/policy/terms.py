@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from davstore.model.principals import DeviceClass
 from davstore.model.rules import BOTH, PROVIDER, Mode, Rule
-from davstore.model.views import View, all_of
+from davstore.model.views import EVERYTHING, View, all_of
 from davstore.model.where import Compare, Comparison, Fact, Form, Or, Source, Where
 
 KEYS: Final = (
@@ -89,7 +89,7 @@ class Terms:
         wheres += [_any_kind(rule.kinds) for rule in self.binding["kinds"] if rule.kinds is not None]
         if largest is not None and largest.max_body_bytes is not None:
             wheres.append(Compare(Comparison.LTE, _LENGTH, largest.max_body_bytes))
-        return View(
+        view = View(
             all_of(wheres),
             None if oldest is None else oldest.max_age_seconds,
             tuple(sorted({rule.include for rule in self.binding["include"] if rule.include is not None})),
@@ -97,6 +97,7 @@ class Terms:
             frozenset().union(*(rule.withhold_states or () for rule in self.binding["withhold_states"])),
             self.is_list_only,
         )
+        return EVERYTHING if view == EVERYTHING else view
 
 
 def fits(rule: Rule, subject: Subject) -> bool:

@@ -22,7 +22,7 @@ from davstore.model.messages import PartResource
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import PartPath, Path
 from davstore.model.views import EVERYTHING, View
-from davstore.sync.lenses import Lens, show
+from davstore.sync.lenses import lens_on, show
 
 _MESSAGES_AT_ONCE = 250
 """Resources whose facts of messages are in memory together, with all their parts."""
@@ -92,7 +92,7 @@ def describe(
         return
     with context.services.database.snapshot() as unit:
         facts, top = _find(context, unit, path, conditions)
-        lens = Lens(view, context.now_us // 1_000_000)
+        lens = lens_on(view, context.now_us)
         find_facts = partial(load, unit, facts, lens.told(facets), now_us=context.now_us)
         if columns is None or depth != 1 or not top.is_collection or not lens.is_whole:
             pages = _each_some(context, unit, facts.id, top, depth=depth)

@@ -23,7 +23,7 @@ from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 from davstore.model.views import EVERYTHING, View, hash_of
 from davstore.sync import report
-from davstore.sync.lenses import Lens
+from davstore.sync.lenses import lens_on
 from davstore.sync.report import Page
 from davstore.sync.runs import Departed
 
@@ -60,26 +60,27 @@ def changes_since(
     most = context.services.limits.sync_rows if limit is None else min(limit, context.services.limits.sync_rows)
     if MESSAGE in facets:
         most = min(most, _MOST_MESSAGES)
-    at_s = context.now_us // 1_000_000
 
     def work(unit: Unit, most: int) -> Changes:
         rights.require(context.asker, path)
         found = bindings.find(unit, path)
         require_list(context, unit, found.facts, conditions)
-        lens = Lens(view, at_s)
+        lens = lens_on(view, context.now_us)
         find_page = partial(report.page, unit, found, path, token, level=level, limit=most, lens=lens)
         if columns is not None and not report.are_judged(token, lens):
             changes = _by_column(unit, found.facts, find_page, columns, now_us=context.now_us)
             if changes is not None:
                 return changes
         page = find_page()
-        rows = [lens.mask(row) if isinstance(row, Resource) else row for row in _rows(page)]
+        rows = list(_rows(page))
+        if not lens.is_whole:
+            rows = [lens.mask(row) if isinstance(row, Resource) else row for row in rows]
         ids = {row.node_id for row in rows if isinstance(row, Resource)}
         values = load(unit, found.facts, lens.told(facets), ids, now_us=context.now_us)
         return Changes(rows, page.token, page.truncated, found.facts, values)
 
     changes = _shortened(most, lambda most: context.services.database.read(partial(work, most=most)))
-    if view != EVERYTHING:
+    if view is not EVERYTHING:
         _keep_view(context, path, view)
     return changes
 

@@ -34,7 +34,10 @@ class Lens:
         self.view = view
         self.at_s = at_s if view.max_age_seconds is not None else 0
         self.next_s = next_s
-        self._hash = WHOLE if view == EVERYTHING else hash_of(view)
+        self.is_whole = view == EVERYTHING
+        """Whether it shows everything."""
+        self._hash = WHOLE if self.is_whole else hash_of(view)
+        self._lasting = Stamp(self._hash) if view.max_age_seconds is None else None
         young = [] if view.max_age_seconds is None else [_younger((at_s - view.max_age_seconds) * _SECOND_US)]
         self.where = all_of([one for one in (view.where, *young) if one is not None])
         self._judge = None if self.where is None else judge_of(self.where)
@@ -42,14 +45,9 @@ class Lens:
         self._inside: dict[tuple[str, ...], bool] = {}
 
     @property
-    def is_whole(self) -> bool:
-        """Whether it shows everything."""
-        return self.view == EVERYTHING
-
-    @property
     def stamp(self) -> Stamp:
         """What a sync token says of it."""
-        return Stamp(self._hash, self.at_s, self.next_s)
+        return self._lasting or Stamp(self._hash, self.at_s, self.next_s)
 
     def difference_form(self, unit: Unit, store_id: int, before: Lens, *, base: int) -> Form | None:
         """Return the form that reads the members up to a number of which one of two lenses shows one and not the other.
@@ -132,6 +130,15 @@ def flags_of(states: Iterable[str]) -> int:
     """Return the bits of those states that are flags."""
     words = {state.upper().replace("-", "_") for state in states}
     return sum(flag for flag in Flag if flag.name in words)
+
+
+WITHOUT: Final = Lens(EVERYTHING)
+"""The lens that shows everything, at any time."""
+
+
+def lens_on(view: View, now_us: int) -> Lens:
+    """Return the lens of a view at a time."""
+    return WITHOUT if view is EVERYTHING else Lens(view, now_us // _SECOND_US)
 
 
 def judge(unit: Unit, store_id: int, rows: Sequence[Any], lenses: Sequence[Lens]) -> list[list[bool]]:

@@ -16,16 +16,12 @@ from davstore.metadata.views import find_view
 from davstore.model.changes import FULL_RELISTING, WHOLE, Level, Position, Stamp, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Path
-from davstore.model.views import EVERYTHING as EVERYTHING_IN_VIEW
 from davstore.sync import arrivals, departures, runs, scopes, tokens, views
 from davstore.sync.ancestry import Ancestry
 from davstore.sync.inquiry import Inquiry
-from davstore.sync.lenses import Lens
+from davstore.sync.lenses import WITHOUT, Lens
 from davstore.sync.runs import Run
 from davstore.sync.visibility import EVERYTHING, Visibility
-
-WITHOUT = Lens(EVERYTHING_IN_VIEW)
-"""The view that holds everything."""
 
 
 class Page(NamedTuple):
@@ -56,10 +52,10 @@ def page(
         InvalidSyncToken: the token is for something else, or its history was swept.
         NotFound, UnsupportedReport: the path names nothing, or no collection.
     """
-    facts = found.facts
-    start, stamp = tokens.start(facts, path, token, lens.stamp)
+    facts, asked_for = found.facts, lens.stamp
+    start, stamp = tokens.start(facts, path, token, asked_for)
     start, before = _find_before(unit, facts, start, lens)
-    if stamp != lens.stamp:
+    if stamp is not asked_for:
         lens = Lens(lens.view, stamp.at_s, stamp.next_s)
     asked = inquire(unit, found, path, start, EVERYTHING, level=level, limit=limit, form=form, lens=lens, before=before)
     taken, truncated = runs.take(rows(asked), limit)

@@ -46,6 +46,8 @@ def start(facts: StoreFacts, path: Path, token: SyncToken | None, asked: Stamp =
         raise InvalidSyncToken("the token is from the future")
     if at.base < facts.floor:
         raise InvalidSyncToken("the history since the token was swept")
+    if token.view == asked.hash and not asked.at_s:  # the same view, which no member leaves by its age
+        return at, asked
     known = Stamp.parse(token.view)
     if known.hash == asked.hash and token.position is not None:
         return at, known

@@ -76,7 +76,7 @@ class Pages:
             page = list_page()
             if page.top.is_collection:
                 view = view_of(environ)
-                if view != EVERYTHING:
+                if view is not EVERYTHING:
                     page = list_page(view=view)
                 answer = _send(environ, start_response, render_page(page, ordering), PROTECTION)
                 answered(environ)

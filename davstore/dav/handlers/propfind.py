@@ -73,7 +73,7 @@ def _write_tree(
             else:
                 without_top = prefer.noroot and is_collection
                 write_stored(answer, plan, hrefs, page.members if without_top else page.resources)
-    write_applied(answer, request.spelling, request.principal, view)
+    write_applied(answer, hrefs.spelling, request.principal, view)
     return is_collection
 
 

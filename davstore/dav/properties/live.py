@@ -42,8 +42,8 @@ class PropertyContext(NamedTuple):
     """Those that are enabled."""
     list_devices: Callable[[], Sequence[DeviceFacts]] = tuple
     """What is known of the devices of the asker's user; asked where a property tells it."""
-    profiles: Profiles | None = None
-    """Of the principals at hand."""
+    find_profiles: Callable[[], Profiles | None] = lambda: None
+    """Those of the principals at hand; asked where a property tells them."""
     shown: Callable[[], View] = lambda: EVERYTHING
     """The view that the asker is shown; asked where a sync token is told."""
 

@@ -16,13 +16,13 @@ from davstore.protocol.urls import Fixed
 
 
 def _preferences(context: PropertyContext, place: Fixed) -> bytes | None:
-    name, profiles = urls.name_of(place), context.profiles
+    name, profiles = urls.name_of(place), context.find_profiles()
     rule = None if profiles is None else profiles.find_preference(name)
     return None if rule is None else preferences.render(rule, _hrefs(context, name.user))
 
 
 def _effective_policy(context: PropertyContext, place: Fixed) -> bytes | None:
-    name, profiles = urls.name_of(place), context.profiles
+    name, profiles = urls.name_of(place), context.find_profiles()
     if profiles is None:
         return None
     return preferences.render_effect(_effect(profiles.find_terms(name)), _hrefs(context, name.user))

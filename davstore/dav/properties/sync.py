@@ -9,7 +9,7 @@ from davstore.model.functions import Function
 from davstore.model.nodes import Resource
 from davstore.protocol.dav import names, sync_token
 from davstore.protocol.dav.elements import text_element
-from davstore.sync.lenses import Lens
+from davstore.sync.lenses import lens_on
 from davstore.sync.tokens import current_token
 
 _ROOT: Final = text_element(names.ROOT, "T")
@@ -22,7 +22,7 @@ def _root(_context: PropertyContext, resource: Resource) -> bytes | None:
 def _sync_token(context: PropertyContext, resource: Resource) -> bytes | None:
     if context.store is None:
         return None
-    stamp = Lens(context.shown(), context.now_us // 1_000_000).stamp
+    stamp = lens_on(context.shown(), context.now_us).stamp
     if stamp.at_s:  # who leaves next is not looked up: the next report tells the difference to its own time
         stamp = stamp._replace(next_s=stamp.at_s)
     token = current_token(context.store, context.store.at(resource.names), stamp.text)

@@ -39,7 +39,7 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
 
     def write(answer: Multistatus) -> str:
         write_changes(answer, plan, hrefs, changes)
-        write_applied(answer, request.spelling, request.principal, narrowed)
+        write_applied(answer, hrefs.spelling, request.principal, narrowed)
         if changes.truncated:
             answer.truncated(hrefs.collection(path.names))
         return given

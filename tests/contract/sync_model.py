@@ -18,7 +18,7 @@ from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.facets import PROPERTIES
 from davstore.model.rules import Reach
 from davstore.model.states import Flag, StateChange
-from davstore.model.views import View
+from davstore.model.views import EVERYTHING, View
 from davstore.model.where import Compare, Comparison, Fact, Form, IsDefined, Not, Or, Source, Where
 from davstore.store import syncing
 from tests.contract.storage import Storage
@@ -76,7 +76,7 @@ def _where(where: Where, selects: Callable[[Entry], bool]) -> ModelView:
 
 MOST_AGE_S = 60
 VIEWS: dict[str, ModelView] = {
-    "everything": ModelView(View()),
+    "everything": ModelView(EVERYTHING),
     "unread": _where(Not(IsDefined(_SEEN)), lambda entry: not entry.is_seen),
     "read": _where(Compare(Comparison.EQ, _SEEN, "T"), lambda entry: entry.is_seen),
     "never known": _where(Not(Compare(Comparison.EQ, _SEEN, "F")), lambda entry: entry.is_seen),

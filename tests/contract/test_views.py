@@ -9,7 +9,7 @@ from davstore.metadata.statements import Write
 from davstore.metadata.tables import view
 from davstore.model.changes import Changes, Level, Removed, SyncToken
 from davstore.model.states import Flag, StateChange
-from davstore.model.views import View
+from davstore.model.views import EVERYTHING, View
 from davstore.model.where import Compare, Comparison, Fact, Form, IsDefined, Not, Source, Where
 from davstore.store import syncing
 from tests.contract.storage import Storage, count_rows
@@ -24,7 +24,12 @@ def report(
 ) -> tuple[dict[str, str], Changes]:
     """Return a word for each row of a report, and the report."""
     page = syncing.changes_since(
-        storage.context, storage.at(""), token, level=Level.INFINITE, limit=limit, view=View(where)
+        storage.context,
+        storage.at(""),
+        token,
+        level=Level.INFINITE,
+        limit=limit,
+        view=EVERYTHING if where is None else View(where),
     )
     words = {}
     for row in page.rows:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from davstore.blobs.local import LocalBlobs
@@ -25,7 +24,7 @@ from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.model.functions import Function
 from davstore.settings import Settings
-from davstore.store import preferring
+from davstore.store import enrolling
 from davstore.store.authenticating import Authenticator
 from davstore.store.gating import Gate
 from davstore.store.hashing import Passwords
@@ -66,7 +65,7 @@ def build_application(
         strict_depth=settings.sync.strict_depth,
         without=offer_with(functions).reports_without,
     )
-    places = Places(gated, partial(preferring.find_devices, database))
+    places = Places(gated, lambda asker: tuple([facts.device for facts in enrolling.list_active(database, asker)]))
     inner = Authentication(places, Authenticator(database, throttle, Passwords(), key=key))
 
     def check() -> None:

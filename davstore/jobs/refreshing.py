@@ -29,7 +29,7 @@ def keep_fresh(refresh: Callable[[], bool], every_seconds: float, ended: threadi
     while True:
         try:
             failures = 0 if refresh() else failures + 1
-        except Exception:
+        except Exception:  # the thread must go on: the next look may succeed
             log.exception("the policy was not refreshed")
             failures += 1
         if ended.wait(find_pause(failures, every_seconds, random.random())):  # noqa: S311  no secret

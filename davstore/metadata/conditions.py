@@ -6,7 +6,6 @@ case is ignored, where a text is matched by a pattern, or where texts are put in
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from davstore.metadata.messages import COLUMN_OF_FIELD
 from davstore.metadata.tables import binding, keyword, message, node
 from davstore.model.nodes import ResourceType
 from davstore.model.where import (
+    OPERATORS,
     And,
     Compare,
     Comparison,
@@ -35,13 +35,6 @@ from davstore.model.where import (
 Truth = ColumnElement[bool]
 
 _SET: Final = "T"
-_OPERATORS: Final[dict[Comparison, Callable[[Any, Any], Any]]] = {
-    Comparison.EQ: operator.eq,
-    Comparison.LT: operator.lt,
-    Comparison.LTE: operator.le,
-    Comparison.GT: operator.gt,
-    Comparison.GTE: operator.ge,
-}
 WITH_MESSAGE: Final = BOUND.outerjoin(
     message, and_(message.c.store_id == node.c.store_id, message.c.body_id == node.c.body_id)
 )
@@ -91,7 +84,7 @@ def _is_defined(fact: Fact) -> Truth:
 
 
 def _compare(comparison: Comparison, fact: Fact, literal: str | int) -> Truth | None:
-    compare = _OPERATORS[comparison]
+    compare = OPERATORS[comparison]
     match fact.source:
         case Source.FLAG | Source.KEYWORD:
             agrees = true() if compare(_SET, literal) else false()

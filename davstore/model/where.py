@@ -6,10 +6,11 @@ Literals have the type of the fact that they are compared with: text, a number, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 class Form(Enum):
@@ -46,6 +47,16 @@ class Comparison(Enum):
     LTE = "lte"
     GT = "gt"
     GTE = "gte"
+
+
+OPERATORS: Final[dict[Comparison, Callable[[Any, Any], Any]]] = {
+    Comparison.EQ: operator.eq,
+    Comparison.LT: operator.lt,
+    Comparison.LTE: operator.le,
+    Comparison.GT: operator.gt,
+    Comparison.GTE: operator.ge,
+}
+"""What each comparison does with a value and a literal."""
 
 
 @dataclass(frozen=True, slots=True)

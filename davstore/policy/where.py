@@ -6,16 +6,15 @@ selected. `is-defined` is never unknown.
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from davstore.model.where import (
+    OPERATORS,
     And,
     Compare,
-    Comparison,
     Fact,
     IsCollection,
     IsDefined,
@@ -40,13 +39,6 @@ Judge = Callable[[Judged], bool | None]
 """Returns None for unknown."""
 
 _SET: Final = "T"
-_OPERATORS: Final[dict[Comparison, Callable[[Any, Any], bool]]] = {
-    Comparison.EQ: operator.eq,
-    Comparison.LT: operator.lt,
-    Comparison.LTE: operator.le,
-    Comparison.GT: operator.gt,
-    Comparison.GTE: operator.ge,
-}
 
 
 @lru_cache(maxsize=256)
@@ -67,7 +59,7 @@ def judge_of(where: Where) -> Judge:
         case Like(fact, pattern, caseless):
             return _like(_value_of(fact), pattern, caseless=caseless)
         case Compare(comparison, fact, literal, caseless):
-            return _comparison(_OPERATORS[comparison], _value_of(fact), literal, caseless=caseless)
+            return _comparison(OPERATORS[comparison], _value_of(fact), literal, caseless=caseless)
 
 
 def _negation(judge: Judge) -> Judge:

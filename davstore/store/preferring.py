@@ -18,7 +18,6 @@ from davstore.errors import (
     ProtectedProperty,
 )
 from davstore.metadata import bindings, principals
-from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.principals import Device, Principal, PrincipalName, User
@@ -29,12 +28,6 @@ from davstore.policy.preferences import parse_json, to_json
 from davstore.policy.terms import Subject, Terms, merge
 from davstore.protocol.dav.names import STATE, SYNC_PREFERENCES
 from davstore.protocol.dav.preferences import NAMES
-
-
-def find_devices(database: Database, asker: Principal) -> tuple[Device, ...]:
-    """Return the devices of a user that are not revoked, by name."""
-    found = database.look(lambda unit: principals.list_devices(unit, asker.user.id))
-    return tuple([facts.device for facts in found if not facts.device.revoked])
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,6 @@ def kill(device: Device, seconds: float) -> None:
     if process == 0:
         device.sync(force=True)
         os._exit(0)
-    time.sleep(seconds)
+    time.sleep(seconds)  # it may be anywhere then
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)

@@ -45,6 +45,9 @@ KEYWORDS: Final = Facet[Sequence[str]]("keywords")
 ANSWERS: Final = Facet[Sequence[tuple[str, ...]]]("answers")
 """The answers to a message, oldest first: the names that lead to each from the root of the area."""
 
+GROUP_STATE: Final = Facet[str]("group state")
+"""The name of the group state that counts in a session history."""
+
 _NONE: Final[Mapping[int, Any]] = MappingProxyType({})
 
 

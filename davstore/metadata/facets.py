@@ -12,11 +12,13 @@ from davstore.metadata.conversations import list_participants, list_threads
 from davstore.metadata.locks import list_locks
 from davstore.metadata.messages import list_messages, list_summaries
 from davstore.metadata.properties import list_properties
+from davstore.metadata.sessions import list_group_states
 from davstore.metadata.states import list_keywords
 from davstore.metadata.unit import Unit
 from davstore.model.facets import (
     ANSWERS,
     CHECKSUMS,
+    GROUP_STATE,
     KEYWORDS,
     LOCKS,
     MESSAGE,
@@ -53,6 +55,7 @@ LOADERS: Final[Mapping[Facet[Any], Loader]] = {
     KEYWORDS: lambda unit, store, node_ids, _now_us: list_keywords(unit, store.id, node_ids),
     THREAD: lambda unit, store, node_ids, _now_us: list_threads(unit, store.id, node_ids),
     PARTICIPANTS: lambda unit, store, node_ids, _now_us: list_participants(unit, store.id, node_ids),
+    GROUP_STATE: lambda unit, store, node_ids, _now_us: list_group_states(unit, store, node_ids),
     ANSWERS: lambda unit, store, node_ids, _now_us: list_answers(unit, store, node_ids),
 }
 

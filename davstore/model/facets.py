@@ -50,6 +50,9 @@ THREAD: Final = Facet[Thread]("thread")
 PARTICIPANTS: Final = Facet[Sequence[Participant]]("participants")
 """The participants of a thread."""
 
+GROUP_STATE: Final = Facet[str]("group state")
+"""The name of the group state that counts in a session history."""
+
 _NONE: Final[Mapping[int, Any]] = MappingProxyType({})
 
 

@@ -17,6 +17,7 @@ from davstore.dav.properties.owncloud import OWNCLOUD
 from davstore.dav.properties.preferences import PREFERENCES
 from davstore.dav.properties.principals import OWNERS, PRINCIPALS
 from davstore.dav.properties.quota import QUOTA
+from davstore.dav.properties.sessions import SESSIONS
 from davstore.dav.properties.states import ANSWERED_BY, STATES, keyword
 from davstore.dav.properties.sync import MODSEQ, SYNC
 from davstore.dav.properties.threads import THREADS
@@ -47,6 +48,7 @@ TABLE: Final = (
     *STATES,
     ANSWERED_BY,
     *THREADS,
+    *SESSIONS,
     *SUPPORTED,
     Live(names.SUPPORTED_LIVE_PROPERTY_SET, EVERY, same=_supported_live_property_set),
     *PRINCIPALS,

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, and_, bindparam, func, select
 from davstore.metadata.places import Ways
 from davstore.metadata.sessions import find_sessions
 from davstore.metadata.statements import Statement, among, array
-from davstore.metadata.tables import message, node, thread, thread_member
+from davstore.metadata.tables import binding, message, node, thread, thread_member
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Area
@@ -42,6 +42,16 @@ _CONVERSATIONS = Statement[tuple[int, str]](
     )
     .distinct()
 )
+_NAMES = Statement[tuple[int, str]](
+    select(thread_member.c.node_id, binding.c.name)
+    .select_from(
+        thread_member.join(
+            binding,
+            and_(binding.c.store_id == thread_member.c.store_id, binding.c.node_id == thread_member.c.thread_id),
+        )
+    )
+    .where(thread_member.c.store_id == _s, among(thread_member.c.node_id, bindparam("ids")))
+)
 
 
 def list_threads(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, Thread]:
@@ -70,3 +80,8 @@ def list_sessions(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> d
         places = [ways.find(one.node_id, Area.STORE) for one in sessions if one.conversation_id == conversation_id]
         found[thread_id] += [names for names in places if names is not None and names not in found[thread_id]]
     return found
+
+
+def list_conversations(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, str]:
+    """Return the names of the threads that nodes are in."""
+    return dict(unit.all(_NAMES, {"s": store_id, "ids": array(node_ids)})) if node_ids else {}

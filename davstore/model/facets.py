@@ -49,6 +49,8 @@ THREAD: Final = Facet[Thread]("thread")
 """The counts of a thread, and its conversation."""
 PARTICIPANTS: Final = Facet[Sequence[Participant]]("participants")
 """The participants of a thread."""
+CONVERSATION: Final = Facet[str]("conversation")
+"""The name of the thread that a message is in."""
 
 GROUP_STATE: Final = Facet[str]("group state")
 """The name of the group state that counts in a session history."""

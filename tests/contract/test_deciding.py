@@ -27,11 +27,12 @@ from davstore.model.columns import Wanted
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
-from davstore.model.paths import PartPath
+from davstore.model.paths import Area, PartPath, Path
 from davstore.model.principals import Principal, PrincipalName, User
 from davstore.model.rules import Rule
 from davstore.store import (
     browsing,
+    conversing,
     copying_parts,
     deleting,
     exporting,
@@ -55,6 +56,11 @@ NEVER = Preconditions(if_lists=(IfList(None, (IfCondition(negated=False, token=N
 STRANGER = Principal(User(2, "stranger", 9, 1, disabled=False))
 INFO = LockInfo(LockScope.EXCLUSIVE, None)
 Ask = Callable[[Context, Storage, Preconditions], object]
+
+
+def threads(tree: Storage) -> Path:
+    """Return the root of the area of threads."""
+    return Path(tree.owner, (), Area.THREADS)
 
 
 def content() -> NewContent:
@@ -119,6 +125,10 @@ WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `
     "browsing.open_message": lambda context, tree, _: browsing.open_message(context, tree.at("t/a")),
     "resolving.resolve": lambda context, tree, _: resolving.resolve(
         context, tree.at("t"), conversations=["x"], resource_ids=[], facets=frozenset()
+    ),
+    "conversing.list_threads": lambda context, tree, _: conversing.list_threads(context, threads(tree), limit=1),
+    "conversing.open_conversation": lambda context, tree, _: conversing.open_conversation(
+        context, threads(tree).child("x"), limit=1
     ),
     "browsing.list_page": lambda context, tree, _: browsing.list_page(context, tree.at("t"), Sort.NAME, limit=1),
 }

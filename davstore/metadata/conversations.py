@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Collection
+from operator import itemgetter
 
 from sqlalchemy import BigInteger, and_, bindparam, func, select
 
@@ -62,10 +64,11 @@ def list_threads(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[i
 
 def list_participants(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, list[Participant]]:
     """Return the participants of those of the nodes that are threads."""
-    texts: defaultdict[int, list[str]] = defaultdict(list)
-    for thread_id, *ends in unit.each(_ENDS, {"s": store_id, "ids": array(node_ids)}) if node_ids else ():
-        texts[thread_id] += [one for one in ends if one]
-    return {thread_id: find_participants(some) for thread_id, some in texts.items()}
+    rows = unit.each(_ENDS, {"s": store_id, "ids": array(node_ids)}) if node_ids else iter(())
+    return {
+        thread_id: find_participants(text for row in some for text in row[1:] if isinstance(text, str))
+        for thread_id, some in itertools.groupby(rows, key=itemgetter(0))
+    }
 
 
 def list_sessions(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> dict[int, list[tuple[str, ...]]]:

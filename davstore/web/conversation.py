@@ -154,19 +154,17 @@ def _show(message: Message) -> Shown:
 
 
 def _read(message: Message, href: str) -> tuple[list[Section], list[Attachment]]:
-    """Return what is read of a message, and what is attached; its preview where more cannot be had here."""
-    preview = message.preview or render_name(message.summary.filename or "")
-    if message.parts and message.body is not None:
-        is_transfer = message.summary.kind is ResourceType.FILE_TRANSFER
-        layout = lay_out(message.parts, best=_TEXT)
-        attached = [part for part in layout.attachments if not (is_transfer and is_object(part))]
-        try:
-            sections = list(
-                read_sections(message.body, layout.sections, href, room=_MOST_TEXT_BYTES, links=_MOST_LINKS)
-            )
-        except CorruptBlob:
-            return [Section(href, (Piece(preview, None),), None, is_whole=False)], []
-        if is_transfer and not sections and preview:
-            sections = [Section(href, (Piece(preview, None),), None, is_whole=True)]
-        return sections, [describe_attachment(part, href) for part in attached]
-    return [Section(href, (Piece(preview, None),), None, is_whole=False)], []
+    """Return what is read of a message, and what is attached; its beginning where more cannot be had here."""
+    is_transfer = message.summary.kind is ResourceType.FILE_TRANSFER
+    beginning = Piece(message.preview or render_name(message.summary.filename or ""), None)
+    if message.body is None or message.parts is None:
+        return [Section(href, (beginning,), None, is_whole=False)], []
+    layout = lay_out(message.parts, best=_TEXT)
+    try:
+        sections = [*read_sections(message.body, layout.sections, href, room=_MOST_TEXT_BYTES, links=_MOST_LINKS)]
+    except CorruptBlob:
+        return [Section(href, (beginning,), None, is_whole=False)], []
+    if is_transfer and not sections:
+        sections = [Section(href, (beginning,), None, is_whole=True)]
+    attached = [part for part in layout.attachments if not (is_transfer and is_object(part))]
+    return sections, [describe_attachment(part, href) for part in attached]

@@ -12,8 +12,10 @@ from lxml import html
 
 from davstore.model.rules import Rule
 from davstore.web import conversation
+from tests.cpm_bodies import FILE_TRANSFER, OVER_HTTP
 from tests.dav.client import ALICE, BOB, HOME, PHONE, Client, removing
 from tests.dav.test_sessions import make
+from tests.protocol.test_cpm_messages import RELATED
 from tests.web.mails import mail, multipart, part
 from tests.web.pictures import png
 from tests.web.test_message import EVIL, RTL, flag
@@ -56,7 +58,7 @@ def chat(minute: int, text: str = "", conversation: str = "c", **fields: str) ->
 def listed(dav: Client, query: str = "") -> list[tuple[str, ...]]:
     """Return what the list says of each conversation: who, about what, messages, unread ones and time."""
     rows = page(dav, f"{ROOT}{query}").iterfind(".//tbody/tr")
-    found = []
+    found: list[tuple[str, ...]] = []
     for row in rows:
         [count] = row.xpath(".//*[@class='count']/text()")
         who, about = (one.text_content() for one in row.iterfind(".//bdi"))
@@ -68,7 +70,7 @@ def listed(dav: Client, query: str = "") -> list[tuple[str, ...]]:
 
 def path_of(dav: Client, row: int = 0) -> str:
     """Return the path of a conversation in the list."""
-    return urljoin(ROOT, page(dav, ROOT).xpath("//tbody//a/@href")[row])
+    return urljoin(ROOT, str(page(dav, ROOT).xpath("//tbody//a/@href")[row]))
 
 
 def texts(document: Any) -> list[str]:
@@ -159,13 +161,17 @@ def test_pictures_are_shown_and_other_files_are_linked(dav: Client) -> None:
     assert texts(document) == ["Look"]
 
 
-def test_a_chat_with_a_picture_and_a_file_transfer(dav: Client) -> None:
+def test_a_chat_with_pictures(dav: Client) -> None:
+    """One as the only content of a CPIM, and one of a file transfer, whose XML is for programs."""
     cpim = b"From: <im:a@x>\r\nTo: <im:b@x>\r\nDateTime: 2026-06-01T10:00:00Z\r\n\r\n"
-    picture = part(png(1, 1), "image/png")
-    head = chat(0, content_type="Message/CPIM")
-    dav.put("1.cpim", head.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" + cpim + picture)
+    heads = [chat(minute, Content_Type="").partition(b"\r\n\r\n")[0] + b"\r\n" for minute in range(3)]
+    kind = b"Application/X-CPM-File-Transfer"
+    dav.put("1.cpim", heads[0] + b"Content-Type: Message/CPIM\r\n\r\n" + cpim + part(png(1, 1), "image/png"))
+    dav.put("2.cpim", heads[1] + RELATED % (kind, kind, FILE_TRANSFER))
+    dav.put("3.cpim", heads[2] + b"Content-Type: application/vnd.gsma.rcs-ft-http+xml\r\n\r\n" + OVER_HTTP)
     document = page(dav, path_of(dav))
-    assert len(document.xpath("//article//img")) == 1
+    assert [one.get("src").partition("?")[2] for one in document.xpath("//article//img")] == ["part=1", "part=2"]
+    assert texts(document) == ["My picture.jpg", "car & me.png"]
     assert not document.xpath("//article//ul")
 
 

@@ -25,7 +25,7 @@ from davstore.protocol.dav.hrefs import Target, encode_segment
 from davstore.protocol.http.accept import wants_html, wants_page
 from davstore.protocol.http.headers import parse_etags
 from davstore.protocol.http.queries import parse_query
-from davstore.store import browsing, conversing
+from davstore.store import browsing, browsing_threads
 from davstore.web import conversation, message
 from davstore.web.ordering import parse_ordering, parse_span
 from davstore.web.page import render_page
@@ -102,9 +102,11 @@ class Pages:
         """
         span, view, context = parse_span(query), view_of(environ), self._services.context(environ[PRINCIPAL])
         if not path.names:
-            threads = conversing.list_threads(context, path, before=span.before, limit=conversation.THREADS, view=view)
+            threads = browsing_threads.list_threads(
+                context, path, before=span.before, limit=conversation.THREADS, view=view
+            )
             return conversation.render_threads(threads, span), PROTECTION
-        opened = conversing.open_conversation(
+        opened = browsing_threads.open_conversation(
             context, path, before=span.before, after=span.after, limit=conversation.MESSAGES, view=view
         )
         with closing(opened.messages):

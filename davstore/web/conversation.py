@@ -13,7 +13,7 @@ from davstore.model.paths import Path
 from davstore.model.threads import Participant, find_participants
 from davstore.protocol.dav.hrefs import encode_segment
 from davstore.protocol.http.dates import render_iso_date
-from davstore.store.conversing import Conversation, Listed, Message, Threads
+from davstore.store.browsing_threads import Conversation, Listed, Message, Threads
 from davstore.web.layout import is_object, lay_out
 from davstore.web.letters import NO_SUBJECT, Letter, is_unread
 from davstore.web.message import (

@@ -32,7 +32,7 @@ from davstore.model.principals import Principal, PrincipalName, User
 from davstore.model.rules import Rule
 from davstore.store import (
     browsing,
-    conversing,
+    browsing_threads,
     copying_parts,
     deleting,
     exporting,
@@ -126,8 +126,10 @@ WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `
     "resolving.resolve": lambda context, tree, _: resolving.resolve(
         context, tree.at("t"), conversations=["x"], resource_ids=[], facets=frozenset()
     ),
-    "conversing.list_threads": lambda context, tree, _: conversing.list_threads(context, threads(tree), limit=1),
-    "conversing.open_conversation": lambda context, tree, _: conversing.open_conversation(
+    "browsing_threads.list_threads": lambda context, tree, _: browsing_threads.list_threads(
+        context, threads(tree), limit=1
+    ),
+    "browsing_threads.open_conversation": lambda context, tree, _: browsing_threads.open_conversation(
         context, threads(tree).child("x"), limit=1
     ),
     "browsing.list_page": lambda context, tree, _: browsing.list_page(context, tree.at("t"), Sort.NAME, limit=1),

@@ -20,7 +20,7 @@ from davstore.model.paths import Area, Path
 from davstore.model.principals import Device, DeviceClass, Principal, PrincipalName
 from davstore.model.rules import Rule
 from davstore.model.states import Flag, StateChange
-from davstore.store import browsing, conversing, enrolling, locking, preferring, reading
+from davstore.store import browsing, browsing_threads, enrolling, locking, preferring, reading
 from tests.contract.storage import MAIL, Storage
 
 
@@ -280,11 +280,14 @@ def test_pages_of_conversations_take_as_many_statements(storage: Storage, monkey
             storage.put(f"{number}.eml", b"From: a@x\nMessage-ID: <%d@x>\nSubject: x\n\nbody" % number)
             storage.put(f"r{number}.eml", b"From: a@x\nMessage-ID: <r%d@x>\nReferences: <0@x>\n\nbody" % number)
         with counter.counting():
-            page = conversing.list_threads(storage.context, threads, limit=50)
+            page = browsing_threads.list_threads(storage.context, threads, limit=50)
         counts = [counter.count]
         [name] = [one.resource.name for one in page.threads if one.thread.messages == last + 1]
         with counter.counting():
-            assert len(list(conversing.open_conversation(storage.context, threads.child(name), limit=50).messages)) > 2
+            assert (
+                len(list(browsing_threads.open_conversation(storage.context, threads.child(name), limit=50).messages))
+                > 2
+            )
         assert len(page.threads) == last
         taken.append([*counts, counter.count])
     assert taken[0] == taken[1]

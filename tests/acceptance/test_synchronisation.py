@@ -26,7 +26,7 @@ def store(network: Device, conversation: str, count: int, *, first: int = 0) -> 
     return made
 
 
-def test_01_new_messages_come_to_the_devices(phone: Device, tablet: Device, network: Device, conversation: str) -> None:
+def test_new_messages_come_to_the_devices(phone: Device, tablet: Device, network: Device, conversation: str) -> None:
     made = store(network, conversation, 3)
     for device in (phone, tablet):
         done = device.sync()
@@ -41,7 +41,7 @@ def test_01_new_messages_come_to_the_devices(phone: Device, tablet: Device, netw
     assert set(phone.messages(phone.chat_of(conversation))) == {*made, f"{conversation}/3.cpim"}
 
 
-def test_02_a_file_transfer_comes_with_its_file(phone: Device, network: Device, conversation: str) -> None:
+def test_a_file_transfer_comes_with_its_file(phone: Device, network: Device, conversation: str) -> None:
     store(network, conversation, 1)
     path = f"{conversation}/ft.eml"
     network.ask("PUT", network.href(path), objects.transfer(conversation, "f1", "My picture.jpg", PICTURE, minute=5))
@@ -52,7 +52,7 @@ def test_02_a_file_transfer_comes_with_its_file(phone: Device, network: Device, 
     assert path in phone.messages(phone.chat_of(conversation))
 
 
-def test_03_of_group_states_the_last_wins(phone: Device, network: Device, conversation: str) -> None:
+def test_of_group_states_the_last_wins(phone: Device, network: Device, conversation: str) -> None:
     states = {1: (ME, BO), 9: (ME, CLEO), 5: (ME, BO, CLEO)}
     for minute, people in states.items():
         state = objects.group_state(conversation, f"focus-{minute}", people, minute=minute)
@@ -66,7 +66,7 @@ def test_03_of_group_states_the_last_wins(phone: Device, network: Device, conver
     assert not [chat for chat in phone.chats.values() if chat.conversation == conversation]
 
 
-def test_03_the_server_names_the_last(phone: Device, network: Device, conversation: str) -> None:
+def test_the_server_names_the_last_group_state(phone: Device, network: Device, conversation: str) -> None:
     session = network.href(f"{conversation}/session/")
     network.ask("MKCOL", session, MKCOL, Content_Type="application/xml")
     network.ask("PUT", f"{session}_session", objects.session_info(conversation, (ME, BO)))
@@ -77,14 +77,14 @@ def test_03_the_server_names_the_last(phone: Device, network: Device, conversati
     assert f"{session}9-group-state.xml" in told
 
 
-def test_04_media_come_as_they_are(phone: Device, network: Device, conversation: str) -> None:
+def test_media_come_as_they_are(phone: Device, network: Device, conversation: str) -> None:
     path = f"{conversation}/media-logo-4444.jpg"
     network.ask("PUT", network.href(path), PICTURE)
     assert phone.sync().fetched == {path}
     assert (phone.items[path].kind, phone.items[path].body) == ("media", PICTURE)
 
 
-def test_05_one_conversation_stays_one_chat(phone: Device, tablet: Device, network: Device, conversation: str) -> None:
+def test_one_conversation_stays_one_chat(phone: Device, tablet: Device, network: Device, conversation: str) -> None:
     store(network, conversation, 2)
     phone.sync()
     before = phone.chats[phone.chat_of(conversation)].identity
@@ -100,7 +100,7 @@ def test_05_one_conversation_stays_one_chat(phone: Device, tablet: Device, netwo
         assert sent in device.messages(device.chat_of(conversation))
 
 
-def test_06_what_is_deleted_there_goes_here(phone: Device, network: Device, conversation: str) -> None:
+def test_what_is_deleted_there_goes_here(phone: Device, network: Device, conversation: str) -> None:
     made = store(network, conversation, 3)
     phone.sync()
     gone = f"{conversation}/1.cpim"
@@ -111,7 +111,7 @@ def test_06_what_is_deleted_there_goes_here(phone: Device, network: Device, conv
     assert phone.chats[phone.chat_of(conversation)].messages == 2
 
 
-def test_07_what_is_deleted_here_goes_there(phone: Device, tablet: Device, network: Device, conversation: str) -> None:
+def test_what_is_deleted_here_goes_there(phone: Device, tablet: Device, network: Device, conversation: str) -> None:
     made = store(network, conversation, 2)
     phone.sync()
     tablet.sync()
@@ -128,7 +128,7 @@ def test_07_what_is_deleted_here_goes_there(phone: Device, tablet: Device, netwo
         assert conversation not in {chat.conversation for chat in device.chats.values()}
 
 
-def test_08_read_here_is_seen_there(phone: Device, tablet: Device, network: Device, conversation: str) -> None:
+def test_read_here_is_seen_there(phone: Device, tablet: Device, network: Device, conversation: str) -> None:
     store(network, conversation, 2)
     phone.sync()
     tablet.sync()
@@ -143,7 +143,7 @@ def test_08_read_here_is_seen_there(phone: Device, tablet: Device, network: Devi
     assert [device.chats[device.chat_of(conversation)].unread for device in (phone, tablet)] == [1, 1]
 
 
-def test_09_seen_there_is_read_here(phone: Device, network: Device, conversation: str) -> None:
+def test_seen_there_is_read_here(phone: Device, network: Device, conversation: str) -> None:
     store(network, conversation, 2)
     phone.sync()
     network.sync()
@@ -157,7 +157,7 @@ def test_09_seen_there_is_read_here(phone: Device, network: Device, conversation
     }
 
 
-def test_10_to_synchronise_again_changes_nothing(phone: Device, network: Device, conversation: str) -> None:
+def test_to_synchronise_again_changes_nothing(phone: Device, network: Device, conversation: str) -> None:
     store(network, conversation, 3)
     phone.sync()
     phone.read(f"{conversation}/0.cpim")
@@ -170,12 +170,12 @@ def test_10_to_synchronise_again_changes_nothing(phone: Device, network: Device,
     assert (phone.items, phone.chats) == (items, chats)
 
 
-def test_11_hundreds_within_seconds(phone: Device, network: Device, conversation: str) -> None:
+def test_hundreds_within_seconds(phone: Device, network: Device, conversation: str) -> None:
     come(phone, network, conversation, 300, within_seconds=30)
 
 
 @pytest.mark.torture
-def test_12_thousands_within_minutes(phone: Device, network: Device, conversation: str) -> None:
+def test_thousands_within_minutes(phone: Device, network: Device, conversation: str) -> None:
     come(phone, network, conversation, 3000, within_seconds=120)
 
 

@@ -20,7 +20,7 @@ DEVICE = """<D:mkcol xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><D:set><D:prop>
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Yield a running server with an empty store."""
     directory = tmp_path_factory.mktemp("acceptance")
-    server = Server(directory / "data", directory / "log", SERVER__WORKERS="1")
+    server = Server(directory / "data", directory / "log", SERVER__WORKERS="2")
     yield server
     server.kill()
     assert not re.search(r" 500 \d|Traceback", (directory / "log").read_text())

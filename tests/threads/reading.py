@@ -44,8 +44,13 @@ def follow(dav: Client, root: str, token: str = "", *, level: str = "infinite") 
         answer = dav("REPORT", root, sync_body(token, level=level, props=IDS))
         rows += each_row(answer, root)
         token = token_of(answer)
-        if not any(answer.xml.iter(f"{D}number-of-matches-within-limits")):
+        if not is_cut(answer):
             return rows, token
+
+
+def is_cut(answer: Answer) -> bool:
+    """Tell whether a report has more pages."""
+    return answer.xml.find(f".//{D}number-of-matches-within-limits") is not None
 
 
 def resource_id(row: Row) -> str:

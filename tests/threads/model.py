@@ -5,13 +5,14 @@ What it reads of mail comes from the standard library's `email` (`tests/mail_ora
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from tests import mail_oracles
 
 Key = tuple[str, str]
-"""An id and what it names: a conversation or a message."""
+"""An id and what it names: a conversation, a message, or the bytes of one."""
 
 
 class Message(NamedTuple):
@@ -27,17 +28,19 @@ class Message(NamedTuple):
 
     @property
     def keys(self) -> frozenset[Key]:
-        """The ids by which a message joins; those who share one are in one thread."""
+        """The ids by which a message joins; those who share one are in one thread. Without ids it is its bytes."""
         own = {("message", self.message_id)} if self.message_id else set()
         if self.conversation_id:
             return frozenset(own | {("conversation", self.conversation_id)})
-        return frozenset(own | {("message", named) for named in self.references or self.in_reply_to})
+        found = own | {("message", named) for named in self.references or self.in_reply_to}
+        return frozenset(found or {("bytes", self.identity)})
 
 
 def read(content: bytes) -> Message:
     """Return the message that mail is."""
     facts = mail_oracles.facts_of(content)
-    return Message(facts.message_id, facts.references, facts.in_reply_to, date=facts.date or 0)
+    identity = hashlib.sha256(content).hexdigest()
+    return Message(facts.message_id, facts.references, facts.in_reply_to, date=facts.date or 0, identity=identity)
 
 
 class Thread:

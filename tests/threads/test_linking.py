@@ -30,7 +30,8 @@ CASES: dict[str, tuple[dict[str, Message], str]] = {
     "two of one Message-ID": ({"a": Message("x"), "b": Message("x"), "c": Message("c", ("x",))}, "abc"),
     "one of one Message-ID replies": ({"a": Message("x"), "b": Message("x", ("c",)), "c": Message("c")}, "abc"),
     "ids differ in case": ({"a": Message("A"), "b": Message("b", ("a",)), "c": Message("a")}, "a bc"),
-    "no ids at all": ({"a": Message(), "b": Message(), "c": Message("c")}, "a b c"),
+    "no ids at all": ({"a": Message(identity="a"), "b": Message(identity="b"), "c": Message("c")}, "a b c"),
+    "no ids, but the same bytes": ({"a": Message(identity="a"), "b": Message(identity="a")}, "ab"),
     "a reply that has no id": ({"a": Message("a"), "b": Message(None, ("a",))}, "ab"),
     "one conversation": (
         {"a": Message("a", conversation_id="c"), "b": Message("b", conversation_id="c"), "c": Message("c")},
@@ -85,6 +86,7 @@ def salt(message: Message, word: str) -> Message:
         return f"{text}.{word}@example.org"
 
     return message._replace(
+        identity=salted(message.identity),
         message_id=message.message_id and salted(message.message_id),
         references=tuple(map(salted, message.references)),
         in_reply_to=tuple(map(salted, message.in_reply_to)),

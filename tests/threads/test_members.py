@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.dav.client import BOB, HOME, MESSAGE, Client, D, prop_body, token_of
+from tests.dav.client import BOB, HOME, MESSAGE, Client, D, prop_body, sync_body, token_of
 from tests.threads import letters, reading
 from tests.threads.model import Message
 from tests.threads.reading import THREADS, C
@@ -181,7 +181,7 @@ def test_two_users_share_no_thread(dav: Client) -> None:
 def test_a_thread_that_is_not_there(dav: Client, path: str) -> None:
     two(dav)
     for method in ("GET", "HEAD", "PROPFIND", "DELETE", "REPORT", "PROPPATCH"):
-        body = prop_body(f"{D}getetag") if method == "PROPFIND" else b""
+        body = {"PROPFIND": prop_body(f"{D}getetag"), "REPORT": sync_body()}.get(method, b"")
         assert dav(method, THREADS + path, body, Depth="0").status == (400 if ".." in path else 404), method
 
 

@@ -11,10 +11,19 @@ from typing import Final
 Reasons = Mapping[str, Mapping[str, list[str]]]
 
 IN_NOTMUCH: Final[Reasons] = {
-    "whole in notmuch, which reads In-Reply-To beside References, and the address of an author in it as an id": {
+    "whole in notmuch, to which the address of an author in In-Reply-To is an id: the parts have nothing in common": {
+        "easy-ham-1/00050.74d": ["easy-ham-1/00050.74d", "easy-ham-2/01273.01c"],
+        "easy-ham-1/00322.4ee": ["easy-ham-1/00322.4ee", "easy-ham-2/00822.8fd"],
+        "easy-ham-1/00352.986": ["easy-ham-1/00352.986", "easy-ham-1/00589.38f"],
+        "easy-ham-1/00928.83c": ["easy-ham-1/00928.83c", "easy-ham-2/01359.825"],
         "easy-ham-1/00976.13e": ["easy-ham-1/00976.13e", "easy-ham-2/00757.7ae"],
         "easy-ham-1/01157.471": ["easy-ham-1/01157.471", "easy-ham-2/00682.ed1"],
-        "easy-ham-1/01485.4ef": ["easy-ham-1/01485.4ef", "easy-ham-1/01506.4bb"],
+        "easy-ham-1/01311.bcb": [
+            *("easy-ham-1/01311.bcb", "easy-ham-1/01326.d8a", "easy-ham-1/01432.398"),
+            *("easy-ham-1/01544.626", "easy-ham-2/00643.cc9"),
+        ],
+        "easy-ham-1/01485.4ef": ["easy-ham-1/01485.4ef", "easy-ham-1/01506.4bb", "easy-ham-1/01545.0ea"],
+        "easy-ham-2/00058.37a": ["easy-ham-2/00058.37a", "easy-ham-2/00196.8f7", "easy-ham-2/00223.7eb"],
     },
 }
 IN_DOVECOT: Final[Reasons] = {

@@ -32,7 +32,7 @@ class Message(NamedTuple):
         own = {("message", self.message_id)} if self.message_id else set()
         if self.conversation_id:
             return frozenset(own | {("conversation", self.conversation_id)})
-        found = own | {("message", named) for named in self.references or self.in_reply_to}
+        found = own | {("message", named) for named in self.references or self.in_reply_to[-1:]}
         return frozenset(found or {("bytes", self.identity)})
 
 

@@ -16,6 +16,10 @@ CASES: dict[str, tuple[dict[str, Message], str]] = {
     "a reply is with what it replies to": ({"a": Message("a"), "b": Message("b", ("a",))}, "ab"),
     "In-Reply-To counts where there are no References": ({"a": Message("a"), "b": Message("b", (), ("a",))}, "ab"),
     "and not where there are": ({"a": Message("a"), "b": Message("b", ("z",), ("a",))}, "a b"),
+    "of several ids in In-Reply-To the last counts": (
+        {"a": Message("a"), "b": Message("b", (), ("a", "z")), "c": Message("c", (), ("b", "a"))},
+        "ac b",
+    ),
     "replies to a message that nobody has": ({"a": Message("a", ("z",)), "b": Message("b", (), ("z",))}, "ab"),
     "a reference joins what lies between": (
         {"a": Message("a", ("y",)), "b": Message("b", ("y", "z")), "c": Message("c", (), ("z",))},
@@ -125,6 +129,11 @@ FORMS: dict[str, tuple[Mapping[str, str], Mapping[str, str], bool]] = {
     "an id beyond ASCII": ({"Message-ID": "<å@x>"}, {"References": "<å@x>"}, True),
     "References without any id": ({"Message-ID": "<a@x>"}, {"References": "none", "In-Reply-To": "<a@x>"}, True),
     "a name in front": ({"Message-ID": "<a@x>"}, {"In-Reply-To": 'Message from "Bo" <b@x> of "Mon" <a@x>'}, True),
+    "replies to one person": (
+        {"Message-ID": "<a@x>", "In-Reply-To": "Message from Bo <b@x> of Mon <y@x>"},
+        {"Message-ID": "<c@x>", "In-Reply-To": "Message from Bo <b@x> of Tue <z@x>"},
+        False,
+    ),
     "a message of behind": ({"Message-ID": "<a@x>"}, {"In-Reply-To": '<a@x> (Bo\'s message of "Mon")'}, True),
     "from whom behind": ({"Message-ID": "<a@x>"}, {"In-Reply-To": "<a@x>; from b@x on Mon, 10:00"}, True),
     "prose alone": (

@@ -34,12 +34,26 @@ class Story:
 
     def act(self) -> list[Thread]:
         """Change something, and return the threads that are not as they were."""
-        actions = [self.put] * 4 + [self.copy, self.move, self.delete, self.mark, self.mark]
-        actions += [self.delete_member, self.mark_member] + [self.delete_thread] * (self.chance.random() < 0.3)
-        action = self.chance.choice(actions if self.model.messages else [self.put])
-        return action()
+        often = [self.put, self.put, self.put, self.copy, self.move, self.delete, self.mark, self.mark]
+        often += [self.delete_member, self.mark_member, self.put_over]
+        rare = [
+            self.delete_thread,
+            self.delete_folder,
+            self.move_folder,
+            self.copy_folder,
+            self.move_over,
+            self.copy_over,
+        ]
+        actions = rare if self.chance.random() < 0.2 else often
+        return self.chance.choice(actions if self.model.messages else [self.put])()
 
     def put(self) -> list[Thread]:
+        return self._put(self.name())
+
+    def put_over(self) -> list[Thread]:
+        return self._put(self.any())
+
+    def _put(self, name: str) -> list[Thread]:
         self.made += 1
         ids = [f"{number}@example.org" for number in range(self.made + 3)]
         own = f"{self.made}@example.org" if self.chance.random() < 0.9 else None
@@ -54,9 +68,8 @@ class Story:
             identity=f"{self.made}",
             sent=self.chance.random() < 0.3,
         )
-        name = self.name()
         self.people[message.identity] = tuple(self.chance.sample(PEOPLE, 2))
-        before = [one for one in self.model.threads if one.keys & message.keys]
+        before = [one for one in self.model.threads if one.keys & message.keys or name in one.members]
         self.dav.put(f"{HOME}/{name}", letters.write(message, people=self.people[message.identity]))
         self.model.put(name, message)
         return [*before, self.model.thread_of(name)]
@@ -70,10 +83,57 @@ class Story:
     def move(self) -> list[Thread]:
         source, name = self.any(), self.name()
         assert self.dav("MOVE", source, Destination=f"{HOME}/{name}").status == 201
-        self.model.move(source, name)
-        if source in self.seen:
-            self.seen ^= {source, name}
+        self._rename({source: name})
         return []
+
+    def move_over(self) -> list[Thread]:
+        source, name = self.any(), self.any()
+        if source == name:
+            return []
+        thread = self.model.thread_of(name)
+        assert self.dav("MOVE", source, Destination=f"{HOME}/{name}").status == 204
+        self._forget(name)
+        self._rename({source: name})
+        return [thread]
+
+    def copy_over(self) -> list[Thread]:
+        source, name = self.any(), self.any()
+        if source == name:
+            return []
+        thread = self.model.thread_of(name)
+        assert self.dav("COPY", source, Destination=f"{HOME}/{name}").status == 204
+        self._forget(name)
+        self.model.put(name, self.model.messages[source])
+        return [thread, self.model.thread_of(name)]
+
+    def move_folder(self) -> list[Thread]:
+        source, names = self.folder()
+        assert self.dav("MOVE", source, Destination=f"{HOME}/{self.made}").status == 201
+        self.dav("MKCOL", source)
+        self._rename({name: name.replace(source, f"{self.made}", 1) for name in names})
+        return []
+
+    def copy_folder(self) -> list[Thread]:
+        source, names = self.folder()
+        assert self.dav("COPY", source, Destination=f"{HOME}/{self.made}").status == 201
+        for name in names:
+            self.model.put(name.replace(source, f"{self.made}", 1), self.model.messages[name])
+        return [self.model.thread_of(name) for name in names]
+
+    def delete_folder(self) -> list[Thread]:
+        source, names = self.folder()
+        threads = [self.model.thread_of(name) for name in names]
+        assert self.dav("DELETE", source).status == 204
+        self.dav("MKCOL", source)
+        for name in names:
+            self._forget(name)
+        return threads
+
+    def folder(self) -> tuple[str, list[str]]:
+        """Return a folder by chance and the files in it."""
+        self.made += 1
+        folder = self.any().partition("/")[0]
+        return folder, [name for name in self.model.messages if name.startswith(f"{folder}/")]
 
     def delete(self) -> list[Thread]:
         return self._delete(name := self.any(), f"{HOME}/{name}")
@@ -106,6 +166,12 @@ class Story:
         assert self.dav.patch(path, f"<D:{what}><D:prop>{seen}</D:prop></D:{what}>").status == 207
         self.seen ^= {name}
         return [self.model.thread_of(name)]
+
+    def _rename(self, names: dict[str, str]) -> None:
+        for name, to in names.items():
+            self.model.move(name, to)
+            if name in self.seen:
+                self.seen ^= {name, to}
 
     def _forget(self, name: str) -> None:
         self.model.delete(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -155,15 +156,21 @@ def test_a_copy_is_in_the_thread_of_its_original(dav: Client) -> None:
     assert reading.partition(dav) == {frozenset(("a", "g/a"))}
 
 
-def test_a_draft_that_replies_to_another_message_leaves_and_joins(dav: Client) -> None:
-    put(dav, a=Message("a@x"), b=Message("b@x"), draft=Message("d@x", ("a@x",)))
+@pytest.mark.parametrize("dates", [*itertools.permutations((1.0, 2.0, 3.0))])
+def test_a_draft_that_replies_to_another_message_leaves_and_joins(dav: Client, dates: tuple[float, ...]) -> None:
+    a, b, date = dates
+    put(dav, a=Message("a@x", date=a), b=Message("b@x", date=b), draft=Message("d@x", ("a@x",), date=date))
     assert reading.partition(dav) == {frozenset(("a", "draft")), frozenset("b")}
     before = reading.hrefs_by_name(dav)
-    put(dav, draft=Message("d@x", ("b@x",)))
+    put(dav, draft=Message("d@x", ("b@x",), date=date))
     assert reading.partition(dav) == {frozenset("a"), frozenset(("b", "draft"))}
     assert reading.hrefs_by_name(dav) == {**before, "draft": before["b"]}
-    put(dav, draft=Message("d@x"))
+    put(dav, draft=Message("d@x", date=date))
     assert reading.partition(dav) == {frozenset("a"), frozenset("b"), frozenset(("draft",))}
+    hrefs = reading.hrefs_by_name(dav)
+    assert {name: hrefs[name] for name in "ab"} == {name: before[name] for name in "ab"}
+    put(dav, draft=Message("d@x", ("b@x",), date=date))
+    assert reading.hrefs_by_name(dav) == {**before, "draft": before["b"]}
 
 
 def test_a_draft_with_another_message_id_leaves_those_that_refer_to_the_old(dav: Client) -> None:

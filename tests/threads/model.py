@@ -104,14 +104,18 @@ class Threads:
         return found
 
     def _leave(self, name: str, message: Message) -> None:
-        """Take a message that gets other ids out of its thread, with the ids that nobody else there names."""
+        """Take a message that gets other ids out of its thread, and make that anew of the others."""
         if self.messages[name].keys == message.keys:
             return
         thread = self.thread_of(name)
-        thread.members.remove(name)
-        named = {key for other in thread.members for key in self.messages[other].keys}
-        thread.keys -= self.messages[name].keys - named
-        self.threads = [one for one in self.threads if one.members]
+        self.threads.remove(thread)
+        others = {one: self.messages[one] for one in thread.members if one != name}
+        thread.members, thread.keys = set(), set()
+        for names in sorted(partition(others), key=min):
+            part = Thread() if thread.members else thread
+            part.members |= names
+            part.keys |= {key for one in names for key in others[one].keys}
+            self.threads.append(part)
 
     def _begun(self, thread: Thread) -> float:
         return min(self.messages[name].date for name in thread.members)

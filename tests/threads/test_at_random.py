@@ -53,8 +53,10 @@ class Story:
 
     def put_over(self) -> list[Thread]:
         name = self.any()
-        self.left.add(self.model.thread_of(name))
-        return self._put(name)
+        thread = self.model.thread_of(name)
+        self.left.add(thread)
+        others = thread.members - {name}
+        return [*self._put(name), *map(self.model.thread_of, others)]
 
     def _put(self, name: str) -> list[Thread]:
         self.made += 1

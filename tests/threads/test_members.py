@@ -92,6 +92,29 @@ def test_a_thread_costs_no_quota(dav: Client) -> None:
     assert dav.find(f"{HOME}/", used).text(f"{HOME}/", used) == "0"
 
 
+def test_a_property_of_a_thread_ends_with_it(dav: Client) -> None:
+    used = f"{D}quota-used-bytes"
+    href, _ = two(dav)
+    before = int(dav.find(f"{HOME}/", used).text(f"{HOME}/", used))
+    dav.patch(href, '<D:set><D:prop><x:note xmlns:x="urn:x">here</x:note></D:prop></D:set>')
+    assert dav.find(href, "{urn:x}note").text(href, "{urn:x}note") == "here"
+    dav.put("older", letters.write(Message("older@x", date=-1)))
+    dav.put("bridge", letters.write(Message("bridge@x", ("older@x", "a@x"))))
+    for name in ("older", "bridge"):
+        dav("DELETE", name)
+    assert int(dav.find(f"{HOME}/", used).text(f"{HOME}/", used)) == before
+    for name in ("0", "1"):
+        dav("DELETE", name)
+    assert dav.find(f"{HOME}/", used).text(f"{HOME}/", used) == "0"
+
+
+def test_a_member_is_not_copied_over_itself(dav: Client) -> None:
+    _, members = two(dav)
+    assert dav("COPY", members["0"], Destination=f"{HOME}/0").status == 403
+    assert dav("COPY", members["0"], Destination=f"{HOME}/1").status == 204
+    assert set(reading.names_by_id(dav).values()) == {"0", "1"}
+
+
 @pytest.mark.parametrize("of", ["thread", "root"])
 def test_a_token_of_threads_guards_a_put_elsewhere(dav: Client, of: str) -> None:
     href, _ = two(dav)

@@ -35,7 +35,7 @@ def partition(device: Device, folder: str) -> set[frozenset[str]]:
 
 
 def test_many_write_at_once(enrol: Callable[[str], Device], phone: Device, network: Device, conversation: str) -> None:
-    messages = make(200, 1, conversation)
+    messages = make(120, 1, conversation)
     writers = [enrol(f"writer-{number}") for number in range(4)]
 
     def write(number: int) -> None:

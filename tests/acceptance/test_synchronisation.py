@@ -171,7 +171,7 @@ def test_to_synchronise_again_changes_nothing(phone: Device, network: Device, co
 
 
 def test_hundreds_within_seconds(phone: Device, network: Device, conversation: str) -> None:
-    come(phone, network, conversation, 300, within_seconds=30)
+    come(phone, network, conversation, 200, within_seconds=30)
 
 
 @pytest.mark.torture

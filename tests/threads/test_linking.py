@@ -1,4 +1,4 @@
-"""Which messages are one thread: each case in every order of arrival, in one store."""
+"""Which messages are one thread: each case in orders of arrival, in one store."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_threads_do_not_depend_on_the_order(dav: Client) -> None:
     cases = {}
     for number, (case, (messages, said)) in enumerate(CASES.items()):
         assert model.partition(messages) == set(map(frozenset, said.split())), case
-        for order, names in enumerate(itertools.permutations(messages)):
+        for order, names in enumerate([*itertools.permutations(messages)][:: 1 if len(messages) < 4 else 5]):
             folder = f"{number}.{order}"
             cases[folder] = case, order, said.split()
             dav.mkcol(folder)

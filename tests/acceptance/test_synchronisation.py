@@ -77,6 +77,18 @@ def test_the_server_names_the_last_group_state(phone: Device, network: Device, c
     assert f"{session}9-group-state.xml" in told
 
 
+def test_a_conversation_tells_its_sessions(phone: Device, network: Device, conversation: str) -> None:
+    store(network, conversation, 1)
+    phone.sync()
+    chat = phone.chat_of(conversation)
+    asking = CURRENT.replace("current-group-state", "sessions")
+    assert "session/" not in phone.ask("PROPFIND", chat, asking, Depth="0").text
+    session = network.href(f"{conversation}/session/")
+    network.ask("MKCOL", session, MKCOL, Content_Type="application/xml")
+    network.ask("PUT", f"{session}_session", objects.session_info(conversation, (ME, BO)))
+    assert f"<D:href>{session}</D:href>" in phone.ask("PROPFIND", chat, asking, Depth="0").text
+
+
 def test_media_come_as_they_are(phone: Device, network: Device, conversation: str) -> None:
     path = f"{conversation}/media-logo-4444.jpg"
     network.ask("PUT", network.href(path), PICTURE)

@@ -189,7 +189,7 @@ def decide_both(
         raise PreconditionFailed("the destination exists")
     _require_depth(needs_from, old.resource, depth)
     is_whole = is_move or depth is None
-    if source == destination or destination.holds(source) or (is_whole and source.holds(destination)):
+    if _is_itself(old, new) or destination.holds(source) or (is_whole and source.holds(destination)):
         raise SourceIsDestination(source.name)
     touched = [_touched(needs_from, old), _touched(needs_to, new)]
     nodes, trees = ([one for part in parts for one in part] for parts in zip(*touched, strict=True))
@@ -198,6 +198,13 @@ def decide_both(
     if is_whole:
         require_shallow(writer, old.get(), source, destination)
     return old, new
+
+
+def _is_itself(old: Member, new: Member) -> bool:
+    """Tell whether both URLs name one resource: they are one, or one of them is that of a message in its thread."""
+    if old.path.area == new.path.area:
+        return old.path == new.path
+    return new.resource is not None and new.resource.node_id == old.get().node_id
 
 
 def decide_copy_of_part(

@@ -97,10 +97,12 @@ def decide(
     *,
     depth: int | None = None,
     creatable: bool = True,
+    submitted: Preconditions | None = None,
 ) -> Member:
     """Return the member that a request is about, if the request may do its intent.
 
     depth None is infinity. creatable says whether the URL could be that of a new resource: one with a slash could not.
+    The lock tokens are those of submitted, where that is given.
 
     Raises:
         NotFound: the URL is unmapped, or the asker may not know of it.
@@ -117,7 +119,7 @@ def decide(
     member = _member(needs, place, path)
     if place.resource is None and not creatable:
         raise OnlyCollection(path.name)
-    require_changeable(writer, intent, member, conditions)
+    require_changeable(writer, intent, member, conditions if submitted is None else submitted)
     return member
 
 
@@ -131,8 +133,12 @@ def require_changeable(writer: Writer, intent: Intent, member: Member, condition
         require_within(writer, member.resource)
 
 
-def decide_addition(writer: Writer, path: Path, conditions: Preconditions = NONE) -> Resolved:
+def decide_addition(
+    writer: Writer, path: Path, conditions: Preconditions = NONE, *, submitted: Preconditions | None = None
+) -> Resolved:
     """Return the place of any new member of a collection, when the request may add one. No condition is met by it.
+
+    The lock tokens are as in `decide`.
 
     Raises:
         NotFound: no collection is there. PreconditionFailed: a condition is about what is there, or does not hold.
@@ -144,7 +150,7 @@ def decide_addition(writer: Writer, path: Path, conditions: Preconditions = NONE
         raise NotFound(path.name)
     if len(path.names) >= MAX_NAMES:
         raise TreeTooLarge("it lies too deep")
-    require_open(writer, conditions, nodes=[place.last.node_id])
+    require_open(writer, conditions if submitted is None else submitted, nodes=[place.last.node_id])
     return Resolved([*place.steps, place.last], None, None)
 
 

@@ -7,6 +7,7 @@ from typing import NoReturn
 from davstore.dav.handlers.made import made
 from davstore.dav.handlers.options import options
 from davstore.dav.handlers.put import read_headers
+from davstore.dav.handlers.sets import handle_set
 from davstore.dav.kinds import AT_ADD
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, validators
@@ -15,6 +16,7 @@ from davstore.errors import MethodNotAllowed, NotFound
 from davstore.model.paths import AddPath
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol import urls
+from davstore.protocol.http.multipart import is_set
 from davstore.protocol.http.slug import parse_slug
 from davstore.store import adding, reading
 
@@ -27,7 +29,9 @@ def handle_options(request: Request, place: AddPath) -> Response:
 
 
 def handle_post(request: Request, place: AddPath) -> Response:
-    """Make a member of the body, whatever it is; Location says where."""
+    """Make a member of the body, and say in Location where; of a multipart a set of them."""
+    if is_set(request.content_type):
+        return handle_set(request, place)
     sent = read_headers(request)
     modified_us = None if sent.modified_seconds is None else sent.modified_seconds * SECOND_US
     new = adding.add_member(

@@ -1,4 +1,4 @@
-"""The Prefer header (RFC 7240), as far as RFC 8144 uses it."""
+"""The Prefer header (RFC 7240), as far as RFC 8144 uses it, and `handling`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ class Prefer(NamedTuple):
     representation: bool = False
     """`return=representation`: answer a write, or its 412, with the resource as it is now (RFC 8144 §3.1, §3.2)."""
 
+    strict: bool = False
+    """`handling=strict`: do all that the request asks for, or nothing (RFC 7240 §4.4)."""
+
     def applied(self) -> list[tuple[str, str]]:
         """Return Vary, and Preference-Applied for the preferences that were honoured (RFC 7240 §2, §3)."""
         words = ["return=minimal"] * self.minimal + ["depth-noroot"] * self.noroot
         words += ["return=representation"] * self.representation
+        words += ["handling=strict"] * self.strict
         return [("Vary", "Prefer"), *([("Preference-Applied", ", ".join(words))] if words else [])]
 
 
@@ -31,4 +35,6 @@ def parse_prefer(value: str | None) -> Prefer:
         name, _, wish = preference.partition(";")[0].partition("=")
         words.setdefault(name.strip(" \t").lower(), wish.strip(' \t"').lower())  # the first counts (RFC 7240 §2)
     wanted = words.get("return")
-    return Prefer(wanted == "minimal", "depth-noroot" in words, wanted == "representation")
+    return Prefer(
+        wanted == "minimal", "depth-noroot" in words, wanted == "representation", words.get("handling") == "strict"
+    )

@@ -173,7 +173,7 @@ class _Held:
                 raise TooLarge(f"more than {MOST_LARGE} large parts")
             return 0
 
-        manager = receive(self._context, self._collection, taken.member.body, check)
+        manager = receive(self._context, self._collection, taken.member.body, check, waits=True)
         received = manager.__enter__()  # it ends with the set
         if received.stored.blob is not None:
             self._large += 1

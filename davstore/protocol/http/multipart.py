@@ -67,6 +67,7 @@ class _Reader:
         self._buffer = b"\n"
         self._skipped = 1
         self._is_over = False
+        self._error: Malformed | None = None
 
     def each(self) -> Iterator[Part]:
         _pass_over(self._content())
@@ -76,23 +77,33 @@ class _Reader:
             part = Part(self._read_head(), self._content())
             yield part
             _pass_over(part.content)
+            if self._error is not None:  # its taker may go on to the next part
+                raise self._error
         if not self._is_over:
             raise TooLarge("more than 1,000 parts")
         while self._source.read(BLOCK_BYTES):  # the epilogue
             pass
 
     def _fill(self) -> bool:
-        piece = self._source.read(BLOCK_BYTES)
+        try:
+            piece = self._source.read(BLOCK_BYTES)
+        except Malformed as error:
+            self._error = error
+            raise
         self._buffer += piece
         return bool(piece)
+
+    def _require_more(self) -> None:
+        if not self._fill():
+            self._error = Malformed("no closing boundary")
+            raise self._error
 
     def _read_head(self) -> dict[str, str]:
         """Return the fields of a part, and leave the line end of the blank line, which may begin a boundary."""
         while (end := _END_OF_HEAD.search(self._buffer, 0, MOST_HEAD_BYTES)) is None:
             if len(self._buffer) > MOST_HEAD_BYTES:
                 raise TooLarge("a header block of more than 16 KiB")
-            if not self._fill():
-                raise Malformed("no closing boundary")
+            self._require_more()
         head, self._buffer = self._buffer[: end.start()], b"\n" + self._buffer[end.end() :]
         self._skipped = 1
         fields: dict[str, str] = {}
@@ -113,8 +124,7 @@ class _Reader:
                 if start > self._skipped:
                     yield self._take(start)
                 start = 0
-                if not self._fill():
-                    raise Malformed("no closing boundary")
+                self._require_more()
                 continue
             behind = at + len(self._mark)
             stop = self._buffer.find(b"\n", behind, behind + _MOST_PADDING_BYTES)

@@ -118,6 +118,9 @@ READS: dict[str, Ask] = {
         reading.describe(context, tree.at("t"), given, depth=1, columns=Wanted(()))
     ),
     "reading.open_resource": lambda context, tree, given: reading.open_resource(context, tree.at("t/a"), given),
+    "reading.open_set": lambda context, tree, given: reading.open_set(
+        context, tree.at("t"), given, most_bytes=1_000
+    ).bodies.close(),
     "reading.open_part": lambda context, tree, given: reading.open_part(context, PartPath(tree.at("t/a"), "1"), given),
     "reading.find_part": lambda context, tree, given: reading.find_part(context, PartPath(tree.at("t/a"), "1"), given),
     "syncing.changes_since": lambda context, tree, given: syncing.changes_since(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, Protocol
 
 from davstore.errors import Malformed, TooLarge
@@ -56,6 +56,17 @@ def each_part(source: Source, content_type: str) -> Iterator[Part]:
     if not _LEGAL.fullmatch(boundary):
         raise Malformed("a multipart without a boundary")
     return _Reader(source, boundary.encode()).each()
+
+
+def render_head(boundary: str, fields: Iterable[tuple[str, str]]) -> bytes:
+    """Return the boundary in front of a part, and its header block."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
+    return f"\r\n--{boundary}\r\n{lines}\r\n".encode("latin-1")
+
+
+def render_end(boundary: str) -> bytes:
+    """Return the closing boundary."""
+    return f"\r\n--{boundary}--\r\n".encode("latin-1")
 
 
 class _Reader:

@@ -40,7 +40,7 @@ from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import Resource, ResourceType, StoreFacts
 from davstore.model.paths import Path
 
-MOST_LARGE: Final = 100
+MOST_LARGE: Final = 500
 """Parts of one set that are blobs: each holds a file open until it is named."""
 MEMORY_BYTES: Final = 1 << 22
 """The small parts of one set that are in memory, with what was read of them."""

@@ -57,7 +57,10 @@ def test_a_member_is_made_and_its_url_told(dav: Client) -> None:
         assert (read.body, read.headers["Content-Type"]) == (body, "text/plain;charset=utf-8")
         assert answer.headers["ETag"] == read.headers["ETag"] == f'"{hashlib.sha256(body).hexdigest()}"'
     assert dav.names("c") == ["note-2.txt", "note.txt"]
-    assert add(dav, b"c" * 300, "chunked.bin", Content_Length=None).status == 201
+    answer = add(dav, b"shown", "shown", Prefer="return=representation")
+    assert (answer.status, answer.body, name(answer)) == (201, b"shown", "shown")
+    assert dav("POST", ADD, b"c" * 300, chunked=True, Slug="chunked.bin").status == 201
+    assert dav("GET", "c/chunked.bin").body == b"c" * 300
 
 
 @pytest.mark.parametrize(

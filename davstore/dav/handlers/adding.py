@@ -44,8 +44,9 @@ def handle_post(request: Request, place: AddPath) -> Response:
     )
     path = place.path.child(new.name)
     location = request.spelling.href(urls.segments_of(path), slash=False)
-    headers = [("Location", location), *validators(new)]
-    return made(request, path, created=True, headers=headers, timed=modified_us is not None)
+    answer = made(request, path, created=True, headers=validators(new), timed=modified_us is not None)
+    answer.headers.append(("Location", location))
+    return answer
 
 
 def refuse_method(request: Request, place: AddPath) -> NoReturn:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, select
+from sqlalchemy.ext.compiler import compiles
 
-from davstore.metadata.statements import Statement, among, among_texts, array
+from davstore.metadata.statements import Statement, among, array
 from davstore.metadata.tables import CONVERSATION_START, MADE_THREAD, START_CHARACTERS, binding, message, node
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import ResourceType, StoreFacts
@@ -33,6 +34,29 @@ class _State(NamedTuple):
     name: str
 
 
+class _Ids(ColumnElement[str]):
+    """The texts of a JSON array given as one parameter, in the collation of the column that they are compared with.
+
+    An index of PostgreSQL serves its own collation only.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, parameter: ColumnElement[Any]) -> None:
+        self.parameter = parameter
+
+
+@compiles(_Ids, "sqlite")
+def _ids_on_sqlite(element: _Ids, compiler: Any, **kw: Any) -> str:
+    return f"(SELECT value FROM json_each({compiler.process(element.parameter, **kw)}))"
+
+
+@compiles(_Ids, "postgresql")
+def _ids_on_postgresql(element: _Ids, compiler: Any, **kw: Any) -> str:
+    array = compiler.process(element.parameter, **kw)
+    return f"(SELECT value FROM json_array_elements_text(CAST({array} AS json)))"
+
+
 _history = node.alias("history")
 _is_bound = and_(binding.c.store_id == bindparam("s"), binding.c.made != literal_column(str(MADE_THREAD)))
 _in_history = and_(
@@ -51,8 +75,8 @@ _SESSIONS = Statement(
     .where(
         message.c.store_id == bindparam("s"),
         message.c.kind == _INFO,
-        among_texts(CONVERSATION_START, bindparam("starts")),
-        among_texts(message.c.conversation_id, bindparam("texts")),
+        CONVERSATION_START.bool_op("IN")(_Ids(bindparam("starts"))),
+        message.c.conversation_id.bool_op("IN")(_Ids(bindparam("texts"))),
     )
     .order_by(message.c.date_us, binding.c.parent_id),
     Session,

@@ -7,13 +7,14 @@ from typing import Final
 from urllib.parse import quote
 
 from davstore.dav.handlers.put import read_headers
-from davstore.dav.properties.sync import token_of
+from davstore.dav.properties.sync import render_token
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, multistatus
 from davstore.engine.receiving import Incoming
 from davstore.errors import DavstoreError, Malformed, NameNotAllowed, UnsupportedMediaType
 from davstore.middleware.errors import find_row, render_condition
 from davstore.model.conditions import NONE, Preconditions
+from davstore.model.functions import Function
 from davstore.model.paths import AddPath, Path
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol import urls
@@ -52,7 +53,9 @@ def handle_set(request: Request, place: AddPath) -> Response:
         hrefs = _find_hrefs(request, place.path, list(zip(ids, added.outcomes, strict=True)))
         for href, part_id, outcome in zip(hrefs, ids, added.outcomes, strict=True):
             _write(request, answer, for_xml(href), part_id, outcome)
-        return token_of(request.property_context(added.facts), place.path.names)
+        if Function.SYNCHRONIZATION not in request.context.services.functions:
+            return None
+        return render_token(added.facts, place.path, request.shown(), now_us=request.context.now_us)
 
     return multistatus(write, prefer.applied())
 

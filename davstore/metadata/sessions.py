@@ -34,27 +34,30 @@ class _State(NamedTuple):
     name: str
 
 
-class _Ids(ColumnElement[str]):
-    """The texts of a JSON array given as one parameter, in the collation of the column that they are compared with.
+class _IsAmong(ColumnElement[bool]):
+    """The condition that a text is one of a JSON array given as one parameter.
 
-    An index of PostgreSQL serves its own collation only.
+    PostgreSQL searches an index for it: texts are compared in the collation of their column, and an array is no join.
     """
 
     inherit_cache = True
 
-    def __init__(self, parameter: ColumnElement[Any]) -> None:
+    def __init__(self, text: ColumnElement[str], parameter: ColumnElement[Any]) -> None:
+        self.text = text
         self.parameter = parameter
 
 
-@compiles(_Ids, "sqlite")
-def _ids_on_sqlite(element: _Ids, compiler: Any, **kw: Any) -> str:
-    return f"(SELECT value FROM json_each({compiler.process(element.parameter, **kw)}))"
-
-
-@compiles(_Ids, "postgresql")
-def _ids_on_postgresql(element: _Ids, compiler: Any, **kw: Any) -> str:
+@compiles(_IsAmong, "sqlite")
+def _is_among_on_sqlite(element: _IsAmong, compiler: Any, **kw: Any) -> str:
     array = compiler.process(element.parameter, **kw)
-    return f"(SELECT value FROM json_array_elements_text(CAST({array} AS json)))"
+    return f"{compiler.process(element.text, **kw)} IN (SELECT value FROM json_each({array}))"
+
+
+@compiles(_IsAmong, "postgresql")
+def _is_among_on_postgresql(element: _IsAmong, compiler: Any, **kw: Any) -> str:
+    array = compiler.process(element.parameter, **kw)
+    texts = f"ARRAY(SELECT json_array_elements_text(CAST({array} AS json)))"
+    return f"{compiler.process(element.text, **kw)} = ANY({texts})"
 
 
 _history = node.alias("history")
@@ -75,8 +78,8 @@ _SESSIONS = Statement(
     .where(
         message.c.store_id == bindparam("s"),
         message.c.kind == _INFO,
-        CONVERSATION_START.bool_op("IN")(_Ids(bindparam("starts"))),
-        message.c.conversation_id.bool_op("IN")(_Ids(bindparam("texts"))),
+        _IsAmong(CONVERSATION_START, bindparam("starts")),
+        _IsAmong(message.c.conversation_id, bindparam("texts")),
     )
     .order_by(message.c.date_us, binding.c.parent_id),
     Session,

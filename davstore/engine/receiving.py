@@ -86,11 +86,6 @@ def read_small(body: Incoming) -> bytes:
     return content
 
 
-def receive_small(content: bytes, body: Incoming) -> Received:
-    """Return a small body that is ready to be named, of which all is here. Raises Malformed: another was announced."""
-    return _inline(body._replace(length=None), content)
-
-
 def receive_read(content: bytes, read: Read) -> Received:
     """Return a small body that is ready to be named: its bytes, and what was read of them."""
     return Received(Stored(content, None, len(content), read.sha256), read.message)

@@ -6,6 +6,7 @@ wait in memory, then in a temporary file; large ones are blobs already.
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -17,7 +18,7 @@ from davstore.engine.context import Context
 from davstore.engine.deciding import decide, decide_addition
 from davstore.engine.ensuring import ensure_collection
 from davstore.engine.naming import find_free, find_name, find_type
-from davstore.engine.receiving import Incoming, receive, receive_small
+from davstore.engine.receiving import Incoming, receive
 from davstore.engine.sessions import require_one_info
 from davstore.engine.writer import Writer
 from davstore.errors import (
@@ -37,15 +38,16 @@ from davstore.errors import (
 from davstore.metadata.bindings import Resolved
 from davstore.metadata.bodies import Received
 from davstore.model.conditions import NONE, Preconditions
-from davstore.model.nodes import Resource, ResourceType, StoreFacts
+from davstore.model.nodes import ResourceType, StoreFacts
 from davstore.model.paths import Path
 
 MOST_LARGE: Final = 500
 """Parts of one set that are blobs: each holds a file open until it is named."""
 MEMORY_BYTES: Final = 1 << 22
-"""The small parts of one set that are in memory, with what was read of them."""
+"""The memory for small parts of one set with what was read of them, and as much for what was read of large ones."""
 _PART_BYTES: Final = 1 << 9
 """What a part of a message takes in memory."""
+_CHARACTER_BYTES: Final = 2
 BATCH: Final = 256
 """Members of one unit, where they need not be all or none: other writers wait meanwhile."""
 BATCH_BYTES: Final = 1 << 23
@@ -54,12 +56,13 @@ _OF_ONE: Final = (Refused, Missing, Conflict, Malformed, NoRoom)
 
 
 class NewMember(NamedTuple):
-    """A member that is to be: its names beneath the collection, None if the server names it, and its body.
+    """A member that is to be: its path from the collection, None if the server names it, and its body.
 
-    suggested is as in `adding`. Of conditions the entity tags count. error is set where it is refused already.
+    No name in the path holds a slash. suggested is as in `adding`. Of conditions the entity tags count. error is set
+    where it is refused already.
     """
 
-    names: tuple[str, ...] | None
+    path: str | None
     body: Incoming
     suggested: str = ""
     conditions: Preconditions = NONE
@@ -68,10 +71,10 @@ class NewMember(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a member: the resource at its path, or an error."""
+    """What became of a member: the entity tag of the resource at its path from the collection, or an error."""
 
-    path: Path | None
-    resource: Resource | None
+    path: str | None
+    etag: str | None
     error: DavstoreError | None
 
 
@@ -108,23 +111,18 @@ _WAITING: Final = Outcome(None, None, None)
 
 @dataclass(slots=True)
 class _Taken:
-    """A member whose body has been received; start is where a small one lies in the temporary file."""
+    """A member whose body has been received: it is in memory, a blob that the manager holds, or in the temporary file.
+
+    There it lies from start on.
+    """
 
     member: NewMember
+    type: ResourceType = ResourceType.MEDIA
+    length: int = 0
     received: Received | None = None
     manager: AbstractContextManager[Received] | None = None
-    start: int | None = None
+    start: int = 0
     outcome: Outcome = _WAITING
-
-    @property
-    def length(self) -> int:
-        """The bytes of the body."""
-        return 0 if self.received is None else self.received.stored.length
-
-    @property
-    def type(self) -> ResourceType:
-        """The type that the resource will have."""
-        return ResourceType.MEDIA if self.received is None else self.received.type
 
 
 class _Held:
@@ -133,8 +131,9 @@ class _Held:
     def __init__(self, context: Context, collection: Path) -> None:
         self._context, self._collection = context, collection
         self._file: IO[bytes] | None = None
-        self._weight = self._large = 0
-        self._names: set[tuple[str, ...] | None] = set()
+        self._weights = {True: 0, False: 0}
+        self._large = 0
+        self._paths: set[str | None] = set()
         self.all: list[_Taken] = []
 
     def __enter__(self) -> _Held:
@@ -146,7 +145,7 @@ class _Held:
                 stack.callback(self._file.close)
             for taken in self.all:
                 if taken.manager is not None:
-                    stack.callback(_end, taken.manager, None if taken.outcome.resource else error or _NotNamedError())
+                    stack.callback(_end, taken.manager, None if taken.outcome.etag else error or _NotNamedError())
 
     def take(self, member: NewMember) -> None:
         """Receive a body, unless it is refused."""
@@ -155,17 +154,13 @@ class _Held:
         try:
             if member.error is not None:
                 raise member.error
-            if member.names in self._names:
+            if member.path in self._paths:
                 raise Conflict("another member of the set has this name")
             self._receive(taken)
-            if member.names is not None:
-                self._names.add(member.names)
+            if member.path is not None:
+                self._paths.add(member.path)
         except _OF_ONE as error:
-            taken.outcome = Outcome(self._path_of(member), None, error)
-
-    def _path_of(self, member: NewMember) -> Path | None:
-        names = member.names
-        return None if names is None else self._collection._replace(names=(*self._collection.names, *names))
+            taken.outcome = _refusal(member, error)
 
     def _receive(self, taken: _Taken) -> None:
         def check(_writer: Writer) -> int:
@@ -175,36 +170,51 @@ class _Held:
 
         manager = receive(self._context, self._collection, taken.member.body, check, waits=True)
         received = manager.__enter__()  # it ends with the set
-        if received.stored.blob is not None:
-            self._large += 1
-            taken.received, taken.manager = received, manager
-        else:
-            taken.received = received
-            self._keep(taken, received)
-
-    def _keep(self, taken: _Taken, received: Received) -> None:
-        """Keep a small body in memory, or in the file once there are many."""
-        inline, message = received.stored.inline or b"", received.message
-        self._weight += len(inline) + (0 if message is None else _PART_BYTES * len(message.parts))
-        if self._weight <= MEMORY_BYTES:
+        taken.type, taken.length = received.type, received.stored.length
+        is_kept = self._may_keep(received)
+        if received.stored.blob is None:
+            if is_kept:
+                taken.received = received
+            else:
+                self._put_aside(taken, received)
             return
+        if not is_kept:
+            error = TooLarge("the facts of large parts take too much memory")
+            _end(manager, error)
+            raise error
+        self._large += 1
+        taken.received, taken.manager = received, manager
+
+    def _may_keep(self, received: Received) -> bool:
+        """Tell whether there is memory for a body and what was read of it; small and large ones have their own."""
+        stored, message = received
+        is_large = stored.blob is not None
+        weight = len(stored.inline or b"")
+        if message is not None:
+            weight += sum(_CHARACTER_BYTES * len(one) for one in message if isinstance(one, str))
+            weight += _PART_BYTES * len(message.parts)
+        if self._weights[is_large] + weight > MEMORY_BYTES:
+            return False
+        self._weights[is_large] += weight
+        return True
+
+    def _put_aside(self, taken: _Taken, received: Received) -> None:
         try:
             self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115  `__exit__` closes it
             taken.start = self._file.tell()
-            self._file.write(inline)
+            pickle.dump(received, self._file)
         except OSError as error:
             raise DiskFull("no room for a temporary file") from error
-        message = None if message is None else message._replace(parts=(), preview=None)
-        taken.received = Received(received.stored._replace(inline=None), message)
 
     def received(self, taken: _Taken) -> Received:
         """Return a body that is ready to be named."""
-        if taken.received is None:
-            raise AssertionError("a body that was refused")
-        if taken.start is None or self._file is None:
+        if taken.received is not None:
             return taken.received
+        if self._file is None:
+            raise AssertionError("a body that was refused")
         self._file.seek(taken.start)
-        return receive_small(self._file.read(taken.length), taken.member.body)
+        received: Received = pickle.load(self._file)  # noqa: S301  what `_put_aside` wrote
+        return received
 
 
 class _NotNamedError(Exception):
@@ -257,15 +267,15 @@ class _Set:
             self._place(ready, is_strict=True)
         except _CulpritError as culprit:
             self._fail(ready)
-            culprit.culprit.outcome = self._refusal(culprit.culprit, culprit.error)
+            culprit.culprit.outcome = _refusal(culprit.culprit.member, culprit.error)
         except NoRoom as error:
             self._fail(ready)
             culprit_ = _first_beyond(ready, error)
-            culprit_.outcome = self._refusal(culprit_, error)
+            culprit_.outcome = _refusal(culprit_.member, error)
 
     def _fail(self, others: Iterable[_Taken]) -> None:
         for taken in others:
-            taken.outcome = self._refusal(taken, FailedDependency("another member of the set is refused"))
+            taken.outcome = _refusal(taken.member, FailedDependency("another member of the set is refused"))
 
     def _write(self, batch: list[_Taken]) -> None:
         """Write a batch in one unit; where that has no room each half of it in one, and so on."""
@@ -273,7 +283,7 @@ class _Set:
             self._place(batch, is_strict=False)
         except NoRoom as error:
             if len(batch) == 1:
-                batch[0].outcome = self._refusal(batch[0], error)
+                batch[0].outcome = _refusal(batch[0].member, error)
                 return
             half = len(batch) // 2
             self._write(batch[:half])
@@ -291,7 +301,7 @@ class _Set:
                 except _OF_ONE as error:
                     if is_strict:
                         raise _CulpritError(taken, error) from error
-                    outcomes.append(self._refusal(taken, error))
+                    outcomes.append(_refusal(taken.member, error))
             return outcomes
 
         outcomes, self._facts = transaction.write_and_tell(self._context, self._collection, work)
@@ -301,7 +311,7 @@ class _Set:
 
     def _store(self, writer: Writer, taken: _Taken, place: Resolved, known: set[Path]) -> Outcome:
         member, received, home = taken.member, self._held.received(taken), self._home(taken)
-        if member.names is None:
+        if member.path is None:
             name, media_type = find_name(member.suggested, received, member.body.media_type)
             at = find_free(writer, home, place, name)
         else:
@@ -309,7 +319,7 @@ class _Set:
                 ensure_collection(writer, home, known, sessions=self._sessions, submitted=self._conditions)
             except AlreadyExists as error:
                 raise ParentMissing(home.name) from error
-            path = home.child(member.names[-1])
+            path = home.child(member.path.rpartition("/")[2])
             at = decide(writer, "PUT", path, member.conditions, submitted=self._conditions)
             media_type = find_type(member.body.media_type, path.name, at.resource)
         require_one_info(writer, at, received.type)
@@ -318,16 +328,18 @@ class _Set:
             new = writer.make(at, received, content_type=media_type, modified_us=modified_us)
         else:
             new = writer.replace(old, received, content_type=media_type, modified_us=modified_us)
-        return Outcome(at.path, new, None)
+        return Outcome(member.path or new.name, new.etag, None)
 
     def _home(self, taken: _Taken) -> Path:
         """Return the collection that a member lies in directly."""
-        above = (taken.member.names or ("",))[:-1]
+        above = (taken.member.path or "").split("/")[:-1]
         return self._collection._replace(names=(*self._collection.names, *above))
 
-    def _refusal(self, taken: _Taken, error: DavstoreError) -> Outcome:
-        names = taken.member.names
-        return Outcome(None if names is None else self._home(taken).child(names[-1]), None, error)
+
+def _refusal(member: NewMember, error: DavstoreError) -> Outcome:
+    """Return the outcome of a member that is refused. The error lets go of where it came from: bodies are there."""
+    error.__cause__ = error.__context__ = None
+    return Outcome(member.path, None, error.with_traceback(None))
 
 
 def _batches(ready: list[_Taken]) -> Iterator[list[_Taken]]:

@@ -86,7 +86,7 @@ WRITES: dict[str, Ask] = {
         context, tree.at("t"), Incoming(io.BytesIO(b"x" * 300), 300), given
     ),
     "adding_sets.add_set": lambda context, tree, given: adding_sets.add_set(
-        context, tree.at("t"), [NewMember(("x",), Incoming(io.BytesIO(b"x"), 1))], given, strict=False
+        context, tree.at("t"), [NewMember("x", Incoming(io.BytesIO(b"x"), 1))], given, strict=False
     ),
     "making.make_collection": lambda context, tree, given: making.make_collection(context, tree.at("t"), given),
     "patching.patch_properties": lambda context, tree, given: patching.patch_properties(

@@ -78,6 +78,8 @@ def test_parts_and_their_headers_have_bounds() -> None:
         parse(b"--b\r\n\r\n" * 1_001 + b"--b--")
     with pytest.raises(TooLarge):
         parse(b"--b\r\nA: " + b"x" * 17_000 + b"\r\n\r\n--b--")
+    with pytest.raises(TooLarge):
+        parse((b"--b\r\nA: " + b"x" * 16_000 + b"\r\n\r\n") * 66 + b"--b--")
     with pytest.raises(Malformed):
         parse(b"--b\r\nno field\r\n\r\n--b--")
 

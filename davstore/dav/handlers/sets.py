@@ -32,6 +32,8 @@ from davstore.protocol.message.transfer import decode_strictly
 from davstore.store import adding_sets
 from davstore.store.adding_sets import NewMember, Outcome
 
+MOST_NAMES: Final = 32
+"""Names from the collection down to a member: each may be a collection to make."""
 _ENCODINGS: Final = frozenset({"7bit", "8bit", "base64", "binary", "quoted-printable"})
 
 
@@ -94,10 +96,10 @@ class _Content:
 
 def _member_of(request: Request, collection: Path, part: Part) -> NewMember:
     fields = part.fields
-    names, error = None, None
+    path, error = None, None
     try:
         location = fields.get("content-location")
-        names = None if location is None else _names_of(request, collection, location)
+        path = None if location is None else "/".join(_names_of(request, collection, location))
         if fields.get("content-encoding", "identity").lower() != "identity":
             raise UnsupportedMediaType("a content coding")
         encoding = fields.get("content-transfer-encoding", "binary").lower()
@@ -108,7 +110,7 @@ def _member_of(request: Request, collection: Path, part: Part) -> NewMember:
     except DavstoreError as refusal:
         sent, pieces, error = put_headers.PutHeaders(), iter(()), refusal
     return NewMember(
-        names,
+        path,
         Incoming(_Content(pieces), None, sent.integrity, sent.content_type),
         parse_slug(fields.get("slug")),
         _conditions_of(part),
@@ -121,13 +123,17 @@ def _names_of(request: Request, collection: Path, location: str) -> tuple[str, .
     """Return the names beneath a collection that a Content-Location leads down by. Raises NameNotAllowed."""
     if location.lstrip(" \t").startswith(("/", "http://", "https://")):
         place = request.find_place(location)
-        if isinstance(place, Path) and collection.holds(place) and place != collection:
-            return place.names[len(collection.names) :]
-        raise NameNotAllowed("outside of the collection")
-    try:
-        return parse_relative(location)
-    except Malformed as error:
-        raise NameNotAllowed(str(error)) from error
+        if not isinstance(place, Path) or not collection.holds(place) or place == collection:
+            raise NameNotAllowed("outside of the collection")
+        found = place.names[len(collection.names) :]
+    else:
+        try:
+            found = parse_relative(location)
+        except Malformed as error:
+            raise NameNotAllowed(str(error)) from error
+    if len(found) > MOST_NAMES:
+        raise NameNotAllowed(f"more than {MOST_NAMES} names")
+    return found
 
 
 def _conditions_of(part: Part) -> Preconditions:
@@ -151,11 +157,12 @@ def _find_hrefs(request: Request, collection: Path, results: list[tuple[str | No
     response has that, it is made of the id of the part, or of its number.
     """
     spelling = request.spelling
-    add = spelling.href(urls.segments_of(collection), slash=True) + ADD_QUERY
+    segments = urls.segments_of(collection)
+    add = spelling.href(segments, slash=True) + ADD_QUERY
     found: dict[str, int] = {}
-    for at, (part_id, outcome) in sorted(enumerate(results), key=lambda one: one[1][1].resource is None):
-        path, number = outcome.path, str(at + 1)
-        wanted = [] if path is None else [spelling.href(urls.segments_of(path), slash=False)]
+    for at, (part_id, outcome) in sorted(enumerate(results), key=lambda one: one[1][1].etag is None):
+        number, names = str(at + 1), () if outcome.path is None else outcome.path.split("/")
+        wanted = [spelling.href((*segments, *names), slash=False)] if names else []
         wanted += [f"{add}&{PART}={quote(one, safe='@')}" for one in (part_id, number, f"{number}.") if one]
         found[next(one for one in wanted if one not in found)] = at
     return sorted(found, key=found.__getitem__)
@@ -163,8 +170,8 @@ def _find_hrefs(request: Request, collection: Path, results: list[tuple[str | No
 
 def _write(request: Request, answer: Multistatus, href: bytes, part_id: str | None, outcome: Outcome) -> None:
     told = b"" if part_id is None else text_element(names.PART_ID, part_id)
-    if outcome.resource is not None:
-        answer.response(href, text_element(names.GETETAG, f'"{outcome.resource.etag}"') + told)
+    if outcome.etag is not None:
+        answer.response(href, text_element(names.GETETAG, f'"{outcome.etag}"') + told)
     elif outcome.error is not None:
         spelling = request.spelling
         condition = render_condition(outcome.error, lambda segments, slash: spelling.href(segments, slash=slash))

@@ -12,6 +12,8 @@ BLOCK_BYTES: Final = 1 << 16
 MOST_PARTS: Final = 1_000
 MOST_HEAD_BYTES: Final = 16 * 1024
 """Bytes of the header block of one part."""
+_MOST_HEADS_BYTES: Final = 1 << 20
+"""Bytes of the header blocks of all parts."""
 _MOST_PADDING_BYTES: Final = 1_024
 """Blanks behind a boundary on its line."""
 _SET: Final = re.compile(r"multipart/(?:related|mixed)[ \t]*(?:;|\Z)", re.IGNORECASE)
@@ -49,7 +51,7 @@ def each_part(source: Source, content_type: str) -> Iterator[Part]:
 
     Raises:
         Malformed: no boundary parameter, a header that cannot be read, or no closing boundary.
-        TooLarge: more than 1,000 parts, or a header block of more than 16 KiB.
+        TooLarge: more than 1,000 parts, a header block of more than 16 KiB, or more than 1 MiB of them together.
     """
     found = _BOUNDARY.search(content_type)
     boundary = (found[1] if found[1] is not None else found[2]) if found else ""
@@ -77,6 +79,7 @@ class _Reader:
         self._mark = b"\n--" + boundary
         self._buffer = b"\n"
         self._skipped = 1
+        self._heads_bytes = 0
         self._is_over = False
         self._error: Malformed | None = None
 
@@ -117,6 +120,9 @@ class _Reader:
             self._require_more()
         head, self._buffer = self._buffer[: end.start()], b"\n" + self._buffer[end.end() :]
         self._skipped = 1
+        self._heads_bytes += len(head)
+        if self._heads_bytes > _MOST_HEADS_BYTES:
+            raise TooLarge("header blocks of more than 1 MiB together")
         fields: dict[str, str] = {}
         for line in filter(None, _FOLD.sub("", head.decode("latin-1")).split("\n")):
             field = _FIELD.fullmatch(line)

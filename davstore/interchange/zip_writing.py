@@ -1,4 +1,4 @@
-"""Zip files that are written as they are sent: members are stored, so that the length is known before (APPNOTE 6.3)."""
+"""Zip files that are written as they are sent: members are stored, so that the length is known before."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import ResourceType, StoreFacts
 from davstore.model.paths import Path
 
-MOST_LARGE: Final = 500
+MOST_LARGE: Final = 1 << 9
 """Parts of one set that are blobs: each holds a file open until it is named."""
 MEMORY_BYTES: Final = 1 << 22
 """The memory for small parts of one set with what was read of them, and as much for what was read of large ones."""

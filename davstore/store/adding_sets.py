@@ -20,7 +20,7 @@ from davstore.engine.ensuring import ensure_collection
 from davstore.engine.naming import find_free, find_name, find_type
 from davstore.engine.receiving import Incoming, receive
 from davstore.engine.sessions import require_one_info
-from davstore.engine.writer import Writer
+from davstore.engine.writer import Member, Writer
 from davstore.errors import (
     AlreadyExists,
     Conflict,
@@ -131,7 +131,7 @@ class _Held:
     def __init__(self, context: Context, collection: Path) -> None:
         self._context, self._collection = context, collection
         self._file: IO[bytes] | None = None
-        self._weights = {True: 0, False: 0}
+        self._weights = {False: 0, True: 0}  # of small bodies, and of large ones
         self._large = 0
         self._paths: set[str | None] = set()
         self.all: list[_Taken] = []
@@ -310,18 +310,13 @@ class _Set:
         self._is_begun = True
 
     def _store(self, writer: Writer, taken: _Taken, place: Resolved, known: set[Path]) -> Outcome:
-        member, received, home = taken.member, self._held.received(taken), self._home(taken)
+        member, received = taken.member, self._held.received(taken)
         if member.path is None:
             name, media_type = find_name(member.suggested, received, member.body.media_type)
-            at = find_free(writer, home, place, name)
+            at = find_free(writer, self._collection, place, name)
         else:
-            try:
-                ensure_collection(writer, home, known, sessions=self._sessions, submitted=self._conditions)
-            except AlreadyExists as error:
-                raise ParentMissing(home.name) from error
-            path = home.child(member.path.rpartition("/")[2])
-            at = decide(writer, "PUT", path, member.conditions, submitted=self._conditions)
-            media_type = find_type(member.body.media_type, path.name, at.resource)
+            at = self._decide(writer, taken, known)
+            media_type = find_type(member.body.media_type, at.path.name, at.resource)
         require_one_info(writer, at, received.type)
         old, modified_us = at.resource, member.modified_us
         if old is None:
@@ -329,6 +324,21 @@ class _Set:
         else:
             new = writer.replace(old, received, content_type=media_type, modified_us=modified_us)
         return Outcome(member.path or new.name, new.etag, None)
+
+    def _decide(self, writer: Writer, taken: _Taken, known: set[Path]) -> Member:
+        """Return the member at a path; the collections on the way are made when all else allows it."""
+        home, name = self._home(taken), (taken.member.path or "").rpartition("/")[2]
+        own, submitted = taken.member.conditions, self._conditions
+        try:
+            return decide(writer, "PUT", home.child(name), own, submitted=submitted)
+        except ParentMissing:
+            if home == self._collection:
+                raise
+        try:
+            ensure_collection(writer, home, known, sessions=self._sessions, submitted=submitted)
+        except AlreadyExists as error:
+            raise ParentMissing(home.name) from error
+        return decide(writer, "PUT", home.child(name), own, submitted=submitted)
 
     def _home(self, taken: _Taken) -> Path:
         """Return the collection that a member lies in directly."""

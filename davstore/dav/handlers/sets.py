@@ -15,7 +15,7 @@ from davstore.errors import DavstoreError, Malformed, NameNotAllowed, Unsupporte
 from davstore.middleware.errors import find_row, render_condition
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.functions import Function
-from davstore.model.paths import AddPath, Path
+from davstore.model.paths import MAX_NAME_BYTES, AddPath, Path
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol import urls
 from davstore.protocol.dav import names
@@ -133,6 +133,8 @@ def _names_of(request: Request, collection: Path, location: str) -> tuple[str, .
             raise NameNotAllowed(str(error)) from error
     if len(found) > MOST_NAMES:
         raise NameNotAllowed(f"more than {MOST_NAMES} names")
+    if any(len(name.encode()) > MAX_NAME_BYTES for name in found):
+        raise NameNotAllowed("a name that is too long")
     return found
 
 

@@ -27,16 +27,17 @@ from davstore.errors import (
     ParentMissing,
     PreconditionFailed,
     SourceIsDestination,
+    ThreadIsComputed,
     TreeTooLarge,
 )
-from davstore.metadata import bindings
+from davstore.metadata import bindings, threads
 from davstore.metadata.bindings import Resolved
 from davstore.metadata.facets import load
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import MESSAGE
 from davstore.model.messages import PartResource
 from davstore.model.nodes import Resource
-from davstore.model.paths import MAX_NAME_BYTES, PartPath, Path
+from davstore.model.paths import MAX_NAME_BYTES, Area, PartPath, Path
 from davstore.protocol.urls import MAX_NAMES
 
 Intent = Literal[
@@ -58,6 +59,8 @@ URL is unmapped, a resource or a new member change the collection alone.
 class Needs(NamedTuple):
     """The needs of one method at one URL.
 
+    in_threads: it may be a place in the area of threads, whose members are computed.
+
     on_root: it may be the root of a store. within: the tree at the URL counts against the nodes that one request may
     touch. depths: those that a collection may be taken to, beside infinity; None: the method has no Depth.
     """
@@ -66,21 +69,30 @@ class Needs(NamedTuple):
     changes: Changes
     on_root: bool = False
     within: bool = False
+    in_threads: bool = False
     depths: tuple[int, ...] | None = None
 
 
 NEEDS: Final[Mapping[Intent, Needs]] = {
     "PUT": Needs("no collection", "resource"),
     "MKCOL": Needs("nothing", "mapping"),
-    "DELETE": Needs("something", "mapping", within=True, depths=()),
-    "PROPPATCH": Needs("something", "resource", on_root=True),
+    "DELETE": Needs("something", "mapping", within=True, in_threads=True, depths=()),
+    "PROPPATCH": Needs("something", "resource", on_root=True, in_threads=True),
     "LOCK": Needs("anything or nothing", "new member", on_root=True),
     "UNLOCK": Needs("something", "nothing", on_root=True),
-    "COPY from": Needs("something", "nothing", within=True, depths=(0,)),
+    "COPY from": Needs("something", "nothing", within=True, in_threads=True, depths=(0,)),
     "COPY to": Needs("anything or nothing", "mapping", within=True),
     "MOVE from": Needs("something", "mapping", depths=()),  # however large the tree: one binding moves
     "MOVE to": Needs("anything or nothing", "mapping", within=True),
 }
+
+
+def resolve_for(writer: Writer, intent: Intent, path: Path) -> Resolved:
+    """Resolve a path for a method. Raises as `resolve`; ThreadIsComputed: no place in threads has the method."""
+    place = resolve(writer, path)
+    if path.area is Area.THREADS and not NEEDS[intent].in_threads:
+        raise ThreadIsComputed(path.name)
+    return place
 
 
 def resolve(writer: Writer, path: Path) -> Resolved:
@@ -106,13 +118,14 @@ def decide(
 
     Raises:
         NotFound: the URL is unmapped, or the asker may not know of it.
+        ThreadIsComputed: a place in the area of threads, and a method that would change what is where.
         PreconditionFailed: a condition does not hold. Malformed: a depth that the method has not.
         WrongKind: the resource there is in the way or the root, or nothing is there and nothing could be made.
         ParentMissing, NameNotAllowed: no collection would hold it, or not under this name.
         Locked: a lock is in the way. TreeTooLarge: the request would touch too many nodes.
     """
     needs = NEEDS[intent]
-    place = resolve(writer, path)
+    place = resolve_for(writer, intent, path)
     require_met(writer, place.resource, conditions)
     _require_there(needs, place.resource, path)
     _require_depth(needs, place.resource, depth)
@@ -141,10 +154,11 @@ def decide_addition(
     The lock tokens are as in `decide`.
 
     Raises:
-        NotFound: no collection is there. PreconditionFailed: a condition is about what is there, or does not hold.
+        NotFound: no collection is there. ThreadIsComputed: as `decide`.
+        PreconditionFailed: a condition is about what is there, or does not hold.
         Locked: a lock is in the way. TreeTooLarge: a member would have no URL.
     """
-    place = resolve(writer, path)
+    place = resolve_for(writer, "PUT", path)
     require_met(writer, None, conditions)
     if place.resource is None or place.last is None or not place.resource.is_collection:
         raise NotFound(path.name)
@@ -152,6 +166,21 @@ def decide_addition(
         raise TreeTooLarge("it lies too deep")
     require_open(writer, conditions if submitted is None else submitted, nodes=[place.last.node_id])
     return Resolved([*place.steps, place.last], None, None)
+
+
+def decide_on_messages(writer: Writer, member: Member, conditions: Preconditions = NONE) -> list[int]:
+    """Return the messages of a thread, or the one at a member's URL, if all of them may be deleted from their folders.
+
+    `decide` has allowed to delete what the URL names. Raises Locked.
+    """
+    resource = member.get()
+    unit, store_id = writer.unit, writer.ledger.store_id
+    node_ids = [resource.node_id]
+    if resource.is_collection:
+        node_ids = [one.node_id for one in threads.list_names_in(unit, store_id, resource.node_id)]
+    folders = bindings.list_parents(unit, store_id, node_ids, Area.STORE)
+    require_open(writer, conditions, nodes=folders, trees=node_ids)
+    return node_ids
 
 
 def decide_both(
@@ -172,14 +201,16 @@ def decide_both(
         SourceIsDestination: one of the places lies in the other, so that one would be lost, or hold itself.
     """
     is_move = method == "MOVE"
-    needs_from, needs_to = NEEDS["MOVE from" if is_move else "COPY from"], NEEDS["MOVE to" if is_move else "COPY to"]
-    place = resolve(writer, source)
+    from_: Intent = "MOVE from" if is_move else "COPY from"
+    to: Intent = "MOVE to" if is_move else "COPY to"
+    needs_from, needs_to = NEEDS[from_], NEEDS[to]
+    place = resolve_for(writer, from_, source)
     require_met(writer, place.resource, conditions)
     _require_there(needs_from, place.resource, source)
     if destination.store != source.store:
         raise ForeignDestination(destination.store)
     old = _member(needs_from, place, source)
-    new = _member(needs_to, resolve(writer, destination), destination)
+    new = _member(needs_to, resolve_for(writer, to, destination), destination)
     if new.resource is not None and not overwrite:
         raise PreconditionFailed("the destination exists")
     _require_depth(needs_from, old.resource, depth)
@@ -212,7 +243,7 @@ def decide_copy_of_part(
         raise NotFound(source.number)
     if destination.store != source.path.store:
         raise ForeignDestination(destination.store)
-    member = _member(needs, resolve(writer, destination), destination)
+    member = _member(needs, resolve_for(writer, "COPY to", destination), destination)
     if member.resource is not None and not overwrite:
         raise PreconditionFailed("the destination exists")
     if destination.holds(source.path):

@@ -25,13 +25,14 @@ from sqlalchemy import (
     union_all,
 )
 
+from davstore.metadata.integrity_of_threads import DAMAGE
 from davstore.metadata.jobs import WHOLE_SERVER
 from davstore.metadata.statements import Statement
 from davstore.metadata.stores import ROOTS
 from davstore.metadata.tables import (
     DEVICE,
-    MADE_THREAD,
     USER,
+    WEAK,
     binding,
     body,
     device,
@@ -98,9 +99,7 @@ def _seq(row: FromClause) -> Any:
     return select(store.c.seq).where(store.c.id == row.c.store_id).scalar_subquery()
 
 
-_bound = exists().where(
-    binding.c.store_id == node.c.store_id, binding.c.node_id == node.c.id, binding.c.made != MADE_THREAD
-)
+_bound = exists().where(binding.c.store_id == node.c.store_id, binding.c.node_id == node.c.id, binding.c.area != WEAK)
 _wrong_kind = exists().where(
     node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id, node.c.is_coll != binding.c.is_coll
 )
@@ -308,7 +307,8 @@ _elements: Select[Any] = (
 
 
 def _names(table: Table) -> ScalarSelect[int]:
-    return select(func.count()).select_from(table).where(table.c.store_id == _s).scalar_subquery()
+    is_charged = table.c.area != WEAK
+    return select(func.count()).select_from(table).where(table.c.store_id == _s, is_charged).scalar_subquery()
 
 
 _COUNTERS = Statement(
@@ -355,7 +355,7 @@ def each_damage_of_database(unit: Unit) -> Iterator[tuple[str, str]]:
 
 def each_damage(unit: Unit, store_id: int) -> Iterator[tuple[str, str]]:
     """Yield a kind of damage and the row that has it, for every row of a store that contradicts another."""
-    for kind, statement in _DAMAGE.items():
+    for kind, statement in (_DAMAGE | DAMAGE).items():
         for (what,) in unit.all(statement, {"s": store_id}):
             yield kind, str(what)
     found = unit.one(_COUNTERS, {"s": store_id})

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, sel
 from sqlalchemy.ext.compiler import compiles
 
 from davstore.metadata.statements import Statement, among, array
-from davstore.metadata.tables import CONVERSATION_START, MADE_THREAD, START_CHARACTERS, binding, message, node
+from davstore.metadata.tables import CONVERSATION_START, START_CHARACTERS, WEAK, binding, message, node
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import ResourceType, StoreFacts
 
@@ -61,7 +61,7 @@ def _is_among_on_postgresql(element: _IsAmong, compiler: Any, **kw: Any) -> str:
 
 
 _history = node.alias("history")
-_is_bound = and_(binding.c.store_id == bindparam("s"), binding.c.made != literal_column(str(MADE_THREAD)))
+_is_bound = and_(binding.c.store_id == bindparam("s"), binding.c.area != WEAK)
 _in_history = and_(
     _history.c.store_id == bindparam("s"), _history.c.id == binding.c.parent_id, _history.c.type == _HISTORY
 )

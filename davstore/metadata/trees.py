@@ -30,8 +30,9 @@ from sqlalchemy.ext.compiler import compiles
 from davstore.metadata.listings import list_collections_beneath
 from davstore.metadata.statements import Statement, Write, table
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import MADE_HOME, binding, node, property_
+from davstore.metadata.tables import binding, node, property_
 from davstore.metadata.unit import Unit
+from davstore.model.nodes import ResourceType
 
 
 class _RandomUUID(ColumnElement[str]):
@@ -86,16 +87,18 @@ _zero, _one = literal(0, SmallInteger), literal(1, SmallInteger)
 _now = bindparam("modified_us", type_=BigInteger)
 _whose = bindparam("modified_by", type_=SmallInteger)
 _collections: Subquery = table(bindparam("rows"), "old_id", "new_id", "parent_id", "number")
+_is_thread = node.c.type == literal_column(str(int(ResourceType.THREAD)))
+_type = case((_is_thread, literal_column(str(int(ResourceType.COLLECTION)))), else_=node.c.type)
+"""The copy of a thread is a folder."""
 _COPY_COLLECTIONS = Write(
     insert(node).from_select(
         ["store_id", "id", "resource_id", "is_coll", "type", "created_us", "modified_us", "modified_by", "modseq"],
         select(
-            _s, _collections.c.new_id, _RandomUUID(), _one, node.c.type, _now, _now, _whose, _collections.c.number
+            _s, _collections.c.new_id, _RandomUUID(), _one, _type, _now, _now, _whose, _collections.c.number
         ).select_from(_collections.join(node, and_(node.c.store_id == _s, node.c.id == _collections.c.old_id))),
     )
 )
-_BINDING = ["store_id", "parent_id", "name", "node_id", "is_coll", "moved", "made", "mapped", "changed"]
-_home = literal(MADE_HOME, SmallInteger)
+_BINDING = ["store_id", "parent_id", "name", "node_id", "is_coll", "moved", "area", "mapped", "changed"]
 _BIND_COLLECTIONS = Write(
     insert(binding).from_select(
         _BINDING,
@@ -106,7 +109,7 @@ _BIND_COLLECTIONS = Write(
             _collections.c.new_id,
             _one,
             _zero,
-            _home,
+            _zero,
             _collections.c.number,
             _collections.c.number,
         ).select_from(
@@ -165,7 +168,7 @@ _COPY_MEMBERS = Write(
 _BIND_MEMBERS = Write(
     insert(binding).from_select(
         _BINDING,
-        select(_s, _tops.c.new_id, binding.c.name, _new_id, _zero, _zero, _home, _number, _number).select_from(
+        select(_s, _tops.c.new_id, binding.c.name, _new_id, _zero, _zero, _zero, _number, _number).select_from(
             _members
         ),
     )

@@ -117,3 +117,17 @@ def test_a_body_that_is_lost_is_told_before_the_answer_begins(dav: Client, tmp_p
     [blob] = [file for file in (tmp_path / "blobs").rglob("*") if file.is_file() and file.stat().st_size == len(LARGE)]
     blob.unlink()
     assert dav("GET", "c/", Accept=ZIP).status == 500
+
+
+def test_a_thread_is_a_set_too(dav: Client) -> None:
+    """What is not made by clients is given by what lists it."""
+    mail = b"From: a@x\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\nMessage-ID: <1@x>\r\n\r\nbody"
+    dav.put("c/mail.eml", mail)
+    threads = "/dav/threads/alice/"
+    [thread] = [one for one in dav("GET", threads, Accept="text/plain").body.decode().split() if one]
+    assert mail in unzip(dav("GET", threads + thread, Accept=ZIP).body).values()
+    assert {name.partition("/")[0] for name in unzip(dav("GET", threads, Accept=ZIP).body)} == {thread.strip("/")}
+    assert mail in dav("GET", threads + thread, Accept=RELATED).body
+    answer = dav("POST", f"{threads}{thread}?add", mail)
+    assert (answer.status, answer.condition) == (403, "{urn:davstore:cpm}thread-membership-is-computed")
+    assert dav("OPTIONS", f"{threads}{thread}?add").headers["Allow"] == "OPTIONS"

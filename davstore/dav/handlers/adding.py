@@ -8,7 +8,6 @@ from davstore.dav.handlers.made import made
 from davstore.dav.handlers.options import options
 from davstore.dav.handlers.put import read_headers
 from davstore.dav.handlers.sets import handle_set
-from davstore.dav.kinds import AT_ADD
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, validators
 from davstore.engine.receiving import Incoming
@@ -25,7 +24,7 @@ def handle_options(request: Request, place: AddPath) -> Response:
     """Return the methods of the place."""
     request.refuse_body()
     _require_collection(request, place)
-    return options(request, AT_ADD, is_collection=False)
+    return options(request, request.offer.allowed_at(place), is_collection=False)
 
 
 def handle_post(request: Request, place: AddPath) -> Response:

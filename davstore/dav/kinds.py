@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from davstore.model.enums import QuickEnum
 from davstore.model.functions import ALL, Function, Functions
-from davstore.model.paths import Area, PartPath, Path
+from davstore.model.paths import AddPath, Area, PartPath, Path
 from davstore.protocol.dav import names
 from davstore.protocol.urls import Fixed, Place, Vacant, is_device
 
@@ -68,8 +68,10 @@ UNMAPPED: Final = {Kind.COLLECTION: ("OPTIONS", "PUT", "MKCOL", "LOCK"), Kind.TH
 """The methods of an unmapped URL in an area, by the kind of its collections."""
 AT_VACANT: Final = ("OPTIONS", "MKCOL")
 """The methods of the URL of a device that is not there."""
+AT_ADD: Final = ("OPTIONS", "POST")
+"""The methods of the place where members are added to a collection; the store alone adds members to threads."""
 STORE_METHODS: Final = frozenset(
-    {*KINDS[Kind.RESOURCE].methods, *KINDS[Kind.COLLECTION].methods, *UNMAPPED[Kind.COLLECTION]}
+    {*KINDS[Kind.RESOURCE].methods, *KINDS[Kind.COLLECTION].methods, *UNMAPPED[Kind.COLLECTION], *AT_ADD}
 )
 """The methods of URLs in a store, mapped or not: only the store knows the kind of one."""
 SAFE: Final = frozenset({*_READ, "PROPFIND", "REPORT"})
@@ -102,6 +104,8 @@ class Offer(NamedTuple):
             return ()
         if isinstance(place, Vacant):
             return AT_VACANT
+        if isinstance(place, AddPath):
+            return AT_ADD if place.path.area is Area.STORE else AT_ADD[:1]
         if isinstance(place, Path):
             kind = kind_in(place.area, is_collection=True)
             return self.kinds[kind].methods if place.names else self.at_root[kind]

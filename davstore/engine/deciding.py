@@ -28,6 +28,7 @@ from davstore.errors import (
     PreconditionFailed,
     SourceIsDestination,
     ThreadIsComputed,
+    TreeTooLarge,
 )
 from davstore.metadata import bindings, threads
 from davstore.metadata.bindings import Resolved
@@ -37,6 +38,7 @@ from davstore.model.facets import MESSAGE
 from davstore.model.messages import PartResource
 from davstore.model.nodes import Resource
 from davstore.model.paths import MAX_NAME_BYTES, Area, PartPath, Path
+from davstore.protocol.urls import MAX_NAMES
 
 Intent = Literal[
     "PUT", "MKCOL", "DELETE", "PROPPATCH", "LOCK", "UNLOCK", "COPY from", "COPY to", "MOVE from", "MOVE to"
@@ -107,10 +109,12 @@ def decide(
     *,
     depth: int | None = None,
     creatable: bool = True,
+    submitted: Preconditions | None = None,
 ) -> Member:
     """Return the member that a request is about, if the request may do its intent.
 
     depth None is infinity. creatable says whether the URL could be that of a new resource: one with a slash could not.
+    The lock tokens are those of submitted, where that is given.
 
     Raises:
         NotFound: the URL is unmapped, or the asker may not know of it.
@@ -128,7 +132,7 @@ def decide(
     member = _member(needs, place, path)
     if place.resource is None and not creatable:
         raise OnlyCollection(path.name)
-    require_changeable(writer, intent, member, conditions)
+    require_changeable(writer, intent, member, conditions if submitted is None else submitted)
     return member
 
 
@@ -140,6 +144,28 @@ def require_changeable(writer: Writer, intent: Intent, member: Member, condition
         require_open(writer, conditions, nodes=nodes, trees=trees)
     if needs.within:
         require_within(writer, member.resource)
+
+
+def decide_addition(
+    writer: Writer, path: Path, conditions: Preconditions = NONE, *, submitted: Preconditions | None = None
+) -> Resolved:
+    """Return the place of any new member of a collection, when the request may add one. No condition is met by it.
+
+    The lock tokens are as in `decide`.
+
+    Raises:
+        NotFound: no collection is there. ThreadIsComputed: as `decide`.
+        PreconditionFailed: a condition is about what is there, or does not hold.
+        Locked: a lock is in the way. TreeTooLarge: a member would have no URL.
+    """
+    place = resolve_for(writer, "PUT", path)
+    require_met(writer, None, conditions)
+    if place.resource is None or place.last is None or not place.resource.is_collection:
+        raise NotFound(path.name)
+    if len(path.names) >= MAX_NAMES:
+        raise TreeTooLarge("it lies too deep")
+    require_open(writer, conditions if submitted is None else submitted, nodes=[place.last.node_id])
+    return Resolved([*place.steps, place.last], None, None)
 
 
 def decide_on_messages(writer: Writer, member: Member, conditions: Preconditions = NONE) -> list[int]:

@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from davstore.dav.handlers import devices, get, locks, namespace, options, parts, propfind, proppatch, put, reports
+from davstore.dav.handlers import (
+    devices,
+    get,
+    locks,
+    namespace,
+    options,
+    parts,
+    post,
+    propfind,
+    proppatch,
+    put,
+    reports,
+)
 from davstore.dav.kinds import offer_with
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, Spooled
@@ -33,6 +45,7 @@ _HANDLERS: Final[dict[str, Callable[[Request], Response]]] = {
     "PROPPATCH": proppatch.handle_proppatch,
     "COPY": namespace.handle_copy,
     "MOVE": namespace.handle_move,
+    "POST": post.handle_post,
     "LOCK": locks.handle_lock,
     "UNLOCK": locks.handle_unlock,
 }
@@ -64,8 +77,8 @@ _HANDLERS_OF_PARTS: Final[dict[str, Callable[[Request, PartPath], Response]]] = 
 """Handlers of parts of messages; every other method is refused."""
 METHODS: Final = tuple(_HANDLERS)
 """Every method that some resource has when all functions are enabled."""
-_NOWHERE: Final = frozenset({"POST", "PATCH"})
-"""Methods that this server knows of and that no resource has yet; any other one is unknown. To them come those of
+_NOWHERE: Final = frozenset({"PATCH"})
+"""The method that this server knows of and that no resource has yet; any other one is unknown. To it come those of
 functions that are switched off."""
 _LINES: Final = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _NO_LENGTH: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)

@@ -47,7 +47,7 @@ _EXPAND: Final = (names.EXPAND_PROPERTY,)
 
 KINDS: Final = {
     Kind.RESOURCE: Row((*_READ, "PUT", *_NAMESPACE, *_REST), _EXPAND),
-    Kind.COLLECTION: Row((*_READ, *_NAMESPACE, *_REST), (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, *_EXPAND)),
+    Kind.COLLECTION: Row((*_READ, "POST", *_NAMESPACE, *_REST), (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, *_EXPAND)),
     Kind.FIXED: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
     Kind.PRINCIPAL: Row((*_READ, "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
     Kind.DEVICE: Row((*_READ, "DELETE", "MOVE", "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
@@ -85,6 +85,12 @@ class Offer(NamedTuple):
     methods_without: frozenset[str]
     reports_without: frozenset[str]
 
+    @property
+    def common(self) -> tuple[str, ...]:
+        """The methods that non-collections and collections have."""
+        collection = self.kinds[Kind.COLLECTION].methods
+        return tuple([method for method in collection if method in self.kinds[Kind.RESOURCE].methods])
+
     def allowed_at(self, place: Place | None) -> tuple[str, ...]:
         """Return the value of Allow for a place; in a store, where the kind is not known yet, the common methods."""
         if place is None:
@@ -92,7 +98,7 @@ class Offer(NamedTuple):
         if isinstance(place, Vacant):
             return AT_VACANT
         if isinstance(place, Path):
-            return self.kinds[Kind.COLLECTION].methods if place.names else self.at_root
+            return self.common if place.names else self.at_root
         return self.kinds[Kind.PART if isinstance(place, PartPath) else kind_of(place)].methods
 
 

@@ -42,6 +42,7 @@ from davstore.store.preferring import Profiles
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
+_XML_TYPES: Final = ("application/xml", "text/xml")
 _CONDITIONS: Final = (
     "HTTP_IF",
     "HTTP_IF_MATCH",
@@ -266,6 +267,11 @@ class Request:
         """The body as a stream."""
         source: Source = self._environ["wsgi.input"]
         return source
+
+    @property
+    def has_xml(self) -> bool:
+        """Whether the body says that it is XML."""
+        return (self.content_type or "").partition(";")[0].strip().lower() in _XML_TYPES
 
     def read_xml(self) -> bytes:
         """Return the body, an XML document or nothing. Raises TooLarge, Malformed."""

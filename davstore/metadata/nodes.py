@@ -79,7 +79,9 @@ _DYING = Statement(
         node.c.store_id == bindparam("s"),
         node.c.id.in_(
             select(gone.c.node_id).where(
-                gone.c.store_id == bindparam("s"), gone.c.unmapped == bindparam("number"), ~_lives
+                gone.c.store_id == bindparam("s"),
+                gone.c.unmapped.between(bindparam("first"), bindparam("last")),
+                ~_lives,
             )
         ),
     ),
@@ -217,13 +219,13 @@ def set_type(unit: Unit, store_id: int, body_id: int, type_: int) -> None:
     unit.run(_SET_TYPE, {"s": store_id, "b": body_id, "type_": int(type_)})
 
 
-def end_unbound(unit: Unit, ledger: Ledger, number: int) -> int:
-    """End the nodes that lost their last client-made binding at a number: their bodies go.
+def end_unbound(unit: Unit, ledger: Ledger, first: int, last: int) -> int:
+    """End the nodes that lost their last client-made binding at a number from first to last: their bodies go.
 
     The rows of the nodes stay until their tombstones are swept. Return how many bytes they had, dead properties too.
     """
     store_id = ledger.store_id
-    dying = unit.all(_DYING, {"s": store_id, "number": number})
+    dying = unit.all(_DYING, {"s": store_id, "first": first, "last": last})
     if not dying:
         return 0
     ids = array(row.node_id for row in dying)

@@ -30,8 +30,10 @@ from davstore.model.pages import Sort
 from davstore.model.paths import PartPath
 from davstore.model.principals import Principal, PrincipalName, User
 from davstore.model.rules import Rule
+from davstore.model.states import StateChange
 from davstore.store import (
     browsing,
+    bulk,
     copying_parts,
     deleting,
     exporting,
@@ -79,6 +81,10 @@ WRITES: dict[str, Ask] = {
     "patching.patch_properties": lambda context, tree, given: patching.patch_properties(
         context, tree.at("t/a"), [("{x}p", b"<p/>")], given
     ),
+    "bulk.update": lambda context, tree, given: bulk.update(
+        context, tree.at("t"), [tree.at("t/a")], {"{x}state": StateChange(set=1)}, given
+    ),
+    "bulk.delete": lambda context, tree, given: bulk.delete(context, tree.at("t"), [tree.at("t/a")], given),
     "deleting.delete": lambda context, tree, given: deleting.delete(context, tree.at("t/a"), given),
     "moving.move": lambda context, tree, given: moving.move(
         context, tree.at("t"), tree.at("t/x"), given, overwrite=True

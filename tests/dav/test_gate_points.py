@@ -21,6 +21,15 @@ LISTINGS = {
     "propfind infinity": ("PROPFIND", {"HTTP_DEPTH": "infinity"}),
     "propfind without a depth": ("PROPFIND", {}),
     **{f"report {name}": ("REPORT", {"body": body}) for name, body in REPORTS.items() if "explain" not in name},
+    "an update of what a condition selects": (
+        "POST",
+        {
+            "CONTENT_TYPE": "application/xml",
+            "body": '<C:bulk-update xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><D:where><D:is-defined><D:prop>'
+            "<C:seen/></D:prop></D:is-defined></D:where><D:set><D:prop><C:seen>T</C:seen></D:prop></D:set>"
+            "</C:bulk-update>",
+        },
+    ),
     "get": ("GET", {}),
     "get anything": ("GET", {"HTTP_ACCEPT": "*/*"}),
     "get text": ("GET", {"HTTP_ACCEPT": "text/plain"}),

@@ -20,8 +20,6 @@ from davstore.protocol.http.prefer import Prefer
 from davstore.store import deleting, making, moving
 from davstore.store.moving import Placed
 
-_XML_TYPES = ("application/xml", "text/xml")
-
 
 def handle_delete(request: Request) -> Response:
     """Delete a resource with all beneath it (RFC 4918 §9.6)."""
@@ -60,7 +58,7 @@ def handle_mkcol(request: Request) -> Response:
 
 def read_mkcol(request: Request) -> MkCol | None:
     """Return what the body of an extended MKCOL asks for, None without one. Raises as `mkcol.parse`."""
-    if not _is_xml(request.content_type or ""):
+    if not request.has_xml:
         request.refuse_body()
     return mkcol.parse(request.read_xml())
 
@@ -96,7 +94,3 @@ def modified_us_of(request: Request) -> int | None:
     """Return the time of modification that the client sets, if it does."""
     seconds = owncloud.parse_mtime(request.header("X_OC_MTIME"))
     return None if seconds is None else seconds * SECOND_US
-
-
-def _is_xml(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() in _XML_TYPES

@@ -6,7 +6,7 @@ The order is that of `deciding`: resolve and rights, existence, locks, and what 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import compress
+from itertools import compress, islice
 from typing import Final, NamedTuple
 
 from davstore.engine.locks import find_blocking, locked_by
@@ -109,17 +109,16 @@ def _each_selected(writer: Writer, top: Resource, view: View) -> Iterator[Found]
     """Yield the non-collections beneath a collection that are in a view."""
     unit, store_id = writer.unit, writer.ledger.store_id
     names = {top.node_id: top.names}
-    for row in listings.list_collections_beneath(unit, store_id, top.node_id):
-        names[row.node_id] = (*names[row.parent_id], row.name)
-    ids = {one: node_id for node_id, one in names.items()}
+    for folder in listings.list_collections_beneath(unit, store_id, top.node_id):
+        names[folder.node_id] = (*names[folder.parent_id], folder.name)
     lens = lens_on(view, writer.context.now_us)
-    leaves = [one for one in listings.list_members_of(unit, store_id, names) if not one.is_collection]
-    for start in range(0, len(leaves), AT_ONCE):
-        some = leaves[start : start + AT_ONCE]
+    rows = (row for row in listings.each_members_of(unit, store_id, names) if not row.is_collection)
+    while some := list(islice(rows, AT_ONCE)):
         [shown] = judge(unit, store_id, some, [lens])
-        for one in compress(some, shown):
-            if lens.reaches(one.names, is_collection=False):
-                yield Found(ids[one.parent], one)
+        for row in compress(some, shown):
+            parent = names[row.parent_id]
+            if lens.reaches((*parent, row.name), is_collection=False):
+                yield Found(row.parent_id, row.at(parent))
 
 
 def refuse_locked(writer: Writer, choices: Sequence[Choice], conditions: Preconditions, *, ends: bool) -> list[Choice]:

@@ -27,6 +27,7 @@ from davstore.protocol.dav import (
     mkcol,
     multistatus,
     names,
+    operations,
     propfind,
     proppatch,
     reports,
@@ -219,6 +220,17 @@ def lock_body(data: bytes) -> None:
     wanted = lockinfo.parse(data)
     if wanted is not None and wanted.owner is not None:
         assert xml_of(wanted.owner).tag == names.OWNER
+
+
+def operation_body(data: bytes) -> None:
+    operation = operations.parse(data)
+    hrefs_, condition = operation.chosen
+    assert (condition is None) == bool(hrefs_)
+    assert all(hrefs_)
+    assert len(hrefs_) <= operations.MOST_HREFS
+    if isinstance(operation, operations.BulkUpdate):
+        assert operation.changes
+        property_values({name: value for name, value in operation.changes if value is not None})
 
 
 def report_body(data: bytes) -> None:
@@ -448,6 +460,7 @@ XML_WORDS: Final = (
 )
 PROPFIND: Final = b'<D:propfind xmlns:D="DAV:">%b</D:propfind>'
 PROPPATCH: Final = b'<D:propertyupdate xmlns:D="DAV:">%b</D:propertyupdate>'
+OPERATION: Final = b'<C:bulk-%b xmlns:D="DAV:" xmlns:C="urn:davstore:cpm">%b</C:bulk-%b>'
 MKCOL: Final = (
     b'<D:mkcol xmlns:D="DAV:"><D:set><D:prop><D:resourcetype><D:collection/></D:resourcetype>%b'
     b"</D:prop></D:set></D:mkcol>"
@@ -670,6 +683,14 @@ TARGETS: Final[dict[str, Target]] = {
         lock_body,
         (LOCKINFO % b"", LOCKINFO % b"<D:owner>me</D:owner>", LOCKINFO % b'<D:owner><x xmlns="urn:x"/></D:owner>', b""),
         (*XML_WORDS, b"<D:shared/>"),
+    ),
+    "operation_body": Target(
+        operation_body,
+        (
+            OPERATION % (b"update", b"<D:href>/a</D:href><D:set><D:prop><C:seen/></D:prop></D:set>", b"update"),
+            OPERATION % (b"delete", b"<D:where><D:is-collection/></D:where>", b"delete"),
+        ),
+        (*XML_WORDS, b"<D:href>", b"</D:href>", b"<D:where>", b"</D:where>", b"bulk-update", b"<D:remove>"),
     ),
     "report_body": Target(
         report_body,

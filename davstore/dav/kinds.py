@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from davstore.model.enums import QuickEnum
 from davstore.model.functions import ALL, Function, Functions
-from davstore.model.paths import PartPath, Path
+from davstore.model.paths import Area, PartPath, Path
 from davstore.protocol.dav import names
 from davstore.protocol.urls import Fixed, Place, Vacant, is_device
 
@@ -23,6 +23,8 @@ class Kind(QuickEnum):
 
     RESOURCE = "resource"
     COLLECTION = "collection"
+    THREAD = "thread"
+    MEMBER = "member of a thread"
     FIXED = "fixed collection"
     PRINCIPAL = "principal"
     DEVICE = "principal of a device"
@@ -42,24 +44,32 @@ class Row(NamedTuple):
 _READ: Final = ("OPTIONS", "GET", "HEAD")
 _NAMESPACE: Final = ("DELETE", "COPY", "MOVE")
 _REST: Final = ("PROPFIND", "PROPPATCH", "LOCK", "UNLOCK", "REPORT")
+_IN_THREADS: Final = ("DELETE", "COPY", "PROPFIND", "PROPPATCH", "REPORT")
 
 _EXPAND: Final = (names.EXPAND_PROPERTY,)
 
 KINDS: Final = {
     Kind.RESOURCE: Row((*_READ, "PUT", *_NAMESPACE, *_REST), _EXPAND),
     Kind.COLLECTION: Row((*_READ, "POST", *_NAMESPACE, *_REST), (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, *_EXPAND)),
+    Kind.THREAD: Row((*_READ, "POST", *_IN_THREADS), (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, *_EXPAND)),
+    Kind.MEMBER: Row((*_READ, *_IN_THREADS), _EXPAND),
     Kind.FIXED: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
     Kind.PRINCIPAL: Row((*_READ, "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
     Kind.DEVICE: Row((*_READ, "DELETE", "MOVE", "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
     Kind.PART: Row((*_READ, "COPY", "PROPFIND")),
 }
-AT_ROOT: Final = tuple(method for method in KINDS[Kind.COLLECTION].methods if method not in ("DELETE", "MOVE"))
-"""The methods of a store's root, which stays."""
-UNMAPPED: Final = ("OPTIONS", "PUT", "MKCOL", "LOCK")
-"""The methods of an unmapped URL in a store."""
+AT_ROOT: Final = {
+    Area.STORE: tuple(method for method in KINDS[Kind.COLLECTION].methods if method not in ("DELETE", "MOVE")),
+    Area.THREADS: tuple(method for method in KINDS[Kind.THREAD].methods if method != "DELETE"),
+}
+"""The methods of the root of an area, which stays."""
+UNMAPPED: Final = {Area.STORE: ("OPTIONS", "PUT", "MKCOL", "LOCK"), Area.THREADS: ("OPTIONS",)}
+"""The methods of an unmapped URL in an area."""
 AT_VACANT: Final = ("OPTIONS", "MKCOL")
 """The methods of the URL of a device that is not there."""
-STORE_METHODS: Final = frozenset({*KINDS[Kind.RESOURCE].methods, *KINDS[Kind.COLLECTION].methods, *UNMAPPED})
+STORE_METHODS: Final = frozenset(
+    {*KINDS[Kind.RESOURCE].methods, *KINDS[Kind.COLLECTION].methods, *UNMAPPED[Area.STORE]}
+)
 """The methods of URLs in a store, mapped or not: only the store knows the kind of one."""
 SAFE: Final = frozenset({*_READ, "PROPFIND", "REPORT"})
 """The safe methods (RFC 9110 §9.2.1, RFC 4918 §9.1, RFC 3253 §3.6)."""
@@ -73,23 +83,22 @@ REPORTS_OF: Final = {Function.SYNCHRONIZATION: (names.SYNC_COLLECTION, names.EXP
 
 
 class Offer(NamedTuple):
-    """The methods and reports that a server has: by kind, of a store's root, of unmapped URLs; and its DAV header.
+    """The methods and reports that a server has: by kind, of the roots of areas, of unmapped URLs; and its DAV header.
 
     methods_without and reports_without are those of the functions that are switched off.
     """
 
     kinds: Mapping[Kind, Row]
-    at_root: tuple[str, ...]
-    unmapped: tuple[str, ...]
+    at_root: Mapping[Area, tuple[str, ...]]
+    unmapped: Mapping[Area, tuple[str, ...]]
     compliance: str
     methods_without: frozenset[str]
     reports_without: frozenset[str]
 
-    @property
-    def common(self) -> tuple[str, ...]:
-        """The methods that non-collections and collections have."""
-        collection = self.kinds[Kind.COLLECTION].methods
-        return tuple([method for method in collection if method in self.kinds[Kind.RESOURCE].methods])
+    def common(self, area: Area) -> tuple[str, ...]:
+        """Return the methods that non-collections and collections of an area have."""
+        collection, other = (self.kinds[kind_in(area, is_collection=one)].methods for one in (True, False))
+        return tuple([method for method in collection if method in other])
 
     def allowed_at(self, place: Place | None) -> tuple[str, ...]:
         """Return the value of Allow for a place; in a store, where the kind is not known yet, the common methods."""
@@ -98,7 +107,7 @@ class Offer(NamedTuple):
         if isinstance(place, Vacant):
             return AT_VACANT
         if isinstance(place, Path):
-            return self.common if place.names else self.at_root
+            return self.common(place.area) if place.names else self.at_root[place.area]
         return self.kinds[Kind.PART if isinstance(place, PartPath) else kind_of(place)].methods
 
 
@@ -110,8 +119,8 @@ def offer_with(functions: Functions) -> Offer:
     reports = frozenset([report for one in off for report in REPORTS_OF.get(one, ())])
     return Offer(
         {kind: Row(_less(row.methods, methods), _less(row.reports, reports)) for kind, row in KINDS.items()},
-        _less(AT_ROOT, methods),
-        _less(UNMAPPED, methods),
+        {area: _less(row, methods) for area, row in AT_ROOT.items()},
+        {area: _less(row, methods) for area, row in UNMAPPED.items()},
         ", ".join([name for name, method in _CLASSES.items() if method in STORE_METHODS - methods]),
         methods,
         reports,
@@ -120,6 +129,13 @@ def offer_with(functions: Functions) -> Offer:
 
 def _less(items: Iterable[str], without: frozenset[str]) -> tuple[str, ...]:
     return tuple([item for item in items if item not in without])
+
+
+def kind_in(area: int, *, is_collection: bool | int) -> Kind:
+    """Return the kind of a resource in an area of a store."""
+    if area == Area.THREADS:
+        return Kind.THREAD if is_collection else Kind.MEMBER
+    return Kind.COLLECTION if is_collection else Kind.RESOURCE
 
 
 def kind_of(place: Fixed) -> Kind:

@@ -8,20 +8,25 @@ from typing import Any, Final
 
 from davstore.metadata.answers import list_answers
 from davstore.metadata.bodies import list_checksums
+from davstore.metadata.conversations import list_participants, list_threads
 from davstore.metadata.locks import list_locks
 from davstore.metadata.messages import list_messages, list_summaries
 from davstore.metadata.properties import list_properties
+from davstore.metadata.sessions import list_group_states
 from davstore.metadata.states import list_keywords
 from davstore.metadata.unit import Unit
 from davstore.model.facets import (
     ANSWERS,
     CHECKSUMS,
+    GROUP_STATE,
     KEYWORDS,
     LOCKS,
     MESSAGE,
     NO_FACTS,
+    PARTICIPANTS,
     PROPERTIES,
     SUMMARY,
+    THREAD,
     Facet,
     Facets,
     Facts,
@@ -48,6 +53,9 @@ LOADERS: Final[Mapping[Facet[Any], Loader]] = {
     MESSAGE: lambda unit, store, node_ids, _now_us: list_messages(unit, store.id, node_ids),
     SUMMARY: lambda unit, store, node_ids, _now_us: list_summaries(unit, store.id, node_ids),
     KEYWORDS: lambda unit, store, node_ids, _now_us: list_keywords(unit, store.id, node_ids),
+    THREAD: lambda unit, store, node_ids, _now_us: list_threads(unit, store.id, node_ids),
+    PARTICIPANTS: lambda unit, store, node_ids, _now_us: list_participants(unit, store.id, node_ids),
+    GROUP_STATE: lambda unit, store, node_ids, _now_us: list_group_states(unit, store, node_ids),
     ANSWERS: lambda unit, store, node_ids, _now_us: list_answers(unit, store, node_ids),
 }
 

@@ -30,8 +30,8 @@ from davstore.metadata.statements import Statement
 from davstore.metadata.stores import ROOTS
 from davstore.metadata.tables import (
     DEVICE,
-    MADE_THREAD,
     USER,
+    WEAK,
     binding,
     body,
     device,
@@ -50,7 +50,7 @@ from davstore.metadata.tables import (
     user,
 )
 from davstore.metadata.unit import Unit
-from davstore.model.nodes import HOLDS_LOCKS, ResourceType
+from davstore.model.nodes import COLLECTIONS, HOLDS_LOCKS, ResourceType
 
 
 class BodyRow(NamedTuple):
@@ -82,6 +82,8 @@ class Counters(NamedTuple):
 _s: BindParameter[int] = bindparam("s")
 _other = binding.alias("other")
 _later = gone.alias("later")
+_inside = binding.alias("inside")
+_infos = node.alias("infos")
 
 
 def _rows(table: FromClause, what: ColumnElement[Any], *damaged: ColumnElement[bool]) -> Statement[tuple[int | str]]:
@@ -96,9 +98,7 @@ def _seq(row: FromClause) -> Any:
     return select(store.c.seq).where(store.c.id == row.c.store_id).scalar_subquery()
 
 
-_bound = exists().where(
-    binding.c.store_id == node.c.store_id, binding.c.node_id == node.c.id, binding.c.made != MADE_THREAD
-)
+_bound = exists().where(binding.c.store_id == node.c.store_id, binding.c.node_id == node.c.id, binding.c.area != WEAK)
 _wrong_kind = exists().where(
     node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id, node.c.is_coll != binding.c.is_coll
 )
@@ -200,6 +200,25 @@ _DAMAGE: dict[str, Statement[tuple[int | str]]] = {
             int(ResourceType.MEDIA),
         ),
     ),
+    "collection of a type that none has": _rows(
+        node, node.c.id, node.c.is_coll == 1, *[node.c.type != int(type_) for type_ in COLLECTIONS]
+    ),
+    "session history with several session infos": _rows(
+        node,
+        node.c.id,
+        node.c.type == int(ResourceType.SESSION_HISTORY),
+        select(func.count())
+        .select_from(
+            _inside.join(_infos, and_(_infos.c.store_id == _inside.c.store_id, _infos.c.id == _inside.c.node_id))
+        )
+        .where(
+            _inside.c.store_id == node.c.store_id,
+            _inside.c.parent_id == node.c.id,
+            _infos.c.type == int(ResourceType.SESSION_INFO),
+        )
+        .scalar_subquery()
+        > 1,
+    ),
     "body that no node uses": _rows(
         body, body.c.id, ~exists().where(node.c.store_id == body.c.store_id, node.c.body_id == body.c.id)
     ),
@@ -287,7 +306,8 @@ _elements: Select[Any] = (
 
 
 def _names(table: Table) -> ScalarSelect[int]:
-    return select(func.count()).select_from(table).where(table.c.store_id == _s).scalar_subquery()
+    is_charged = table.c.area != WEAK
+    return select(func.count()).select_from(table).where(table.c.store_id == _s, is_charged).scalar_subquery()
 
 
 _COUNTERS = Statement(

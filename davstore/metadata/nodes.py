@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, exists, func, insert, null, select, update
@@ -11,7 +12,7 @@ from davstore.metadata import bodies
 from davstore.metadata.bodies import Stored
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import MADE_THREAD, binding, gone, node, property_
+from davstore.metadata.tables import WEAK, binding, gone, node, property_
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import BY_CLIENT, Resource, ResourceType
 from davstore.model.states import StateChange
@@ -65,7 +66,7 @@ class _Dying(NamedTuple):
 
 
 _lives = exists().where(
-    binding.c.store_id == gone.c.store_id, binding.c.node_id == gone.c.node_id, binding.c.made != MADE_THREAD
+    binding.c.store_id == gone.c.store_id, binding.c.node_id == gone.c.node_id, binding.c.area != WEAK
 )
 _DYING = Statement(
     select(
@@ -81,6 +82,7 @@ _DYING = Statement(
             select(gone.c.node_id).where(
                 gone.c.store_id == bindparam("s"),
                 gone.c.unmapped.between(bindparam("first"), bindparam("last")),
+                gone.c.area != WEAK,
                 ~_lives,
             )
         ),
@@ -130,7 +132,7 @@ def leaf(
     )
 
 
-def empty_collection(*, now_us: int) -> NodeRow:
+def empty_collection(*, now_us: int, type_: int = ResourceType.COLLECTION) -> NodeRow:
     """Return the values of a new collection."""
     return NodeRow(
         is_collection=True,
@@ -140,7 +142,7 @@ def empty_collection(*, now_us: int) -> NodeRow:
         content_type=None,
         created_us=now_us,
         modified_us=now_us,
-        type=ResourceType.COLLECTION,
+        type=type_,
     )
 
 
@@ -181,6 +183,13 @@ def insert_node(unit: Unit, ledger: Ledger, row: NodeRow) -> tuple[int, str]:
     return node_id, str(values["resource_id"])
 
 
+def insert_nodes(unit: Unit, ledger: Ledger, rows: Iterable[NodeRow]) -> list[tuple[int, str]]:
+    """Write new nodes as `insert_node`; their modseq is the next change number, however many they are."""
+    values = [_values(ledger.store_id, ledger.new_id(), row, ledger.seq + 1) for row in rows]
+    unit.many(_INSERT, values)
+    return [(int(str(one["id"])), str(one["resource_id"])) for one in values]
+
+
 def replace_body(unit: Unit, ledger: Ledger, new: Resource, body_id: int) -> None:
     """Give a node another body, and the types, time and modseq of new. The old body goes unless another names it."""
     key = {"s": ledger.store_id, "n": new.node_id}
@@ -219,18 +228,26 @@ def set_type(unit: Unit, store_id: int, body_id: int, type_: int) -> None:
     unit.run(_SET_TYPE, {"s": store_id, "b": body_id, "type_": int(type_)})
 
 
-def end_unbound(unit: Unit, ledger: Ledger, first: int, last: int) -> int:
-    """End the nodes that lost their last client-made binding at a number from first to last: their bodies go.
+class Ended(NamedTuple):
+    """Nodes that ended, and how many bytes they had, dead properties too."""
 
-    The rows of the nodes stay until their tombstones are swept. Return how many bytes they had, dead properties too.
+    node_ids: list[int]
+    size_bytes: int
+
+
+def end_unbound(unit: Unit, ledger: Ledger, first: int, last: int) -> Ended:
+    """End the nodes that lost their binding in the area of the store at a number from first to last: their bodies go.
+
+    The rows of the nodes stay until their tombstones are swept.
     """
     store_id = ledger.store_id
     dying = unit.all(_DYING, {"s": store_id, "first": first, "last": last})
     if not dying:
-        return 0
+        return Ended([], 0)
     ids = array(row.node_id for row in dying)
     dying_bodies = [row.body_id for row in dying if row.body_id is not None]
     if dying_bodies:
         unit.run(_CLEAR_BODIES, {"s": store_id, "ids": ids})
         bodies.drop_bodies(unit, ledger, dying_bodies)
-    return sum((row.length or 0) + int(row.property_bytes) for row in dying)
+    size_bytes = sum((row.length or 0) + int(row.property_bytes) for row in dying)
+    return Ended([row.node_id for row in dying], size_bytes)

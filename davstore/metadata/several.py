@@ -18,6 +18,7 @@ from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import binding, gone, node
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import Resource
+from davstore.model.paths import Area
 from davstore.model.states import StateChange
 
 Names = tuple[str, ...]
@@ -33,15 +34,18 @@ _FIND = Statement(
     MemberRow,
 )
 
-_numbered = table(bindparam("rows"), "old", "number")
+_placed = table(bindparam("rows"), "node_id", "area", "number")
 _PLACES = Statement[tuple[int, int]](
-    select(binding.c.node_id, binding.c.changed)
+    select(binding.c.node_id, binding.c.area)
     .where(_in_store, among(binding.c.node_id, bindparam("ids")))
-    .order_by(binding.c.node_id, binding.c.changed)
+    .order_by(binding.c.node_id, binding.c.area)
 )
 _TOUCH = Write(
-    update(binding).where(_in_store, binding.c.changed == _numbered.c.old).values(changed=_numbered.c.number)
+    update(binding)
+    .where(_in_store, binding.c.node_id == _placed.c.node_id, binding.c.area == _placed.c.area)
+    .values(changed=_placed.c.number)
 )
+_numbered = table(bindparam("rows"), "old", "number")
 _ALTER = Write(
     update(node)
     .where(node.c.store_id == bindparam("s"), node.c.id == _numbered.c.old)
@@ -51,13 +55,14 @@ _ALTER = Write(
     )
 )
 
-_GONE: Final = ("store_id", "parent_id", "name", "node_id", "is_coll", "made", "mapped", "unmapped", "nested")
+_GONE: Final = ("store_id", "parent_id", "name", "node_id", "is_coll", "area", "mapped", "unmapped", "nested")
 _closed = [binding.c[name] for name in _GONE[:-2]]
-_tops = _numbered.join(binding, and_(_in_store, binding.c.changed == _numbered.c.old))
+_home = and_(_in_store, binding.c.area == literal_column(str(int(Area.STORE))))
+_tops = _numbered.join(binding, and_(_home, binding.c.changed == _numbered.c.old))
 _CLOSE = Write(
     insert(gone).from_select(_GONE, select(*_closed, _numbered.c.number, literal(0, SmallInteger)).select_from(_tops))
 )
-_UNBIND = Write(delete(binding).where(_in_store, among(binding.c.changed, bindparam("ids"))))
+_UNBIND = Write(delete(binding).where(_home, among(binding.c.changed, bindparam("ids"))))
 _down = (
     select(binding.c.parent_id.label("top"), binding.c.node_id)
     .where(_in_store, among(binding.c.parent_id, bindparam("ids")), binding.c.is_coll == literal_column("1"))
@@ -117,9 +122,9 @@ def alter(unit: Unit, ledger: Ledger, node_ids: Iterable[int], states: StateChan
     """
     ids = array(node_ids)
     renumbered, modseqs = [], dict[int, int]()
-    for node_id, changed in unit.all(_PLACES, {"s": ledger.store_id, "ids": ids}):
+    for node_id, area in unit.all(_PLACES, {"s": ledger.store_id, "ids": ids}):
         number = ledger.number()
-        renumbered.append((changed, number))
+        renumbered.append((node_id, area, number))
         modseqs.setdefault(node_id, number)
     unit.run(_TOUCH, {"s": ledger.store_id, "rows": json.dumps(renumbered)})
     masks = {"kept": ~states.clear, "set": states.set}
@@ -130,7 +135,7 @@ def alter(unit: Unit, ledger: Ledger, node_ids: Iterable[int], states: StateChan
 def close(unit: Unit, ledger: Ledger, tops: Sequence[Resource]) -> None:
     """Close the bindings of resources, none of which lies beneath another, and all beneath them (I5 in docs/sync.md).
 
-    Each has a number of its own, which what lies beneath it shares.
+    They are in the area of the store. Each has a number of its own, which what lies beneath it shares.
     """
     ledger.unmaps = True
     numbered = [(one, ledger.number()) for one in tops]

@@ -126,24 +126,16 @@ def array(numbers: Iterable[int]) -> str:
     return f"[{','.join(map(str, numbers))}]"
 
 
-class _Texts(ColumnElement[str]):
-    """The texts of a JSON array given as one parameter, compared byte for byte."""
+class _Texts(_Numbers):
+    """The texts of a JSON array, likewise."""
 
     inherit_cache = True
-
-    def __init__(self, parameter: ColumnElement[Any]) -> None:
-        self.parameter = parameter
-
-
-@compiles(_Texts, "sqlite")
-def _texts_on_sqlite(element: _Texts, compiler: Any, **kw: Any) -> str:
-    return f"(SELECT value FROM json_each({compiler.process(element.parameter, **kw)}))"
 
 
 @compiles(_Texts, "postgresql")
 def _texts_on_postgresql(element: _Texts, compiler: Any, **kw: Any) -> str:
     array = compiler.process(element.parameter, **kw)
-    return f'(SELECT value COLLATE "C" FROM json_array_elements_text(CAST({array} AS json)))'
+    return f"(SELECT value FROM json_array_elements_text(CAST({array} AS json)))"
 
 
 def among_texts(column: ColumnElement[Any], parameter: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -168,7 +160,7 @@ def _lists_on_postgresql(element: _Lists, compiler: Any, **kw: Any) -> str:
 
 
 class _Item(ColumnElement[Any]):
-    """A value of a row of `_Lists`: an integer, or a text that is compared byte for byte."""
+    """A value of a row of `_Lists`: an integer, or a text."""
 
     inherit_cache = True
 
@@ -186,7 +178,7 @@ def _item_on_sqlite(element: _Item, compiler: Any, **kw: Any) -> str:
 @compiles(_Item, "postgresql")
 def _item_on_postgresql(element: _Item, compiler: Any, **kw: Any) -> str:
     text = f"({compiler.process(element.value, **kw)} ->> {element.index})"
-    return f'{text} COLLATE "C"' if isinstance(element.type, Text) else f"CAST({text} AS bigint)"
+    return text if isinstance(element.type, Text) else f"CAST({text} AS bigint)"
 
 
 def table(parameter: ColumnElement[Any], *columns: str, text: str | None = None) -> Subquery:

@@ -208,6 +208,7 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.TooManyLocks: Row(HTTPStatus.FORBIDDEN, clark(CPM, "locks-within-limits")),
     errors.TooManyDevices: Row(HTTPStatus.FORBIDDEN, clark(CPM, "devices-within-limits")),
     errors.TreeTooLarge: Row(HTTPStatus.FORBIDDEN, names.TREE_WITHIN_LIMITS),
+    errors.SessionInfoUnique: Row(HTTPStatus.CONFLICT, clark(CPM, "session-info-unique")),
     errors.ConflictingValue: Row(HTTPStatus.CONFLICT),
     errors.WrongPreference: Row(
         HTTPStatus.CONFLICT, names.VALID_SYNC_PREFERENCES, content=lambda error: empty(error.element)
@@ -233,6 +234,7 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.LimitNotSupported: Row(HTTPStatus.INSUFFICIENT_STORAGE, "{DAV:}number-of-matches-within-limits"),
     errors.InfiniteDepth: Row(HTTPStatus.FORBIDDEN, "{DAV:}propfind-finite-depth"),
     errors.InvalidResourceType: Row(HTTPStatus.FORBIDDEN, "{DAV:}valid-resourcetype"),
+    errors.ThreadIsComputed: Row(HTTPStatus.FORBIDDEN, clark(CPM, "thread-membership-is-computed")),
     errors.PartIsImmutable: Row(HTTPStatus.FORBIDDEN, clark(CPM, "part-is-immutable")),
     errors.ProtectedProperty: Row(HTTPStatus.FORBIDDEN, names.CANNOT_MODIFY_PROTECTED_PROPERTY),
     errors.SyncRefused: Row(HTTPStatus.FORBIDDEN, render=_sync_refusal),

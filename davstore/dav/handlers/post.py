@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from davstore.dav.handlers.proppatch import with_dependent
-from davstore.dav.kinds import Kind
+from davstore.dav.kinds import kind_in
 from davstore.dav.properties.proppatch import sort_changes
 from davstore.dav.properties.sync import render_token
 from davstore.dav.rendering import write_applied
@@ -55,7 +55,8 @@ def handle_post(request: Request) -> Response:
     try:
         return _HANDLERS[type(operation)](request, path, operation)
     except NoCollection as error:
-        raise MethodNotAllowed(request.offer.kinds[Kind.RESOURCE].methods) from error
+        kind = kind_in(path.area, is_collection=False)
+        raise MethodNotAllowed(request.offer.kinds[kind].methods) from error
 
 
 def _update(request: Request, path: Path, operation: BulkUpdate) -> Response:

@@ -17,8 +17,10 @@ from davstore.dav.properties.owncloud import OWNCLOUD
 from davstore.dav.properties.preferences import PREFERENCES
 from davstore.dav.properties.principals import OWNERS, PRINCIPALS
 from davstore.dav.properties.quota import QUOTA
+from davstore.dav.properties.sessions import SESSIONS
 from davstore.dav.properties.states import ANSWERED_BY, STATES, keyword
 from davstore.dav.properties.sync import MODSEQ, SYNC
+from davstore.dav.properties.threads import THREADS
 from davstore.dav.properties.times import TIMES
 from davstore.protocol.dav import names
 from davstore.protocol.dav.elements import element, empty
@@ -45,6 +47,8 @@ TABLE: Final = (
     *PARTS,
     *STATES,
     ANSWERED_BY,
+    *THREADS,
+    *SESSIONS,
     *SUPPORTED,
     Live(names.SUPPORTED_LIVE_PROPERTY_SET, EVERY, same=_supported_live_property_set),
     *PRINCIPALS,

@@ -7,11 +7,9 @@ change numbers of that store; times are microseconds since the epoch.
 from davstore.metadata.tables.access import hidden, lock, viewer
 from davstore.metadata.tables.bodies import body, upload
 from davstore.metadata.tables.columns import metadata
-from davstore.metadata.tables.messages import message
+from davstore.metadata.tables.messages import CONVERSATION_START, START_CHARACTERS, message
 from davstore.metadata.tables.namespace import (
-    MADE_CLIENT,
-    MADE_HOME,
-    MADE_THREAD,
+    WEAK,
     binding,
     gone,
     instant,
@@ -21,15 +19,16 @@ from davstore.metadata.tables.namespace import (
 )
 from davstore.metadata.tables.people import DEVICE, USER, device, principal, user
 from davstore.metadata.tables.stores import instance, store, store_root
+from davstore.metadata.tables.threads import thread, thread_key, thread_member
 from davstore.metadata.tables.views import view
 from davstore.metadata.tables.work import job
 
 __all__ = [
+    "CONVERSATION_START",
     "DEVICE",
-    "MADE_CLIENT",
-    "MADE_HOME",
-    "MADE_THREAD",
+    "START_CHARACTERS",
     "USER",
+    "WEAK",
     "binding",
     "body",
     "device",
@@ -47,6 +46,9 @@ __all__ = [
     "property_",
     "store",
     "store_root",
+    "thread",
+    "thread_key",
+    "thread_member",
     "upload",
     "user",
     "view",

@@ -188,6 +188,10 @@ class NotFound(Missing):
     """The URL is unmapped, or this principal may not know of its resource."""
 
 
+class ConversationMissing(Missing):
+    """The store has no conversation of that id, or this device is not shown it (`conversation-exists`)."""
+
+
 class Conflict(RequestError):
     """The state of the store prevents the request: another request may change that."""
 

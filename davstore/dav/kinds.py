@@ -51,7 +51,10 @@ _EXPAND: Final = (names.EXPAND_PROPERTY,)
 KINDS: Final = {
     Kind.RESOURCE: Row((*_READ, "PUT", *_NAMESPACE, *_REST), _EXPAND),
     Kind.COLLECTION: Row((*_READ, "POST", *_NAMESPACE, *_REST), (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, *_EXPAND)),
-    Kind.THREAD: Row((*_READ, "POST", *_IN_THREADS), (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, *_EXPAND)),
+    Kind.THREAD: Row(
+        (*_READ, "POST", *_IN_THREADS),
+        (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, names.CONVERSATION_HISTORY, *_EXPAND),
+    ),
     Kind.MEMBER: Row((*_READ, *_IN_THREADS), _EXPAND),
     Kind.FIXED: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
     Kind.PRINCIPAL: Row((*_READ, "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
@@ -63,6 +66,8 @@ AT_ROOT: Final = {
     Area.THREADS: tuple(method for method in KINDS[Kind.THREAD].methods if method != "DELETE"),
 }
 """The methods of the root of an area, which stays."""
+AT_ROOT_REPORTS: Final = (names.CONVERSATION_HISTORY,)
+"""The reports of a store's root beside those of its kind."""
 UNMAPPED: Final = {Area.STORE: ("OPTIONS", "PUT", "MKCOL", "LOCK"), Area.THREADS: ("OPTIONS",)}
 """The methods of an unmapped URL in an area."""
 AT_VACANT: Final = ("OPTIONS", "MKCOL")
@@ -78,7 +83,7 @@ _CLASSES: Final = {"1": "PROPFIND", "2": "LOCK", "3": "PROPFIND", "extended-mkco
 """Compliance classes, each with a method that it requires (RFC 4918 §18, RFC 5689 §3.1)."""
 
 METHODS_OF: Final = {Function.LOCKING: ("LOCK", "UNLOCK")}
-REPORTS_OF: Final = {Function.SYNCHRONIZATION: (names.SYNC_COLLECTION, names.EXPLAIN_SYNC)}
+REPORTS_OF: Final = {Function.SYNCHRONIZATION: (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, names.CONVERSATION_HISTORY)}
 """The methods and the reports of functions; those that belong to none are always there."""
 
 

@@ -25,9 +25,8 @@ from davstore.errors import (
 from davstore.metadata import listings, several, states, stores
 from davstore.metadata.several import Found
 from davstore.model.conditions import Preconditions
-from davstore.model.locks import Lock
 from davstore.model.nodes import Resource, StoreFacts
-from davstore.model.paths import PartPath, Path
+from davstore.model.paths import Area, PartPath, Path
 from davstore.model.states import MOST_KEYWORDS, StateChange, together
 from davstore.model.views import View
 from davstore.sync.lenses import judge, lens_on
@@ -121,25 +120,55 @@ def _each_selected(writer: Writer, top: Resource, view: View) -> Iterator[Found]
                 yield Found(row.parent_id, row.at(parent))
 
 
-def refuse_locked(writer: Writer, choices: Sequence[Choice], conditions: Preconditions, *, ends: bool) -> list[Choice]:
-    """Return the choices with the error of each that a lock is in the way of.
+class Stake(NamedTuple):
+    """A resource that ends with one that is deleted, and the collection that it is unmapped in."""
 
-    ends: the resources go with all beneath them, which changes the collections that hold them too.
-    """
+    parent_id: int
+    node_id: int
+
+
+Stakes = Mapping[int, Sequence[Stake]]
+"""By the node of what is deleted: itself, with all beneath it; of a thread its messages, wherever they lie."""
+
+
+def find_stakes(writer: Writer, choices: Iterable[Choice]) -> Stakes:
+    """Return what ends with each resource of the choices. Raises TreeTooLarge: threads of too many messages."""
     found = [one.found for one in choices if one.found is not None]
-    ids = [one.resource.node_id for one in found]
-    blocked = find_blocking(writer, conditions, nodes=() if ends else ids, trees=ids if ends else ())
-    holding = find_blocking(writer, conditions, nodes=[one.parent_id for one in found]) if ends else {}
+    if writer.ledger.facts.area != Area.THREADS:
+        return {one.resource.node_id: [Stake(one.parent_id, one.resource.node_id)] for one in found}
+    require_within(writer, *(one.resource for one in found))
+    unit, store_id = writer.unit, writer.ledger.store_id
+    messages: dict[int, list[int]] = {}
+    for _, resource in found:
+        messages[resource.node_id] = [] if resource.is_collection else [resource.node_id]
+    threads = [node_id for node_id, its in messages.items() if not its]
+    for row in listings.each_members_of(unit, store_id, threads):
+        messages[row.parent_id].append(row.node_id)
+    homes = several.list_homes(unit, store_id, {one for its in messages.values() for one in its})
+    return {node_id: [Stake(homes[one], one) for one in its if one in homes] for node_id, its in messages.items()}
+
+
+def refuse_locked(
+    writer: Writer, choices: Sequence[Choice], conditions: Preconditions, stakes: Stakes | None = None
+) -> list[Choice]:
+    """Return the choices with the error of each that a lock is in the way of: to change it, or to end its stakes."""
+    ids = [one.found.resource.node_id for one in choices if one.found is not None]
+    ended = [stake for its in (stakes or {}).values() for stake in its]
+    trees = [stake.node_id for stake in ended]
+    blocked = find_blocking(writer, conditions, nodes=ids if stakes is None else (), trees=trees)
+    holding = find_blocking(writer, conditions, nodes=[stake.parent_id for stake in ended]) if ended else {}
     if not blocked and not holding:
         return [*choices]
-    return [_unless_locked(choice, blocked, holding) for choice in choices]
 
+    def unless_locked(choice: Choice) -> Choice:
+        if choice.found is None:
+            return choice
+        node_id = choice.found.resource.node_id
+        its = [Stake(0, node_id)] if stakes is None else stakes[node_id]
+        locks = [lock for one in its for lock in (*blocked.get(one.node_id, ()), *holding.get(one.parent_id, ()))]
+        return choice._replace(refusal=locked_by(locks)) if locks else choice
 
-def _unless_locked(choice: Choice, blocked: Mapping[int, set[Lock]], holding: Mapping[int, set[Lock]]) -> Choice:
-    if choice.found is None:
-        return choice
-    locks = [*blocked.get(choice.found.resource.node_id, ()), *holding.get(choice.found.parent_id, ())]
-    return choice._replace(refusal=locked_by(locks)) if locks else choice
+    return [unless_locked(one) for one in choices]
 
 
 def find_altered(

@@ -15,7 +15,7 @@ from davstore.engine.writer import Writer
 from davstore.errors import DavstoreError
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import StoreFacts
-from davstore.model.paths import Path
+from davstore.model.paths import Area, Path
 from davstore.model.states import StateChange, together
 
 
@@ -50,7 +50,7 @@ def update(
     def work(writer: Writer) -> _Told:
         collection = decide(writer, "POST", path, conditions)
         choices = bulk.choose(writer, collection, targets)
-        choices = bulk.refuse_locked(writer, choices, conditions, ends=False)
+        choices = bulk.refuse_locked(writer, choices, conditions)
         choices, altered = bulk.find_altered(writer, choices, asked, refused)
         if strict:
             choices = bulk.all_or_none(choices)
@@ -66,6 +66,8 @@ def delete(
 ) -> Done:
     """Delete many resources, each with all beneath it or not at all; strict: all or none.
 
+    In the area of threads these are messages, and all messages of threads, wherever they lie in the area of the store.
+
     Raises:
         NotFound, NoCollection, PreconditionFailed; TreeTooLarge: they are too many, with all beneath them.
     """
@@ -73,12 +75,16 @@ def delete(
     def work(writer: Writer) -> _Told:
         collection = decide(writer, "POST", path, conditions)
         choices = bulk.choose(writer, collection, targets)
-        choices = bulk.refuse_locked(writer, choices, conditions, ends=True)
+        stakes = bulk.find_stakes(writer, choices)
+        choices = bulk.refuse_locked(writer, choices, conditions, stakes)
         if strict:
             choices = bulk.all_or_none(choices)
         tops = bulk.find_tops(choices)
-        require_within(writer, *tops)
-        writer.unbind_all(tops)
+        if path.area is Area.THREADS:
+            writer.unbind_nodes([*{stake.node_id for top in tops for stake in stakes[top.node_id]}])
+        else:
+            require_within(writer, *tops)
+            writer.unbind_all(tops)
         return choices, bulk.facts_at_end(writer)
 
     return _done(*transaction.write(context, path, work))

@@ -300,6 +300,9 @@ MESSAGE = (
 )
 """A message whose second part is the bytes 0 to 9."""
 REPORTS = {
+    "{urn:davstore:cpm}conversation-history": (
+        '<C:conversation-history xmlns:C="urn:davstore:cpm" xmlns:D="DAV:"><D:prop/></C:conversation-history>'
+    ),
     "{urn:davstore:cpm}explain-sync": '<C:explain-sync xmlns:C="urn:davstore:cpm"/>',
     f"{D}sync-collection": sync_body(),
     f"{D}expand-property": expand_body('<D:property name="owner"><D:property name="displayname"/></D:property>'),

@@ -21,6 +21,7 @@ from davstore.model.messages import MOST_DEPTH, MOST_FACT_CHARACTERS, MOST_PARTS
 from davstore.model.rules import DEVICE
 from davstore.policy.preferences import parse_json, to_json
 from davstore.protocol.dav import (
+    history,
     hrefs,
     if_header,
     lockinfo,
@@ -238,8 +239,15 @@ def report_body(data: bytes) -> None:
     if isinstance(query, reports.ExpandQuery):
         expanded(query.properties, reports.MAX_LEVELS)
         return
+    if isinstance(query, reports.ExplainQuery):
+        return
     property_names(query.names)
     assert query.limit is None or query.limit > 0
+    if isinstance(query, reports.HistoryQuery):
+        assert query.content is None or 0 <= query.content.most_bytes <= reports.MAX_CONTENT_BYTES
+        earlier = query.before and xml_of(history.render_before(query.before))
+        assert earlier is None or earlier.tag == names.BEFORE
+        return
     answered(lambda _: sync_token.parse(query.token), b"")
 
 
@@ -460,6 +468,11 @@ XML_WORDS: Final = (
 )
 PROPFIND: Final = b'<D:propfind xmlns:D="DAV:">%b</D:propfind>'
 PROPPATCH: Final = b'<D:propertyupdate xmlns:D="DAV:">%b</D:propertyupdate>'
+HISTORY: Final = (
+    b'<C:conversation-history xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><C:conversation-id>a</C:conversation-id>'
+    b'<C:before tie="1">2026-11-24T10:00:00.5Z</C:before><D:limit><D:nresults>1</D:nresults></D:limit>'
+    b'<D:prop><C:content max-size="1" encoding="auto"/></D:prop></C:conversation-history>'
+)
 OPERATION: Final = b'<C:bulk-%b xmlns:D="DAV:" xmlns:C="urn:davstore:cpm">%b</C:bulk-%b>'
 MKCOL: Final = (
     b'<D:mkcol xmlns:D="DAV:"><D:set><D:prop><D:resourcetype><D:collection/></D:resourcetype>%b'
@@ -698,6 +711,7 @@ TARGETS: Final[dict[str, Target]] = {
             REPORT % (TOKEN, b"<D:limit><D:nresults>10</D:nresults></D:limit>"),
             REPORT % (b"", b'<C:context xmlns:C="urn:davstore:cpm"><C:mode>manual</C:mode></C:context>'),
             EXPAND % b'<D:property name="owner"><D:property name="x" namespace="urn:x"/></D:property>',
+            HISTORY,
         ),
         (
             *XML_WORDS,

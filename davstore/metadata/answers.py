@@ -9,11 +9,12 @@ from typing import NamedTuple
 from sqlalchemy import and_, bindparam, func, literal_column, select
 
 from davstore.errors import LimitNotSupported
+from davstore.metadata.places import Ways
 from davstore.metadata.statements import Statement, among, array
 from davstore.metadata.tables import binding, message, node
 from davstore.metadata.unit import Unit
-from davstore.metadata.ways import find_names
 from davstore.model.nodes import StoreFacts
+from davstore.model.paths import Area
 
 LISTED = 20_000
 """Answers to the messages of one answer of ours, which is put together in memory."""
@@ -67,8 +68,9 @@ def list_answers(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> di
         raise LimitNotSupported("more answers to messages than one answer may hold")
     found: defaultdict[int, list[tuple[str, ...]]] = defaultdict(list)
     if rows:
-        parents = find_names(unit, store, {row.parent_id for row in rows})
+        ways = Ways(unit, store.id, {row.parent_id for row in rows})
         for row in rows:
-            if row.parent_id in parents:
-                found[row.node_id].append((*parents[row.parent_id], row.name))
+            parent = ways.find(row.parent_id, Area.STORE)
+            if parent is not None:
+                found[row.node_id].append((*parent, row.name))
     return found

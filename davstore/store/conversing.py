@@ -14,8 +14,8 @@ from davstore.metadata import bindings, bodies, conversations, histories, sessio
 from davstore.metadata.bindings import Found
 from davstore.metadata.bodies import Stored
 from davstore.metadata.facets import load
+from davstore.metadata.places import Ways
 from davstore.metadata.unit import Unit
-from davstore.metadata.ways import find_names
 from davstore.model.changes import SyncToken
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import Facets, Facts
@@ -229,6 +229,7 @@ def _find_group_state(unit: Unit, facts: StoreFacts, thread: _Thread, lens: Lens
         return None
     found = sessions.find_sessions(unit, facts.id, [known.conversation_id])
     states = sessions.list_group_states(unit, facts, [one.node_id for one in found])
-    parents = find_names(unit, facts, [*states])
-    names = [(*parents[node_id], name) for node_id, name in states.items() if node_id in parents]
+    ways = Ways(unit, facts.id, {*states})
+    places = [(ways.find(node_id, Area.STORE), name) for node_id, name in states.items()]
+    names = [(*parent, name) for parent, name in places if parent is not None]
     return next((one for one in names if lens.reaches(one, is_collection=False)), None)

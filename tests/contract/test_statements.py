@@ -150,6 +150,12 @@ def enrol(storage: Storage) -> None:
     enrolling.add_device(storage.database, storage.owner, "new", now_us=1)
 
 
+def reply(threads: int) -> bytes:
+    """Return a message that refers to so many of the threads that `fill_threads` made."""
+    references = " ".join(f"<{number}@x>" for number in range(threads))
+    return f"From: a@x\nMessage-ID: <new@x>\nReferences: {references}\n\nbody".encode()
+
+
 ONLY_NEW = Preconditions(if_none_match=ETagList(any=True))
 STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("GET", 1, lambda storage, _: storage.get("a")),
@@ -174,7 +180,7 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("PROPPATCH of a flag", 5, lambda storage, _: storage.mark("a", StateChange(int(Flag.SEEN)))),
     ("PROPPATCH of a keyword", 7, lambda storage, _: storage.mark("a", StateChange(added=frozenset({"x"})))),
     ("DELETE", 8, lambda storage, _: storage.delete("a")),
-    ("DELETE of a tree", 12, lambda storage, _: storage.delete("t")),
+    ("DELETE of a tree", 13, lambda storage, _: storage.delete("t")),
     ("states of several", 8, lambda storage, _: update(storage, "a", "m", "t/0", "t/1", "over/0")),
     (
         "keywords of several",
@@ -193,7 +199,12 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("MOVE of a tree", 7, lambda storage, _: storage.move("t", "b")),
     ("COPY", 9, lambda storage, _: storage.copy("a", "b")),
     ("COPY over another", 14, lambda storage, _: storage.copy("a", "t/0")),
-    ("COPY of a tree", 18, lambda storage, _: storage.copy("t", "b")),
+    ("COPY of a tree", 19, lambda storage, _: storage.copy("t", "b")),
+    ("PUT of a message", 17, lambda storage, _: storage.put("n", reply(0))),
+    ("PUT of a reply", 17, lambda storage, _: storage.put("n", reply(1))),
+    ("PUT of a message that merges two threads", 30, lambda storage, _: storage.put("n", reply(2))),
+    ("PROPPATCH of a flag of a message", 10, lambda storage, _: storage.mark("m", StateChange(int(Flag.SEEN)))),
+    ("DELETE of a message", 15, lambda storage, _: storage.delete("m")),
     ("LOCK", 5, lambda _, budget: budget.take("a")),
     ("PROPPATCH of a user", 1, lambda _, budget: budget.prefer(None)),
     ("PROPPATCH of a device by itself", 1, lambda _, budget: budget.prefer("phone", on_phone=True)),

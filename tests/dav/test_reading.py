@@ -291,8 +291,10 @@ def test_the_way_to_the_store(dav: Client) -> None:
     dav.principal = PHONE
     tree = {
         "/": ["dav/"],
-        "/dav/": ["store/", "principals/"],
+        "/dav/": ["store/", "threads/", "principals/"],
         "/dav/store/": ["alice/"],
+        "/dav/threads/": ["alice/"],
+        "/dav/threads/alice/": [],
         "/dav/principals/": ["users/", "devices/"],
         "/dav/principals/users/": ["alice/"],
         "/dav/principals/users/alice/": [],

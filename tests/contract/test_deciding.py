@@ -25,6 +25,7 @@ from davstore.errors import (
 from davstore.model.changes import Level
 from davstore.model.columns import Wanted
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
+from davstore.model.histories import HistoryAsked
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
 from davstore.model.paths import PartPath
@@ -34,6 +35,7 @@ from davstore.model.states import StateChange
 from davstore.store import (
     browsing,
     bulk,
+    conversing,
     copying_parts,
     deleting,
     exporting,
@@ -104,6 +106,9 @@ WRITES: dict[str, Ask] = {
     "locking.unlock": lambda context, tree, given: locking.unlock(context, tree.at("t/a"), "urn:x", given),
 }
 READS: dict[str, Ask] = {
+    "conversing.history": lambda context, tree, given: conversing.history(
+        context, tree.at(""), HistoryAsked("conversation"), given
+    ),
     "locking.refresh": lambda context, tree, given: locking.refresh(context, tree.at("t/a"), given, seconds=None),
     "reading.find": lambda context, tree, given: reading.find(context, tree.at("t/a"), given),
     "reading.describe": lambda context, tree, given: list(reading.describe(context, tree.at("t"), given, depth=1)),

@@ -181,10 +181,10 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("PROPPATCH of a keyword", 7, lambda storage, _: storage.mark("a", StateChange(added=frozenset({"x"})))),
     ("DELETE", 8, lambda storage, _: storage.delete("a")),
     ("DELETE of a tree", 13, lambda storage, _: storage.delete("t")),
-    ("states of several", 8, lambda storage, _: update(storage, "a", "m", "t/0", "t/1", "over/0")),
+    ("states of several", 13, lambda storage, _: update(storage, "a", "m", "t/0", "t/1", "over/0")),
     (
         "keywords of several",
-        10,
+        12,
         lambda storage, _: update(storage, "a", "m", "t/0", change=StateChange(added=frozenset({"x", "y"}))),
     ),
     (
@@ -192,8 +192,8 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
         9,
         lambda storage, _: bulk.update(storage.context, storage.at("t"), View(UNREAD), SEEN),
     ),
-    ("the end of several", 10, lambda storage, _: delete(storage, "a", "m", "t/0", "t/1")),
-    ("the end of several trees", 13, lambda storage, _: delete(storage, "a", "t", "over")),
+    ("the end of several", 20, lambda storage, _: delete(storage, "a", "m", "t/0", "t/1")),
+    ("the end of several trees", 14, lambda storage, _: delete(storage, "a", "t", "over")),
     ("MOVE", 8, lambda storage, _: storage.move("a", "b")),
     ("MOVE over another", 13, lambda storage, _: storage.move("a", "t/0")),
     ("MOVE of a tree", 7, lambda storage, _: storage.move("t", "b")),

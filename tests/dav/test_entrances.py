@@ -243,7 +243,8 @@ OWN_THREADS = {
     "PROPPATCH": (207, 207, 404),
     "COPY": (201, 201, 404),
     **dict.fromkeys(("PUT", "MKCOL", "MOVE", "LOCK", "UNLOCK"), (403, 403, 403)),
-    **dict.fromkeys(("POST", "PATCH"), (405, 405, 405)),
+    "POST": (405, 207, 404),
+    "PATCH": (405, 405, 405),
     "BREW": (501, 501, 501),
 }
 OWN = {

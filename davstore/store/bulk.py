@@ -81,7 +81,9 @@ def delete(
             choices = bulk.all_or_none(choices)
         tops = bulk.find_tops(choices)
         if path.area is Area.THREADS:
-            writer.unbind_nodes([*{stake.node_id for top in tops for stake in stakes[top.node_id]}])
+            messages = {stake.node_id for top in tops for stake in stakes[top.node_id]}
+            if messages:
+                writer.unbind_nodes([*messages])
         else:
             require_within(writer, *tops)
             writer.unbind_all(tops)

@@ -10,11 +10,11 @@ import pytest
 from davstore.errors import FailedDependency, Locked, NotBeneath, NotFound, PartIsImmutable, TreeTooLarge
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.nodes import Resource
-from davstore.model.paths import PartPath
+from davstore.model.paths import Area, PartPath, Path
 from davstore.model.states import MOST_KEYWORDS, Flag, StateChange
 from davstore.model.views import View
 from davstore.model.where import Fact, IsDefined, Not, Source, Where
-from davstore.store import bulk, locking
+from davstore.store import bulk, locking, reading
 from davstore.store.bulk import Done
 from tests.contract.conftest import Build
 from tests.contract.storage import Storage, told
@@ -204,3 +204,27 @@ def test_a_deep_path_is_followed(storage: Storage) -> None:
     assert isinstance(found[0].resource, Resource)
     assert isinstance(found[1].refusal, NotFound)
     assert storage.find(text).flags == Flag.SEEN
+
+
+def test_in_threads_messages_end_wherever_they_lie(storage: Storage) -> None:
+    """A lock of a folder keeps its messages, and so the threads that have one there."""
+    for text in ("a", "b"):
+        storage.mkcol(text)
+    for text in ("a/1", "b/1", "a/2", "b/3", "b/4"):
+        storage.put(text, f"From: a@x\nConversation-ID: {text[-1]}\nMessage-ID: <{text}>\n\n{text}".encode())
+    threads = Path(storage.owner, (), Area.THREADS)
+    found = reading.describe(storage.context, threads, depth=None)
+    members = {one.node_id: one for page in found for one in page.members if not one.is_collection}
+    by_name = {text: members[storage.find(text).node_id] for text in ("a/1", "b/1", "a/2", "b/3", "b/4")}
+    whole = {text: threads.child(one.parent[0]) for text, one in by_name.items()}
+    single = {text: whole[text].child(one.name) for text, one in by_name.items()}
+    lock(storage, "a")
+    done = bulk.delete(
+        storage.context, threads, [whole["a/1"], whole["a/2"], whole["b/3"], single["b/4"], single["b/1"]]
+    )
+    assert outcomes(done) == [Locked, Locked, None, None, None]
+    assert {text for text, etag in storage.tree().items() if etag} == {"a/1", "a/2"}
+    kept = bulk.delete(storage.context, whole["a/1"], [single["a/1"], single["a/2"]], strict=True)
+    assert outcomes(kept) == [Locked, NotBeneath]
+    marked = bulk.update(storage.context, threads, View(UNREAD), SEEN)
+    assert outcomes(marked) == [Locked, Locked]  # along every binding of a message

@@ -8,18 +8,18 @@ from typing import Final, NamedTuple
 
 from davstore.engine import rights
 from davstore.engine.conditions import require_list
+from davstore.engine.contents import count_with_room, is_wanted, read_contents
 from davstore.engine.context import Context
-from davstore.errors import ConversationMissing, CorruptBlob, LimitNotSupported, Malformed, NotFound, UnsupportedReport
-from davstore.metadata import bindings, bodies, conversations, histories, sessions, stores, threads
+from davstore.errors import ConversationMissing, LimitNotSupported, Malformed, NotFound, UnsupportedReport
+from davstore.metadata import bindings, conversations, histories, sessions, stores, threads
 from davstore.metadata.bindings import Found
-from davstore.metadata.bodies import Stored
 from davstore.metadata.facets import load
 from davstore.metadata.places import Ways
 from davstore.metadata.unit import Unit
 from davstore.model.changes import SyncToken
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import Facets, Facts
-from davstore.model.histories import Before, ContentAsked, HistoryAsked
+from davstore.model.histories import Before, HistoryAsked
 from davstore.model.nodes import Resource, ResourceType, StoreFacts
 from davstore.model.paths import Area, Path
 from davstore.model.views import EVERYTHING, View
@@ -105,10 +105,11 @@ def _read_page(
     token = _find_token(facts, thread, lens, asked.begun)
     newest = _list_shown(unit, facts, thread, lens, asked.before, token.number, most + 1)
     if asked.content is not None:
-        most = _most_with_contents([one for _, one in newest[:most]], asked.content)
+        most = count_with_room([one for _, one in newest[:most]], asked.content, most_bytes=MOST_CONTENT_BYTES)
     page, earlier = _cut(newest, most)
     rows = [lens.mask(one) for _, one in reversed(page)]
-    contents = {} if asked.content is None else _read_contents(context, unit, facts, rows, asked.content)
+    wanted = [] if asked.content is None else [one.node_id for one in rows if is_wanted(one, asked.content)]
+    contents = read_contents(context, unit, facts.id, wanted)
     values = load(unit, facts, lens.told(facets), [one.node_id for one in rows], now_us=context.now_us)
     state = _find_group_state(unit, facts, thread, lens)
     return History(facts, thread.names, rows, values, contents, earlier, state, token)
@@ -170,40 +171,6 @@ def _list_shown(
         date_us, last = found[-1]
         before = Before(date_us, last.node_id)
     return shown[:most]
-
-
-def _most_with_contents(newest_first: Sequence[Resource], content: ContentAsked) -> int:
-    """Return how many messages have room in one answer beside the bodies that are asked for: one always has."""
-    left = MOST_CONTENT_BYTES
-    for count, one in enumerate(newest_first):
-        left -= length if (length := one.length or 0) <= content.most_bytes else 0
-        if left < 0 and count:
-            return count
-    return len(newest_first)
-
-
-def _read_contents(
-    context: Context, unit: Unit, facts: StoreFacts, resources: Sequence[Resource], content: ContentAsked
-) -> dict[int, bytes]:
-    """Return the bodies that are not longer than was asked for, by node."""
-    wanted = [one.node_id for one in resources if (one.length or 0) <= content.most_bytes]
-    stored = bodies.list_bodies(unit, facts.id, wanted)
-    read = {node_id: _read(context, facts.id, one) for node_id, one in stored.items()}
-    return {node_id: body for node_id, body in read.items() if body is not None}
-
-
-def _read(context: Context, store_id: int, stored: Stored) -> bytes | None:
-    """Return the bytes of a body; None where they are gone, since the message was replaced or ended meanwhile."""
-    if stored.blob is None:
-        return stored.inline
-    try:
-        reader = context.services.blobs.open(store_id, stored.blob)
-    except CorruptBlob:
-        return None
-    try:
-        return b"".join(reader.read(0, stored.length))
-    finally:
-        reader.close()
 
 
 def _cut(rows: Sequence[tuple[int, Resource]], most: int) -> tuple[Sequence[tuple[int, Resource]], Before | None]:

@@ -1,4 +1,4 @@
-"""Where nodes are: the names that lead to each of their bindings from the root of its area."""
+"""The places of nodes: the names that lead to each of their bindings from the root of its area."""
 
 from __future__ import annotations
 

@@ -188,6 +188,10 @@ class NotFound(Missing):
     """The URL is unmapped, or this principal may not know of its resource."""
 
 
+class OutOfView(Missing):
+    """The resource is not in the view that the asker is shown (`out-of-view`)."""
+
+
 class ConversationMissing(Missing):
     """The store has no conversation of that id, or this device is not shown it (`conversation-exists`)."""
 

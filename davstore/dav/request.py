@@ -97,6 +97,10 @@ class Request:
         """Return the maker of hrefs for resources of the store and area of a path."""
         return Hrefs(self.spelling, urls.segments_of(path.root))
 
+    def hrefs_of_errors(self, segments: tuple[str, ...], slash: bool) -> str:
+        """Return the absolute path of a place that an error carries, as `Hrefs` of the table of errors."""
+        return self.spelling.href(segments, slash=slash)
+
     def property_context(
         self,
         store: StoreFacts | None = None,

@@ -24,6 +24,7 @@ from davstore.errors import (
 )
 from davstore.metadata import listings, several, states, stores
 from davstore.metadata.several import Found
+from davstore.metadata.unit import Unit
 from davstore.model.conditions import Preconditions
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Area, PartPath, Path
@@ -64,9 +65,20 @@ def choose(writer: Writer, collection: Member, targets: Targets) -> list[Choice]
     if isinstance(targets, View):
         require_within(writer, collection.get())
         return [Choice(found) for found in _each_selected(writer, collection.get(), targets)]
-    paths = {path for target in targets if (path := _path_of(target)) is not None}
-    found = _find_all(writer, collection, paths)
-    return [_choice(collection.path, target, found) for target in targets]
+    named = find_named(writer.unit, writer.ledger.facts, collection.path, collection.get(), targets)
+    return [one if one.refusal is None else Choice(None, one.refusal) for one in named]
+
+
+def find_named(
+    unit: Unit, facts: StoreFacts, path: Path, collection: Resource, targets: Sequence[Target]
+) -> list[Choice]:
+    """Return a choice for each place that is named, in that order; path is that of the collection.
+
+    A part of a message beneath it is that message, with PartIsImmutable.
+    """
+    paths = {one for target in targets if (one := _path_of(target)) is not None}
+    found = _find_all(unit, facts, path, collection, paths)
+    return [_choice(path, target, found) for target in targets]
 
 
 def _path_of(target: Target) -> Path | None:
@@ -83,24 +95,25 @@ def _choice(collection: Path, target: Target, found: Mapping[Path, Found | None]
         return Choice(None, NotFound(path.name))
     if not _is_beneath(collection, path):
         return Choice(None, NotBeneath(path.name))
-    return Choice(None, PartIsImmutable(target.number)) if isinstance(target, PartPath) else Choice(found[path])
+    return Choice(found[path], PartIsImmutable(target.number) if isinstance(target, PartPath) else None)
 
 
 def _is_beneath(collection: Path, path: Path) -> bool:
     return collection.holds(path) and path != collection
 
 
-def _find_all(writer: Writer, collection: Member, paths: Iterable[Path]) -> dict[Path, Found | None]:
+def _find_all(
+    unit: Unit, facts: StoreFacts, path: Path, collection: Resource, paths: Iterable[Path]
+) -> dict[Path, Found | None]:
     """Return the resources at paths, wherever these are in the store; a root has no collection above it: None."""
     groups: dict[Path, list[Path]] = {}
-    for path in paths:
-        groups.setdefault(collection.path if _is_beneath(collection.path, path) else path.root, []).append(path)
-    unit, facts = writer.unit, writer.ledger.facts
+    for one in paths:
+        groups.setdefault(path if _is_beneath(path, one) else one.root, []).append(one)
     found: dict[Path, Found | None] = {top: None for top in groups if not top.names}
     for top, beneath in groups.items():
-        top_id = collection.get().node_id if top == collection.path else stores.get_root(unit, facts, top.area)
-        met = several.find_beneath(unit, facts.id, top_id, top.names, {path.names for path in beneath})
-        found |= {Path(top.store, names, top.area): one for names, one in met.items()}
+        top_id = collection.node_id if top == path else stores.get_root(unit, facts, top.area)
+        met = several.find_beneath(unit, facts.id, top_id, top.names, {one.names for one in beneath})
+        found |= {Path(top.store, names, top.area): place for names, place in met.items()}
     return found
 
 

@@ -188,6 +188,7 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.Throttled: Row(HTTPStatus.TOO_MANY_REQUESTS, headers=_retry_after),
     errors.CrossOrigin: Row(HTTPStatus.FORBIDDEN),
     errors.NotFound: Row(HTTPStatus.NOT_FOUND),
+    errors.OutOfView: Row(HTTPStatus.NOT_FOUND, names.OUT_OF_VIEW),
     errors.ConversationMissing: Row(HTTPStatus.NOT_FOUND, clark(CPM, "conversation-exists")),
     errors.ParentMissing: Row(HTTPStatus.CONFLICT),
     errors.WrongKind: Row(HTTPStatus.METHOD_NOT_ALLOWED, headers=_allow),

@@ -35,6 +35,7 @@ from davstore.model.states import StateChange
 from davstore.store import (
     browsing,
     bulk,
+    collecting,
     conversing,
     copying_parts,
     deleting,
@@ -107,6 +108,9 @@ WRITES: dict[str, Ask] = {
     "locking.unlock": lambda context, tree, given: locking.unlock(context, tree.at("t/a"), "urn:x", given),
 }
 READS: dict[str, Ask] = {
+    "collecting.collect": lambda context, tree, given: list(
+        collecting.collect(context, tree.at("t"), [tree.at("t/a")], given)
+    ),
     "conversing.history": lambda context, tree, given: conversing.history(
         context, tree.at(""), HistoryAsked("conversation"), given
     ),

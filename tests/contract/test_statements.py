@@ -20,7 +20,7 @@ from davstore.model.principals import Device, DeviceClass, Principal, PrincipalN
 from davstore.model.rules import Rule
 from davstore.model.states import Flag, StateChange
 from davstore.model.views import View
-from davstore.store import browsing, bulk, enrolling, locking, preferring, reading
+from davstore.store import browsing, bulk, collecting, enrolling, locking, preferring, reading
 from tests.contract.storage import MAIL, Storage
 from tests.contract.test_bulk import SEEN, UNREAD, delete, update
 
@@ -79,6 +79,9 @@ USE_CASES: dict[str, Callable[[Storage], object]] = {
     "make a collection": lambda storage: storage.mkcol("t/c"),
     "patch properties": lambda storage: storage.proppatch("t/0", ("{urn:x}q", b"<q/>")),
     "delete a tree": lambda storage: storage.delete("t"),
+    "several that are named": lambda storage: list(
+        collecting.collect(storage.context, storage.at(""), [storage.at(one) for one in storage.tree()])
+    ),
     "states of several": lambda storage: update(storage, *(one for one in storage.tree() if one[-1].isdigit())),
     "the end of several": lambda storage: delete(storage, *storage.tree()),
     "move a tree": lambda storage: storage.move("t", "o/t"),

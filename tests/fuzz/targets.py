@@ -242,6 +242,9 @@ def report_body(data: bytes) -> None:
     if isinstance(query, reports.ExplainQuery):
         return
     property_names(query.names)
+    if isinstance(query, reports.MultigetQuery):
+        assert 0 < len(query.hrefs) <= operations.MOST_HREFS
+        return
     assert query.limit is None or query.limit > 0
     if isinstance(query, reports.HistoryQuery):
         assert query.content is None or 0 <= query.content.most_bytes <= reports.MAX_CONTENT_BYTES
@@ -468,6 +471,10 @@ XML_WORDS: Final = (
 )
 PROPFIND: Final = b'<D:propfind xmlns:D="DAV:">%b</D:propfind>'
 PROPPATCH: Final = b'<D:propertyupdate xmlns:D="DAV:">%b</D:propertyupdate>'
+MULTIGET: Final = (
+    b'<C:multiget xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><D:prop><C:content max-size="1"/></D:prop>'
+    b"<D:href>/a</D:href></C:multiget>"
+)
 HISTORY: Final = (
     b'<C:conversation-history xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><C:conversation-id>a</C:conversation-id>'
     b'<C:before tie="1">2026-11-24T10:00:00.5Z</C:before><D:limit><D:nresults>1</D:nresults></D:limit>'
@@ -712,6 +719,7 @@ TARGETS: Final[dict[str, Target]] = {
             REPORT % (b"", b'<C:context xmlns:C="urn:davstore:cpm"><C:mode>manual</C:mode></C:context>'),
             EXPAND % b'<D:property name="owner"><D:property name="x" namespace="urn:x"/></D:property>',
             HISTORY,
+            MULTIGET,
         ),
         (
             *XML_WORDS,

@@ -63,12 +63,18 @@ def _update(root: etree._Element) -> BulkUpdate:
 
 
 def _chosen(root: etree._Element) -> Chosen:
-    hrefs, conditions = (list(root.iterchildren(name)) for name in (names.HREF, names.WHERE))
+    hrefs, conditions = hrefs_of(root), list(root.iterchildren(names.WHERE))
     if len(conditions) + bool(hrefs) != 1:
         raise Malformed("an operation on neither hrefs nor one where")
-    if len(hrefs) > MOST_HREFS:
+    return Chosen(hrefs, where.parse(conditions[0]) if conditions else None)
+
+
+def hrefs_of(root: etree._Element) -> tuple[str, ...]:
+    """Return the texts of the hrefs of an element. Raises Malformed: one without; TooLarge: more than 5,000."""
+    found = list(root.iterchildren(names.HREF))
+    if len(found) > MOST_HREFS:
         raise TooLarge(f"more than {MOST_HREFS} hrefs")
-    return Chosen(tuple(map(_href, hrefs)), where.parse(conditions[0]) if conditions else None)
+    return tuple(map(_href, found))
 
 
 def _href(element: etree._Element) -> str:

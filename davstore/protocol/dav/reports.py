@@ -13,7 +13,7 @@ from davstore.errors import Malformed, TooLarge, UnsupportedFilter, UnsupportedR
 from davstore.model.changes import Level
 from davstore.model.histories import Before, ContentAsked
 from davstore.model.views import EVERYTHING, View
-from davstore.protocol.dav import names, prop, where, xml
+from davstore.protocol.dav import names, operations, prop, where, xml
 from davstore.protocol.dav.durations import parse_duration
 from davstore.protocol.dav.elements import ROOT_NAMESPACES, empty
 from davstore.protocol.http import sync_context
@@ -91,6 +91,16 @@ class HistoryQuery(NamedTuple):
     token: None = None
 
 
+class MultigetQuery(NamedTuple):
+    """The query of a multiget report: texts of hrefs, and the properties and bytes of resources that are asked for."""
+
+    hrefs: tuple[str, ...]
+    names: tuple[str, ...]
+    content: ContentAsked | None = None
+    context: SyncContext | None = None
+    token: None = None
+
+
 class ResolveQuery(NamedTuple):
     """The query of a resolve report: ids of conversations, and of resources as UUIDs in lower case."""
 
@@ -101,7 +111,7 @@ class ResolveQuery(NamedTuple):
     token: None = None
 
 
-ReportQuery = SyncQuery | ExpandQuery | ExplainQuery | HistoryQuery | ResolveQuery
+ReportQuery = SyncQuery | ExpandQuery | ExplainQuery | HistoryQuery | MultigetQuery | ResolveQuery
 """The query of any report. The gate reads `token` (None: counted as a listing) and `context` of each."""
 
 
@@ -202,10 +212,21 @@ def _conversation_history(root: etree._Element, depth: int | None, _strict_depth
         begun="" if begun is None else _text(begun),
         before=None if before is None else _before(before),
         limit=_limit(root),
-        names=tuple([name for name in prop.names(asked) if name != names.CONTENT]),
+        names=_names_of(asked),
         content=_content(prop.first_child(asked, names.CONTENT)),
         context=_context(root),
     )
+
+
+def _multiget(root: etree._Element, _depth: int | None, _strict_depth: bool) -> MultigetQuery:
+    asked, hrefs = prop.only_child(root, names.PROP), operations.hrefs_of(root)
+    if not hrefs:
+        raise Malformed("multiget without an href")
+    return MultigetQuery(hrefs, _names_of(asked), _content(prop.first_child(asked, names.CONTENT)), _context(root))
+
+
+def _names_of(asked: etree._Element) -> tuple[str, ...]:
+    return tuple([name for name in prop.names(asked) if name != names.CONTENT])
 
 
 def _before(element: etree._Element) -> Before:
@@ -266,6 +287,7 @@ _REPORTS: Final[dict[str, Callable[[etree._Element, int | None, bool], ReportQue
     names.EXPAND_PROPERTY: _expand_property,
     names.EXPLAIN_SYNC: _explain_sync,
     names.CONVERSATION_HISTORY: _conversation_history,
+    names.MULTIGET: _multiget,
     names.RESOLVE: _resolve,
 }
 """What reads the body of each report, by its root element."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from davstore.dav.handlers.reports.collecting import handle_multiget
 from davstore.dav.handlers.reports.expanding import handle_expand_property, handle_expand_property_of_fixed
 from davstore.dav.handlers.reports.explaining import handle_explain_sync
 from davstore.dav.handlers.reports.history import handle_conversation_history
@@ -17,6 +18,7 @@ from davstore.protocol.dav.reports import (
     ExpandQuery,
     ExplainQuery,
     HistoryQuery,
+    MultigetQuery,
     ReportQuery,
     ResolveQuery,
     SyncQuery,
@@ -28,6 +30,7 @@ _HANDLERS: Final[dict[type[ReportQuery], Callable[[Request, Any], Response]]] = 
     ExpandQuery: handle_expand_property,
     ExplainQuery: handle_explain_sync,
     HistoryQuery: handle_conversation_history,
+    MultigetQuery: handle_multiget,
     ResolveQuery: handle_resolve,
 }
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from davstore.engine.writer import Member, Writer
 from davstore.interchange.names import numbered, split, with_mark
-from davstore.metadata import bindings
+from davstore.metadata import listings
 from davstore.metadata.bindings import Resolved
 from davstore.metadata.bodies import Received
 from davstore.model.nodes import MESSAGES, Resource, ResourceType
@@ -64,7 +64,7 @@ def find_free(writer: Writer, collection: Path, place: Resolved, name: str) -> M
     """Return an unmapped member of a collection: it has a name, or that with a number."""
     node_id = place.steps[-1].node_id
     for names in _each_group(name):
-        taken = bindings.find_taken(writer.unit, writer.ledger.store_id, node_id, names)
+        taken = listings.find_taken(writer.unit, writer.ledger.store_id, node_id, names)
         free = next((one for one in names if one not in taken), None)
         if free is not None:
             return Member(collection.child(free), node_id, place)

@@ -11,6 +11,7 @@ from sqlalchemy import LargeBinary, Text
 from davstore.metadata import jobs
 from davstore.metadata.integrity import _DAMAGE, _DAMAGE_OF_DATABASE
 from davstore.metadata.tables import metadata
+from davstore.model.principals import Ability
 from davstore.model.states import StateChange
 from davstore.store import enrolling
 from davstore.store.checking import list_unfinished
@@ -84,6 +85,8 @@ PLANTED: dict[str, list[str]] = {
     "principal without its user": ['DELETE FROM "user"'],
     "device without its principal": ["DELETE FROM principal WHERE kind = 1"],
     "principal without its device": ["DELETE FROM device"],
+    "principal without its service": ["DELETE FROM service"],
+    "service without its principal": ["DELETE FROM principal WHERE kind = 2"],
     "device of no user": ["UPDATE principal SET owner_id = 999 WHERE kind = 1"],
 }
 ALSO_PLANTED: dict[str, list[str]] = {
@@ -114,6 +117,7 @@ def damaged(storage: Storage) -> Storage:
     storage.proppatch("small", ("{urn:x}p", b'<p xmlns="urn:x"/>'))
     storage.mark("small", StateChange(added=frozenset({"x"})))
     enrolling.add_device(storage.database, "me", "phone", now_us=1)
+    enrolling.add_service(storage.database, "recorder", Ability.DELIVER, now_us=1)
     assert storage.check() == []
     storage.is_clean = False
     return storage

@@ -7,7 +7,7 @@ change numbers of that store; times are microseconds since the epoch.
 from davstore.metadata.tables.access import hidden, lock, viewer
 from davstore.metadata.tables.bodies import body, upload
 from davstore.metadata.tables.columns import metadata
-from davstore.metadata.tables.messages import message
+from davstore.metadata.tables.messages import disposition, message
 from davstore.metadata.tables.namespace import (
     MADE_CLIENT,
     MADE_HOME,
@@ -19,7 +19,7 @@ from davstore.metadata.tables.namespace import (
     node,
     property_,
 )
-from davstore.metadata.tables.people import DEVICE, USER, device, principal, user
+from davstore.metadata.tables.people import DEVICE, SERVICE, USER, device, principal, service, user
 from davstore.metadata.tables.stores import instance, store, store_root
 from davstore.metadata.tables.views import view
 from davstore.metadata.tables.work import job
@@ -29,10 +29,12 @@ __all__ = [
     "MADE_CLIENT",
     "MADE_HOME",
     "MADE_THREAD",
+    "SERVICE",
     "USER",
     "binding",
     "body",
     "device",
+    "disposition",
     "gone",
     "hidden",
     "instance",
@@ -45,6 +47,7 @@ __all__ = [
     "node",
     "principal",
     "property_",
+    "service",
     "store",
     "store_root",
     "upload",

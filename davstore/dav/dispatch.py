@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from davstore.dav.handlers import devices, get, locks, namespace, options, parts, propfind, proppatch, put, reports
+from davstore.dav.handlers import (
+    delivering,
+    devices,
+    get,
+    locks,
+    namespace,
+    options,
+    parts,
+    propfind,
+    proppatch,
+    put,
+    reports,
+)
 from davstore.dav.kinds import offer_with
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, Spooled
@@ -42,6 +54,7 @@ _HANDLERS_OF_FIXED: Final[dict[str, Callable[[Request, Fixed], Response]]] = {
     "HEAD": get.handle_get_of_fixed,
     "PROPPATCH": proppatch.handle_proppatch_of_fixed,
     "REPORT": reports.handle_report_of_fixed,
+    "POST": delivering.handle_post,
     "DELETE": devices.handle_delete,
     "MOVE": devices.handle_move,
 }
@@ -104,14 +117,14 @@ class Dispatch:
         request = Request(environ, place, self._services)
         if isinstance(place, PartPath):
             return _HANDLERS_OF_PARTS.get(method, parts.refuse_method)(request, place)
+        if isinstance(place, Fixed) and method in _HANDLERS_OF_FIXED:
+            return _HANDLERS_OF_FIXED[method](request, place)
         if method in self._nowhere:
             raise MethodNotAllowed
         if isinstance(place, Path):
             return _HANDLERS[method](request)
         if isinstance(place, Vacant):
             return _HANDLERS_OF_VACANT.get(method, devices.refuse_method)(request, place)
-        if method in _HANDLERS_OF_FIXED:
-            return _HANDLERS_OF_FIXED[method](request, place)
         return _HANDLERS[method](request)
 
 

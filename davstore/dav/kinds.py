@@ -15,7 +15,7 @@ from davstore.model.enums import QuickEnum
 from davstore.model.functions import ALL, Function, Functions
 from davstore.model.paths import PartPath, Path
 from davstore.protocol.dav import names
-from davstore.protocol.urls import Fixed, Place, Vacant, is_device
+from davstore.protocol.urls import Fixed, Place, Vacant, is_device, is_drop
 
 
 class Kind(QuickEnum):
@@ -24,6 +24,7 @@ class Kind(QuickEnum):
     RESOURCE = "resource"
     COLLECTION = "collection"
     FIXED = "fixed collection"
+    DROP = "drop"
     PRINCIPAL = "principal"
     DEVICE = "principal of a device"
     PART = "part of a message"
@@ -49,6 +50,7 @@ KINDS: Final = {
     Kind.RESOURCE: Row((*_READ, "PUT", *_NAMESPACE, *_REST), _EXPAND),
     Kind.COLLECTION: Row((*_READ, *_NAMESPACE, *_REST), (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, *_EXPAND)),
     Kind.FIXED: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
+    Kind.DROP: Row((*_READ, "POST", "PROPFIND", "REPORT"), _EXPAND),
     Kind.PRINCIPAL: Row((*_READ, "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
     Kind.DEVICE: Row((*_READ, "DELETE", "MOVE", "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
     Kind.PART: Row((*_READ, "COPY", "PROPFIND")),
@@ -118,6 +120,8 @@ def _less(items: Iterable[str], without: frozenset[str]) -> tuple[str, ...]:
 
 def kind_of(place: Fixed) -> Kind:
     """Return the kind of a fixed collection."""
+    if is_drop(place):
+        return Kind.DROP
     if is_device(place):
         return Kind.DEVICE
     return Kind.PRINCIPAL if place.is_principal else Kind.FIXED

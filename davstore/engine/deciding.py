@@ -38,9 +38,20 @@ from davstore.model.nodes import Resource
 from davstore.model.paths import MAX_NAME_BYTES, PartPath, Path
 
 Intent = Literal[
-    "PUT", "MKCOL", "DELETE", "PROPPATCH", "LOCK", "UNLOCK", "COPY from", "COPY to", "MOVE from", "MOVE to"
+    "PUT",
+    "MKCOL",
+    "DELETE",
+    "PROPPATCH",
+    "LOCK",
+    "UNLOCK",
+    "COPY from",
+    "COPY to",
+    "MOVE from",
+    "MOVE to",
+    "file a delivery",
+    "make its folder",
 ]
-"""The method of a request at one of its URLs. COPY and MOVE have two."""
+"""The method of a request at one of its URLs. COPY and MOVE have two, and a delivery those that the store finds."""
 
 There = Literal["anything or nothing", "something", "nothing", "no collection"]
 """The states of a URL that a method allows."""
@@ -58,6 +69,7 @@ class Needs(NamedTuple):
 
     on_root: it may be the root of a store. within: the tree at the URL counts against the nodes that one request may
     touch. depths: those that a collection may be taken to, beside infinity; None: the method has no Depth.
+    delivers: the asker need not see the store, if it may deliver into it.
     """
 
     there: There
@@ -65,6 +77,7 @@ class Needs(NamedTuple):
     on_root: bool = False
     within: bool = False
     depths: tuple[int, ...] | None = None
+    delivers: bool = False
 
 
 NEEDS: Final[Mapping[Intent, Needs]] = {
@@ -78,12 +91,14 @@ NEEDS: Final[Mapping[Intent, Needs]] = {
     "COPY to": Needs("anything or nothing", "mapping", within=True),
     "MOVE from": Needs("something", "mapping", depths=()),  # however large the tree: one binding moves
     "MOVE to": Needs("anything or nothing", "mapping", within=True),
+    "file a delivery": Needs("anything or nothing", "new member", delivers=True),
+    "make its folder": Needs("nothing", "mapping", delivers=True),
 }
 
 
-def resolve(writer: Writer, path: Path) -> Resolved:
-    """Resolve a path of the store for an asker who may know of it. Raises NotFound."""
-    rights.require(writer.context.asker, path)
+def resolve(writer: Writer, path: Path, *, delivers: bool = False) -> Resolved:
+    """Resolve a path of the store for an asker who may know of it, or may deliver into it. Raises NotFound."""
+    (rights.require_delivery if delivers else rights.require)(writer.context.asker, path)
     return bindings.resolve(writer.unit, writer.ledger.facts, path)
 
 
@@ -108,7 +123,7 @@ def decide(
         Locked: a lock is in the way. TreeTooLarge: the request would touch too many nodes.
     """
     needs = NEEDS[intent]
-    place = resolve(writer, path)
+    place = resolve(writer, path, delivers=needs.delivers)
     require_met(writer, place.resource, conditions)
     _require_there(needs, place.resource, path)
     _require_depth(needs, place.resource, depth)

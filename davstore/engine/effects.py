@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from davstore.engine import charging
+from davstore.engine import charging, dispositions
 from davstore.engine.writer import Change, TreeChange, Writer
 
 
@@ -26,6 +26,7 @@ class Effect(NamedTuple):
 
 EFFECTS: Final = (
     Effect(charging.charge, charging.charge_tree),  # counts from values that the statements returned, and runs none
+    Effect(dispositions.count_stored, dispositions.count_stored_in_tree),  # looks at the type of the resource alone
 )
 
 

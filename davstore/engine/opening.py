@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
@@ -10,6 +11,7 @@ from davstore.engine import parts, rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.engine.parts import PartBody
+from davstore.engine.writer import Writer
 from davstore.errors import CorruptBlob, NotFound
 from davstore.metadata import bindings
 from davstore.metadata.bodies import Stored
@@ -109,6 +111,14 @@ def open_resource(
             if error.blob == missing:  # else it may be that of a body that was replaced since the snapshot
                 raise
             missing = error.blob
+
+
+def read_beginning(writer: Writer, stored: Stored, length_bytes: int) -> bytes:
+    """Return the first bytes of a body of the store, whether a row names it yet or not. Raises CorruptBlob."""
+    if stored.blob is None:
+        return (stored.inline or b"")[:length_bytes]
+    with contextlib.closing(writer.context.services.blobs.open(writer.ledger.store_id, stored.blob)) as opened:
+        return b"".join(opened.read(0, min(stored.length, length_bytes)))
 
 
 def open_part(context: Context, place: PartPath, conditions: Preconditions = NONE) -> OpenPart:

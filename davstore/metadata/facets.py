@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from davstore.metadata.answers import list_answers
 from davstore.metadata.bodies import list_checksums
+from davstore.metadata.dispositions import list_dispositions
 from davstore.metadata.locks import list_locks
 from davstore.metadata.messages import list_messages, list_summaries
 from davstore.metadata.properties import list_properties
@@ -16,6 +17,7 @@ from davstore.metadata.unit import Unit
 from davstore.model.facets import (
     ANSWERS,
     CHECKSUMS,
+    DISPOSITIONS,
     KEYWORDS,
     LOCKS,
     MESSAGE,
@@ -49,6 +51,7 @@ LOADERS: Final[Mapping[Facet[Any], Loader]] = {
     SUMMARY: lambda unit, store, node_ids, _now_us: list_summaries(unit, store.id, node_ids),
     KEYWORDS: lambda unit, store, node_ids, _now_us: list_keywords(unit, store.id, node_ids),
     ANSWERS: lambda unit, store, node_ids, _now_us: list_answers(unit, store, node_ids),
+    DISPOSITIONS: lambda unit, store, node_ids, _now_us: list_dispositions(unit, store.id, node_ids),
 }
 
 

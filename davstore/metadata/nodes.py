@@ -46,6 +46,11 @@ _SET_MODIFIED = Write(
     .where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
     .values(modified_us=bindparam("modified_us"), modified_by=bindparam("modified_by"))
 )
+_SET_MODSEQ = Write(
+    update(node)
+    .where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
+    .values(modseq=bindparam("modseq"))
+)
 
 
 _SET_TYPE = Write(
@@ -210,6 +215,11 @@ def set_modified(unit: Unit, ledger: Ledger, node_id: int, *, modified_us: int, 
     """Give a node another modification time; the caller gives the change its number."""
     values = {"s": ledger.store_id, "n": node_id, "modified_us": modified_us, "modified_by": modified_by}
     unit.run(_SET_MODIFIED, values)
+
+
+def set_modseq(unit: Unit, ledger: Ledger, node_id: int, modseq: int) -> None:
+    """Give a node the number of a change of what is known of it beside its row."""
+    unit.run(_SET_MODSEQ, {"s": ledger.store_id, "n": node_id, "modseq": modseq})
 
 
 def set_type(unit: Unit, store_id: int, body_id: int, type_: int) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+from davstore.model.dispositions import Disposition
 from davstore.model.locks import Lock
 from davstore.model.messages import MessageFacts, MessageSummary
 
@@ -44,6 +45,8 @@ KEYWORDS: Final = Facet[Sequence[str]]("keywords")
 """The keywords of a resource, in order."""
 ANSWERS: Final = Facet[Sequence[tuple[str, ...]]]("answers")
 """The answers to a message, oldest first: the names that lead to each from the root of the area."""
+DISPOSITIONS: Final = Facet[Sequence[Disposition]]("dispositions")
+"""What became of a message at its recipients, by recipient and type."""
 
 _NONE: Final[Mapping[int, Any]] = MappingProxyType({})
 

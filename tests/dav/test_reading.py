@@ -291,8 +291,10 @@ def test_the_way_to_the_store(dav: Client) -> None:
     dav.principal = PHONE
     tree = {
         "/": ["dav/"],
-        "/dav/": ["store/", "principals/"],
+        "/dav/": ["store/", "drop/", "principals/"],
         "/dav/store/": ["alice/"],
+        "/dav/drop/": ["alice/"],
+        "/dav/drop/alice/": [],
         "/dav/principals/": ["users/", "devices/"],
         "/dav/principals/users/": ["alice/"],
         "/dav/principals/users/alice/": [],

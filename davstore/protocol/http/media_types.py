@@ -27,6 +27,11 @@ for _type, _endings in {
         _TYPES.add_type(_type, _ending)
 
 
+def guess_extension(media_type: str) -> str:
+    """Return the extension for a media type, its parameters aside; '' for a type without a known one."""
+    return _TYPES.guess_extension(media_type.partition(";")[0].strip().lower(), strict=False) or ""
+
+
 def guess_media_type(name: str) -> str:
     """Return the media type for the extension of a name, `application/octet-stream` when there is none."""
     kind, coding = _TYPES.guess_type(f"./{name}", strict=False)  # a name may begin like a URL

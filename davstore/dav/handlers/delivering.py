@@ -1,0 +1,54 @@
+"""POST to the drop of an owner (RFC 5995 §3): the store files what is sent."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from davstore.dav.request import Request
+from davstore.dav.responses import Response, validators
+from davstore.engine.receiving import Incoming
+from davstore.errors import Malformed, MethodNotAllowed, UnsupportedMediaType
+from davstore.protocol import urls
+from davstore.protocol.http import put_headers
+from davstore.protocol.http.slug import parse_slug
+from davstore.protocol.urls import Fixed, is_drop
+from davstore.store import delivering
+from davstore.store.delivering import Delivery, Fate
+
+_STATUS = {
+    Fate.STORED: HTTPStatus.CREATED,
+    Fate.KNOWN: HTTPStatus.OK,
+    Fate.COUNTED: HTTPStatus.NO_CONTENT,
+    Fate.WAITING: HTTPStatus.ACCEPTED,
+}
+
+
+def handle_post(request: Request, place: Fixed) -> Response:
+    """Deliver the body. Raises MethodNotAllowed for any other fixed collection."""
+    if not is_drop(place):
+        raise MethodNotAllowed
+    if request.header("CONTENT_RANGE") is not None:
+        raise Malformed("a part of an object (RFC 9110 §14.4)")
+    if request.header("CONTENT_ENCODING") not in (None, "identity"):
+        raise UnsupportedMediaType("a content coding")
+    length = request.content_length
+    if length == 0:
+        raise Malformed("nothing to deliver")
+    sent = put_headers.parse(request.content_type, request.header)
+    delivery = delivering.deliver(
+        request.context,
+        place.segments[-1],
+        Incoming(request.body, length, sent.integrity, sent.content_type),
+        name=parse_slug(request.header("SLUG")),
+        conditions=request.if_alone,
+    )
+    return Response(_STATUS[delivery.fate], _told(request, delivery))
+
+
+def _told(request: Request, delivery: Delivery) -> list[tuple[str, str]]:
+    """Return the URL of the resource, as that of a new one or of one that was there, and its entity tag."""
+    if delivery.path is None:
+        return []
+    href = request.spelling.href(urls.segments_of(delivery.path), slash=False)
+    header = "Location" if delivery.fate is Fate.STORED else "Content-Location"
+    return [(header, href), *(validators(delivery.resource) if delivery.resource else ())]

@@ -1,0 +1,85 @@
+"""Notifications (RFC 5438) in the unit that stores or takes one: they count for the message that they tell of.
+
+One counts by the id of the message, so it may come before that, and for each copy of it. A message whose
+dispositions change has changed: it gets a number, which a sync report tells.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from davstore.engine.opening import read_beginning
+from davstore.engine.writer import Change, TreeChange, Writer
+from davstore.errors import CorruptBlob, TooManyDispositions, Unprocessable
+from davstore.metadata import bindings, bodies, dispositions, nodes, ways
+from davstore.metadata.bodies import Received, Stored
+from davstore.model.dispositions import MOST_OF_MESSAGE, MOST_WAITING, Disposition, Notification
+from davstore.model.nodes import ResourceType
+from davstore.policy.dispositions import find_better
+from davstore.protocol.message.reading import WINDOW_BYTES, find_notification
+
+
+def take(writer: Writer, received: Received) -> tuple[str, ...] | None:
+    """Let a notification count that is not kept, and return the names that lead to its message; None: it must wait.
+
+    Raises:
+        Unprocessable: it cannot be read. TooManyDispositions: as `_count`.
+    """
+    told = _read(writer, received.stored)
+    if told is None:
+        raise Unprocessable("a notification that names no message, no recipient or no state")
+    found = (ways.find_names(writer.unit, writer.ledger.facts, node_id) for node_id in _count(writer, told))
+    return next(filter(None, found), None)
+
+
+def _read(writer: Writer, stored: Stored) -> Notification | None:
+    return find_notification(read_beginning(writer, stored, WINDOW_BYTES))
+
+
+def _count(writer: Writer, told: Notification) -> list[int]:
+    """Let a notification count, and return the nodes of the messages that it tells of: none where it must wait.
+
+    One that tells nothing new changes nothing.
+
+    Raises:
+        TooManyDispositions: one message, or messages that are not there, have as many as may be.
+    """
+    unit, ledger, now_us = writer.unit, writer.ledger, writer.context.now_us
+    at_us = now_us if told.at_us is None else told.at_us
+    sent = {(told.recipient, type_): Disposition(told.recipient, type_, status, at_us) for type_, status in told.states}
+    known = {(one.recipient, one.type): one for one in dispositions.list_told(unit, ledger.store_id, told.imdn_id)}
+    fresh = [one for key, one in sent.items() if key not in known]
+    better = [one for key, one in sent.items() if key in known and find_better(known[key], one) != known[key]]
+    messages = dispositions.list_messages_of(unit, ledger.store_id, told.imdn_id)
+    if fresh:
+        _require_few(writer, len(known) + len(fresh), 0 if messages else len(fresh))
+    if fresh or better:
+        dispositions.put(unit, ledger, told.imdn_id, [*fresh, *better], waits=not messages, now_us=now_us)
+        for node_id in messages:
+            nodes.set_modseq(unit, ledger, node_id, ledger.seq + 1)
+            bindings.touch(unit, ledger, node_id)
+    return messages
+
+
+def count_stored(writer: Writer, change: Change) -> None:
+    """Let a notification count that was stored as a resource; that there are too many keeps none from being stored."""
+    before, (after, _), _ = change
+    if after.type != ResourceType.IMDN or (before is not None and before.resource.etag == after.etag):
+        return
+    stored = bodies.find_body(writer.unit, writer.ledger.store_id, after.node_id)
+    with contextlib.suppress(TooManyDispositions, CorruptBlob):
+        told = None if stored is None else _read(writer, stored)
+        if told is not None:
+            _count(writer, told)
+
+
+def count_stored_in_tree(_writer: Writer, _change: TreeChange) -> None:
+    """Do nothing: the notifications in a tree that was copied have counted, and those that end have told."""
+
+
+def _require_few(writer: Writer, of_message: int, waiting: int) -> None:
+    most = MOST_WAITING - waiting
+    if of_message > MOST_OF_MESSAGE:
+        raise TooManyDispositions(f"more than {MOST_OF_MESSAGE} of one message")
+    if waiting and dispositions.count_waiting(writer.unit, writer.ledger.store_id, most=most + 1) > most:
+        raise TooManyDispositions(f"more than {MOST_WAITING} without their messages")

@@ -215,6 +215,10 @@ class LockTokenMismatch(Conflict):
     """UNLOCK with a token that is no lock's, or not of this principal or URL (RFC 4918 §9.11.1)."""
 
 
+class SessionInfoUnique(Conflict):
+    """A session history would hold a second session info object (docs/messages.md)."""
+
+
 class ConflictingValue(Conflict):
     """The value has no meaning for this property, or is wrong for this resource (RFC 4918 §9.2.1)."""
 

@@ -18,14 +18,13 @@ from davstore.dav.properties.live import Column
 from davstore.dav.rendering import Hrefs, Plan, facets_of, write_stored
 from davstore.model.changes import Changes
 from davstore.model.columns import FOUND, MISSING, Columns, Wanted
-from davstore.model.nodes import ResourceType
+from davstore.model.nodes import COLLECTION_DIGITS
 from davstore.protocol.dav.hrefs import encode_segments_for_xml
 from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import PropFind, PropFindKind
 
 _HOLE: Final = "\x00"
 """Stands in a template for a value that differs between responses; no XML holds it."""
-_COLLECTION: Final = str(int(ResourceType.COLLECTION))
 _TYPE: Final = "type"
 """The fact that comes with every page."""
 _LONG_QUESTION: Final = 2_048
@@ -96,7 +95,7 @@ class Template:
     """The response of a resource of one type: constants, and the values between them."""
 
     def __init__(self, plan: Plan, type_: str) -> None:
-        kind = Kind.COLLECTION if type_ == _COLLECTION else Kind.RESOURCE
+        kind = Kind.COLLECTION if type_ in COLLECTION_DIGITS else Kind.RESOURCE
         compiled = plan.compile(kind)
         columns = {name: LIVE_OF[kind][name].column for name in compiled.each}
         has_messages = any(map(is_of_messages, columns.values()))
@@ -119,7 +118,10 @@ class Template:
     def _response(self, texts: Sequence[str]) -> str:
         """Return the response of one resource; an empty text is a value that it does not have."""
         given = iter(texts)
-        columns = [(name, one, self._fixed.get(name) or next(given)) for name, one in self._columns.items()]
+        columns = [
+            (name, one, self._fixed[name] if name in self._fixed else next(given))
+            for name, one in self._columns.items()
+        ]
         values = "".join([f"{column.start}{text}{column.end}" for _, column, text in columns if text])
         found, missing = next(given, ""), next(given, "")
         lacking = self._missing([name for name, _, text in columns if not text])

@@ -16,7 +16,7 @@ from davstore.engine.parts import PartBody
 from davstore.errors import PreconditionFailed
 from davstore.model.conditions import Preconditions
 from davstore.model.messages import PartResource
-from davstore.model.nodes import Resource, ResourceType
+from davstore.model.nodes import MESSAGES, Resource
 from davstore.model.paths import Path
 from davstore.policy.preconditions import SECOND_US, Verdict, is_strong, judge
 from davstore.protocol.http.integrity import render_digest, wants_digest
@@ -165,7 +165,7 @@ def _headers(resource: Resource | PartResource, body: Body | PartBody) -> Header
 
 def _varying(resource: Resource | PartResource) -> Headers:
     """Return the header that says what chose the representation: Accept, for browsers get pages of messages."""
-    is_message = isinstance(resource, Resource) and resource.type > ResourceType.COLLECTION
+    is_message = isinstance(resource, Resource) and resource.type in MESSAGES
     return [("Vary", "Accept")] if is_message else []
 
 

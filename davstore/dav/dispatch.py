@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from davstore.dav.handlers import (
+    adding,
     delivering,
     devices,
     get,
@@ -27,7 +28,7 @@ from davstore.errors import MethodNotAllowed, NotFound, NotImplementedMethod
 from davstore.middleware.places import PLACE
 from davstore.middleware.sync_gate import answered, ask
 from davstore.model.functions import Functions
-from davstore.model.paths import PartPath, Path
+from davstore.model.paths import AddPath, PartPath, Path
 from davstore.protocol.urls import Fixed, Vacant
 
 if TYPE_CHECKING:
@@ -75,11 +76,16 @@ _HANDLERS_OF_PARTS: Final[dict[str, Callable[[Request, PartPath], Response]]] = 
     "MOVE": parts.refuse_change,
 }
 """Handlers of parts of messages; every other method is refused."""
-METHODS: Final = tuple(_HANDLERS)
+_HANDLERS_OF_ADD: Final[dict[str, Callable[[Request, AddPath], Response]]] = {
+    "OPTIONS": adding.handle_options,
+    "POST": adding.handle_post,
+}
+"""Handlers of the place where members are added to a collection; every other method is refused."""
+METHODS: Final = (*_HANDLERS, "POST")
 """Every method that some resource has when all functions are enabled."""
 _NOWHERE: Final = frozenset({"POST", "PATCH"})
-"""Methods that this server knows of and that no resource has yet; any other one is unknown. To them come those of
-functions that are switched off."""
+"""Methods that this server knows of and that no resource of a store has; any other one is unknown. To them come those
+of functions that are switched off."""
 _LINES: Final = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _NO_LENGTH: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _WHOLE_BYTES: Final = 1 << 18
@@ -119,6 +125,8 @@ class Dispatch:
             return _HANDLERS_OF_PARTS.get(method, parts.refuse_method)(request, place)
         if isinstance(place, Fixed) and method in _HANDLERS_OF_FIXED:
             return _HANDLERS_OF_FIXED[method](request, place)
+        if isinstance(place, AddPath):
+            return _HANDLERS_OF_ADD.get(method, adding.refuse_method)(request, place)
         if method in self._nowhere:
             raise MethodNotAllowed
         if isinstance(place, Path):

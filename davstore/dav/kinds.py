@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from davstore.model.enums import QuickEnum
 from davstore.model.functions import ALL, Function, Functions
-from davstore.model.paths import PartPath, Path
+from davstore.model.paths import AddPath, PartPath, Path
 from davstore.protocol.dav import names
 from davstore.protocol.urls import Fixed, Place, Vacant, is_device, is_drop
 
@@ -61,7 +61,9 @@ UNMAPPED: Final = ("OPTIONS", "PUT", "MKCOL", "LOCK")
 """The methods of an unmapped URL in a store."""
 AT_VACANT: Final = ("OPTIONS", "MKCOL")
 """The methods of the URL of a device that is not there."""
-STORE_METHODS: Final = frozenset({*KINDS[Kind.RESOURCE].methods, *KINDS[Kind.COLLECTION].methods, *UNMAPPED})
+AT_ADD: Final = ("OPTIONS", "POST")
+"""The methods of the place where members are added to a collection."""
+STORE_METHODS: Final = frozenset({*KINDS[Kind.RESOURCE].methods, *KINDS[Kind.COLLECTION].methods, *UNMAPPED, *AT_ADD})
 """The methods of URLs in a store, mapped or not: only the store knows the kind of one."""
 SAFE: Final = frozenset({*_READ, "PROPFIND", "REPORT"})
 """The safe methods (RFC 9110 §9.2.1, RFC 4918 §9.1, RFC 3253 §3.6)."""
@@ -93,6 +95,8 @@ class Offer(NamedTuple):
             return ()
         if isinstance(place, Vacant):
             return AT_VACANT
+        if isinstance(place, AddPath):
+            return AT_ADD
         if isinstance(place, Path):
             return self.kinds[Kind.COLLECTION].methods if place.names else self.at_root
         return self.kinds[Kind.PART if isinstance(place, PartPath) else kind_of(place)].methods

@@ -22,7 +22,7 @@ from davstore.middleware.xml_body import content_length, read_xml
 from davstore.model.conditions import NONE, IfList, Preconditions
 from davstore.model.facets import NO_FACTS, Facts
 from davstore.model.nodes import StoreFacts
-from davstore.model.paths import PartPath, Path
+from davstore.model.paths import AddPath, PartPath, Path
 from davstore.model.principals import Principal
 from davstore.model.views import View
 from davstore.protocol import urls
@@ -237,7 +237,8 @@ class Request:
             value = f"(<{parse_lock_token(self.header('LOCK_TOKEN'))}>) (Not <DAV:no-lock>)"
         if value is None:
             return None
-        here = self.place if isinstance(self.place, Path | PartPath) else None
+        place = self.place.path if isinstance(self.place, AddPath) else self.place
+        here = place if isinstance(place, Path | PartPath) else None
         return tuple(
             IfList(here if tag is None else self._tagged(tag), conditions) for tag, conditions in if_header.parse(value)
         )

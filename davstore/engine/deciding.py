@@ -27,6 +27,7 @@ from davstore.errors import (
     ParentMissing,
     PreconditionFailed,
     SourceIsDestination,
+    TreeTooLarge,
 )
 from davstore.metadata import bindings
 from davstore.metadata.bindings import Resolved
@@ -36,6 +37,7 @@ from davstore.model.facets import MESSAGE
 from davstore.model.messages import PartResource
 from davstore.model.nodes import Resource
 from davstore.model.paths import MAX_NAME_BYTES, PartPath, Path
+from davstore.protocol.urls import MAX_NAMES
 
 Intent = Literal[
     "PUT",
@@ -142,6 +144,23 @@ def require_changeable(writer: Writer, intent: Intent, member: Member, condition
         require_open(writer, conditions, nodes=nodes, trees=trees)
     if needs.within:
         require_within(writer, member.resource)
+
+
+def decide_addition(writer: Writer, path: Path, conditions: Preconditions = NONE) -> Resolved:
+    """Return the place of any new member of a collection, when the request may add one. No condition is met by it.
+
+    Raises:
+        NotFound: no collection is there. PreconditionFailed: a condition is about what is there, or does not hold.
+        Locked: a lock is in the way. TreeTooLarge: a member would have no URL.
+    """
+    place = resolve(writer, path)
+    require_met(writer, None, conditions)
+    if place.resource is None or place.last is None or not place.resource.is_collection:
+        raise NotFound(path.name)
+    if len(path.names) >= MAX_NAMES:
+        raise TreeTooLarge("it lies too deep")
+    require_open(writer, conditions, nodes=[place.last.node_id])
+    return Resolved([*place.steps, place.last], None, None)
 
 
 def decide_both(

@@ -20,7 +20,7 @@ from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.model.locks import Lock
-from davstore.model.nodes import Resource
+from davstore.model.nodes import Resource, ResourceType
 from davstore.model.paths import Path
 from davstore.model.states import NO_CHANGE, StateChange
 from davstore.policy.preconditions import find_modified_by
@@ -124,13 +124,14 @@ class Writer:
         member: Member,
         received: Received | None = None,
         *,
+        type_: ResourceType = ResourceType.COLLECTION,
         content_type: str | None = None,
         modified_us: int | None = None,
         elements: Mapping[str, bytes] = NO_ELEMENTS,
         over: Resource | None = None,
         state: StateChange = NO_CHANGE,
     ) -> Resource:
-        """Make a resource with a body, or a collection (None), at an unmapped URL.
+        """Make a resource with a body, or a collection (None) of a type, at an unmapped URL.
 
         modified_us is given when the client sets it, over is what the URL showed before this unit unmapped it. Only
         what state sets counts, and only for a body.
@@ -138,7 +139,7 @@ class Writer:
         now_us = self.context.now_us
         time_us = now_us if modified_us is None else modified_us
         if received is None:
-            row = empty_collection(now_us=now_us)
+            row = empty_collection(now_us=now_us, type_=type_)
         else:
             body_id = self._name_body(received)
             row = leaf(body_id, received.stored, content_type, now_us=now_us, type_=received.type)

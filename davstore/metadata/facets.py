@@ -12,12 +12,14 @@ from davstore.metadata.dispositions import list_dispositions
 from davstore.metadata.locks import list_locks
 from davstore.metadata.messages import list_messages, list_summaries
 from davstore.metadata.properties import list_properties
+from davstore.metadata.sessions import list_group_states
 from davstore.metadata.states import list_keywords
 from davstore.metadata.unit import Unit
 from davstore.model.facets import (
     ANSWERS,
     CHECKSUMS,
     DISPOSITIONS,
+    GROUP_STATE,
     KEYWORDS,
     LOCKS,
     MESSAGE,
@@ -50,6 +52,7 @@ LOADERS: Final[Mapping[Facet[Any], Loader]] = {
     MESSAGE: lambda unit, store, node_ids, _now_us: list_messages(unit, store.id, node_ids),
     SUMMARY: lambda unit, store, node_ids, _now_us: list_summaries(unit, store.id, node_ids),
     KEYWORDS: lambda unit, store, node_ids, _now_us: list_keywords(unit, store.id, node_ids),
+    GROUP_STATE: lambda unit, store, node_ids, _now_us: list_group_states(unit, store, node_ids),
     ANSWERS: lambda unit, store, node_ids, _now_us: list_answers(unit, store, node_ids),
     DISPOSITIONS: lambda unit, store, node_ids, _now_us: list_dispositions(unit, store.id, node_ids),
 }

@@ -52,7 +52,7 @@ from davstore.metadata.tables import (
     user,
 )
 from davstore.metadata.unit import Unit
-from davstore.model.nodes import HOLDS_LOCKS, ResourceType
+from davstore.model.nodes import COLLECTIONS, HOLDS_LOCKS, ResourceType
 
 
 class BodyRow(NamedTuple):
@@ -84,6 +84,8 @@ class Counters(NamedTuple):
 _s: BindParameter[int] = bindparam("s")
 _other = binding.alias("other")
 _later = gone.alias("later")
+_inside = binding.alias("inside")
+_infos = node.alias("infos")
 
 
 def _rows(table: FromClause, what: ColumnElement[Any], *damaged: ColumnElement[bool]) -> Statement[tuple[int | str]]:
@@ -201,6 +203,25 @@ _DAMAGE: dict[str, Statement[tuple[int | str]]] = {
             .scalar_subquery(),
             int(ResourceType.MEDIA),
         ),
+    ),
+    "collection of a type that none has": _rows(
+        node, node.c.id, node.c.is_coll == 1, *[node.c.type != int(type_) for type_ in COLLECTIONS]
+    ),
+    "session history with several session infos": _rows(
+        node,
+        node.c.id,
+        node.c.type == int(ResourceType.SESSION_HISTORY),
+        select(func.count())
+        .select_from(
+            _inside.join(_infos, and_(_infos.c.store_id == _inside.c.store_id, _infos.c.id == _inside.c.node_id))
+        )
+        .where(
+            _inside.c.store_id == node.c.store_id,
+            _inside.c.parent_id == node.c.id,
+            _infos.c.type == int(ResourceType.SESSION_INFO),
+        )
+        .scalar_subquery()
+        > 1,
     ),
     "body that no node uses": _rows(
         body, body.c.id, ~exists().where(node.c.store_id == body.c.store_id, node.c.body_id == body.c.id)

@@ -13,7 +13,7 @@ from davstore.metadata.statements import Statement, among, array
 from davstore.metadata.tables import binding, node
 from davstore.metadata.unit import Unit
 from davstore.model.columns import BODY_AND_FLAGS, Columns
-from davstore.model.nodes import Resource, ResourceType
+from davstore.model.nodes import MESSAGES, Resource
 
 FACTS = (
     binding.c.name,
@@ -32,7 +32,7 @@ FACTS = (
     node.c.modseq,
 )
 """The columns of a `Resource`, after its parent."""
-_is_message = node.c.type > literal_column(str(int(ResourceType.COLLECTION)))
+_is_message = node.c.type.in_([literal_column(str(int(type_))) for type_ in sorted(MESSAGES)])
 _body = case((_is_message, cast(node.c.body_id, Text)), else_=literal_column("''"))
 COLUMN_OF = {
     **dict(zip(Resource._fields[1:], FACTS, strict=True)),

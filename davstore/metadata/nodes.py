@@ -133,7 +133,7 @@ def leaf(
     )
 
 
-def empty_collection(*, now_us: int) -> NodeRow:
+def empty_collection(*, now_us: int, type_: int = ResourceType.COLLECTION) -> NodeRow:
     """Return the values of a new collection."""
     return NodeRow(
         is_collection=True,
@@ -143,7 +143,7 @@ def empty_collection(*, now_us: int) -> NodeRow:
         content_type=None,
         created_us=now_us,
         modified_us=now_us,
-        type=ResourceType.COLLECTION,
+        type=type_,
     )
 
 

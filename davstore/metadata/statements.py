@@ -126,6 +126,23 @@ def array(numbers: Iterable[int]) -> str:
     return f"[{','.join(map(str, numbers))}]"
 
 
+class _Texts(_Numbers):
+    """The texts of a JSON array, likewise."""
+
+    inherit_cache = True
+
+
+@compiles(_Texts, "postgresql")
+def _texts_on_postgresql(element: _Texts, compiler: Any, **kw: Any) -> str:
+    array = compiler.process(element.parameter, **kw)
+    return f"(SELECT value FROM json_array_elements_text(CAST({array} AS json)))"
+
+
+def among_texts(column: ColumnElement[Any], parameter: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that column is one of the texts of a JSON array (see `json.dumps`)."""
+    return column.bool_op("IN")(_Texts(parameter))
+
+
 class _Lists(FunctionElement[Any]):
     """The arrays of a JSON array given as one parameter: a table of any length in a prebuilt statement."""
 

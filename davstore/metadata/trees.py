@@ -90,8 +90,8 @@ _COPY_COLLECTIONS = Write(
     insert(node).from_select(
         ["store_id", "id", "resource_id", "is_coll", "type", "created_us", "modified_us", "modified_by", "modseq"],
         select(
-            _s, _collections.c.new_id, _RandomUUID(), _one, _one, _now, _now, _whose, _collections.c.number
-        ),  # the number of `ResourceType.COLLECTION` is one
+            _s, _collections.c.new_id, _RandomUUID(), _one, node.c.type, _now, _now, _whose, _collections.c.number
+        ).select_from(_collections.join(node, and_(node.c.store_id == _s, node.c.id == _collections.c.old_id))),
     )
 )
 _BINDING = ["store_id", "parent_id", "name", "node_id", "is_coll", "moved", "made", "mapped", "changed"]

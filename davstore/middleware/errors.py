@@ -200,6 +200,7 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.TooManyDevices: Row(HTTPStatus.FORBIDDEN, clark(CPM, "devices-within-limits")),
     errors.TooManyDispositions: Row(HTTPStatus.FORBIDDEN, clark(CPM, "dispositions-within-limits")),
     errors.TreeTooLarge: Row(HTTPStatus.FORBIDDEN, names.TREE_WITHIN_LIMITS),
+    errors.SessionInfoUnique: Row(HTTPStatus.CONFLICT, clark(CPM, "session-info-unique")),
     errors.ConflictingValue: Row(HTTPStatus.CONFLICT),
     errors.WrongPreference: Row(
         HTTPStatus.CONFLICT, names.VALID_SYNC_PREFERENCES, content=lambda error: empty(error.element)

@@ -53,8 +53,8 @@ class Places:
 def find_place(target: Target, asker: Asker) -> Place | None:
     """Return the place that a target names, if the asker may know of it."""
     if target.query and names_sub_resource(target.query):
-        part = urls.find_part(target)
-        return part if part is not None and may_see(asker, part.path) else None
+        sub = urls.find_sub_resource(target)
+        return sub if sub is not None and may_see(asker, sub.path) else None
     if isinstance(asker, Service):
         drop = urls.find_drop(target.segments)
         return drop if drop is not None and may_deliver(asker, drop.segments[-1]) else None

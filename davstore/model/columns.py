@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from davstore.model.facets import Facets
-from davstore.model.nodes import ResourceType, StoreFacts
+from davstore.model.nodes import COLLECTION_DIGITS, ResourceType, StoreFacts
 
 BODY_AND_FLAGS: Final = "body and flags"
 """The fact that all facts of a message come from: the digits of its body, a full stop, and those of its flags.
@@ -19,7 +19,7 @@ FOUND: Final = "found"
 MISSING: Final = "missing"
 """The other one: the names of those that it lacks, as one text."""
 
-_OTHER_TYPES: Final = frozenset({str(int(ResourceType.MEDIA)), str(int(ResourceType.COLLECTION))})
+_OTHER_TYPES: Final = frozenset({str(int(ResourceType.MEDIA)), *COLLECTION_DIGITS})
 
 
 class Columns(NamedTuple):

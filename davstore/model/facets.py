@@ -48,6 +48,9 @@ ANSWERS: Final = Facet[Sequence[tuple[str, ...]]]("answers")
 DISPOSITIONS: Final = Facet[Sequence[Disposition]]("dispositions")
 """What became of a message at its recipients, by recipient and type."""
 
+GROUP_STATE: Final = Facet[str]("group state")
+"""The name of the group state that counts in a session history."""
+
 _NONE: Final[Mapping[int, Any]] = MappingProxyType({})
 
 

@@ -50,9 +50,10 @@ class Part(NamedTuple):
 class MessageFacts(NamedTuple):
     """The facts of a body that is a message or another object of a message store; the order of its columns.
 
-    kind is none of MEDIA and COLLECTION. date_us is that of `Date`, else of CPIM's `DateTime`; None: the time of
-    storing. direction is `sent` or `received`. filename, size (bytes) and mime_type are those of the file of a file
-    transfer. preview is the beginning of its text in one line. parts come in the order of their bytes.
+    kind is none of MEDIA and the types of collections. date_us is that of `Date`, else of CPIM's `DateTime`; None: the
+    time of storing. state_us is the time that a group state says itself. direction is `sent` or `received`. filename,
+    size (bytes) and mime_type are those of the file of a file transfer. preview is the beginning of its text in one
+    line. parts come in the order of their bytes.
     """
 
     kind: ResourceType
@@ -74,6 +75,7 @@ class MessageFacts(NamedTuple):
     message_correlator: str | None = None
     p_asserted_service: str | None = None
     filename: str | None = None
+    state_us: int | None = None
     size: int | None = None
     mime_type: str | None = None
     preview: str | None = None

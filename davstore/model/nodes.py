@@ -26,11 +26,20 @@ class ResourceType(IntEnum):
     SESSION_INFO = 4
     GROUP_STATE = 5
     IMDN = 6
+    SESSION_HISTORY = 8
 
     @property
     def word(self) -> str:
-        """The kind of a non-collection as `C:kind` has it."""
+        """The kind of a resource as `C:kind` has it; a plain collection has none."""
         return self.name.lower().replace("_", "-")
+
+
+COLLECTIONS: Final = frozenset({ResourceType.COLLECTION, ResourceType.SESSION_HISTORY})
+"""The types of collections: all others are those of bodies."""
+COLLECTION_DIGITS: Final = frozenset({str(int(type_)) for type_ in COLLECTIONS})
+"""Their digits, as columns have them."""
+MESSAGES: Final = frozenset(ResourceType) - COLLECTIONS - {ResourceType.MEDIA}
+"""The types of bodies that say something of themselves (`MessageFacts`)."""
 
 
 class Resource(NamedTuple):

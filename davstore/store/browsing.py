@@ -16,7 +16,7 @@ from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE
 from davstore.model.facets import MESSAGE, SUMMARY
 from davstore.model.messages import MessageFacts, MessageSummary
-from davstore.model.nodes import Resource, ResourceType, StoreFacts
+from davstore.model.nodes import MESSAGES, Resource, StoreFacts
 from davstore.model.pages import Mark, Sort
 from davstore.model.paths import Path
 from davstore.model.views import EVERYTHING, View
@@ -69,7 +69,7 @@ def list_page(
         found = sorted_pages.list_page(unit, facts.id, top, sort, descending=descending, after=after, limit=limit + 1)
         more = _mark(found[limit - 1], sort) if len(found) > limit else None
         members = show(unit, facts.id, lens_on(view, context.now_us), found[:limit])
-        messages = [one.node_id for one in members if one.type > ResourceType.COLLECTION]
+        messages = [one.node_id for one in members if one.type in MESSAGES]
         summaries = load(unit, facts, {SUMMARY}, messages, now_us=context.now_us).of(SUMMARY)
         return Page(facts, top, members, more, summaries)
 
@@ -84,7 +84,7 @@ def open_message(context: Context, path: Path) -> OpenMessage | None:
     """
     read = reader(context, path, NONE)
     _, resource = read(lambda unit: _find(context, unit, path))
-    if resource.type <= ResourceType.COLLECTION:
+    if resource.type not in MESSAGES:
         return None
     content = open_resource(context, path, facets={MESSAGE})
     if content.body is None:

@@ -10,6 +10,7 @@ from davstore.engine.context import Context
 from davstore.engine.deciding import decide_copy_of_part
 from davstore.engine.opening import OpenPart
 from davstore.engine.receiving import Incoming, receive
+from davstore.engine.sessions import require_one_info
 from davstore.engine.writer import Writer
 from davstore.errors import Unavailable
 from davstore.model.conditions import NONE, Preconditions
@@ -37,7 +38,8 @@ def copy_part(
     It is modified now unless the client says when.
 
     Raises:
-        As `decide_copy_of_part`, and QuotaExceeded, DiskFull: no room; what is at the destination stays.
+        As `decide_copy_of_part`. SessionInfoUnique: it would be the second one of a session history.
+        QuotaExceeded, DiskFull: no room; what is at the destination stays.
         Unavailable: the message is replaced faster than it can be read.
     """
     for _ in range(TRIES):
@@ -67,6 +69,7 @@ def _file(
         found, member = decide_copy_of_part(writer, source, destination, conditions, overwrite=overwrite)
         if found.etag != part.resource.etag:
             raise _Replaced
+        require_one_info(writer, member, received.type)
         over, content_type = member.resource, found.content_type
         if over is not None:
             writer.unbind(member)

@@ -19,6 +19,7 @@ from davstore.engine.context import Context
 from davstore.engine.deciding import decide, resolve
 from davstore.engine.reading_beside import ReadingBeside
 from davstore.engine.receiving import Incoming, read_small, receive, receive_read
+from davstore.engine.sessions import require_one_info
 from davstore.engine.writer import Writer
 from davstore.errors import (
     AlreadyExists,
@@ -31,6 +32,7 @@ from davstore.errors import (
     NameNotAllowed,
     QuotaExceeded,
     Refused,
+    SessionInfoUnique,
     TreeTooLarge,
 )
 from davstore.interchange.items import Entry, Folder, Item, LeftOut, Stream
@@ -58,6 +60,7 @@ REASONS: Final[dict[type[DavstoreError], str]] = {
     AlreadyExists: "a file has the name of its folder",
     Locked: "locked",
     NameNotAllowed: "its name is too long",
+    SessionInfoUnique: "its session history has a session info",
 }
 """Reasons for people, where the text of the error is none."""
 
@@ -294,6 +297,7 @@ def _place(writer: Writer, home: Path, ready: _Ready, known: set[Path]) -> Outco
             except IsCollection:
                 continue
             if member.resource is None:
+                require_one_info(writer, member, received.type)
                 writer.make(
                     member,
                     received,

@@ -11,7 +11,7 @@ from davstore.engine.property_changes import NO_VALUES, NOTHING_REFUSED, LiveVal
 from davstore.engine.writer import NO_ELEMENTS, Writer
 from davstore.errors import DavstoreError
 from davstore.model.conditions import NONE, Preconditions
-from davstore.model.nodes import Resource
+from davstore.model.nodes import Resource, ResourceType
 from davstore.model.paths import Path
 
 
@@ -20,11 +20,12 @@ def make_collection(
     path: Path,
     conditions: Preconditions = NONE,
     *,
+    type_: ResourceType = ResourceType.COLLECTION,
     elements: Mapping[str, bytes] = NO_ELEMENTS,
     refused: Mapping[str, DavstoreError] = NOTHING_REFUSED,
     live: LiveValues = NO_VALUES,
 ) -> Resource:
-    """Make an empty collection with dead properties and live ones, or nothing.
+    """Make an empty collection of a type with dead properties and live ones, or nothing.
 
     refused holds the properties that cannot be set at all; they are reported after everything else was checked.
 
@@ -37,6 +38,6 @@ def make_collection(
         require_settable(writer, None, live, refused)
         change = find_change(writer, None, list(elements.items()))
         written = NO_ELEMENTS if change is None else change.written
-        return writer.make(member, modified_us=live.modified_us, elements=written)
+        return writer.make(member, type_=type_, modified_us=live.modified_us, elements=written)
 
     return transaction.write(context, path, work)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from davstore.engine import transaction, trees
 from davstore.engine.context import Context
 from davstore.engine.deciding import decide_both
+from davstore.engine.sessions import require_one_info
 from davstore.engine.writer import Member, Writer
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.paths import Path
@@ -39,12 +40,14 @@ def move(
         IsRoot: source or destination is the root.
         SourceIsDestination: one of the places lies in the other.
         ForeignDestination: the destination is in another store.
+        SessionInfoUnique: it would be the second session info of a session history.
         Malformed: a collection, and a depth that is not infinity (None).
         TreeTooLarge: at the destination lies more than one request may take away. The moved tree has no bound.
     """
 
     def work(writer: Writer) -> Placed:
         old, new = decide_both(writer, "MOVE", source, destination, conditions, overwrite=overwrite, depth=depth)
+        _require_one_info(writer, old, new)
         writer.rebind(old, new, modified_us=modified_us)
         return _placed(old, new)
 
@@ -72,10 +75,17 @@ def copy(
 
     def work(writer: Writer) -> Placed:
         old, new = decide_both(writer, "COPY", source, destination, conditions, overwrite=overwrite, depth=depth)
+        require_one_info(writer, new, old.get().type)
         trees.copy(writer, old, new, recursive=depth is None, modified_us=modified_us)
         return _placed(old, new)
 
     return transaction.write(context, source, work)
+
+
+def _require_one_info(writer: Writer, old: Member, new: Member) -> None:
+    """Raise SessionInfoUnique for a session info that comes from elsewhere: a new name in its place is no second."""
+    if old.parent_id != new.parent_id:
+        require_one_info(writer, new, old.get().type)
 
 
 def _placed(old: Member, new: Member) -> Placed:

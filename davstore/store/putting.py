@@ -9,6 +9,7 @@ from davstore.engine import transaction
 from davstore.engine.context import Context
 from davstore.engine.deciding import decide
 from davstore.engine.receiving import Incoming, Source, receive
+from davstore.engine.sessions import require_one_info
 from davstore.engine.writer import Writer
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import Resource
@@ -53,6 +54,7 @@ def put(context: Context, path: Path, content: NewContent, conditions: Precondit
         IsCollection: the URL names a collection.
         PreconditionFailed: a condition does not hold. Locked: a lock is in the way.
         Malformed: the body is cut short, or not what its integrity fields say; nothing is stored.
+        SessionInfoUnique: it would be the second one of a session history.
         QuotaExceeded, DiskFull: no room; the old body stays.
     """
 
@@ -63,6 +65,7 @@ def put(context: Context, path: Path, content: NewContent, conditions: Precondit
     def work(writer: Writer) -> Written:
         member = decide(writer, "PUT", path, conditions)
         old, modified_us = member.resource, content.modified_us
+        require_one_info(writer, member, stored.type)
         content_type = content.type_over(old)
         if old is None:
             return Written(

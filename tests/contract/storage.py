@@ -89,10 +89,10 @@ class Storage:
         new = NewContent(io.BytesIO(content), None if chunked else len(content), "text/plain")
         return putting.put(self.context, self.at(text), new, conditions)
 
-    def deliver(self, content: bytes, media_type: str | None = None, *, name: str | None = None) -> Delivery:
+    def deliver(self, content: bytes, media_type: str | None = None, *, name: str = "") -> Delivery:
         """POST to the drop."""
         incoming = Incoming(io.BytesIO(content), len(content), media_type=media_type)
-        return delivering.deliver(self.context, self.owner, incoming, name=name)
+        return delivering.deliver(self.context, self.owner, incoming, suggested=name)
 
     def mkcol(self, text: str, conditions: Preconditions = NONE) -> Resource:
         """MKCOL."""

@@ -38,6 +38,11 @@ PLANTED: dict[str, list[str]] = {
     "tombstone in a missing node": ["UPDATE gone SET parent_id = 999"],
     "property of a missing node": ["UPDATE property SET node_id = 999"],
     "node of another type than its body": ["UPDATE node SET type = 2 WHERE is_coll = 0"],
+    "collection of a type that none has": ["UPDATE node SET type = 0 WHERE is_coll = 1"],
+    "session history with several session infos": [
+        "UPDATE node SET type = 8 WHERE id = (SELECT node_id FROM binding WHERE name = 'tree')",
+        "UPDATE node SET type = 4 WHERE is_coll = 0",
+    ],
     "keyword of a missing node": ["UPDATE keyword SET node_id = 999"],
     "keyword of a collection": ["UPDATE keyword SET node_id = (SELECT node_id FROM binding WHERE name = 'tree')"],
     "flags of a collection": ["UPDATE node SET flags = 1 WHERE is_coll = 1"],
@@ -116,6 +121,7 @@ def damaged(storage: Storage) -> Storage:
     storage.put("small", b"small")
     storage.proppatch("small", ("{urn:x}p", b'<p xmlns="urn:x"/>'))
     storage.mark("small", StateChange(added=frozenset({"x"})))
+    storage.put("tree/twin")
     enrolling.add_device(storage.database, "me", "phone", now_us=1)
     enrolling.add_service(storage.database, "recorder", Ability.DELIVER, now_us=1)
     assert storage.check() == []

@@ -77,6 +77,7 @@ def schema(engine: Engine) -> set[tuple[str, ...]]:
         return {tuple(re.sub(r"\s+", "", str(part)) for part in row) for row in rows}
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")  # `schema` compares it
 def test_migrated_tables_are_the_tables(empty: Database) -> None:
     engine = empty.engine()
     migrate(empty)
@@ -176,7 +177,7 @@ def count(database: Database, table: str) -> int:
 
 
 def test_every_version_before_is_tried_with_rows_in_all_its_tables(empty: Database) -> None:
-    assert (len(REVISIONS), REVISIONS[-1]) == (int(migrating.HEAD) - 1, f"{int(migrating.HEAD) - 1:04}")
+    assert REVISIONS[0] < REVISIONS[-1] < migrating.HEAD
     make_store(empty, REVISIONS[-1])
     tables = set(inspect(empty.engine()).get_table_names()) - NEVER_FILLED - FLEETING
     assert {table for table in tables if not count(empty, table)} == set(), "a table that came later: see LATER"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from davstore.dav.handlers.put import read_headers
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, validators
 from davstore.engine.receiving import Incoming
-from davstore.errors import Malformed, MethodNotAllowed, UnsupportedMediaType
+from davstore.errors import Malformed, MethodNotAllowed
 from davstore.protocol import urls
-from davstore.protocol.http import put_headers
 from davstore.protocol.http.slug import parse_slug
 from davstore.protocol.urls import Fixed, is_drop
 from davstore.store import delivering
@@ -27,19 +27,14 @@ def handle_post(request: Request, place: Fixed) -> Response:
     """Deliver the body. Raises MethodNotAllowed for any other fixed collection."""
     if not is_drop(place):
         raise MethodNotAllowed
-    if request.header("CONTENT_RANGE") is not None:
-        raise Malformed("a part of an object (RFC 9110 §14.4)")
-    if request.header("CONTENT_ENCODING") not in (None, "identity"):
-        raise UnsupportedMediaType("a content coding")
-    length = request.content_length
+    length, sent = request.content_length, read_headers(request)
     if length == 0:
         raise Malformed("nothing to deliver")
-    sent = put_headers.parse(request.content_type, request.header)
     delivery = delivering.deliver(
         request.context,
         place.segments[-1],
         Incoming(request.body, length, sent.integrity, sent.content_type),
-        name=parse_slug(request.header("SLUG")),
+        suggested=parse_slug(request.header("SLUG")),
         conditions=request.if_alone,
     )
     return Response(_STATUS[delivery.fate], _told(request, delivery))

@@ -13,13 +13,12 @@ from davstore.dav.listing import Pages, listing
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.model.columns import Wanted
-from davstore.model.nodes import ResourceType
+from davstore.model.nodes import COLLECTION_DIGITS
 from davstore.model.paths import Path
 from davstore.model.views import View
 from davstore.protocol.urls import Fixed
 from davstore.store import reading
 
-_COLLECTION = str(int(ResourceType.COLLECTION))
 _FRESH = ("Cache-Control", "no-cache")
 
 
@@ -44,7 +43,7 @@ def _members(request: Request, path: Path, view: View) -> Pages:
         for page in pages:
             if page.columns is not None:
                 members = zip(page.columns.names, page.columns.types, strict=True)
-                yield [f"{name}/" if type_ == _COLLECTION else name for name, type_ in members]
+                yield [f"{name}/" if type_ in COLLECTION_DIGITS else name for name, type_ in members]
             else:
                 yield [f"{one.name}/" if one.is_collection else one.name for one in page.members]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Final
 
 from davstore.dav.handlers.made import made
 from davstore.dav.handlers.proppatch import with_dependent
@@ -11,6 +12,7 @@ from davstore.dav.properties.proppatch import sort_changes
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.errors import InvalidResourceType, PropertiesOverQuota, PropertiesRefused, QuotaExceeded
+from davstore.model.nodes import ResourceType
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.dav import mkcol, names
 from davstore.protocol.dav.mkcol import MkCol
@@ -20,6 +22,11 @@ from davstore.protocol.http.prefer import Prefer
 from davstore.store import deleting, making, moving
 from davstore.store.moving import Placed
 
+_TYPES: Final = {
+    frozenset({names.COLLECTION}): ResourceType.COLLECTION,
+    frozenset({names.COLLECTION, names.SESSION_HISTORY}): ResourceType.SESSION_HISTORY,
+}
+"""The types of collections that clients make, by the elements of `D:resourcetype`."""
 _XML_TYPES = ("application/xml", "text/xml")
 
 
@@ -34,7 +41,8 @@ def handle_delete(request: Request) -> Response:
 def handle_mkcol(request: Request) -> Response:
     """Make a collection, with properties if the body says so (RFC 4918 §9.3, RFC 5689)."""
     path, wanted = request.path, read_mkcol(request)
-    if wanted is not None and wanted.types != {names.COLLECTION}:
+    type_ = ResourceType.COLLECTION if wanted is None else _TYPES.get(wanted.types)
+    if type_ is None:
         raise InvalidResourceType("a type of collection that is not made here")
     properties = {} if wanted is None else wanted.properties
     patch = sort_changes(properties.items())
@@ -43,6 +51,7 @@ def handle_mkcol(request: Request) -> Response:
             request.context,
             path,
             request.conditions,
+            type_=type_,
             elements={name: element for name, element in patch.dead if element is not None},
             refused=patch.refused,
             live=patch.live,

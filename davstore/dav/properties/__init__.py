@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from davstore.dav.kinds import Kind
+from davstore.dav.properties.adding import ADDING
 from davstore.dav.properties.core import CORE, IDENTITY, SUPPORTED
 from davstore.dav.properties.devices import DEVICES
 from davstore.dav.properties.live import EVERY, RESOURCE, Live, PropertyContext, Settable
@@ -17,6 +18,7 @@ from davstore.dav.properties.owncloud import OWNCLOUD
 from davstore.dav.properties.preferences import PREFERENCES
 from davstore.dav.properties.principals import OWNERS, PRINCIPALS
 from davstore.dav.properties.quota import QUOTA
+from davstore.dav.properties.sessions import SESSIONS
 from davstore.dav.properties.states import ANSWERED_BY, STATES, keyword
 from davstore.dav.properties.sync import MODSEQ, SYNC
 from davstore.dav.properties.times import TIMES
@@ -45,6 +47,8 @@ TABLE: Final = (
     *PARTS,
     *STATES,
     ANSWERED_BY,
+    *SESSIONS,
+    *ADDING,
     *SUPPORTED,
     Live(names.SUPPORTED_LIVE_PROPERTY_SET, EVERY, same=_supported_live_property_set),
     *PRINCIPALS,

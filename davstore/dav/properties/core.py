@@ -6,9 +6,19 @@ from functools import lru_cache
 from typing import Final
 
 from davstore.dav.kinds import Kind, offer_with
-from davstore.dav.properties.live import EVERY, PART, RESOURCE, STORED, Column, Live, PropertyContext, Settable
+from davstore.dav.properties.live import (
+    COLLECTION,
+    EVERY,
+    PART,
+    RESOURCE,
+    STORED,
+    Column,
+    Live,
+    PropertyContext,
+    Settable,
+)
 from davstore.dav.properties.times import set_time
-from davstore.model.nodes import ResourceType
+from davstore.model.nodes import COLLECTIONS, ResourceType
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.dav import names
 from davstore.protocol.dav.elements import element, empty, escape
@@ -21,8 +31,13 @@ _OTHER_TYPES: Final = {
     Kind.DEVICE: _PRINCIPAL_TYPE,
     Kind.PART: empty(names.RESOURCETYPE),
 }
-_TYPES: Final = {one: f"<C:{type_.word}/>" for type_ in ResourceType for one in (int(type_), str(int(type_)))}
-"""The element in `D:resourcetype` of a non-collection, by its type and the digit of it."""
+_ELEMENTS: Final = {
+    **{type_: f"<C:{type_.word}/>" for type_ in ResourceType},
+    **{type_: f"<D:collection/><C:{type_.word}/>" for type_ in COLLECTIONS},
+    ResourceType.COLLECTION: "<D:collection/>",
+}
+_TYPES: Final = {one: text for type_, text in _ELEMENTS.items() for one in (int(type_), str(int(type_)))}
+"""What `D:resourcetype` holds, by the type of a resource of a store and the digit of it."""
 
 
 def _resourcetype(_context: PropertyContext, kind: Kind) -> bytes:
@@ -58,7 +73,14 @@ def _supported_method_set(context: PropertyContext, kind: Kind) -> bytes:
 
 
 CORE: Final = (
-    Live(names.RESOURCETYPE, EVERY - RESOURCE, same=_resourcetype, in_allprop=True),
+    Live(names.RESOURCETYPE, EVERY - STORED, same=_resourcetype, in_allprop=True),
+    Live(
+        names.RESOURCETYPE,
+        COLLECTION,
+        column=Column("type", "<D:resourcetype>%s</D:resourcetype>", _TYPES.__getitem__),
+        in_allprop=True,
+        in_its_place=_COLLECTION_TYPE,
+    ),
     Live(
         names.RESOURCETYPE,
         RESOURCE,

@@ -1,4 +1,4 @@
-"""The live properties of messages, which the store reads from their bytes, and the kind of every non-collection."""
+"""The live properties of messages, which the store reads from their bytes, and the kinds of resources."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from davstore.dav.properties.core import iso_date
-from davstore.dav.properties.live import PART, RESOURCE, Column, Live, PropertyContext
+from davstore.dav.properties.live import PART, RESOURCE, STORED, Column, Live, PropertyContext
 from davstore.model.dispositions import Disposition
 from davstore.model.facets import DISPOSITIONS, MESSAGE
 from davstore.model.nodes import Resource, ResourceType
@@ -16,9 +16,12 @@ from davstore.protocol.dav.elements import element, escape, escape_all, href, ma
 from davstore.protocol.dav.names import CPM, clark
 from davstore.protocol.http.queries import part_query
 
-
-def _kind(type_: int | str) -> str:
-    return ResourceType(int(type_)).word
+_KINDS: Final = {
+    one: "" if type_ is ResourceType.COLLECTION else type_.word
+    for type_ in ResourceType
+    for one in (int(type_), str(int(type_)))
+}
+"""The kind of a resource by its type and the digit of it; a plain collection has none."""
 
 
 def _text(value: str) -> str:
@@ -49,7 +52,7 @@ def _disposition(one: Disposition) -> bytes:
     return marked(names.DISPOSITION, {**said, "datetime": iso_date(one.at_us)})
 
 
-KIND: Final = Live(clark(CPM, "kind"), RESOURCE, column=Column("type", "<C:kind>%s</C:kind>", _kind))
+KIND: Final = Live(clark(CPM, "kind"), STORED, column=Column("type", "<C:kind>%s</C:kind>", _KINDS.__getitem__))
 MESSAGES: Final = (
     KIND,
     _fact("date_us", "date", iso_date),

@@ -7,7 +7,7 @@ change numbers of that store; times are microseconds since the epoch.
 from davstore.metadata.tables.access import hidden, lock, viewer
 from davstore.metadata.tables.bodies import body, upload
 from davstore.metadata.tables.columns import metadata
-from davstore.metadata.tables.messages import disposition, message
+from davstore.metadata.tables.messages import CONVERSATION_START, START_CHARACTERS, disposition, message
 from davstore.metadata.tables.namespace import (
     MADE_CLIENT,
     MADE_HOME,
@@ -25,11 +25,13 @@ from davstore.metadata.tables.views import view
 from davstore.metadata.tables.work import job
 
 __all__ = [
+    "CONVERSATION_START",
     "DEVICE",
     "MADE_CLIENT",
     "MADE_HOME",
     "MADE_THREAD",
     "SERVICE",
+    "START_CHARACTERS",
     "USER",
     "binding",
     "body",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, SmallInteger, Table, Text, text
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, ColumnElement, Index, Integer, MetaData, SmallInteger, Table, Text, text
 from sqlalchemy.schema import SchemaItem
 
 metadata = MetaData()
@@ -28,7 +30,7 @@ def small(name: str, *, default: int | None = None) -> Column[int]:
     return Column(name, SmallInteger, nullable=False, server_default=None if default is None else text(str(default)))
 
 
-def index(name: str, *columns: Column[int], where: str | None = None, unique: bool = False) -> None:
+def index(name: str, *columns: ColumnElement[Any], where: str | None = None, unique: bool = False) -> None:
     """Index columns of a table, of the rows alone that fulfil a condition."""
     only = None if where is None else text(where)
     Index(name, *columns, unique=unique, sqlite_where=only, postgresql_where=only)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, PrimaryKeyConstraint, Text
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, PrimaryKeyConstraint, Text, func, literal_column
 
 from davstore.metadata.tables.columns import index, number, small, table
 
@@ -34,6 +36,7 @@ message = table(
             "filename",
         )
     ),
+    Column("state_us", BigInteger),  # the time that a group state says, whatever date its message has
     Column("size", BigInteger),
     Column("mime_type", Text),
     Column("preview", Text),
@@ -63,3 +66,10 @@ disposition = table(  # by the id of a message, which may come later
 index("disposition_since", disposition.c.store_id, disposition.c.since_us)
 # how many wait: no more than may
 index("disposition_waiting", disposition.c.store_id, where="waits = 1")
+START_CHARACTERS: Final = 200
+"""Characters of a conversation id that are in an index: PostgreSQL's take no long text."""
+CONVERSATION_START: Final = func.substr(
+    message.c.conversation_id, literal_column("1"), literal_column(str(START_CHARACTERS))
+)
+# the session info objects of a conversation
+index("message_sessions", message.c.store_id, CONVERSATION_START, where="kind = 4")

@@ -27,9 +27,27 @@ for _type, _endings in {
         _TYPES.add_type(_type, _ending)
 
 
-def guess_extension(media_type: str) -> str:
-    """Return the extension for a media type, its parameters aside; '' for a type without a known one."""
-    return _TYPES.guess_extension(media_type.partition(";")[0].strip().lower(), strict=False) or ""
+_EXTENSIONS: Final = {
+    "application/xml": ".xml",
+    "application/json": ".json",
+    "application/octet-stream": "",
+    "audio/mpeg": ".mp3",
+    "image/jpeg": ".jpg",
+    "message/imdn+xml": ".xml",
+    "message/rfc822": ".eml",
+    "text/plain": ".txt",
+    "video/quicktime": ".mov",
+}
+"""The extensions of types where the table has several, or none."""
+
+
+def extension_of(media_type: str | None) -> str:
+    """Return the extension of a media type, parameters or not, with its dot; '' when none is known."""
+    kind = (media_type or "").partition(";")[0].strip().lower()
+    if kind in _EXTENSIONS:
+        return _EXTENSIONS[kind]
+    suffix = next((end for end in ("xml", "json", "zip") if kind.endswith(f"+{end}")), None)
+    return _TYPES.guess_extension(kind, strict=False) or (f".{suffix}" if suffix else "")
 
 
 def guess_media_type(name: str) -> str:

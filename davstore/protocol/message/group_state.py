@@ -24,7 +24,7 @@ def read_group_state(content: bytes) -> Mapping[str, str | int]:
         return {}
     facts: dict[str, str | int] = {}
     if (date_us := parse_timestamp(root.get("timestamp", ""))) is not None:
-        facts["date_us"] = date_us
+        facts["date_us"] = facts["state_us"] = date_us
     people = [(one.get("name", ""), one.get("comm-addr", "")) for one in root.iterfind("{*}participant")]
     if participants := one_line(
         ", ".join(f"{name} <{address}>" if name else address for name, address in people if address)

@@ -14,7 +14,7 @@ from davstore.engine.naming import find_name
 from davstore.engine.receiving import Incoming, receive
 from davstore.engine.sessions import require_one_info
 from davstore.engine.writer import Writer
-from davstore.errors import NameNotAllowed
+from davstore.errors import Malformed, NameNotAllowed
 from davstore.interchange.names import with_mark
 from davstore.metadata.bodies import Received
 from davstore.model.conditions import NONE, Preconditions
@@ -60,7 +60,7 @@ def deliver(
         Unprocessable: a notification that cannot be read. TooManyDispositions.
         ParentMissing: a file has the name of the folder. PreconditionFailed: no `If` list holds.
         Locked: a lock is in the way of a new member. SessionInfoUnique: its session history has another one.
-        Malformed: the body is cut short, or not what its integrity fields say. QuotaExceeded, DiskFull.
+        Malformed: there is no body, or it is cut short, or not what its integrity fields say. QuotaExceeded, DiskFull.
     """
     root = Path(owner)
     rights.require_delivery(context.asker, root)
@@ -77,6 +77,8 @@ def deliver(
 
     try:
         with receive(context, root, incoming, check) as received:
+            if not received.stored.length:
+                raise Malformed("nothing to deliver")
             delivery = transaction.write(context, root, work)
             return _require_named(delivery)
     except _NotNamedError as unnamed:

@@ -8,7 +8,7 @@ from davstore.dav.handlers.put import read_headers
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, validators
 from davstore.engine.receiving import Incoming
-from davstore.errors import Malformed, MethodNotAllowed
+from davstore.errors import MethodNotAllowed
 from davstore.protocol import urls
 from davstore.protocol.http.slug import parse_slug
 from davstore.protocol.urls import Fixed, is_drop
@@ -27,13 +27,11 @@ def handle_post(request: Request, place: Fixed) -> Response:
     """Deliver the body. Raises MethodNotAllowed for any other fixed collection."""
     if not is_drop(place):
         raise MethodNotAllowed
-    length, sent = request.content_length, read_headers(request)
-    if length == 0:
-        raise Malformed("nothing to deliver")
+    sent = read_headers(request)
     delivery = delivering.deliver(
         request.context,
         place.segments[-1],
-        Incoming(request.body, length, sent.integrity, sent.content_type),
+        Incoming(request.body, request.content_length, sent.integrity, sent.content_type),
         suggested=parse_slug(request.header("SLUG")),
         conditions=request.if_alone,
     )

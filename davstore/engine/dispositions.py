@@ -28,8 +28,8 @@ def take(writer: Writer, received: Received) -> tuple[str, ...] | None:
     told = _read(writer, received.stored)
     if told is None:
         raise Unprocessable("a notification that names no message, no recipient or no state")
-    found = (ways.find_names(writer.unit, writer.ledger.facts, node_id) for node_id in _count(writer, told))
-    return next(filter(None, found), None)
+    oldest = _count(writer, told)[:1]
+    return next(iter(ways.list_names(writer.unit, writer.ledger.facts, oldest).values()), None)
 
 
 def _read(writer: Writer, stored: Stored) -> Notification | None:

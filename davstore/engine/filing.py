@@ -1,10 +1,10 @@
-"""The collection that a delivery is filed in, which the first one makes."""
+"""The place of a delivery: the collection that it is filed in, which the first one makes, and the member there."""
 
 from __future__ import annotations
 
-from davstore.engine.deciding import decide, resolve
-from davstore.engine.writer import Writer
-from davstore.errors import ParentMissing
+from davstore.engine.deciding import decide
+from davstore.engine.writer import Member, Writer
+from davstore.errors import AlreadyExists, ParentMissing
 from davstore.metadata import sessions, ways
 from davstore.model.conditions import Preconditions
 from davstore.model.messages import MessageFacts
@@ -12,22 +12,31 @@ from davstore.model.paths import Path
 from davstore.policy import filing
 
 
-def find_folder(writer: Writer, root: Path, message: MessageFacts | None, conditions: Preconditions) -> Path:
-    """Return the collection for a message, or for what is none: its session history, else a folder by what it is.
+def find_folder(writer: Writer, root: Path, message: MessageFacts | None) -> Path:
+    """Return the collection for a message, or for what is none: its session history, else a folder by what it is."""
+    session = None if message is None else _find_session(writer, root, message)
+    return root.child(filing.find_folder(message)) if session is None else session
+
+
+def decide_place(writer: Writer, path: Path, conditions: Preconditions) -> Member:
+    """Return the member that a delivery may become. Its collection is made where it is not there.
 
     Raises:
-        ParentMissing: a file has the name of the folder. Locked: the folder is not there, and may not be made.
+        ParentMissing: a file has the name of the collection. Locked, PreconditionFailed, NameNotAllowed.
     """
-    session = None if message is None else _find_session(writer, root, message)
-    if session is not None:
-        return session
-    folder = root.child(filing.find_folder(message))
-    there = resolve(writer, folder, delivers=True).resource
-    if there is None:
-        writer.make(decide(writer, "make its folder", folder, conditions))
-    elif not there.is_collection:
-        raise ParentMissing(folder.name)
-    return folder
+    try:
+        return decide(writer, "file a delivery", path, conditions)
+    except ParentMissing:
+        _make_folder(writer, path.parent, conditions)
+    return decide(writer, "file a delivery", path, conditions)
+
+
+def _make_folder(writer: Writer, path: Path, conditions: Preconditions) -> None:
+    try:
+        member = decide(writer, "make its folder", path, conditions)
+    except AlreadyExists as error:
+        raise ParentMissing(path.name) from error
+    writer.make(member)
 
 
 def _find_session(writer: Writer, root: Path, message: MessageFacts) -> Path | None:
@@ -35,7 +44,7 @@ def _find_session(writer: Writer, root: Path, message: MessageFacts) -> Path | N
     if message.conversation_id is None or message.contribution_id is None:
         return None
     unit, facts = writer.unit, writer.ledger.facts
-    for one in sessions.find_sessions(unit, facts.id, [message.conversation_id]):
-        if one.contribution_id == message.contribution_id and (names := ways.find_names(unit, facts, one.node_id)):
-            return root._replace(names=names)
-    return None
+    found = sessions.find_sessions(unit, facts.id, [message.conversation_id])
+    histories = [one.node_id for one in found if one.contribution_id == message.contribution_id]
+    names = ways.list_names(unit, facts, histories[:1])
+    return root._replace(names=names[histories[0]]) if names else None

@@ -115,10 +115,17 @@ def open_resource(
 
 def read_beginning(writer: Writer, stored: Stored, length_bytes: int) -> bytes:
     """Return the first bytes of a body of the store, whether a row names it yet or not. Raises CorruptBlob."""
+    return b"".join(each_piece(writer, stored, 0, length_bytes))
+
+
+def each_piece(writer: Writer, stored: Stored, start: int, stop: int | None = None) -> Iterator[bytes]:
+    """Yield the bytes of a body from one place to another, as `read_beginning` does. Raises CorruptBlob."""
+    stop = stored.length if stop is None else min(stop, stored.length)
     if stored.blob is None:
-        return (stored.inline or b"")[:length_bytes]
+        yield (stored.inline or b"")[start:stop]
+        return
     with contextlib.closing(writer.context.services.blobs.open(writer.ledger.store_id, stored.blob)) as opened:
-        return b"".join(opened.read(0, min(stored.length, length_bytes)))
+        yield from opened.read(start, stop)
 
 
 def open_part(context: Context, place: PartPath, conditions: Preconditions = NONE) -> OpenPart:

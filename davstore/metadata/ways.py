@@ -1,12 +1,13 @@
-"""The way to a node from the root of its area, by the names that clients gave: what an href of it is made of."""
+"""The ways to nodes from the root of their area, by the names that clients gave: what hrefs of them are made of."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, literal_column, select
 
-from davstore.metadata.statements import Statement
+from davstore.metadata.statements import Statement, among, array
 from davstore.metadata.tables import MADE_THREAD, binding
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import StoreFacts
@@ -21,7 +22,7 @@ class _Binding(NamedTuple):
 _by_clients = (binding.c.store_id == bindparam("s"), binding.c.made != literal_column(str(MADE_THREAD)))
 _up = (
     select(binding.c.node_id, binding.c.parent_id, binding.c.name)
-    .where(*_by_clients, binding.c.node_id == bindparam("n"))
+    .where(*_by_clients, among(binding.c.node_id, bindparam("ids")))
     .cte("up", recursive=True)
 )
 _UP = Statement(
@@ -36,11 +37,17 @@ _UP = Statement(
 )
 
 
-def find_names(unit: Unit, store: StoreFacts, node_id: int) -> tuple[str, ...] | None:
-    """Return the names that lead to a node from the root of an area; None: none do."""
-    above = {row.node_id: row for row in unit.all(_UP, {"s": store.id, "n": node_id})}
+def list_names(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """Return the names that lead to each of some nodes from the root of an area; none do to those left out."""
+    rows = unit.all(_UP, {"s": store.id, "ids": array(node_ids)}) if node_ids else []
+    above = {row.node_id: row for row in rows}
+    found = ((node_id, _follow(above, node_id, store.root_id)) for node_id in node_ids)
+    return {node_id: names for node_id, names in found if names}
+
+
+def _follow(above: dict[int, _Binding], node_id: int, root_id: int) -> tuple[str, ...]:
     names: list[str] = []
     while node_id in above:
         names.append(above[node_id].name)
         node_id = above[node_id].parent_id
-    return tuple(reversed(names)) if names and node_id == store.root_id else None
+    return tuple(reversed(names)) if node_id == root_id else ()

@@ -8,8 +8,7 @@ from typing import NamedTuple
 from davstore.engine import dispositions, rights, transaction
 from davstore.engine.conditions import require_met
 from davstore.engine.context import Context
-from davstore.engine.deciding import decide
-from davstore.engine.filing import find_folder
+from davstore.engine.filing import decide_place, find_folder
 from davstore.engine.naming import find_name
 from davstore.engine.receiving import Incoming, receive
 from davstore.engine.sessions import require_one_info
@@ -100,9 +99,9 @@ def _file(
     writer: Writer, root: Path, received: Received, named: tuple[str, str], conditions: Preconditions
 ) -> Delivery:
     """Put an object into its folder, or find that it lies there already."""
-    folder, (name, media_type) = find_folder(writer, root, received.message, conditions), named
+    folder, (name, media_type) = find_folder(writer, root, received.message), named
     for path in map(folder.child, _each_name(name, received.stored.sha256)):
-        member = decide(writer, "file a delivery", path, conditions)
+        member = decide_place(writer, path, conditions)
         if member.resource is None:
             require_one_info(writer, member, received.type)
             return Delivery(Fate.STORED, path, writer.make(member, received, content_type=media_type))

@@ -15,7 +15,7 @@ from davstore.protocol.message.file_transfer import is_file_transfer, read_file_
 from davstore.protocol.message.group_state import is_group_state, read_group_state
 from davstore.protocol.message.head import Head, find_blank, read_head
 from davstore.protocol.message.imdn import is_imdn, read_imdn, read_notification
-from davstore.protocol.message.parameters import parse_parameters
+from davstore.protocol.message.parameters import Valued, parse_parameters
 from davstore.protocol.message.parts import Structure
 from davstore.protocol.message.recognising import LOOK_BYTES, has_sign, is_mail, may_be_message, may_be_xml
 from davstore.protocol.message.sampling import Sampler
@@ -103,20 +103,22 @@ def read_message(content: bytes, *, declared: bool = False) -> MessageFacts | No
 
 
 class Entity(NamedTuple):
-    """The entity that a message carries: where its body begins, and its media type; is_cpim: a CPIM encapsulates it."""
+    """What a message carries: where it begins, and the type that a CPIM says of it; None: it is the body of a mail.
+
+    Of two messages that carry equal entities one says what the other says, whatever their headers are.
+    """
 
     start: int
-    media_type: str
-    is_cpim: bool
+    cpim_type: Valued | None
 
 
-def find_entity(content: bytes, *, declared: bool = False) -> Entity | None:
-    """Return the entity that a message carries, from its first `WINDOW_BYTES`; None: it has no header block."""
-    found = _find_heads(content[:WINDOW_BYTES], declared=declared)
+def find_entity(content: bytes) -> Entity:
+    """Return what a message carries, from its first `WINDOW_BYTES`; the whole, where there is no header block."""
+    found = _find_heads(content[:WINDOW_BYTES], declared=True)
     if found is None:
-        return None
-    media_type = media_type_of(found.entity.fields, "text/plain")
-    return Entity(found.entity.body, media_type, found.cpim is not None)
+        return Entity(0, None)
+    declared = first(found.entity.fields, b"content-type") or b""
+    return Entity(found.entity.body, None if found.cpim is None else parse_parameters(declared))
 
 
 def find_notification(content: bytes) -> Notification | None:

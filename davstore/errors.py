@@ -268,6 +268,10 @@ class IsCollection(WrongKind):
     """A body is sent to a collection, which has none (RFC 4918 §9.7.2)."""
 
 
+class ThreadIsComputed(Refused):
+    """A change inside a thread, whose members the store finds by what messages say of themselves."""
+
+
 class IsRoot(WrongKind):
     """The root of a store, which no method makes, replaces or takes away."""
 

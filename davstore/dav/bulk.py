@@ -38,7 +38,7 @@ def columns_of(question: PropFind) -> Wanted | None:
     """Return the columns that answer a question; None: columns do not."""
     if question.kind is not PropFindKind.PROP or sum(map(len, question.names)) > _LONG_QUESTION:
         return None
-    found = [find_live(kind, name) for kind in (Kind.RESOURCE, Kind.COLLECTION) for name in question.names]
+    found = [find_live(kind, name) for kind in (Kind.RESOURCE, Kind.COLLECTION, Kind.THREAD) for name in question.names]
     live = [row for row in found if row is not None]
     if any(row.each is not None and row.facet is None for row in live):
         return None
@@ -95,7 +95,7 @@ class Template:
     """The response of a resource of one type: constants, and the values between them."""
 
     def __init__(self, plan: Plan, type_: str) -> None:
-        kind = Kind.COLLECTION if type_ in COLLECTION_DIGITS else Kind.RESOURCE
+        kind = plan.kind_of(is_collection=type_ in COLLECTION_DIGITS)
         compiled = plan.compile(kind)
         columns = {name: LIVE_OF[kind][name].column for name in compiled.each}
         has_messages = any(map(is_of_messages, columns.values()))
@@ -105,7 +105,7 @@ class Template:
         self._of_messages = [FOUND, *([] if plan.minimal else [MISSING])] if has_messages else []
         self._same = b"".join(compiled.same.values())
         self._missing = compiled.missing
-        self._slash = "/" if kind is Kind.COLLECTION else ""
+        self._slash = "/" if type_ in COLLECTION_DIGITS else ""
         self._whole = plan.whole
         holes = len(self._varying) + len(self._of_messages)
         self._first, *self._between, self._last = self._response([_HOLE] * holes).split(_HOLE)

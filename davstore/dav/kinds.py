@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from davstore.model.enums import QuickEnum
 from davstore.model.functions import ALL, Function, Functions
-from davstore.model.paths import AddPath, PartPath, Path
+from davstore.model.paths import AddPath, Area, PartPath, Path
 from davstore.protocol.dav import names
 from davstore.protocol.urls import Fixed, Place, Vacant, is_device, is_drop
 
@@ -23,6 +23,8 @@ class Kind(QuickEnum):
 
     RESOURCE = "resource"
     COLLECTION = "collection"
+    THREAD = "thread"
+    MEMBER = "member of a thread"
     FIXED = "fixed collection"
     DROP = "drop"
     PRINCIPAL = "principal"
@@ -43,27 +45,35 @@ class Row(NamedTuple):
 _READ: Final = ("OPTIONS", "GET", "HEAD")
 _NAMESPACE: Final = ("DELETE", "COPY", "MOVE")
 _REST: Final = ("PROPFIND", "PROPPATCH", "LOCK", "UNLOCK", "REPORT")
+_IN_THREADS: Final = ("DELETE", "COPY", "PROPFIND", "PROPPATCH", "REPORT")
 
 _EXPAND: Final = (names.EXPAND_PROPERTY,)
 
 KINDS: Final = {
     Kind.RESOURCE: Row((*_READ, "PUT", *_NAMESPACE, *_REST), _EXPAND),
     Kind.COLLECTION: Row((*_READ, *_NAMESPACE, *_REST), (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, *_EXPAND)),
+    Kind.THREAD: Row((*_READ, *_IN_THREADS), (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, *_EXPAND)),
+    Kind.MEMBER: Row((*_READ, *_IN_THREADS), _EXPAND),
     Kind.FIXED: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
     Kind.DROP: Row((*_READ, "POST", "PROPFIND", "REPORT"), _EXPAND),
     Kind.PRINCIPAL: Row((*_READ, "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
     Kind.DEVICE: Row((*_READ, "DELETE", "MOVE", "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
     Kind.PART: Row((*_READ, "COPY", "PROPFIND")),
 }
-AT_ROOT: Final = tuple(method for method in KINDS[Kind.COLLECTION].methods if method not in ("DELETE", "MOVE"))
-"""The methods of a store's root, which stays."""
-UNMAPPED: Final = ("OPTIONS", "PUT", "MKCOL", "LOCK")
-"""The methods of an unmapped URL in a store."""
+AT_ROOT: Final = {
+    Area.STORE: tuple(method for method in KINDS[Kind.COLLECTION].methods if method not in ("DELETE", "MOVE")),
+    Area.THREADS: tuple(method for method in KINDS[Kind.THREAD].methods if method != "DELETE"),
+}
+"""The methods of the root of an area, which stays."""
+UNMAPPED: Final = {Area.STORE: ("OPTIONS", "PUT", "MKCOL", "LOCK"), Area.THREADS: ("OPTIONS",)}
+"""The methods of an unmapped URL in an area."""
 AT_VACANT: Final = ("OPTIONS", "MKCOL")
 """The methods of the URL of a device that is not there."""
 AT_ADD: Final = ("OPTIONS", "POST")
 """The methods of the place where members are added to a collection."""
-STORE_METHODS: Final = frozenset({*KINDS[Kind.RESOURCE].methods, *KINDS[Kind.COLLECTION].methods, *UNMAPPED, *AT_ADD})
+STORE_METHODS: Final = frozenset(
+    {*KINDS[Kind.RESOURCE].methods, *KINDS[Kind.COLLECTION].methods, *UNMAPPED[Area.STORE], *AT_ADD}
+)
 """The methods of URLs in a store, mapped or not: only the store knows the kind of one."""
 SAFE: Final = frozenset({*_READ, "PROPFIND", "REPORT"})
 """The safe methods (RFC 9110 §9.2.1, RFC 4918 §9.1, RFC 3253 §3.6)."""
@@ -77,14 +87,14 @@ REPORTS_OF: Final = {Function.SYNCHRONIZATION: (names.SYNC_COLLECTION, names.EXP
 
 
 class Offer(NamedTuple):
-    """The methods and reports that a server has: by kind, of a store's root, of unmapped URLs; and its DAV header.
+    """The methods and reports that a server has: by kind, of the roots of areas, of unmapped URLs; and its DAV header.
 
     methods_without and reports_without are those of the functions that are switched off.
     """
 
     kinds: Mapping[Kind, Row]
-    at_root: tuple[str, ...]
-    unmapped: tuple[str, ...]
+    at_root: Mapping[Area, tuple[str, ...]]
+    unmapped: Mapping[Area, tuple[str, ...]]
     compliance: str
     methods_without: frozenset[str]
     reports_without: frozenset[str]
@@ -98,7 +108,9 @@ class Offer(NamedTuple):
         if isinstance(place, AddPath):
             return AT_ADD
         if isinstance(place, Path):
-            return self.kinds[Kind.COLLECTION].methods if place.names else self.at_root
+            return (
+                self.kinds[kind_in(place.area, is_collection=True)].methods if place.names else self.at_root[place.area]
+            )
         return self.kinds[Kind.PART if isinstance(place, PartPath) else kind_of(place)].methods
 
 
@@ -110,8 +122,8 @@ def offer_with(functions: Functions) -> Offer:
     reports = frozenset([report for one in off for report in REPORTS_OF.get(one, ())])
     return Offer(
         {kind: Row(_less(row.methods, methods), _less(row.reports, reports)) for kind, row in KINDS.items()},
-        _less(AT_ROOT, methods),
-        _less(UNMAPPED, methods),
+        {area: _less(row, methods) for area, row in AT_ROOT.items()},
+        {area: _less(row, methods) for area, row in UNMAPPED.items()},
         ", ".join([name for name, method in _CLASSES.items() if method in STORE_METHODS - methods]),
         methods,
         reports,
@@ -120,6 +132,13 @@ def offer_with(functions: Functions) -> Offer:
 
 def _less(items: Iterable[str], without: frozenset[str]) -> tuple[str, ...]:
     return tuple([item for item in items if item not in without])
+
+
+def kind_in(area: int, *, is_collection: bool | int) -> Kind:
+    """Return the kind of a resource in an area of a store."""
+    if area == Area.THREADS:
+        return Kind.THREAD if is_collection else Kind.MEMBER
+    return Kind.COLLECTION if is_collection else Kind.RESOURCE
 
 
 def kind_of(place: Fixed) -> Kind:

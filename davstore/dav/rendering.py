@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
-from davstore.dav.kinds import Kind
+from davstore.dav.kinds import Kind, kind_in
 from davstore.dav.message_texts import in_order
 from davstore.dav.properties import LIVE_OF, PROTECTED, TABLE, find_live
 from davstore.dav.properties.live import PropertyContext
@@ -123,6 +123,10 @@ class Plan:
         render = self.compile(kind).render if asked is PropFindKind.PROP else self._all(kind, names_only=names_only)
         return lambda resource, href: self.whole(href, *render(resource))
 
+    def kind_of(self, *, is_collection: bool | int) -> Kind:
+        """Return the kind of a resource in the area that the question is about."""
+        return kind_in(0 if self._context.store is None else self._context.store.area, is_collection=is_collection)
+
     def whole(self, href: bytes, found: bytes, missing: bytes) -> bytes:
         """Return the response of one resource, with the properties that it has and those that it lacks."""
         return render_response(href, found, b"" if self.minimal else missing)
@@ -198,6 +202,5 @@ def write_stored(answer: Multistatus, plan: Plan, hrefs: Hrefs, rows: Iterable[R
             continue
         respond = responders.get(row.is_collection)
         if respond is None:
-            kind = Kind.COLLECTION if row.is_collection else Kind.RESOURCE
-            respond = responders[row.is_collection] = plan.of(kind)
+            respond = responders[row.is_collection] = plan.of(plan.kind_of(is_collection=row.is_collection))
         add(respond(row, href(row)))

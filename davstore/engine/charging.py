@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from davstore.engine.writer import Change, TreeChange, Writer
+from davstore.engine.writer import Change, Writer
 
 
-def charge(writer: Writer, change: Change) -> None:
-    """Count a resource that is new, has other content or another name. Its old name, a tombstone, counts too."""
-    before, after, is_move = change
-    if before is None:
-        writer.ledger.entries += 1
-        writer.ledger.used_bytes += after.size_bytes
-        return
-    if is_move:
-        writer.ledger.entries += 1
-    writer.ledger.used_bytes += after.size_bytes - before.size_bytes
+def charge(writer: Writer) -> None:
+    """Count the resources that are new, have other content or another name, and those that came or ended in trees.
 
-
-def charge_tree(writer: Writer, change: TreeChange) -> None:
-    """Count the nodes that came beneath a copy, or that ended with their last binding."""
-    writer.ledger.entries += change.names
-    writer.ledger.used_bytes += change.size_bytes
+    The old name of one that was moved, a tombstone, counts too.
+    """
+    ledger = writer.ledger
+    for change in writer.changes:
+        if not isinstance(change, Change):
+            ledger.entries += change.names
+            ledger.used_bytes += change.size_bytes
+        elif change.before is None:
+            ledger.entries += 1
+            ledger.used_bytes += change.after.size_bytes
+        else:
+            ledger.entries += change.is_move
+            ledger.used_bytes += change.after.size_bytes - change.before.size_bytes

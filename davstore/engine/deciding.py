@@ -27,16 +27,17 @@ from davstore.errors import (
     ParentMissing,
     PreconditionFailed,
     SourceIsDestination,
+    ThreadIsComputed,
     TreeTooLarge,
 )
-from davstore.metadata import bindings
+from davstore.metadata import bindings, threads
 from davstore.metadata.bindings import Resolved
 from davstore.metadata.facets import load
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import MESSAGE
 from davstore.model.messages import PartResource
 from davstore.model.nodes import Resource
-from davstore.model.paths import MAX_NAME_BYTES, PartPath, Path
+from davstore.model.paths import MAX_NAME_BYTES, Area, PartPath, Path
 from davstore.protocol.urls import MAX_NAMES
 
 Intent = Literal[
@@ -69,6 +70,8 @@ URL is unmapped, a resource or a new member change the collection alone.
 class Needs(NamedTuple):
     """The needs of one method at one URL.
 
+    in_threads: it may be a place in the area of threads, whose members are computed.
+
     on_root: it may be the root of a store. within: the tree at the URL counts against the nodes that one request may
     touch. depths: those that a collection may be taken to, beside infinity; None: the method has no Depth.
     delivers: the asker need not see the store, if it may deliver into it.
@@ -78,6 +81,7 @@ class Needs(NamedTuple):
     changes: Changes
     on_root: bool = False
     within: bool = False
+    in_threads: bool = False
     depths: tuple[int, ...] | None = None
     delivers: bool = False
 
@@ -85,17 +89,25 @@ class Needs(NamedTuple):
 NEEDS: Final[Mapping[Intent, Needs]] = {
     "PUT": Needs("no collection", "resource"),
     "MKCOL": Needs("nothing", "mapping"),
-    "DELETE": Needs("something", "mapping", within=True, depths=()),
-    "PROPPATCH": Needs("something", "resource", on_root=True),
+    "DELETE": Needs("something", "mapping", within=True, in_threads=True, depths=()),
+    "PROPPATCH": Needs("something", "resource", on_root=True, in_threads=True),
     "LOCK": Needs("anything or nothing", "new member", on_root=True),
     "UNLOCK": Needs("something", "nothing", on_root=True),
-    "COPY from": Needs("something", "nothing", within=True, depths=(0,)),
+    "COPY from": Needs("something", "nothing", within=True, in_threads=True, depths=(0,)),
     "COPY to": Needs("anything or nothing", "mapping", within=True),
     "MOVE from": Needs("something", "mapping", depths=()),  # however large the tree: one binding moves
     "MOVE to": Needs("anything or nothing", "mapping", within=True),
     "file a delivery": Needs("anything or nothing", "new member", delivers=True),
     "make its folder": Needs("nothing", "mapping", delivers=True),
 }
+
+
+def _resolve(writer: Writer, needs: Needs, path: Path) -> Resolved:
+    """Resolve a path for a method. Raises NotFound; ThreadIsComputed: a method that no place in threads has."""
+    place = resolve(writer, path, delivers=needs.delivers)
+    if path.area is Area.THREADS and not needs.in_threads:
+        raise ThreadIsComputed(path.name)
+    return place
 
 
 def resolve(writer: Writer, path: Path, *, delivers: bool = False) -> Resolved:
@@ -119,13 +131,14 @@ def decide(
 
     Raises:
         NotFound: the URL is unmapped, or the asker may not know of it.
+        ThreadIsComputed: a place in the area of threads, and a method that would change what is where.
         PreconditionFailed: a condition does not hold. Malformed: a depth that the method has not.
         WrongKind: the resource there is in the way or the root, or nothing is there and nothing could be made.
         ParentMissing, NameNotAllowed: no collection would hold it, or not under this name.
         Locked: a lock is in the way. TreeTooLarge: the request would touch too many nodes.
     """
     needs = NEEDS[intent]
-    place = resolve(writer, path, delivers=needs.delivers)
+    place = _resolve(writer, needs, path)
     require_met(writer, place.resource, conditions)
     _require_there(needs, place.resource, path)
     _require_depth(needs, place.resource, depth)
@@ -163,6 +176,21 @@ def decide_addition(writer: Writer, path: Path, conditions: Preconditions = NONE
     return Resolved([*place.steps, place.last], None, None)
 
 
+def decide_on_messages(writer: Writer, member: Member, conditions: Preconditions = NONE) -> list[int]:
+    """Return the messages of a thread, or the one at a member's URL, if all of them may be deleted from their folders.
+
+    `decide` has allowed to delete what the URL names. Raises Locked.
+    """
+    resource = member.get()
+    unit, store_id = writer.unit, writer.ledger.store_id
+    node_ids = [resource.node_id]
+    if resource.is_collection:
+        node_ids = [one.node_id for one in threads.list_names_in(unit, store_id, resource.node_id)]
+    folders = bindings.list_parents(unit, store_id, node_ids, Area.STORE)
+    require_open(writer, conditions, nodes=folders, trees=node_ids)
+    return node_ids
+
+
 def decide_both(
     writer: Writer,
     method: Literal["COPY", "MOVE"],
@@ -182,13 +210,13 @@ def decide_both(
     """
     is_move = method == "MOVE"
     needs_from, needs_to = NEEDS["MOVE from" if is_move else "COPY from"], NEEDS["MOVE to" if is_move else "COPY to"]
-    place = resolve(writer, source)
+    place = _resolve(writer, needs_from, source)
     require_met(writer, place.resource, conditions)
     _require_there(needs_from, place.resource, source)
     if destination.store != source.store:
         raise ForeignDestination(destination.store)
     old = _member(needs_from, place, source)
-    new = _member(needs_to, resolve(writer, destination), destination)
+    new = _member(needs_to, _resolve(writer, needs_to, destination), destination)
     if new.resource is not None and not overwrite:
         raise PreconditionFailed("the destination exists")
     _require_depth(needs_from, old.resource, depth)
@@ -221,7 +249,7 @@ def decide_copy_of_part(
         raise NotFound(source.number)
     if destination.store != source.path.store:
         raise ForeignDestination(destination.store)
-    member = _member(needs, resolve(writer, destination), destination)
+    member = _member(needs, _resolve(writer, needs, destination), destination)
     if member.resource is not None and not overwrite:
         raise PreconditionFailed("the destination exists")
     if destination.holds(source.path):

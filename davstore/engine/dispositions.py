@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 
 from davstore.engine.opening import read_beginning
-from davstore.engine.writer import Change, TreeChange, Writer
+from davstore.engine.writer import Change, Writer
 from davstore.errors import CorruptBlob, TooManyDispositions, Unprocessable
-from davstore.metadata import bindings, bodies, dispositions, nodes, ways
+from davstore.metadata import bodies, dispositions, ways
 from davstore.metadata.bodies import Received, Stored
 from davstore.model.dispositions import MOST_OF_MESSAGE, MOST_WAITING, Disposition, Notification
-from davstore.model.nodes import ResourceType
+from davstore.model.nodes import Resource, ResourceType
 from davstore.policy.dispositions import find_better
 from davstore.protocol.message.reading import WINDOW_BYTES, find_notification
 
@@ -28,7 +28,7 @@ def take(writer: Writer, received: Received) -> tuple[str, ...] | None:
     told = _read(writer, received.stored)
     if told is None:
         raise Unprocessable("a notification that names no message, no recipient or no state")
-    oldest = _count(writer, told)[:1]
+    oldest = [one.node_id for one in _count(writer, told)[:1]]
     return next(iter(ways.list_names(writer.unit, writer.ledger.facts, oldest).values()), None)
 
 
@@ -36,8 +36,8 @@ def _read(writer: Writer, stored: Stored) -> Notification | None:
     return find_notification(read_beginning(writer, stored, WINDOW_BYTES))
 
 
-def _count(writer: Writer, told: Notification) -> list[int]:
-    """Let a notification count, and return the nodes of the messages that it tells of: none where it must wait.
+def _count(writer: Writer, told: Notification) -> list[Resource]:
+    """Let a notification count, and return the messages that it tells of: none where it must wait.
 
     One that tells nothing new changes nothing.
 
@@ -55,26 +55,28 @@ def _count(writer: Writer, told: Notification) -> list[int]:
         _require_few(writer, len(known) + len(fresh), 0 if messages else len(fresh))
     if fresh or better:
         dispositions.put(unit, ledger, told.imdn_id, [*fresh, *better], waits=not messages, now_us=now_us)
-        for node_id in messages:
-            nodes.set_modseq(unit, ledger, node_id, ledger.seq + 1)
-            bindings.touch(unit, ledger, node_id)
+        for one in messages:
+            writer.alter(one, None)
     return messages
 
 
-def count_stored(writer: Writer, change: Change) -> None:
-    """Let a notification count that was stored as a resource; that there are too many keeps none from being stored."""
-    before, (after, _), _ = change
-    if after.type != ResourceType.IMDN or (before is not None and before.resource.etag == after.etag):
-        return
-    stored = bodies.find_body(writer.unit, writer.ledger.store_id, after.node_id)
+def follow(writer: Writer) -> None:
+    """Let the notifications count that were stored; that there are too many keeps none from being stored.
+
+    Those in a tree that was copied have counted.
+    """
+    for change in [one for one in writer.changes if isinstance(one, Change)]:
+        before, (after, _), _ = change
+        if after.type == ResourceType.IMDN and (before is None or before.resource.etag != after.etag):
+            _count_stored(writer, after.node_id)
+
+
+def _count_stored(writer: Writer, node_id: int) -> None:
+    stored = bodies.find_body(writer.unit, writer.ledger.store_id, node_id)
     with contextlib.suppress(TooManyDispositions, CorruptBlob):
         told = None if stored is None else _read(writer, stored)
         if told is not None:
             _count(writer, told)
-
-
-def count_stored_in_tree(_writer: Writer, _change: TreeChange) -> None:
-    """Do nothing: the notifications in a tree that was copied have counted, and those that end have told."""
 
 
 def _require_few(writer: Writer, of_message: int, waiting: int) -> None:

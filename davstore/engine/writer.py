@@ -17,11 +17,10 @@ from davstore.metadata.bindings import Resolved
 from davstore.metadata.bodies import Received
 from davstore.metadata.nodes import NodeRow, empty_collection, leaf
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.model.locks import Lock
 from davstore.model.nodes import Resource, ResourceType
-from davstore.model.paths import Path
+from davstore.model.paths import Area, Path
 from davstore.model.states import NO_CHANGE, StateChange
 from davstore.policy.preconditions import find_modified_by
 
@@ -86,15 +85,16 @@ class Change(NamedTuple):
 class TreeChange(NamedTuple):
     """Nodes that came beneath a copied collection, or that ended, of a tree or of a single resource.
 
-    Those that came are known by the change numbers of their bindings, from first to last; those that ended by the one
-    number that closed theirs, which is first and last. names is how many bindings were made: 0 when the tree ended.
-    size_bytes is what bodies and dead properties add, less than nothing when the tree ended.
+    Those that came are known by the change numbers of their bindings, from first to last; those that ended by their
+    ids. names is how many bindings were made: 0 when the tree ended. size_bytes is what bodies and dead properties add,
+    less than nothing when the tree ended.
     """
 
     first: int
     last: int
     names: int
     size_bytes: int
+    ended: Sequence[int] = ()
 
 
 class Writer:
@@ -207,6 +207,13 @@ class Writer:
         self.end(resource, self.close(member))
         return resource
 
+    def unbind_nodes(self, node_ids: Sequence[int]) -> None:
+        """Unmap the URLs of non-collections, given by their nodes, and end the locks that were taken there."""
+        self._end_locks([lock.token for lock in self.held() if lock.node_id in {*node_ids}])
+        first = self.ledger.seq + 1
+        bindings.close_nodes(self.unit, self.ledger, node_ids, Area.STORE)
+        self._end_unbound(first, self.ledger.seq)
+
     def rebind(self, source: Member, target: Member, *, modified_us: int | None = None) -> Resource:
         """Move the resource at source to target, in the place of the one there. Locks do not move (RFC 4918 §7.6).
 
@@ -251,7 +258,7 @@ class Writer:
             member.path.name,
             node_id=node_id,
             is_collection=is_collection,
-            made=MADE_HOME,
+            area=member.path.area,
             moved=moved,
         )
 
@@ -263,14 +270,19 @@ class Writer:
         """Close the bindings beneath one that was closed at a number, and end the nodes that nothing binds now."""
         if resource.is_collection:
             bindings.close_beneath(self.unit, self.ledger, resource.node_id, number)
-        freed = nodes.end_unbound(self.unit, self.ledger, number)
-        self.changes.append(TreeChange(number, number, 0, -freed))
+        self._end_unbound(number, number)
+
+    def _end_unbound(self, first: int, last: int) -> None:
+        ended = nodes.end_unbound(self.unit, self.ledger, first, last)
+        self.changes.append(TreeChange(first, last, 0, -ended.size_bytes, ended.node_ids))
 
     def end_locks(self, *unmapped: Path) -> None:
         """End the locks that were taken at URLs that are unmapped now, or beneath them (RFC 4918 §7.6, §9.6)."""
-        gone = [lock.token for lock in self.held() if any(path.holds(lock.root) for path in unmapped)]
-        if gone:
-            locks.remove_locks(self.unit, self.ledger.store_id, gone, now_us=self.context.now_us)
+        self._end_locks([lock.token for lock in self.held() if any(path.holds(lock.root) for path in unmapped)])
+
+    def _end_locks(self, tokens: Sequence[str]) -> None:
+        if tokens:
+            locks.remove_locks(self.unit, self.ledger.store_id, tokens, now_us=self.context.now_us)
             self.forget_held()
 
     def set_time(self, resource: Resource, time_us: int, *, over: Resource | None) -> Resource:

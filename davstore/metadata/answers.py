@@ -10,9 +10,11 @@ from sqlalchemy import and_, bindparam, func, literal_column, select
 
 from davstore.errors import LimitNotSupported
 from davstore.metadata.statements import Statement, among, array
-from davstore.metadata.tables import MADE_THREAD, binding, message, node
+from davstore.metadata.stores import get_root
+from davstore.metadata.tables import binding, message, node
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import StoreFacts
+from davstore.model.paths import Area
 
 LISTED = 20_000
 """Answers to the messages of one answer of ours, which is put together in memory."""
@@ -54,7 +56,7 @@ _ANSWERS = Statement(
     .where(
         node.c.store_id == bindparam("s"),
         among(node.c.id, bindparam("ids")),
-        binding.c.made != literal_column(str(MADE_THREAD)),
+        binding.c.area == literal_column("0"),
     )
     .order_by(node.c.id, _answer.c.date_us, binding.c.parent_id, binding.c.name)
     .limit(bindparam("limit")),
@@ -84,7 +86,7 @@ _ABOVE = Statement(
 
 
 def list_answers(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> dict[int, list[tuple[str, ...]]]:
-    """Return the names that lead to each answer from the root of the area, oldest first, of nodes that have any.
+    """Return the names that lead to each answer from the root of the store, oldest first, of nodes that have any.
 
     Raises:
         LimitNotSupported: there are more than 20,000.
@@ -97,17 +99,18 @@ def list_answers(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> di
     if rows:
         collections = unit.all(_ABOVE, {"s": store.id, "ids": array({row.parent_id for row in rows})})
         above = {row.node_id: row for row in collections}
+        root_id = get_root(unit, store, Area.STORE)
         for row in rows:
-            parent = _names(store, above, row.parent_id)
+            parent = _names(root_id, above, row.parent_id)
             if parent is not None:
                 found[row.node_id].append((*parent, row.name))
     return found
 
 
-def _names(store: StoreFacts, above: dict[int, _Above], node_id: int) -> tuple[str, ...] | None:
-    """Return the names of a collection from the root of the area; None for one in another area."""
+def _names(root_id: int, above: dict[int, _Above], node_id: int) -> tuple[str, ...] | None:
+    """Return the names of a collection from the root of the store; None for one in another area."""
     names: list[str] = []
     while node_id in above:
         names.append(above[node_id].name)
         node_id = above[node_id].parent_id
-    return tuple(reversed(names)) if node_id == store.root_id else None
+    return tuple(reversed(names)) if node_id == root_id else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    func,
     insert,
     literal,
     literal_column,
@@ -32,7 +33,7 @@ from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import binding, body, gone, node, store, store_root
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import AGAIN, BY_CLIENT, Resource, StoreFacts
-from davstore.model.paths import Path
+from davstore.model.paths import Area, Path
 
 HOP = 8
 """Segments resolved by one statement: deeper paths take another."""
@@ -41,18 +42,20 @@ _NAMES = tuple(f"n{i}" for i in range(HOP))
 
 _in_store = binding.c.store_id == bindparam("s")
 _INSERT = Write(insert(binding).values({c.name: bindparam(c.name) for c in binding.c}))
+_other = binding.alias("other")
 _TOUCH = Write(
     update(binding)
-    .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name == bindparam("name_"))
-    .values(changed=bindparam("number"))
-)
-_TOUCH_ALL = Write(
-    update(binding).where(_in_store, binding.c.node_id == bindparam("n")).values(changed=bindparam("number"))
-)
-_PLACES = Statement[tuple[int, str]](
-    select(binding.c.parent_id, binding.c.name)
     .where(_in_store, binding.c.node_id == bindparam("n"))
-    .order_by(binding.c.parent_id, binding.c.name)
+    .values(
+        changed=bindparam("number", type_=BigInteger)
+        + select(func.count())
+        .where(
+            _other.c.store_id == binding.c.store_id,
+            _other.c.node_id == binding.c.node_id,
+            _other.c.area < binding.c.area,
+        )
+        .scalar_subquery()
+    )
 )
 _TAKEN = Statement[tuple[str]](
     select(binding.c.name).where(
@@ -65,10 +68,10 @@ _closed = (
     binding.c.name,
     binding.c.node_id,
     binding.c.is_coll,
-    binding.c.made,
+    binding.c.area,
     binding.c.mapped,
 )
-_GONE_COLUMNS = ("store_id", "parent_id", "name", "node_id", "is_coll", "made", "mapped", "unmapped", "nested")
+_GONE_COLUMNS = ("store_id", "parent_id", "name", "node_id", "is_coll", "area", "mapped", "unmapped", "nested")
 _one = and_(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name == bindparam("name_"))
 _beneath = and_(_in_store, among(binding.c.parent_id, bindparam("ps")))
 _at = bindparam("number", type_=BigInteger)
@@ -79,6 +82,13 @@ _CLOSE_BENEATH = Write(
     insert(gone).from_select(_GONE_COLUMNS, select(*_closed, _at, literal(1, SmallInteger)).where(_beneath))
 )
 _UNBIND_BENEATH = Write(delete(binding).where(_beneath))
+_of_nodes = and_(_in_store, among(binding.c.node_id, bindparam("ids")), binding.c.area == bindparam("area"))
+_PARENTS = Statement[tuple[int]](select(binding.c.parent_id).where(_of_nodes))
+_in_turn = _at + func.row_number().over(order_by=(binding.c.parent_id, binding.c.name))
+_CLOSE_NODES = Write(
+    insert(gone).from_select(_GONE_COLUMNS, select(*_closed, _in_turn, literal(0, SmallInteger)).where(_of_nodes))
+)
+_UNBIND_NODES = Write(delete(binding).where(_of_nodes))
 _up = (
     select(binding.c.node_id.label("start"), binding.c.parent_id.label("above"))
     .where(_in_store, among(binding.c.node_id, bindparam("ids")))
@@ -112,6 +122,15 @@ class Resolved(NamedTuple):
     steps: list[Step]
     last: Step | None
     resource: Resource | None
+
+
+class Bound(NamedTuple):
+    """A name in a collection, and the node that it is to be mapped to."""
+
+    parent_id: int
+    name: str
+    node_id: int
+    is_coll: int
 
 
 Way = tuple[Any, ...]
@@ -299,6 +318,11 @@ def list_above(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int
     return above
 
 
+def list_parents(unit: Unit, store_id: int, node_ids: Collection[int], area: Area) -> set[int]:
+    """Return the collections of an area that hold some nodes."""
+    return {row[0] for row in unit.all(_PARENTS, {"s": store_id, "ids": array(node_ids), "area": int(area)})}
+
+
 def bind(
     unit: Unit,
     ledger: Ledger,
@@ -307,7 +331,7 @@ def bind(
     *,
     node_id: int,
     is_collection: bool,
-    made: int,
+    area: Area = Area.STORE,
     moved: bool = False,
 ) -> int:
     """Map a name to a node under a new number and return the number."""
@@ -321,7 +345,7 @@ def bind(
             "node_id": node_id,
             "is_coll": int(is_collection),
             "moved": int(moved and is_collection),
-            "made": made,
+            "area": int(area),
             "mapped": number,
             "changed": number,
         },
@@ -329,18 +353,26 @@ def bind(
     return number
 
 
-def touch(unit: Unit, ledger: Ledger, node_id: int) -> int:
-    """Give each binding of a node a number of its own, because the node changed; return the last (I1, I3).
+def bind_each(unit: Unit, ledger: Ledger, area: Area, rows: Iterable[Bound]) -> None:
+    """Map names to nodes in an area other than the store's, each under a number of its own."""
+    values = []
+    for row in rows:
+        number = ledger.number()
+        mapping = {"store_id": ledger.store_id, **row._asdict(), "moved": 0, "area": int(area)}
+        values.append({**mapping, "mapped": number, "changed": number})
+    unit.many(_INSERT, values)
 
-    A root has no binding; its change has a number too, or two changes of it would look like one.
+
+def touch(unit: Unit, ledger: Ledger, node_id: int) -> int:
+    """Give each binding of a node a number of its own, because the node changed; return the first (I1, I3).
+
+    A node has one binding in each area at most. A root has none; its change has a number too, or two changes of it
+    would look like one.
     """
-    node = {"s": ledger.store_id, "n": node_id}
-    count = unit.run(_TOUCH_ALL, {**node, "number": ledger.seq + 1})
-    ledger.number()
-    if count > 1:  # each after the first has the wrong one
-        for parent_id, name in unit.all(_PLACES, node)[1:]:
-            unit.run(_TOUCH, {"s": ledger.store_id, "p": parent_id, "name_": name, "number": ledger.number()})
-    return ledger.seq
+    number = ledger.number()
+    if unit.run(_TOUCH, {"s": ledger.store_id, "n": node_id, "number": number}) > 1:
+        ledger.number()
+    return number
 
 
 def close(unit: Unit, ledger: Ledger, parent_id: int, name: str) -> int:
@@ -351,6 +383,15 @@ def close(unit: Unit, ledger: Ledger, parent_id: int, name: str) -> int:
     unit.run(_CLOSE, values)
     unit.run(_UNBIND, values)
     return number
+
+
+def close_nodes(unit: Unit, ledger: Ledger, node_ids: Collection[int], area: Area) -> None:
+    """Close the bindings of non-collections in one area, each under a number of its own."""
+    values = {"s": ledger.store_id, "ids": array(node_ids), "area": int(area), "number": ledger.seq}
+    closed = unit.run(_CLOSE_NODES, values)
+    unit.run(_UNBIND_NODES, values)
+    ledger.seq += closed
+    ledger.unmaps = ledger.unmaps or closed > 0
 
 
 def close_beneath(unit: Unit, ledger: Ledger, node_id: int, number: int) -> None:

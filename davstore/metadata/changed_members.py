@@ -16,6 +16,7 @@ from davstore.metadata.listings import BOUND, COLUMN_OF, FACTS, NO_LIMIT, Member
 from davstore.metadata.statements import Statement
 from davstore.metadata.tables import binding, message, node
 from davstore.metadata.unit import Unit
+from davstore.model.nodes import StoreFacts
 from davstore.model.where import Where
 
 FIRST = 256
@@ -24,8 +25,9 @@ FIRST = 256
 _in_store = binding.c.store_id == bindparam("s")
 _window = and_(binding.c.changed > bindparam("after"), binding.c.changed < bindparam("before"))
 _BY_CHANGE = select(binding.c.parent_id, *FACTS).select_from(BOUND).order_by(binding.c.changed)
-_CHANGED = _BY_CHANGE.where(_in_store, _window).limit(bindparam("limit"))
-_CHANGED_IN = _CHANGED.where(binding.c.parent_id == bindparam("p"))
+_MEMBERS = _BY_CHANGE.where(_in_store, _window).limit(bindparam("limit"))
+_CHANGED = _MEMBERS.where(binding.c.area == bindparam("area"))
+_CHANGED_IN = _MEMBERS.where(binding.c.parent_id == bindparam("p"))
 _child = binding.alias("child")
 _CARRIED_BELOW = (
     select(binding.c.parent_id, *FACTS)
@@ -143,17 +145,20 @@ def _difference_form(now: Where | None, before: Where | None) -> Form | None:
         and_(binding.c.is_coll == literal_column("0"), other),
     )
     changed = select(binding.c.parent_id, *FACTS).select_from(source_of(now, before)).order_by(binding.c.changed)
-    changed = changed.where(_in_store, _window, differs).limit(bindparam("limit"))
-    changed_in = changed.where(binding.c.parent_id == bindparam("p"))
+    members = changed.where(_in_store, _window, differs).limit(bindparam("limit"))
+    changed = members.where(binding.c.area == bindparam("area"))
+    changed_in = members.where(binding.c.parent_id == bindparam("p"))
     return ROWS._replace(changed=Statement(changed, MemberRow), changed_in=Statement(changed_in, MemberRow))
 
 
-def find_oldest(unit: Unit, store_id: int, where: Where) -> int | None:
-    """Return the least time of the non-collections that a condition selects: of a message its date, else of storing.
+def find_oldest(unit: Unit, store: StoreFacts, where: Where) -> int | None:
+    """Return the least time of the non-collections of an area that a condition selects.
+
+    It is the date of a message, else the time of storing.
 
     None: there are none. Raises ValueError: a condition that the databases cannot tell.
     """
-    row = unit.one(_oldest(where), {"s": store_id})
+    row = unit.one(_oldest(where), {"s": store.id, "area": store.area})
     return None if row is None else row[0]
 
 
@@ -165,7 +170,11 @@ def _oldest(where: Where) -> Statement[tuple[int | None]]:
     stored_us = case((node.c.modified_us > node.c.created_us, node.c.modified_us), else_=node.c.created_us)
     time_us = func.coalesce(message.c.date_us, stored_us)
     is_leaf = binding.c.is_coll == literal_column("0")
-    dated = select(func.min(time_us)).select_from(WITH_MESSAGE).where(_in_store, is_leaf, truth)
+    dated = (
+        select(func.min(time_us))
+        .select_from(WITH_MESSAGE)
+        .where(_in_store, binding.c.area == bindparam("area"), is_leaf, truth)
+    )
     return Statement[tuple[int | None]](dated)
 
 
@@ -176,12 +185,13 @@ def _read(unit: Unit, statement: ByColumn, values: Mapping[str, object], parent:
     return Batch([parents, list(map(int, changed)), types, *texts])
 
 
-def each_changed(unit: Unit, store_id: int, form: Form, *, after: int, wanted: int) -> Iterator[Batch]:
-    """Yield every member in a store that changed after a number.
+def each_changed(unit: Unit, store: StoreFacts, form: Form, *, after: int, wanted: int) -> Iterator[Batch]:
+    """Yield every member in the area of a store that changed after a number.
 
     Any number of them may be read; no more than wanted is fetched before the reader has taken so many.
     """
-    return _batches(unit, form, form.changed, {"s": store_id, "before": NO_LIMIT}, after, wanted)
+    values = {"s": store.id, "area": store.area, "before": NO_LIMIT}
+    return _batches(unit, form, form.changed, values, after, wanted)
 
 
 def each_changed_in(

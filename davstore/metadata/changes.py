@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, and_, bindparam, exists, literal_column, null
 from davstore.metadata.statements import Statement, among, array
 from davstore.metadata.tables import binding, gone
 from davstore.metadata.unit import Unit
+from davstore.model.nodes import StoreFacts
 
 
 class Above(NamedTuple):
@@ -135,7 +136,10 @@ _TOPS = (
     select(*_FORMER, _live.c.node_id)
     .select_from(gone.outerjoin(_live, _now_there))
     .where(
-        gone.c.store_id == bindparam("s"), gone.c.unmapped > bindparam("after"), gone.c.nested == literal_column("0")
+        gone.c.store_id == bindparam("s"),
+        gone.c.area == bindparam("area"),
+        gone.c.unmapped > bindparam("after"),
+        gone.c.nested == literal_column("0"),
     )
 )
 _GONE = Statement(_TOPS, Former)
@@ -216,11 +220,12 @@ def list_moved(unit: Unit, store_id: int, *, after: int, limit: int) -> list[Mov
     return unit.all(_MOVED, {"s": store_id, "after": after, "limit": limit})
 
 
-def list_gone(unit: Unit, store_id: int, *, after: int, parent_id: int | None = None) -> list[Former]:
-    """Return the bindings closed after a number, but not with a collection above; of one collection or of all."""
+def list_gone(unit: Unit, store: StoreFacts, *, after: int, parent_id: int | None = None) -> list[Former]:
+    """Return the bindings closed after a number, but not with a collection above; of one collection or an area."""
+    values = {"s": store.id, "area": store.area, "after": after}
     if parent_id is None:
-        return unit.all(_GONE, {"s": store_id, "after": after})
-    return unit.all(_GONE_FROM, {"s": store_id, "after": after, "p": parent_id})
+        return unit.all(_GONE, values)
+    return unit.all(_GONE_FROM, {**values, "p": parent_id})
 
 
 def list_former_members(

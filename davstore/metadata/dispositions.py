@@ -8,11 +8,14 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import and_, bindparam, delete, exists, func, insert, literal_column, select, tuple_, update
 
 from davstore.errors import LimitNotSupported
+from davstore.metadata.listings import FACTS, MemberRow
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import disposition, message, node
+from davstore.metadata.tables import binding, disposition, message, node
 from davstore.metadata.unit import Unit
-from davstore.model.dispositions import MOST_CHARACTERS, Disposition, DispositionType, Status
+from davstore.model.dispositions import MOST_CHARACTERS, MOST_COPIES, Disposition, DispositionType, Status
+from davstore.model.nodes import Resource
+from davstore.model.paths import Area
 
 LISTED = 20_000
 """Dispositions of the messages of one answer, which is put together in memory."""
@@ -32,11 +35,22 @@ _LIST = Statement[tuple[int, str, int, int, int]](
 )
 _of_id = (disposition.c.store_id == bindparam("s"), disposition.c.imdn_id == bindparam("i"))
 _TOLD = Statement[tuple[str, int, int, int]](select(*_COLUMNS).where(*_of_id))
-_MESSAGES = Statement[tuple[int]](
-    select(node.c.id)
-    .select_from(message.join(node, _embodied))
-    .where(message.c.store_id == bindparam("s"), message.c.imdn_message_id == bindparam("i"), _is_short)
+_MESSAGES = Statement(
+    select(binding.c.parent_id, *FACTS)
+    .select_from(
+        message.join(node, _embodied).join(
+            binding, and_(binding.c.store_id == node.c.store_id, binding.c.node_id == node.c.id)
+        )
+    )
+    .where(
+        message.c.store_id == bindparam("s"),
+        message.c.imdn_message_id == bindparam("i"),
+        _is_short,
+        binding.c.area == literal_column(str(int(Area.STORE))),
+    )
     .order_by(node.c.id)
+    .limit(bindparam("limit")),
+    MemberRow,
 )
 _DELETE = Write(
     delete(disposition).where(*_of_id, disposition.c.recipient == bindparam("r"), disposition.c.type == bindparam("t"))
@@ -89,9 +103,10 @@ def _disposition(recipient: str, type_: int, status: int, at_us: int) -> Disposi
     return Disposition(recipient, DispositionType(type_), Status(status), at_us)
 
 
-def list_messages_of(unit: Unit, store_id: int, imdn_id: str) -> list[int]:
-    """Return the nodes whose bodies are messages of an id."""
-    return [node_id for (node_id,) in unit.all(_MESSAGES, {"s": store_id, "i": imdn_id})]
+def list_messages_of(unit: Unit, store_id: int, imdn_id: str) -> list[Resource]:
+    """Return the messages of an id, the oldest first, at most 1,000; the names of their collections are left out."""
+    rows = unit.all(_MESSAGES, {"s": store_id, "i": imdn_id, "limit": MOST_COPIES})
+    return [row.at(()) for row in rows]
 
 
 def count_waiting(unit: Unit, store_id: int, *, most: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from davstore.metadata.answers import list_answers
 from davstore.metadata.bodies import list_checksums
+from davstore.metadata.conversations import list_participants, list_threads
 from davstore.metadata.dispositions import list_dispositions
 from davstore.metadata.locks import list_locks
 from davstore.metadata.messages import list_messages, list_summaries
@@ -24,8 +25,10 @@ from davstore.model.facets import (
     LOCKS,
     MESSAGE,
     NO_FACTS,
+    PARTICIPANTS,
     PROPERTIES,
     SUMMARY,
+    THREAD,
     Facet,
     Facets,
     Facts,
@@ -52,6 +55,8 @@ LOADERS: Final[Mapping[Facet[Any], Loader]] = {
     MESSAGE: lambda unit, store, node_ids, _now_us: list_messages(unit, store.id, node_ids),
     SUMMARY: lambda unit, store, node_ids, _now_us: list_summaries(unit, store.id, node_ids),
     KEYWORDS: lambda unit, store, node_ids, _now_us: list_keywords(unit, store.id, node_ids),
+    THREAD: lambda unit, store, node_ids, _now_us: list_threads(unit, store.id, node_ids),
+    PARTICIPANTS: lambda unit, store, node_ids, _now_us: list_participants(unit, store.id, node_ids),
     GROUP_STATE: lambda unit, store, node_ids, _now_us: list_group_states(unit, store, node_ids),
     ANSWERS: lambda unit, store, node_ids, _now_us: list_answers(unit, store, node_ids),
     DISPOSITIONS: lambda unit, store, node_ids, _now_us: list_dispositions(unit, store.id, node_ids),

@@ -30,9 +30,9 @@ from davstore.metadata.statements import Statement
 from davstore.metadata.stores import ROOTS
 from davstore.metadata.tables import (
     DEVICE,
-    MADE_THREAD,
     SERVICE,
     USER,
+    WEAK,
     binding,
     body,
     device,
@@ -100,9 +100,7 @@ def _seq(row: FromClause) -> Any:
     return select(store.c.seq).where(store.c.id == row.c.store_id).scalar_subquery()
 
 
-_bound = exists().where(
-    binding.c.store_id == node.c.store_id, binding.c.node_id == node.c.id, binding.c.made != MADE_THREAD
-)
+_bound = exists().where(binding.c.store_id == node.c.store_id, binding.c.node_id == node.c.id, binding.c.area != WEAK)
 _wrong_kind = exists().where(
     node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id, node.c.is_coll != binding.c.is_coll
 )
@@ -314,7 +312,8 @@ _elements: Select[Any] = (
 
 
 def _names(table: Table) -> ScalarSelect[int]:
-    return select(func.count()).select_from(table).where(table.c.store_id == _s).scalar_subquery()
+    is_charged = table.c.area != WEAK
+    return select(func.count()).select_from(table).where(table.c.store_id == _s, is_charged).scalar_subquery()
 
 
 _COUNTERS = Statement(

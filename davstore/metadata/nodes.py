@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, exists, func, insert, null, select, update
@@ -11,7 +12,7 @@ from davstore.metadata import bodies
 from davstore.metadata.bodies import Stored
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import MADE_THREAD, binding, gone, node, property_
+from davstore.metadata.tables import WEAK, binding, gone, node, property_
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import BY_CLIENT, Resource, ResourceType
 from davstore.model.states import StateChange
@@ -46,11 +47,6 @@ _SET_MODIFIED = Write(
     .where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
     .values(modified_us=bindparam("modified_us"), modified_by=bindparam("modified_by"))
 )
-_SET_MODSEQ = Write(
-    update(node)
-    .where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n"))
-    .values(modseq=bindparam("modseq"))
-)
 
 
 _SET_TYPE = Write(
@@ -70,7 +66,7 @@ class _Dying(NamedTuple):
 
 
 _lives = exists().where(
-    binding.c.store_id == gone.c.store_id, binding.c.node_id == gone.c.node_id, binding.c.made != MADE_THREAD
+    binding.c.store_id == gone.c.store_id, binding.c.node_id == gone.c.node_id, binding.c.area != WEAK
 )
 _DYING = Statement(
     select(
@@ -84,7 +80,10 @@ _DYING = Statement(
         node.c.store_id == bindparam("s"),
         node.c.id.in_(
             select(gone.c.node_id).where(
-                gone.c.store_id == bindparam("s"), gone.c.unmapped == bindparam("number"), ~_lives
+                gone.c.store_id == bindparam("s"),
+                gone.c.unmapped.between(bindparam("first"), bindparam("last")),
+                gone.c.area != WEAK,
+                ~_lives,
             )
         ),
     ),
@@ -184,6 +183,13 @@ def insert_node(unit: Unit, ledger: Ledger, row: NodeRow) -> tuple[int, str]:
     return node_id, str(values["resource_id"])
 
 
+def insert_nodes(unit: Unit, ledger: Ledger, rows: Iterable[NodeRow]) -> list[tuple[int, str]]:
+    """Write new nodes as `insert_node`; their modseq is the next change number, however many they are."""
+    values = [_values(ledger.store_id, ledger.new_id(), row, ledger.seq + 1) for row in rows]
+    unit.many(_INSERT, values)
+    return [(int(str(one["id"])), str(one["resource_id"])) for one in values]
+
+
 def replace_body(unit: Unit, ledger: Ledger, new: Resource, body_id: int) -> None:
     """Give a node another body, and the types, time and modseq of new. The old body goes unless another names it."""
     key = {"s": ledger.store_id, "n": new.node_id}
@@ -217,28 +223,31 @@ def set_modified(unit: Unit, ledger: Ledger, node_id: int, *, modified_us: int, 
     unit.run(_SET_MODIFIED, values)
 
 
-def set_modseq(unit: Unit, ledger: Ledger, node_id: int, modseq: int) -> None:
-    """Give a node the number of a change of what is known of it beside its row."""
-    unit.run(_SET_MODSEQ, {"s": ledger.store_id, "n": node_id, "modseq": modseq})
-
-
 def set_type(unit: Unit, store_id: int, body_id: int, type_: int) -> None:
     """Give the nodes of a body the type that was read from it later; it is no change of theirs."""
     unit.run(_SET_TYPE, {"s": store_id, "b": body_id, "type_": int(type_)})
 
 
-def end_unbound(unit: Unit, ledger: Ledger, number: int) -> int:
-    """End the nodes that lost their last client-made binding at a number: their bodies go.
+class Ended(NamedTuple):
+    """Nodes that ended, and how many bytes they had, dead properties too."""
 
-    The rows of the nodes stay until their tombstones are swept. Return how many bytes they had, dead properties too.
+    node_ids: list[int]
+    size_bytes: int
+
+
+def end_unbound(unit: Unit, ledger: Ledger, first: int, last: int) -> Ended:
+    """End the nodes that lost their binding in the area of the store at a number from first to last: their bodies go.
+
+    The rows of the nodes stay until their tombstones are swept.
     """
     store_id = ledger.store_id
-    dying = unit.all(_DYING, {"s": store_id, "number": number})
+    dying = unit.all(_DYING, {"s": store_id, "first": first, "last": last})
     if not dying:
-        return 0
+        return Ended([], 0)
     ids = array(row.node_id for row in dying)
     dying_bodies = [row.body_id for row in dying if row.body_id is not None]
     if dying_bodies:
         unit.run(_CLEAR_BODIES, {"s": store_id, "ids": ids})
         bodies.drop_bodies(unit, ledger, dying_bodies)
-    return sum((row.length or 0) + int(row.property_bytes) for row in dying)
+    size_bytes = sum((row.length or 0) + int(row.property_bytes) for row in dying)
+    return Ended([row.node_id for row in dying], size_bytes)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, select
 
 from davstore.metadata.statements import Statement, among, among_texts, array
-from davstore.metadata.tables import CONVERSATION_START, MADE_THREAD, START_CHARACTERS, binding, message, node
+from davstore.metadata.tables import CONVERSATION_START, START_CHARACTERS, WEAK, binding, message, node
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import ResourceType, StoreFacts
 
@@ -34,7 +34,7 @@ class _State(NamedTuple):
 
 
 _history = node.alias("history")
-_is_bound = and_(binding.c.store_id == bindparam("s"), binding.c.made != literal_column(str(MADE_THREAD)))
+_is_bound = and_(binding.c.store_id == bindparam("s"), binding.c.area != WEAK)
 _in_history = and_(
     _history.c.store_id == bindparam("s"), _history.c.id == binding.c.parent_id, _history.c.type == _HISTORY
 )

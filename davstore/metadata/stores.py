@@ -21,8 +21,8 @@ R = TypeVar("R", bound=Row)
 SAMPLE_US = 3_600_000_000
 """How often a change number is written down with its time: an hour is fine enough for a history of weeks."""
 
-ROOTS: Final = (Area.STORE.value, 1)
-"""The areas that each store has a root for: of 1, for threads, since migration 0001, and no URL leads there yet."""
+ROOTS: Final = tuple(area.value for area in Area)
+"""The areas that each store has a root for."""
 FACTS = (
     store.c.id,
     store.c.owner,

@@ -8,6 +8,7 @@ from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import binding, gone, keyword, lock, node, property_, store_root
 from davstore.metadata.unit import Unit
+from davstore.model.paths import Area
 
 _oldest = (
     select(gone.c.parent_id, gone.c.name, gone.c.unmapped)
@@ -15,10 +16,10 @@ _oldest = (
     .order_by(gone.c.unmapped)
     .limit(bindparam("limit"))
 )
-_SWEEP = Statement[tuple[int]](
+_SWEEP = Statement[tuple[int, int]](
     delete(gone)
     .where(gone.c.store_id == bindparam("s"), tuple_(gone.c.parent_id, gone.c.name, gone.c.unmapped).in_(_oldest))
-    .returning(gone.c.node_id)
+    .returning(gone.c.node_id, gone.c.area)
 )
 _PURGEABLE = Statement[tuple[int]](
     select(node.c.id).where(
@@ -29,10 +30,10 @@ _PURGEABLE = Statement[tuple[int]](
         ~exists().where(store_root.c.store_id == node.c.store_id, store_root.c.node_id == node.c.id),
     )
 )
-_TOMBSTONES_IN = Statement[tuple[int]](
+_TOMBSTONES_IN = Statement[tuple[int, int]](
     delete(gone)
     .where(gone.c.store_id == bindparam("s"), among(gone.c.parent_id, bindparam("ids")))
-    .returning(gone.c.node_id)
+    .returning(gone.c.node_id, gone.c.area)
 )
 _PROPERTIES = Write(
     delete(property_).where(property_.c.store_id == bindparam("s"), among(property_.c.node_id, bindparam("ids")))
@@ -53,8 +54,8 @@ def forget(unit: Unit, ledger: Ledger, floor: int, *, limit: int) -> bool:
     rows = unit.all(_SWEEP, {"s": store_id, "floor": floor, "limit": limit})
     is_full = len(rows) == limit
     while rows:
-        ledger.entries -= len(rows)
-        named = {node_id for (node_id,) in rows}
+        ledger.entries -= sum(area != Area.THREADS for _, area in rows)
+        named = {node_id for node_id, _ in rows}
         dead = unit.all(_PURGEABLE, {"s": store_id, "ids": array(named)})
         values = {"s": store_id, "ids": array(node_id for (node_id,) in dead)}
         rows = unit.all(_TOMBSTONES_IN, values)

@@ -30,7 +30,7 @@ from sqlalchemy.ext.compiler import compiles
 from davstore.metadata.listings import list_collections_beneath
 from davstore.metadata.statements import Statement, Write, table
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import MADE_HOME, binding, node, property_
+from davstore.metadata.tables import binding, node, property_
 from davstore.metadata.unit import Unit
 
 
@@ -94,8 +94,7 @@ _COPY_COLLECTIONS = Write(
         ).select_from(_collections.join(node, and_(node.c.store_id == _s, node.c.id == _collections.c.old_id))),
     )
 )
-_BINDING = ["store_id", "parent_id", "name", "node_id", "is_coll", "moved", "made", "mapped", "changed"]
-_home = literal(MADE_HOME, SmallInteger)
+_BINDING = ["store_id", "parent_id", "name", "node_id", "is_coll", "moved", "area", "mapped", "changed"]
 _BIND_COLLECTIONS = Write(
     insert(binding).from_select(
         _BINDING,
@@ -106,7 +105,7 @@ _BIND_COLLECTIONS = Write(
             _collections.c.new_id,
             _one,
             _zero,
-            _home,
+            _zero,
             _collections.c.number,
             _collections.c.number,
         ).select_from(
@@ -165,7 +164,7 @@ _COPY_MEMBERS = Write(
 _BIND_MEMBERS = Write(
     insert(binding).from_select(
         _BINDING,
-        select(_s, _tops.c.new_id, binding.c.name, _new_id, _zero, _zero, _home, _number, _number).select_from(
+        select(_s, _tops.c.new_id, binding.c.name, _new_id, _zero, _zero, _zero, _number, _number).select_from(
             _members
         ),
     )

@@ -1,4 +1,4 @@
-"""The ways to nodes from the root of their area, by the names that clients gave: what hrefs of them are made of."""
+"""The ways to nodes from the root of a store, in the area of clients: what hrefs of them are made of."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, literal_column, select
 
 from davstore.metadata.statements import Statement, among, array
-from davstore.metadata.tables import MADE_THREAD, binding
+from davstore.metadata.tables import binding
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import StoreFacts
+from davstore.model.paths import Area
 
 
 class _Binding(NamedTuple):
@@ -19,17 +20,17 @@ class _Binding(NamedTuple):
     name: str
 
 
-_by_clients = (binding.c.store_id == bindparam("s"), binding.c.made != literal_column(str(MADE_THREAD)))
+_in_store = (binding.c.store_id == bindparam("s"), binding.c.area == literal_column(str(int(Area.STORE))))
 _up = (
     select(binding.c.node_id, binding.c.parent_id, binding.c.name)
-    .where(*_by_clients, among(binding.c.node_id, bindparam("ids")))
+    .where(*_in_store, among(binding.c.node_id, bindparam("ids")))
     .cte("up", recursive=True)
 )
 _UP = Statement(
     select(
         _up.union(
             select(binding.c.node_id, binding.c.parent_id, binding.c.name).where(
-                *_by_clients, binding.c.node_id == _up.c.parent_id
+                *_in_store, binding.c.node_id == _up.c.parent_id
             )
         )
     ),
@@ -38,7 +39,7 @@ _UP = Statement(
 
 
 def list_names(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
-    """Return the names that lead to each of some nodes from the root of an area; none do to those left out."""
+    """Return the names that lead to each of some nodes from the root of the store; none do to those left out."""
     rows = unit.all(_UP, {"s": store.id, "ids": array(node_ids)}) if node_ids else []
     above = {row.node_id: row for row in rows}
     found = ((node_id, _follow(above, node_id, store.root_id)) for node_id in node_ids)

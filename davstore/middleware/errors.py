@@ -225,6 +225,7 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.LimitNotSupported: Row(HTTPStatus.INSUFFICIENT_STORAGE, "{DAV:}number-of-matches-within-limits"),
     errors.InfiniteDepth: Row(HTTPStatus.FORBIDDEN, "{DAV:}propfind-finite-depth"),
     errors.InvalidResourceType: Row(HTTPStatus.FORBIDDEN, "{DAV:}valid-resourcetype"),
+    errors.ThreadIsComputed: Row(HTTPStatus.FORBIDDEN, clark(CPM, "thread-membership-is-computed")),
     errors.PartIsImmutable: Row(HTTPStatus.FORBIDDEN, clark(CPM, "part-is-immutable")),
     errors.ProtectedProperty: Row(HTTPStatus.FORBIDDEN, names.CANNOT_MODIFY_PROTECTED_PROPERTY),
     errors.SyncRefused: Row(HTTPStatus.FORBIDDEN, render=_sync_refusal),

@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from davstore.model.dispositions import Disposition
 from davstore.model.locks import Lock
 from davstore.model.messages import MessageFacts, MessageSummary
+from davstore.model.threads import Participant, Thread
 
 T = TypeVar("T")
 
@@ -44,7 +45,11 @@ SUMMARY: Final = Facet[MessageSummary]("summary")
 KEYWORDS: Final = Facet[Sequence[str]]("keywords")
 """The keywords of a resource, in order."""
 ANSWERS: Final = Facet[Sequence[tuple[str, ...]]]("answers")
-"""The answers to a message, oldest first: the names that lead to each from the root of the area."""
+"""The answers to a message, oldest first: the names that lead to each from the root of the store."""
+THREAD: Final = Facet[Thread]("thread")
+"""The counts of a thread, and its conversation."""
+PARTICIPANTS: Final = Facet[Sequence[Participant]]("participants")
+"""The participants of a thread."""
 DISPOSITIONS: Final = Facet[Sequence[Disposition]]("dispositions")
 """What became of a message at its recipients, by recipient and type."""
 

@@ -82,6 +82,25 @@ class MessageFacts(NamedTuple):
     parts: tuple[Part, ...] = ()
 
 
+class Links(NamedTuple):
+    """The facts that say which conversation a message is of, and which messages are copies of one.
+
+    sha256 is that of its bytes, date_us never None. The other fields are those of `MessageFacts`.
+    """
+
+    sha256: str
+    date_us: int
+    direction: str | None
+    conversation_id: str | None
+    message_id: str | None
+    references: str | None
+    in_reply_to: str | None
+    imdn_message_id: str | None
+    message_correlator: str | None
+    from_: str | None
+    to: str | None
+
+
 class PartResource(NamedTuple):
     """One part of a message as the resource that its URL names; what `Resource` says of the others.
 

@@ -14,6 +14,8 @@ AGAIN: Final = 2
 
 HOLDS_LOCKS: Final = 1
 """A bit of `traits`."""
+HOLDS_THREADS: Final = 2
+"""A bit of `traits`: set with the first thread, for good."""
 
 
 class ResourceType(IntEnum):
@@ -26,6 +28,7 @@ class ResourceType(IntEnum):
     SESSION_INFO = 4
     GROUP_STATE = 5
     IMDN = 6
+    THREAD = 7
     SESSION_HISTORY = 8
 
     @property
@@ -34,7 +37,7 @@ class ResourceType(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
-COLLECTIONS: Final = frozenset({ResourceType.COLLECTION, ResourceType.SESSION_HISTORY})
+COLLECTIONS: Final = frozenset({ResourceType.COLLECTION, ResourceType.THREAD, ResourceType.SESSION_HISTORY})
 """The types of collections: all others are those of bodies."""
 COLLECTION_DIGITS: Final = frozenset({str(int(type_)) for type_ in COLLECTIONS})
 """Their digits, as columns have them."""
@@ -75,10 +78,11 @@ class Resource(NamedTuple):
 
 
 class StoreFacts(NamedTuple):
-    """The row of a store as one snapshot saw it. entries counts the names that are bound or remembered as gone.
+    """The row of a store as one snapshot saw it.
 
-    root_id is the node at the root of the area that was asked for, and area the number of that area.
-    traits is a sum of `HOLDS_LOCKS`: the bit is set as long as the store may hold locks.
+    entries counts the names that are bound or remembered as gone, but for those in threads. root_id is the node at the
+    root of the area that was asked for, and area the number of that area. traits is a sum of `HOLDS_LOCKS`, set as long
+    as the store may hold locks, and `HOLDS_THREADS`.
     """
 
     id: int
@@ -101,3 +105,8 @@ class StoreFacts(NamedTuple):
     def may_hold_locks(self) -> bool:
         """Whether the store may hold locks."""
         return self.traits & HOLDS_LOCKS != 0
+
+    @property
+    def may_hold_threads(self) -> bool:
+        """Whether the store may hold threads."""
+        return self.traits & HOLDS_THREADS != 0

@@ -17,6 +17,7 @@ class Area(enum.IntEnum):
     """A tree of a store: each has a root of its own in the URL space. The values are those of the table of roots."""
 
     STORE = 0
+    THREADS = 1
 
 
 class Path(NamedTuple):

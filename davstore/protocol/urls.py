@@ -14,7 +14,10 @@ from davstore.protocol.dav.hrefs import MAX_SEGMENTS, Target
 from davstore.protocol.http.queries import find_part_number, names_add
 
 _TOP: Final = "dav"
-AREAS: Final[Mapping[tuple[str, ...], Area]] = {(_TOP, "store"): Area.STORE}
+AREAS: Final[Mapping[tuple[str, ...], Area]] = {
+    (_TOP, "store"): Area.STORE,
+    (_TOP, "threads"): Area.THREADS,
+}
 """The beginning of each area's paths; the next segment is the name of an owner, for the root of a store."""
 DROP: Final = (_TOP, "drop")
 """The collection of the URLs that deliveries are sent to, one for each owner."""

@@ -40,7 +40,7 @@ def changed(asked: Inquiry) -> Iterator[Arrived]:
 
 def _changed_below(asked: Inquiry, after: int) -> Iterator[Arrived]:
     """Read the changes of the store and keep those of the scope, unless that is a small part of it."""
-    batches = changed_members.each_changed(asked.unit, asked.facts.id, asked.changed, after=after, wanted=asked.wanted)
+    batches = changed_members.each_changed(asked.unit, asked.facts, asked.changed, after=after, wanted=asked.wanted)
     for count, batch in enumerate(batches):
         rows = _inside(asked.ancestry, batch)
         if len(rows):

@@ -74,7 +74,7 @@ def _seed(asked: Inquiry, urls: Urls) -> None:
     """Begin with closed bindings in collections that are there, and with the former collections of the scope's URL."""
     scope = asked.scope
     one = scope.node_id if asked.level is Level.ONE else None
-    rows = changes.list_gone(asked.unit, asked.facts.id, after=asked.start.base, parent_id=one)
+    rows = changes.list_gone(asked.unit, asked.facts, after=asked.start.base, parent_id=one)
     asked.ancestry.locate(row.parent_id for row in rows)
     for row in rows:
         parent = asked.ancestry.find(row.parent_id)

@@ -12,7 +12,7 @@ from davstore.model import facets as facet
 from davstore.model import where as conditions
 from davstore.model.changes import WHOLE, Stamp
 from davstore.model.facets import Facets
-from davstore.model.nodes import Resource, ResourceType
+from davstore.model.nodes import Resource, ResourceType, StoreFacts
 from davstore.model.rules import KEYWORDS
 from davstore.model.states import Flag
 from davstore.model.views import EVERYTHING, View, all_of, hash_of
@@ -49,7 +49,7 @@ class Lens:
         """What a sync token says of it."""
         return self._lasting or Stamp(self._hash, self.at_s, self.next_s)
 
-    def difference_form(self, unit: Unit, store_id: int, before: Lens, *, base: int) -> Form | None:
+    def difference_form(self, unit: Unit, store: StoreFacts, before: Lens, *, base: int) -> Form | None:
         """Return the form that reads the members up to a number of which one of two lenses shows one and not the other.
 
         None: the databases cannot tell, or folders or states differ too. Those that both show are not read, and so the
@@ -61,7 +61,7 @@ class Lens:
             return None
         form = difference_form(self.where, before.where, base=base)
         if form is not None and self.view.max_age_seconds is not None and self.where is not None:
-            oldest_us = find_oldest(unit, store_id, self.where)
+            oldest_us = find_oldest(unit, store, self.where)
             if oldest_us is not None:
                 self._note_age(oldest_us, self.view.max_age_seconds)
         return form

@@ -117,7 +117,7 @@ def inquire(
     facts = found.facts
     scope = scopes.find(unit, facts, path.names, found.place, see, base=start.base)
     ancestry = Ancestry(unit, facts.id, scope, see)
-    differing = before and lens.difference_form(unit, facts.id, before, base=start.base)
+    differing = before and lens.difference_form(unit, facts, before, base=start.base)
     changed = differing or form
     return Inquiry(unit, facts, scope, see, level, start, limit + 1, form, changed, ancestry, lens, before)
 

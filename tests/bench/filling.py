@@ -9,7 +9,6 @@ from typing import TypeVar
 from davstore.metadata import bindings, bodies, nodes, stores
 from davstore.metadata.bodies import Stored
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.settings import load_settings
 from davstore.wiring import Storage, open_storage
@@ -56,7 +55,7 @@ def _folders(unit: Unit, ledger: Ledger, parent_id: int, count: int, members: in
 
 def _folder(unit: Unit, ledger: Ledger, parent_id: int, name: str) -> int:
     node_id, _ = nodes.insert_node(unit, ledger, nodes.empty_collection(now_us=0))
-    bindings.bind(unit, ledger, parent_id, name, node_id=node_id, is_collection=True, made=MADE_HOME)
+    bindings.bind(unit, ledger, parent_id, name, node_id=node_id, is_collection=True)
     ledger.entries += 1
     return node_id
 
@@ -66,6 +65,6 @@ def _members(unit: Unit, ledger: Ledger, parent_id: int, numbers: range) -> None
         body_id = bodies.insert_body(unit, ledger, BODY)
         node_id, _ = nodes.insert_node(unit, ledger, nodes.leaf(body_id, BODY, "message/rfc822", now_us=number * 10**7))
         name = f"message-{number}.eml"
-        bindings.bind(unit, ledger, parent_id, name, node_id=node_id, is_collection=False, made=MADE_HOME)
+        bindings.bind(unit, ledger, parent_id, name, node_id=node_id, is_collection=False)
     ledger.entries += len(numbers)
     ledger.used_bytes += len(numbers) * BODY.length

@@ -19,8 +19,11 @@ from tests.contract.test_statements import USE_CASES, Counter, fill
 
 
 @pytest.fixture
-def area(monkeypatch: pytest.MonkeyPatch) -> Area:
-    return add_area(monkeypatch)
+def area(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Area:
+    name = "storage" if "storage" in request.fixturenames else "sqlite_storage"
+    storage: Storage = request.getfixturevalue(name)
+    storage.is_clean = False  # `check` does not know the area
+    return add_area(monkeypatch, storage.database)
 
 
 def put(storage: Storage, path: Path, body: bytes) -> None:

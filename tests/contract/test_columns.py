@@ -21,7 +21,7 @@ from davstore.metadata.bodies import Stored, insert_body
 from davstore.metadata.nodes import NodeRow
 from davstore.metadata.statements import Write
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import MADE_HOME, node
+from davstore.metadata.tables import node
 from davstore.metadata.unit import Unit
 from davstore.model.changes import Level
 from davstore.model.messages import MessageFacts
@@ -121,7 +121,7 @@ def insert(unit: Unit, ledger: Ledger, parent: int, name: str, row: NodeRow) -> 
     is_collection = row.is_collection
     stored = row._replace(etag=None, length=None, content_type=None) if is_collection else row
     node_id, _ = nodes.insert_node(unit, ledger, stored)
-    bindings.bind(unit, ledger, parent, name, node_id=node_id, is_collection=is_collection, made=MADE_HOME)
+    bindings.bind(unit, ledger, parent, name, node_id=node_id, is_collection=is_collection)
     return node_id
 
 

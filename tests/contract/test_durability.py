@@ -30,7 +30,6 @@ from davstore.metadata.migrate import migrate
 from davstore.metadata.opening import open_database
 from davstore.metadata.postgresql import PostgreSQL
 from davstore.metadata.sqlite import SQLite
-from davstore.metadata.tables import MADE_CLIENT
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE
 from davstore.model.limits import Limits
@@ -109,7 +108,7 @@ def fail_halfway(storage: Storage) -> None:
         unit, ledger = writer.unit, writer.ledger
         node_id, _ = nodes.insert_node(unit, ledger, nodes.empty_collection(now_us=storage.now_us))
         root_id = ledger.facts.root_id
-        bindings.bind(unit, ledger, root_id, "half", node_id=node_id, is_collection=True, made=MADE_CLIENT)
+        bindings.bind(unit, ledger, root_id, "half", node_id=node_id, is_collection=True)
         raise NotFound("halfway")
 
     transaction.write(storage.context, storage.at(""), work)

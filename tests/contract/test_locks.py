@@ -25,7 +25,6 @@ from davstore.errors import (
     TooManyLocks,
 )
 from davstore.metadata import bindings, stores
-from davstore.metadata.tables import MADE_CLIENT
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, ETagList, IfCondition, IfList, Preconditions
 from davstore.model.facets import LOCKS
@@ -215,7 +214,7 @@ def bind(storage: Storage, text: str, parent: str, name: str) -> None:
 
     def work(unit: Unit) -> None:
         ledger = stores.lock(unit, storage.owner)
-        bindings.bind(unit, ledger, parent_id, name, node_id=node_id, is_collection=False, made=MADE_CLIENT)
+        bindings.bind(unit, ledger, parent_id, name, node_id=node_id, is_collection=False)
         ledger.entries += 1
         stores.settle(unit, ledger, now_us=storage.now_us)
 

@@ -12,7 +12,6 @@ from davstore.engine.writer import Writer
 from davstore.errors import NotFound
 from davstore.metadata import bindings, bodies, nodes
 from davstore.metadata.bodies import Stored
-from davstore.metadata.tables import MADE_HOME
 from davstore.model.nodes import Resource
 from davstore.model.pages import Mark, Sort
 from davstore.store import browsing
@@ -85,7 +84,7 @@ def fill(storage: Storage) -> None:
             size, time_us, name = i * 7 % 2, START_US + i * 11 % 3, f"{'aBCd'[i % 4]}{i * 1_009 % MANY}"
             row = nodes.leaf(made[size], stored[size], "text/plain", now_us=START_US, modified_us=time_us)
             node_id, _ = nodes.insert_node(unit, ledger, row)
-            bindings.bind(unit, ledger, top.node_id, name, node_id=node_id, is_collection=False, made=MADE_HOME)
+            bindings.bind(unit, ledger, top.node_id, name, node_id=node_id, is_collection=False)
             ledger.used_bytes += size
             ledger.entries += 1
 

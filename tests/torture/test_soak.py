@@ -15,7 +15,6 @@ import pytest
 
 from davstore.metadata import bindings, bodies, nodes, stores
 from davstore.metadata.bodies import Stored
-from davstore.metadata.tables import MADE_HOME
 from davstore.metadata.unit import Unit
 from davstore.settings import load_settings
 from davstore.wiring import open_storage
@@ -185,13 +184,13 @@ def fill(data: Path, folders: int, members: int) -> None:
         for number in range(folders):
             folder, _ = nodes.insert_node(unit, ledger, nodes.empty_collection(now_us=0))
             root = ledger.facts.root_id
-            bindings.bind(unit, ledger, root, f"d{number}", node_id=folder, is_collection=True, made=MADE_HOME)
+            bindings.bind(unit, ledger, root, f"d{number}", node_id=folder, is_collection=True)
             ledger.entries += 1 + members
             for member in range(members):
                 now_us = member * 1_000_000
                 row = nodes.leaf(bodies.insert_body(unit, ledger, body), body, None, now_us=now_us)
                 node, _ = nodes.insert_node(unit, ledger, row)
-                bindings.bind(unit, ledger, folder, f"{member}", node_id=node, is_collection=False, made=MADE_HOME)
+                bindings.bind(unit, ledger, folder, f"{member}", node_id=node, is_collection=False)
                 ledger.used_bytes += body.length
         stores.settle(unit, ledger, now_us=0)
 

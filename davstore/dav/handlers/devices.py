@@ -30,6 +30,7 @@ from davstore.errors import (
     Refused,
     SourceIsDestination,
 )
+from davstore.model.paths import Area
 from davstore.model.principals import DeviceClass
 from davstore.policy.preconditions import Verdict, judge
 from davstore.protocol.dav import multistatus, names, prop
@@ -51,7 +52,7 @@ def handle_options_of_vacant(request: Request, _place: Vacant) -> Response:
 
 def refuse_method(request: Request, place: Vacant) -> NoReturn:
     """Refuse a method of the URL of a device that is not there. Raises MethodNotAllowed: it could make others."""
-    if request.method in UNMAPPED:
+    if request.method in UNMAPPED[Area.STORE]:
         raise MethodNotAllowed(AT_VACANT)
     raise NotFound(place.device)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from davstore.dav.handlers.conditions import judge_if
-from davstore.dav.kinds import Kind
+from davstore.dav.kinds import kind_in
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.errors import NotFound
@@ -20,9 +20,9 @@ def handle_options(request: Request) -> Response:
     try:
         top = reading.find(request.context, path, request.if_alone)
     except NotFound:
-        return options(request, offer.unmapped, is_collection=False)
-    methods = offer.kinds[Kind.COLLECTION if top.is_collection else Kind.RESOURCE].methods
-    return options(request, methods if path.names else offer.at_root, is_collection=bool(top.is_collection))
+        return options(request, offer.unmapped[path.area], is_collection=False)
+    methods = offer.kinds[kind_in(path.area, is_collection=top.is_collection)].methods
+    return options(request, methods if path.names else offer.at_root[path.area], is_collection=bool(top.is_collection))
 
 
 def handle_options_of_fixed(request: Request, place: Fixed) -> Response:

@@ -21,6 +21,7 @@ from davstore.dav.properties.quota import QUOTA
 from davstore.dav.properties.sessions import SESSIONS
 from davstore.dav.properties.states import ANSWERED_BY, STATES, keyword
 from davstore.dav.properties.sync import MODSEQ, SYNC
+from davstore.dav.properties.threads import THREADS
 from davstore.dav.properties.times import TIMES
 from davstore.protocol.dav import names
 from davstore.protocol.dav.elements import element, empty
@@ -47,6 +48,7 @@ TABLE: Final = (
     *PARTS,
     *STATES,
     ANSWERED_BY,
+    *THREADS,
     *SESSIONS,
     *ADDING,
     *SUPPORTED,

@@ -20,9 +20,10 @@ from davstore.protocol.dav.hrefs import Spelling
 from davstore.store.preferring import Profiles
 
 EVERY: Final = frozenset(Kind)
-STORED: Final = frozenset({Kind.RESOURCE, Kind.COLLECTION})
-RESOURCE: Final = frozenset({Kind.RESOURCE})
-COLLECTION: Final = frozenset({Kind.COLLECTION})
+RESOURCE: Final = frozenset({Kind.RESOURCE, Kind.MEMBER})
+COLLECTION: Final = frozenset({Kind.COLLECTION, Kind.THREAD})
+STORED: Final = RESOURCE | COLLECTION
+THREAD: Final = frozenset({Kind.THREAD})
 PART: Final = frozenset({Kind.PART})
 DEVICE: Final = frozenset({Kind.DEVICE})
 PRINCIPAL: Final = frozenset({Kind.PRINCIPAL, Kind.DEVICE})

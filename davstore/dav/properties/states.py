@@ -13,6 +13,7 @@ from davstore.dav.properties.live import RESOURCE, Column, Live, PropertyContext
 from davstore.engine.property_changes import LiveValues
 from davstore.model.facets import ANSWERS, KEYWORDS
 from davstore.model.nodes import Resource
+from davstore.model.paths import Path
 from davstore.model.states import Flag, StateChange
 from davstore.protocol import urls
 from davstore.protocol.dav import names
@@ -49,7 +50,7 @@ def _answered_by(context: PropertyContext, resource: Resource) -> bytes | None:
     places, store = context.facets.of(ANSWERS).get(resource.node_id), context.store
     if not places or store is None:
         return None
-    segments = [urls.segments_of(store.at(names)) for names in places]
+    segments = [urls.segments_of(Path(store.owner, names)) for names in places]
     return element(_ANSWERED_BY, *(href(context.spelling.href(one, slash=False)) for one in segments))
 
 

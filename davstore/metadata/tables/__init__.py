@@ -9,9 +9,7 @@ from davstore.metadata.tables.bodies import body, upload
 from davstore.metadata.tables.columns import metadata
 from davstore.metadata.tables.messages import CONVERSATION_START, START_CHARACTERS, disposition, message
 from davstore.metadata.tables.namespace import (
-    MADE_CLIENT,
-    MADE_HOME,
-    MADE_THREAD,
+    WEAK,
     binding,
     gone,
     instant,
@@ -21,18 +19,17 @@ from davstore.metadata.tables.namespace import (
 )
 from davstore.metadata.tables.people import DEVICE, SERVICE, USER, device, principal, service, user
 from davstore.metadata.tables.stores import instance, store, store_root
+from davstore.metadata.tables.threads import thread, thread_key, thread_member
 from davstore.metadata.tables.views import view
 from davstore.metadata.tables.work import job
 
 __all__ = [
     "CONVERSATION_START",
     "DEVICE",
-    "MADE_CLIENT",
-    "MADE_HOME",
-    "MADE_THREAD",
     "SERVICE",
     "START_CHARACTERS",
     "USER",
+    "WEAK",
     "binding",
     "body",
     "device",
@@ -52,6 +49,9 @@ __all__ = [
     "service",
     "store",
     "store_root",
+    "thread",
+    "thread_key",
+    "thread_member",
     "upload",
     "user",
     "view",

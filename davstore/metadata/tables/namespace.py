@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, LargeBinary, PrimaryKeyConstraint, SmallInteger, String, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Text,
+    literal_column,
+    text,
+)
 
 from davstore.metadata.tables.columns import NAME, index, number, small, table
-
-MADE_HOME, MADE_CLIENT, MADE_THREAD = 0, 1, 2
-"""The maker of a binding: a client, first (home) or again, or the store for a thread."""
+from davstore.model.paths import Area
 
 node = table(
     "node",
@@ -31,6 +40,9 @@ node = table(
 # the nodes that share a body: it goes with the last of them
 index("node_body", node.c.store_id, node.c.body_id, where="body_id IS NOT NULL")
 
+WEAK: ColumnElement[int] = literal_column(str(int(Area.THREADS)))
+"""The area whose bindings the store makes: they keep no node alive, and nothing is charged for them."""
+
 binding = table(
     "binding",
     number("store_id"),
@@ -39,7 +51,7 @@ binding = table(
     number("node_id"),
     small("is_coll"),
     small("moved"),  # a collection mapped by MOVE: may hold members older than `mapped`
-    small("made"),
+    small("area"),  # the tree that it is in (`Area`)
     number("mapped"),
     number("changed"),
     PrimaryKeyConstraint("store_id", "parent_id", "name"),
@@ -49,8 +61,8 @@ binding = table(
 index(
     "binding_parent_changed", *(binding.c[name] for name in ("store_id", "parent_id", "changed", "node_id", "is_coll"))
 )
-# a report of level infinite: all members in the order of their changes, as before
-index("binding_changed", *(binding.c[name] for name in ("store_id", "changed", "node_id", "is_coll")))
+# a report of level infinite: all members of an area in the order of their changes, as before
+index("binding_changed", *(binding.c[name] for name in ("store_id", "area", "changed", "node_id", "is_coll")))
 # the way up from a node, along each of its bindings
 index("binding_node", binding.c.store_id, binding.c.node_id)
 # the way down through collections, without their members
@@ -65,7 +77,7 @@ gone = table(
     Column("name", NAME, nullable=False),
     number("node_id"),
     small("is_coll"),
-    small("made"),
+    small("area"),
     number("mapped"),
     number("unmapped"),
     small("nested"),  # closed by the DELETE of a collection above it
@@ -73,7 +85,7 @@ gone = table(
     keyed=True,
 )
 # a report: bindings closed after a number, without those that went with a collection above
-index("gone_tops", gone.c.store_id, gone.c.unmapped, where="nested = 0")
+index("gone_tops", gone.c.store_id, gone.c.area, gone.c.unmapped, where="nested = 0")
 # the sweep of the oldest, and the nodes that lost their last binding at a number
 index("gone_unmapped", gone.c.store_id, gone.c.unmapped)
 # the former members of a collection

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from davstore.dav.handlers.conditions import judge_if
-from davstore.dav.kinds import Kind, kind_of
+from davstore.dav.kinds import Kind, kind_in, kind_of
 from davstore.dav.properties import LIVE_OF
 from davstore.dav.properties.live import PropertyContext
 from davstore.dav.rendering import Plan, facets_of
@@ -51,7 +51,7 @@ def handle_expand_property(request: Request, query: ExpandQuery) -> Response:
                 _require_shallow(query)
             context = request.property_context(found.facts, found.facets, hrefs.spelling)
             expansion = _Expansion(request, found, minimal=prefer.minimal)
-            kind = Kind.COLLECTION if resource.is_collection else Kind.RESOURCE
+            kind = kind_in(path.area, is_collection=resource.is_collection)
             answer.add(expansion.respond(kind, resource, hrefs.of(resource), query.properties, context))
             headers.extend(request.located(is_collection=resource.is_collection))
 

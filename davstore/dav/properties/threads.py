@@ -1,0 +1,50 @@
+"""The live properties of threads, which the store computes from their members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from davstore.dav.properties.core import iso_date
+from davstore.dav.properties.live import THREAD, Live, PropertyContext
+from davstore.model import facets
+from davstore.model.nodes import Resource
+from davstore.model.threads import Thread
+from davstore.protocol.dav.elements import element, escape, text_element
+from davstore.protocol.dav.names import CPM, clark
+
+
+def _of_thread(local: str, text: Callable[[Thread], str | None]) -> Live:
+    name = clark(CPM, local)
+
+    def each(context: PropertyContext, resource: Resource) -> bytes | None:
+        thread = context.facets.of(facets.THREAD).get(resource.node_id)
+        written = None if thread is None else text(thread)
+        return None if written is None else text_element(name, written)
+
+    return Live(name, THREAD, each=each, facet=facets.THREAD)
+
+
+def _participants(context: PropertyContext, resource: Resource) -> bytes | None:
+    found = context.facets.of(facets.PARTICIPANTS).get(resource.node_id)
+    if not found:
+        return None
+    return element(clark(CPM, "participants"), *[_participant(one.address, one.name) for one in found])
+
+
+def _participant(address: str, name: str) -> bytes:
+    named = b' name="%b"' % _attribute(name) if name else b""
+    return b'<C:participant comm-addr="%b"%b/>' % (_attribute(address), named)
+
+
+def _attribute(text: str) -> bytes:
+    return escape(text).replace(b'"', b"&quot;")
+
+
+THREADS: Final = (
+    _of_thread("conversation-id", lambda one: one.conversation_id),
+    _of_thread("message-count", lambda one: str(one.messages)),
+    _of_thread("unread-count", lambda one: str(one.unread)),
+    _of_thread("last-activity", lambda one: iso_date(one.last_us)),
+    Live(clark(CPM, "participants"), THREAD, each=_participants, facet=facets.PARTICIPANTS),
+)

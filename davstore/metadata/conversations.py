@@ -1,0 +1,44 @@
+"""Threads as a reader sees them: their counts and participants, their members by date, and where ids lead to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from sqlalchemy import BigInteger, and_, bindparam, func, select
+
+from davstore.metadata.statements import Statement, among, array
+from davstore.metadata.tables import message, node, thread, thread_member
+from davstore.metadata.unit import Unit
+from davstore.model.threads import Participant, Thread, find_participants
+
+_s = bindparam("s", type_=BigInteger)
+_THREADS = Statement[tuple[int, str | None, int, int, int]](
+    select(thread.c.node_id, thread.c.conversation_id, thread.c.messages, thread.c.unread, thread.c.last_us).where(
+        thread.c.store_id == _s, among(thread.c.node_id, bindparam("ids"))
+    )
+)
+_in_threads = thread_member.join(
+    node, and_(node.c.store_id == thread_member.c.store_id, node.c.id == thread_member.c.node_id)
+).join(message, and_(message.c.store_id == node.c.store_id, message.c.body_id == node.c.body_id))
+_ENDS = Statement[tuple[int, str | None, str | None, str | None]](
+    select(thread_member.c.thread_id, message.c["from"], message.c.to, message.c.cc)
+    .select_from(_in_threads)
+    .where(thread_member.c.store_id == _s, among(thread_member.c.thread_id, bindparam("ids")))
+    .group_by(thread_member.c.thread_id, message.c["from"], message.c.to, message.c.cc)
+    .order_by(thread_member.c.thread_id, func.min(thread_member.c.date_us), message.c["from"])
+)
+
+
+def list_threads(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, Thread]:
+    """Return those of the nodes that are threads."""
+    rows = unit.all(_THREADS, {"s": store_id, "ids": array(node_ids)}) if node_ids else []
+    return {row[0]: Thread(*row[1:]) for row in rows}
+
+
+def list_participants(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, list[Participant]]:
+    """Return the participants of those of the nodes that are threads."""
+    texts: defaultdict[int, list[str]] = defaultdict(list)
+    for thread_id, *ends in unit.each(_ENDS, {"s": store_id, "ids": array(node_ids)}) if node_ids else ():
+        texts[thread_id] += [one for one in ends if one]
+    return {thread_id: find_participants(some) for thread_id, some in texts.items()}

@@ -15,6 +15,7 @@ from davstore.metadata.messages import list_messages, list_summaries
 from davstore.metadata.properties import list_properties
 from davstore.metadata.sessions import list_group_states
 from davstore.metadata.states import list_keywords
+from davstore.metadata.twins import list_originals
 from davstore.metadata.unit import Unit
 from davstore.model.facets import (
     ANSWERS,
@@ -25,6 +26,7 @@ from davstore.model.facets import (
     LOCKS,
     MESSAGE,
     NO_FACTS,
+    ORIGINAL,
     PARTICIPANTS,
     PROPERTIES,
     SUMMARY,
@@ -59,6 +61,7 @@ LOADERS: Final[Mapping[Facet[Any], Loader]] = {
     PARTICIPANTS: lambda unit, store, node_ids, _now_us: list_participants(unit, store.id, node_ids),
     GROUP_STATE: lambda unit, store, node_ids, _now_us: list_group_states(unit, store, node_ids),
     ANSWERS: lambda unit, store, node_ids, _now_us: list_answers(unit, store, node_ids),
+    ORIGINAL: lambda unit, store, node_ids, _now_us: list_originals(unit, store, node_ids),
     DISPOSITIONS: lambda unit, store, node_ids, _now_us: list_dispositions(unit, store.id, node_ids),
 }
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, literal_column, select
 
 from davstore.metadata.statements import Statement, among, array
+from davstore.metadata.stores import get_root
 from davstore.metadata.tables import binding
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import StoreFacts
@@ -42,7 +43,8 @@ def list_names(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> dict
     """Return the names that lead to each of some nodes from the root of the store; none do to those left out."""
     rows = unit.all(_UP, {"s": store.id, "ids": array(node_ids)}) if node_ids else []
     above = {row.node_id: row for row in rows}
-    found = ((node_id, _follow(above, node_id, store.root_id)) for node_id in node_ids)
+    root_id = get_root(unit, store, Area.STORE) if rows else 0
+    found = ((node_id, _follow(above, node_id, root_id)) for node_id in node_ids)
     return {node_id: names for node_id, names in found if names}
 
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 from davstore.dav.properties.core import iso_date
 from davstore.dav.properties.live import PART, RESOURCE, STORED, Column, Live, PropertyContext
 from davstore.model.dispositions import Disposition
-from davstore.model.facets import DISPOSITIONS, MESSAGE
+from davstore.model.facets import DISPOSITIONS, MESSAGE, ORIGINAL
 from davstore.model.nodes import Resource, ResourceType
+from davstore.model.paths import Path
 from davstore.protocol import urls
 from davstore.protocol.dav import names
 from davstore.protocol.dav.elements import element, escape, escape_all, href, marked
@@ -40,6 +41,14 @@ def _parts(context: PropertyContext, resource: Resource) -> bytes | None:
         return None
     path = context.spelling.href(urls.segments_of(context.store.at(resource.names)), slash=False)
     return element(names.PARTS, *[href(path + part_query(part.number)) for part in message.parts])
+
+
+def _duplicate_of(context: PropertyContext, resource: Resource) -> bytes | None:
+    original = context.facets.of(ORIGINAL).get(resource.node_id)
+    if original is None or context.store is None:
+        return None
+    segments = urls.segments_of(Path(context.store.owner, original))
+    return element(names.DUPLICATE_OF, href(context.spelling.href(segments, slash=False)))
 
 
 def _imdn(context: PropertyContext, resource: Resource) -> bytes | None:
@@ -77,6 +86,7 @@ MESSAGES: Final = (
     _fact("mime_type", "mime-type"),
     _fact("preview", "text-preview"),
     Live(names.PARTS, RESOURCE, each=_parts, facet=MESSAGE, leads=True),
+    Live(names.DUPLICATE_OF, RESOURCE, each=_duplicate_of, facet=ORIGINAL, leads=True),
     Live(names.IMDN, RESOURCE, each=_imdn, facet=DISPOSITIONS),
 )
 PARTS: Final = (

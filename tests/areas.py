@@ -24,10 +24,11 @@ def add_area(monkeypatch: pytest.MonkeyPatch, database: Database | None = None) 
     monkeypatch.setitem(urls._STARTS, added, ("dav", "elsewhere"))
     if database is not None:
         with database.engine().begin() as connection:
-            columns = "resource_id, is_coll, type, created_us, modified_us"
+            columns = "is_coll, type, created_us, modified_us"
             connection.execute(
                 text(
-                    f"INSERT INTO node (store_id, id, {columns}) SELECT store_id, next_id, {columns}"
+                    f"INSERT INTO node (store_id, id, resource_id, {columns}) SELECT store_id, next_id,"
+                    f" 'elsewhere', {columns}"
                     " FROM node JOIN store ON store.id = node.store_id WHERE node.id = 1"
                 )
             )

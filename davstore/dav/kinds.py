@@ -48,11 +48,12 @@ _REST: Final = ("PROPFIND", "PROPPATCH", "LOCK", "UNLOCK", "REPORT")
 _IN_THREADS: Final = ("DELETE", "COPY", "PROPFIND", "PROPPATCH", "REPORT")
 
 _EXPAND: Final = (names.EXPAND_PROPERTY,)
+_OF_COLLECTIONS: Final = (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, names.RESOLVE, *_EXPAND)
 
 KINDS: Final = {
     Kind.RESOURCE: Row((*_READ, "PUT", *_NAMESPACE, *_REST), _EXPAND),
-    Kind.COLLECTION: Row((*_READ, *_NAMESPACE, *_REST), (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, *_EXPAND)),
-    Kind.THREAD: Row((*_READ, *_IN_THREADS), (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, *_EXPAND)),
+    Kind.COLLECTION: Row((*_READ, *_NAMESPACE, *_REST), _OF_COLLECTIONS),
+    Kind.THREAD: Row((*_READ, *_IN_THREADS), _OF_COLLECTIONS),
     Kind.MEMBER: Row((*_READ, *_IN_THREADS), _EXPAND),
     Kind.FIXED: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
     Kind.DROP: Row((*_READ, "POST", "PROPFIND", "REPORT"), _EXPAND),
@@ -61,18 +62,18 @@ KINDS: Final = {
     Kind.PART: Row((*_READ, "COPY", "PROPFIND")),
 }
 AT_ROOT: Final = {
-    Area.STORE: tuple(method for method in KINDS[Kind.COLLECTION].methods if method not in ("DELETE", "MOVE")),
-    Area.THREADS: tuple(method for method in KINDS[Kind.THREAD].methods if method != "DELETE"),
+    Kind.COLLECTION: tuple(method for method in KINDS[Kind.COLLECTION].methods if method not in ("DELETE", "MOVE")),
+    Kind.THREAD: tuple(method for method in KINDS[Kind.THREAD].methods if method != "DELETE"),
 }
-"""The methods of the root of an area, which stays."""
-UNMAPPED: Final = {Area.STORE: ("OPTIONS", "PUT", "MKCOL", "LOCK"), Area.THREADS: ("OPTIONS",)}
-"""The methods of an unmapped URL in an area."""
+"""The methods of the root of an area, which stays, by its kind."""
+UNMAPPED: Final = {Kind.COLLECTION: ("OPTIONS", "PUT", "MKCOL", "LOCK"), Kind.THREAD: ("OPTIONS",)}
+"""The methods of an unmapped URL in an area, by the kind of its collections."""
 AT_VACANT: Final = ("OPTIONS", "MKCOL")
 """The methods of the URL of a device that is not there."""
 AT_ADD: Final = ("OPTIONS", "POST")
 """The methods of the place where members are added to a collection."""
 STORE_METHODS: Final = frozenset(
-    {*KINDS[Kind.RESOURCE].methods, *KINDS[Kind.COLLECTION].methods, *UNMAPPED[Area.STORE], *AT_ADD}
+    {*KINDS[Kind.RESOURCE].methods, *KINDS[Kind.COLLECTION].methods, *UNMAPPED[Kind.COLLECTION], *AT_ADD}
 )
 """The methods of URLs in a store, mapped or not: only the store knows the kind of one."""
 SAFE: Final = frozenset({*_READ, "PROPFIND", "REPORT"})
@@ -93,8 +94,8 @@ class Offer(NamedTuple):
     """
 
     kinds: Mapping[Kind, Row]
-    at_root: Mapping[Area, tuple[str, ...]]
-    unmapped: Mapping[Area, tuple[str, ...]]
+    at_root: Mapping[Kind, tuple[str, ...]]
+    unmapped: Mapping[Kind, tuple[str, ...]]
     compliance: str
     methods_without: frozenset[str]
     reports_without: frozenset[str]
@@ -108,9 +109,8 @@ class Offer(NamedTuple):
         if isinstance(place, AddPath):
             return AT_ADD
         if isinstance(place, Path):
-            return (
-                self.kinds[kind_in(place.area, is_collection=True)].methods if place.names else self.at_root[place.area]
-            )
+            kind = kind_in(place.area, is_collection=True)
+            return self.kinds[kind].methods if place.names else self.at_root[kind]
         return self.kinds[Kind.PART if isinstance(place, PartPath) else kind_of(place)].methods
 
 
@@ -122,8 +122,8 @@ def offer_with(functions: Functions) -> Offer:
     reports = frozenset([report for one in off for report in REPORTS_OF.get(one, ())])
     return Offer(
         {kind: Row(_less(row.methods, methods), _less(row.reports, reports)) for kind, row in KINDS.items()},
-        {area: _less(row, methods) for area, row in AT_ROOT.items()},
-        {area: _less(row, methods) for area, row in UNMAPPED.items()},
+        {kind: _less(row, methods) for kind, row in AT_ROOT.items()},
+        {kind: _less(row, methods) for kind, row in UNMAPPED.items()},
         ", ".join([name for name, method in _CLASSES.items() if method in STORE_METHODS - methods]),
         methods,
         reports,

@@ -102,10 +102,10 @@ NEEDS: Final[Mapping[Intent, Needs]] = {
 }
 
 
-def _resolve(writer: Writer, needs: Needs, path: Path) -> Resolved:
-    """Resolve a path for a method. Raises NotFound; ThreadIsComputed: a method that no place in threads has."""
-    place = resolve(writer, path, delivers=needs.delivers)
-    if path.area is Area.THREADS and not needs.in_threads:
+def resolve_for(writer: Writer, intent: Intent, path: Path) -> Resolved:
+    """Resolve a path for a method. Raises as `resolve`; ThreadIsComputed: no place in threads has the method."""
+    place = resolve(writer, path, delivers=NEEDS[intent].delivers)
+    if path.area is Area.THREADS and not NEEDS[intent].in_threads:
         raise ThreadIsComputed(path.name)
     return place
 
@@ -138,7 +138,7 @@ def decide(
         Locked: a lock is in the way. TreeTooLarge: the request would touch too many nodes.
     """
     needs = NEEDS[intent]
-    place = _resolve(writer, needs, path)
+    place = resolve_for(writer, intent, path)
     require_met(writer, place.resource, conditions)
     _require_there(needs, place.resource, path)
     _require_depth(needs, place.resource, depth)
@@ -209,14 +209,16 @@ def decide_both(
         SourceIsDestination: one of the places lies in the other, so that one would be lost, or hold itself.
     """
     is_move = method == "MOVE"
-    needs_from, needs_to = NEEDS["MOVE from" if is_move else "COPY from"], NEEDS["MOVE to" if is_move else "COPY to"]
-    place = _resolve(writer, needs_from, source)
+    from_: Intent = "MOVE from" if is_move else "COPY from"
+    to: Intent = "MOVE to" if is_move else "COPY to"
+    needs_from, needs_to = NEEDS[from_], NEEDS[to]
+    place = resolve_for(writer, from_, source)
     require_met(writer, place.resource, conditions)
     _require_there(needs_from, place.resource, source)
     if destination.store != source.store:
         raise ForeignDestination(destination.store)
     old = _member(needs_from, place, source)
-    new = _member(needs_to, _resolve(writer, needs_to, destination), destination)
+    new = _member(needs_to, resolve_for(writer, to, destination), destination)
     if new.resource is not None and not overwrite:
         raise PreconditionFailed("the destination exists")
     _require_depth(needs_from, old.resource, depth)
@@ -249,7 +251,7 @@ def decide_copy_of_part(
         raise NotFound(source.number)
     if destination.store != source.path.store:
         raise ForeignDestination(destination.store)
-    member = _member(needs, _resolve(writer, needs, destination), destination)
+    member = _member(needs, resolve_for(writer, "COPY to", destination), destination)
     if member.resource is not None and not overwrite:
         raise PreconditionFailed("the destination exists")
     if destination.holds(source.path):

@@ -11,7 +11,7 @@ import contextlib
 from davstore.engine.opening import read_beginning
 from davstore.engine.writer import Change, Writer
 from davstore.errors import CorruptBlob, TooManyDispositions, Unprocessable
-from davstore.metadata import bodies, dispositions, ways
+from davstore.metadata import bodies, dispositions, places
 from davstore.metadata.bodies import Received, Stored
 from davstore.model.dispositions import MOST_OF_MESSAGE, MOST_WAITING, Disposition, Notification
 from davstore.model.nodes import Resource, ResourceType
@@ -29,7 +29,7 @@ def take(writer: Writer, received: Received) -> tuple[str, ...] | None:
     if told is None:
         raise Unprocessable("a notification that names no message, no recipient or no state")
     oldest = [one.node_id for one in _count(writer, told)[:1]]
-    return next(iter(ways.list_names(writer.unit, writer.ledger.facts, oldest).values()), None)
+    return next((one.names for one in places.list_in_store(writer.unit, writer.ledger.facts, oldest).values()), None)
 
 
 def _read(writer: Writer, stored: Stored) -> Notification | None:

@@ -1,4 +1,4 @@
-"""Whether two bodies are messages that carry the same, whatever their headers are."""
+"""The comparison of messages by what they carry, whatever their headers are."""
 
 from __future__ import annotations
 

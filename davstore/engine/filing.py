@@ -5,7 +5,7 @@ from __future__ import annotations
 from davstore.engine.deciding import decide
 from davstore.engine.writer import Member, Writer
 from davstore.errors import AlreadyExists, ParentMissing
-from davstore.metadata import sessions, ways
+from davstore.metadata import places, sessions
 from davstore.model.conditions import Preconditions
 from davstore.model.messages import MessageFacts
 from davstore.model.paths import Path
@@ -46,5 +46,5 @@ def _find_session(writer: Writer, root: Path, message: MessageFacts) -> Path | N
     unit, facts = writer.unit, writer.ledger.facts
     found = sessions.find_sessions(unit, facts.id, [message.conversation_id])
     histories = [one.node_id for one in found if one.contribution_id == message.contribution_id]
-    names = ways.list_names(unit, facts, histories[:1])
-    return root._replace(names=names[histories[0]]) if names else None
+    there = places.list_in_store(unit, facts, histories[:1])
+    return root._replace(names=there[histories[0]].names) if there else None

@@ -7,15 +7,18 @@ All changes of a unit are followed at once, by a fixed number of statements: wha
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from davstore.engine.writer import Change, Writer
-from davstore.metadata import bindings, nodes, stores, threads
+from davstore.metadata import bindings, links, nodes, stores, threads
 from davstore.metadata.bindings import Bound
+from davstore.metadata.links import NodeOfMessage
 from davstore.metadata.nodes import empty_collection
-from davstore.metadata.threads import Counts, MemberOfThread, NodeOfMessage
+from davstore.metadata.stores import Ledger
+from davstore.metadata.threads import Counts, MemberOfThread
+from davstore.metadata.unit import Unit
 from davstore.model.messages import Links
 from davstore.model.nodes import ResourceType
 from davstore.model.paths import Area
@@ -51,7 +54,15 @@ def follow(writer: Writer) -> None:
     """Bind the messages that are new into their threads, and so on with those that changed or ended."""
     news = _sort(writer)
     if news.gained or news.replaced or news.altered or news.ended:
-        _Following(writer).follow(news)
+        _Following(writer.unit, writer.ledger, writer.context.now_us).follow(news)
+
+
+def link(unit: Unit, ledger: Ledger, node_ids: Collection[int], *, now_us: int) -> None:
+    """Bind messages that are in no thread into theirs: those among some nodes of a locked store."""
+    known = {row.node_id for row in threads.list_members(unit, ledger.store_id, node_ids)}
+    news = News(gained={*node_ids} - known)
+    if news.gained:
+        _Following(unit, ledger, now_us).follow(news)
 
 
 def _sort(writer: Writer) -> News:
@@ -61,7 +72,7 @@ def _sort(writer: Writer) -> News:
         if isinstance(change, Change):
             _sort_one(change, news, may_hold=may_hold)
         elif change.names:
-            made = threads.list_made(writer.unit, writer.ledger.store_id, first=change.first, last=change.last)
+            made = links.list_made(writer.unit, writer.ledger.store_id, first=change.first, last=change.last)
             news.gained.update(made)
         elif may_hold or news.gained:
             news.ended.update(change.ended)
@@ -87,10 +98,9 @@ def _sort_one(change: Change, news: News, *, may_hold: bool) -> None:
 class _Following:
     """The threads of one unit: what is there before, and the rows that are to be written."""
 
-    def __init__(self, writer: Writer) -> None:
-        self._unit, self._ledger = writer.unit, writer.ledger
-        self._now_us = writer.context.now_us
-        self._store_id = writer.ledger.store_id
+    def __init__(self, unit: Unit, ledger: Ledger, now_us: int) -> None:
+        self._unit, self._ledger, self._now_us = unit, ledger, now_us
+        self._store_id = ledger.store_id
         self._lost: list[MemberOfThread] = []
         self._updated: list[tuple[MemberOfThread, MemberOfThread]] = []
         self._added: list[MemberOfThread] = []
@@ -127,7 +137,7 @@ class _Following:
         return {node_id: rows[node_id] for node_id in news.replaced & rows.keys()}
 
     def _read(self, node_ids: Iterable[int], old: dict[int, MemberOfThread] | None = None) -> list[Message]:
-        found = threads.list_links(self._unit, self._store_id, [*node_ids])
+        found = links.list_links(self._unit, self._store_id, [*node_ids])
         known = old or {}
         return [Message(node, links, threading.keys_of(links), known.get(node.node_id)) for node, links in found]
 

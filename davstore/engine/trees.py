@@ -5,7 +5,7 @@ from __future__ import annotations
 from davstore.engine.writer import Change, Member, Shown, TreeChange, Writer
 from davstore.metadata import bodies, properties, trees
 from davstore.metadata.nodes import NodeRow
-from davstore.model.nodes import AGAIN, Resource
+from davstore.model.nodes import AGAIN, Resource, ResourceType
 from davstore.policy.preconditions import find_modified_by
 
 
@@ -33,9 +33,8 @@ def _copy_one(writer: Writer, source: Resource, target: Member, over: Resource |
         whose |= AGAIN
     body_id = bodies.find_body_id(unit, store_id, source.node_id)
     facts = (source.etag, source.length, source.content_type)
-    made = writer.map_new(
-        target, NodeRow(bool(source.is_collection), body_id, *facts, now_us, now_us, whose, source.type)
-    )
+    type_ = ResourceType.COLLECTION if source.type == ResourceType.THREAD else source.type  # a thread becomes a folder
+    made = writer.map_new(target, NodeRow(bool(source.is_collection), body_id, *facts, now_us, now_us, whose, type_))
     size_bytes = properties.copy_properties(unit, store_id, source.node_id, made.node_id)
     writer.changes.append(Change(None, Shown(made, size_bytes)))
     return made

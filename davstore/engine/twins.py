@@ -11,14 +11,15 @@ import contextlib
 from davstore.engine.entities import carry_the_same
 from davstore.engine.writer import Writer
 from davstore.errors import CorruptBlob
-from davstore.metadata import twins, ways
+from davstore.metadata import places, twins
 from davstore.metadata.bodies import Received
 from davstore.model.messages import Links
+from davstore.model.nodes import Resource
 from davstore.policy.threading import THREADED, identities_near
 
 
-def find_twin(writer: Writer, received: Received) -> tuple[str, ...] | None:
-    """Return the names that lead to the twin of a body; None: it has none. A deleted message is none's."""
+def find_twin(writer: Writer, received: Received) -> Resource | None:
+    """Return the twin of a body; None: it has none. A deleted message is none's."""
     facts, stored = received.message, received.stored
     if facts is None or received.type not in THREADED:
         return None
@@ -28,5 +29,5 @@ def find_twin(writer: Writer, received: Received) -> tuple[str, ...] | None:
     for node_id, other in twins.list_candidates(unit, store.id, identities_near(links), stored.sha256):
         with contextlib.suppress(CorruptBlob):
             if carry_the_same(writer, stored, other):
-                return ways.list_names(unit, store, [node_id]).get(node_id)
+                return places.list_in_store(unit, store, [node_id]).get(node_id)
     return None

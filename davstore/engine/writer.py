@@ -19,7 +19,7 @@ from davstore.metadata.nodes import NodeRow, empty_collection, leaf
 from davstore.metadata.stores import Ledger
 from davstore.metadata.unit import Unit
 from davstore.model.locks import Lock
-from davstore.model.nodes import Resource, ResourceType
+from davstore.model.nodes import MESSAGES, Resource, ResourceType
 from davstore.model.paths import Area, Path
 from davstore.model.states import NO_CHANGE, StateChange
 from davstore.policy.preconditions import find_modified_by
@@ -86,8 +86,8 @@ class TreeChange(NamedTuple):
     """Nodes that came beneath a copied collection, or that ended, of a tree or of a single resource.
 
     Those that came are known by the change numbers of their bindings, from first to last; those that ended by their
-    ids. names is how many bindings were made: 0 when the tree ended. size_bytes is what bodies and dead properties add,
-    less than nothing when the tree ended.
+    ids, where there may be messages among them. names is how many bindings were made: 0 when the tree ended. size_bytes
+    is what bodies and dead properties add, less than nothing when the tree ended.
     """
 
     first: int
@@ -270,11 +270,11 @@ class Writer:
         """Close the bindings beneath one that was closed at a number, and end the nodes that nothing binds now."""
         if resource.is_collection:
             bindings.close_beneath(self.unit, self.ledger, resource.node_id, number)
-        self._end_unbound(number, number)
+        self._end_unbound(number, number, with_messages=bool(resource.is_collection) or resource.type in MESSAGES)
 
-    def _end_unbound(self, first: int, last: int) -> None:
+    def _end_unbound(self, first: int, last: int, *, with_messages: bool = True) -> None:
         ended = nodes.end_unbound(self.unit, self.ledger, first, last)
-        self.changes.append(TreeChange(first, last, 0, -ended.size_bytes, ended.node_ids))
+        self.changes.append(TreeChange(first, last, 0, -ended.size_bytes, ended.node_ids if with_messages else ()))
 
     def end_locks(self, *unmapped: Path) -> None:
         """End the locks that were taken at URLs that are unmapped now, or beneath them (RFC 4918 §7.6, §9.6)."""

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from sqlalchemy import and_, bindparam, func, literal_column, select
 
 from davstore.errors import LimitNotSupported
+from davstore.metadata.places import Ways
 from davstore.metadata.statements import Statement, among, array
-from davstore.metadata.stores import get_root
 from davstore.metadata.tables import binding, message, node
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import StoreFacts
@@ -22,14 +22,6 @@ LISTED = 20_000
 
 class _Answer(NamedTuple):
     """A node that is answered, and where an answer is bound."""
-
-    node_id: int
-    parent_id: int
-    name: str
-
-
-class _Above(NamedTuple):
-    """The binding of a collection."""
 
     node_id: int
     parent_id: int
@@ -62,27 +54,6 @@ _ANSWERS = Statement(
     .limit(bindparam("limit")),
     _Answer,
 )
-_up = (
-    select(binding.c.node_id, binding.c.parent_id, binding.c.name)
-    .where(
-        binding.c.store_id == bindparam("s"),
-        among(binding.c.node_id, bindparam("ids")),
-        binding.c.is_coll == literal_column("1"),
-    )
-    .cte("up", recursive=True)
-)
-_ABOVE = Statement(
-    select(
-        _up.union(
-            select(binding.c.node_id, binding.c.parent_id, binding.c.name).where(
-                binding.c.store_id == bindparam("s"),
-                binding.c.node_id == _up.c.parent_id,
-                binding.c.is_coll == literal_column("1"),
-            )
-        )
-    ),
-    _Above,
-)
 
 
 def list_answers(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> dict[int, list[tuple[str, ...]]]:
@@ -97,20 +68,9 @@ def list_answers(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> di
         raise LimitNotSupported("more answers to messages than one answer may hold")
     found: defaultdict[int, list[tuple[str, ...]]] = defaultdict(list)
     if rows:
-        collections = unit.all(_ABOVE, {"s": store.id, "ids": array({row.parent_id for row in rows})})
-        above = {row.node_id: row for row in collections}
-        root_id = get_root(unit, store, Area.STORE)
+        ways = Ways(unit, store.id, {row.parent_id for row in rows})
         for row in rows:
-            parent = _names(root_id, above, row.parent_id)
+            parent = ways.find(row.parent_id, Area.STORE)
             if parent is not None:
                 found[row.node_id].append((*parent, row.name))
     return found
-
-
-def _names(root_id: int, above: dict[int, _Above], node_id: int) -> tuple[str, ...] | None:
-    """Return the names of a collection from the root of the store; None for one in another area."""
-    names: list[str] = []
-    while node_id in above:
-        names.append(above[node_id].name)
-        node_id = above[node_id].parent_id
-    return tuple(reversed(names)) if node_id == root_id else None

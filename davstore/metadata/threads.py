@@ -24,35 +24,11 @@ from sqlalchemy import (
 )
 
 from davstore.metadata.statements import Statement, Write, among, array, table
-from davstore.metadata.tables import binding, message, node, store, thread, thread_key, thread_member
+from davstore.metadata.tables import binding, store, thread, thread_key, thread_member
 from davstore.metadata.unit import Unit
-from davstore.model.messages import Links
-from davstore.model.nodes import HOLDS_THREADS, ResourceType
+from davstore.model.nodes import HOLDS_THREADS
 
 _s = bindparam("s", type_=BigInteger)
-_LINKS = (
-    node.c.etag,
-    message.c.date_us,
-    message.c.direction,
-    message.c.conversation_id,
-    message.c.message_id,
-    message.c.references,
-    message.c.in_reply_to,
-    message.c.imdn_message_id,
-    message.c.message_correlator,
-    message.c["from"],
-    message.c.to,
-)
-"""The columns of `Links`."""
-
-
-class NodeOfMessage(NamedTuple):
-    """The columns of a message's node beside its `Links`."""
-
-    node_id: int
-    resource_id: str
-    media_type: str | None
-    flags: int
 
 
 class MemberOfThread(NamedTuple):
@@ -93,26 +69,6 @@ class Name(NamedTuple):
     name: str
 
 
-_is_message = node.c.type.in_(
-    [literal_column(str(int(one))) for one in (ResourceType.MESSAGE, ResourceType.FILE_TRANSFER)]
-)
-_messages = node.join(message, and_(message.c.store_id == node.c.store_id, message.c.body_id == node.c.body_id))
-_SELECT_LINKS = select(node.c.id, node.c.resource_id, node.c.media_type, node.c.flags, *_LINKS)
-_LIST_LINKS = Statement(
-    _SELECT_LINKS.select_from(_messages).where(node.c.store_id == _s, among(node.c.id, bindparam("ids")), _is_message),
-    NodeOfMessage,
-    Links,
-)
-_MADE = Statement[tuple[int]](
-    select(binding.c.node_id)
-    .select_from(binding.join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id)))
-    .where(
-        binding.c.store_id == _s,
-        binding.c.area == literal_column("0"),
-        binding.c.changed.between(bindparam("first"), bindparam("last")),
-        _is_message,
-    )
-)
 _FIND_THREADS = Statement[tuple[int, int]](
     select(thread_key.c.key, thread_key.c.thread_id).where(
         thread_key.c.store_id == _s, among(thread_key.c.key, bindparam("ids"))
@@ -256,16 +212,6 @@ _HOLDS = Write(update(store).where(store.c.id == _s).values(traits=store.c.trait
 def note_threads(unit: Unit, store_id: int) -> None:
     """Note in the row of a store that it holds threads."""
     unit.run(_HOLDS, {"s": store_id})
-
-
-def list_links(unit: Unit, store_id: int, node_ids: Collection[int]) -> list[tuple[NodeOfMessage, Links]]:
-    """Return those of the nodes that are messages, with what links them."""
-    return unit.all(_LIST_LINKS, {"s": store_id, "ids": array(node_ids)}) if node_ids else []
-
-
-def list_made(unit: Unit, store_id: int, *, first: int, last: int) -> list[int]:
-    """Return the messages in the area of the store whose bindings changed at numbers from first to last."""
-    return [node_id for (node_id,) in unit.all(_MADE, {"s": store_id, "first": first, "last": last})]
 
 
 def find_threads(unit: Unit, store_id: int, keys: Iterable[int]) -> dict[int, int]:

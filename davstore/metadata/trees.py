@@ -32,6 +32,7 @@ from davstore.metadata.statements import Statement, Write, table
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import binding, node, property_
 from davstore.metadata.unit import Unit
+from davstore.model.nodes import ResourceType
 
 
 class _RandomUUID(ColumnElement[str]):
@@ -86,11 +87,14 @@ _zero, _one = literal(0, SmallInteger), literal(1, SmallInteger)
 _now = bindparam("modified_us", type_=BigInteger)
 _whose = bindparam("modified_by", type_=SmallInteger)
 _collections: Subquery = table(bindparam("rows"), "old_id", "new_id", "parent_id", "number")
+_is_thread = node.c.type == literal_column(str(int(ResourceType.THREAD)))
+_type = case((_is_thread, literal_column(str(int(ResourceType.COLLECTION)))), else_=node.c.type)
+"""The copy of a thread is a folder."""
 _COPY_COLLECTIONS = Write(
     insert(node).from_select(
         ["store_id", "id", "resource_id", "is_coll", "type", "created_us", "modified_us", "modified_by", "modseq"],
         select(
-            _s, _collections.c.new_id, _RandomUUID(), _one, node.c.type, _now, _now, _whose, _collections.c.number
+            _s, _collections.c.new_id, _RandomUUID(), _one, _type, _now, _now, _whose, _collections.c.number
         ).select_from(_collections.join(node, and_(node.c.store_id == _s, node.c.id == _collections.c.old_id))),
     )
 )

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, case, func, literal_column, select
 
-from davstore.metadata import ways
 from davstore.metadata.bodies import STORED, Stored
+from davstore.metadata.places import list_in_store
 from davstore.metadata.statements import Statement, among, array
 from davstore.metadata.tables import body, node, thread_member
 from davstore.metadata.unit import Unit
@@ -66,5 +66,5 @@ def list_candidates(unit: Unit, store_id: int, identities: Collection[int], sha2
 def list_originals(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
     """Return the names that lead to the oldest message of the same identity, of each node that is a younger one."""
     oldest = dict(unit.all(_OLDEST, {"s": store.id, "ids": array(node_ids)})) if node_ids else {}
-    names = ways.list_names(unit, store, set(oldest.values()))
-    return {node_id: names[original] for node_id, original in oldest.items() if original in names}
+    there = list_in_store(unit, store, {*oldest.values()})
+    return {node_id: there[original].names for node_id, original in oldest.items() if original in there}

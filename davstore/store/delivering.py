@@ -8,7 +8,6 @@ from typing import NamedTuple
 from davstore.engine import dispositions, rights, transaction
 from davstore.engine.conditions import require_met
 from davstore.engine.context import Context
-from davstore.engine.deciding import resolve
 from davstore.engine.filing import decide_place, find_folder
 from davstore.engine.naming import find_name
 from davstore.engine.receiving import Incoming, receive
@@ -103,8 +102,7 @@ def _file(
     """Put an object into its folder, or find that it lies there already."""
     twin = find_twin(writer, received)
     if twin is not None:
-        path = root._replace(names=twin)
-        return Delivery(Fate.KNOWN, path, resolve(writer, path, delivers=True).resource)
+        return Delivery(Fate.KNOWN, root._replace(names=twin.names), twin)
     folder, (name, media_type) = find_folder(writer, root, received.message), named
     for path in map(folder.child, _each_name(name, received.stored.sha256)):
         member = decide_place(writer, path, conditions)

@@ -1,4 +1,4 @@
-"""Facts of messages that were stored before davstore read them: each body is read once, some at a time."""
+"""Messages that were stored before davstore knew of them: each body is read once, and then the threads are made."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from itertools import groupby
 from typing import NamedTuple
 
 from davstore.blobs import Blobs
+from davstore.engine.threads import link
 from davstore.errors import CorruptBlob, NotFound
-from davstore.metadata import messages, nodes, stores
+from davstore.metadata import links, messages, nodes, stores
 from davstore.metadata.database import Database
 from davstore.metadata.messages import Unread
 from davstore.metadata.unit import Unit
@@ -20,12 +21,15 @@ from davstore.protocol.message.reading import MessageReader
 BODIES = 100
 """Bodies of one step: of small ones as many may be in memory."""
 
+MESSAGES = 256
+"""Messages of one step, which holds the lock of a store for some hundredths of a second."""
+
 
 class Place(NamedTuple):
-    """A body, in the order in which they are read: by store, then by id."""
+    """A body or a node by its id, in the order in which they are taken: by store, then by id."""
 
     store_id: int
-    body_id: int
+    number: int
 
 
 def read_some(database: Database, blobs: Blobs, after: Place, *, now_us: int) -> Place | None:
@@ -33,12 +37,30 @@ def read_some(database: Database, blobs: Blobs, after: Place, *, now_us: int) ->
 
     The change moves no number: devices do not fetch anything anew.
     """
-    found = database.read(partial(messages.list_unread, store_id=after.store_id, body_id=after.body_id, limit=BODIES))
+    found = database.read(partial(messages.list_unread, store_id=after.store_id, body_id=after.number, limit=BODIES))
     for owner, rows in groupby(found, key=lambda row: row.owner):
         facts = {row.body_id: said for row in rows if (said := _read(blobs, row)) is not None}
         if facts:
             database.write(partial(_write, owner=owner, facts=facts, now_us=now_us))
     return Place(found[-1].store_id, found[-1].body_id) if found else None
+
+
+def thread_some(database: Database, after: Place, *, now_us: int) -> Place | None:
+    """Bind some messages behind one that are in no thread into theirs; return the last, None when there are no more."""
+    found = database.read(partial(links.list_unthreaded, store_id=after.store_id, node_id=after.number, limit=MESSAGES))
+    for owner, rows in groupby(found, key=lambda row: row.owner):
+        node_ids = [row.node_id for row in rows]
+        database.write(partial(_thread, owner=owner, node_ids=node_ids, now_us=now_us))
+    return Place(found[-1].store_id, found[-1].node_id) if found else None
+
+
+def _thread(unit: Unit, *, owner: str, node_ids: list[int], now_us: int) -> None:
+    try:
+        ledger = stores.lock(unit, owner)
+    except NotFound:  # the user was removed meanwhile
+        return
+    link(unit, ledger, node_ids, now_us=now_us)
+    stores.settle(unit, ledger, now_us=now_us)
 
 
 def _read(blobs: Blobs, row: Unread) -> MessageFacts | None:

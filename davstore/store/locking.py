@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from davstore.engine import locks, transaction
 from davstore.engine.conditions import require_met
 from davstore.engine.context import Context
-from davstore.engine.deciding import decide, require_changeable, resolve
+from davstore.engine.deciding import decide, require_changeable, resolve_for
 from davstore.engine.writer import Member, Writer
 from davstore.errors import Locked, LockNotRefreshed, LockTokenMismatch, NotFound
 from davstore.metadata import stores
@@ -74,7 +74,7 @@ def refresh(context: Context, path: Path, conditions: Preconditions, *, seconds:
     """
 
     def work(writer: Writer) -> Granted:
-        place = resolve(writer, path)
+        place = resolve_for(writer, "LOCK", path)
         found, covering = locks.find_own(writer, place, locks.submitted_tokens(conditions))
         if found is None:  # before the conditions: this is the error of an `If` with a token that is no lock's
             raise LockNotRefreshed(path.name)

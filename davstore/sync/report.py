@@ -11,6 +11,7 @@ from davstore.errors import InvalidSyncToken, NotFound, UnsupportedReport
 from davstore.metadata import bindings
 from davstore.metadata.bindings import Found
 from davstore.metadata.changed_members import ROWS, Form
+from davstore.metadata.stores import get_root
 from davstore.metadata.unit import Unit
 from davstore.metadata.views import find_view
 from davstore.model.changes import FULL_RELISTING, WHOLE, Level, Position, Stamp, SyncToken
@@ -92,6 +93,8 @@ def is_current(unit: Unit, facts: StoreFacts, path: Path, token: SyncToken) -> b
     A token of a view holds as long as nothing changes, in the view or not.
     """
     try:
+        if path.area != facts.area:
+            facts = facts._replace(root_id=get_root(unit, facts, path.area), area=int(path.area))
         found = Found(facts, bindings.resolve(unit, facts, path), None)
         start, _ = tokens.start(facts, path, token, Stamp.parse(token.view))
         asked = inquire(unit, found, path, start, EVERYTHING, level=Level.INFINITE, limit=0)

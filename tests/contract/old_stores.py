@@ -35,6 +35,14 @@ LATER: dict[str, dict[str, list[dict[str, Any]]]] = {
             for store_id in (1, 2)
         ],
     },
+    "0011": {
+        "thread": [{"store_id": one, "node_id": 16, "messages": 1, "unread": 1, "last_us": 1} for one in (1, 2)],
+        "thread_member": [
+            {"store_id": one, "node_id": 8, "thread_id": 16, "identity": 1, "keys": 1, "date_us": 1, "is_read": 0}
+            for one in (1, 2)
+        ],
+        "thread_key": [{"store_id": one, "key": 1, "thread_id": 16} for one in (1, 2)],
+    },
     "0009": {"view": [{"store_id": 1, "hash": "0123456789abcdef", "definition": "{}", "asked_us": 1}]},
     "0012": {
         "principal": [{"id": 1_000, "kind": 2, "name": "recorder"}],
@@ -49,6 +57,13 @@ LATER: dict[str, dict[str, list[dict[str, Any]]]] = {
     },
 }
 """Rows for the tables that came after those rows, by the revision that made the table."""
+_BIND = "INSERT INTO binding (store_id, parent_id, name, node_id, is_coll, moved, area, mapped, changed) SELECT id"
+_MAKE = "INSERT INTO node (store_id, id, resource_id, is_coll, type, created_us, modified_us) SELECT id"
+_BOUND_IN_THREADS = (
+    f"{_MAKE}, 16, 'a thread', 1, 7, 1, 1 FROM store",
+    f"{_BIND}, 2, 'thread', 16, 1, 0, 1, 15, 15 FROM store",
+    f"{_BIND}, 16, 'a.eml', 8, 0, 0, 1, 16, 16 FROM store",
+)
 FIRST = ("store", "user")
 """Others refer to these."""
 
@@ -83,6 +98,9 @@ def make_store(database: Database, revision: str) -> None:
             connection.execute(insert(Table(table, MetaData(), autoload_with=connection)), rows)
             if table == "message":
                 connection.exec_driver_sql("UPDATE node SET type = 2 WHERE body_id = 12")
+            if table == "thread":
+                for statement in _BOUND_IN_THREADS:
+                    connection.exec_driver_sql(statement)
 
 
 def later(revision: str) -> dict[str, list[dict[str, Any]]]:

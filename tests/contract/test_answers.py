@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from davstore.engine.threads import link
 from davstore.errors import LimitNotSupported
-from davstore.metadata import answers, bodies, messages, nodes
+from davstore.metadata import answers, bodies, messages, nodes, stores
 from davstore.metadata.unit import Unit
 from davstore.model.facets import ANSWERS
 from davstore.model.messages import MessageFacts
@@ -24,6 +25,9 @@ def say(storage: Storage, text: str, message_id: str | None, in_reply_to: str | 
         assert body_id is not None
         messages.insert_message(unit, store_id, body_id, facts, now_us=0)
         nodes.set_type(unit, store_id, body_id, facts.kind)
+        ledger = stores.lock(unit, storage.owner)
+        link(unit, ledger, [node_id], now_us=storage.now_us)
+        stores.settle(unit, ledger, now_us=storage.now_us)
 
     storage.database.write(work)
 

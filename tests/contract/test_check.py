@@ -10,12 +10,13 @@ from sqlalchemy import LargeBinary, Text
 
 from davstore.metadata import jobs
 from davstore.metadata.integrity import _DAMAGE, _DAMAGE_OF_DATABASE
+from davstore.metadata.integrity_of_threads import DAMAGE
 from davstore.metadata.tables import metadata
 from davstore.model.principals import Ability
 from davstore.model.states import StateChange
 from davstore.store import enrolling
 from davstore.store.checking import list_unfinished
-from tests.contract.storage import Storage
+from tests.contract.storage import MAIL, Storage
 
 LARGE = b"x" * 1000
 
@@ -29,8 +30,8 @@ PLANTED: dict[str, list[str]] = {
     "binding out of reach": ["DELETE FROM binding WHERE name = 'tree'"],
     "collection bound twice": [
         (
-            "INSERT INTO binding (store_id, parent_id, name, node_id, is_coll, moved, made, mapped, changed) "
-            "SELECT store_id, parent_id, 'twin', node_id, is_coll, moved, made, mapped + 1, changed "
+            "INSERT INTO binding (store_id, parent_id, name, node_id, is_coll, moved, area, mapped, changed) "
+            "SELECT store_id, parent_id, 'twin', node_id, is_coll, moved, area, mapped + 1, changed "
             "FROM binding WHERE name = 'tree'"
         )
     ],
@@ -94,9 +95,31 @@ PLANTED: dict[str, list[str]] = {
     "service without its principal": ["DELETE FROM principal WHERE kind = 2"],
     "device of no user": ["UPDATE principal SET owner_id = 999 WHERE kind = 1"],
 }
+PLANTED |= {
+    "message in no thread": ["DELETE FROM thread_member"],
+    "member of a thread that binds it not": ["DELETE FROM binding WHERE area = 1 AND is_coll = 0"],
+    "binding in a thread of no member": [
+        (
+            "INSERT INTO binding (store_id, parent_id, name, node_id, is_coll, moved, area, mapped, changed) SELECT"
+            " thread.store_id, thread.node_id, 'second', binding.node_id, 0, 0, 1, mapped, changed"
+            " FROM thread JOIN binding ON binding.store_id = thread.store_id WHERE binding.name = 'small'"
+        )
+    ],
+    "thread without its row": ["DELETE FROM thread"],
+    "row of a thread without its members": ["DELETE FROM thread_member"],
+    "member of a thread that is no message": [
+        "UPDATE thread_member SET node_id = (SELECT node_id FROM binding WHERE name = 'small')"
+    ],
+    "member of a thread that contradicts its message": ["UPDATE thread_member SET is_read = 1"],
+    "thread with wrong counts": ["UPDATE thread SET unread = unread + 1"],
+    "key that leads to no thread": ["UPDATE thread_key SET thread_id = 999"],
+    "thread of another type": ["UPDATE node SET type = 1 WHERE type = 7"],
+}
 ALSO_PLANTED: dict[str, list[str]] = {
     "area without its root": ["DELETE FROM store_root WHERE area = 0"],
-    "root names no collection": ["UPDATE store_root SET node_id = (SELECT MAX(id) FROM node) WHERE area = 0"],
+    "root names no collection": [
+        "UPDATE store_root SET node_id = (SELECT node_id FROM binding WHERE name = 'small') WHERE area = 0"
+    ],
     "database without the one row that names it": ["INSERT INTO instance (id, incarnation) VALUES ('other', 0)"],
     "store of no user": ["DELETE FROM principal"],
     "user without its principal": ["UPDATE principal SET kind = 1 WHERE kind = 0"],
@@ -122,6 +145,7 @@ def damaged(storage: Storage) -> Storage:
     storage.proppatch("small", ("{urn:x}p", b'<p xmlns="urn:x"/>'))
     storage.mark("small", StateChange(added=frozenset({"x"})))
     storage.put("tree/twin")
+    storage.put("mail.eml", MAIL)
     enrolling.add_device(storage.database, "me", "phone", now_us=1)
     enrolling.add_service(storage.database, "recorder", Ability.DELIVER, now_us=1)
     assert storage.check() == []
@@ -162,7 +186,7 @@ def test_other_rows_that_contradict_each_other(damaged: Storage, kind: str) -> N
 
 def test_every_kind_is_planted() -> None:
     """A kind of damage that no test plants might never be found."""
-    assert {*_DAMAGE, *_DAMAGE_OF_DATABASE} <= set(PLANTED)
+    assert {*_DAMAGE, *DAMAGE, *_DAMAGE_OF_DATABASE} <= set(PLANTED)
 
 
 IN_STORES = [name for name, table in metadata.tables.items() if "store_id" in table.primary_key.columns]

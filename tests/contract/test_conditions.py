@@ -10,6 +10,7 @@ from davstore.metadata import changed_members
 from davstore.metadata.changed_members import difference_form, each_changed
 from davstore.metadata.conditions import truth_of
 from davstore.metadata.unit import Unit
+from davstore.model.nodes import StoreFacts
 from davstore.model.states import Flag, StateChange
 from davstore.model.views import View
 from davstore.model.where import (
@@ -76,31 +77,31 @@ def any_condition(chance: random.Random, levels: int) -> Where:
     return Not(any_condition(chance, levels - 1)) if kind == 4 else (And if kind == 5 else Or)(several)
 
 
-def selected(unit: Unit, store_id: int, where: Where, other: Where) -> set[str]:
+def selected(unit: Unit, facts: StoreFacts, where: Where, other: Where) -> set[str]:
     """Return the names of the non-collections that one of two conditions selects, as the database judges."""
     form = difference_form(where, other, base=2**40)
     assert form is not None
-    rows = [row for batch in each_changed(unit, store_id, form, after=0, wanted=100) for row in batch.columns[2]]
+    rows = [row for batch in each_changed(unit, facts, form, after=0, wanted=100) for row in batch.columns[2]]
     return {row.name for row in rows}
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_both_select_the_same(storage: Storage, seed: int) -> None:
     fill(storage)
-    chance, store_id = random.Random(seed), storage.facts.id
+    chance, facts = random.Random(seed), storage.facts
 
     def work(unit: Unit) -> None:
-        batches = each_changed(unit, store_id, changed_members.ROWS, after=0, wanted=100)
+        batches = each_changed(unit, facts, changed_members.ROWS, after=0, wanted=100)
         rows = [row for batch in batches for row in batch.columns[2]]
         for _ in range(40):
             wheres = [any_condition(chance, 3), any_condition(chance, 3)]
-            kept = judge(unit, store_id, rows, [Lens(View(where)) for where in wheres])
+            kept = judge(unit, facts.id, rows, [Lens(View(where)) for where in wheres])
             names = [
                 {row.name for row, is_kept in zip(rows, one, strict=True) if is_kept and not row.is_collection}
                 for one in kept
             ]
-            assert selected(unit, store_id, wheres[0], NOTHING) == names[0], wheres[0]
-            assert selected(unit, store_id, *wheres) == names[0] ^ names[1], wheres
+            assert selected(unit, facts, wheres[0], NOTHING) == names[0], wheres[0]
+            assert selected(unit, facts, *wheres) == names[0] ^ names[1], wheres
 
     storage.database.read(work)
 

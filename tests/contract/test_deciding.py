@@ -43,6 +43,7 @@ from davstore.store import (
     preferring,
     putting,
     reading,
+    resolving,
     syncing,
 )
 from davstore.store.putting import NewContent
@@ -116,6 +117,9 @@ WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `
     "exporting.sum_bytes": lambda context, tree, _: exporting.sum_bytes(context, tree.at("t")),
     "importing.import_entries": lambda context, tree, _: list(importing.import_entries(context, tree.at("t/x"), [])),
     "browsing.open_message": lambda context, tree, _: browsing.open_message(context, tree.at("t/a")),
+    "resolving.resolve": lambda context, tree, _: resolving.resolve(
+        context, tree.at("t"), conversations=["x"], resource_ids=[], facets=frozenset()
+    ),
     "browsing.list_page": lambda context, tree, _: browsing.list_page(context, tree.at("t"), Sort.NAME, limit=1),
 }
 ALL = WRITES | READS | WITHOUT_CONDITIONS

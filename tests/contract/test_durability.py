@@ -21,7 +21,7 @@ import pytest
 
 from davstore.blobs.unnamed import SEEN_FOR_US
 from davstore.engine import effects, transaction
-from davstore.engine.effects import EFFECTS, Effect
+from davstore.engine.effects import EFFECTS
 from davstore.engine.writer import Writer
 from davstore.errors import DiskFull, NotFound, Unavailable
 from davstore.metadata import bindings, jobs, nodes
@@ -255,8 +255,9 @@ def test_on_a_full_disk_a_deletion_passes_with_the_jobs_that_it_leaves(
 ) -> None:
     """Nodes and bodies are refused there, also those that take no more of the quota than before."""
 
-    def queue(writer: Writer, _change: object) -> None:
-        jobs.append(writer.unit, writer.ledger, "tell", due_us=0)
+    def queue(writer: Writer) -> None:
+        for _ in writer.changes:
+            jobs.append(writer.unit, writer.ledger, "tell", due_us=0)
 
     database = open_database("", small_disk)
     migrate(database)
@@ -265,7 +266,7 @@ def test_on_a_full_disk_a_deletion_passes_with_the_jobs_that_it_leaves(
         storage.put(name, b"body")
     storage.mkcol("tree")
     storage.put("tree/c")
-    monkeypatch.setattr(effects, "EFFECTS", (*EFFECTS, Effect(queue, queue)))
+    monkeypatch.setattr(effects, "EFFECTS", (*EFFECTS, queue))
     if small_disk.is_mount():
         (small_disk / "ballast").write_bytes(b"x" * (shutil.disk_usage(small_disk).free - 6_000_000))
     else:  # only root mounts disks

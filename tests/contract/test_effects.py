@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from davstore.engine import effects
-from davstore.engine.effects import EFFECTS, Effect
-from davstore.engine.writer import Change, TreeChange, Writer
+from davstore.engine.effects import EFFECTS
+from davstore.engine.writer import Change, Writer
 from tests.contract.storage import Storage
 
 CASES: dict[str, tuple[Callable[[Storage], object], list[str]]] = {
@@ -33,19 +33,20 @@ CASES: dict[str, tuple[Callable[[Storage], object], list[str]]] = {
 def test_an_effect_is_told_of_a_change(storage: Storage, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
     told: list[str] = []
 
-    def of_one(_writer: Writer, change: Change) -> None:
-        told.append(change.after.resource.name + (" changed" if change.before else ""))
-
-    def of_tree(_writer: Writer, change: TreeChange) -> None:
-        assert change.first == change.last if change.names < 2 else change.last - change.first == change.names - 1
-        told.append(f"{change.names} beneath" if change.names else "an end")
+    def effect(writer: Writer) -> None:
+        for change in writer.changes:
+            if isinstance(change, Change):
+                told.append(change.after.resource.name + (" changed" if change.before else ""))
+            else:
+                assert change.last - change.first == max(0, change.names - 1)
+                told.append(f"{change.names} beneath" if change.names else "an end")
 
     storage.put("a")
     for name in ("empty", "t"):
         storage.mkcol(name)
     for name in ("t/1", "t/2"):
         storage.put(name)
-    monkeypatch.setattr(effects, "EFFECTS", (*EFFECTS, Effect(of_one, of_tree)))
+    monkeypatch.setattr(effects, "EFFECTS", (*EFFECTS, effect))
     request, expected = CASES[case]
     request(storage)
     assert told == expected

@@ -123,5 +123,11 @@ def test_the_job_leaves_one_for_the_rest(storage: Storage, monkeypatch) -> None:
     assert left is not None
     assert left.kind == READ_MESSAGES
     assert left.payload
+    effect = read_messages(left, storage.database, storage.blobs, now_us=storage.now_us)
+    assert effect is not None
+    storage.database.write(partial(jobs.done, held=left))
+    storage.database.write(effect)
+    left = storage.database.write(partial(jobs.claim, now_us=storage.now_us, lease_us=1))
+    assert left is not None
     assert read_messages(left, storage.database, storage.blobs, now_us=storage.now_us) is None
     assert [subject for _, subject in subjects(storage, "0", "1", "2").values()] == ["0", "1", "2"]

@@ -109,6 +109,8 @@ class Budget:
         fill(storage, "over", 3)
         storage.put("a")
         storage.put("m", MAIL)
+        for number in range(2):
+            storage.put(f"thread {number}", f"From: a@x\nMessage-ID: <{number}@x>\n\nbody".encode())
         self._token = storage.report().token
 
         [account] = storage.database.read(principals.list_accounts)
@@ -146,6 +148,12 @@ def enrol(storage: Storage) -> None:
     enrolling.add_device(storage.database, storage.owner, "new", now_us=1)
 
 
+def reply(threads: int) -> bytes:
+    """Return a message that refers to so many of the threads that are there."""
+    references = " ".join(f"<{number}@x>" for number in range(threads))
+    return f"From: a@x\nMessage-ID: <new@x>\nReferences: {references}\n\nbody".encode()
+
+
 ONLY_NEW = Preconditions(if_none_match=ETagList(any=True))
 STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("GET", 1, lambda storage, _: storage.get("a")),
@@ -170,13 +178,18 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("PROPPATCH of a flag", 5, lambda storage, _: storage.mark("a", StateChange(int(Flag.SEEN)))),
     ("PROPPATCH of a keyword", 7, lambda storage, _: storage.mark("a", StateChange(added=frozenset({"x"})))),
     ("DELETE", 8, lambda storage, _: storage.delete("a")),
-    ("DELETE of a tree", 12, lambda storage, _: storage.delete("t")),
+    ("DELETE of a tree", 13, lambda storage, _: storage.delete("t")),
     ("MOVE", 8, lambda storage, _: storage.move("a", "b")),
     ("MOVE over another", 13, lambda storage, _: storage.move("a", "t/0")),
     ("MOVE of a tree", 7, lambda storage, _: storage.move("t", "b")),
     ("COPY", 9, lambda storage, _: storage.copy("a", "b")),
     ("COPY over another", 14, lambda storage, _: storage.copy("a", "t/0")),
-    ("COPY of a tree", 18, lambda storage, _: storage.copy("t", "b")),
+    ("COPY of a tree", 19, lambda storage, _: storage.copy("t", "b")),
+    ("PUT of a message", 16, lambda storage, _: storage.put("n", reply(0))),
+    ("PUT of a reply", 15, lambda storage, _: storage.put("n", reply(1))),
+    ("PUT of a message that merges two threads", 30, lambda storage, _: storage.put("n", reply(2))),
+    ("PROPPATCH of a flag of a message", 10, lambda storage, _: storage.mark("m", StateChange(int(Flag.SEEN)))),
+    ("DELETE of a message", 18, lambda storage, _: storage.delete("m")),
     ("LOCK", 5, lambda _, budget: budget.take("a")),
     ("PROPPATCH of a user", 1, lambda _, budget: budget.prefer(None)),
     ("PROPPATCH of a device by itself", 1, lambda _, budget: budget.prefer("phone", on_phone=True)),

@@ -301,6 +301,9 @@ MESSAGE = (
 """A message whose second part is the bytes 0 to 9."""
 REPORTS = {
     "{urn:davstore:cpm}explain-sync": '<C:explain-sync xmlns:C="urn:davstore:cpm"/>',
+    "{urn:davstore:cpm}resolve": (
+        '<C:resolve xmlns:C="urn:davstore:cpm"><C:conversation-id>x</C:conversation-id></C:resolve>'
+    ),
     f"{D}sync-collection": sync_body(),
     f"{D}expand-property": expand_body('<D:property name="owner"><D:property name="displayname"/></D:property>'),
 }

@@ -15,7 +15,7 @@ from davstore.dav.properties.states import STATES
 from davstore.metadata import unit
 from davstore.metadata.statements import Statement
 from davstore.metadata.tables import property_
-from davstore.model.facets import ANSWERS, CHECKSUMS, DISPOSITIONS, MESSAGE
+from davstore.model.facets import ANSWERS, CHECKSUMS, DISPOSITIONS, MESSAGE, ORIGINAL
 from davstore.model.limits import Limits
 from tests.dav.client import ALICE, HOME, PHONE, Client, D, prop_body, removing, setting, sync_body, token_of
 from tests.dav.test_locks import info
@@ -66,7 +66,7 @@ def test_propname(dav: Client) -> None:
     dav.put("a")
     dav.patch("a", setting("<x:p>1</x:p>"))
     found = dav("PROPFIND", "a", '<propfind xmlns="DAV:"><propname/></propfind>', Depth="0").props(f"{HOME}/a")
-    of_messages = (MESSAGE, CHECKSUMS, ANSWERS, DISPOSITIONS)
+    of_messages = (MESSAGE, CHECKSUMS, ANSWERS, DISPOSITIONS, ORIGINAL)
     lacking = {name for name, live in LIVE_OF[Kind.RESOURCE].items() if live.facet in of_messages}
     lacking |= {live.name for live in STATES}
     assert set(found) == LIVE_OF[Kind.RESOURCE].keys() - lacking | {"{urn:x}p"}

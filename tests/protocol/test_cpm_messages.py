@@ -254,6 +254,7 @@ def test_a_group_state_with_headers() -> None:
         "conversation_id": "c",
         "contribution_id": "d",
         "date_us": calendar.timegm((2012, 6, 13, 21, 39, 57)) * 1_000_000,
+        "state_us": calendar.timegm((2012, 6, 13, 21, 39, 57)) * 1_000_000,
         "to": "bob <tel:+15550100>, alice <tel:+15550101>, tel:+15550102",
     }
 

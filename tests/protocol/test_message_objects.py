@@ -108,6 +108,7 @@ def test_a_session_info_without_those_invited(content: bytes) -> None:
 def test_a_group_state_has_a_time_and_participants() -> None:
     assert read_group_state(GROUP_STATE) == {
         "date_us": calendar.timegm((2012, 6, 13, 21, 39, 57)) * 1_000_000,
+        "state_us": calendar.timegm((2012, 6, 13, 21, 39, 57)) * 1_000_000,
         "to": "bob <tel:+15550100>, alice <tel:+15550101>, tel:+15550102",
     }
     named = GROUP_STATE.replace(b"<groupstate ", b'<groupstate xmlns="urn:example:groupstate" ')

@@ -277,7 +277,12 @@ FOLDER = st.lists(NAME, max_size=3).map(tuple)
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Co", "Cn"]), max_size=10)
 TIME = st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999)
 FACTS_OF = {form: st.sampled_from([fact for fact in FACTS.values() if fact.form is form]) for form in Form}
-KEYWORD = st.builds(Fact, st.just(Source.KEYWORD), st.from_regex(r"[A-Za-z_][A-Za-z0-9.-]{0,9}", fullmatch=True))
+KEYWORD = st.builds(
+    Fact,
+    st.just(Source.KEYWORD),
+    st.from_regex(r"[A-Za-z_][A-Za-z0-9.-]{0,9}", fullmatch=True),
+    form=st.just(Form.TEXT),
+)
 LITERALS = {Form.TEXT: TEXT, Form.NUMBER: st.integers(-(10**17), 10**17), Form.TIME: TIME}
 
 

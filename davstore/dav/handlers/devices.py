@@ -12,7 +12,7 @@ from davstore.dav.handlers.conditions import judge_if
 from davstore.dav.handlers.namespace import read_mkcol
 from davstore.dav.handlers.options import options
 from davstore.dav.handlers.proppatch import with_dependent
-from davstore.dav.kinds import AT_VACANT, UNMAPPED
+from davstore.dav.kinds import AT_VACANT, UNMAPPED, Kind
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.engine.rights import may_enrol
@@ -30,7 +30,6 @@ from davstore.errors import (
     Refused,
     SourceIsDestination,
 )
-from davstore.model.paths import Area
 from davstore.model.principals import DeviceClass
 from davstore.policy.preconditions import Verdict, judge
 from davstore.protocol.dav import multistatus, names, prop
@@ -52,7 +51,7 @@ def handle_options_of_vacant(request: Request, _place: Vacant) -> Response:
 
 def refuse_method(request: Request, place: Vacant) -> NoReturn:
     """Refuse a method of the URL of a device that is not there. Raises MethodNotAllowed: it could make others."""
-    if request.method in UNMAPPED[Area.STORE]:
+    if request.method in UNMAPPED[Kind.COLLECTION]:
         raise MethodNotAllowed(AT_VACANT)
     raise NotFound(place.device)
 

@@ -20,9 +20,10 @@ def handle_options(request: Request) -> Response:
     try:
         top = reading.find(request.context, path, request.if_alone)
     except NotFound:
-        return options(request, offer.unmapped[path.area], is_collection=False)
-    methods = offer.kinds[kind_in(path.area, is_collection=top.is_collection)].methods
-    return options(request, methods if path.names else offer.at_root[path.area], is_collection=bool(top.is_collection))
+        return options(request, offer.unmapped[kind_in(path.area, is_collection=True)], is_collection=False)
+    kind = kind_in(path.area, is_collection=top.is_collection)
+    methods = offer.kinds[kind].methods if path.names else offer.at_root[kind]
+    return options(request, methods, is_collection=bool(top.is_collection))
 
 
 def handle_options_of_fixed(request: Request, place: Fixed) -> Response:

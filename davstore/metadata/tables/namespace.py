@@ -42,6 +42,8 @@ index("node_body", node.c.store_id, node.c.body_id, where="body_id IS NOT NULL")
 
 WEAK: ColumnElement[int] = literal_column(str(int(Area.THREADS)))
 """The area whose bindings the store makes: they keep no node alive, and nothing is charged for them."""
+# a resource that is asked for by its identity
+index("node_resource", node.c.store_id, node.c.resource_id)
 
 binding = table(
     "binding",

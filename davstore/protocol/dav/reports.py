@@ -24,6 +24,8 @@ MAX_LEVELS: Final = 8
 """Levels of properties within properties that an expand-property report may ask for."""
 MAX_DEVICES: Final = 100
 """Devices that an explain-sync report may name."""
+MAX_IDS: Final = 1_000
+"""Ids that a resolve report may name."""
 _MAX_LIMIT: Final = 10**9
 """Larger limits count as this one: no page is as long."""
 
@@ -68,7 +70,17 @@ class ExplainQuery(NamedTuple):
     token: None = None
 
 
-ReportQuery = SyncQuery | ExpandQuery | ExplainQuery
+class ResolveQuery(NamedTuple):
+    """The query of a resolve report: ids of conversations, and of resources as UUIDs in lower case."""
+
+    conversations: tuple[str, ...]
+    resources: tuple[str, ...]
+    names: tuple[str, ...]
+    context: SyncContext | None = None
+    token: None = None
+
+
+ReportQuery = SyncQuery | ExpandQuery | ExplainQuery | ResolveQuery
 """The query of any report. The gate reads `token` (None: counted as a listing) and `context` of each."""
 
 
@@ -157,6 +169,19 @@ def _explain_sync(root: etree._Element, depth: int | None, _strict_depth: bool) 
     return ExplainQuery(tuple(map(_text, hrefs)), _context(root) or SyncContext(), at_us)
 
 
+def _resolve(root: etree._Element, _depth: int | None, _strict_depth: bool) -> ResolveQuery:
+    conversations = [_text(one) for one in root.iterchildren(names.CONVERSATION_ID)]
+    resources = [_text(href) for one in root.iterchildren(names.RESOURCE_ID) for href in one.iterchildren(names.HREF)]
+    if not conversations and not resources:
+        raise Malformed("resolve without a conversation-id or a resource-id")
+    if len(conversations) + len(resources) > MAX_IDS:
+        raise TooLarge(f"more than {MAX_IDS} ids")
+    found = prop.first_child(root, names.PROP)
+    uuids = [one.lower().removeprefix("urn:uuid:") for one in resources]
+    asked_for = () if found is None else prop.names(found)
+    return ResolveQuery(tuple(conversations), tuple(uuids), asked_for, _context(root))
+
+
 def _asked(parents: Iterable[etree._Element], found: list[str], levels: int) -> tuple[Asked, ...]:
     """Return the properties of a level, each once with all that is nested in it, and add their names to found."""
     nested: dict[str, list[etree._Element]] = {}
@@ -183,6 +208,7 @@ _REPORTS: Final[dict[str, Callable[[etree._Element, int | None, bool], ReportQue
     names.SYNC_COLLECTION: _sync_collection,
     names.EXPAND_PROPERTY: _expand_property,
     names.EXPLAIN_SYNC: _explain_sync,
+    names.RESOLVE: _resolve,
 }
 """What reads the body of each report, by its root element."""
 

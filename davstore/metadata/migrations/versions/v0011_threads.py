@@ -11,6 +11,7 @@ depends_on = None
 STATISTICS = {
     ("binding", "binding_changed"): "4000000 100000 50000 1 1 1",
     ("gone", "gone_tops"): "100000 10000 5000 1",
+    ("node", "node_resource"): "4000000 100000 1",
     ("thread", "thread"): "400000 10000 1",
     ("thread", "thread_last"): "400000 10000 1 1",
     ("thread_member", "thread_member"): "2000000 50000 1",
@@ -26,17 +27,19 @@ _STATISTICS_BEFORE = {
 
 
 def upgrade() -> None:
-    """Make the tables, and leave a job that threads the messages which are there.
+    """Make the tables, and leave a job for the messages which are there, unless one is reading them.
 
     The column that said who made a binding was 0 in every row; now it says 0 for the area of the store.
     """
     for table in ("binding", "gone"):
         op.execute(f"ALTER TABLE {table} RENAME COLUMN made TO area")
     _index_changes(["store_id", "area"])
+    op.create_index("node_resource", "node", ["store_id", "resource_id"])
     _make_tables()
     op.execute(
         "INSERT INTO job (store_id, id, kind, payload, due_us, attempts, leased_until_us)"
-        " SELECT 0, 3, 'thread messages', '', 1, 0, 0 WHERE EXISTS (SELECT 1 FROM body)"
+        " SELECT 0, 2, 'read messages', 'threads 0 0', 0, 0, 0 WHERE EXISTS (SELECT 1 FROM body)"
+        " AND NOT EXISTS (SELECT 1 FROM job WHERE store_id = 0 AND id = 2)"
     )
     _write_statistics(STATISTICS)
 
@@ -90,10 +93,11 @@ def _write_statistics(statistics: dict[tuple[str, str], str]) -> None:
 
 def downgrade() -> None:
     """Drop the threads, with the bindings of their area and its nodes."""
-    op.execute("DELETE FROM job WHERE store_id = 0 AND id = 3")
+    op.execute("DELETE FROM job WHERE store_id = 0 AND id = 2 AND payload LIKE 'threads%'")
     for table in ("thread_key", "thread_member", "thread"):
         op.drop_table(table)
     op.execute("DELETE FROM node WHERE type = 7")
+    op.drop_index("node_resource", "node")
     for table in ("binding", "gone"):
         op.execute(f"DELETE FROM {table} WHERE area <> 0")
     _index_changes(["store_id"])

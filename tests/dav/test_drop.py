@@ -7,7 +7,7 @@ import pytest
 from davstore.dav import dispatch
 from davstore.model.principals import Ability, Asker, Service
 from tests.contract.test_dispositions import imdn, message
-from tests.dav.client import ALICE, BOB, HOME, PHONE, REPORTS, Client, D
+from tests.dav.client import ALICE, BOB, HOME, PHONE, REPORTS, Client, D, sync_body
 
 RECORDER = Service(9, "recorder", "0" * 16, Ability.DELIVER, revoked=False)
 DROP = "/dav/drop/alice/"
@@ -47,6 +47,33 @@ def test_a_notification_is_taken_before_and_after_its_message(dav: Client) -> No
         for kind, status, second in (("delivery", "delivered", 7), ("display", "displayed", 9))
     ]
     assert dav.names(INBOX) == [place.rpartition("/")[2]]
+
+
+@pytest.mark.parametrize("root", [f"{HOME}/", "/dav/threads/alice/"])
+def test_a_report_tells_a_message_of_which_something_is_told_in_both_areas(dav: Client, root: str) -> None:
+    dav.put("a", message())
+    before = dav("REPORT", root, sync_body())
+    dav("POST", DROP, imdn("delivered"))
+    after = dav("REPORT", root, sync_body(before.xml.findtext(f"{D}sync-token")))
+    assert sorted(after.hrefs()) == sorted(before.hrefs() if "threads" in root else [f"{HOME}/a"])
+    again = dav("POST", DROP, imdn("delivered"))
+    assert again.status == 204
+    last = dav("REPORT", root, sync_body(after.xml.findtext(f"{D}sync-token")))
+    assert last.hrefs() == []
+
+
+def test_the_same_message_in_other_headers_is_told_to_be_there(dav: Client) -> None:
+    as_asker(dav, RECORDER)
+    block = b"Message-Direction: received\r\nIMDN-Message-ID: m1\r\nContent-Type: message/cpim\r\n\r\n"
+    first = dav("POST", DROP, block + message())
+    as_asker(dav, PHONE)
+    again, other = (dav("POST", DROP, content) for content in (message(), message() + b" you"))
+    assert (first.status, again.status, other.status) == (201, 200, 201)
+    place, duplicate = first.headers["Location"], other.headers["Location"]
+    assert again.headers["Content-Location"] == place
+    name = f"{C}duplicate-of"
+    assert [one.text for one in dav.find(duplicate, name).prop(duplicate, name)] == [place]
+    assert dav.find(place, name).prop(place, name) is None
 
 
 def test_what_is_told_of_a_message_is_protected(dav: Client) -> None:

@@ -71,7 +71,7 @@ UNMAPPED: Final = {Kind.COLLECTION: ("OPTIONS", "PUT", "MKCOL", "LOCK"), Kind.TH
 AT_VACANT: Final = ("OPTIONS", "MKCOL")
 """The methods of the URL of a device that is not there."""
 AT_ADD: Final = ("OPTIONS", "POST")
-"""The methods of the place where members are added to a collection."""
+"""The methods of the place where members are added to a collection; the store alone adds members to threads."""
 STORE_METHODS: Final = frozenset(
     {*KINDS[Kind.RESOURCE].methods, *KINDS[Kind.COLLECTION].methods, *UNMAPPED[Kind.COLLECTION], *AT_ADD}
 )
@@ -107,7 +107,7 @@ class Offer(NamedTuple):
         if isinstance(place, Vacant):
             return AT_VACANT
         if isinstance(place, AddPath):
-            return AT_ADD
+            return AT_ADD if place.path.area is Area.STORE else AT_ADD[:1]
         if isinstance(place, Path):
             kind = kind_in(place.area, is_collection=True)
             return self.kinds[kind].methods if place.names else self.at_root[kind]

@@ -124,10 +124,12 @@ def decide(
     *,
     depth: int | None = None,
     creatable: bool = True,
+    submitted: Preconditions | None = None,
 ) -> Member:
     """Return the member that a request is about, if the request may do its intent.
 
     depth None is infinity. creatable says whether the URL could be that of a new resource: one with a slash could not.
+    The lock tokens are those of submitted, where that is given.
 
     Raises:
         NotFound: the URL is unmapped, or the asker may not know of it.
@@ -145,7 +147,7 @@ def decide(
     member = _member(needs, place, path)
     if place.resource is None and not creatable:
         raise OnlyCollection(path.name)
-    require_changeable(writer, intent, member, conditions)
+    require_changeable(writer, intent, member, conditions if submitted is None else submitted)
     return member
 
 
@@ -159,20 +161,25 @@ def require_changeable(writer: Writer, intent: Intent, member: Member, condition
         require_within(writer, member.resource)
 
 
-def decide_addition(writer: Writer, path: Path, conditions: Preconditions = NONE) -> Resolved:
+def decide_addition(
+    writer: Writer, path: Path, conditions: Preconditions = NONE, *, submitted: Preconditions | None = None
+) -> Resolved:
     """Return the place of any new member of a collection, when the request may add one. No condition is met by it.
 
+    The lock tokens are as in `decide`.
+
     Raises:
-        NotFound: no collection is there. PreconditionFailed: a condition is about what is there, or does not hold.
+        NotFound: no collection is there. ThreadIsComputed: as `decide`.
+        PreconditionFailed: a condition is about what is there, or does not hold.
         Locked: a lock is in the way. TreeTooLarge: a member would have no URL.
     """
-    place = resolve(writer, path)
+    place = resolve_for(writer, "PUT", path)
     require_met(writer, None, conditions)
     if place.resource is None or place.last is None or not place.resource.is_collection:
         raise NotFound(path.name)
     if len(path.names) >= MAX_NAMES:
         raise TreeTooLarge("it lies too deep")
-    require_open(writer, conditions, nodes=[place.last.node_id])
+    require_open(writer, conditions if submitted is None else submitted, nodes=[place.last.node_id])
     return Resolved([*place.steps, place.last], None, None)
 
 
@@ -223,7 +230,7 @@ def decide_both(
         raise PreconditionFailed("the destination exists")
     _require_depth(needs_from, old.resource, depth)
     is_whole = is_move or depth is None
-    if source == destination or destination.holds(source) or (is_whole and source.holds(destination)):
+    if _is_itself(old, new) or destination.holds(source) or (is_whole and source.holds(destination)):
         raise SourceIsDestination(source.name)
     touched = [_touched(needs_from, old), _touched(needs_to, new)]
     nodes, trees = ([one for part in parts for one in part] for parts in zip(*touched, strict=True))
@@ -232,6 +239,13 @@ def decide_both(
     if is_whole:
         require_shallow(writer, old.get(), source, destination)
     return old, new
+
+
+def _is_itself(old: Member, new: Member) -> bool:
+    """Tell whether both URLs name one resource: they are one, or one of them is that of a message in its thread."""
+    if old.path.area == new.path.area:
+        return old.path == new.path
+    return new.resource is not None and new.resource.node_id == old.get().node_id
 
 
 def decide_copy_of_part(

@@ -11,9 +11,9 @@ from davstore.interchange.names import numbered, split, with_mark
 from davstore.metadata import bindings
 from davstore.metadata.bindings import Resolved
 from davstore.metadata.bodies import Received
-from davstore.model.nodes import MESSAGES, ResourceType
+from davstore.model.nodes import MESSAGES, Resource, ResourceType
 from davstore.model.paths import Path
-from davstore.protocol.http.media_types import extension_of, guess_media_type
+from davstore.protocol.http.media_types import UNKNOWN_TYPE, extension_of, guess_media_type
 
 _DIGITS: Final = 12
 """Digits of the digest in the name of what has no other name."""
@@ -52,6 +52,12 @@ def _extension_of_body(received: Received) -> str:
     inline = received.stored.inline or b""
     is_document = received.type in _XML and inline.lstrip().startswith(b"<")
     return ".xml" if is_document else extension_of(_TYPE_OF_OBJECTS)
+
+
+def find_type(media_type: str | None, name: str, old: Resource | None) -> str:
+    """Return the media type of a body: the one that was sent, else that of what it replaces, else that of its name."""
+    kept = None if old is None or old.content_type == UNKNOWN_TYPE else old.content_type
+    return media_type or kept or guess_media_type(name)
 
 
 def find_free(writer: Writer, collection: Path, place: Resolved, name: str) -> Member:

@@ -7,9 +7,13 @@ from collections.abc import Collection
 
 from sqlalchemy import BigInteger, and_, bindparam, func, select
 
+from davstore.metadata.places import Ways
+from davstore.metadata.sessions import find_sessions
 from davstore.metadata.statements import Statement, among, array
 from davstore.metadata.tables import message, node, thread, thread_member
 from davstore.metadata.unit import Unit
+from davstore.model.nodes import StoreFacts
+from davstore.model.paths import Area
 from davstore.model.threads import Participant, Thread, find_participants
 
 _s = bindparam("s", type_=BigInteger)
@@ -28,6 +32,16 @@ _ENDS = Statement[tuple[int, str | None, str | None, str | None]](
     .group_by(thread_member.c.thread_id, message.c["from"], message.c.to, message.c.cc)
     .order_by(thread_member.c.thread_id, func.min(thread_member.c.date_us), message.c["from"])
 )
+_CONVERSATIONS = Statement[tuple[int, str]](
+    select(thread_member.c.thread_id, message.c.conversation_id)
+    .select_from(_in_threads)
+    .where(
+        thread_member.c.store_id == _s,
+        among(thread_member.c.thread_id, bindparam("ids")),
+        message.c.conversation_id.is_not(None),
+    )
+    .distinct()
+)
 
 
 def list_threads(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, Thread]:
@@ -42,3 +56,17 @@ def list_participants(unit: Unit, store_id: int, node_ids: Collection[int]) -> d
     for thread_id, *ends in unit.each(_ENDS, {"s": store_id, "ids": array(node_ids)}) if node_ids else ():
         texts[thread_id] += [one for one in ends if one]
     return {thread_id: find_participants(some) for thread_id, some in texts.items()}
+
+
+def list_sessions(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> dict[int, list[tuple[str, ...]]]:
+    """Return the names that lead to the session histories of those of the nodes that are threads, oldest first."""
+    rows = unit.all(_CONVERSATIONS, {"s": store.id, "ids": array(node_ids)}) if node_ids else []
+    sessions = find_sessions(unit, store.id, {conversation for _, conversation in rows})
+    if not sessions:
+        return {}
+    ways = Ways(unit, store.id, {one.node_id for one in sessions})
+    found: defaultdict[int, list[tuple[str, ...]]] = defaultdict(list)
+    for thread_id, conversation_id in rows:
+        places = [ways.find(one.node_id, Area.STORE) for one in sessions if one.conversation_id == conversation_id]
+        found[thread_id] += [names for names in places if names is not None and names not in found[thread_id]]
+    return found

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from davstore.metadata.answers import list_answers
 from davstore.metadata.bodies import list_checksums
-from davstore.metadata.conversations import list_participants, list_threads
+from davstore.metadata.conversations import list_participants, list_sessions, list_threads
 from davstore.metadata.dispositions import list_dispositions
 from davstore.metadata.locks import list_locks
 from davstore.metadata.messages import list_messages, list_summaries
@@ -29,6 +29,7 @@ from davstore.model.facets import (
     ORIGINAL,
     PARTICIPANTS,
     PROPERTIES,
+    SESSIONS,
     SUMMARY,
     THREAD,
     Facet,
@@ -60,6 +61,7 @@ LOADERS: Final[Mapping[Facet[Any], Loader]] = {
     THREAD: lambda unit, store, node_ids, _now_us: list_threads(unit, store.id, node_ids),
     PARTICIPANTS: lambda unit, store, node_ids, _now_us: list_participants(unit, store.id, node_ids),
     GROUP_STATE: lambda unit, store, node_ids, _now_us: list_group_states(unit, store, node_ids),
+    SESSIONS: lambda unit, store, node_ids, _now_us: list_sessions(unit, store, node_ids),
     ANSWERS: lambda unit, store, node_ids, _now_us: list_answers(unit, store, node_ids),
     ORIGINAL: lambda unit, store, node_ids, _now_us: list_originals(unit, store, node_ids),
     DISPOSITIONS: lambda unit, store, node_ids, _now_us: list_dispositions(unit, store.id, node_ids),

@@ -126,16 +126,24 @@ def array(numbers: Iterable[int]) -> str:
     return f"[{','.join(map(str, numbers))}]"
 
 
-class _Texts(_Numbers):
-    """The texts of a JSON array, likewise."""
+class _Texts(ColumnElement[str]):
+    """The texts of a JSON array given as one parameter, compared byte for byte."""
 
     inherit_cache = True
+
+    def __init__(self, parameter: ColumnElement[Any]) -> None:
+        self.parameter = parameter
+
+
+@compiles(_Texts, "sqlite")
+def _texts_on_sqlite(element: _Texts, compiler: Any, **kw: Any) -> str:
+    return f"(SELECT value FROM json_each({compiler.process(element.parameter, **kw)}))"
 
 
 @compiles(_Texts, "postgresql")
 def _texts_on_postgresql(element: _Texts, compiler: Any, **kw: Any) -> str:
     array = compiler.process(element.parameter, **kw)
-    return f"(SELECT value FROM json_array_elements_text(CAST({array} AS json)))"
+    return f'(SELECT value COLLATE "C" FROM json_array_elements_text(CAST({array} AS json)))'
 
 
 def among_texts(column: ColumnElement[Any], parameter: ColumnElement[Any]) -> ColumnElement[bool]:

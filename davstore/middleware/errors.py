@@ -94,6 +94,17 @@ def _render(error: DavstoreError, row: Row, edge: Edge) -> tuple[bytes, str]:
     return f"{row.status.phrase}\n".encode(), "text/plain; charset=utf-8"
 
 
+def render_condition(error: DavstoreError, hrefs: Hrefs) -> bytes:
+    """Return the element of the condition that failed for one resource of several; b'' where none is named."""
+    row = find_row(error)
+    if row.condition is None:
+        return b""
+    content = [] if row.content is None else [row.content(error)]
+    if isinstance(error, errors.Locked):
+        content = [href(hrefs(urls.segments_of(path), slash)) for path, slash in error.roots]
+    return element(row.condition, *content)
+
+
 def find_row(error: DavstoreError) -> Row:
     """Return the row of an error's class, or of the nearest class above it; 500 if no request can cause it."""
     return next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), _FAILURE)

@@ -57,6 +57,8 @@ DISPOSITIONS: Final = Facet[Sequence[Disposition]]("dispositions")
 
 GROUP_STATE: Final = Facet[str]("group state")
 """The name of the group state that counts in a session history."""
+SESSIONS: Final = Facet[Sequence[tuple[str, ...]]]("sessions")
+"""The session histories of a thread: the names that lead to each from the root of the store."""
 
 _NONE: Final[Mapping[int, Any]] = MappingProxyType({})
 

@@ -27,7 +27,7 @@ Url = tuple[str, ...]
 
 PROPERTY = "{urn:x}note"
 _SEEN = Fact(Source.FLAG, str(int(Flag.SEEN)))
-LONG = 94
+LONG = 125
 """The length of a letter with a number of three digits."""
 _LENGTH = Fact(Source.RESOURCE, "length", Form.NUMBER)
 
@@ -102,9 +102,11 @@ VIEWS: dict[str, ModelView] = {
 
 
 def letter(number: int, date_s: int) -> bytes:
-    """Return a message of a time."""
+    """Return a message of a time. Some refer to others, so that threads come, grow, meet and part."""
     date = format_datetime(datetime.fromtimestamp(date_s, UTC))
-    return f"From: a@example.org\r\nMessage-ID: <1@example.org>\r\nDate: {date}\r\n\r\n{number}".encode()
+    own, other = number * 5 % 23, number * 7 % 23 if number % 4 else 99
+    head = f"Message-ID: <{own:02}@example.org>\r\nReferences: <{other:02}@example.org>\r\nDate: {date}"
+    return f"From: a@example.org\r\n{head}\r\n\r\n{number}".encode()
 
 
 @dataclass

@@ -13,6 +13,7 @@ import pytest
 
 from davstore import store
 from davstore.engine.context import Context
+from davstore.engine.receiving import Incoming
 from davstore.errors import (
     AlreadyExists,
     Locked,
@@ -31,6 +32,8 @@ from davstore.model.paths import PartPath
 from davstore.model.principals import Principal, PrincipalName, User
 from davstore.model.rules import Rule
 from davstore.store import (
+    adding,
+    adding_sets,
     browsing,
     copying_parts,
     deleting,
@@ -46,6 +49,7 @@ from davstore.store import (
     resolving,
     syncing,
 )
+from davstore.store.adding_sets import NewMember
 from davstore.store.putting import NewContent
 from tests.contract.storage import MAIL, Storage
 
@@ -75,6 +79,15 @@ WRITES: dict[str, Ask] = {
     "putting.put": lambda context, tree, given: putting.put(context, tree.at("t/a"), content(), given),
     "putting.put, large": lambda context, tree, given: putting.put(
         context, tree.at("t/a"), NewContent(io.BytesIO(b"x" * 300), 300, None), given
+    ),
+    "adding.add_member": lambda context, tree, given: adding.add_member(
+        context, tree.at("t"), Incoming(io.BytesIO(b"x"), 1), given
+    ),
+    "adding.add_member, large": lambda context, tree, given: adding.add_member(
+        context, tree.at("t"), Incoming(io.BytesIO(b"x" * 300), 300), given
+    ),
+    "adding_sets.add_set": lambda context, tree, given: adding_sets.add_set(
+        context, tree.at("t"), [NewMember("x", Incoming(io.BytesIO(b"x"), 1))], given, strict=False
     ),
     "making.make_collection": lambda context, tree, given: making.make_collection(context, tree.at("t"), given),
     "patching.patch_properties": lambda context, tree, given: patching.patch_properties(
@@ -106,6 +119,9 @@ READS: dict[str, Ask] = {
         reading.describe(context, tree.at("t"), given, depth=1, columns=Wanted(()))
     ),
     "reading.open_resource": lambda context, tree, given: reading.open_resource(context, tree.at("t/a"), given),
+    "reading.open_set": lambda context, tree, given: reading.open_set(
+        context, tree.at("t"), given, most_bytes=1_000
+    ).bodies.close(),
     "reading.open_part": lambda context, tree, given: reading.open_part(context, PartPath(tree.at("t/a"), "1"), given),
     "reading.find_part": lambda context, tree, given: reading.find_part(context, PartPath(tree.at("t/a"), "1"), given),
     "syncing.changes_since": lambda context, tree, given: syncing.changes_since(

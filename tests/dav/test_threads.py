@@ -8,6 +8,7 @@ import pytest
 
 from tests.dav.client import HOME, PHONE, Answer, Client, D, setting, token_of
 from tests.dav.test_locks import culprits, lock
+from tests.dav.test_sessions import make
 
 C = "{urn:davstore:cpm}"
 ROOT = "/dav/threads/alice/"
@@ -266,3 +267,19 @@ def test_a_device_synchronises_threads_as_folders(dav: Client) -> None:
     dav.put("1.eml", mail(1))
     dav.principal = PHONE
     assert len(dav.sync(ROOT).hrefs()) == 2
+
+
+def test_a_thread_leads_to_its_sessions(dav: Client) -> None:
+    head = "Content-Type: Application/X-CPM-Session\r\nFrom: a@x"
+    session = head + "\r\nConversation-ID: {}\r\nContribution-ID: {}\r\n\r\n<session/>"
+    for name, conversation in (("s1", "one"), ("s2", "two"), ("s3", "one")):
+        assert make(dav, name).status == 201
+        dav.put(f"{name}/info.eml", session.format(conversation, name))
+    dav.put("s1/1.eml", mail(1, Conversation_ID="one"))
+    dav.put("2.eml", mail(2))
+    found = threads(dav)
+    assert sorted(map(sorted, found.values())) == [["1"], ["2"]]
+    hrefs = {number: f"{ROOT}{the(found, number)}/" for number in (1, 2)}
+    told = {number: dav.find(href, f"{C}sessions").prop(href, f"{C}sessions") for number, href in hrefs.items()}
+    assert [one.text for one in told[1]] == [f"{HOME}/s1/", f"{HOME}/s3/"]
+    assert told[2] is None

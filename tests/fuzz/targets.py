@@ -36,7 +36,18 @@ from davstore.protocol.dav import (
 )
 from davstore.protocol.dav import preferences as sync_preferences
 from davstore.protocol.dav.elements import ROOT_NAMESPACES, element, empty, escape
-from davstore.protocol.http import authorization, dates, headers, integrity, owncloud, prefer, ranges, sync_context
+from davstore.protocol.http import (
+    authorization,
+    dates,
+    headers,
+    integrity,
+    multipart,
+    owncloud,
+    prefer,
+    ranges,
+    sync_context,
+)
+from davstore.protocol.http.slug import parse_slug
 from davstore.protocol.message import cpim, file_transfer, group_state, imdn, session
 from davstore.protocol.message import dates as mail_dates
 from davstore.protocol.message.parameters import parse_parameters, text_parameter
@@ -51,6 +62,7 @@ from tests.dav.client import HOME, MESSAGE, Client
 HOST: Final = "dav.example"
 LENGTH: Final = 1_000
 """Of the resource that ranges are asked of, in bytes."""
+BOUNDED: Final = "multipart/mixed; boundary=b"
 YEAR_10000: Final = 253_402_300_800
 """No date can tell it, and a leap second leads there."""
 
@@ -261,6 +273,31 @@ def chunked_body(data: bytes) -> None:
     source = io.BytesIO(data)
     read = ChunkedBody(source, lambda: None).read()
     assert len(read) + 5 <= source.tell()  # the last chunk is five bytes or more, and was read
+
+
+def multipart_body(data: bytes) -> None:
+    """Take a body apart in one block and in several."""
+    whole = [(part.fields, b"".join(part.content)) for part in multipart.each_part(io.BytesIO(data), BOUNDED)]
+    small = multipart.each_part(Trickle(io.BytesIO(data)), BOUNDED)
+    assert [(part.fields, b"".join(part.content)) for part in small] == whole
+    assert sum(len(content) for _, content in whole) < len(data)
+
+
+class Trickle(NamedTuple):
+    """A body that comes in pieces of a few bytes."""
+
+    source: io.BytesIO
+
+    def read(self, _size: int, /) -> bytes:
+        return self.source.read(3)
+
+
+def slug(data: bytes) -> None:
+    name = parse_slug(text_of(data))
+    assert len(name.encode()) <= 255
+    assert "/" not in name
+    assert name not in (".", "..")
+    assert not name or name.isprintable() or any(one in name for one in "\u200c\u200d")
 
 
 def request_head(data: bytes) -> None:
@@ -490,6 +527,12 @@ PREFERENCE: Final = b"""<C:sync-preferences xmlns:D="DAV:" xmlns:C="urn:davstore
 <C:list-only>T</C:list-only><C:withhold-states><C:seen/></C:withhold-states></C:sync-preferences>"""
 
 TARGETS: Final[dict[str, Target]] = {
+    "multipart": Target(
+        multipart_body,
+        (b"x\r\n--b\r\nA: b\r\n\r\nc\r\n--b \r\n\r\n--b--\r\n",),
+        (b"\r\n", b"\n--b\r\n", b"\n--b--", b"--bx", b"A: b", b"\n ", b"\0"),
+    ),
+    "slug": Target(slug, (b"The Beach at S%C3%A8te", b"../%2e%2e/a%00.jpg"), (b"%C3", b"%E2%80%AE", b".", b"/", b" ")),
     "preference": Target(
         preference,
         (PREFERENCE,),

@@ -7,7 +7,7 @@ from typing import NoReturn
 from davstore.dav.handlers.made import made
 from davstore.dav.handlers.options import options
 from davstore.dav.handlers.put import read_headers
-from davstore.dav.kinds import AT_ADD
+from davstore.dav.handlers.sets import handle_set
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, validators
 from davstore.engine.receiving import Incoming
@@ -15,6 +15,7 @@ from davstore.errors import MethodNotAllowed, NotFound
 from davstore.model.paths import AddPath
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol import urls
+from davstore.protocol.http.multipart import is_set
 from davstore.protocol.http.slug import parse_slug
 from davstore.store import adding, reading
 
@@ -23,11 +24,13 @@ def handle_options(request: Request, place: AddPath) -> Response:
     """Return the methods of the place."""
     request.refuse_body()
     _require_collection(request, place)
-    return options(request, AT_ADD, is_collection=False)
+    return options(request, request.offer.allowed_at(place), is_collection=False)
 
 
 def handle_post(request: Request, place: AddPath) -> Response:
-    """Make a member of the body, whatever it is; Location says where."""
+    """Make a member of the body, and say in Location where; of a multipart a set of them."""
+    if is_set(request.content_type):
+        return handle_set(request, place)
     sent = read_headers(request)
     modified_us = None if sent.modified_seconds is None else sent.modified_seconds * SECOND_US
     new = adding.add_member(
@@ -40,8 +43,9 @@ def handle_post(request: Request, place: AddPath) -> Response:
     )
     path = place.path.child(new.name)
     location = request.spelling.href(urls.segments_of(path), slash=False)
-    headers = [("Location", location), *validators(new)]
-    return made(request, path, created=True, headers=headers, timed=modified_us is not None)
+    answer = made(request, path, created=True, headers=validators(new), timed=modified_us is not None)
+    answer.headers.append(("Location", location))
+    return answer
 
 
 def refuse_method(request: Request, place: AddPath) -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from davstore.dav.properties.live import COLLECTION, Live, PropertyContext
+from davstore.dav.properties.live import COLLECTION, THREAD, Live, PropertyContext
 from davstore.model.nodes import Resource
 from davstore.protocol import urls
 from davstore.protocol.dav import names
@@ -21,4 +21,4 @@ def _add_member(context: PropertyContext, resource: Resource) -> bytes | None:
     return element(names.ADD_MEMBER, href(context.spelling.href(urls.segments_of(path), slash=True) + ADD_QUERY))
 
 
-ADDING: Final = (Live(names.ADD_MEMBER, COLLECTION, each=_add_member),)
+ADDING: Final = (Live(names.ADD_MEMBER, COLLECTION - THREAD, each=_add_member),)

@@ -9,7 +9,9 @@ from davstore.dav.properties.core import iso_date
 from davstore.dav.properties.live import THREAD, Live, PropertyContext
 from davstore.model import facets
 from davstore.model.nodes import Resource
+from davstore.model.paths import Path
 from davstore.model.threads import Thread
+from davstore.protocol import urls
 from davstore.protocol.dav.elements import element, escape, text_element
 from davstore.protocol.dav.names import CPM, clark
 
@@ -41,10 +43,20 @@ def _attribute(text: str) -> bytes:
     return escape(text).replace(b'"', b"&quot;")
 
 
+def _sessions(context: PropertyContext, resource: Resource) -> bytes | None:
+    places, store = context.facets.of(facets.SESSIONS).get(resource.node_id), context.store
+    if not places or store is None:
+        return None
+    return element(
+        clark(CPM, "sessions"), *[context.href(urls.segments_of(Path(store.owner, names))) for names in places]
+    )
+
+
 THREADS: Final = (
     _of_thread("conversation-id", lambda one: one.conversation_id),
     _of_thread("message-count", lambda one: str(one.messages)),
     _of_thread("unread-count", lambda one: str(one.unread)),
     _of_thread("last-activity", lambda one: iso_date(one.last_us)),
     Live(clark(CPM, "participants"), THREAD, each=_participants, facet=facets.PARTICIPANTS),
+    Live(clark(CPM, "sessions"), THREAD, each=_sessions, facet=facets.SESSIONS),
 )

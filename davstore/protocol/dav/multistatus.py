@@ -86,6 +86,12 @@ class Multistatus:
             % (href, _status(status), _error(empty(condition) if condition else None))
         )
 
+    def refused(self, href: bytes, status: int, *content: bytes) -> None:
+        """Write the status of a resource, and the elements of its `D:error`, if there are any."""
+        self.add(
+            b"<D:response><D:href>%b</D:href>%b%b</D:response>\n" % (href, _status(status), _error(b"".join(content)))
+        )
+
     def explained(self, href: bytes, status: int, condition: bytes, description: str) -> None:
         """Write the status that a resource would have, the condition that does not hold, and words for a person."""
         error = element("{DAV:}error", condition) if condition else b""

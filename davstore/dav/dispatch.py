@@ -15,6 +15,7 @@ from davstore.dav.handlers import (
     namespace,
     options,
     parts,
+    post,
     propfind,
     proppatch,
     put,
@@ -46,6 +47,7 @@ _HANDLERS: Final[dict[str, Callable[[Request], Response]]] = {
     "PROPPATCH": proppatch.handle_proppatch,
     "COPY": namespace.handle_copy,
     "MOVE": namespace.handle_move,
+    "POST": post.handle_post,
     "LOCK": locks.handle_lock,
     "UNLOCK": locks.handle_unlock,
 }
@@ -81,11 +83,11 @@ _HANDLERS_OF_ADD: Final[dict[str, Callable[[Request, AddPath], Response]]] = {
     "POST": adding.handle_post,
 }
 """Handlers of the place where members are added to a collection; every other method is refused."""
-METHODS: Final = (*_HANDLERS, "POST")
+METHODS: Final = tuple(_HANDLERS)
 """Every method that some resource has when all functions are enabled."""
-_NOWHERE: Final = frozenset({"POST", "PATCH"})
-"""Methods that this server knows of and that no resource of a store has; any other one is unknown. To them come those
-of functions that are switched off."""
+_NOWHERE: Final = frozenset({"PATCH"})
+"""The method that this server knows of and that no resource has yet; any other one is unknown. To it come those of
+functions that are switched off."""
 _LINES: Final = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _NO_LENGTH: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _WHOLE_BYTES: Final = 1 << 18

@@ -42,6 +42,7 @@ from davstore.store.preferring import Profiles
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
+_XML_TYPES: Final = ("application/xml", "text/xml")
 _CONDITIONS: Final = (
     "HTTP_IF",
     "HTTP_IF_MATCH",
@@ -95,6 +96,10 @@ class Request:
     def hrefs(self, path: Path) -> Hrefs:
         """Return the maker of hrefs for resources of the store and area of a path."""
         return Hrefs(self.spelling, urls.segments_of(path.root))
+
+    def hrefs_of_errors(self, segments: tuple[str, ...], slash: bool) -> str:
+        """Return the absolute path of a place that an error carries, as `Hrefs` of the table of errors."""
+        return self.spelling.href(segments, slash=slash)
 
     def property_context(
         self,
@@ -269,6 +274,11 @@ class Request:
         """The body as a stream."""
         source: Source = self._environ["wsgi.input"]
         return source
+
+    @property
+    def has_xml(self) -> bool:
+        """Whether the body says that it is XML."""
+        return (self.content_type or "").partition(";")[0].strip().lower() in _XML_TYPES
 
     def read_xml(self) -> bytes:
         """Return the body, an XML document or nothing. Raises TooLarge, Malformed."""

@@ -22,6 +22,7 @@ from davstore.errors import (
     IsRoot,
     Malformed,
     NameNotAllowed,
+    NoCollection,
     NotFound,
     OnlyCollection,
     ParentMissing,
@@ -45,6 +46,7 @@ Intent = Literal[
     "MKCOL",
     "DELETE",
     "PROPPATCH",
+    "POST",
     "LOCK",
     "UNLOCK",
     "COPY from",
@@ -56,7 +58,7 @@ Intent = Literal[
 ]
 """The method of a request at one of its URLs. COPY and MOVE have two, and a delivery those that the store finds."""
 
-There = Literal["anything or nothing", "something", "nothing", "no collection"]
+There = Literal["anything or nothing", "something", "nothing", "no collection", "a collection"]
 """The states of a URL that a method allows."""
 
 Changes = Literal["nothing", "new member", "resource", "mapping"]
@@ -91,6 +93,7 @@ NEEDS: Final[Mapping[Intent, Needs]] = {
     "MKCOL": Needs("nothing", "mapping"),
     "DELETE": Needs("something", "mapping", within=True, in_threads=True, depths=()),
     "PROPPATCH": Needs("something", "resource", on_root=True, in_threads=True),
+    "POST": Needs("a collection", "nothing", on_root=True, in_threads=True),
     "LOCK": Needs("anything or nothing", "new member", on_root=True),
     "UNLOCK": Needs("something", "nothing", on_root=True),
     "COPY from": Needs("something", "nothing", within=True, in_threads=True, depths=(0,)),
@@ -282,12 +285,14 @@ def _find_part(writer: Writer, message: Resource, number: str) -> PartResource |
 
 def _require_there(needs: Needs, resource: Resource | None, path: Path) -> None:
     if resource is None:
-        if needs.there == "something":
+        if needs.there in ("something", "a collection"):
             raise NotFound(path.name)
     elif needs.there == "nothing":
         raise AlreadyExists(path.name)
     elif needs.there == "no collection" and resource.is_collection:
         raise IsCollection(path.name)
+    elif needs.there == "a collection" and not resource.is_collection:
+        raise NoCollection(path.name)
 
 
 def _require_depth(needs: Needs, resource: Resource | None, depth: int | None) -> None:

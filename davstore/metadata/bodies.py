@@ -111,6 +111,11 @@ def each_body(unit: Unit, store_id: int, node_ids: Collection[int]) -> Iterator[
         yield node_id, Stored(*stored)
 
 
+def list_bodies(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, Stored]:
+    """Return the bodies of nodes."""
+    return dict(each_body(unit, store_id, node_ids)) if node_ids else {}
+
+
 def list_checksums(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, str]:
     """Return the checksums of the bodies of nodes, where they are kept."""
     return dict(unit.all(_CHECKSUMS, {"s": store_id, "ids": array(node_ids)})) if node_ids else {}

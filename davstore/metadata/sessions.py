@@ -100,8 +100,9 @@ _OTHER_INFO = Statement[tuple[int]](
     )
     .limit(literal_column("1"))
 )
+_state_us = func.coalesce(message.c.state_us, message.c.date_us)
 _newest_first = (
-    func.coalesce(message.c.state_us, message.c.date_us).desc(),
+    _state_us.desc(),
     message.c.body_id.desc(),
     node.c.id.desc(),
 )
@@ -110,6 +111,9 @@ _ranked = (
         binding.c.parent_id,
         binding.c.name,
         func.row_number().over(partition_by=binding.c.parent_id, order_by=_newest_first).label("rank"),
+        _state_us.label("at_us"),
+        message.c.body_id,
+        node.c.id.label("node_id"),
     )
     .select_from(
         _history.join(binding, and_(binding.c.store_id == _history.c.store_id, binding.c.parent_id == _history.c.id))
@@ -124,7 +128,12 @@ _ranked = (
     )
     .subquery()
 )
-_CURRENT = Statement(select(_ranked.c.parent_id, _ranked.c.name).where(_ranked.c.rank == literal_column("1")), _State)
+_CURRENT = Statement(
+    select(_ranked.c.parent_id, _ranked.c.name)
+    .where(_ranked.c.rank == literal_column("1"))
+    .order_by(_ranked.c.at_us.desc(), _ranked.c.body_id.desc(), _ranked.c.node_id.desc()),
+    _State,
+)
 
 
 def find_sessions(unit: Unit, store_id: int, conversation_ids: Collection[str]) -> list[Session]:
@@ -147,7 +156,7 @@ def has_session_info(unit: Unit, store_id: int, node_id: int, *, beside: str) ->
 def list_group_states(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> dict[int, str]:
     """Return the name of the group state that counts in each session history that has one.
 
-    It is the one with the latest timestamp, of several the one that was stored last.
+    It is the one with the latest timestamp, of several the one that was stored last. They come in this order too.
     """
     rows = unit.all(_CURRENT, {"s": store.id, "ids": array(node_ids)}) if node_ids else []
     return {row.parent_id: row.name for row in rows}

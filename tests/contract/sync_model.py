@@ -7,7 +7,7 @@ and when it last went away, in ticks of its own; a device holds what it was told
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -20,7 +20,7 @@ from davstore.model.rules import Reach
 from davstore.model.states import Flag, StateChange
 from davstore.model.views import EVERYTHING, View
 from davstore.model.where import Compare, Comparison, Fact, Form, IsDefined, Not, Or, Source, Where
-from davstore.store import syncing
+from davstore.store import bulk, syncing
 from tests.contract.storage import Storage
 
 Url = tuple[str, ...]
@@ -389,6 +389,25 @@ class Pair:
         change = StateChange(clear=Flag.SEEN) if old.is_seen else StateChange(set=Flag.SEEN)
         self.storage.mark(self._at(url), change)
         self.model.alter(url, is_seen=not old.is_seen)
+
+    def mark_several(self, urls: Sequence[Url]) -> None:
+        """Mark non-collections as seen, in one request."""
+        places = [self.storage.at(self._at(url)) for url in urls]
+        change = {"{urn:x}seen": StateChange(set=Flag.SEEN)}
+        done = bulk.update(self.storage.context, self.storage.at(""), places, change, strict=True)
+        assert all(one.refusal is None for one in done.choices)
+        for url in urls:
+            if not self.model.entries[url].is_seen:
+                self.model.alter(url, is_seen=True)
+
+    def delete_several(self, urls: Sequence[Url]) -> None:
+        """Delete resources and trees in one request, one of them perhaps within another."""
+        places = [self.storage.at(self._at(url)) for url in urls]
+        done = bulk.delete(self.storage.context, self.storage.at(""), places, strict=True)
+        assert all(one.refusal is None for one in done.choices)
+        for url in urls:
+            if url in self.model.entries:
+                self.model.remove(url)
 
     def wait(self, seconds: int) -> None:
         """Let time pass."""

@@ -26,15 +26,20 @@ from davstore.errors import (
 from davstore.model.changes import Level
 from davstore.model.columns import Wanted
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
+from davstore.model.histories import HistoryAsked
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
 from davstore.model.paths import PartPath
 from davstore.model.principals import Principal, PrincipalName, User
 from davstore.model.rules import Rule
+from davstore.model.states import StateChange
 from davstore.store import (
     adding,
     adding_sets,
     browsing,
+    bulk,
+    collecting,
+    conversing,
     copying_parts,
     deleting,
     exporting,
@@ -93,6 +98,10 @@ WRITES: dict[str, Ask] = {
     "patching.patch_properties": lambda context, tree, given: patching.patch_properties(
         context, tree.at("t/a"), [("{x}p", b"<p/>")], given
     ),
+    "bulk.update": lambda context, tree, given: bulk.update(
+        context, tree.at("t"), [tree.at("t/a")], {"{x}state": StateChange(set=1)}, given
+    ),
+    "bulk.delete": lambda context, tree, given: bulk.delete(context, tree.at("t"), [tree.at("t/a")], given),
     "deleting.delete": lambda context, tree, given: deleting.delete(context, tree.at("t/a"), given),
     "moving.move": lambda context, tree, given: moving.move(
         context, tree.at("t"), tree.at("t/x"), given, overwrite=True
@@ -112,6 +121,12 @@ WRITES: dict[str, Ask] = {
     "locking.unlock": lambda context, tree, given: locking.unlock(context, tree.at("t/a"), "urn:x", given),
 }
 READS: dict[str, Ask] = {
+    "collecting.collect": lambda context, tree, given: list(
+        collecting.collect(context, tree.at("t"), [tree.at("t/a")], given)
+    ),
+    "conversing.history": lambda context, tree, given: conversing.history(
+        context, tree.at(""), HistoryAsked("conversation"), given
+    ),
     "locking.refresh": lambda context, tree, given: locking.refresh(context, tree.at("t/a"), given, seconds=None),
     "reading.find": lambda context, tree, given: reading.find(context, tree.at("t/a"), given),
     "reading.describe": lambda context, tree, given: list(reading.describe(context, tree.at("t"), given, depth=1)),

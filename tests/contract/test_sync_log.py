@@ -384,6 +384,15 @@ class Machine(RuleBasedStateMachine):
         if not self.pair.model.is_collection(url):
             self.pair.mark(url)
 
+    @precondition(_is_any)
+    @rule(several=st.sets(numbers, min_size=1, max_size=4), is_end=st.booleans())
+    def change_several(self, several: set[int], is_end: bool) -> None:
+        urls = sorted({self._pick(number) for number in several})
+        if is_end:
+            self.pair.delete_several(urls)
+        else:
+            self.pair.mark_several([url for url in urls if not self.pair.model.is_collection(url)])
+
     @rule(number=numbers, view=st.sampled_from(list(VIEWS)))
     def change_view(self, number: int, view: str) -> None:
         device = self.devices[number % len(self.devices)]

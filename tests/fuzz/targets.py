@@ -22,12 +22,14 @@ from davstore.model.messages import MOST_DEPTH, MOST_FACT_CHARACTERS, MOST_PARTS
 from davstore.model.rules import DEVICE
 from davstore.policy.preferences import parse_json, to_json
 from davstore.protocol.dav import (
+    history,
     hrefs,
     if_header,
     lockinfo,
     mkcol,
     multistatus,
     names,
+    operations,
     propfind,
     proppatch,
     reports,
@@ -234,13 +236,34 @@ def lock_body(data: bytes) -> None:
         assert xml_of(wanted.owner).tag == names.OWNER
 
 
+def operation_body(data: bytes) -> None:
+    operation = operations.parse(data)
+    hrefs_, condition = operation.chosen
+    assert (condition is None) == bool(hrefs_)
+    assert all(hrefs_)
+    assert len(hrefs_) <= operations.MOST_HREFS
+    if isinstance(operation, operations.BulkUpdate):
+        assert operation.changes
+        property_values({name: value for name, value in operation.changes if value is not None})
+
+
 def report_body(data: bytes) -> None:
     query = reports.parse(data, 0)
     if isinstance(query, reports.ExpandQuery):
         expanded(query.properties, reports.MAX_LEVELS)
         return
+    if isinstance(query, reports.ExplainQuery):
+        return
     property_names(query.names)
+    if isinstance(query, reports.MultigetQuery):
+        assert 0 < len(query.hrefs) <= operations.MOST_HREFS
+        return
     assert query.limit is None or query.limit > 0
+    if isinstance(query, reports.HistoryQuery):
+        assert query.content is None or 0 <= query.content.most_bytes <= reports.MAX_CONTENT_BYTES
+        earlier = query.before and xml_of(history.render_before(query.before))
+        assert earlier is None or earlier.tag == names.BEFORE
+        return
     answered(lambda _: sync_token.parse(query.token), b"")
 
 
@@ -494,6 +517,16 @@ XML_WORDS: Final = (
 )
 PROPFIND: Final = b'<D:propfind xmlns:D="DAV:">%b</D:propfind>'
 PROPPATCH: Final = b'<D:propertyupdate xmlns:D="DAV:">%b</D:propertyupdate>'
+MULTIGET: Final = (
+    b'<C:multiget xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><D:prop><C:content max-size="1"/></D:prop>'
+    b"<D:href>/a</D:href></C:multiget>"
+)
+HISTORY: Final = (
+    b'<C:conversation-history xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><C:conversation-id>a</C:conversation-id>'
+    b'<C:before tie="1">2026-11-24T10:00:00.5Z</C:before><D:limit><D:nresults>1</D:nresults></D:limit>'
+    b'<D:prop><C:content max-size="1" encoding="auto"/></D:prop></C:conversation-history>'
+)
+OPERATION: Final = b'<C:bulk-%b xmlns:D="DAV:" xmlns:C="urn:davstore:cpm">%b</C:bulk-%b>'
 MKCOL: Final = (
     b'<D:mkcol xmlns:D="DAV:"><D:set><D:prop><D:resourcetype><D:collection/></D:resourcetype>%b'
     b"</D:prop></D:set></D:mkcol>"
@@ -723,12 +756,22 @@ TARGETS: Final[dict[str, Target]] = {
         (LOCKINFO % b"", LOCKINFO % b"<D:owner>me</D:owner>", LOCKINFO % b'<D:owner><x xmlns="urn:x"/></D:owner>', b""),
         (*XML_WORDS, b"<D:shared/>"),
     ),
+    "operation_body": Target(
+        operation_body,
+        (
+            OPERATION % (b"update", b"<D:href>/a</D:href><D:set><D:prop><C:seen/></D:prop></D:set>", b"update"),
+            OPERATION % (b"delete", b"<D:where><D:is-collection/></D:where>", b"delete"),
+        ),
+        (*XML_WORDS, b"<D:href>", b"</D:href>", b"<D:where>", b"</D:where>", b"bulk-update", b"<D:remove>"),
+    ),
     "report_body": Target(
         report_body,
         (
             REPORT % (TOKEN, b"<D:limit><D:nresults>10</D:nresults></D:limit>"),
             REPORT % (b"", b'<C:context xmlns:C="urn:davstore:cpm"><C:mode>manual</C:mode></C:context>'),
             EXPAND % b'<D:property name="owner"><D:property name="x" namespace="urn:x"/></D:property>',
+            HISTORY,
+            MULTIGET,
         ),
         (
             *XML_WORDS,

@@ -15,6 +15,7 @@ from davstore.metadata import bodies, dispositions, places
 from davstore.metadata.bodies import Received, Stored
 from davstore.model.dispositions import MOST_OF_MESSAGE, MOST_WAITING, Disposition, Notification
 from davstore.model.nodes import Resource, ResourceType
+from davstore.model.states import NO_CHANGE
 from davstore.policy.dispositions import find_better
 from davstore.protocol.message.reading import WINDOW_BYTES, find_notification
 
@@ -55,8 +56,7 @@ def _count(writer: Writer, told: Notification) -> list[Resource]:
         _require_few(writer, len(known) + len(fresh), 0 if messages else len(fresh))
     if fresh or better:
         dispositions.put(unit, ledger, told.imdn_id, [*fresh, *better], waits=not messages, now_us=now_us)
-        for one in messages:
-            writer.alter(one, None)
+        writer.alter_all(messages, NO_CHANGE)
     return messages
 
 

@@ -104,7 +104,7 @@ def _disposition(recipient: str, type_: int, status: int, at_us: int) -> Disposi
 
 
 def list_messages_of(unit: Unit, store_id: int, imdn_id: str) -> list[Resource]:
-    """Return the messages of an id, the oldest first, at most 1,000; the names of their collections are left out."""
+    """Return the messages of an id, the oldest first, at most 10,000; the names of their collections are left out."""
     rows = unit.all(_MESSAGES, {"s": store_id, "i": imdn_id, "limit": MOST_COPIES})
     return [row.at(()) for row in rows]
 

@@ -9,8 +9,8 @@ MOST_CHARACTERS: Final = 255
 """Characters of the id of a message and of a recipient; a notification with a longer one is not counted."""
 MOST_OF_MESSAGE: Final = 3_000
 """Dispositions of one message: of a thousand recipients, each of three types."""
-MOST_COPIES: Final = 1_000
-"""Messages of one id that a change of their dispositions is told of: each costs as much as a change of its states."""
+MOST_COPIES: Final = 10_000
+"""Messages of one id that change with their dispositions; of more the oldest."""
 MOST_WAITING: Final = 10_000
 """Dispositions of a store whose messages are not there."""
 

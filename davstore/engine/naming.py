@@ -21,7 +21,7 @@ _NUMBERS: Final = 20
 """Members of one suggested name that are told apart by small numbers; those behind them by random ones."""
 _FAMILIES: Final = ("audio", "image", "video")
 _TYPE_OF_OBJECTS: Final = "message/rfc822"
-_XML: Final = frozenset({ResourceType.GROUP_STATE, ResourceType.IMDN})
+_XML: Final = frozenset({ResourceType.GROUP_STATE, ResourceType.IMDN, ResourceType.FILE_TRANSFER})
 """The types of objects that are documents by themselves, or in a message."""
 
 

@@ -92,7 +92,7 @@ def describe(
         return
     with context.services.database.snapshot() as unit:
         facts, top = _find(context, unit, path, conditions)
-        lens = lens_on(view, context.now_us)
+        lens = lens_on(view, context.now_us, path.area)
         find_facts = partial(load, unit, facts, lens.told(facets), now_us=context.now_us)
         if columns is None or depth != 1 or not top.is_collection or not lens.is_whole:
             pages = _each_some(context, unit, facts.id, top, depth=depth)

@@ -22,10 +22,11 @@ def _root(_context: PropertyContext, resource: Resource) -> bytes | None:
 def _sync_token(context: PropertyContext, resource: Resource) -> bytes | None:
     if context.store is None:
         return None
-    stamp = lens_on(context.shown(), context.now_us).stamp
+    path = context.store.at(resource.names)
+    stamp = lens_on(context.shown(), context.now_us, path.area).stamp
     if stamp.at_s:  # who leaves next is not looked up: the next report tells the difference to its own time
         stamp = stamp._replace(next_s=stamp.at_s)
-    token = current_token(context.store, context.store.at(resource.names), stamp.text)
+    token = current_token(context.store, path, stamp.text)
     return text_element(names.SYNC_TOKEN, sync_token.render(token))
 
 

@@ -6,11 +6,13 @@ The parser trusts the server no more than the server trusts us: no entities, no 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from email.utils import formataddr
 from typing import NamedTuple
 
 from lxml import etree
 
 from davstore.client.states import FLAG_OF, NO_STATES, SET, States
+from davstore.client.titles import Title
 from davstore.errors import Malformed
 from davstore.protocol.dav import names
 from davstore.protocol.dav.xml import PARSER_OPTIONS
@@ -26,7 +28,8 @@ class Row(NamedTuple):
     """One `D:response`. status is 0 where properties are given instead. conditions are the children of `D:error`.
 
     etag, length, resource_id and sync_token are '' or 0 where the server did not give them. refused is the status of
-    properties that could not be changed (RFC 4918 §9.2.1), 0 when all could.
+    properties that could not be changed (RFC 4918 §9.2.1), 0 when all could. title is None where none was
+    asked for, or given.
     """
 
     href: str
@@ -39,6 +42,8 @@ class Row(NamedTuple):
     sync_token: str
     states: States
     refused: int
+    is_thread: bool
+    title: Title | None
 
 
 class Report(NamedTuple):
@@ -129,7 +134,19 @@ def _row(response: etree._Element) -> Row:
         sync_token=_text(found.get(names.SYNC_TOKEN)),
         states=_states(found),
         refused=refused,
+        is_thread=kind is not None and kind.find(names.THREAD) is not None,
+        title=_title(found),
     )
+
+
+def _title(found: dict[str, etree._Element]) -> Title | None:
+    """Return the facts for a name: a message has a date, and a thread participants."""
+    people = found.get(names.PARTICIPANTS)
+    if people is not None:
+        pairs = [(one.get("name", ""), one.get("comm-addr", "")) for one in people]
+        return Title("", ", ".join(map(formataddr, pairs)), "", is_sent=False)
+    at, by, subject, way = (_text(found.get(name)) for name in names.OF_TITLES)
+    return Title(at, by, subject, is_sent=way == "sent") if at else None
 
 
 def _states(found: dict[str, etree._Element]) -> States:

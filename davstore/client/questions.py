@@ -50,9 +50,10 @@ def is_narrowed(token: str) -> bool:
         return False
 
 
-def report(token: str, *, infinite: bool) -> bytes:
-    """Return the body of a report (RFC 6578 §3.2); '' asks for everything."""
+def report(token: str, *, infinite: bool, titled: bool = False) -> bytes:
+    """Return the body of a report (RFC 6578 §3.2); '' asks for everything, titled for what names are made of."""
     asked = (*_FACTS, *_STATES) if not token or knows_states(token) else _FACTS
+    asked += (*names.OF_TITLES, names.PARTICIPANTS) if titled else ()
     return _document(
         names.SYNC_COLLECTION,
         element(names.SYNC_TOKEN, escape(token)),

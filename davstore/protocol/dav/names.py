@@ -124,6 +124,11 @@ EFFECTIVE_SYNC_POLICY: Final = "{urn:davstore:cpm}effective-sync-policy"
 # Preconditions and postconditions (RFC 4918 §16 and the RFCs that add to it)
 CANNOT_MODIFY_PROTECTED_PROPERTY: Final = "{DAV:}cannot-modify-protected-property"
 TREE_WITHIN_LIMITS: Final = clark(CPM, "tree-within-limits")
+THREAD_MEMBERSHIP_IS_COMPUTED: Final = clark(CPM, "thread-membership-is-computed")
+THREAD: Final = clark(CPM, "thread")
+PARTICIPANTS: Final = clark(CPM, "participants")
+OF_TITLES: Final = tuple(clark(CPM, word) for word in ("date", "from", "subject", "direction"))
+"""The facts of a message that a name for people is made of."""
 DEVICE_ENROLLED: Final = clark(CPM, "device-enrolled")
 LOCK_TOKEN_SUBMITTED: Final = "{DAV:}lock-token-submitted"  # noqa: S105 - the name of an element
 LOCK_TOKEN_MATCHES_REQUEST_URI: Final = "{DAV:}lock-token-matches-request-uri"  # noqa: S105 - as above

@@ -24,6 +24,15 @@ FAILED_DEPENDENCY = 424
 """Of properties that could have been changed, but for others (RFC 4918 §9.2.1)."""
 
 
+class Counts(NamedTuple):
+    """The facts of a thread: messages, unread ones, the newest date (RFC 3339) and an id of the conversation, or ''."""
+
+    messages: int
+    unread: int
+    last: str
+    conversation_id: str
+
+
 class Row(NamedTuple):
     """One `D:response`. status is 0 where properties are given instead. conditions are the children of `D:error`.
 
@@ -44,6 +53,7 @@ class Row(NamedTuple):
     refused: int
     is_thread: bool
     title: Title | None
+    counts: Counts | None = None
 
 
 class Report(NamedTuple):
@@ -136,7 +146,14 @@ def _row(response: etree._Element) -> Row:
         refused=refused,
         is_thread=kind is not None and kind.find(names.THREAD) is not None,
         title=_title(found),
+        counts=_counts(found),
     )
+
+
+def _counts(found: dict[str, etree._Element]) -> Counts | None:
+    messages, unread, last, conversation_id = (_text(found.get(name)) for name in names.OF_THREADS)
+    is_known = all(word.isascii() and word.isdigit() for word in (messages, unread))
+    return Counts(int(messages), int(unread), last, conversation_id) if is_known else None
 
 
 def _title(found: dict[str, etree._Element]) -> Title | None:

@@ -35,6 +35,11 @@ class Title(NamedTuple):
     subject: str
     is_sent: bool
 
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses of the people."""
+        return [address for _, address in getaddresses([self.people])]
+
 
 class Titles:
     """The facts of what the server has, by path."""
@@ -49,7 +54,7 @@ class Titles:
     def _keep(self, path: str, title: Title) -> None:
         self._rows[path] = title
         if title.is_sent:
-            self._own.update(address for _, address in getaddresses([title.people]))
+            self._own.update(title.addresses)
 
     def put(self, path: str, title: Title) -> None:
         """Remember what a name at path is made of."""
@@ -68,29 +73,34 @@ class Titles:
             return
         if title.at:
             extension = os.path.splitext(name_of(path))[1]  # noqa: PTH122 - a name, not a path
-            words = [_time(title.at, "%Y-%m-%d %H.%M"), *_name_people([title.people])]
+            words = [_time(title.at, "%Y-%m-%d %H.%M"), *name_people([title.people])]
             subject = title.subject
         else:
             messages = [found for member in members if (found := self._rows.get(member)) is not None]
             first = min(messages, default=title)
-            words = [_time(first.at, "%Y-%m-%d"), ", ".join(self._people(title, messages))]
+            words = [_time(first.at, "%Y-%m-%d"), _list_few(others_of(title.people, messages, self._own))]
             subject = next((one.subject for one in sorted(messages) if one.subject), "")
         stem = " - ".join(filter(None, (" ".join(filter(None, words)), subject)))
         for number in range(1, 10):
             yield _fit(stem, (f" ({number})" if number > 1 else "") + extension)
         yield _fit(stem, f" ({name_of(path)[:8]}){extension}")
 
-    def _people(self, title: Title, messages: list[Title]) -> list[str]:
-        """Return the others in a conversation; who wrote, where it is not known who is the owner."""
-        others = _name_people([title.people], self._own) if self._own else []
-        found = others or _name_people([one.people for one in sorted(messages)]) or _name_people([title.people])
-        more = len(found) - MOST_PEOPLE
-        return [*found[:MOST_PEOPLE], f"{more} more"] if more > 0 else found
+
+def others_of(participants: str, messages: list[Title], own: set[str]) -> list[str]:
+    """Return the names of the others in a conversation; who wrote, where it is not known who is the owner."""
+    others = name_people([participants], own) if own else []
+    return others or name_people(one.people for one in sorted(messages)) or name_people([participants])
 
 
-def _name_people(fields: Iterable[str], but: Iterable[str] = ()) -> list[str]:
+def name_people(fields: Iterable[str], but: Iterable[str] = ()) -> list[str]:
+    """Return the names in fields of addresses, or the addresses of those without."""
     people = {address: name for name, address in reversed(getaddresses(list(fields))) if address and address not in but}
     return list(dict.fromkeys(name or address for address, name in reversed(people.items())))
+
+
+def _list_few(people: list[str]) -> str:
+    more = len(people) - MOST_PEOPLE
+    return ", ".join([*people[:MOST_PEOPLE], *([f"{more} more"] if more > 0 else [])])
 
 
 def _time(at: str, form: str) -> str:

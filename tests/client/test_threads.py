@@ -6,7 +6,7 @@ import os
 import random
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -39,7 +39,11 @@ class Place:
 
     server: Server
     root: Path
-    number: int = field(default=0)
+
+    @property
+    def threads(self) -> str:
+        """The URL of the threads."""
+        return self.server.url.replace("/dav/store/", "/dav/threads/")
 
     def ask(self, method: str, path: str, body: bytes = b"") -> requests.Response:
         """Send a request of another client about a file in the folders."""
@@ -50,8 +54,7 @@ class Place:
     def device(self, name: str = "laptop") -> Device:
         """Return a device of the threads with an empty folder."""
         (self.root / name).mkdir()
-        url = self.server.url.replace("/dav/store/", "/dav/threads/")
-        return Device(url, self.root / name, self.root / f"{name}-state", name, self.server.credentials)
+        return Device(self.threads, self.root / name, self.root / f"{name}-state", name, self.server.credentials)
 
     def numbers(self) -> set[str]:
         """Return the names of the messages in the folders."""

@@ -129,6 +129,11 @@ THREAD: Final = clark(CPM, "thread")
 PARTICIPANTS: Final = clark(CPM, "participants")
 OF_TITLES: Final = tuple(clark(CPM, word) for word in ("date", "from", "subject", "direction"))
 """The facts of a message that a name for people is made of."""
+OF_THREADS: Final = tuple(
+    clark(CPM, word) for word in ("message-count", "unread-count", "last-activity", "conversation-id")
+)
+"""The facts of a thread that a list of conversations shows."""
+BULK_UPDATE: Final = clark(CPM, "bulk-update")
 DEVICE_ENROLLED: Final = clark(CPM, "device-enrolled")
 LOCK_TOKEN_SUBMITTED: Final = "{DAV:}lock-token-submitted"  # noqa: S105 - the name of an element
 LOCK_TOKEN_MATCHES_REQUEST_URI: Final = "{DAV:}lock-token-matches-request-uri"  # noqa: S105 - as above

@@ -5,7 +5,7 @@ RUNS := $(VENV)/runs
 READY := $(VENV)/ready
 TEST_PACKAGES := cadaver chromium curl litmus nginx-light openssl postgresql rclone strace
 CLIENT_PACKAGES := davfs2 dbus-daemon dovecot-imapd fuse3 git gvfs gvfs-backends kde-cli-tools kded5 libglib2.0-bin libhttp-dav-perl \
-    libsecret-1-dev lftp pkg-config sitecopy wget
+    libsecret-1-dev lftp mblaze notmuch pkg-config sitecopy wget
 NOTES := joplin@3.5.1
 # one more than there are cores: half of the time of a test is waiting
 JOBS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')

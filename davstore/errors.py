@@ -76,12 +76,20 @@ class ProtectedProperty(Refused):
     """The property is protected (RFC 4918 §9.2.1, `cannot-modify-protected-property`)."""
 
 
+class NotBeneath(Refused):
+    """An href of a request for many resources names none that lies beneath the collection of the request."""
+
+
 class InvalidResourceType(Refused):
     """Extended MKCOL asks for a type of collection that is not made here (RFC 5689 §3.3, `valid-resourcetype`)."""
 
 
 class UnsupportedReport(Refused):
     """The resource does not support this report (RFC 3253 §3.6, `supported-report`)."""
+
+
+class UnsupportedOperation(Refused):
+    """POST with an operation that this server does not know (`supported-operation`)."""
 
 
 class UnsupportedFilter(Refused):
@@ -180,6 +188,14 @@ class NotFound(Missing):
     """The URL is unmapped, or this principal may not know of its resource."""
 
 
+class OutOfView(Missing):
+    """The resource is not in the view that the asker is shown (`out-of-view`)."""
+
+
+class ConversationMissing(Missing):
+    """The store has no conversation of that id, or this device is not shown it (`conversation-exists`)."""
+
+
 class Conflict(RequestError):
     """The state of the store prevents the request: another request may change that."""
 
@@ -266,6 +282,10 @@ class AlreadyExists(WrongKind):
 
 class IsCollection(WrongKind):
     """A body is sent to a collection, which has none (RFC 4918 §9.7.2)."""
+
+
+class NoCollection(WrongKind):
+    """The method is one of collections alone."""
 
 
 class ThreadIsComputed(Refused):

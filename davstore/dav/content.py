@@ -154,11 +154,11 @@ def _headers(resource: Resource | PartResource, body: Body | PartBody) -> Header
     if _SHOWN.fullmatch(content_type) is not None:
         headers.append(("Content-Security-Policy", _SHOWN_POLICY))
         if isinstance(resource, PartResource):  # a browser would save it under the name of its message
-            headers.append(("Content-Disposition", _disposition("inline", resource.name)))
+            headers.append(("Content-Disposition", disposition("inline", resource.name)))
         return headers
     headers += [
         ("Content-Security-Policy", _POLICY),
-        ("Content-Disposition", _disposition("attachment", resource.name)),
+        ("Content-Disposition", disposition("attachment", resource.name)),
     ]
     return headers
 
@@ -169,7 +169,8 @@ def _varying(resource: Resource | PartResource) -> Headers:
     return [("Vary", "Accept")] if is_message else []
 
 
-def _disposition(kind: str, name: str) -> str:
+def disposition(kind: str, name: str) -> str:
+    """Return the value of Content-Disposition with a file name (RFC 6266, RFC 8187)."""
     plain = exact = name
     if _UNRESERVED.fullmatch(name) is None:
         plain, exact = _UNQUOTED.sub("_", name), quote(name, safe="")

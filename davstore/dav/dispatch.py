@@ -6,7 +6,20 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from davstore.dav.handlers import devices, get, locks, namespace, options, parts, propfind, proppatch, put, reports
+from davstore.dav.handlers import (
+    adding,
+    devices,
+    get,
+    locks,
+    namespace,
+    options,
+    parts,
+    post,
+    propfind,
+    proppatch,
+    put,
+    reports,
+)
 from davstore.dav.kinds import offer_with
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, Spooled
@@ -15,7 +28,7 @@ from davstore.errors import MethodNotAllowed, NotFound, NotImplementedMethod
 from davstore.middleware.places import PLACE
 from davstore.middleware.sync_gate import answered, ask
 from davstore.model.functions import Functions
-from davstore.model.paths import PartPath, Path
+from davstore.model.paths import AddPath, PartPath, Path
 from davstore.protocol.urls import Fixed, Vacant
 
 if TYPE_CHECKING:
@@ -33,6 +46,7 @@ _HANDLERS: Final[dict[str, Callable[[Request], Response]]] = {
     "PROPPATCH": proppatch.handle_proppatch,
     "COPY": namespace.handle_copy,
     "MOVE": namespace.handle_move,
+    "POST": post.handle_post,
     "LOCK": locks.handle_lock,
     "UNLOCK": locks.handle_unlock,
 }
@@ -62,10 +76,15 @@ _HANDLERS_OF_PARTS: Final[dict[str, Callable[[Request, PartPath], Response]]] = 
     "MOVE": parts.refuse_change,
 }
 """Handlers of parts of messages; every other method is refused."""
+_HANDLERS_OF_ADD: Final[dict[str, Callable[[Request, AddPath], Response]]] = {
+    "OPTIONS": adding.handle_options,
+    "POST": adding.handle_post,
+}
+"""Handlers of the place where members are added to a collection; every other method is refused."""
 METHODS: Final = tuple(_HANDLERS)
 """Every method that some resource has when all functions are enabled."""
-_NOWHERE: Final = frozenset({"POST", "PATCH"})
-"""Methods that this server knows of and that no resource has yet; any other one is unknown. To them come those of
+_NOWHERE: Final = frozenset({"PATCH"})
+"""The method that this server knows of and that no resource has yet; any other one is unknown. To it come those of
 functions that are switched off."""
 _LINES: Final = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _NO_LENGTH: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
@@ -104,6 +123,8 @@ class Dispatch:
         request = Request(environ, place, self._services)
         if isinstance(place, PartPath):
             return _HANDLERS_OF_PARTS.get(method, parts.refuse_method)(request, place)
+        if isinstance(place, AddPath):
+            return _HANDLERS_OF_ADD.get(method, adding.refuse_method)(request, place)
         if method in self._nowhere:
             raise MethodNotAllowed
         if isinstance(place, Path):

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from davstore.model.enums import QuickEnum
 from davstore.model.functions import ALL, Function, Functions
-from davstore.model.paths import Area, PartPath, Path
+from davstore.model.paths import AddPath, Area, PartPath, Path
 from davstore.protocol.dav import names
 from davstore.protocol.urls import Fixed, Place, Vacant, is_device
 
@@ -47,12 +47,12 @@ _REST: Final = ("PROPFIND", "PROPPATCH", "LOCK", "UNLOCK", "REPORT")
 _IN_THREADS: Final = ("DELETE", "COPY", "PROPFIND", "PROPPATCH", "REPORT")
 
 _EXPAND: Final = (names.EXPAND_PROPERTY,)
-_OF_COLLECTIONS: Final = (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, names.RESOLVE, *_EXPAND)
+_OF_COLLECTIONS: Final = (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, names.RESOLVE, names.MULTIGET, *_EXPAND)
 
 KINDS: Final = {
     Kind.RESOURCE: Row((*_READ, "PUT", *_NAMESPACE, *_REST), _EXPAND),
-    Kind.COLLECTION: Row((*_READ, *_NAMESPACE, *_REST), _OF_COLLECTIONS),
-    Kind.THREAD: Row((*_READ, *_IN_THREADS), _OF_COLLECTIONS),
+    Kind.COLLECTION: Row((*_READ, "POST", *_NAMESPACE, *_REST), _OF_COLLECTIONS),
+    Kind.THREAD: Row((*_READ, "POST", *_IN_THREADS), (*_OF_COLLECTIONS, names.CONVERSATION_HISTORY)),
     Kind.MEMBER: Row((*_READ, *_IN_THREADS), _EXPAND),
     Kind.FIXED: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
     Kind.PRINCIPAL: Row((*_READ, "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
@@ -64,12 +64,16 @@ AT_ROOT: Final = {
     Kind.THREAD: tuple(method for method in KINDS[Kind.THREAD].methods if method != "DELETE"),
 }
 """The methods of the root of an area, which stays, by its kind."""
+AT_ROOT_REPORTS: Final = (names.CONVERSATION_HISTORY,)
+"""The reports of a store's root beside those of its kind."""
 UNMAPPED: Final = {Kind.COLLECTION: ("OPTIONS", "PUT", "MKCOL", "LOCK"), Kind.THREAD: ("OPTIONS",)}
 """The methods of an unmapped URL in an area, by the kind of its collections."""
 AT_VACANT: Final = ("OPTIONS", "MKCOL")
 """The methods of the URL of a device that is not there."""
+AT_ADD: Final = ("OPTIONS", "POST")
+"""The methods of the place where members are added to a collection; the store alone adds members to threads."""
 STORE_METHODS: Final = frozenset(
-    {*KINDS[Kind.RESOURCE].methods, *KINDS[Kind.COLLECTION].methods, *UNMAPPED[Kind.COLLECTION]}
+    {*KINDS[Kind.RESOURCE].methods, *KINDS[Kind.COLLECTION].methods, *UNMAPPED[Kind.COLLECTION], *AT_ADD}
 )
 """The methods of URLs in a store, mapped or not: only the store knows the kind of one."""
 SAFE: Final = frozenset({*_READ, "PROPFIND", "REPORT"})
@@ -79,7 +83,7 @@ _CLASSES: Final = {"1": "PROPFIND", "2": "LOCK", "3": "PROPFIND", "extended-mkco
 """Compliance classes, each with a method that it requires (RFC 4918 §18, RFC 5689 §3.1)."""
 
 METHODS_OF: Final = {Function.LOCKING: ("LOCK", "UNLOCK")}
-REPORTS_OF: Final = {Function.SYNCHRONIZATION: (names.SYNC_COLLECTION, names.EXPLAIN_SYNC)}
+REPORTS_OF: Final = {Function.SYNCHRONIZATION: (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, names.CONVERSATION_HISTORY)}
 """The methods and the reports of functions; those that belong to none are always there."""
 
 
@@ -96,15 +100,22 @@ class Offer(NamedTuple):
     methods_without: frozenset[str]
     reports_without: frozenset[str]
 
+    def common(self, area: Area) -> tuple[str, ...]:
+        """Return the methods that non-collections and collections of an area have."""
+        collection, other = (self.kinds[kind_in(area, is_collection=one)].methods for one in (True, False))
+        return tuple([method for method in collection if method in other])
+
     def allowed_at(self, place: Place | None) -> tuple[str, ...]:
         """Return the value of Allow for a place; in a store, where the kind is not known yet, the common methods."""
         if place is None:
             return ()
         if isinstance(place, Vacant):
             return AT_VACANT
+        if isinstance(place, AddPath):
+            return AT_ADD if place.path.area is Area.STORE else AT_ADD[:1]
         if isinstance(place, Path):
             kind = kind_in(place.area, is_collection=True)
-            return self.kinds[kind].methods if place.names else self.at_root[kind]
+            return self.common(place.area) if place.names else self.at_root[kind]
         return self.kinds[Kind.PART if isinstance(place, PartPath) else kind_of(place)].methods
 
 

@@ -22,7 +22,7 @@ from davstore.middleware.xml_body import content_length, read_xml
 from davstore.model.conditions import NONE, IfList, Preconditions
 from davstore.model.facets import NO_FACTS, Facts
 from davstore.model.nodes import StoreFacts
-from davstore.model.paths import PartPath, Path
+from davstore.model.paths import AddPath, PartPath, Path
 from davstore.model.principals import Principal
 from davstore.model.views import View
 from davstore.protocol import urls
@@ -42,6 +42,7 @@ from davstore.store.preferring import Profiles
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
+_XML_TYPES: Final = ("application/xml", "text/xml")
 _CONDITIONS: Final = (
     "HTTP_IF",
     "HTTP_IF_MATCH",
@@ -95,6 +96,10 @@ class Request:
     def hrefs(self, path: Path) -> Hrefs:
         """Return the maker of hrefs for resources of the store and area of a path."""
         return Hrefs(self.spelling, urls.segments_of(path.root))
+
+    def hrefs_of_errors(self, segments: tuple[str, ...], slash: bool) -> str:
+        """Return the absolute path of a place that an error carries, as `Hrefs` of the table of errors."""
+        return self.spelling.href(segments, slash=slash)
 
     def property_context(
         self,
@@ -237,7 +242,8 @@ class Request:
             value = f"(<{parse_lock_token(self.header('LOCK_TOKEN'))}>) (Not <DAV:no-lock>)"
         if value is None:
             return None
-        here = self.place if isinstance(self.place, Path | PartPath) else None
+        place = self.place.path if isinstance(self.place, AddPath) else self.place
+        here = place if isinstance(place, Path | PartPath) else None
         return tuple(
             IfList(here if tag is None else self._tagged(tag), conditions) for tag, conditions in if_header.parse(value)
         )
@@ -266,6 +272,11 @@ class Request:
         """The body as a stream."""
         source: Source = self._environ["wsgi.input"]
         return source
+
+    @property
+    def has_xml(self) -> bool:
+        """Whether the body says that it is XML."""
+        return (self.content_type or "").partition(";")[0].strip().lower() in _XML_TYPES
 
     def read_xml(self) -> bytes:
         """Return the body, an XML document or nothing. Raises TooLarge, Malformed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from davstore.engine.writer import Change, Writer
+from davstore.metadata.stores import Ledger
 
 
 def charge(writer: Writer) -> None:
@@ -21,3 +22,8 @@ def charge(writer: Writer) -> None:
         else:
             ledger.entries += change.is_move
             ledger.used_bytes += change.after.size_bytes - change.before.size_bytes
+
+
+def give_back(ledger: Ledger, size_bytes: int) -> None:
+    """Charge no longer for bytes that an effect itself took away."""
+    ledger.used_bytes -= size_bytes

@@ -22,12 +22,14 @@ from davstore.errors import (
     IsRoot,
     Malformed,
     NameNotAllowed,
+    NoCollection,
     NotFound,
     OnlyCollection,
     ParentMissing,
     PreconditionFailed,
     SourceIsDestination,
     ThreadIsComputed,
+    TreeTooLarge,
 )
 from davstore.metadata import bindings, threads
 from davstore.metadata.bindings import Resolved
@@ -37,13 +39,14 @@ from davstore.model.facets import MESSAGE
 from davstore.model.messages import PartResource
 from davstore.model.nodes import Resource
 from davstore.model.paths import MAX_NAME_BYTES, Area, PartPath, Path
+from davstore.protocol.urls import MAX_NAMES
 
 Intent = Literal[
-    "PUT", "MKCOL", "DELETE", "PROPPATCH", "LOCK", "UNLOCK", "COPY from", "COPY to", "MOVE from", "MOVE to"
+    "PUT", "MKCOL", "DELETE", "PROPPATCH", "POST", "LOCK", "UNLOCK", "COPY from", "COPY to", "MOVE from", "MOVE to"
 ]
 """The method of a request at one of its URLs. COPY and MOVE have two."""
 
-There = Literal["anything or nothing", "something", "nothing", "no collection"]
+There = Literal["anything or nothing", "something", "nothing", "no collection", "a collection"]
 """The states of a URL that a method allows."""
 
 Changes = Literal["nothing", "new member", "resource", "mapping"]
@@ -76,6 +79,7 @@ NEEDS: Final[Mapping[Intent, Needs]] = {
     "MKCOL": Needs("nothing", "mapping"),
     "DELETE": Needs("something", "mapping", within=True, in_threads=True, depths=()),
     "PROPPATCH": Needs("something", "resource", on_root=True, in_threads=True),
+    "POST": Needs("a collection", "nothing", on_root=True, in_threads=True),
     "LOCK": Needs("anything or nothing", "new member", on_root=True),
     "UNLOCK": Needs("something", "nothing", on_root=True),
     "COPY from": Needs("something", "nothing", within=True, in_threads=True, depths=(0,)),
@@ -107,10 +111,12 @@ def decide(
     *,
     depth: int | None = None,
     creatable: bool = True,
+    submitted: Preconditions | None = None,
 ) -> Member:
     """Return the member that a request is about, if the request may do its intent.
 
     depth None is infinity. creatable says whether the URL could be that of a new resource: one with a slash could not.
+    The lock tokens are those of submitted, where that is given.
 
     Raises:
         NotFound: the URL is unmapped, or the asker may not know of it.
@@ -128,7 +134,7 @@ def decide(
     member = _member(needs, place, path)
     if place.resource is None and not creatable:
         raise OnlyCollection(path.name)
-    require_changeable(writer, intent, member, conditions)
+    require_changeable(writer, intent, member, conditions if submitted is None else submitted)
     return member
 
 
@@ -140,6 +146,28 @@ def require_changeable(writer: Writer, intent: Intent, member: Member, condition
         require_open(writer, conditions, nodes=nodes, trees=trees)
     if needs.within:
         require_within(writer, member.resource)
+
+
+def decide_addition(
+    writer: Writer, path: Path, conditions: Preconditions = NONE, *, submitted: Preconditions | None = None
+) -> Resolved:
+    """Return the place of any new member of a collection, when the request may add one. No condition is met by it.
+
+    The lock tokens are as in `decide`.
+
+    Raises:
+        NotFound: no collection is there. ThreadIsComputed: as `decide`.
+        PreconditionFailed: a condition is about what is there, or does not hold.
+        Locked: a lock is in the way. TreeTooLarge: a member would have no URL.
+    """
+    place = resolve_for(writer, "PUT", path)
+    require_met(writer, None, conditions)
+    if place.resource is None or place.last is None or not place.resource.is_collection:
+        raise NotFound(path.name)
+    if len(path.names) >= MAX_NAMES:
+        raise TreeTooLarge("it lies too deep")
+    require_open(writer, conditions if submitted is None else submitted, nodes=[place.last.node_id])
+    return Resolved([*place.steps, place.last], None, None)
 
 
 def decide_on_messages(writer: Writer, member: Member, conditions: Preconditions = NONE) -> list[int]:
@@ -189,7 +217,7 @@ def decide_both(
         raise PreconditionFailed("the destination exists")
     _require_depth(needs_from, old.resource, depth)
     is_whole = is_move or depth is None
-    if source == destination or destination.holds(source) or (is_whole and source.holds(destination)):
+    if _is_itself(old, new) or destination.holds(source) or (is_whole and source.holds(destination)):
         raise SourceIsDestination(source.name)
     touched = [_touched(needs_from, old), _touched(needs_to, new)]
     nodes, trees = ([one for part in parts for one in part] for parts in zip(*touched, strict=True))
@@ -198,6 +226,13 @@ def decide_both(
     if is_whole:
         require_shallow(writer, old.get(), source, destination)
     return old, new
+
+
+def _is_itself(old: Member, new: Member) -> bool:
+    """Tell whether both URLs name one resource: they are one, or one of them is that of a message in its thread."""
+    if old.path.area == new.path.area:
+        return old.path == new.path
+    return new.resource is not None and new.resource.node_id == old.get().node_id
 
 
 def decide_copy_of_part(
@@ -234,12 +269,14 @@ def _find_part(writer: Writer, message: Resource, number: str) -> PartResource |
 
 def _require_there(needs: Needs, resource: Resource | None, path: Path) -> None:
     if resource is None:
-        if needs.there == "something":
+        if needs.there in ("something", "a collection"):
             raise NotFound(path.name)
     elif needs.there == "nothing":
         raise AlreadyExists(path.name)
     elif needs.there == "no collection" and resource.is_collection:
         raise IsCollection(path.name)
+    elif needs.there == "a collection" and not resource.is_collection:
+        raise NoCollection(path.name)
 
 
 def _require_depth(needs: Needs, resource: Resource | None, depth: int | None) -> None:

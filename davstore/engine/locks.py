@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 
 from davstore.engine.context import Context
@@ -56,21 +58,36 @@ def require_open(
     A collection changes when a member is mapped or unmapped. A lock is in the way along every binding of its node
     until its own user submits its token; of shared ones on the same resource, one token is enough (RFC 4918 §7).
     """
+    blocking = find_blocking(writer, conditions, nodes=nodes, trees=trees)
+    if blocking:
+        raise locked_by(itertools.chain.from_iterable(blocking.values()))
+
+
+def find_blocking(
+    writer: Writer, conditions: Preconditions, *, nodes: Collection[int], trees: Collection[int] = ()
+) -> dict[int, set[Lock]]:
+    """Return the locks in the way of changing each of nodes and trees, as `require_open`, where there are any."""
     held = writer.held()
     if not held:
-        return
+        return {}
     submitted = submitted_tokens(conditions)
     mine = {lock.token for lock in held if _is_own(writer.context, lock) and lock.token in submitted}
     locked = {lock.node_id for lock in held} if trees else set()
     above = bindings.list_above(writer.unit, writer.ledger.store_id, {*nodes, *trees, *locked})
-    inside = [node_id for node_id in locked if not above[node_id].isdisjoint(trees)]
-    blocking: set[Lock] = set()
-    for node_id in {*nodes, *trees, *inside}:
-        covering = [lock for lock in held if lock.covers(node_id, above[node_id])]
+    asked, whole = {*nodes, *trees}, {*trees}
+    blocking: defaultdict[int, set[Lock]] = defaultdict(set)
+    for node_id in asked | locked:
+        tops = {*(above[node_id] & whole), *({node_id} & asked)}
+        covering = [lock for lock in held if lock.covers(node_id, above[node_id])] if tops else []
         if not any(lock.token in mine for lock in covering):
-            blocking.update(covering)
-    if blocking:
-        raise Locked(_roots_of(blocking))
+            for top in tops:
+                blocking[top].update(covering)
+    return {node_id: found for node_id, found in blocking.items() if found}
+
+
+def locked_by(blocking: Iterable[Lock]) -> Locked:
+    """Return the error of locks that are in the way."""
+    return Locked(_roots_of(blocking))
 
 
 def _roots_of(found: Iterable[Lock]) -> tuple[tuple[Path, bool], ...]:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from typing import Final, NamedTuple, TypeVar
 
-from davstore.blobs import Reader
+from davstore.blobs import Blobs, Reader
 from davstore.engine import parts, rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.engine.parts import PartBody
 from davstore.errors import CorruptBlob, NotFound
-from davstore.metadata import bindings
+from davstore.metadata import bindings, bodies
 from davstore.metadata.bodies import Stored
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import MESSAGE, NO_FACTS, Facets, Facts
+from davstore.model.limits import BLOCK_BYTES
 from davstore.model.messages import PartResource
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import PartPath, Path
 
 T = TypeVar("T")
+SPOOL_BYTES: Final = 1 << 22
+MOST_OPEN: Final = 64
+"""Large bodies of one set that are open from the snapshot on."""
 
 
 class Body:
@@ -64,6 +70,67 @@ class OpenPart(NamedTuple):
     facts: StoreFacts
     resource: PartResource
     body: PartBody
+
+
+class Bodies:
+    """The bodies of many resources as one snapshot saw them.
+
+    Small ones are copied to a temporary file. Of large ones the first are open: the others are opened when their turn
+    comes, and are lost if they are replaced or deleted before.
+    """
+
+    def __init__(self, blobs: Blobs, store_id: int) -> None:
+        self._blobs = blobs
+        self._store_id = store_id
+        self._file = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115  `close` closes it
+        self._small: dict[int, tuple[int, int]] = {}
+        self._large: dict[int, tuple[str, int]] = {}
+        self._open: dict[int, Reader] = {}
+
+    def take(self, unit: Unit, resources: Sequence[Resource]) -> None:
+        """Take the bodies of those resources that have one. Raises CorruptBlob: one of the first is not there."""
+        ids: list[int] = []
+        length = 0
+        for resource in resources:
+            if not resource.is_collection:
+                ids.append(resource.node_id)
+                length += min(resource.length or 0, BLOCK_BYTES)
+            if length >= SPOOL_BYTES:
+                self._take(unit, ids)
+                ids, length = [], 0
+        self._take(unit, ids)
+
+    def _take(self, unit: Unit, ids: list[int]) -> None:
+        for node_id, stored in bodies.each_body(unit, self._store_id, ids) if ids else ():
+            if stored.blob is None:
+                self._small[node_id] = (self._file.tell(), stored.length)
+                self._file.write(stored.inline or b"")
+            else:
+                self._large[node_id] = (stored.blob, stored.length)
+                if len(self._open) < MOST_OPEN:
+                    self._open[node_id] = self._blobs.open(self._store_id, stored.blob)
+
+    def read(self, node_id: int) -> Iterator[bytes]:
+        """Yield the bytes of the body of a node in pieces, once. Raises CorruptBlob: they are not all there."""
+        if node_id in self._small:
+            start, length = self._small[node_id]
+            self._file.seek(start)
+            yield self._file.read(length)
+            return
+        if node_id not in self._large:
+            raise CorruptBlob(f"node {node_id} of store {self._store_id} has no body")
+        blob, length = self._large[node_id]
+        with closing(
+            self._open.pop(node_id) if node_id in self._open else self._blobs.open(self._store_id, blob)
+        ) as opened:
+            yield from opened.read(0, length)
+
+    def close(self) -> None:
+        """Close all that is open."""
+        with ExitStack() as stack:
+            stack.callback(self._file.close)
+            for one in self._open.values():
+                stack.callback(one.close)
 
 
 def reader(

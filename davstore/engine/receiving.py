@@ -56,12 +56,13 @@ class Incoming(NamedTuple):
 
 
 def receive(
-    context: Context, path: Path, body: Incoming, check: Callable[[Writer], int]
+    context: Context, path: Path, body: Incoming, check: Callable[[Writer], int], *, waits: bool = False
 ) -> contextlib.AbstractContextManager[Received]:
     """Read a body whole, and hold it for the unit that names it.
 
     A large one is checked before it is read, so that a refused client gets no `100 Continue`: check decides, in a unit
-    of its own, and returns how many bytes of another body would go. The unit that names it decides again.
+    of its own, and returns how many bytes of another body would go. The unit that names it decides again. waits: others
+    are received before that unit, so no more bytes stay reserved than it has.
 
     Raises:
         Malformed: the body is cut short, or does not match its integrity fields. QuotaExceeded, DiskFull: no room.
@@ -73,7 +74,7 @@ def receive(
             return contextlib.nullcontext(_inline(body, first))
 
     def begin(writer: Writer) -> Upload:
-        return _begin_upload(writer, path, body, replaced_bytes=check(writer))
+        return _begin_upload(writer, path, body, replaced_bytes=check(writer), waits=waits)
 
     return transaction.write(context, path, begin).receive(context, first)
 
@@ -126,6 +127,7 @@ class Upload:
     body: Incoming
     replaced_bytes: int
     reserved_bytes: int
+    waits: bool
 
     @contextlib.contextmanager
     def receive(self, context: Context, first: bytes) -> Iterator[Received]:
@@ -175,6 +177,8 @@ class Upload:
         if self.body.length is not None and length != self.body.length:
             raise Malformed("the body is shorter than its Content-Length")
         digests.require()
+        if self.waits:
+            self._settle(context, length)
         return Received(Stored(None, self.blob, length, digests.sha256, digests.checksums), reader.close())
 
     def _read(self, position: int) -> bytes:
@@ -192,11 +196,18 @@ class Upload:
 
         self.reserved_bytes = transaction.write(context, self.path, work)
 
+    def _settle(self, context: Context, length: int) -> None:
+        def work(writer: Writer) -> None:
+            uploads.grow(writer.unit, self.store_id, self.blob, length)
+
+        transaction.write(context, self.path, work)
+        self.reserved_bytes = length
+
     def _release(self, writer: Writer) -> None:
         uploads.release(writer.unit, self.store_id, self.blob)
 
 
-def _begin_upload(writer: Writer, path: Path, body: Incoming, *, replaced_bytes: int) -> Upload:
+def _begin_upload(writer: Writer, path: Path, body: Incoming, *, replaced_bytes: int, waits: bool) -> Upload:
     """Reserve what a body adds to a store in the place of another.
 
     Raises:
@@ -211,6 +222,7 @@ def _begin_upload(writer: Writer, path: Path, body: Incoming, *, replaced_bytes:
         body=body,
         replaced_bytes=replaced_bytes,
         reserved_bytes=max(0, (body.length or 0) - replaced_bytes),
+        waits=waits,
     )
     require_room(writer, upload.reserved_bytes)
     uploads.reserve(

@@ -50,12 +50,11 @@ def _reserved_bytes(writer: Writer) -> int:
 def require_within(writer: Writer, *tops: Resource | None) -> None:
     """Raise TreeTooLarge unless a request may touch all of these trees together (None: nothing is there)."""
     most = writer.context.services.limits.tree_nodes
-    left = most
-    for top in tops:
-        if top is not None:
-            left -= 1
-        if top is not None and top.is_collection:
-            left -= trees.count_beneath(writer.unit, writer.ledger.store_id, top.node_id, limit=max(left, 0) + 1)
+    there = [top for top in tops if top is not None]
+    left = most - len(there)
+    collections = [top.node_id for top in there if top.is_collection]
+    if left >= 0 and collections:
+        left -= trees.count_beneath(writer.unit, writer.ledger.store_id, collections, limit=left + 1)
     if left < 0:
         raise TreeTooLarge(f"more than {most} nodes")
 

@@ -11,8 +11,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from davstore.engine.charging import give_back
 from davstore.engine.writer import Change, Writer
-from davstore.metadata import bindings, links, nodes, stores, threads
+from davstore.metadata import bindings, links, nodes, properties, stores, threads
 from davstore.metadata.bindings import Bound
 from davstore.metadata.links import NodeOfMessage
 from davstore.metadata.nodes import empty_collection
@@ -108,12 +109,14 @@ class _Following:
         self._merged: dict[int, int] = {}
         self._touched: set[int] = set()
         self._conversations: dict[int, str | None] = {}
+        self._leaving: set[int] = set()
 
     def follow(self, news: News) -> None:
         """Follow all changes of the unit."""
         replaced = self._look_at_known(news)
         messages = self._read(news.gained | replaced.keys())
         anew = [one for one in messages if one.node.node_id in news.gained or self._is_to_link(one, replaced)]
+        self._leaving = {one.node.node_id for one in anew if one.node.node_id in replaced}
         dissolved = {row.thread_id for row in (replaced.get(one.node.node_id) for one in anew) if row is not None}
         self._lost += [
             row for node_id, row in replaced.items() if node_id not in {one.node.node_id for one in messages}
@@ -170,14 +173,18 @@ class _Following:
         known = threads.find_threads(self._unit, self._store_id, keys)
         known = {key: thread_id for key, thread_id in known.items() if thread_id not in dissolved}
         components = threading.partition([message.keys for message in messages], known)
-        kept = _oldest_of(messages)
+        kept = _oldest_of([one for one in messages if one.node.node_id not in self._leaving])
+        left = _oldest_of(messages)
         if dissolved:
             threads.remove_keys(self._unit, self._store_id, dissolved)
         homes: list[tuple[int, Component]] = []
         alone: list[Component] = []
         for component in components:
-            own = {kept[at].thread_id for at in component.messages if at in kept}
-            candidates = component.threads | own
+            members = {messages[at].node.node_id for at in component.messages}
+            own = {thread_id for thread_id, node_id in kept.items() if node_id in members}
+            candidates = component.threads | own or {
+                thread_id for thread_id, node_id in left.items() if node_id in members and thread_id not in kept
+            }
             if candidates:
                 homes.append((self._join(candidates, dissolved), component))
             else:
@@ -203,13 +210,23 @@ class _Following:
     def _merge(self, thread_id: int, home: int) -> None:
         """Give all that a thread has to another one, and unmap it: its URL is gone, its ids lead to the other."""
         names = threads.list_names_in(self._unit, self._store_id, thread_id)
+        aliases = {
+            threading.key_of_thread(own.name): home
+            for own in threads.list_names(self._unit, self._store_id, [thread_id])
+        }
         bindings.close_nodes(self._unit, self._ledger, [thread_id], Area.THREADS)
         bindings.close_beneath(self._unit, self._ledger, thread_id, self._ledger.seq)
         rows = [Bound(home, name, node_id, 0) for node_id, name in names]
         bindings.bind_each(self._unit, self._ledger, Area.THREADS, rows)
         threads.merge(self._unit, self._store_id, thread_id, home)
+        threads.insert_keys(self._unit, self._store_id, aliases)
+        self._drop_properties([thread_id])
         self._merged[thread_id] = home
         self._touched.add(home)
+
+    def _drop_properties(self, thread_ids: Collection[int]) -> None:
+        """Let the dead properties of threads go with them, which nothing is charged for then."""
+        give_back(self._ledger, properties.drop_properties(self._unit, self._store_id, thread_ids))
 
     def _make_threads(self, messages: list[Message], components: list[Component]) -> list[int]:
         """Make a thread for each component, and return their ids."""
@@ -328,6 +345,7 @@ class _Following:
             bindings.close_nodes(self._unit, self._ledger, over, Area.THREADS)
             threads.remove_keys(self._unit, self._store_id, over)
             threads.remove(self._unit, self._store_id, over)
+            self._drop_properties(over)
         touched = sorted(self._touched - self._made.keys() - {*over})
         threads.touch(self._unit, self._store_id, {one: self._ledger.number() for one in touched})
 
@@ -337,15 +355,10 @@ def _member(node: NodeOfMessage, links: Links, thread_id: int, digest: int) -> M
     return MemberOfThread(node.node_id, thread_id, threading.identity_of(links), digest, links.date_us, int(reading))
 
 
-def _oldest_of(messages: list[Message]) -> dict[int, MemberOfThread]:
-    """Return of each thread that is made anew the member with the oldest date, by its place among the messages."""
-    oldest: dict[int, int] = {}
-    for at, one in enumerate(messages):
-        if one.old is not None:
-            known = oldest.get(one.old.thread_id)
-            if known is None or _age(one) < _age(messages[known]):
-                oldest[one.old.thread_id] = at
-    return {at: row for at in oldest.values() if (row := messages[at].old) is not None}
+def _oldest_of(messages: list[Message]) -> dict[int, int]:
+    """Return the member with the oldest date of each thread that is made anew, by the thread."""
+    members = [(one.old.thread_id, one) for one in messages if one.old is not None]
+    return {thread_id: one.node.node_id for thread_id, one in sorted(members, key=lambda it: _age(it[1]), reverse=True)}
 
 
 def _age(message: Message) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from davstore.errors import QuotaExceeded
 from davstore.metadata import stores
 from davstore.metadata.stores import Ledger
 from davstore.metadata.unit import Unit
+from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Path
 
 T = TypeVar("T")
@@ -27,6 +28,11 @@ def write(context: Context, path: Path, work: Callable[[Writer], T]) -> T:
         QuotaExceeded: work added more than the quota has room for.
         DiskFull: work added nodes, bodies, names or bytes, and only the reserved space of the disk is left.
     """
+    return write_and_tell(context, path, work)[0]
+
+
+def write_and_tell(context: Context, path: Path, work: Callable[[Writer], T]) -> tuple[T, StoreFacts]:
+    """Run work as `write` does; return also the store as this unit left it, for a sync token. Raises as `write`."""
     try:
         return _write(context, path, work)
     except QuotaExceeded:
@@ -35,7 +41,7 @@ def write(context: Context, path: Path, work: Callable[[Writer], T]) -> T:
     return _write(context, path, work)
 
 
-def _write(context: Context, path: Path, work: Callable[[Writer], T]) -> T:
+def _write(context: Context, path: Path, work: Callable[[Writer], T]) -> tuple[T, StoreFacts]:
     services = context.services
 
     def locked(unit: Unit) -> tuple[T, Ledger]:
@@ -56,4 +62,4 @@ def _write(context: Context, path: Path, work: Callable[[Writer], T]) -> T:
         services.note(ledger.store_id, ledger.facts.epoch, ledger.seq)
     for blob in ledger.dropped:
         services.blobs.delete(ledger.store_id, blob)
-    return value
+    return value, ledger.facts._replace(seq=ledger.seq)

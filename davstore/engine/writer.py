@@ -1,4 +1,4 @@
-"""The one hand that changes the content of a store: five verbs on a store that is locked (`transaction.write`).
+"""The one hand that changes the content of a store: verbs on a store that is locked (`transaction.write`).
 
 COPY is `trees.copy`, of parts of these verbs; `locks` grants and ends locks. It decides nothing: `deciding` has allowed
 a change before. It runs no effect: it notes each change, and `effects` run over these notes at the end of the unit.
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from davstore.engine.context import Context
 from davstore.errors import NotFound
-from davstore.metadata import bindings, bodies, locks, nodes, properties, states, uploads
+from davstore.metadata import bindings, bodies, locks, nodes, properties, several, states, uploads
 from davstore.metadata.bindings import Resolved
 from davstore.metadata.bodies import Received
 from davstore.metadata.nodes import NodeRow, empty_collection, leaf
@@ -83,11 +83,11 @@ class Change(NamedTuple):
 
 
 class TreeChange(NamedTuple):
-    """Nodes that came beneath a copied collection, or that ended, of a tree or of a single resource.
+    """Nodes that came beneath a copied collection, or that ended, of trees or of single resources.
 
     Those that came are known by the change numbers of their bindings, from first to last; those that ended by their
-    ids, where there may be messages among them. names is how many bindings were made: 0 when the tree ended. size_bytes
-    is what bodies and dead properties add, less than nothing when the tree ended.
+    ids, where there may be messages among them. names is how many bindings were made: 0 when trees ended. size_bytes
+    is what bodies and dead properties add, less than nothing when trees ended.
     """
 
     first: int
@@ -151,7 +151,7 @@ class Writer:
         if elements:
             properties.set_properties(self.unit, self.ledger.store_id, {made.node_id: elements})
         if state.added:
-            states.change_keywords(self.unit, self.ledger, made.node_id, added=state.added, dropped=frozenset())
+            states.change_keywords(self.unit, self.ledger, [made.node_id], added=state.added, dropped=frozenset())
         self.changes.append(Change(None, Shown(made, sum(map(len, elements.values())))))
         return made
 
@@ -191,7 +191,7 @@ class Writer:
             new = new._replace(modified_us=modified_us, modified_by=whose)
         nodes.alter(self.unit, self.ledger, new, state)  # a move of a collection above may have changed modified_by
         if state.added or state.dropped:
-            states.change_keywords(self.unit, self.ledger, old.node_id, added=state.added, dropped=state.dropped)
+            states.change_keywords(self.unit, self.ledger, [old.node_id], added=state.added, dropped=state.dropped)
         if change is not None:
             properties.remove_properties(self.unit, self.ledger.store_id, old.node_id, change.removed)
             properties.set_properties(self.unit, self.ledger.store_id, {old.node_id: change.written})
@@ -199,6 +199,27 @@ class Writer:
         sizes = (0, 0) if change is None else (change.old_bytes, change.new_bytes)
         self.changes.append(Change(Shown(old, sizes[0]), Shown(new, sizes[1])))
         return new
+
+    def alter_all(self, resources: Sequence[Resource], state: StateChange) -> None:
+        """Change the states of resources, each of which it changes, as `alter` does of one."""
+        if not resources:
+            return
+        ids = [one.node_id for one in resources]
+        modseqs = several.alter(self.unit, self.ledger, ids, state)
+        states.change_keywords(self.unit, self.ledger, ids, added=state.added, dropped=state.dropped)
+        for old in resources:
+            number = modseqs[old.node_id]
+            new = old._replace(flags=old.flags & ~state.clear | state.set, modseq=number, changed=number)
+            self.changes.append(Change(Shown(old), Shown(new)))
+
+    def unbind_all(self, resources: Sequence[Resource]) -> None:
+        """Unmap URLs, none of which lies beneath another, with all beneath them, and end the locks taken there."""
+        if not resources:
+            return
+        self.end_locks(*(self.ledger.facts.at(one.names) for one in resources))
+        first = self.ledger.seq + 1
+        several.close(self.unit, self.ledger, resources)
+        self._end_unbound(first, self.ledger.seq)
 
     def unbind(self, member: Member) -> Resource:
         """Unmap a URL with all beneath it, and end the locks that were taken there."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, exists, insert, select
 
@@ -49,6 +49,11 @@ STORED = (body.c.inline, body.c.blob, body.c.length, body.c.sha256, body.c.check
 _BODY = Statement(
     select(*STORED).select_from(_EMBODIED).where(node.c.store_id == bindparam("s"), node.c.id == bindparam("n")),
     Stored,
+)
+_BODIES = Statement[tuple[Any, ...]](
+    select(node.c.id, *STORED)
+    .select_from(_EMBODIED)
+    .where(node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids")))
 )
 _CHECKSUMS = Statement[tuple[int, str]](
     select(node.c.id, body.c.checksums)
@@ -98,6 +103,17 @@ def find_body_id(unit: Unit, store_id: int, node_id: int) -> int | None:
 def find_body(unit: Unit, store_id: int, node_id: int) -> Stored | None:
     """Return the body of a node; None for a collection."""
     return unit.one(_BODY, {"s": store_id, "n": node_id})
+
+
+def each_body(unit: Unit, store_id: int, node_ids: Collection[int]) -> Iterator[tuple[int, Stored]]:
+    """Yield the bodies of nodes, with their bytes where these are in the database."""
+    for node_id, *stored in unit.each(_BODIES, {"s": store_id, "ids": array(node_ids)}):
+        yield node_id, Stored(*stored)
+
+
+def list_bodies(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, Stored]:
+    """Return the bodies of nodes."""
+    return dict(each_body(unit, store_id, node_ids)) if node_ids else {}
 
 
 def list_checksums(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, str]:

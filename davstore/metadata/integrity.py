@@ -100,6 +100,9 @@ def _seq(row: FromClause) -> Any:
 
 
 _bound = exists().where(binding.c.store_id == node.c.store_id, binding.c.node_id == node.c.id, binding.c.area != WEAK)
+_in_threads = exists().where(
+    binding.c.store_id == node.c.store_id, binding.c.node_id == node.c.id, binding.c.area == WEAK
+)
 _wrong_kind = exists().where(
     node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id, node.c.is_coll != binding.c.is_coll
 )
@@ -301,7 +304,7 @@ _elements: Select[Any] = (
     .select_from(property_.join(node, and_(node.c.store_id == property_.c.store_id, node.c.id == property_.c.node_id)))
     .where(
         property_.c.store_id == _s,
-        or_(_bound, _roots),
+        or_(_bound, _roots, and_(node.c.type == int(ResourceType.THREAD), _in_threads)),
     )
 )
 

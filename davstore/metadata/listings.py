@@ -169,8 +169,12 @@ def list_members_of(
     unit: Unit, store_id: int, parents: dict[int, tuple[str, ...]], *, limit: int = NO_LIMIT
 ) -> list[Resource]:
     """Return the members of many collections, given by node with their names from the root."""
-    rows = unit.all(_MEMBERS_OF, {"s": store_id, "ps": array(parents), "limit": limit})
-    return [row.at(parents[row.parent_id]) for row in rows]
+    return [row.at(parents[row.parent_id]) for row in each_members_of(unit, store_id, parents, limit=limit)]
+
+
+def each_members_of(unit: Unit, store_id: int, parents: Iterable[int], *, limit: int = NO_LIMIT) -> Iterator[MemberRow]:
+    """Yield the members of many collections. The unit must stay open meanwhile."""
+    return unit.each(_MEMBERS_OF, {"s": store_id, "ps": array(parents), "limit": limit})
 
 
 def list_collections_beneath(unit: Unit, store_id: int, node_id: int, *, limit: int = NO_LIMIT) -> list[Beneath]:

@@ -41,6 +41,11 @@ _DELETE = Write(
         property_.c.name == bindparam("name_"),
     )
 )
+_DROP = Statement[tuple[int]](
+    delete(property_)
+    .where(property_.c.store_id == bindparam("s"), among(property_.c.node_id, bindparam("ids")))
+    .returning(func.length(property_.c.element))
+)
 
 
 def list_properties(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, dict[str, bytes]]:
@@ -60,6 +65,12 @@ def list_properties(unit: Unit, store_id: int, node_ids: Collection[int]) -> dic
 def list_lengths(unit: Unit, store_id: int, node_ids: Iterable[int]) -> dict[int, int]:
     """Return how many bytes the dead properties of each node have. Nodes without any are left out."""
     return {node_id: int(total) for node_id, total in unit.each(_LENGTHS, {"s": store_id, "ids": array(node_ids)})}
+
+
+def drop_properties(unit: Unit, store_id: int, node_ids: Collection[int]) -> int:
+    """Delete the dead properties of nodes, and return how many bytes they had."""
+    rows = unit.all(_DROP, {"s": store_id, "ids": array(node_ids)})
+    return sum(length for (length,) in rows)
 
 
 def copy_properties(unit: Unit, store_id: int, old_id: int, new_id: int) -> int:

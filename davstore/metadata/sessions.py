@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, select
+from sqlalchemy.ext.compiler import compiles
 
-from davstore.metadata.statements import Statement, among, among_texts, array
+from davstore.metadata.statements import Statement, among, array
 from davstore.metadata.tables import CONVERSATION_START, START_CHARACTERS, WEAK, binding, message, node
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import ResourceType, StoreFacts
@@ -33,6 +34,32 @@ class _State(NamedTuple):
     name: str
 
 
+class _IsAmong(ColumnElement[bool]):
+    """The condition that a text is one of a JSON array given as one parameter.
+
+    PostgreSQL searches an index for it: texts are compared in the collation of their column, and an array is no join.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, text: ColumnElement[str], parameter: ColumnElement[Any]) -> None:
+        self.text = text
+        self.parameter = parameter
+
+
+@compiles(_IsAmong, "sqlite")
+def _is_among_on_sqlite(element: _IsAmong, compiler: Any, **kw: Any) -> str:
+    array = compiler.process(element.parameter, **kw)
+    return f"{compiler.process(element.text, **kw)} IN (SELECT value FROM json_each({array}))"
+
+
+@compiles(_IsAmong, "postgresql")
+def _is_among_on_postgresql(element: _IsAmong, compiler: Any, **kw: Any) -> str:
+    array = compiler.process(element.parameter, **kw)
+    texts = f"ARRAY(SELECT json_array_elements_text(CAST({array} AS json)))"
+    return f"{compiler.process(element.text, **kw)} = ANY({texts})"
+
+
 _history = node.alias("history")
 _is_bound = and_(binding.c.store_id == bindparam("s"), binding.c.area != WEAK)
 _in_history = and_(
@@ -51,8 +78,8 @@ _SESSIONS = Statement(
     .where(
         message.c.store_id == bindparam("s"),
         message.c.kind == _INFO,
-        among_texts(CONVERSATION_START, bindparam("starts")),
-        among_texts(message.c.conversation_id, bindparam("texts")),
+        _IsAmong(CONVERSATION_START, bindparam("starts")),
+        _IsAmong(message.c.conversation_id, bindparam("texts")),
     )
     .order_by(message.c.date_us, binding.c.parent_id),
     Session,
@@ -73,8 +100,9 @@ _OTHER_INFO = Statement[tuple[int]](
     )
     .limit(literal_column("1"))
 )
+_state_us = func.coalesce(message.c.state_us, message.c.date_us)
 _newest_first = (
-    func.coalesce(message.c.state_us, message.c.date_us).desc(),
+    _state_us.desc(),
     message.c.body_id.desc(),
     node.c.id.desc(),
 )
@@ -83,6 +111,9 @@ _ranked = (
         binding.c.parent_id,
         binding.c.name,
         func.row_number().over(partition_by=binding.c.parent_id, order_by=_newest_first).label("rank"),
+        _state_us.label("at_us"),
+        message.c.body_id,
+        node.c.id.label("node_id"),
     )
     .select_from(
         _history.join(binding, and_(binding.c.store_id == _history.c.store_id, binding.c.parent_id == _history.c.id))
@@ -97,7 +128,12 @@ _ranked = (
     )
     .subquery()
 )
-_CURRENT = Statement(select(_ranked.c.parent_id, _ranked.c.name).where(_ranked.c.rank == literal_column("1")), _State)
+_CURRENT = Statement(
+    select(_ranked.c.parent_id, _ranked.c.name)
+    .where(_ranked.c.rank == literal_column("1"))
+    .order_by(_ranked.c.at_us.desc(), _ranked.c.body_id.desc(), _ranked.c.node_id.desc()),
+    _State,
+)
 
 
 def find_sessions(unit: Unit, store_id: int, conversation_ids: Collection[str]) -> list[Session]:
@@ -120,7 +156,7 @@ def has_session_info(unit: Unit, store_id: int, node_id: int, *, beside: str) ->
 def list_group_states(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> dict[int, str]:
     """Return the name of the group state that counts in each session history that has one.
 
-    It is the one with the latest timestamp, of several the one that was stored last.
+    It is the one with the latest timestamp, of several the one that was stored last. They come in this order too.
     """
     rows = unit.all(_CURRENT, {"s": store.id, "ids": array(node_ids)}) if node_ids else []
     return {row.parent_id: row.name for row in rows}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar, overload
 
-from sqlalchemy import BigInteger, ColumnElement, Dialect, Subquery, TableValuedAlias, select
+from sqlalchemy import BigInteger, ColumnElement, Dialect, Subquery, TableValuedAlias, Text, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ClauseElement, ReturnsRows
 from sqlalchemy.sql.functions import FunctionElement
@@ -126,16 +126,24 @@ def array(numbers: Iterable[int]) -> str:
     return f"[{','.join(map(str, numbers))}]"
 
 
-class _Texts(_Numbers):
-    """The texts of a JSON array, likewise."""
+class _Texts(ColumnElement[str]):
+    """The texts of a JSON array given as one parameter, compared byte for byte."""
 
     inherit_cache = True
+
+    def __init__(self, parameter: ColumnElement[Any]) -> None:
+        self.parameter = parameter
+
+
+@compiles(_Texts, "sqlite")
+def _texts_on_sqlite(element: _Texts, compiler: Any, **kw: Any) -> str:
+    return f"(SELECT value FROM json_each({compiler.process(element.parameter, **kw)}))"
 
 
 @compiles(_Texts, "postgresql")
 def _texts_on_postgresql(element: _Texts, compiler: Any, **kw: Any) -> str:
     array = compiler.process(element.parameter, **kw)
-    return f"(SELECT value FROM json_array_elements_text(CAST({array} AS json)))"
+    return f'(SELECT value COLLATE "C" FROM json_array_elements_text(CAST({array} AS json)))'
 
 
 def among_texts(column: ColumnElement[Any], parameter: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -159,15 +167,15 @@ def _lists_on_postgresql(element: _Lists, compiler: Any, **kw: Any) -> str:
     return f"json_array_elements(CAST({compiler.process(element.clauses, **kw)} AS json))"
 
 
-class _Item(ColumnElement[int]):
-    """An integer of a row of `_Lists`."""
+class _Item(ColumnElement[Any]):
+    """A value of a row of `_Lists`: an integer, or a text."""
 
     inherit_cache = True
-    type = BigInteger()
 
-    def __init__(self, lists: TableValuedAlias, index: int) -> None:
+    def __init__(self, lists: TableValuedAlias, index: int, type_: BigInteger | Text) -> None:
         self.value = lists.c.value
         self.index = index
+        self.type = type_
 
 
 @compiles(_Item, "sqlite")
@@ -177,11 +185,17 @@ def _item_on_sqlite(element: _Item, compiler: Any, **kw: Any) -> str:
 
 @compiles(_Item, "postgresql")
 def _item_on_postgresql(element: _Item, compiler: Any, **kw: Any) -> str:
-    return f"CAST({compiler.process(element.value, **kw)} ->> {element.index} AS bigint)"
+    text = f"({compiler.process(element.value, **kw)} ->> {element.index})"
+    return text if isinstance(element.type, Text) else f"CAST({text} AS bigint)"
 
 
-def table(parameter: ColumnElement[Any], *columns: str) -> Subquery:
-    """Return the integers of a JSON array of arrays (see `json.dumps`) as a table of so many columns."""
+def table(parameter: ColumnElement[Any], *columns: str, text: str | None = None) -> Subquery:
+    """Return the integers of a JSON array of arrays (see `json.dumps`) as a table of so many columns.
+
+    text is the name of one more column, of texts, which stands behind them.
+    """
     lists = _Lists(parameter).table_valued("value")
-    items = [_Item(lists, index).label(name) for index, name in enumerate(columns)]
+    items = [_Item(lists, index, BigInteger()).label(name) for index, name in enumerate(columns)]
+    if text is not None:
+        items.append(_Item(lists, len(columns), Text()).label(text))
     return select(*items).select_from(lists).subquery()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection
+from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import BigInteger, bindparam, case, delete, exists, func, insert, select, true
 
 from davstore.errors import LimitNotSupported
-from davstore.metadata.statements import Statement, Write, among, array
+from davstore.metadata.statements import Statement, Write, among, among_texts, array, table
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import keyword
 from davstore.metadata.unit import Unit
@@ -16,17 +18,52 @@ from davstore.metadata.unit import Unit
 LISTED_CHARACTERS = 2 << 20
 """Some 20 keywords for each of 10,000 members: an answer is put together in memory."""
 
+
+class KeywordCounts(NamedTuple):
+    """How many keywords a node has, how many of them a request adds, and how many it drops."""
+
+    node_id: int
+    all: int
+    added: int
+    dropped: int
+
+
 _LIST = Statement[tuple[int, str]](
     select(keyword.c.node_id, keyword.c.name)
     .where(keyword.c.store_id == bindparam("s"), among(keyword.c.node_id, bindparam("ids")))
     .order_by(keyword.c.node_id, keyword.c.name)
 )
-_DELETE = Write(
-    delete(keyword).where(
-        keyword.c.store_id == bindparam("s"), keyword.c.node_id == bindparam("n"), keyword.c.name == bindparam("name_")
+_of_nodes = (keyword.c.store_id == bindparam("s"), among(keyword.c.node_id, bindparam("ids")))
+_in_added = among_texts(keyword.c.name, bindparam("added"))
+_in_dropped = among_texts(keyword.c.name, bindparam("dropped"))
+_COUNT = Statement(
+    select(
+        keyword.c.node_id,
+        func.count(),
+        func.sum(case((_in_added, 1), else_=0)),
+        func.sum(case((_in_dropped, 1), else_=0)),
+    )
+    .where(*_of_nodes)
+    .group_by(keyword.c.node_id),
+    KeywordCounts,
+)
+_DELETE = Write(delete(keyword).where(*_of_nodes, _in_dropped))
+_nodes = table(bindparam("nodes"), "node_id")
+_words = table(bindparam("words"), text="name")
+_INSERT = Write(
+    insert(keyword).from_select(
+        ["store_id", "node_id", "name"],
+        select(bindparam("s", type_=BigInteger), _nodes.c.node_id, _words.c.name)
+        .select_from(_nodes.join(_words, true()))
+        .where(
+            ~exists().where(
+                keyword.c.store_id == bindparam("s"),
+                keyword.c.node_id == _nodes.c.node_id,
+                keyword.c.name == _words.c.name,
+            )
+        ),
     )
 )
-_INSERT = Write(insert(keyword).values({c.name: bindparam(c.name) for c in keyword.c}))
 
 
 def list_keywords(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, list[str]]:
@@ -45,10 +82,20 @@ def list_keywords(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[
     return found
 
 
+def count_keywords(
+    unit: Unit, store_id: int, node_ids: Collection[int], *, added: Collection[str], dropped: Collection[str]
+) -> dict[int, KeywordCounts]:
+    """Return how many keywords the nodes have that have any, and how many of those to be added and to be dropped."""
+    values = {"s": store_id, "ids": array(node_ids), "added": json.dumps([*added]), "dropped": json.dumps([*dropped])}
+    return {row.node_id: row for row in unit.all(_COUNT, values)}
+
+
 def change_keywords(
-    unit: Unit, ledger: Ledger, node_id: int, *, added: Collection[str], dropped: Collection[str]
+    unit: Unit, ledger: Ledger, node_ids: Collection[int], *, added: Collection[str], dropped: Collection[str]
 ) -> None:
-    """Give a node keywords that it lacks, and take some from it."""
-    key = {"s": ledger.store_id, "n": node_id}
-    unit.many(_DELETE, [{**key, "name_": name} for name in sorted(dropped)])
-    unit.many(_INSERT, [{"store_id": ledger.store_id, "node_id": node_id, "name": name} for name in sorted(added)])
+    """Give nodes keywords, and take some from them; those that a node has, or has not, already stay so."""
+    if dropped:
+        unit.run(_DELETE, {"s": ledger.store_id, "ids": array(node_ids), "dropped": json.dumps([*dropped])})
+    if added:
+        nodes, words = ([(one,) for one in several] for several in (node_ids, added))
+        unit.run(_INSERT, {"s": ledger.store_id, "nodes": json.dumps(nodes), "words": json.dumps(words)})

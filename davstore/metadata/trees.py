@@ -7,6 +7,7 @@ empty ones hold the writer for many times as long as one of files.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -55,7 +56,7 @@ def _uuid_on_postgresql(_element: _RandomUUID, _compiler: Any, **_kw: Any) -> st
 
 
 _s = bindparam("s", type_=BigInteger)
-_within = select(bindparam("p", type_=BigInteger).label("id")).cte("within", recursive=True)
+_within = select(table(bindparam("rows"), "id").c.id).cte("within", recursive=True)
 _within = _within.union_all(
     select(binding.c.node_id).where(
         binding.c.store_id == _s, binding.c.parent_id == _within.c.id, binding.c.is_coll == literal_column("1")
@@ -192,9 +193,9 @@ _COPY_PROPERTIES = Write(
 )
 
 
-def count_beneath(unit: Unit, store_id: int, node_id: int, *, limit: int) -> int:
-    """Return how many bindings lie beneath a collection; it counts no further than limit."""
-    row = unit.one(_COUNT, {"s": store_id, "p": node_id, "limit": limit})
+def count_beneath(unit: Unit, store_id: int, node_ids: Iterable[int], *, limit: int) -> int:
+    """Return how many bindings lie beneath collections; it counts no further than limit."""
+    row = unit.one(_COUNT, {"s": store_id, "rows": json.dumps([(one,) for one in node_ids]), "limit": limit})
     return row[0] if row else 0
 
 

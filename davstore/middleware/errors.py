@@ -94,6 +94,17 @@ def _render(error: DavstoreError, row: Row, edge: Edge) -> tuple[bytes, str]:
     return f"{row.status.phrase}\n".encode(), "text/plain; charset=utf-8"
 
 
+def render_condition(error: DavstoreError, hrefs: Hrefs) -> bytes:
+    """Return the element of the condition that failed for one resource of several; b'' where none is named."""
+    row = find_row(error)
+    if row.condition is None:
+        return b""
+    content = [] if row.content is None else [row.content(error)]
+    if isinstance(error, errors.Locked):
+        content = [href(hrefs(urls.segments_of(path), slash)) for path, slash in error.roots]
+    return element(row.condition, *content)
+
+
 def find_row(error: DavstoreError) -> Row:
     """Return the row of an error's class, or of the nearest class above it; 500 if no request can cause it."""
     return next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), _FAILURE)
@@ -160,10 +171,17 @@ def _too_wide(error: errors.PreferenceTooWide) -> bytes:
     return decided + empty(error.element)
 
 
-def _locked(condition: str) -> Callable[[errors.Locked, Edge], bytes]:
-    return lambda error, edge: error_body.render(
-        element(condition, *(href(edge.hrefs(urls.segments_of(path), slash)) for path, slash in error.roots))
-    )
+def _locked(error: errors.Locked, edge: Edge) -> bytes:
+    return error_body.render(find_condition(error, edge.hrefs) or b"")
+
+
+def find_condition(error: DavstoreError, hrefs: Hrefs) -> bytes | None:
+    """Return the element of the condition of an error, as one response of a multistatus has it; None: it has none."""
+    condition = find_row(error).condition
+    if condition is None:
+        return None
+    roots = error.roots if isinstance(error, errors.Locked) else ()
+    return element(condition, *(href(hrefs(urls.segments_of(path), slash)) for path, slash in roots))
 
 
 _FAILURE: Final = Row(HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -181,19 +199,23 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.Throttled: Row(HTTPStatus.TOO_MANY_REQUESTS, headers=_retry_after),
     errors.CrossOrigin: Row(HTTPStatus.FORBIDDEN),
     errors.NotFound: Row(HTTPStatus.NOT_FOUND),
+    errors.OutOfView: Row(HTTPStatus.NOT_FOUND, names.OUT_OF_VIEW),
+    errors.ConversationMissing: Row(HTTPStatus.NOT_FOUND, clark(CPM, "conversation-exists")),
     errors.ParentMissing: Row(HTTPStatus.CONFLICT),
     errors.WrongKind: Row(HTTPStatus.METHOD_NOT_ALLOWED, headers=_allow),
     errors.AlreadyExists: Row(HTTPStatus.METHOD_NOT_ALLOWED, headers=_allow),
     errors.IsCollection: Row(HTTPStatus.METHOD_NOT_ALLOWED, headers=_allow),
+    errors.NoCollection: Row(HTTPStatus.METHOD_NOT_ALLOWED, headers=_allow),
     errors.IsRoot: Row(HTTPStatus.METHOD_NOT_ALLOWED, headers=_allow),
     errors.OnlyCollection: Row(HTTPStatus.METHOD_NOT_ALLOWED, headers=_allow),
     errors.MethodNotAllowed: Row(HTTPStatus.METHOD_NOT_ALLOWED, headers=_allow),
     errors.NotImplementedMethod: Row(HTTPStatus.NOT_IMPLEMENTED),
     errors.SourceIsDestination: Row(HTTPStatus.FORBIDDEN),
+    errors.NotBeneath: Row(HTTPStatus.FORBIDDEN),
     errors.ForeignDestination: Row(HTTPStatus.BAD_GATEWAY),
     errors.PreconditionFailed: Row(HTTPStatus.PRECONDITION_FAILED),
-    errors.Locked: Row(HTTPStatus.LOCKED, names.LOCK_TOKEN_SUBMITTED, _locked(names.LOCK_TOKEN_SUBMITTED)),
-    errors.LockConflict: Row(HTTPStatus.LOCKED, names.NO_CONFLICTING_LOCK, _locked(names.NO_CONFLICTING_LOCK)),
+    errors.Locked: Row(HTTPStatus.LOCKED, names.LOCK_TOKEN_SUBMITTED, _locked),
+    errors.LockConflict: Row(HTTPStatus.LOCKED, names.NO_CONFLICTING_LOCK, _locked),
     errors.LockTokenMismatch: Row(HTTPStatus.CONFLICT, names.LOCK_TOKEN_MATCHES_REQUEST_URI),
     errors.LockNotRefreshed: Row(HTTPStatus.PRECONDITION_FAILED, names.LOCK_TOKEN_MATCHES_REQUEST_URI),
     errors.TooManyLocks: Row(HTTPStatus.FORBIDDEN, clark(CPM, "locks-within-limits")),
@@ -220,6 +242,7 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.NameNotAllowed: Row(HTTPStatus.FORBIDDEN, "{DAV:}name-allowed"),
     errors.InvalidSyncToken: Row(HTTPStatus.FORBIDDEN, "{DAV:}valid-sync-token"),
     errors.UnsupportedReport: Row(HTTPStatus.FORBIDDEN, "{DAV:}supported-report"),
+    errors.UnsupportedOperation: Row(HTTPStatus.UNPROCESSABLE_ENTITY, clark(CPM, "supported-operation")),
     errors.UnsupportedFilter: Row(HTTPStatus.UNPROCESSABLE_ENTITY, clark(CPM, "sync-filter-supported")),
     errors.LimitNotSupported: Row(HTTPStatus.INSUFFICIENT_STORAGE, "{DAV:}number-of-matches-within-limits"),
     errors.InfiniteDepth: Row(HTTPStatus.FORBIDDEN, "{DAV:}propfind-finite-depth"),

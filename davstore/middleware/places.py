@@ -45,8 +45,8 @@ class Places:
 def find_place(target: Target, asker: Principal) -> Place | None:
     """Return the place that a target names, if the asker may know of it."""
     if target.query and names_sub_resource(target.query):
-        part = urls.find_part(target)
-        return part if part is not None and may_see(asker, part.path) else None
+        sub = urls.find_sub_resource(target)
+        return sub if sub is not None and may_see(asker, sub.path) else None
     path = urls.find_path(target.segments)
     if path is None:
         known = known_to(asker)

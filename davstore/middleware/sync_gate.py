@@ -1,8 +1,9 @@
 """The policy middleware: in front of synchronisation and behind authentication.
 
-Gate points are all ways to list: REPORT, SEARCH, PROPFIND with Depth 1 or infinity, GET and HEAD of a collection, when
-they come from a device and go to a store that it may see. Others' stores are 404 for it, before any policy. A user who
-signs in with a password, in a file browser, has no device, and the gate is not asked, unless the provider requires one.
+Gate points are all ways to list: REPORT, SEARCH, PROPFIND with Depth 1 or infinity, GET and HEAD of a collection, POST
+of an operation on what a condition selects, when they come from a device and go to a store that it may see. Others'
+stores are 404 for it, before any policy. A user who signs in with a password, in a file browser, has no device, and the
+gate is not asked, unless the provider requires one.
 
 The body of a REPORT on a store is read and parsed here, once; the query is in the environ as `davstore.query`.
 """
@@ -36,7 +37,7 @@ QUERY = "davstore.query"
 TURN = "davstore.turn"
 """The key of the `Turn` of an admitted request in the environ: see `answered`."""
 ASK = "davstore.ask"
-"""The key, in the environ, of the function that asks the gate about a GET or HEAD: see `ask`."""
+"""The key, in the environ, of the function that asks the gate about a GET, HEAD or POST: see `ask`."""
 VIEW = "davstore.view"
 """The key of the view that an admitted device is shown: see `view_of`."""
 SHOWN = "davstore.shown"
@@ -89,7 +90,7 @@ class SyncGate:
                 environ[SHOWN] = functools.partial(self._gate.find_view, principal)
                 if _is_gated(environ):
                     self._admit(environ, principal, path, query)
-                elif environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+                elif environ["REQUEST_METHOD"] in ("GET", "HEAD", "POST"):
                     environ[ASK] = functools.partial(self._admit, environ, principal, path, None)
                 elif environ["REQUEST_METHOD"] in ("COPY", "MOVE") and principal.device is not None:
                     environ[TRANSFER] = functools.partial(self._gate.require_kept_in_scope, principal, path)
@@ -135,7 +136,9 @@ def explain(environ: WSGIEnvironment) -> list[Explanation]:
 
 
 def ask(environ: WSGIEnvironment) -> None:
-    """Ask the gate about a GET or HEAD whose target turned out to be a collection; one of a file is not asked about.
+    """Ask the gate about a GET or HEAD whose target turned out to be a collection, and about a POST that selects.
+
+    One of a file is not asked about, nor a POST that names what it changes.
 
     Raises:
         SyncRefused, SyncDeferred, DeviceRequired: as from the middleware.
@@ -146,7 +149,7 @@ def ask(environ: WSGIEnvironment) -> None:
 
 
 def view_of(environ: WSGIEnvironment) -> View:
-    """Return the view in which a request lists, and ask the gate about a GET or HEAD. Raises as `ask`."""
+    """Return the view in which a request lists, and ask the gate about a GET, HEAD or POST. Raises as `ask`."""
     ask(environ)
     view: View = environ.get(VIEW, EVERYTHING)
     return view

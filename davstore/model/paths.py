@@ -69,6 +69,12 @@ class PartPath(NamedTuple):
     number: str
 
 
+class AddPath(NamedTuple):
+    """The place where members are added to the collection at a path (RFC 5995). It is no member of anything."""
+
+    path: Path
+
+
 def parse_key(store: str, key: str) -> Path:
     """Return the place in a store that has a key."""
     if key.startswith("/"):

@@ -56,6 +56,11 @@ def key_of_conversation(conversation_id: str) -> int:
     return _number("conversation", conversation_id)
 
 
+def key_of_thread(resource_id: str) -> int:
+    """Return the key of a thread by its `D:resource-id`, which leads to the one that it was merged into."""
+    return _number("thread", resource_id)
+
+
 def digest_of(keys: Iterable[int]) -> int:
     """Return one number for all keys of a message, whatever their order."""
     return _number("keys", " ".join(map(str, sorted(keys))))

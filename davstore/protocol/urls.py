@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from davstore.model.paths import Area, PartPath, Path
+from davstore.model.paths import AddPath, Area, PartPath, Path
 from davstore.model.principals import Principal, PrincipalName
 from davstore.protocol.dav.hrefs import MAX_SEGMENTS, Target
-from davstore.protocol.http.queries import find_part_number
+from davstore.protocol.http.queries import find_part_number, names_add
 
 _TOP: Final = "dav"
 AREAS: Final[Mapping[tuple[str, ...], Area]] = {
@@ -51,7 +51,7 @@ class Vacant(NamedTuple):
         return device_segments(self.user, self.device)
 
 
-Place = Path | PartPath | Fixed | Vacant
+Place = Path | PartPath | AddPath | Fixed | Vacant
 
 
 class Known(NamedTuple):
@@ -71,6 +71,12 @@ def find_part(target: Target) -> PartPath | None:
     """Return the part of a message in any owner's store that a target names; None when it names none."""
     path, number = find_path(target.segments), find_part_number(target.query)
     return None if path is None or number is None else PartPath(path, number)
+
+
+def find_sub_resource(target: Target) -> PartPath | AddPath | None:
+    """Return the sub-resource of a place in any owner's store that a target names; None when it names none."""
+    path = find_path(target.segments)
+    return AddPath(path) if path is not None and names_add(target.query) else find_part(target)
 
 
 def segments_of(path: Path) -> tuple[str, ...]:

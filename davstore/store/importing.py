@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 
 from davstore.engine import rights, transaction
 from davstore.engine.context import Context
-from davstore.engine.deciding import decide, resolve
+from davstore.engine.deciding import decide
+from davstore.engine.ensuring import ensure_collection
 from davstore.engine.reading_beside import ReadingBeside
 from davstore.engine.receiving import Incoming, read_small, receive, receive_read
 from davstore.engine.sessions import require_one_info
@@ -43,7 +44,6 @@ from davstore.metadata.unit import Unit
 from davstore.model.limits import BLOCK_BYTES
 from davstore.model.paths import Path
 from davstore.protocol.http.media_types import guess_media_type
-from davstore.protocol.urls import MAX_NAMES
 
 BATCH: Final = 256
 """Resources of one unit: few enough that no other writer waits long, enough that its fsync is cheap."""
@@ -288,7 +288,7 @@ def _place(writer: Writer, home: Path, ready: _Ready, known: set[Path]) -> Outco
     """Put one entry in its place, unless it is there or may not be."""
     entry, received = ready.entry, ready.received
     try:
-        _ensure(writer, home, known)
+        ensure_collection(writer, home, known)
         if received is None or not isinstance(entry, Item):
             return Outcome(Fate.FOLDER, entry.where)
         for path in _each_place(home, ready):
@@ -321,24 +321,3 @@ def _each_place(home: Path, ready: _Ready) -> Iterator[Path]:
     yield home.child(numbered(name, ready.ordinal))
     for mark in (ready.sha256[:MARK_DIGITS], ready.sha256):
         yield home.child(numbered(with_mark(name, mark), ready.ordinal))
-
-
-def _ensure(writer: Writer, home: Path, known: set[Path]) -> None:
-    """Make a collection and those above it, as far as they are not there; known are those that are.
-
-    Raises:
-        AlreadyExists: a file has the name of one. Locked, NameNotAllowed, TreeTooLarge.
-    """
-    if home in known:
-        return
-    if len(home.names) >= MAX_NAMES:
-        raise TreeTooLarge("it lies too deep")
-    for count in range(len(home.names) + 1):
-        path = home._replace(names=home.names[:count])
-        if path not in known:
-            there = resolve(writer, path).resource
-            if there is None:
-                writer.make(decide(writer, "MKCOL", path))
-            elif not there.is_collection:
-                raise AlreadyExists(path.name)
-            known.add(path)

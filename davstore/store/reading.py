@@ -9,7 +9,7 @@ from typing import NamedTuple
 from davstore.engine import opening, parts, rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
-from davstore.engine.opening import Content, OpenPart
+from davstore.engine.opening import Bodies, Content, OpenPart
 from davstore.errors import InfiniteDepth, LimitNotSupported, NotFound
 from davstore.metadata import bindings, listings, messages
 from davstore.metadata import unit as transaction
@@ -154,6 +154,41 @@ def _everything_beneath(unit: Unit, store_id: int, top: Resource, *, limit: int)
     if len(names) > limit + 1 or len(members) > limit:  # names holds the top too
         raise InfiniteDepth(f"more than {limit} members")
     return members
+
+
+class OpenSet(NamedTuple):
+    """A collection and all beneath it, in the order of their names, with their bodies."""
+
+    facts: StoreFacts
+    resources: list[Resource]
+    bodies: Bodies
+
+
+def open_set(
+    context: Context, path: Path, conditions: Preconditions = NONE, *, view: View = EVERYTHING, most_bytes: int
+) -> OpenSet:
+    """Return a collection and all beneath it that is in a view, open for reading.
+
+    Raises:
+        NotFound: nothing is there. PreconditionFailed: no `If` list holds. CorruptBlob: a body is lost.
+        LimitNotSupported: there are more members, or more bytes, than one answer may have.
+    """
+    with context.services.database.snapshot() as unit:
+        facts, top = _find(context, unit, path, conditions)
+        try:
+            found = _everything_beneath(unit, facts.id, top, limit=context.services.limits.propfind_members)
+        except InfiniteDepth as error:
+            raise LimitNotSupported(str(error)) from error
+        shown = sorted(show(unit, facts.id, lens_on(view, context.now_us), found, top), key=lambda one: one.names)
+        if sum(one.length or 0 for one in shown) > most_bytes:
+            raise LimitNotSupported(f"more than {most_bytes} bytes")
+        bodies = Bodies(context.services.blobs, facts.id)
+        try:
+            bodies.take(unit, shown)
+        except BaseException:
+            bodies.close()
+            raise
+    return OpenSet(facts, [top, *shown], bodies)
 
 
 def open_resource(

@@ -17,7 +17,7 @@ from davstore.model.facets import Facets, Facts
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 from davstore.model.views import EVERYTHING, View
-from davstore.policy.threading import key_of_conversation
+from davstore.policy.threading import key_of_conversation, key_of_thread
 from davstore.sync.lenses import lens_on, show
 
 
@@ -55,7 +55,7 @@ def resolve(
             raise NotFound(path.name)
         if not place.resource.is_collection:
             raise UnsupportedReport
-        keys = list(map(key_of_conversation, conversations))
+        keys = [*map(key_of_conversation, conversations), *map(key_of_thread, resource_ids)]
         known = threads.find_threads(unit, facts.id, keys) if keys else {}
         node_ids = [*places.find_nodes(unit, facts.id, resource_ids), *known.values()]
         lens, found = lens_on(view, context.now_us), []

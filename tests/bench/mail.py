@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 import shutil
 import socket
 import statistics
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -33,6 +35,15 @@ SECONDS: Final = 4
 IMPORTED: Final = 6_000
 LISTED: Final = 1_000
 MARKS: Final = 1_000
+_NAMESPACES: Final = 'xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"'
+_CHANGES: Final = (
+    "<D:set><D:prop><C:seen>T</C:seen></D:prop></D:set>",
+    "<D:remove><D:prop><C:seen/></D:prop></D:remove>",
+)
+"""To mark a message as read, and to take the mark back."""
+_HREF: Final = "<D:href>{}</D:href>".format
+_UNSEEN: Final = "<D:where><D:not><D:is-defined><D:prop><C:seen/></D:prop></D:is-defined></D:not></D:where>"
+_ALL: Final = "<D:where><D:is-defined><D:prop><C:kind/></D:prop></D:is-defined></D:where>"
 FACTS: Final = ("from", "to", "subject", "date", "message-id", "direction", "seen", "flagged")
 _WITH_FACTS: Final = PROPFIND.replace(
     b"</D:prop>", "".join(f'<C:{name} xmlns:C="urn:davstore:cpm"/>' for name in FACTS).encode() + b"</D:prop>"
@@ -247,22 +258,62 @@ def _import_some(directory: Path, bodies: list[bytes], folder: str) -> None:
     shutil.rmtree(source)
 
 
+def _patch_each(served: Served, change: str) -> float:
+    """Return the seconds of a PROPPATCH for each message, at one connection."""
+    body = f"<D:propertyupdate {_NAMESPACES}>{change}</D:propertyupdate>".encode()
+    with _http(served) as wire:
+        begun = time.perf_counter()
+        for number in range(MARKS):
+            wire.ask("PROPPATCH", f"some/{number}.eml", body)
+        return time.perf_counter() - begun
+
+
+def _bulk(bodies: list[bytes], directory: Path, _harness: Path, rounds: int) -> None:
+    """Measure one request that marks the 1,000 messages of a conversation, in a folder too, beside one for each."""
+    with Served(directory / "davstore", workers=0) as served:
+        _import_some(directory, [b"Conversation-ID: one\n" + body for body in bodies], "some")
+        asked = f"<C:conversation-history {_NAMESPACES}><C:conversation-id>one</C:conversation-id><D:prop/>"
+        history = served.client().ask("REPORT", "", f"{asked}</C:conversation-history>".encode()).decode()
+        members, thread = (
+            re.findall("<D:href>([^<]*)", history)[:MARKS],
+            re.findall("thread><D:href>([^<]*)", history)[0],
+        )
+        places = {
+            "of a folder": ("some/", [f"/dav/store/me/some/{number}.eml" for number in range(MARKS)]),
+            "of a thread": (thread, members),
+        }
+
+        def post(where: str, chosen: str, change: str) -> float:
+            body = f"<C:bulk-update {_NAMESPACES}>{chosen}{change}</C:bulk-update>".encode()
+            with _http(served) as wire:
+                begun = time.perf_counter()
+                wire.ask("POST", where, body, {"Content-Type": "application/xml"})
+                return time.perf_counter() - begun
+
+        def unmarked(call: Callable[[], float]) -> Callable[[], float]:
+            def measured() -> float:
+                post("some/", _ALL, _CHANGES[1])
+                return call() * 1000
+
+            return measured
+
+        single = unmarked(lambda: _patch_each(served, _CHANGES[0]))
+        ways = {f"{what}, named": (where, "".join(map(_HREF, hrefs))) for what, (where, hrefs) in places.items()}
+        ways["of a thread, selected"] = (thread, _UNSEEN)
+        for what, (where, chosen) in ways.items():
+            together = unmarked(partial(post, where, chosen, _CHANGES[0]))
+            text = f"1,000 messages {what}, marked as read in one request, beside as many PROPPATCHes"
+            _tell(text, "ms", *_turns(rounds, [together, single]), "at most 0.05")
+
+
 def _mark(bodies: list[bytes], directory: Path, harness: Path, rounds: int) -> None:
     """Measure marks of 1,000 messages one by one at one connection, beside Dovecot's STORE."""
     with Served(directory / "davstore", workers=0) as served, _dovecot(harness, directory) as dovecot:
         _import_some(directory, bodies, "some")
-        marks = itertools.cycle(("set", "remove"))
+        changes = itertools.cycle(_CHANGES)
 
         def patch() -> float:
-            change = next(marks)
-            value = "<C:seen>T</C:seen>" if change == "set" else "<C:seen/>"
-            body = f'<D:propertyupdate xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><D:{change}><D:prop>{value}</D:prop>'
-            body += f"</D:{change}></D:propertyupdate>"
-            with _http(served) as wire:
-                begun = time.perf_counter()
-                for number in range(MARKS):
-                    wire.ask("PROPPATCH", f"some/{number}.eml", body.encode())
-                return MARKS / (time.perf_counter() - begun)
+            return MARKS / _patch_each(served, next(changes))
 
         if dovecot is None:
             _tell("marks at one connection", "a second", _turns(rounds, [patch])[0], [], "")
@@ -293,5 +344,6 @@ _MEASURED: Final[dict[str, Callable[[list[bytes], Path, Path, int], None]]] = {
     "mail-import": _import,
     "mail-list": _listing,
     "mail-mark": _mark,
+    "mail-bulk": _bulk,
 }
 PARTS: Final = tuple(_MEASURED)

@@ -42,7 +42,7 @@ class Wire:
 
 
 class HttpWire(Wire):
-    """A connection to a davstore; targets are relative to the user's store."""
+    """A connection to a davstore; targets are relative to the user's store, but for those that begin with a slash."""
 
     def __init__(self, address: tuple[str, int], authorization: str) -> None:
         super().__init__(address)
@@ -54,7 +54,8 @@ class HttpWire(Wire):
     def ask(self, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
         """Send a request, and read its answer, which must be one of success."""
         more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
-        head = f"{method} /dav/store/me/{target} HTTP/1.1\r\n{self._fields}{more}Content-Length: {len(body)}\r\n\r\n"
+        place = target if target.startswith("/") else f"/dav/store/me/{target}"
+        head = f"{method} {place} HTTP/1.1\r\n{self._fields}{more}Content-Length: {len(body)}\r\n\r\n"
         self._socket.sendall(head.encode() + body)
         answer = self._read_to(b"\r\n\r\n").lower()
         if not answer.startswith(b"http/1.1 2"):

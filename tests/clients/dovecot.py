@@ -50,6 +50,12 @@ class Dovecot:
         self._open()
         yield from self._ask(f"FETCH {numbers} ({items})")
 
+    def thread(self, algorithm: str) -> list[set[int]]:
+        """Return the numbers of all messages by threads (RFC 5256, or Dovecot's REFS, which leaves subjects out)."""
+        self._open()
+        [line] = self._ask(f"THREAD {algorithm} UTF-8 ALL")
+        return [set(_each_number(thread)) for thread in line[b"THREAD"]]
+
     def _open(self) -> None:
         if self._process is None:
             words = [IMAP, "-c", self._directory / "dovecot.conf"]
@@ -71,6 +77,8 @@ class Dovecot:
             if line.startswith(b"* BYE") or not line:
                 self.close()
                 raise ValueError(f"{command}: {line.decode()}")
+            if line.startswith(b"* THREAD"):
+                yield {b"THREAD": parse(line)[2:]}
             if b" FETCH (" in line[:30]:
                 items = parse(line)[3]
                 yield dict(zip(items[::2], items[1::2], strict=True))
@@ -112,6 +120,16 @@ def delivered(messages: Mapping[str, bytes]) -> Iterator[Dovecot]:
             dovecot.close()
     finally:
         shutil.rmtree(directory)
+
+
+def _each_number(thread: list[Any]) -> Iterator[int]:
+    waiting = [*thread]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting += one
+        else:
+            yield int(one)
 
 
 def parse(data: bytes) -> list[Any]:

@@ -7,7 +7,7 @@ and when it last went away, in ticks of its own; a device holds what it was told
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -20,14 +20,14 @@ from davstore.model.rules import Reach
 from davstore.model.states import Flag, StateChange
 from davstore.model.views import EVERYTHING, View
 from davstore.model.where import Compare, Comparison, Fact, Form, IsDefined, Not, Or, Source, Where
-from davstore.store import syncing
+from davstore.store import bulk, syncing
 from tests.contract.storage import Storage
 
 Url = tuple[str, ...]
 
 PROPERTY = "{urn:x}note"
 _SEEN = Fact(Source.FLAG, str(int(Flag.SEEN)))
-LONG = 94
+LONG = 125
 """The length of a letter with a number of three digits."""
 _LENGTH = Fact(Source.RESOURCE, "length", Form.NUMBER)
 
@@ -102,9 +102,11 @@ VIEWS: dict[str, ModelView] = {
 
 
 def letter(number: int, date_s: int) -> bytes:
-    """Return a message of a time."""
+    """Return a message of a time. Some refer to others, so that threads come, grow, meet and part."""
     date = format_datetime(datetime.fromtimestamp(date_s, UTC))
-    return f"From: a@example.org\r\nMessage-ID: <1@example.org>\r\nDate: {date}\r\n\r\n{number}".encode()
+    own, other = number * 5 % 23, number * 7 % 23 if number % 4 else 99
+    head = f"Message-ID: <{own:02}@example.org>\r\nReferences: <{other:02}@example.org>\r\nDate: {date}"
+    return f"From: a@example.org\r\n{head}\r\n\r\n{number}".encode()
 
 
 @dataclass
@@ -387,6 +389,25 @@ class Pair:
         change = StateChange(clear=Flag.SEEN) if old.is_seen else StateChange(set=Flag.SEEN)
         self.storage.mark(self._at(url), change)
         self.model.alter(url, is_seen=not old.is_seen)
+
+    def mark_several(self, urls: Sequence[Url]) -> None:
+        """Mark non-collections as seen, in one request."""
+        places = [self.storage.at(self._at(url)) for url in urls]
+        change = {"{urn:x}seen": StateChange(set=Flag.SEEN)}
+        done = bulk.update(self.storage.context, self.storage.at(""), places, change, strict=True)
+        assert all(one.refusal is None for one in done.choices)
+        for url in urls:
+            if not self.model.entries[url].is_seen:
+                self.model.alter(url, is_seen=True)
+
+    def delete_several(self, urls: Sequence[Url]) -> None:
+        """Delete resources and trees in one request, one of them perhaps within another."""
+        places = [self.storage.at(self._at(url)) for url in urls]
+        done = bulk.delete(self.storage.context, self.storage.at(""), places, strict=True)
+        assert all(one.refusal is None for one in done.choices)
+        for url in urls:
+            if url in self.model.entries:
+                self.model.remove(url)
 
     def wait(self, seconds: int) -> None:
         """Let time pass."""

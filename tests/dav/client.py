@@ -300,6 +300,12 @@ MESSAGE = (
 )
 """A message whose second part is the bytes 0 to 9."""
 REPORTS = {
+    "{urn:davstore:cpm}multiget": (
+        '<C:multiget xmlns:C="urn:davstore:cpm" xmlns:D="DAV:"><D:prop/><D:href>/</D:href></C:multiget>'
+    ),
+    "{urn:davstore:cpm}conversation-history": (
+        '<C:conversation-history xmlns:C="urn:davstore:cpm" xmlns:D="DAV:"><D:prop/></C:conversation-history>'
+    ),
     "{urn:davstore:cpm}explain-sync": '<C:explain-sync xmlns:C="urn:davstore:cpm"/>',
     "{urn:davstore:cpm}resolve": (
         '<C:resolve xmlns:C="urn:davstore:cpm"><C:conversation-id>x</C:conversation-id></C:resolve>'

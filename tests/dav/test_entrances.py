@@ -29,7 +29,7 @@ ROOTS = [render_href(segments, slash=True) for segments in AREAS]
 THREADS = "/dav/threads/"
 IDS = '<D:propfind xmlns:D="DAV:"><D:prop><D:resource-id/></D:prop></D:propfind>'
 in_every_area = pytest.mark.parametrize("root", ROOTS)
-METHODS = (*dispatch.METHODS, "POST", "PATCH")
+METHODS = (*dispatch.METHODS, "PATCH")
 UNKNOWN = ("BREW", "SEARCH", "ACL", "TRACE", "CONNECT", "get")
 ADDRESSES = (f"10.{high}.{low}.1" for high, low in itertools.product(range(256), repeat=2))
 """A network of its own for each who is refused, so that nobody is throttled for another."""
@@ -38,9 +38,14 @@ LOCK = (
     "<D:locktype><D:write/></D:locktype></D:lockinfo>"
 )
 PATCHING = '<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><x xmlns="urn:x">1</x></D:prop></D:set></D:propertyupdate>'
-BODIES = {"PUT": "x", "LOCK": LOCK, "PROPPATCH": PATCHING, "REPORT": sync_body(level="1")}
+MARKING = (
+    '<C:bulk-update xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><D:where><D:is-collection/></D:where>'
+    "<D:set><D:prop><C:seen>T</C:seen></D:prop></D:set></C:bulk-update>"
+)
+BODIES = {"PUT": "x", "LOCK": LOCK, "PROPPATCH": PATCHING, "REPORT": sync_body(level="1"), "POST": MARKING}
 HEADERS = {
     "PROPFIND": {"HTTP_DEPTH": "0"},
+    "POST": {"CONTENT_TYPE": "application/xml"},
     "UNLOCK": {"HTTP_LOCK_TOKEN": "<urn:uuid:8f5c5a52-5a3f-4b7e-9d1a-000000000000>"},
 }
 
@@ -238,7 +243,8 @@ OWN_THREADS = {
     "PROPPATCH": (207, 207, 404),
     "COPY": (201, 201, 404),
     **dict.fromkeys(("PUT", "MKCOL", "MOVE", "LOCK", "UNLOCK"), (403, 403, 403)),
-    **dict.fromkeys(("POST", "PATCH"), (405, 405, 405)),
+    "POST": (405, 207, 404),
+    "PATCH": (405, 405, 405),
     "BREW": (501, 501, 501),
 }
 OWN = {
@@ -256,7 +262,7 @@ OWN = {
     "MOVE": (201, 201, 404),
     "LOCK": (200, 200, 201),
     "UNLOCK": (409, 409, 404),
-    "POST": (405, 405, 405),
+    "POST": (405, 207, 404),
     "PATCH": (405, 405, 405),
     "BREW": (501, 501, 501),
 }

@@ -16,11 +16,22 @@ from tests.dav.client import REPORTS, Answer, sync_body
 from tests.dav.test_entrances import basic
 
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
+ELSEWHERE = ("{urn:davstore:cpm}explain-sync", "{urn:davstore:cpm}conversation-history")
+"""Reports that list nothing, or no folder."""
 LISTINGS = {
     "propfind 1": ("PROPFIND", {"HTTP_DEPTH": "1"}),
     "propfind infinity": ("PROPFIND", {"HTTP_DEPTH": "infinity"}),
     "propfind without a depth": ("PROPFIND", {}),
-    **{f"report {name}": ("REPORT", {"body": body}) for name, body in REPORTS.items() if "explain" not in name},
+    **{f"report {name}": ("REPORT", {"body": body}) for name, body in REPORTS.items() if name not in ELSEWHERE},
+    "an update of what a condition selects": (
+        "POST",
+        {
+            "CONTENT_TYPE": "application/xml",
+            "body": '<C:bulk-update xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><D:where><D:is-defined><D:prop>'
+            "<C:seen/></D:prop></D:is-defined></D:where><D:set><D:prop><C:seen>T</C:seen></D:prop></D:set>"
+            "</C:bulk-update>",
+        },
+    ),
     "get": ("GET", {}),
     "get anything": ("GET", {"HTTP_ACCEPT": "*/*"}),
     "get text": ("GET", {"HTTP_ACCEPT": "text/plain"}),

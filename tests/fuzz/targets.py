@@ -21,12 +21,14 @@ from davstore.model.messages import MOST_DEPTH, MOST_FACT_CHARACTERS, MOST_PARTS
 from davstore.model.rules import DEVICE
 from davstore.policy.preferences import parse_json, to_json
 from davstore.protocol.dav import (
+    history,
     hrefs,
     if_header,
     lockinfo,
     mkcol,
     multistatus,
     names,
+    operations,
     propfind,
     proppatch,
     reports,
@@ -35,7 +37,18 @@ from davstore.protocol.dav import (
 )
 from davstore.protocol.dav import preferences as sync_preferences
 from davstore.protocol.dav.elements import ROOT_NAMESPACES, element, empty, escape
-from davstore.protocol.http import authorization, dates, headers, integrity, owncloud, prefer, ranges, sync_context
+from davstore.protocol.http import (
+    authorization,
+    dates,
+    headers,
+    integrity,
+    multipart,
+    owncloud,
+    prefer,
+    ranges,
+    sync_context,
+)
+from davstore.protocol.http.slug import parse_slug
 from davstore.protocol.message import cpim, file_transfer, group_state, imdn, session
 from davstore.protocol.message import dates as mail_dates
 from davstore.protocol.message.parameters import parse_parameters, text_parameter
@@ -50,6 +63,7 @@ from tests.dav.client import HOME, MESSAGE, Client
 HOST: Final = "dav.example"
 LENGTH: Final = 1_000
 """Of the resource that ranges are asked of, in bytes."""
+BOUNDED: Final = "multipart/mixed; boundary=b"
 YEAR_10000: Final = 253_402_300_800
 """No date can tell it, and a leap second leads there."""
 
@@ -221,13 +235,34 @@ def lock_body(data: bytes) -> None:
         assert xml_of(wanted.owner).tag == names.OWNER
 
 
+def operation_body(data: bytes) -> None:
+    operation = operations.parse(data)
+    hrefs_, condition = operation.chosen
+    assert (condition is None) == bool(hrefs_)
+    assert all(hrefs_)
+    assert len(hrefs_) <= operations.MOST_HREFS
+    if isinstance(operation, operations.BulkUpdate):
+        assert operation.changes
+        property_values({name: value for name, value in operation.changes if value is not None})
+
+
 def report_body(data: bytes) -> None:
     query = reports.parse(data, 0)
     if isinstance(query, reports.ExpandQuery):
         expanded(query.properties, reports.MAX_LEVELS)
         return
+    if isinstance(query, reports.ExplainQuery):
+        return
     property_names(query.names)
+    if isinstance(query, reports.MultigetQuery):
+        assert 0 < len(query.hrefs) <= operations.MOST_HREFS
+        return
     assert query.limit is None or query.limit > 0
+    if isinstance(query, reports.HistoryQuery):
+        assert query.content is None or 0 <= query.content.most_bytes <= reports.MAX_CONTENT_BYTES
+        earlier = query.before and xml_of(history.render_before(query.before))
+        assert earlier is None or earlier.tag == names.BEFORE
+        return
     answered(lambda _: sync_token.parse(query.token), b"")
 
 
@@ -260,6 +295,31 @@ def chunked_body(data: bytes) -> None:
     source = io.BytesIO(data)
     read = ChunkedBody(source, lambda: None).read()
     assert len(read) + 5 <= source.tell()  # the last chunk is five bytes or more, and was read
+
+
+def multipart_body(data: bytes) -> None:
+    """Take a body apart in one block and in several."""
+    whole = [(part.fields, b"".join(part.content)) for part in multipart.each_part(io.BytesIO(data), BOUNDED)]
+    small = multipart.each_part(Trickle(io.BytesIO(data)), BOUNDED)
+    assert [(part.fields, b"".join(part.content)) for part in small] == whole
+    assert sum(len(content) for _, content in whole) < len(data)
+
+
+class Trickle(NamedTuple):
+    """A body that comes in pieces of a few bytes."""
+
+    source: io.BytesIO
+
+    def read(self, _size: int, /) -> bytes:
+        return self.source.read(3)
+
+
+def slug(data: bytes) -> None:
+    name = parse_slug(text_of(data))
+    assert len(name.encode()) <= 255
+    assert "/" not in name
+    assert name not in (".", "..")
+    assert not name or name.isprintable() or any(one in name for one in "\u200c\u200d")
 
 
 def request_head(data: bytes) -> None:
@@ -448,6 +508,16 @@ XML_WORDS: Final = (
 )
 PROPFIND: Final = b'<D:propfind xmlns:D="DAV:">%b</D:propfind>'
 PROPPATCH: Final = b'<D:propertyupdate xmlns:D="DAV:">%b</D:propertyupdate>'
+MULTIGET: Final = (
+    b'<C:multiget xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><D:prop><C:content max-size="1"/></D:prop>'
+    b"<D:href>/a</D:href></C:multiget>"
+)
+HISTORY: Final = (
+    b'<C:conversation-history xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><C:conversation-id>a</C:conversation-id>'
+    b'<C:before tie="1">2026-11-24T10:00:00.5Z</C:before><D:limit><D:nresults>1</D:nresults></D:limit>'
+    b'<D:prop><C:content max-size="1" encoding="auto"/></D:prop></C:conversation-history>'
+)
+OPERATION: Final = b'<C:bulk-%b xmlns:D="DAV:" xmlns:C="urn:davstore:cpm">%b</C:bulk-%b>'
 MKCOL: Final = (
     b'<D:mkcol xmlns:D="DAV:"><D:set><D:prop><D:resourcetype><D:collection/></D:resourcetype>%b'
     b"</D:prop></D:set></D:mkcol>"
@@ -481,6 +551,12 @@ PREFERENCE: Final = b"""<C:sync-preferences xmlns:D="DAV:" xmlns:C="urn:davstore
 <C:list-only>T</C:list-only><C:withhold-states><C:seen/></C:withhold-states></C:sync-preferences>"""
 
 TARGETS: Final[dict[str, Target]] = {
+    "multipart": Target(
+        multipart_body,
+        (b"x\r\n--b\r\nA: b\r\n\r\nc\r\n--b \r\n\r\n--b--\r\n",),
+        (b"\r\n", b"\n--b\r\n", b"\n--b--", b"--bx", b"A: b", b"\n ", b"\0"),
+    ),
+    "slug": Target(slug, (b"The Beach at S%C3%A8te", b"../%2e%2e/a%00.jpg"), (b"%C3", b"%E2%80%AE", b".", b"/", b" ")),
     "preference": Target(
         preference,
         (PREFERENCE,),
@@ -671,12 +747,22 @@ TARGETS: Final[dict[str, Target]] = {
         (LOCKINFO % b"", LOCKINFO % b"<D:owner>me</D:owner>", LOCKINFO % b'<D:owner><x xmlns="urn:x"/></D:owner>', b""),
         (*XML_WORDS, b"<D:shared/>"),
     ),
+    "operation_body": Target(
+        operation_body,
+        (
+            OPERATION % (b"update", b"<D:href>/a</D:href><D:set><D:prop><C:seen/></D:prop></D:set>", b"update"),
+            OPERATION % (b"delete", b"<D:where><D:is-collection/></D:where>", b"delete"),
+        ),
+        (*XML_WORDS, b"<D:href>", b"</D:href>", b"<D:where>", b"</D:where>", b"bulk-update", b"<D:remove>"),
+    ),
     "report_body": Target(
         report_body,
         (
             REPORT % (TOKEN, b"<D:limit><D:nresults>10</D:nresults></D:limit>"),
             REPORT % (b"", b'<C:context xmlns:C="urn:davstore:cpm"><C:mode>manual</C:mode></C:context>'),
             EXPAND % b'<D:property name="owner"><D:property name="x" namespace="urn:x"/></D:property>',
+            HISTORY,
+            MULTIGET,
         ),
         (
             *XML_WORDS,

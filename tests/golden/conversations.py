@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.golden.sequences import locking, properties, reading, refusing, serving, syncing, writing
+from tests.golden.sequences import locking, properties, reading, refusing, serving, sets, syncing, together, writing
 from tests.golden.served import QUOTA, Account, serve
 from tests.golden.talk import Talk
 
@@ -42,8 +42,9 @@ SERVERS: Final[dict[str, tuple[Mapping[str, str], tuple[Sequence, ...]]]] = {
             *(reading.listings, reading.pages),
             *(writing.put, writing.digests, writing.collections, writing.deleting, writing.copying, writing.moving),
             *(properties.propfinds, properties.live, properties.proppatches, properties.states),
-            properties.preferences,
+            *(properties.preferences, sets.sessions, sets.adding, sets.sets),
             *(locking.locks, locking.trees, locking.conditions),
+            together.operations,
             *(syncing.reports, syncing.page_by_page, syncing.bad_reports, syncing.expansions, syncing.policy),
             *(refusing.fixed_places, refusing.methods, refusing.targets, refusing.xml, refusing.strangers),
             *(refusing.signing_in, refusing.quota, refusing.limits, serving.connections, refusing.unavailable),

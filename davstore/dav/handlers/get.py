@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from davstore.dav.content import content
 from davstore.dav.handlers.conditions import judge_if
+from davstore.dav.handlers.sending_sets import send_set
 from davstore.dav.listing import Pages, listing
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
@@ -16,6 +17,7 @@ from davstore.model.columns import Wanted
 from davstore.model.nodes import COLLECTION_DIGITS
 from davstore.model.paths import Path
 from davstore.model.views import View
+from davstore.protocol.http.accept import find_set_type
 from davstore.protocol.urls import Fixed
 from davstore.store import reading
 
@@ -35,6 +37,9 @@ def handle_get(request: Request) -> Response:
         return content(request, found.resource, found.body, conditions)
     if not request.target.slash:
         return _lead_to_slash(request)
+    wanted = find_set_type(request.header("ACCEPT"))
+    if wanted is not None:
+        return send_set(request, wanted)
     return listing(request, _members(request, path, request.view))
 
 

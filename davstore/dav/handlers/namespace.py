@@ -27,7 +27,6 @@ _TYPES: Final = {
     frozenset({names.COLLECTION, names.SESSION_HISTORY}): ResourceType.SESSION_HISTORY,
 }
 """The types of collections that clients make, by the elements of `D:resourcetype`."""
-_XML_TYPES = ("application/xml", "text/xml")
 
 
 def handle_delete(request: Request) -> Response:
@@ -69,7 +68,7 @@ def handle_mkcol(request: Request) -> Response:
 
 def read_mkcol(request: Request) -> MkCol | None:
     """Return what the body of an extended MKCOL asks for, None without one. Raises as `mkcol.parse`."""
-    if not _is_xml(request.content_type or ""):
+    if not request.has_xml:
         request.refuse_body()
     return mkcol.parse(request.read_xml())
 
@@ -105,7 +104,3 @@ def modified_us_of(request: Request) -> int | None:
     """Return the time of modification that the client sets, if it does."""
     seconds = owncloud.parse_mtime(request.header("X_OC_MTIME"))
     return None if seconds is None else seconds * SECOND_US
-
-
-def _is_xml(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() in _XML_TYPES

@@ -10,8 +10,18 @@ from davstore.middleware.errors import find_row
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.http import put_headers
 from davstore.protocol.http.media_types import guess_media_type
+from davstore.protocol.http.put_headers import PutHeaders
 from davstore.store import putting
 from davstore.store.putting import NewContent
+
+
+def read_headers(request: Request) -> PutHeaders:
+    """Return what the headers say of a body. Raises Malformed, UnsupportedMediaType: it is a part, or coded."""
+    if request.header("CONTENT_RANGE") is not None:
+        raise Malformed("PUT of a part (RFC 9110 §14.4)")
+    if request.header("CONTENT_ENCODING") not in (None, "identity"):
+        raise UnsupportedMediaType("a content coding")
+    return put_headers.parse(request.content_type, request.header)
 
 
 def handle_put(request: Request) -> Response:
@@ -19,15 +29,10 @@ def handle_put(request: Request) -> Response:
     path = request.path
     if request.target.slash:
         raise MethodNotAllowed
-    if request.header("CONTENT_RANGE") is not None:
-        raise Malformed("PUT of a part (RFC 9110 §14.4)")
-    if request.header("CONTENT_ENCODING") not in (None, "identity"):
-        raise UnsupportedMediaType("a content coding")
-    length = request.content_length
-    sent = put_headers.parse(request.content_type, request.header)
+    sent = read_headers(request)
     content = NewContent(
         request.body,
-        length,
+        request.content_length,
         sent.content_type,
         sent.integrity,
         None if sent.modified_seconds is None else sent.modified_seconds * SECOND_US,

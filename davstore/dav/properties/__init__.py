@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from davstore.dav.kinds import Kind
+from davstore.dav.properties.adding import ADDING
 from davstore.dav.properties.core import CORE, IDENTITY, SUPPORTED
 from davstore.dav.properties.devices import DEVICES
 from davstore.dav.properties.live import EVERY, RESOURCE, Live, PropertyContext, Settable
@@ -49,6 +50,7 @@ TABLE: Final = (
     ANSWERED_BY,
     *THREADS,
     *SESSIONS,
+    *ADDING,
     *SUPPORTED,
     Live(names.SUPPORTED_LIVE_PROPERTY_SET, EVERY, same=_supported_live_property_set),
     *PRINCIPALS,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from davstore.dav.kinds import Kind, offer_with
+from davstore.dav.kinds import AT_ROOT_REPORTS, Kind, offer_with
 from davstore.dav.properties.live import (
     COLLECTION,
     EVERY,
@@ -18,7 +19,7 @@ from davstore.dav.properties.live import (
     Settable,
 )
 from davstore.dav.properties.times import set_time
-from davstore.model.nodes import COLLECTIONS, ResourceType
+from davstore.model.nodes import COLLECTIONS, Resource, ResourceType
 from davstore.policy.preconditions import SECOND_US
 from davstore.protocol.dav import names
 from davstore.protocol.dav.elements import element, empty, escape
@@ -60,9 +61,21 @@ def _media_type(text: str) -> str:
     return escape(text).decode()
 
 
-def _supported_report_set(context: PropertyContext, kind: Kind) -> bytes:
-    reports = [element("{DAV:}report", empty(name)) for name in offer_with(context.functions).kinds[kind].reports]
-    return element(names.SUPPORTED_REPORT_SET, *(element("{DAV:}supported-report", report) for report in reports))
+def _supported_report_set(context: PropertyContext, kind: Kind) -> bytes | None:
+    return None if kind is Kind.COLLECTION else _reports(offer_with(context.functions).kinds[kind].reports)
+
+
+def _supported_report_set_of(context: PropertyContext, resource: Resource) -> bytes:
+    offer = offer_with(context.functions)
+    at_root = () if resource.name else AT_ROOT_REPORTS
+    return _reports(
+        [*offer.kinds[Kind.COLLECTION].reports, *(one for one in at_root if one not in offer.reports_without)]
+    )
+
+
+def _reports(reports: Iterable[str]) -> bytes:
+    supported = [element("{DAV:}supported-report", element("{DAV:}report", empty(name))) for name in reports]
+    return element(names.SUPPORTED_REPORT_SET, *supported)
 
 
 def _supported_method_set(context: PropertyContext, kind: Kind) -> bytes:
@@ -125,6 +138,6 @@ IDENTITY: Final = (
 )
 
 SUPPORTED: Final = (
-    Live(names.SUPPORTED_REPORT_SET, EVERY, same=_supported_report_set),
+    Live(names.SUPPORTED_REPORT_SET, EVERY, same=_supported_report_set, each=_supported_report_set_of),
     Live(names.SUPPORTED_METHOD_SET, EVERY, same=_supported_method_set),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from davstore.dav.properties.live import COLLECTION, Live, PropertyContext
+from davstore.dav.properties.live import COLLECTION, THREAD, Live, PropertyContext
 from davstore.model.facets import GROUP_STATE
 from davstore.model.nodes import Resource
 from davstore.protocol import urls
@@ -20,4 +20,6 @@ def _group_state(context: PropertyContext, resource: Resource) -> bytes | None:
     return element(names.CURRENT_GROUP_STATE, href(context.spelling.href(segments, slash=False)))
 
 
-SESSIONS: Final = (Live(names.CURRENT_GROUP_STATE, COLLECTION, each=_group_state, facet=GROUP_STATE, leads=True),)
+SESSIONS: Final = (
+    Live(names.CURRENT_GROUP_STATE, COLLECTION - THREAD, each=_group_state, facet=GROUP_STATE, leads=True),
+)

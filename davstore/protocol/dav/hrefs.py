@@ -27,6 +27,7 @@ _TARGET: Final = re.compile(r"[\x21\x22\x24-\x7e\x80-\xff]+")
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _ABSOLUTE: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)(.*)", re.DOTALL)
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(?::([0-9]*))?")
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
@@ -120,6 +121,18 @@ def parse_destination(value: str, *, host: str | None, prefix: tuple[str, ...] =
     if host is None or _authority(_without_userinfo(match[2]), scheme) != _authority(host, scheme):
         raise ForeignDestination("another authority")
     return _without(prefix, _origin_form(_path_of(match)))
+
+
+def parse_relative(value: str) -> tuple[str, ...]:
+    """Return the names that a relative reference leads down by (RFC 3986 §4.2).
+
+    Raises:
+        Malformed: it is none, or has a query, a fragment, an empty or a dot segment, or one that no target may have.
+    """
+    segments = value.strip(" \t").split("/")
+    if _SCHEME.match(segments[0]) or any(mark in value for mark in "?#") or not all(segments):
+        raise Malformed("no relative path")
+    return tuple([_decode(segment) for segment in segments])
 
 
 def decode_href(href: str) -> list[bytes]:

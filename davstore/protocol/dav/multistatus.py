@@ -81,9 +81,20 @@ class Multistatus:
 
     def status(self, href: bytes, status: int, condition: str | None = None) -> None:
         """Write the status of a resource as a whole, and the Clark name of the condition that failed, if one did."""
+        self.failed(href, status, empty(condition) if condition else None)
+
+    def failed(self, href: bytes, status: int, condition: bytes | None) -> None:
+        """Write the status of a resource as a whole, and the element of the condition that failed, if one did."""
+        self.add(b"<D:response><D:href>%b</D:href>%b%b</D:response>\n" % (href, _status(status), _error(condition)))
+
+    def patched(self, href: bytes, groups: Iterable[PropStat]) -> None:
+        """Write the status of each property that a request changes."""
+        self.add(_patched(href, groups))
+
+    def refused(self, href: bytes, status: int, *content: bytes) -> None:
+        """Write the status of a resource, and the elements of its `D:error`, if there are any."""
         self.add(
-            b"<D:response><D:href>%b</D:href>%b%b</D:response>\n"
-            % (href, _status(status), _error(empty(condition) if condition else None))
+            b"<D:response><D:href>%b</D:href>%b%b</D:response>\n" % (href, _status(status), _error(b"".join(content)))
         )
 
     def explained(self, href: bytes, status: int, condition: bytes, description: str) -> None:
@@ -134,12 +145,11 @@ def render_gone(href: bytes) -> bytes:
 
 def proppatch_response(href: bytes, groups: Iterable[PropStat]) -> bytes:
     """Return the body of the answer to a PROPPATCH: the status of each property."""
-    return b"%b<D:multistatus%b>\n<D:response><D:href>%b</D:href>%b</D:response>\n</D:multistatus>\n" % (
-        DECLARATION,
-        ROOT_NAMESPACES,
-        href,
-        _propstats(groups),
-    )
+    return b"%b<D:multistatus%b>\n%b</D:multistatus>\n" % (DECLARATION, ROOT_NAMESPACES, _patched(href, groups))
+
+
+def _patched(href: bytes, groups: Iterable[PropStat]) -> bytes:
+    return b"<D:response><D:href>%b</D:href>%b</D:response>\n" % (href, _propstats(groups))
 
 
 def mkcol_response(groups: Iterable[PropStat]) -> bytes:

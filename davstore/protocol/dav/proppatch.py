@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lxml import etree
+
 from davstore.errors import Malformed, TooLarge
 from davstore.protocol.dav import names, prop, xml
 
@@ -18,6 +20,11 @@ def parse(body: bytes) -> list[tuple[str, bytes | None]]:
     root = xml.parse(body)
     if root is None or root.tag != names.PROPERTYUPDATE:
         raise Malformed("the body is not a propertyupdate")
+    return read(root)
+
+
+def read(root: etree._Element) -> list[tuple[str, bytes | None]]:
+    """Return the changes that an element holds, as `parse` does, and raise as it."""
     changes: list[tuple[str, bytes | None]] = []
     values = prop.Values()
     for instruction in root:

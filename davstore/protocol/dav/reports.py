@@ -1,4 +1,4 @@
-"""The body of REPORT (RFC 3253 §3.6): sync-collection (RFC 6578 §3.2, §6) and expand-property (RFC 3253 §3.8)."""
+"""The body of REPORT (RFC 3253 §3.6): of sync-collection (RFC 6578 §3.2, §6), expand-property (§3.8), and our own."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from lxml import etree
 
 from davstore.errors import Malformed, TooLarge, UnsupportedFilter, UnsupportedReport
 from davstore.model.changes import Level
+from davstore.model.histories import Before, ContentAsked
 from davstore.model.views import EVERYTHING, View
-from davstore.protocol.dav import names, prop, where, xml
+from davstore.protocol.dav import names, operations, prop, where, xml
 from davstore.protocol.dav.durations import parse_duration
 from davstore.protocol.dav.elements import ROOT_NAMESPACES, empty
 from davstore.protocol.http import sync_context
@@ -20,6 +21,9 @@ from davstore.protocol.http.sync_context import SyncContext
 from davstore.protocol.http.timestamps import parse_timestamp
 
 _COUNT: Final = re.compile(r"0*([1-9][0-9]*)")
+_ID: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+MAX_CONTENT_BYTES: Final = 1 << 20
+"""The longest body that an answer holds beside properties: each can be fetched by itself."""
 MAX_LEVELS: Final = 8
 """Levels of properties within properties that an expand-property report may ask for."""
 MAX_DEVICES: Final = 100
@@ -70,6 +74,33 @@ class ExplainQuery(NamedTuple):
     token: None = None
 
 
+class HistoryQuery(NamedTuple):
+    """The query of a conversation-history report: a page of at most limit messages before a time, None for the newest.
+
+    conversation_id is None where the body has none, content where the bytes of messages are not asked for. begun is the
+    sync token that the first page gave, as text, '' on that: what came later is not on a page.
+    """
+
+    conversation_id: str | None
+    begun: str
+    before: Before | None
+    limit: int | None
+    names: tuple[str, ...]
+    content: ContentAsked | None = None
+    context: SyncContext | None = None
+    token: None = None
+
+
+class MultigetQuery(NamedTuple):
+    """The query of a multiget report: texts of hrefs, and the properties and bytes of resources that are asked for."""
+
+    hrefs: tuple[str, ...]
+    names: tuple[str, ...]
+    content: ContentAsked | None = None
+    context: SyncContext | None = None
+    token: None = None
+
+
 class ResolveQuery(NamedTuple):
     """The query of a resolve report: ids of conversations, and of resources as UUIDs in lower case."""
 
@@ -80,7 +111,7 @@ class ResolveQuery(NamedTuple):
     token: None = None
 
 
-ReportQuery = SyncQuery | ExpandQuery | ExplainQuery | ResolveQuery
+ReportQuery = SyncQuery | ExpandQuery | ExplainQuery | HistoryQuery | MultigetQuery | ResolveQuery
 """The query of any report. The gate reads `token` (None: counted as a listing) and `context` of each."""
 
 
@@ -169,6 +200,53 @@ def _explain_sync(root: etree._Element, depth: int | None, _strict_depth: bool) 
     return ExplainQuery(tuple(map(_text, hrefs)), _context(root) or SyncContext(), at_us)
 
 
+def _conversation_history(root: etree._Element, depth: int | None, _strict_depth: bool) -> HistoryQuery:
+    if depth != 0:
+        raise Malformed("conversation-history with a Depth other than 0")
+    conversation, begun, before = (
+        prop.first_child(root, name) for name in (names.CONVERSATION_ID, names.SYNC_TOKEN, names.BEFORE)
+    )
+    asked = prop.only_child(root, names.PROP)
+    return HistoryQuery(
+        conversation_id=None if conversation is None else _text(conversation),
+        begun="" if begun is None else _text(begun),
+        before=None if before is None else _before(before),
+        limit=_limit(root),
+        names=_names_of(asked),
+        content=_content(prop.first_child(asked, names.CONTENT)),
+        context=_context(root),
+    )
+
+
+def _multiget(root: etree._Element, _depth: int | None, _strict_depth: bool) -> MultigetQuery:
+    asked, hrefs = prop.only_child(root, names.PROP), operations.hrefs_of(root)
+    if not hrefs:
+        raise Malformed("multiget without an href")
+    return MultigetQuery(hrefs, _names_of(asked), _content(prop.first_child(asked, names.CONTENT)), _context(root))
+
+
+def _names_of(asked: etree._Element) -> tuple[str, ...]:
+    return tuple([name for name in prop.names(asked) if name != names.CONTENT])
+
+
+def _before(element: etree._Element) -> Before:
+    time_us, tie = parse_timestamp(_text(element)), element.get("tie")
+    if time_us is None:
+        raise Malformed("a before that is no time as RFC 3339 has it")
+    if tie is not None and not _ID.fullmatch(tie):
+        raise Malformed("a before with a tie that is none of an answer")
+    return Before(time_us, None if tie is None else int(tie))
+
+
+def _content(element: etree._Element | None) -> ContentAsked | None:
+    if element is None:
+        return None
+    most, encoding = element.get("max-size", str(MAX_CONTENT_BYTES)), element.get("encoding", "auto")
+    if not _ID.fullmatch(most) or encoding not in ("auto", "utf-8", "base64"):
+        raise Malformed("a content with a size or an encoding that is none")
+    return ContentAsked(min(int(most), MAX_CONTENT_BYTES), encoding)
+
+
 def _resolve(root: etree._Element, _depth: int | None, _strict_depth: bool) -> ResolveQuery:
     conversations = [_text(one) for one in root.iterchildren(names.CONVERSATION_ID)]
     resources = [_text(href) for one in root.iterchildren(names.RESOURCE_ID) for href in one.iterchildren(names.HREF)]
@@ -208,6 +286,8 @@ _REPORTS: Final[dict[str, Callable[[etree._Element, int | None, bool], ReportQue
     names.SYNC_COLLECTION: _sync_collection,
     names.EXPAND_PROPERTY: _expand_property,
     names.EXPLAIN_SYNC: _explain_sync,
+    names.CONVERSATION_HISTORY: _conversation_history,
+    names.MULTIGET: _multiget,
     names.RESOLVE: _resolve,
 }
 """What reads the body of each report, by its root element."""

@@ -33,8 +33,8 @@ from davstore.protocol.dav import names
 from davstore.protocol.dav.elements import element as render_element
 from davstore.protocol.dav.elements import empty, escape, marked
 from davstore.protocol.dav.names import CPM, DAV, KEYWORD, clark
-from davstore.protocol.http.dates import parse_http_date, render_iso_date
-from davstore.protocol.http.timestamps import parse_timestamp
+from davstore.protocol.http.dates import parse_http_date
+from davstore.protocol.http.timestamps import parse_timestamp, render_timestamp
 
 MOST_LEVELS: Final = 16
 MOST_CONDITIONS: Final = 256
@@ -232,7 +232,7 @@ def _render(where: Where) -> bytes:
 
 
 def _render_comparison(operator: str, fact: Fact, literal: str | int, is_caseless: bool) -> bytes:
-    text = _render_time(int(literal)) if fact.form is Form.TIME else str(literal)
+    text = render_timestamp(int(literal)) if fact.form is Form.TIME else str(literal)
     marks = {"caseless": "yes"} if is_caseless else {}
     return marked(clark(DAV, operator), marks, _render_fact(fact), render_element(clark(DAV, "literal"), escape(text)))
 
@@ -240,12 +240,6 @@ def _render_comparison(operator: str, fact: Fact, literal: str | int, is_caseles
 def _render_fact(fact: Fact) -> bytes:
     name = clark(KEYWORD, fact.name) if fact.source is Source.KEYWORD else _PROPERTIES[fact]
     return render_element(names.PROP, empty(name))
-
-
-def _render_time(time_us: int) -> str:
-    seconds, rest_us = divmod(time_us, 1_000_000)
-    text = render_iso_date(seconds)
-    return f"{text[:-1]}.{rest_us:06}Z" if rest_us else text
 
 
 _PROPERTIES: Final = {fact: name for name, fact in FACTS.items()}

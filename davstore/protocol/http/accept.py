@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
+SET_TYPES: Final = (ZIP := "application/zip", RELATED := "multipart/related")
+"""Media types of all members of a collection in one answer."""
 _QUALITY: Final = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 _HTML: Final = ("text/html", "text/*", "*/*")
 """Media ranges that HTML is in, the most specific first: only that one counts."""
 
 
 def wants_html(value: str | None) -> bool:
-    """Tell whether HTML is asked for by its name, and plain text no more than it: `*/*` is what every program sends."""
-    if value is None or "html" not in value.lower():
+    """Tell whether HTML is asked for by its name, and nothing else more than it: `*/*` is what every program sends."""
+    if value is None or "html" not in value.lower() or find_set_type(value) is not None:
         return False
     qualities = _qualities(value)
     html = qualities.get("text/html", 0.0)
@@ -42,6 +44,16 @@ def wants_text(value: str | None) -> bool:
     text = qualities.get("text/plain", 0.0)
     html = next((qualities[kind] for kind in _HTML if kind in qualities), 0.0)
     return text > 0 and (text > html or (text == html and "text/html" not in qualities))
+
+
+def find_set_type(value: str | None) -> str | None:
+    """Return the media type of a set of members that is asked for by its name, no less than a list; None: none is."""
+    if value is None or not any(kind in value.lower() for kind in SET_TYPES):
+        return None
+    qualities = _qualities(value)
+    quality, kind = max((qualities.get(kind, 0.0), kind) for kind in SET_TYPES)
+    lists = max(qualities.get("text/html", 0.0), qualities.get("text/plain", 0.0))
+    return kind if quality > 0 and quality >= lists else None
 
 
 def _qualities(value: str) -> dict[str, float]:

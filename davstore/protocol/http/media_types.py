@@ -27,6 +27,29 @@ for _type, _endings in {
         _TYPES.add_type(_type, _ending)
 
 
+_EXTENSIONS: Final = {
+    "application/xml": ".xml",
+    "application/json": ".json",
+    "application/octet-stream": "",
+    "audio/mpeg": ".mp3",
+    "image/jpeg": ".jpg",
+    "message/imdn+xml": ".xml",
+    "message/rfc822": ".eml",
+    "text/plain": ".txt",
+    "video/quicktime": ".mov",
+}
+"""The extensions of types where the table has several, or none."""
+
+
+def extension_of(media_type: str | None) -> str:
+    """Return the extension of a media type, parameters or not, with its dot; '' when none is known."""
+    kind = (media_type or "").partition(";")[0].strip().lower()
+    if kind in _EXTENSIONS:
+        return _EXTENSIONS[kind]
+    suffix = next((end for end in ("xml", "json", "zip") if kind.endswith(f"+{end}")), None)
+    return _TYPES.guess_extension(kind, strict=False) or (f".{suffix}" if suffix else "")
+
+
 def guess_media_type(name: str) -> str:
     """Return the media type for the extension of a name, `application/octet-stream` when there is none."""
     kind, coding = _TYPES.guess_type(f"./{name}", strict=False)  # a name may begin like a URL

@@ -1,4 +1,4 @@
-"""The Prefer header (RFC 7240), as far as RFC 8144 uses it."""
+"""The Prefer header (RFC 7240): what RFC 8144 uses of it, and `handling` (RFC 7240 §4.4)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ class Prefer(NamedTuple):
     """`depth-noroot`: leave the collection itself out of its listing (RFC 8144 §4)."""
     representation: bool = False
     """`return=representation`: answer a write, or its 412, with the resource as it is now (RFC 8144 §3.1, §3.2)."""
+    strict: bool = False
+    """`handling=strict`: of many changes in one request make all or none."""
 
     def applied(self) -> list[tuple[str, str]]:
         """Return Vary, and Preference-Applied for the preferences that were honoured (RFC 7240 §2, §3)."""
         words = ["return=minimal"] * self.minimal + ["depth-noroot"] * self.noroot
-        words += ["return=representation"] * self.representation
+        words += ["return=representation"] * self.representation + ["handling=strict"] * self.strict
         return [("Vary", "Prefer"), *([("Preference-Applied", ", ".join(words))] if words else [])]
 
 
@@ -31,4 +33,5 @@ def parse_prefer(value: str | None) -> Prefer:
         name, _, wish = preference.partition(";")[0].partition("=")
         words.setdefault(name.strip(" \t").lower(), wish.strip(' \t"').lower())  # the first counts (RFC 7240 §2)
     wanted = words.get("return")
-    return Prefer(wanted == "minimal", "depth-noroot" in words, wanted == "representation")
+    strict = words.get("handling") == "strict"
+    return Prefer(wanted == "minimal", "depth-noroot" in words, wanted == "representation", strict)

@@ -10,8 +10,11 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 PART: Final = "part"
-SUB_RESOURCES: Final = frozenset({PART, "preview", "add"})
-"""The names of sub-resources. Only parts of messages are there yet."""
+ADD: Final = "add"
+ADD_QUERY: Final = f"?{ADD}"
+"""The query of the place where members are added to a collection."""
+SUB_RESOURCES: Final = frozenset({PART, "preview", ADD})
+"""The names of sub-resources. Previews are not there yet."""
 _NUMBER: Final = re.compile(r"[1-9][0-9]*(?:\.[1-9][0-9]*)*")
 """A part number: each level counts from 1, and each number has one spelling."""
 
@@ -33,6 +36,11 @@ def find_part_number(query: str) -> str | None:
         return None
     name, number = named[0]
     return number if name == PART and _NUMBER.fullmatch(number) else None
+
+
+def names_add(query: str) -> bool:
+    """Tell whether a query names the place where members are added, and no other sub-resource."""
+    return [pair for pair in parse_query(query) if pair[0] in SUB_RESOURCES] == [(ADD, "")]
 
 
 def part_query(number: str) -> str:

@@ -6,11 +6,20 @@ import datetime
 import re
 from typing import Final
 
+from davstore.protocol.http.dates import render_iso_date
+
 _TIMESTAMP: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,30}))?\s*(?:[Zz]|([+-])(\d\d):?(\d\d))?", re.ASCII
 )
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND: Final = datetime.timedelta(microseconds=1)
+
+
+def render_timestamp(time_us: int) -> str:
+    """Return the RFC 3339 form in UTC of microseconds since the epoch, to six digits where these are needed."""
+    seconds, rest_us = divmod(time_us, 1_000_000)
+    text = render_iso_date(seconds)
+    return f"{text[:-1]}.{rest_us:06}Z" if rest_us else text
 
 
 def parse_timestamp(text: str) -> int | None:

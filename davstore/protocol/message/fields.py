@@ -33,6 +33,12 @@ def _id(values: list[bytes]) -> str | None:
     return "".join((found[1] if found else _COMMENT.sub("", text)).split()).strip("<>") or None
 
 
+def _token(values: list[bytes]) -> str | None:
+    """Return an id that is compared as it stands, but for brackets around all of it."""
+    text = (decode_field(values[0]) or "").strip()
+    return (text[1:-1] if text.startswith("<") and text.endswith(">") else text) or None
+
+
 def _ids(values: list[bytes]) -> str | None:
     """Return the ids in brackets, in order; without any, words that are all ids."""
     text = decode_field(values[0])
@@ -58,9 +64,9 @@ _FACTS: Final[tuple[tuple[bytes, str, Callable[[list[bytes]], str | None]], ...]
     (b"message-id", "message_id", _id),
     (b"in-reply-to", "in_reply_to", _ids),
     (b"references", "references", _ids),
-    (b"conversation-id", "conversation_id", _id),
-    (b"contribution-id", "contribution_id", _id),
-    (b"inreplyto-contribution-id", "in_reply_to_contribution_id", _id),
+    (b"conversation-id", "conversation_id", _token),
+    (b"contribution-id", "contribution_id", _token),
+    (b"inreplyto-contribution-id", "in_reply_to_contribution_id", _token),
     (b"imdn-message-id", "imdn_message_id", _id),
     (b"message-context", "message_context", _text),
     (b"message-direction", "direction", _direction),

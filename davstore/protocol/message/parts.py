@@ -66,6 +66,7 @@ class Structure:
         """Return the parts: there are no more bytes."""
         self._scan(is_last=True)
         self._leave(0, self._end)
+        self._data = b""  # `_step` refers to this object: the bytes would stay until cycles are collected
         return tuple(self._parts)
 
     @property

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from davstore.errors import Malformed
+
 _NOT_BASE64: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 _QUANTA: Final = re.compile(rb"(?:=*[^=]=*[^=]{3})*+")
 _LAST: Final = re.compile(rb"=*[^=]=*[^=]{1,2}=")
@@ -21,6 +23,34 @@ _LONGEST_LINE: Final = 64 * 1024
 def decode(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     """Yield the content of blocks in a transfer encoding; those that are unknown change nothing."""
     return _DECODERS.get(encoding, iter)(blocks)
+
+
+def decode_strictly(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """Yield the content of blocks that a client sends to be stored; of base64 nothing is guessed.
+
+    Raises:
+        Malformed: base64 that is none, or that has no end.
+    """
+    return _strict_base64(blocks) if encoding == "base64" else decode(blocks, encoding)
+
+
+def _strict_base64(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    held, is_over = b"", False
+    for block in blocks:
+        held += block.translate(None, b" \t\r\n")
+        whole = len(held) // 4 * 4
+        if is_over and held:
+            raise Malformed("base64 behind its padding")
+        if whole:
+            try:
+                decoded = binascii.a2b_base64(held[:whole], strict_mode=True)
+            except binascii.Error as error:
+                raise Malformed("not base64") from error
+            is_over = held[whole - 1 : whole] == b"="
+            yield decoded
+        held = held[whole:]
+    if held:
+        raise Malformed("base64 without its end")
 
 
 def _base64(blocks: Iterable[bytes]) -> Iterator[bytes]:

@@ -344,7 +344,7 @@ class RemoteCollection:
                 failures += 1
                 continue
             # RFC 4918 §9.6.1: a 207 names the members that were kept, locked ones for example.
-            partly = response.status == 207 and method not in ("REPORT", "PROPFIND", "PROPPATCH")
+            partly = response.status == 207 and method not in ("REPORT", "PROPFIND", "PROPPATCH", "POST")
             if (response.status < 300 and not partly) or (response.status == 416 and "Range" in headers):
                 return response
             try:

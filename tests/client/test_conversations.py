@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from davstore.cli.mail import mail as command
+from davstore.client.transport import Response, Transport
 from tests.client.test_mail import attached
 from tests.client.test_threads import Place, mail, place, server
 
@@ -42,12 +44,25 @@ def lines(result: Result) -> list[list[str]]:
     return [[column.strip() for column in line.split("  ") if column.strip()] for line in result.stdout.splitlines()]
 
 
-def test_a_list_by_one_report_the_newest_first(place: Place, words: list[str]) -> None:
-    log = place.server.log.stat().st_size
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The methods of the requests that a command sends."""
+    methods: list[str] = []
+    ask = Transport.ask
+
+    def note(transport: Transport, method: str, *rest: Any) -> Response:
+        methods.append(method)
+        return ask(transport, method, *rest)
+
+    monkeypatch.setattr(Transport, "ask", note)
+    return methods
+
+
+def test_a_list_by_one_report_the_newest_first(place: Place, words: list[str], asked: list[str]) -> None:
     first, second = lines(call("list", *words, "--threads"))
     assert first[:4] == ["1 (1)", "2026-11-30 10:05", "Ann", "[31mred"]
     assert second[:4] == ["2 (1)", "2026-11-30 10:02", "Ann", "Re: Tea"]
-    assert place.server.log.read_bytes()[log:].count(b" davstore.access ") == 1
+    assert asked == ["REPORT"]
     place.ask("PROPPATCH", "5", SEEN)
     assert [line[:1] for line in lines(call("list", *words, "--threads", "--unread"))] == [["2 (1)"]]
 
@@ -84,10 +99,24 @@ def test_attachments_of_a_conversation_are_named_and_saved(words: list[str], tmp
     assert (tmp_path / "saved" / "plan.png").read_bytes() == b"\x89PNG"
 
 
-def test_a_whole_conversation_is_marked(words: list[str]) -> None:
-    assert call("mark", *words, "tea/1", "--seen", "--keyword", "work").exit_code == 0
+def test_a_whole_conversation_is_marked_by_one_request(words: list[str], asked: list[str]) -> None:
+    done = call("mark", *words, "tea/1", "--seen", "--keyword", "work")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert (asked.count("POST"), asked.count("PROPPATCH")) == (1, 0)
     assert lines(call("list", *words, "--threads"))[1][0] == "2"
     assert call("show", *words, "tea/1").stdout.count("(seen, work)") == 2
+
+
+def test_a_server_without_that_request_is_told_one_by_one(
+    words: list[str], asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Transport.ask  # a method that the server does not have stands for one that another does not have
+    monkeypatch.setattr(
+        Transport, "ask", lambda way, method, *rest: ask(way, "BIND" if method == "POST" else method, *rest)
+    )
+    assert call("mark", *words, "tea/1", "--seen").exit_code == 0
+    assert (asked.count("BIND"), asked.count("PROPPATCH")) == (1, 2)
+    assert lines(call("list", *words, "--threads"))[1][0] == "2"
 
 
 @pytest.mark.parametrize(

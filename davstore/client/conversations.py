@@ -13,7 +13,7 @@ from davstore.client.multistatus import Row, read_report
 from davstore.client.refusals import describe
 from davstore.client.remote import XML_TYPE, Failed, RemoteCollection
 from davstore.client.states import States
-from davstore.client.titles import Title, name_people, others_of
+from davstore.client.titles import Title, others_of
 from davstore.client.transport import Response
 from davstore.model.limits import BLOCK_BYTES
 from davstore.model.messages import MessageFacts
@@ -78,7 +78,13 @@ class Conversations(RemoteCollection):
                 messages.setdefault(name, []).append(row.title)
         if messages.keys() - threads.keys():
             raise Stop(NOT_TRANSFERRED, f"{self.url} holds no conversations: name the threads of a store")
-        own = {one for titles in messages.values() for title in titles if title.is_sent for one in title.addresses}
+        own = {
+            one.address.lower()
+            for titles in messages.values()
+            for title in titles
+            if title.is_sent
+            for one in title.people
+        }
         found = [_conversation(name, row, messages.get(name, []), own) for name, row in threads.items()]
         return sorted(found, key=lambda one: (-(one.at_us or 0), one.name))
 
@@ -165,8 +171,9 @@ def _of_thread(token: str) -> bytes:
 
 
 def _conversation(name: str, row: Row, messages: list[Title], own: set[str]) -> Conversation:
-    newest = max(messages, default=None)
-    people = others_of(row.title.people, messages, own) if row.title else name_people(one.people for one in messages)
+    messages = sorted(messages)
+    newest = messages[-1] if messages else None
+    people = others_of(row.title.people if row.title else (), messages, own)
     counts = row.counts
     return Conversation(
         name,

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from davstore.client.state import State
+from davstore.client.titles import cut
 from davstore.client.tree import join, name_of, parent_of
 
 MAX_NAME_BYTES = 255
@@ -58,11 +59,6 @@ def substitute(name: str) -> str:
     if len(extension.encode()) > 32 or RESERVED.fullmatch(stem + extension):
         stem, extension = f"_{stem}{extension}", ""
     return cut(stem.rstrip(". "), MAX_NAME_BYTES - len((mark + extension).encode())) + mark + extension
-
-
-def cut(text: str, size: int) -> str:
-    """Return the beginning of text that takes at most size bytes."""
-    return text.encode()[:size].decode(errors="ignore")
 
 
 class Spelling:

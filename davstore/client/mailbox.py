@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from email.utils import getaddresses
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -21,11 +20,12 @@ from davstore.client.local_names import RESERVED, is_unicode, reason_of
 from davstore.client.questions import knows_states
 from davstore.client.state import State
 from davstore.client.states import NO_STATES, States, apply, mark
-from davstore.client.titles import COMPUTED
+from davstore.client.titles import COMPUTED, name_people
 from davstore.client.tree import Local, Stamp, parent_of
 from davstore.model.messages import MOST_HEADER_BYTES, MessageFacts
 from davstore.model.nodes import ResourceType
 from davstore.model.states import Flag, StateChange
+from davstore.model.threads import find_participants
 from davstore.protocol.message.reading import read_message
 
 _HEAD_BYTES: Final = 2 * MOST_HEADER_BYTES
@@ -262,10 +262,9 @@ class Mailbox:
 def _brief_of(facts: MessageFacts) -> Brief:
     is_sent = facts.direction == "sent"
     who = facts.to if is_sent else facts.from_
-    return Brief(facts.date_us, _name_people(who or ""), facts.subject or facts.filename or "", is_sent)
-
-
-def _name_people(field: str) -> str:
-    """Return the names in a field of addresses, or the addresses of those without."""
-    people = [name or address for name, address in getaddresses([field])]
-    return ", ".join(people) if all(people) else field
+    return Brief(
+        facts.date_us,
+        ", ".join(name_people(find_participants([who or ""]))),
+        facts.subject or facts.filename or "",
+        is_sent,
+    )

@@ -6,7 +6,6 @@ The parser trusts the server no more than the server trusts us: no entities, no 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from email.utils import formataddr
 from typing import NamedTuple
 
 from lxml import etree
@@ -14,6 +13,7 @@ from lxml import etree
 from davstore.client.states import FLAG_OF, NO_STATES, SET, States
 from davstore.client.titles import Title
 from davstore.errors import Malformed
+from davstore.model.threads import Participant, find_participants
 from davstore.protocol.dav import names
 from davstore.protocol.dav.xml import PARSER_OPTIONS
 
@@ -160,10 +160,10 @@ def _title(found: dict[str, etree._Element]) -> Title | None:
     """Return the facts for a name: a message has a date, and a thread participants."""
     people = found.get(names.PARTICIPANTS)
     if people is not None:
-        pairs = [(one.get("name", ""), one.get("comm-addr", "")) for one in people]
-        return Title("", ", ".join(map(formataddr, pairs)), "", is_sent=False)
+        named = tuple(Participant(one.get("comm-addr", ""), one.get("name", "")) for one in people)
+        return Title("", named, "", is_sent=False)
     at, by, subject, way = (_text(found.get(name)) for name in names.OF_TITLES)
-    return Title(at, by, subject, is_sent=way == "sent") if at else None
+    return Title(at, tuple(find_participants([by])), subject, is_sent=way == "sent") if at else None
 
 
 def _states(found: dict[str, etree._Element]) -> States:

@@ -172,10 +172,11 @@ class Run:
             self.state.forget_agreements(path)
             self._united = "it may have been restored or made anew"
         self.state.drop_refused()
-        follow(self.state, seen.local)
+        is_computed = self.state.find_fact(COMPUTED) is not None
+        if not is_computed:
+            follow(self.state, seen.local)
         settle(self.state)
         refresh(self.state, seen.local)
-        is_computed = self.state.find_fact(COMPUTED) is not None
         if is_computed:
             adopt_placed(self.state, seen.local)
         self._unfit, replaced = self._sort_unfit(seen.unfit)

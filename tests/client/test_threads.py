@@ -226,6 +226,16 @@ def test_states_go_both_ways(place: Place, synced: Device) -> None:
     assert other.words() == {f"{HOLIDAY}/{file(1)}": ["seen"]}
 
 
+def test_a_message_moved_in_the_folder_can_be_marked(place: Place, synced: Device) -> None:
+    (synced.root / "Archive").mkdir()
+    (synced.root / HOLIDAY / file(2)).rename(synced.root / "Archive" / "2.eml")
+    synced.mark(SEEN, "Archive/2.eml")
+    assert synced.sync() == 0
+    other = place.device("phone")
+    assert other.sync() == 0
+    assert other.words() == {f"{HOLIDAY}/{file(2)}": ["seen"]}
+
+
 def test_equal_names_are_told_apart(place: Place) -> None:
     for number in range(12):
         place.ask("PUT", str(number), mail(1, more=f"X-Number: {number}\r\nConversation-ID: one\r\n"))

@@ -1,22 +1,35 @@
 """The rights of an asker: the only place where the asker and the owner of a store are compared.
 
-The owner may do everything; to any other asker every URL of the store is as if unmapped.
+The owner may do everything; to any other asker every URL of the store is as if unmapped. A service sees no store, and
+may deliver into each.
 """
 
 from __future__ import annotations
 
 from davstore.errors import NotFound
 from davstore.model.paths import Path
-from davstore.model.principals import Device, Principal, PrincipalName
+from davstore.model.principals import Ability, Asker, Device, Principal, PrincipalName, Service
+from davstore.model.rules import names_at
 from davstore.protocol.urls import Known
 
 
-def may_see(asker: Principal, path: Path) -> bool:
+def may_see(asker: Asker, path: Path) -> bool:
     """Tell whether the asker may know of a place, mapped or not."""
-    return path.store == asker.user.name
+    return isinstance(asker, Principal) and path.store == asker.user.name
 
 
-def require(asker: Principal, path: Path) -> None:
+def may_deliver(asker: Asker, owner: str) -> bool:
+    """Tell whether the asker may deliver into the store of an owner, which may not be there."""
+    return asker.may is Ability.DELIVER if isinstance(asker, Service) else asker.user.name == owner
+
+
+def require_delivery(asker: Asker, path: Path) -> None:
+    """Raise NotFound unless the asker may deliver into the store of a place."""
+    if not may_deliver(asker, path.store):
+        raise NotFound(path.name)
+
+
+def require(asker: Asker, path: Path) -> None:
     """Raise NotFound unless the asker may do everything at a place."""
     if not may_see(asker, path):
         raise NotFound(path.name)
@@ -28,8 +41,8 @@ def home(asker: Principal) -> Path:
 
 
 def find_names_at_home(asker: Principal, path: Path) -> tuple[str, ...] | None:
-    """Return the names that lead to a place from the root of the asker's own store; None: it is elsewhere."""
-    return path.names if home(asker).holds(path) else None
+    """Return the names by which patterns find a place in the asker's own store; None: it is elsewhere."""
+    return names_at(path) if path.store == home(asker).store else None
 
 
 def known_to(asker: Principal) -> Known:

@@ -18,7 +18,7 @@ from davstore.model.facets import PARTICIPANTS, SESSIONS, SUMMARY, THREAD
 from davstore.model.messages import MessageSummary, Part
 from davstore.model.nodes import Resource, ResourceType, StoreFacts
 from davstore.model.pages import Moment
-from davstore.model.paths import Path
+from davstore.model.paths import Area, Path
 from davstore.model.states import Flag
 from davstore.model.threads import Participant, Thread
 from davstore.model.views import EVERYTHING, View
@@ -89,7 +89,8 @@ def list_threads(
         facts, *_ = bindings.find(unit, path.root)
         rows = timelines.list_threads(unit, facts.id, before=before, limit=limit + 1)
         more = Moment(rows[limit - 1][0].last_us, rows[limit - 1][2].node_id) if len(rows) > limit else None
-        lens, known = lens_on(view, context.now_us), {row.node_id: (thread, end) for thread, end, row in rows}
+        lens = lens_on(view, context.now_us, path.area)
+        known = {row.node_id: (thread, end) for thread, end, row in rows}
         shown = show(unit, facts.id, lens, [row.at(()) for *_, row in rows[:limit]])
         newest = _list_members(unit, facts, lens, shown, [known[one.node_id][1].newest_id for one in shown])
         summaries = load(unit, facts, {SUMMARY}, newest, now_us=context.now_us).of(SUMMARY)
@@ -130,14 +131,15 @@ def open_conversation(
         found = timelines.list_said(unit, facts.id, top.node_id, before=before, after=after, limit=limit + 1)
         is_cut = len(found) > limit
         some = found[-limit:] if after is None else found[:limit]
-        lens, seen = lens_on(view, context.now_us), {one.node_id for one in some if one.is_read == Reading.SEEN}
+        lens, folders = (lens_on(view, context.now_us, area) for area in (path.area, Area.STORE))
+        seen = {one.node_id for one in some if one.is_read == Reading.SEEN}
         members = _list_members(unit, facts, lens, [top], [one.node_id for one in some], seen)
         known = load(unit, facts, {THREAD, PARTICIPANTS, SESSIONS}, [top.node_id], now_us=context.now_us)
         return Conversation(
             facts,
             known.of(THREAD)[top.node_id],
             known.of(PARTICIPANTS).get(top.node_id, ()),
-            [one for one in known.of(SESSIONS).get(top.node_id, ()) if lens.reaches(one, is_collection=True)],
+            [one for one in known.of(SESSIONS).get(top.node_id, ()) if folders.reaches(one, is_collection=True)],
             _open_each(context, facts.id, _read(context, unit, facts, members)),
             some[0].moment if some and (is_cut or after is not None) else None,
             some[-1].moment if some and (is_cut if after is not None else before is not None) else None,

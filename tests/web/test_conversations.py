@@ -329,6 +329,12 @@ def test_a_device_is_asked_and_sees_what_it_may(dav: Client) -> None:
     assert texts(page(dav, path)) == ["in view"]
     assert b"out of view" not in browse(dav, path).body
     assert b"hidden too" not in browse(dav, ROOT).body
+    dav.rules = ()
+    dav.mkcol("Archive")
+    assert dav("MOVE", "2.cpim", Destination=f"{HOME}/Archive/2.cpim").status == 201
+    dav.rules = (Rule("no-archive", exclude=(("Archive",),)),)
+    assert texts(page(dav, path)) == ["out of view"]
+    assert b"in view" not in browse(dav, ROOT).body
     dav.rules = (Rule("no", allowed=False),)
     for there in (ROOT, path):
         assert browse(dav, there).status == 403

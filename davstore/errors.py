@@ -337,6 +337,10 @@ class TooManyDevices(NoRoom):
     """The user has the most devices that are allowed; a revoked one frees its place."""
 
 
+class TooManyDispositions(NoRoom):
+    """A message, or a store for messages that are not there, has the most dispositions that are kept."""
+
+
 class LimitNotSupported(NoRoom):
     """The answer would be longer than allowed (RFC 6578 §3.7, `number-of-matches-within-limits`)."""
 

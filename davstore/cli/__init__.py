@@ -24,6 +24,7 @@ _MODULES = {
     "policy": "policy",
     "restore": "backup",
     "serve": "serve",
+    "service": "services",
     "sync": "sync",
     "user": "users",
 }

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from davstore import wiring
 from davstore.cli.options import with_settings
+from davstore.cli.secret_files import give_secret, secret_file_option
 from davstore.cli.tables import render_table, render_time
-from davstore.errors import Unprocessable
 from davstore.model.decisions import ACCEPTED, LastDecision
 from davstore.model.principals import DeviceClass
 from davstore.settings import Settings
@@ -36,12 +34,7 @@ def device() -> None:
     show_default=True,
     help="Class of the device, which policy rules can name.",
 )
-@click.option(
-    "--secret-file",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write the secret to this new file, mode 0600.",
-)
+@secret_file_option
 def add(settings: Settings, *, user: str, name: str, device_class: str, secret_file: Path | None) -> None:
     """Add the device NAME of USER and print its secret, or write it to a file; it cannot be shown again.
 
@@ -53,23 +46,7 @@ def add(settings: Settings, *, user: str, name: str, device_class: str, secret_f
     def enrol() -> str:
         return enrolling.add_device(database, user, name, device_class=kind, now_us=now_us, most=most).secret
 
-    if secret_file is None:
-        click.echo(enrol())
-    else:
-        _write_secret(secret_file, enrol)
-
-
-def _write_secret(file: Path, make: Callable[[], str]) -> None:
-    """Write the secret that make returns to a new file for its owner alone; without the file nothing is made."""
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as written:
-            try:
-                written.write(f"{make()}\n")
-            except BaseException:
-                file.unlink()
-                raise
-    except OSError as error:
-        raise Unprocessable(f"--secret-file: {file}: {error.strerror}") from error
+    give_secret(secret_file, enrol)
 
 
 @device.command()

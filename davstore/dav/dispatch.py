@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from davstore.dav.handlers import (
     adding,
+    delivering,
     devices,
     get,
     locks,
@@ -56,6 +57,7 @@ _HANDLERS_OF_FIXED: Final[dict[str, Callable[[Request, Fixed], Response]]] = {
     "HEAD": get.handle_get_of_fixed,
     "PROPPATCH": proppatch.handle_proppatch_of_fixed,
     "REPORT": reports.handle_report_of_fixed,
+    "POST": delivering.handle_post,
     "DELETE": devices.handle_delete,
     "MOVE": devices.handle_move,
 }
@@ -123,6 +125,8 @@ class Dispatch:
         request = Request(environ, place, self._services)
         if isinstance(place, PartPath):
             return _HANDLERS_OF_PARTS.get(method, parts.refuse_method)(request, place)
+        if isinstance(place, Fixed) and method in _HANDLERS_OF_FIXED:
+            return _HANDLERS_OF_FIXED[method](request, place)
         if isinstance(place, AddPath):
             return _HANDLERS_OF_ADD.get(method, adding.refuse_method)(request, place)
         if method in self._nowhere:
@@ -131,8 +135,6 @@ class Dispatch:
             return _HANDLERS[method](request)
         if isinstance(place, Vacant):
             return _HANDLERS_OF_VACANT.get(method, devices.refuse_method)(request, place)
-        if method in _HANDLERS_OF_FIXED:
-            return _HANDLERS_OF_FIXED[method](request, place)
         return _HANDLERS[method](request)
 
 

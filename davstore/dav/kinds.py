@@ -15,7 +15,7 @@ from davstore.model.enums import QuickEnum
 from davstore.model.functions import ALL, Function, Functions
 from davstore.model.paths import AddPath, Area, PartPath, Path
 from davstore.protocol.dav import names
-from davstore.protocol.urls import Fixed, Place, Vacant, is_device
+from davstore.protocol.urls import Fixed, Place, Vacant, is_device, is_drop
 
 
 class Kind(QuickEnum):
@@ -26,6 +26,7 @@ class Kind(QuickEnum):
     THREAD = "thread"
     MEMBER = "member of a thread"
     FIXED = "fixed collection"
+    DROP = "drop"
     PRINCIPAL = "principal"
     DEVICE = "principal of a device"
     PART = "part of a message"
@@ -55,6 +56,7 @@ KINDS: Final = {
     Kind.THREAD: Row((*_READ, "POST", *_IN_THREADS), (*_OF_COLLECTIONS, names.CONVERSATION_HISTORY)),
     Kind.MEMBER: Row((*_READ, *_IN_THREADS), _EXPAND),
     Kind.FIXED: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
+    Kind.DROP: Row((*_READ, "POST", "PROPFIND", "REPORT"), _EXPAND),
     Kind.PRINCIPAL: Row((*_READ, "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
     Kind.DEVICE: Row((*_READ, "DELETE", "MOVE", "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
     Kind.PART: Row((*_READ, "COPY", "PROPFIND")),
@@ -148,6 +150,8 @@ def kind_in(area: int, *, is_collection: bool | int) -> Kind:
 
 def kind_of(place: Fixed) -> Kind:
     """Return the kind of a fixed collection."""
+    if is_drop(place):
+        return Kind.DROP
     if is_device(place):
         return Kind.DEVICE
     return Kind.PRINCIPAL if place.is_principal else Kind.FIXED

@@ -68,7 +68,7 @@ class Request:
     @property
     def principal(self) -> Principal:
         """The asker."""
-        return self.context.asker
+        return self.context.principal
 
     @property
     def offer(self) -> Offer:
@@ -112,7 +112,7 @@ class Request:
         context = self.context
         services = context.services
         return PropertyContext(
-            context.asker,
+            context.principal,
             store,
             facets,
             context.now_us,
@@ -254,7 +254,9 @@ class Request:
             target = parse_destination(tag, host=self.header("HOST"), prefix=self.prefix)
         except (ForeignDestination, Malformed):
             return None
-        return urls.find_part(target) if names_sub_resource(target.query) else urls.find_path(target.segments)
+        found = urls.find_part(target) if names_sub_resource(target.query) else urls.find_path(target.segments)
+        path = found.path if isinstance(found, PartPath) else found
+        return found if path is not None and may_see(self.context.asker, path) else None
 
     @property
     def content_type(self) -> str | None:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from davstore.blobs import Blobs
+from davstore.errors import NotFound
 from davstore.metadata.database import Database
 from davstore.model.functions import ALL, Functions
 from davstore.model.limits import Limits
-from davstore.model.principals import Principal
+from davstore.model.principals import Asker, Principal, Service
 from davstore.model.rules import Rule
 
 Note = Callable[[int, int, int], None]
@@ -41,7 +42,7 @@ class Services:
     rules: Callable[[], Sequence[Rule]] = lambda: ()
     groups: Callable[[str], frozenset[str]] = lambda _user: frozenset()
 
-    def context(self, asker: Principal) -> Context:
+    def context(self, asker: Asker) -> Context:
         """Return the context of the store calls of one request."""
         return Context(asker, self.clock(), self)
 
@@ -50,6 +51,13 @@ class Services:
 class Context:
     """One request's asker, and its time in microseconds since the epoch."""
 
-    asker: Principal
+    asker: Asker
     now_us: int
     services: Services
+
+    @property
+    def principal(self) -> Principal:
+        """The user that asks, through a device or not. Raises NotFound: it is a service, for which nothing is there."""
+        if isinstance(self.asker, Service):
+            raise NotFound("a service may know of nothing")
+        return self.asker

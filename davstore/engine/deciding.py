@@ -42,9 +42,21 @@ from davstore.model.paths import MAX_NAME_BYTES, Area, PartPath, Path
 from davstore.protocol.urls import MAX_NAMES
 
 Intent = Literal[
-    "PUT", "MKCOL", "DELETE", "PROPPATCH", "POST", "LOCK", "UNLOCK", "COPY from", "COPY to", "MOVE from", "MOVE to"
+    "PUT",
+    "MKCOL",
+    "DELETE",
+    "PROPPATCH",
+    "POST",
+    "LOCK",
+    "UNLOCK",
+    "COPY from",
+    "COPY to",
+    "MOVE from",
+    "MOVE to",
+    "file a delivery",
+    "make its folder",
 ]
-"""The method of a request at one of its URLs. COPY and MOVE have two."""
+"""The method of a request at one of its URLs. COPY and MOVE have two, and a delivery those that the store finds."""
 
 There = Literal["anything or nothing", "something", "nothing", "no collection", "a collection"]
 """The states of a URL that a method allows."""
@@ -64,6 +76,7 @@ class Needs(NamedTuple):
 
     on_root: it may be the root of a store. within: the tree at the URL counts against the nodes that one request may
     touch. depths: those that a collection may be taken to, beside infinity; None: the method has no Depth.
+    delivers: the asker need not see the store, if it may deliver into it.
     """
 
     there: There
@@ -72,6 +85,7 @@ class Needs(NamedTuple):
     within: bool = False
     in_threads: bool = False
     depths: tuple[int, ...] | None = None
+    delivers: bool = False
 
 
 NEEDS: Final[Mapping[Intent, Needs]] = {
@@ -86,20 +100,22 @@ NEEDS: Final[Mapping[Intent, Needs]] = {
     "COPY to": Needs("anything or nothing", "mapping", within=True),
     "MOVE from": Needs("something", "mapping", depths=()),  # however large the tree: one binding moves
     "MOVE to": Needs("anything or nothing", "mapping", within=True),
+    "file a delivery": Needs("anything or nothing", "new member", delivers=True),
+    "make its folder": Needs("nothing", "mapping", delivers=True),
 }
 
 
 def resolve_for(writer: Writer, intent: Intent, path: Path) -> Resolved:
     """Resolve a path for a method. Raises as `resolve`; ThreadIsComputed: no place in threads has the method."""
-    place = resolve(writer, path)
+    place = resolve(writer, path, delivers=NEEDS[intent].delivers)
     if path.area is Area.THREADS and not NEEDS[intent].in_threads:
         raise ThreadIsComputed(path.name)
     return place
 
 
-def resolve(writer: Writer, path: Path) -> Resolved:
-    """Resolve a path of the store for an asker who may know of it. Raises NotFound."""
-    rights.require(writer.context.asker, path)
+def resolve(writer: Writer, path: Path, *, delivers: bool = False) -> Resolved:
+    """Resolve a path of the store for an asker who may know of it, or may deliver into it. Raises NotFound."""
+    (rights.require_delivery if delivers else rights.require)(writer.context.asker, path)
     return bindings.resolve(writer.unit, writer.ledger.facts, path)
 
 

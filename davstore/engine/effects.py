@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from davstore.engine import charging, threads
+from davstore.engine import charging, dispositions, threads
 from davstore.engine.writer import Writer
 
 Effect = Callable[[Writer], None]
@@ -20,6 +20,7 @@ It writes through the unit and the ledger alone: the unit may still be refused f
 
 EFFECTS: Final[tuple[Effect, ...]] = (
     charging.charge,  # counts from values that the statements returned, and runs none
+    dispositions.follow,  # looks at the types of resources alone
     threads.follow,  # runs none for files, nor where things end in a store that never held a message
 )
 

@@ -106,7 +106,7 @@ def find_own(writer: Writer, place: Resolved, tokens: set[str]) -> tuple[Lock | 
 
 
 def _is_own(context: Context, lock: Lock) -> bool:
-    return lock.user_id == context.asker.user.id
+    return lock.user_id == context.asker.id
 
 
 def own_locks(context: Context, held: list[Lock]) -> list[Lock]:
@@ -128,7 +128,7 @@ def grant(
     new = Lock(
         token=f"{_TOKEN}{secrets.token_urlsafe(12)}",
         node_id=resource.node_id,
-        user_id=writer.context.asker.user.id,
+        user_id=writer.context.asker.id,
         scope=info.scope,
         infinite=infinite,
         owner=info.owner,

@@ -8,7 +8,7 @@ from typing import Final
 
 from davstore.engine.writer import Member, Writer
 from davstore.interchange.names import numbered, split, with_mark
-from davstore.metadata import bindings
+from davstore.metadata import listings
 from davstore.metadata.bindings import Resolved
 from davstore.metadata.bodies import Received
 from davstore.model.nodes import MESSAGES, Resource, ResourceType
@@ -21,7 +21,7 @@ _NUMBERS: Final = 20
 """Members of one suggested name that are told apart by small numbers; those behind them by random ones."""
 _FAMILIES: Final = ("audio", "image", "video")
 _TYPE_OF_OBJECTS: Final = "message/rfc822"
-_XML: Final = frozenset({ResourceType.GROUP_STATE, ResourceType.IMDN})
+_XML: Final = frozenset({ResourceType.GROUP_STATE, ResourceType.IMDN, ResourceType.FILE_TRANSFER})
 """The types of objects that are documents by themselves, or in a message."""
 
 
@@ -64,7 +64,7 @@ def find_free(writer: Writer, collection: Path, place: Resolved, name: str) -> M
     """Return an unmapped member of a collection: it has a name, or that with a number."""
     node_id = place.steps[-1].node_id
     for names in _each_group(name):
-        taken = bindings.find_taken(writer.unit, writer.ledger.store_id, node_id, names)
+        taken = listings.find_taken(writer.unit, writer.ledger.store_id, node_id, names)
         free = next((one for one in names if one not in taken), None)
         if free is not None:
             return Member(collection.child(free), node_id, place)

@@ -12,6 +12,7 @@ from davstore.engine import parts, rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.engine.parts import PartBody
+from davstore.engine.writer import Writer
 from davstore.errors import CorruptBlob, NotFound
 from davstore.metadata import bindings, bodies
 from davstore.metadata.bodies import Stored
@@ -176,6 +177,21 @@ def open_resource(
             if error.blob == missing:  # else it may be that of a body that was replaced since the snapshot
                 raise
             missing = error.blob
+
+
+def read_beginning(writer: Writer, stored: Stored, length_bytes: int) -> bytes:
+    """Return the first bytes of a body of the store, whether a row names it yet or not. Raises CorruptBlob."""
+    return b"".join(each_piece(writer, stored, 0, length_bytes))
+
+
+def each_piece(writer: Writer, stored: Stored, start: int, stop: int | None = None) -> Iterator[bytes]:
+    """Yield the bytes of a body from one place to another, as `read_beginning` does. Raises CorruptBlob."""
+    stop = stored.length if stop is None else min(stop, stored.length)
+    if stored.blob is None:
+        yield (stored.inline or b"")[start:stop]
+        return
+    with closing(writer.context.services.blobs.open(writer.ledger.store_id, stored.blob)) as opened:
+        yield from opened.read(start, stop)
 
 
 def open_part(context: Context, place: PartPath, conditions: Preconditions = NONE) -> OpenPart:

@@ -1,22 +1,34 @@
 """The rights of an asker: the only place where the asker and the owner of a store are compared.
 
-The owner may do everything; to any other asker every URL of the store is as if unmapped.
+The owner may do everything; to any other asker every URL of the store is as if unmapped. A service sees no store, and
+may deliver into each.
 """
 
 from __future__ import annotations
 
 from davstore.errors import NotFound
 from davstore.model.paths import Path
-from davstore.model.principals import Device, Principal, PrincipalName
+from davstore.model.principals import Ability, Asker, Device, Principal, PrincipalName, Service
 from davstore.protocol.urls import Known
 
 
-def may_see(asker: Principal, path: Path) -> bool:
+def may_see(asker: Asker, path: Path) -> bool:
     """Tell whether the asker may know of a place, mapped or not."""
-    return path.store == asker.user.name
+    return isinstance(asker, Principal) and path.store == asker.user.name
 
 
-def require(asker: Principal, path: Path) -> None:
+def may_deliver(asker: Asker, owner: str) -> bool:
+    """Tell whether the asker may deliver into the store of an owner, which may not be there."""
+    return asker.may is Ability.DELIVER if isinstance(asker, Service) else asker.user.name == owner
+
+
+def require_delivery(asker: Asker, path: Path) -> None:
+    """Raise NotFound unless the asker may deliver into the store of a place."""
+    if not may_deliver(asker, path.store):
+        raise NotFound(path.name)
+
+
+def require(asker: Asker, path: Path) -> None:
     """Raise NotFound unless the asker may do everything at a place."""
     if not may_see(asker, path):
         raise NotFound(path.name)

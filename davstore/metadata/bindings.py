@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -28,7 +27,7 @@ from davstore.errors import NotFound
 from davstore.metadata import bodies, stores
 from davstore.metadata.bodies import Stored
 from davstore.metadata.listings import NODE_FACTS, NodeFacts, list_collections_beneath
-from davstore.metadata.statements import Statement, Write, among, among_texts, array
+from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
 from davstore.metadata.tables import binding, body, gone, node, store, store_root
 from davstore.metadata.unit import Unit
@@ -55,11 +54,6 @@ _TOUCH = Write(
             _other.c.area < binding.c.area,
         )
         .scalar_subquery()
-    )
-)
-_TAKEN = Statement[tuple[str]](
-    select(binding.c.name).where(
-        _in_store, binding.c.parent_id == bindparam("p"), among_texts(binding.c.name, bindparam("names"))
     )
 )
 _closed = (
@@ -303,11 +297,6 @@ def _end(names: tuple[str, ...], step: Step, is_coll: int, end: NodeFacts, above
         if one.moved and one.mapped > found.changed:  # a MOVE leaves the times beneath as they are
             return found._replace(modified_by=BY_CLIENT | AGAIN)
     return found
-
-
-def find_taken(unit: Unit, store_id: int, parent_id: int, names: Collection[str]) -> set[str]:
-    """Return those of some names that a collection binds."""
-    return {name for (name,) in unit.all(_TAKEN, {"s": store_id, "p": parent_id, "names": json.dumps([*names])})}
 
 
 def list_above(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, set[int]]:

@@ -9,20 +9,24 @@ from typing import Any, Final
 from davstore.metadata.answers import list_answers
 from davstore.metadata.bodies import list_checksums
 from davstore.metadata.conversations import list_participants, list_sessions, list_threads
+from davstore.metadata.dispositions import list_dispositions
 from davstore.metadata.locks import list_locks
 from davstore.metadata.messages import list_messages, list_summaries
 from davstore.metadata.properties import list_properties
 from davstore.metadata.sessions import list_group_states
 from davstore.metadata.states import list_keywords
+from davstore.metadata.twins import list_originals
 from davstore.metadata.unit import Unit
 from davstore.model.facets import (
     ANSWERS,
     CHECKSUMS,
+    DISPOSITIONS,
     GROUP_STATE,
     KEYWORDS,
     LOCKS,
     MESSAGE,
     NO_FACTS,
+    ORIGINAL,
     PARTICIPANTS,
     PROPERTIES,
     SESSIONS,
@@ -59,6 +63,8 @@ LOADERS: Final[Mapping[Facet[Any], Loader]] = {
     GROUP_STATE: lambda unit, store, node_ids, _now_us: list_group_states(unit, store, node_ids),
     SESSIONS: lambda unit, store, node_ids, _now_us: list_sessions(unit, store, node_ids),
     ANSWERS: lambda unit, store, node_ids, _now_us: list_answers(unit, store, node_ids),
+    ORIGINAL: lambda unit, store, node_ids, _now_us: list_originals(unit, store, node_ids),
+    DISPOSITIONS: lambda unit, store, node_ids, _now_us: list_dispositions(unit, store.id, node_ids),
 }
 
 

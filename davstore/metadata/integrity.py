@@ -31,6 +31,7 @@ from davstore.metadata.statements import Statement
 from davstore.metadata.stores import ROOTS
 from davstore.metadata.tables import (
     DEVICE,
+    SERVICE,
     USER,
     WEAK,
     binding,
@@ -46,6 +47,7 @@ from davstore.metadata.tables import (
     node,
     principal,
     property_,
+    service,
     store,
     store_root,
     user,
@@ -283,6 +285,10 @@ _DAMAGE_OF_DATABASE: dict[str, Statement[tuple[int | str]]] = {
     "principal without its device": _principals(DEVICE, ~exists().where(device.c.principal_id == principal.c.id)),
     "device without its principal": Statement[tuple[int | str]](
         select(device.c.id).where(~_is_principal(device.c.principal_id, DEVICE))
+    ),
+    "principal without its service": _principals(SERVICE, ~exists().where(service.c.principal_id == principal.c.id)),
+    "service without its principal": Statement[tuple[int | str]](
+        select(service.c.id).where(~_is_principal(service.c.principal_id, SERVICE))
     ),
     "device of no user": _principals(DEVICE, ~exists().where(user.c.principal_id == principal.c.owner_id)),
 }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 from sqlalchemy import Text, and_, bindparam, case, cast, literal_column, select
 
 from davstore.metadata.columns import ByColumn, by_column, pages_by_column
-from davstore.metadata.statements import Statement, among, array
+from davstore.metadata.statements import Statement, among, among_texts, array
 from davstore.metadata.tables import binding, node
 from davstore.metadata.unit import Unit
 from davstore.model.columns import BODY_AND_FLAGS, Columns
@@ -109,6 +110,11 @@ _IN_ORDER = (
     .limit(bindparam("limit"))
 )
 _MEMBERS = Statement[FactsRow](_IN_ORDER)
+_TAKEN = Statement[tuple[str]](
+    select(binding.c.name).where(
+        _in_store, binding.c.parent_id == bindparam("p"), among_texts(binding.c.name, bindparam("names"))
+    )
+)
 _MEMBERS_OF = Statement(
     select(binding.c.parent_id, *FACTS)
     .select_from(BOUND)
@@ -180,3 +186,8 @@ def each_members_of(unit: Unit, store_id: int, parents: Iterable[int], *, limit:
 def list_collections_beneath(unit: Unit, store_id: int, node_id: int, *, limit: int = NO_LIMIT) -> list[Beneath]:
     """Return the collections beneath one, parents before children, at most limit of them."""
     return unit.all(_COLLECTIONS_BENEATH, {"s": store_id, "p": node_id, "limit": limit})
+
+
+def find_taken(unit: Unit, store_id: int, parent_id: int, names: Collection[str]) -> set[str]:
+    """Return those of some names that a collection binds."""
+    return {name for (name,) in unit.all(_TAKEN, {"s": store_id, "p": parent_id, "names": json.dumps([*names])})}

@@ -98,6 +98,12 @@ def list_resources(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> 
     return found
 
 
+def list_in_store(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> dict[int, Resource]:
+    """Return nodes as their URLs in the area of the store show them; those without one are left out."""
+    found = list_resources(unit, store, node_ids) if node_ids else {}
+    return {one.node_id: one for one in found.get(Area.STORE, ())}
+
+
 def find_nodes(unit: Unit, store_id: int, resource_ids: Collection[str]) -> list[int]:
     """Return the nodes of resource ids; one that is gone may be among them."""
     values = {"s": store_id, "texts": json.dumps([*resource_ids])}

@@ -11,7 +11,7 @@ from davstore.metadata.statements import Statement, Write
 from davstore.metadata.tables import DEVICE, USER, device, principal, store, user
 from davstore.metadata.unit import Unit
 from davstore.model.decisions import ACCEPTED, LastDecision, parse_decision
-from davstore.model.principals import Device, DeviceClass, User
+from davstore.model.principals import Device, DeviceClass, Principal, User
 
 
 class _UserRow(NamedTuple):
@@ -207,6 +207,21 @@ class Enrolled(NamedTuple):
     device: Device
     secret_sha256: str
 
+    @property
+    def name(self) -> str:
+        """The name that the device signs in with."""
+        return self.user.name
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the right secret does not let it in."""
+        return self.device.revoked or self.user.disabled
+
+    @property
+    def asker(self) -> Principal:
+        """The user, through the device."""
+        return Principal(self.user, self.device)
+
 
 class Account(NamedTuple):
     """A user as the operator sees it."""
@@ -256,10 +271,11 @@ def list_accounts(unit: Unit) -> list[Account]:
 def add_user(unit: Unit, name: str, *, password_hash: str, store_id: int, now_us: int) -> None:
     """Write a new user. The caller has checked that the name is free."""
     values = {"password_hash": password_hash, "store_id": store_id, "created_us": now_us}
-    unit.run(_ADD_USER, {"principal_id": _add_principal(unit, USER, name), **values})
+    unit.run(_ADD_USER, {"principal_id": add_principal(unit, USER, name), **values})
 
 
-def _add_principal(unit: Unit, kind: int, name: str, *, owner_id: int | None = None) -> int:
+def add_principal(unit: Unit, kind: int, name: str, *, owner_id: int | None = None) -> int:
+    """Write the row that every principal has, and return its number."""
     row = unit.one(_ADD_PRINCIPAL, {"kind": kind, "name": name, "owner_id": owner_id})
     if row is None:
         raise AlreadyExists(name)
@@ -303,7 +319,7 @@ def add_device(unit: Unit, added: Device, *, secret_sha256: str, now_us: int) ->
         _ADD_DEVICE,
         {
             "id": added.id,
-            "principal_id": _add_principal(unit, DEVICE, added.name, owner_id=added.user_id),
+            "principal_id": add_principal(unit, DEVICE, added.name, owner_id=added.user_id),
             "class": added.device_class.value,
             "secret_sha256": secret_sha256,
             "created_us": now_us,

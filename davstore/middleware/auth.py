@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from davstore.engine.context import now_us
 from davstore.errors import DeviceSuspended, Unauthenticated
 from davstore.middleware.access_log import REQUEST_ID, one_word
+from davstore.model.principals import Service
 from davstore.protocol.http.authorization import Basic, parse_authorization
 from davstore.store.authenticating import Authenticator
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 PRINCIPAL = "davstore.principal"
-"""The key of the `Principal` in the environ."""
+"""The key of the `Asker` in the environ."""
 
 _LOGGED = 64
 """The most characters of a user's name in the log: guesses shall not fill the disk."""
@@ -42,7 +43,7 @@ class Authentication:
         self._clock = clock
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Put the principal into the environ, its name too for the log, and take the secret out.
+        """Put the asker into the environ, its name too for the log, and take the secret out.
 
         Raises:
             Unauthenticated: no credentials, or not valid ones.
@@ -61,8 +62,11 @@ class Authentication:
                     "%s sign-in refused: address=%s user=%s: %s", *(one_word(word or "-") for word in words), error
                 )
             raise
-        device = principal.device
         environ[PRINCIPAL] = principal
+        if isinstance(principal, Service):
+            environ["REMOTE_USER"] = f"service:{principal.name}"
+            return self._application(environ, start_response)
+        device = principal.device
         environ["REMOTE_USER"] = f"{principal.user.name}/{device.name}" if device else principal.user.name
         if device is not None and device.suspended and environ["REQUEST_METHOD"] != "OPTIONS":
             raise DeviceSuspended

@@ -220,6 +220,7 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.LockNotRefreshed: Row(HTTPStatus.PRECONDITION_FAILED, names.LOCK_TOKEN_MATCHES_REQUEST_URI),
     errors.TooManyLocks: Row(HTTPStatus.FORBIDDEN, clark(CPM, "locks-within-limits")),
     errors.TooManyDevices: Row(HTTPStatus.FORBIDDEN, clark(CPM, "devices-within-limits")),
+    errors.TooManyDispositions: Row(HTTPStatus.FORBIDDEN, clark(CPM, "dispositions-within-limits")),
     errors.TreeTooLarge: Row(HTTPStatus.FORBIDDEN, names.TREE_WITHIN_LIMITS),
     errors.SessionInfoUnique: Row(HTTPStatus.CONFLICT, clark(CPM, "session-info-unique")),
     errors.ConflictingValue: Row(HTTPStatus.CONFLICT),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
-from davstore.engine.rights import known_to, may_enrol, may_see
+from davstore.engine.rights import known_to, may_deliver, may_enrol, may_see
+from davstore.errors import NotFound
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
-from davstore.model.principals import Device, Principal
+from davstore.model.principals import Asker, Device, Principal, Service
 from davstore.protocol import urls
 from davstore.protocol.dav.hrefs import Target
 from davstore.protocol.http.queries import names_sub_resource
@@ -24,6 +25,7 @@ PLACE: Final = "davstore.place"
 class Places:
     """Puts the place into the environ. The dispatch raises NotFound for none, after it has looked at the method.
 
+    To a service all but a POST to the drop of a user is as if unmapped, whatever the method, here already.
     find_devices returns the devices of an asker; it is called for requests about them alone.
     """
 
@@ -34,19 +36,28 @@ class Places:
         self._find_devices = find_devices
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Pass the request on."""
+        """Pass the request on. Raises NotFound: a service asks for anything else than to deliver."""
         target, asker = environ[TARGET], environ[PRINCIPAL]
+        if isinstance(asker, Service):
+            place = find_place(target, asker) if environ["REQUEST_METHOD"] == "POST" else None
+            if place is None:
+                raise NotFound("a service may know of nothing else")
+            environ[PLACE] = place
+            return self._application(environ, start_response)
         if asker.device is None and target.segments[: len(urls.DEVICES)] == urls.DEVICES:
             asker = environ[PRINCIPAL] = asker._replace(devices=self._find_devices(asker))
         environ[PLACE] = find_place(target, asker)
         return self._application(environ, start_response)
 
 
-def find_place(target: Target, asker: Principal) -> Place | None:
+def find_place(target: Target, asker: Asker) -> Place | None:
     """Return the place that a target names, if the asker may know of it."""
     if target.query and names_sub_resource(target.query):
         sub = urls.find_sub_resource(target)
         return sub if sub is not None and may_see(asker, sub.path) else None
+    if isinstance(asker, Service):
+        drop = urls.find_drop(target.segments)
+        return drop if drop is not None and may_deliver(asker, drop.segments[-1]) else None
     path = urls.find_path(target.segments)
     if path is None:
         known = known_to(asker)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+from davstore.model.dispositions import Disposition
 from davstore.model.locks import Lock
 from davstore.model.messages import MessageFacts, MessageSummary
 from davstore.model.threads import Participant, Thread
@@ -49,6 +50,10 @@ THREAD: Final = Facet[Thread]("thread")
 """The counts of a thread, and its conversation."""
 PARTICIPANTS: Final = Facet[Sequence[Participant]]("participants")
 """The participants of a thread."""
+ORIGINAL: Final = Facet[tuple[str, ...]]("original")
+"""Of a message that the store has twice: the names that lead to the oldest of the same identity from the root."""
+DISPOSITIONS: Final = Facet[Sequence[Disposition]]("dispositions")
+"""What became of a message at its recipients, by recipient and type."""
 
 GROUP_STATE: Final = Facet[str]("group state")
 """The name of the group state that counts in a session history."""

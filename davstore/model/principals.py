@@ -1,4 +1,4 @@
-"""Principals: users, and the devices that act for them."""
+"""Principals: users, the devices that act for them, and services of the network."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Device(NamedTuple):
 
 
 class Principal(NamedTuple):
-    """The authenticated asker: a user, through a device or not (a file browser has none).
+    """An authenticated user, through a device or not (a file browser has none).
 
     devices are those of a user without a device, where a request is about them.
     """
@@ -58,6 +58,39 @@ class Principal(NamedTuple):
     user: User
     device: Device | None = None
     devices: tuple[Device, ...] = ()
+
+    @property
+    def id(self) -> int:
+        """The number of the user among all principals: its locks are held under it."""
+        return self.user.id
+
+
+class Ability(enum.Enum):
+    """Something that the operator lets a service do."""
+
+    DELIVER = "deliver"
+
+
+class Service(NamedTuple):
+    """A function of the network: it belongs to no user, and does the one thing that it may, for all of them.
+
+    `id` is its number among all principals, `key` the public part of its secret. A revoked service is gone for good.
+    """
+
+    id: int
+    name: str
+    key: str
+    may: Ability
+    revoked: bool
+
+    @property
+    def state(self) -> str:
+        """`active` or `revoked`."""
+        return "revoked" if self.revoked else "active"
+
+
+Asker = Principal | Service
+"""The one that makes a request."""
 
 
 class PrincipalName(NamedTuple):

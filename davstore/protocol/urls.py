@@ -19,6 +19,8 @@ AREAS: Final[Mapping[tuple[str, ...], Area]] = {
     (_TOP, "threads"): Area.THREADS,
 }
 """The beginning of each area's paths; the next segment is the name of an owner, for the root of a store."""
+DROP: Final = (_TOP, "drop")
+"""The collection of the URLs that deliveries are sent to, one for each owner."""
 PRINCIPALS: Final = (_TOP, "principals")
 DEVICES: Final = (*PRINCIPALS, "devices")
 HOME: Final = (_TOP,)
@@ -89,8 +91,10 @@ def find_fixed(segments: tuple[str, ...], known: Known) -> Fixed | None:
     users, devices = (*PRINCIPALS, "users"), DEVICES
     tree = [
         Fixed((), (_TOP,)),
-        Fixed(HOME, (*(name for _, name in AREAS), PRINCIPALS[-1])),
+        Fixed(HOME, (*(name for _, name in AREAS), DROP[-1], PRINCIPALS[-1])),
         *(Fixed(start, known.stores) for start in AREAS),
+        Fixed(DROP, known.stores),
+        *(drop_of(owner) for owner in known.stores),
         Fixed(PRINCIPALS, ("users", "devices")),
         Fixed(users, tuple(known.users)),
         *(Fixed((*users, user), is_principal=True) for user in known.users),
@@ -99,6 +103,21 @@ def find_fixed(segments: tuple[str, ...], known: Known) -> Fixed | None:
         *(Fixed((*devices, user, name), is_principal=True) for user, names in known.users.items() for name in names),
     ]
     return next((place for place in tree if place.segments == segments), None)
+
+
+def drop_of(owner: str) -> Fixed:
+    """Return the fixed collection that deliveries into the store of an owner are sent to."""
+    return Fixed((*DROP, owner))
+
+
+def find_drop(segments: tuple[str, ...]) -> Fixed | None:
+    """Return the drop of any owner, there or not, that a path names; None when it names none."""
+    return Fixed(segments) if len(segments) == _DEPTH + 1 and segments[:_DEPTH] == DROP else None
+
+
+def is_drop(place: Fixed) -> bool:
+    """Tell whether a fixed collection is the drop of an owner."""
+    return find_drop(place.segments) is not None
 
 
 def find_vacant(segments: tuple[str, ...], known: Known) -> Vacant | None:

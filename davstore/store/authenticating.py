@@ -1,7 +1,7 @@
 """From credentials to a principal: the one way in for every entrance (docs/adr/0014).
 
-The rows of user and device are read on each request, so a change of password, a revocation and a disabled user count
-at once in every worker. The remembered mark of a password saves its hash only.
+The rows of user, device and service are read on each request, so a change of password, a revocation and a disabled
+user count at once in every worker. The remembered mark of a password saves its hash only.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from davstore.metadata import principals
 from davstore.metadata.database import Database
 from davstore.metadata.guesses import FORGET_US, Guess
 from davstore.metadata.principals import Credentials
+from davstore.metadata.services import find_service
 from davstore.metadata.volatile import Throttle
 from davstore.model.networks import network_of
-from davstore.model.principals import Principal, User
+from davstore.model.principals import Asker, Principal, User
 from davstore.protocol.http.authorization import Basic, Bearer
 from davstore.store.hashing import DUMMY, TRACE_BYTES, Passwords
 
@@ -30,18 +31,19 @@ _ADDRESS_LENGTH = 64
 _MET = 10_000
 """Networks of users that one worker remembers to have written down today."""
 _WRONG = "no such user or device, or the wrong secret"
+"""Of a service too: `config/fail2ban/davstore.conf` looks for these words."""
 _REPEATED = "the same wrong secret as before"
 """No new guess, and no reason to ban an address: `config/fail2ban/davstore.conf` does not look for it."""
 
 
 def new_secret() -> tuple[str, str]:
-    """Return the id and the whole text of a new device secret, `dvs_<id>_<256 bits>`."""
-    device_id = secrets.token_hex(8)
-    return device_id, f"dvs_{device_id}_{secrets.token_hex(32)}"
+    """Return the public part and the whole text of a new secret, `dvs_<public part>_<256 bits>`."""
+    key = secrets.token_hex(8)
+    return key, f"dvs_{key}_{secrets.token_hex(32)}"
 
 
 def digest(secret: str) -> str:
-    """Return the stored digest of a device secret: 256 random bits need no slow hash."""
+    """Return the stored digest of the secret of a device or service: 256 random bits need no slow hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -81,13 +83,16 @@ class Authenticator:
         self._proven: dict[int, bytes] = {}
         self._met: dict[tuple[int, int, str], int] = {}
 
-    def authenticate(self, credentials: Basic | Bearer, *, address: str, now_us: int) -> Principal:
-        """Return the principal. A password may be a device's secret, a bearer token must be one; address: the client's.
+    def authenticate(self, credentials: Basic | Bearer, *, address: str, now_us: int) -> Asker:
+        """Return the asker. A password may be the secret of a device or a service, a bearer token must be one.
+
+        address is that of the client.
 
         A valid secret, or a password that was verified since the start, is never delayed.
 
         Raises:
-            Unauthenticated: no such user, no such device, the wrong secret, a user disabled, a device revoked.
+            Unauthenticated: no such user, device or service, the wrong secret, a user disabled, a device or service
+                revoked.
             Throttled: too many failures before, see `metadata.guesses`; nothing was judged.
         """
         secret = credentials.token if isinstance(credentials, Bearer) else credentials.password
@@ -100,14 +105,14 @@ class Authenticator:
             raise self._failure(attempt.guess, trace=self._mark(None, secret))
         return Principal(self._by_password(name, secret, attempt))
 
-    def _by_secret(self, device_id: str, secret: str, attempt: _Attempt) -> Principal:
-        found = self._database.look(lambda unit: principals.find_enrolled(unit, device_id))
+    def _by_secret(self, key: str, secret: str, attempt: _Attempt) -> Asker:
+        found = self._database.look(lambda unit: principals.find_enrolled(unit, key) or find_service(unit, key))
         right = hmac.compare_digest(digest(secret), found.secret_sha256 if found else _NO_DIGEST)
-        if not found or not right or attempt.name not in (None, found.user.name):
+        if not found or not right or attempt.name not in (None, found.name):
             raise self._failure(attempt.guess, trace=hashlib.sha256(secret.encode()).digest())
-        if found.device.revoked or found.user.disabled:  # no guess: it does not count as one
-            raise Unauthenticated("the device is revoked or its user disabled")
-        return Principal(found.user, found.device)
+        if found.is_refused:  # no guess: it does not count as one
+            raise Unauthenticated("the device or service is revoked, or its user disabled")
+        return found.asker
 
     def _by_password(self, name: str, password: str, attempt: _Attempt) -> User:
         found = self._database.look(lambda unit: principals.find_credentials(unit, name))

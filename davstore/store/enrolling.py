@@ -1,4 +1,4 @@
-"""Users and devices come, change and go. Users come by the operator alone; devices also by their user, over HTTP."""
+"""Users, devices and services come, change and go: by the operator alone, but devices also by their user, over HTTP."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.errors import AlreadyExists, NotFound, TooManyDevices, Unprocessable
-from davstore.metadata import principals, stores
+from davstore.metadata import principals, services, stores
 from davstore.metadata.database import Database
 from davstore.metadata.principals import Account, DeviceFacts
+from davstore.metadata.services import ServiceFacts
 from davstore.metadata.unit import Unit
 from davstore.model.limits import Limits
-from davstore.model.principals import Device, DeviceClass, Principal, User
+from davstore.model.principals import Ability, Device, DeviceClass, Principal, Service, User
 from davstore.store.authenticating import digest, new_secret
 from davstore.store.hashing import Passwords
 
@@ -28,6 +29,13 @@ class NewDevice(NamedTuple):
     """A device and its secret, of which only a digest is stored."""
 
     device: Device
+    secret: str
+
+
+class NewService(NamedTuple):
+    """A service and its secret, of which only a digest is stored."""
+
+    service: Service
     secret: str
 
 
@@ -202,6 +210,46 @@ def rename_device(database: Database, user: str, name: str, new_name: str) -> No
         principals.rename_device(unit, found.device.id, new_name)
 
     database.write(rename)
+
+
+def add_service(database: Database, name: str, may: Ability, *, now_us: int) -> NewService:
+    """Add a service. The name of a revoked one may be used again: it is another service.
+
+    Raises:
+        Unprocessable: not a name. AlreadyExists: there is such a service.
+    """
+    _check_name(name)
+    key, secret = new_secret()
+
+    def add(unit: Unit) -> Service:
+        if _list_active_services(unit, name):
+            raise AlreadyExists(f"the service {name} exists")
+        return services.add_service(unit, name, key, may, secret_sha256=digest(secret), now_us=now_us)
+
+    return NewService(database.write(add), secret)
+
+
+def list_services(database: Database) -> list[ServiceFacts]:
+    """Return all services by name, revoked ones too."""
+    return database.read(services.list_services)
+
+
+def revoke_service(database: Database, name: str) -> None:
+    """Refuse a service from now on. Raises NotFound."""
+
+    def revoke(unit: Unit) -> None:
+        found = _list_active_services(unit, name)
+        if not found:
+            raise NotFound(f"there is no service {name}")
+        for one in found:  # two that were added at one time
+            services.revoke_service(unit, one.key)
+
+    database.write(revoke)
+
+
+def _list_active_services(unit: Unit, name: str) -> list[Service]:
+    found = [facts.asker for facts in services.list_services(unit)]
+    return [service for service in found if service.name == name and not service.revoked]
 
 
 def _get_user(unit: Unit, name: str) -> User:

@@ -41,7 +41,7 @@ class Profiles:
     @classmethod
     def of(cls, context: Context) -> Profiles:
         """Return those of the asker of a request."""
-        return cls(context.asker, context.services.rules, context.services.groups)
+        return cls(context.principal, context.services.rules, context.services.groups)
 
     def find_preference(self, name: PrincipalName) -> Rule | None:
         """Return the preference of a principal, None: it has none."""
@@ -81,7 +81,7 @@ def set_preferences(
     Raises:
         NotFound: the asker may not know of the principal, or it is not there. PreconditionFailed.
     """
-    if not rights.may_see_principal(context.asker, name):
+    if not rights.may_see_principal(context.principal, name):
         raise NotFound(name.user)
     rules = context.services.rules() if any(wanted[-1:]) else ()
 
@@ -89,9 +89,9 @@ def set_preferences(
         owner = _find_owner(context, unit, name)
         _require_met(context, unit, conditions)
         reasons = dict(refused)
-        if wanted and not rights.may_set_preferences(context.asker, name):
+        if wanted and not rights.may_set_preferences(context.principal, name):
             reasons[SYNC_PREFERENCES] = ProtectedProperty(SYNC_PREFERENCES)
-        if suspended is not None and not rights.may_enrol(context.asker):
+        if suspended is not None and not rights.may_enrol(context.principal):
             reasons[STATE] = ProtectedProperty(STATE)
         if wanted and not reasons:
             reasons = _find_excess(context, rules, owner, name, wanted[-1])
@@ -110,7 +110,7 @@ def set_preferences(
 
 
 def _find_owner(context: Context, unit: Unit, name: PrincipalName) -> User | Device:
-    asker = context.asker
+    asker = context.principal
     if name.device is None:
         return asker.user
     if asker.device is not None:
@@ -132,7 +132,7 @@ def _require_met(context: Context, unit: Unit, conditions: Preconditions) -> Non
     if verdict is not Verdict.PASS:
         raise PreconditionFailed("the conditions of the request do not hold")
     if conditions.if_lists is not None:
-        facts, _, _ = bindings.find(unit, rights.home(context.asker))
+        facts, _, _ = bindings.find(unit, rights.home(context.principal))
         require_list(context, unit, facts, conditions)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.errors import NotFound
-from davstore.metadata import locks, stores, tombstones, uploads
+from davstore.metadata import dispositions, locks, stores, tombstones, uploads
 from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 
@@ -32,13 +32,17 @@ def sweep_history(database: Database, *, now_us: int, keep_seconds: int, keep_ch
 
 
 def _sweep_store(unit: Unit, *, owner: str, now_us: int, before_us: int, keep_changes: int) -> bool:
-    """Delete locks that expired and some tombstones, and give back the charge of these; True when there may be more."""
+    """Delete locks that expired, some tombstones, and some dispositions without a message; True: there may be more.
+
+    The charge of the tombstones is given back.
+    """
     ledger = stores.lock(unit, owner)
     floor = min(stores.number_at(unit, ledger.store_id, before_us), ledger.seq - keep_changes)
     if floor > ledger.facts.floor:
         stores.set_floor(unit, ledger.store_id, floor)
     locks.sweep_locks(unit, ledger.store_id, now_us=now_us)
     more = tombstones.forget(unit, ledger, max(floor, ledger.facts.floor), limit=SWEPT_ROWS)
+    more |= dispositions.sweep(unit, ledger.store_id, before_us=before_us, now_us=now_us, limit=SWEPT_ROWS)
     stores.settle(unit, ledger, now_us=now_us)
     return more
 

@@ -15,7 +15,7 @@ import pytest
 from davstore.metadata.stores import Ledger
 from tests.architecture.trees import TREES, called, functions, imported, in_layers, named, outside
 
-NO_CONTENT = {"instance", "job", "principal", "user", "device", "view"}
+NO_CONTENT = {"instance", "job", "principal", "user", "device", "service", "view"}
 """Tables that hold nothing of a store: who there is, what waits to be done, and how devices look at it."""
 WRITES_ANY_TABLE = {"davstore.metadata.dump", "davstore.metadata.archive", "davstore.metadata.migrate"}
 """They copy and upgrade whole databases."""
@@ -29,6 +29,7 @@ EXCEPTIONS = {
         "stores.set_quota": "the operator's, not a request's",
     },
     "store/sweeping.py": {
+        "dispositions.sweep": "of messages that are not there",
         "locks.sweep_locks": "an expired lock is none already",
         "stores.set_floor": "history ends: nobody's content changes",
         "stores.settle": "gives back the names that are forgotten",
@@ -49,6 +50,7 @@ EXCEPTIONS = {
 }
 IN_THE_ENGINE = {
     "engine/writer.py": "the verbs",
+    "engine/dispositions.py": "what notifications tell of messages",
     "engine/trees.py": "COPY",
     "engine/threads.py": "the bindings and counts of threads, which follow each write",
     "engine/locks.py": "locks",

@@ -119,6 +119,22 @@ def test_a_device_comes_and_goes(run: Run, enter: Callable[..., object]) -> None
 
 
 @pytest.mark.usefixtures("store")
+def test_a_service_comes_and_goes(run: Run, enter: Callable[..., object], tmp_path: Path) -> None:
+    file = tmp_path / "recorder.secret"
+    assert run("service", "add", "recorder", "--may", "deliver", "--secret-file", str(file)).output == ""
+    assert SECRET.fullmatch(file.read_text())
+    enter(Bearer(file.read_text().strip()))
+    listed = run("service", "list").output
+    assert re.search(r"^recorder +deliver +active +[0-9a-f]{16} +20\S+$", listed, re.MULTILINE)
+    assert file.read_text().strip().rpartition("_")[2] not in listed
+    run("service", "add", "recorder", "--may", "deliver", status=1)
+    run("service", "add", "other", "--may", "read", status=2)
+    run("service", "revoke", "recorder")
+    assert re.search(r"^recorder +deliver +revoked ", run("service", "list").output, re.MULTILINE)
+    run("service", "revoke", "recorder", status=1)
+
+
+@pytest.mark.usefixtures("store")
 def test_one_device_too_many_is_refused_and_the_last_decision_is_told(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,8 +297,15 @@ WITHOUT_A_STORE = {("serve",), ("init",), ("restore",), ("sync",), ("policy", "c
 
 @pytest.mark.parametrize("words", [words for words, _ in commands() if words not in WITHOUT_A_STORE], ids=" ".join)
 def test_a_wrong_path_is_no_empty_store(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
-    arguments = [item for item in dict(commands())[words].params if isinstance(item, click.Argument) and item.required]
-    assert "no store here" in run(*words, *("x" for _ in arguments), status=2).stderr
+    needed = [item for item in dict(commands())[words].params if item.required]
+    arguments = ["x" for item in needed if isinstance(item, click.Argument)]
+    options = [
+        word
+        for item in needed
+        if isinstance(item, click.Option) and isinstance(item.type, click.Choice)
+        for word in (item.opts[0], item.type.choices[0])
+    ]
+    assert "no store here" in run(*words, *arguments, *options, status=2).stderr
     assert not (tmp_path / "data").exists()
 
 

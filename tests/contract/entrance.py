@@ -14,7 +14,7 @@ from davstore.metadata import principals, stores
 from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
 from davstore.metadata.volatile import Throttle
-from davstore.model.principals import Principal
+from davstore.model.principals import Asker, Principal
 from davstore.protocol.http.authorization import Basic, Bearer
 from davstore.store.authenticating import Authenticator
 from davstore.store.hashing import Passwords
@@ -53,6 +53,12 @@ class Entrance:
             throttle.close()
 
     def enter(self, credentials: Basic | Bearer, *, address: str = HOME, worker: int = 0) -> Principal:
+        """Sign in as a user."""
+        found = self.admit(credentials, address=address, worker=worker)
+        assert isinstance(found, Principal)
+        return found
+
+    def admit(self, credentials: Basic | Bearer, *, address: str = HOME, worker: int = 0) -> Asker:
         """Sign in."""
         return self.workers[worker].authenticate(credentials, address=address, now_us=self.now_us)
 

@@ -44,6 +44,17 @@ LATER: dict[str, dict[str, list[dict[str, Any]]]] = {
         "thread_key": [{"store_id": one, "key": 1, "thread_id": 16} for one in (1, 2)],
     },
     "0009": {"view": [{"store_id": 1, "hash": "0123456789abcdef", "definition": "{}", "asked_us": 1}]},
+    "0012": {
+        "principal": [{"id": 1_000, "kind": 2, "name": "recorder"}],
+        "service": [
+            {"id": "0123456789abcdef", "principal_id": 1_000, "may": "deliver", "secret_sha256": 64 * "0"}
+            | {"revoked": 0, "created_us": 1}
+        ],
+        "disposition": [
+            {"store_id": 1, "imdn_id": "a1", "recipient": "tel:+1", "type": 2, "status": 6, "at_us": 1}
+            | {"waits": 1, "since_us": 1}
+        ],
+    },
 }
 """Rows for the tables that came after those rows, by the revision that made the table."""
 _BIND = "INSERT INTO binding (store_id, parent_id, name, node_id, is_coll, moved, area, mapped, changed) SELECT id"

@@ -12,6 +12,7 @@ from davstore.blobs.local import LocalBlobs
 from davstore.directory.numbers import Numbers
 from davstore.engine.context import Context, Services
 from davstore.engine.property_changes import LiveValues
+from davstore.engine.receiving import Incoming
 from davstore.metadata import principals, stores
 from davstore.metadata.database import Database
 from davstore.metadata.unit import Unit
@@ -23,8 +24,9 @@ from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import PartPath, Path
 from davstore.model.principals import Principal, User
 from davstore.model.states import StateChange
-from davstore.store import copying_parts, deleting, making, moving, patching, putting, reading, syncing
+from davstore.store import copying_parts, deleting, delivering, making, moving, patching, putting, reading, syncing
 from davstore.store.checking import Finding, check
+from davstore.store.delivering import Delivery
 from davstore.store.putting import NewContent, Written
 from davstore.store.reading import Listing
 
@@ -86,6 +88,11 @@ class Storage:
         """PUT."""
         new = NewContent(io.BytesIO(content), None if chunked else len(content), "text/plain")
         return putting.put(self.context, self.at(text), new, conditions)
+
+    def deliver(self, content: bytes, media_type: str | None = None, *, name: str = "") -> Delivery:
+        """POST to the drop."""
+        incoming = Incoming(io.BytesIO(content), len(content), media_type=media_type)
+        return delivering.deliver(self.context, self.owner, incoming, suggested=name)
 
     def mkcol(self, text: str, conditions: Preconditions = NONE) -> Resource:
         """MKCOL."""

@@ -12,6 +12,7 @@ from davstore.metadata import jobs
 from davstore.metadata.integrity import _DAMAGE, _DAMAGE_OF_DATABASE
 from davstore.metadata.integrity_of_threads import DAMAGE
 from davstore.metadata.tables import metadata
+from davstore.model.principals import Ability
 from davstore.model.states import StateChange
 from davstore.store import enrolling
 from davstore.store.checking import list_unfinished
@@ -90,6 +91,8 @@ PLANTED: dict[str, list[str]] = {
     "principal without its user": ['DELETE FROM "user"'],
     "device without its principal": ["DELETE FROM principal WHERE kind = 1"],
     "principal without its device": ["DELETE FROM device"],
+    "principal without its service": ["DELETE FROM service"],
+    "service without its principal": ["DELETE FROM principal WHERE kind = 2"],
     "device of no user": ["UPDATE principal SET owner_id = 999 WHERE kind = 1"],
 }
 PLANTED |= {
@@ -144,6 +147,7 @@ def damaged(storage: Storage) -> Storage:
     storage.put("tree/twin")
     storage.put("mail.eml", MAIL)
     enrolling.add_device(storage.database, "me", "phone", now_us=1)
+    enrolling.add_service(storage.database, "recorder", Ability.DELIVER, now_us=1)
     assert storage.check() == []
     storage.is_clean = False
     return storage

@@ -36,6 +36,8 @@ WHOLE_BY_INTENT = {
     "_REMOVE_STORE",
     "_ACCOUNTS",
     "_NAMES",
+    "_COUNT_WAITING",
+    "_STOP_WAITING",
 }
 """Those of the sweeper, the operator, locks and uploads: they read all of a small table, or of a store, on purpose."""
 

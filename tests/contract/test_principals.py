@@ -12,12 +12,12 @@ from typing import Any
 import argon2
 import pytest
 
-from davstore.errors import AlreadyExists, NotFound, TooManyDevices, Unauthenticated, Unprocessable
+from davstore.errors import AlreadyExists, NotFound, Throttled, TooManyDevices, Unauthenticated, Unprocessable
 from davstore.metadata import principals, stores
 from davstore.metadata.database import Database
 from davstore.metadata.volatile import VolatileFile
 from davstore.model.decisions import LastDecision
-from davstore.model.principals import DeviceClass
+from davstore.model.principals import Ability, DeviceClass
 from davstore.protocol.http.authorization import Basic, Bearer
 from davstore.store import authenticating, enrolling
 from davstore.store.hashing import DUMMY, Passwords
@@ -170,6 +170,37 @@ def test_a_suspended_device_is_known_and_can_come_back(entrance: Entrance) -> No
     enrolling.revoke_device(entrance.database, "alice", "phone")
     with pytest.raises(NotFound):
         enrolling.set_suspended(entrance.database, "alice", "phone", suspended=True)
+
+
+def test_a_service_enters_with_its_secret_until_it_is_revoked(entrance: Entrance) -> None:
+    service, secret = enrolling.add_service(entrance.database, "recorder", Ability.DELIVER, now_us=NOW)
+    assert re.fullmatch(rf"dvs_{service.key}_[0-9a-f]{{64}}", secret)
+    for credentials in (Bearer(secret), Basic("recorder", secret)):
+        assert entrance.admit(credentials) == service
+    for wrong in (Basic("alice", secret), Basic("", secret), Bearer(f"{secret[:-64]}{'0' * 64}")):
+        with pytest.raises(Unauthenticated):
+            entrance.admit(wrong)
+    with pytest.raises(AlreadyExists):
+        enrolling.add_service(entrance.database, "recorder", Ability.DELIVER, now_us=NOW)
+    enrolling.revoke_service(entrance.database, "recorder")
+    for worker in range(2):
+        with pytest.raises(Unauthenticated):
+            entrance.admit(Bearer(secret), worker=worker)
+    with pytest.raises(NotFound):
+        enrolling.revoke_service(entrance.database, "recorder")
+    new = enrolling.add_service(entrance.database, "recorder", Ability.DELIVER, now_us=NOW + 1)
+    assert entrance.admit(Bearer(new.secret)) == new.service
+    assert [facts.asker.state for facts in enrolling.list_services(entrance.database)] == ["revoked", "active"]
+
+
+def test_the_secret_of_a_service_is_guessed_no_faster_than_others(entrance: Entrance) -> None:
+    enrolling.add_service(entrance.database, "recorder", Ability.DELIVER, now_us=NOW)
+    failures: list[type[Exception]] = []
+    for number in range(12):
+        with pytest.raises(Unauthenticated) as refused:
+            entrance.admit(Basic("recorder", f"dvs_{number:016x}_{number:064x}"))
+        failures.append(refused.type)
+    assert failures == [Unauthenticated] * 10 + [Throttled] * 2
 
 
 def test_a_user_has_so_many_devices_and_a_revoked_one_frees_its_place(database: Database) -> None:

@@ -15,6 +15,7 @@ WHERE = {
     Kind.RESOURCE: f"{HOME}/a",
     Kind.COLLECTION: f"{HOME}/c/",
     Kind.FIXED: "/dav/store/",
+    Kind.DROP: "/dav/drop/alice/",
     Kind.PRINCIPAL: "/dav/principals/users/alice/",
     Kind.DEVICE: "/dav/principals/devices/alice/phone/",
     Kind.PART: f"{HOME}/a?part=2",
@@ -77,7 +78,7 @@ def test_a_report_is_answered_by_the_kinds_that_have_it(dav: Client, kind: Kind,
 
 
 @pytest.mark.parametrize("method", sorted(kinds.STORE_METHODS))
-@pytest.mark.parametrize("kind", [Kind.FIXED, Kind.PRINCIPAL, Kind.DEVICE, Kind.PART])
+@pytest.mark.parametrize("kind", [Kind.FIXED, Kind.DROP, Kind.PRINCIPAL, Kind.DEVICE, Kind.PART])
 def test_what_a_kind_does_not_have_is_405(dav: Client, kind: Kind, method: str) -> None:
     dav.put("a", MESSAGE)
     dav.principal = asker_of(kind)

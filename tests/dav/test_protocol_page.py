@@ -66,6 +66,6 @@ def test_every_method_is_named(dav: Client) -> None:
 
 
 def test_what_is_not_yet_is_not_taken_for_done() -> None:
-    assert "`C:imdn`" in PAGE
-    assert not any(is_named("{urn:davstore:cpm}imdn", text) for text in (LIVE, CONDITIONS, DONE))
+    assert "`C:snippet`" in PAGE
+    assert not any(is_named("{urn:davstore:cpm}snippet", text) for text in (LIVE, CONDITIONS, DONE))
     assert not is_named("{DAV:}parent-set", LIVE)

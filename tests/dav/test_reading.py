@@ -291,8 +291,10 @@ def test_the_way_to_the_store(dav: Client) -> None:
     dav.principal = PHONE
     tree = {
         "/": ["dav/"],
-        "/dav/": ["store/", "threads/", "principals/"],
+        "/dav/": ["store/", "threads/", "drop/", "principals/"],
         "/dav/store/": ["alice/"],
+        "/dav/drop/": ["alice/"],
+        "/dav/drop/alice/": [],
         "/dav/threads/": ["alice/"],
         "/dav/threads/alice/": [],
         "/dav/principals/": ["users/", "devices/"],

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from davstore.errors import DavstoreError
 from davstore.middleware.errors import is_failure
+from davstore.model.dispositions import MOST_CHARACTERS
 from davstore.model.messages import MOST_DEPTH, MOST_FACT_CHARACTERS, MOST_PARTS, PREVIEW_CHARACTERS, MessageFacts, Part
 from davstore.model.rules import DEVICE
 from davstore.policy.preferences import parse_json, to_json
@@ -52,7 +53,7 @@ from davstore.protocol.http.slug import parse_slug
 from davstore.protocol.message import cpim, file_transfer, group_state, imdn, session
 from davstore.protocol.message import dates as mail_dates
 from davstore.protocol.message.parameters import parse_parameters, text_parameter
-from davstore.protocol.message.reading import MessageReader, read_message
+from davstore.protocol.message.reading import MessageReader, find_entity, find_notification, read_message
 from davstore.protocol.message.transfer import decode
 from davstore.protocol.message.words import decode_field
 from davstore.server.bodies import ChunkedBody
@@ -349,6 +350,13 @@ def cpim_head(data: bytes) -> None:
 def imdn_body(data: bytes) -> None:
     imdn.is_imdn(data)
     facts_only(imdn.read_imdn(data))
+    for content in (data, b"Content-Type: message/imdn+xml\n\n" + data):
+        told = find_notification(content)
+        if told is not None:
+            assert 0 < len(told.imdn_id) <= MOST_CHARACTERS
+            assert 0 < len(told.recipient) <= MOST_CHARACTERS
+            assert 0 < len(told.states) == len({type_ for type_, _ in told.states})
+            assert told.at_us is None or abs(told.at_us) < 2**63
 
 
 def store_objects(data: bytes) -> None:
@@ -375,6 +383,7 @@ def mail(data: bytes) -> None:
         for start in range(0, len(content), 997):
             reader.feed(content[start : start + 997])
         assert reader.close() == found
+        assert 0 <= find_entity(content).start <= len(content)
         if found is not None:
             said = found._replace(parts=())._asdict()
             facts_only({name: value for name, value in said.items() if value is not None and value != ()})
@@ -809,7 +818,10 @@ TARGETS: Final[dict[str, Target]] = {
             cpm_bodies.IMDN,
             b'<i:imdn xmlns:i="urn:ietf:params:xml:ns:imdn"><i:recipient-uri>a</i:recipient-uri></i:imdn>',
         ),
-        (*XML_WORDS, b"urn:ietf:params:xml:ns:imdn", b"<recipient-uri>", b"</recipient-uri>", b"imdn"),
+        (
+            *(*XML_WORDS, b"urn:ietf:params:xml:ns:imdn", b"<recipient-uri>", b"</recipient-uri>", b"imdn"),
+            *(b"<message-id>", b"</message-id>", b"<display-notification>", b"<status>", b"<displayed/>"),
+        ),
     ),
     "store_objects": Target(
         store_objects,

@@ -13,10 +13,12 @@ from davstore.protocol.http.queries import ADD_QUERY
 
 
 def _add_member(context: PropertyContext, resource: Resource) -> bytes | None:
-    if context.store is None or not resource.names:
+    if context.store is None:
         return None
-    path = context.spelling.href(urls.segments_of(context.store.at(resource.names)), slash=True)
-    return element(names.ADD_MEMBER, href(path + ADD_QUERY))
+    path = context.store.at(resource.names)
+    if not path.names:  # what is delivered finds its folder by itself
+        return element(names.ADD_MEMBER, context.href(urls.drop_of(path.store).segments))
+    return element(names.ADD_MEMBER, href(context.spelling.href(urls.segments_of(path), slash=True) + ADD_QUERY))
 
 
 ADDING: Final = (Live(names.ADD_MEMBER, COLLECTION - THREAD, each=_add_member),)

@@ -7,11 +7,13 @@ from typing import Any, Final
 
 from davstore.dav.properties.core import iso_date
 from davstore.dav.properties.live import PART, RESOURCE, STORED, Column, Live, PropertyContext
-from davstore.model.facets import MESSAGE
+from davstore.model.dispositions import Disposition
+from davstore.model.facets import DISPOSITIONS, MESSAGE, ORIGINAL
 from davstore.model.nodes import Resource, ResourceType
+from davstore.model.paths import Path
 from davstore.protocol import urls
 from davstore.protocol.dav import names
-from davstore.protocol.dav.elements import element, escape, escape_all, href
+from davstore.protocol.dav.elements import element, escape, escape_all, href, marked
 from davstore.protocol.dav.names import CPM, clark
 from davstore.protocol.http.queries import part_query
 
@@ -41,6 +43,24 @@ def _parts(context: PropertyContext, resource: Resource) -> bytes | None:
     return element(names.PARTS, *[href(path + part_query(part.number)) for part in message.parts])
 
 
+def _duplicate_of(context: PropertyContext, resource: Resource) -> bytes | None:
+    original = context.facets.of(ORIGINAL).get(resource.node_id)
+    if original is None or context.store is None:
+        return None
+    segments = urls.segments_of(Path(context.store.owner, original))
+    return element(names.DUPLICATE_OF, href(context.spelling.href(segments, slash=False)))
+
+
+def _imdn(context: PropertyContext, resource: Resource) -> bytes | None:
+    told = context.facets.of(DISPOSITIONS).get(resource.node_id)
+    return element(names.IMDN, *map(_disposition, told)) if told else None
+
+
+def _disposition(one: Disposition) -> bytes:
+    said = {"recipient": one.recipient, "type": one.type.word, "status": one.status.word}
+    return marked(names.DISPOSITION, {**said, "datetime": iso_date(one.at_us)})
+
+
 KIND: Final = Live(clark(CPM, "kind"), STORED, column=Column("type", "<C:kind>%s</C:kind>", _KINDS.__getitem__))
 MESSAGES: Final = (
     KIND,
@@ -66,6 +86,8 @@ MESSAGES: Final = (
     _fact("mime_type", "mime-type"),
     _fact("preview", "text-preview"),
     Live(names.PARTS, RESOURCE, each=_parts, facet=MESSAGE, leads=True),
+    Live(names.DUPLICATE_OF, RESOURCE, each=_duplicate_of, facet=ORIGINAL, leads=True),
+    Live(names.IMDN, RESOURCE, each=_imdn, facet=DISPOSITIONS),
 )
 PARTS: Final = (
     Live(clark(CPM, "filename"), PART, column=Column("filename", "<C:filename>%s</C:filename>", _text)),

@@ -7,7 +7,7 @@ change numbers of that store; times are microseconds since the epoch.
 from davstore.metadata.tables.access import hidden, lock, viewer
 from davstore.metadata.tables.bodies import body, upload
 from davstore.metadata.tables.columns import metadata
-from davstore.metadata.tables.messages import CONVERSATION_START, START_CHARACTERS, message
+from davstore.metadata.tables.messages import CONVERSATION_START, START_CHARACTERS, disposition, message
 from davstore.metadata.tables.namespace import (
     WEAK,
     binding,
@@ -17,7 +17,7 @@ from davstore.metadata.tables.namespace import (
     node,
     property_,
 )
-from davstore.metadata.tables.people import DEVICE, USER, device, principal, user
+from davstore.metadata.tables.people import DEVICE, SERVICE, USER, device, principal, service, user
 from davstore.metadata.tables.stores import instance, store, store_root
 from davstore.metadata.tables.threads import thread, thread_key, thread_member
 from davstore.metadata.tables.views import view
@@ -26,12 +26,14 @@ from davstore.metadata.tables.work import job
 __all__ = [
     "CONVERSATION_START",
     "DEVICE",
+    "SERVICE",
     "START_CHARACTERS",
     "USER",
     "WEAK",
     "binding",
     "body",
     "device",
+    "disposition",
     "gone",
     "hidden",
     "instance",
@@ -44,6 +46,7 @@ __all__ = [
     "node",
     "principal",
     "property_",
+    "service",
     "store",
     "store_root",
     "thread",

@@ -46,6 +46,26 @@ message = table(
 )
 # the answers to a message; an index of PostgreSQL takes no longer text, and no id is that long
 index("message_answers", message.c.store_id, message.c.in_reply_to, where="length(in_reply_to) <= 500")
+# the messages that a notification tells of
+index("message_imdn", message.c.store_id, message.c.imdn_message_id, where="length(imdn_message_id) <= 255")
+
+disposition = table(  # by the id of a message, which may come later
+    "disposition",
+    number("store_id"),
+    Column("imdn_id", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    small("type"),
+    small("status"),
+    number("at_us"),
+    small("waits"),  # no message of that id was there
+    number("since_us"),  # when it came, or when its message was last seen to be there
+    PrimaryKeyConstraint("store_id", "imdn_id", "recipient", "type"),
+    keyed=True,
+)
+# those whose message the sweep looks for
+index("disposition_since", disposition.c.store_id, disposition.c.since_us)
+# how many wait: no more than may
+index("disposition_waiting", disposition.c.store_id, where="waits = 1")
 START_CHARACTERS: Final = 200
 """Characters of a conversation id that are in an index: PostgreSQL's take no long text."""
 CONVERSATION_START: Final = func.substr(

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Identity, Strin
 
 from davstore.metadata.tables.columns import ID, NAME, index, number, small, table
 
-USER, DEVICE = 0, 1
+USER, DEVICE, SERVICE = 0, 1, 2
 """Values of `principal.kind`."""
 
 principal = table(
@@ -49,5 +49,16 @@ device = table(
     small("suspended", default=0),
     Column("decision", Text),  # of the gate, the last one
     Column("decided_us", BigInteger),
+    ForeignKeyConstraint(["principal_id"], ["principal.id"]),
+)
+
+service = table(
+    "service",
+    Column("id", Text, primary_key=True),  # the public part of its secret
+    Column("principal_id", ID, nullable=False, unique=True),
+    Column("may", Text, nullable=False),
+    Column("secret_sha256", String(64), nullable=False),
+    small("revoked"),
+    number("created_us"),
     ForeignKeyConstraint(["principal_id"], ["principal.id"]),
 )

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from davstore.model.dispositions import Notification
 from davstore.model.messages import MOST_HEADER_BYTES, MessageFacts
 from davstore.model.nodes import ResourceType
-from davstore.protocol.message.cpim import find_cpim
+from davstore.protocol.message.cpim import CpimHead, find_cpim
 from davstore.protocol.message.entities import first, media_type_of
 from davstore.protocol.message.fields import joined, read_date, read_facts
 from davstore.protocol.message.file_transfer import is_file_transfer, read_file_transfer
 from davstore.protocol.message.group_state import is_group_state, read_group_state
 from davstore.protocol.message.head import Head, find_blank, read_head
-from davstore.protocol.message.imdn import is_imdn, read_imdn
-from davstore.protocol.message.parameters import parse_parameters
+from davstore.protocol.message.imdn import is_imdn, read_imdn, read_notification
+from davstore.protocol.message.parameters import Valued, parse_parameters
 from davstore.protocol.message.parts import Structure
 from davstore.protocol.message.recognising import LOOK_BYTES, has_sign, is_mail, may_be_message, may_be_xml
 from davstore.protocol.message.sampling import Sampler
@@ -22,7 +23,7 @@ from davstore.protocol.message.session import read_session
 
 _Facts = Mapping[str, str | int]
 
-_WINDOW_BYTES: Final = MOST_HEADER_BYTES + 64 * 1024
+WINDOW_BYTES: Final = MOST_HEADER_BYTES + 64 * 1024
 """The beginning of a body, in which its header blocks and a bare object lie; kept whole until it is there."""
 
 _OBJECTS: Final[dict[str, tuple[ResourceType, Callable[[bytes], _Facts]]]] = {
@@ -74,7 +75,7 @@ class MessageReader:
                 self._is_over = not _may_be_anything(self._blocks[0][:LOOK_BYTES])
             if self._is_over:
                 self._blocks = []
-            elif self._bytes > _WINDOW_BYTES:
+            elif self._bytes > WINDOW_BYTES:
                 content = b"".join(self._blocks)
                 self._blocks = []
                 self._message = _open(content, declared=self._declared)
@@ -96,9 +97,36 @@ def read_message(content: bytes, *, declared: bool = False) -> MessageFacts | No
     """Return the facts of a whole body; None: it is no message. declared: the sender says that it is one."""
     look = content[:LOOK_BYTES]
     if may_be_xml(look):
-        return _read_xml(content) if len(content) <= _WINDOW_BYTES else None
+        return _read_xml(content) if len(content) <= WINDOW_BYTES else None
     message = _open(content, declared=declared)
     return message.close() if message else None
+
+
+class Entity(NamedTuple):
+    """What a message carries: where it begins, and the type that a CPIM says of it; None: it is the body of a mail.
+
+    Of two messages that carry equal entities one says what the other says, whatever their headers are.
+    """
+
+    start: int
+    cpim_type: Valued | None
+
+
+def find_entity(content: bytes) -> Entity:
+    """Return what a message carries, from its first `WINDOW_BYTES`; the whole, where there is no header block."""
+    found = _find_heads(content[:WINDOW_BYTES], declared=True)
+    if found is None:
+        return Entity(0, None)
+    declared = first(found.entity.fields, b"content-type") or b""
+    return Entity(found.entity.body, None if found.cpim is None else parse_parameters(declared))
+
+
+def find_notification(content: bytes) -> Notification | None:
+    """Return what a disposition notification tells, from the first `WINDOW_BYTES` of its body; None: it is none."""
+    if may_be_xml(content[:LOOK_BYTES]):
+        return read_notification(content)
+    message = _open(content, declared=True)
+    return None if message is None else message.find_notification()
 
 
 def _may_be_anything(look: bytes) -> bool:
@@ -140,6 +168,13 @@ class _Message:
             facts["date_us"] = self._opening.date_us
         return _facts(kind, facts, preview=self._sampler.preview, parts=parts)
 
+    def find_notification(self) -> Notification | None:
+        """Return what a disposition notification tells: there are no more bytes; None: it is none."""
+        self.structure.close()
+        if self._sampler.object is None:
+            return None
+        return read_notification(self._sampler.object[1], self._opening.date_us)
+
 
 def _facts(kind: ResourceType, facts: Mapping[str, Any], **more: Any) -> MessageFacts:
     return MessageFacts(kind, **facts, **more)
@@ -147,7 +182,34 @@ def _facts(kind: ResourceType, facts: Mapping[str, Any], **more: Any) -> Message
 
 def _open(content: bytes, *, declared: bool) -> _Message | None:
     """Return the message that content begins; None: it is none."""
-    window = content[:_WINDOW_BYTES]
+    found = _find_heads(content[:WINDOW_BYTES], declared=declared)
+    if found is None:
+        return None
+    outer, cpim, inner = found
+    if cpim is None:
+        opening = _Opening(read_facts(outer.fields), read_date(outer.fields), outer, _object_type(outer))
+        return _Message(content, opening)
+    is_bare = media_type_of(outer.fields, "") != "message/cpim"
+    own = {} if is_bare else read_facts(outer.fields)
+    date_us = None if is_bare else read_date(outer.fields)
+    spoken = {key: fact for key, fact in cpim.fields.items() if key in _OF_CPIM and _NOBODY not in fact}
+    facts = joined(spoken, own, cpim.fields)
+    return _Message(content, _Opening(facts, cpim.date_us if date_us is None else date_us, inner, _object_type(inner)))
+
+
+class _Heads(NamedTuple):
+    """The first header block of a message, the head of a CPIM that it is, and the block of the entity that it carries.
+
+    A mail is the entity itself.
+    """
+
+    outer: Head
+    cpim: CpimHead | None
+    entity: Head
+
+
+def _find_heads(window: bytes, *, declared: bool) -> _Heads | None:
+    """Return the header blocks of the message that a window begins; None: it is none."""
     start = may_be_message(window[:LOOK_BYTES])
     if start is None or not has_sign(window, start):
         return None
@@ -158,18 +220,11 @@ def _open(content: bytes, *, declared: bool) -> _Message | None:
         cpim = find_cpim(window, outer.body)
     elif outer.fields.keys().isdisjoint(_OF_MAIL):
         cpim = find_cpim(window, 0)
-    if cpim is None:
-        if media_type not in ("message/cpim", *_OBJECTS) and not is_mail(window, start, outer, declared=declared):
-            return None
-        opening = _Opening(read_facts(outer.fields), read_date(outer.fields), outer, _object_type(outer))
-        return _Message(content, opening)
-    inner = _read_head(window, cpim.inner_start)
-    is_bare = media_type != "message/cpim"
-    own = {} if is_bare else read_facts(outer.fields)
-    date_us = None if is_bare else read_date(outer.fields)
-    spoken = {key: fact for key, fact in cpim.fields.items() if key in _OF_CPIM and _NOBODY not in fact}
-    facts = joined(spoken, own, cpim.fields)
-    return _Message(content, _Opening(facts, cpim.date_us if date_us is None else date_us, inner, _object_type(inner)))
+    if cpim is not None:
+        return _Heads(outer, cpim, _read_head(window, cpim.inner_start))
+    if media_type not in ("message/cpim", *_OBJECTS) and not is_mail(window, start, outer, declared=declared):
+        return None
+    return _Heads(outer, None, outer)
 
 
 def _read_head(window: bytes, start: int) -> Head:

@@ -1,4 +1,4 @@
-"""`davstore mail`: the messages in a folder that `davstore sync` keeps in step, offline."""
+"""`davstore mail`: messages in a folder that `davstore sync` keeps in step, offline, and conversations at a URL."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from davstore.cli.letters import list_rows, render_time, save_part, show_attachments, show_conversation
 from davstore.cli.options import FilePath
-from davstore.cli.progress import as_size
+from davstore.cli.sign_in import read_password, require_closed_way, with_optional_account
 from davstore.cli.terminal import as_line, as_text, fit, is_terminal, measure, share
 from davstore.client import device as devices
 from davstore.client.contents import Contents
-from davstore.client.exit_status import NOT_TRANSFERRED, Stop
+from davstore.client.conversations import Conversations
+from davstore.client.exit_status import NOT_TRANSFERRED, Changed, NotDone, Stop
 from davstore.client.mailbox import Letter, Mailbox
-from davstore.client.saving import safe_name, save
 from davstore.client.states import FLAG_WORDS, States, is_keyword, list_words
-from davstore.model.messages import MessageFacts, Part
+from davstore.model.messages import MessageFacts
 from davstore.model.states import NO_CHANGE, Flag, StateChange
+from davstore.protocol.http.sync_context import SyncContext
 from davstore.protocol.message.words import decode_bytes
 
-_EPOCH: Final = datetime.fromtimestamp(0).astimezone()
 _MARKS: Final = (
     (Flag.FLAGGED, "!"),
     (Flag.ANSWERED, "R"),
@@ -43,36 +43,64 @@ _FLAGS: Final = [flag for flag in Flag if flag is not Flag.READ_REPORT_SENT]  # 
 def mail() -> None:
     """List, read and mark messages in a folder that davstore sync keeps in step, also without a network.
 
-    DIR is that folder. PATH and FOLDER are named within it, as list prints them, or from where you are.
+    DIR is that folder. PATH and FOLDER are named within it, as list prints them, or from where you are. URL is that of
+    the threads of a store: list --threads, show and mark know the conversations there.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
 
 
-def _with_mailbox(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command DIR, and call it with its mailbox; what went wrong is a line, and the exit status."""
+class _Place(FilePath):
+    """A folder, or the URL of the threads of a store, as text."""
 
-    @click.argument("folder", metavar="DIR", type=FilePath())
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path or the text."""
+        is_url = isinstance(value, str) and value.startswith(("http://", "https://"))
+        return value if is_url else super().convert(value, param, ctx)
+
+
+def _with_source(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command DIR|URL, and call it with the mailbox or the conversations there.
+
+    What went wrong is a line, and the exit status.
+    """
+
+    @click.argument("place", metavar="DIR|URL", type=_Place())
+    @with_optional_account
     @wraps(command)
-    def run(folder: Path, **words: Any) -> None:
+    def run(place: Path | str, user_name: str | None, password_file: Path | None, insecure: bool, **words: Any) -> None:
+        problems: dict[str, str] = {}
         try:
-            with _open(folder.resolve()) as mailbox:
-                command(mailbox, **words)
+            if isinstance(place, str):
+                command(_sign_in(place, user_name, password_file, insecure=insecure), **words)
+            else:
+                with _open(place.resolve()) as mailbox:
+                    command(mailbox, **words)
+                    problems = {mailbox.here(path): reason for path, reason in mailbox.problems.items()}
         except Stop as stop:
             _say(str(stop))
             sys.exit(stop.status)
         except BrokenPipeError:
             raise  # by `head` and such: click ends quietly
-        except OSError as error:
+        except (OSError, NotDone, Changed) as error:
             _say(str(error))
             sys.exit(NOT_TRANSFERRED)
-        for path, reason in mailbox.problems.items():
+        for path, reason in problems.items():
             _say(f"{path}: {reason}")
-        if mailbox.problems:
+        if problems:
             sys.exit(NOT_TRANSFERRED)
 
     return run
+
+
+def _sign_in(url: str, user_name: str | None, password_file: Path | None, *, insecure: bool) -> Conversations:
+    if user_name is None or password_file is None:
+        raise click.UsageError("a URL needs --user and --password-file")
+    account, context = (user_name, read_password(password_file)), SyncContext("manual")
+    conversations = Conversations(url, account, context=context, say=_say)
+    require_closed_way(conversations, insecure=insecure)
+    return conversations
 
 
 @contextmanager
@@ -86,31 +114,44 @@ def _say(line: str) -> None:
 
 
 @mail.command("list")
-@_with_mailbox
+@_with_source
 @click.argument("where", metavar="[FOLDER]", type=FilePath(), default=".", required=False)
-@click.option("--unread", is_flag=True, help="Only messages that were not seen.")
+@click.option("--threads", is_flag=True, help="Conversations in the place of messages.")
+@click.option("--unread", is_flag=True, help="Only messages that were not seen, or conversations with such.")
 @click.option("--flagged", is_flag=True, help="Only flagged messages.")
-def list_(mailbox: Mailbox, *, where: Path, unread: bool, flagged: bool) -> None:
+def list_(source: Mailbox | Conversations, *, where: Path, threads: bool, unread: bool, flagged: bool) -> None:
     """List the messages in DIR, or in FOLDER and beneath it, the newest last.
 
     The columns are states, date, who sent it (of a sent one, whom to), subject and path. States are N unread,
     ! flagged, R replied, F forwarded, D draft, X deleted. On a terminal texts are cut to its width, paths never.
+
+    With --threads list the conversations, the newest first, that the store at URL has or that DIR keeps: the number of
+    messages (of unread ones), last activity, people, subject of the newest message, and the name for show and mark.
     """
-    letters = [
-        letter
-        for letter in mailbox.list_letters(mailbox.find(where))
-        if (letter.is_unread or not unread) and (letter.states.flags & Flag.FLAGGED or not flagged)
-    ]
-    for line in _render([_row(letter) for letter in letters]):
+    if threads:
+        if flagged or where != Path():
+            raise click.UsageError("--threads goes with --unread only")
+        found = [one for one in source.list_conversations() if one.unread or not unread]
+        lines = _render(list(list_rows(found)))
+    elif isinstance(source, Conversations):
+        raise click.UsageError("a URL has conversations: --threads lists them")
+    else:
+        letters = [
+            letter
+            for letter in source.list_letters(source.find(where))
+            if (letter.is_unread or not unread) and (letter.states.flags & Flag.FLAGGED or not flagged)
+        ]
+        lines = _render([_row(letter, source.here(letter.path)) for letter in letters])
+    for line in lines:
         click.echo(line)
 
 
-def _row(letter: Letter) -> Sequence[str]:
+def _row(letter: Letter, path: str) -> Sequence[str]:
     flags = letter.states.flags
     marks = ("N" if letter.is_unread else " ") + "".join(word if flags & flag else " " for flag, word in _MARKS)
     who = f"to {letter.brief.who}" if letter.brief.is_sent else letter.brief.who
     subject = letter.brief.subject or "(no subject)"
-    return marks, render_time(letter.at_us), as_line(who), as_line(subject), as_line(letter.path)
+    return marks, render_time(letter.at_us), as_line(who), as_line(subject), as_line(path)
 
 
 def _render(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -125,41 +166,45 @@ def _render(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join([*map(fit, row[:4], widths[:4]), row[4]])
 
 
-def render_time(at_us: int) -> str:
-    """Return a time of this place, to the minute."""
-    try:
-        return f"{(_EPOCH + timedelta(microseconds=at_us)).astimezone():%Y-%m-%d %H:%M}"
-    except (OverflowError, ValueError, OSError):
-        return "-"
-
-
 @mail.command()
-@_with_mailbox
-@click.argument("path", metavar="PATH", type=FilePath())
+@_with_source
+@click.argument("path", metavar="PATH")
 @click.option("--save", "directory", metavar="DIRECTORY", type=FilePath(), help="Save attachments there.")
 @click.option("--part", "number", metavar="N", help="Only the part with this number, as N or N.M.")
 @click.option("--raw", is_flag=True, help="The file as it is.")
 @click.option("--mark", "seen", is_flag=True, help="Mark it as seen: to show it does not.")
-def show(mailbox: Mailbox, *, path: Path, directory: Path | None, number: str | None, raw: bool, seen: bool) -> None:
-    """Print one message: its headers, its text, and the list of its attachments.
+def show(
+    source: Mailbox | Conversations, *, path: str, directory: Path | None, number: str | None, raw: bool, seen: bool
+) -> None:
+    """Print one message: its headers, its text, and the list of its attachments; or a conversation, the oldest first.
 
     With --save attachments are written to new files under names that do no harm; no file is overwritten. A part that is
-    no text is printed as it is, but not to a terminal.
+    no text is printed as it is, but not to a terminal. PATH of a conversation is its folder in DIR; of one at a URL its
+    name there, its URL or its conversation id.
     """
     if raw and (number is not None or directory is not None):
         raise click.UsageError("--raw is the whole file: it goes with neither --part nor --save")
-    found = mailbox.find(path)
+    found = source.find(path)
+    if isinstance(source, Conversations) or source.is_conversation(found):
+        if raw or number is not None:
+            raise click.UsageError("--raw and --part are of one message")
+        show_conversation(source.list_messages(found), directory)
+    else:
+        _show_file(source, found, directory, number, raw=raw)
+    if seen:
+        source.mark([found], StateChange(set=Flag.SEEN))
+
+
+def _show_file(mailbox: Mailbox, found: str, directory: Path | None, number: str | None, *, raw: bool) -> None:
     stamp = mailbox.stamp(found)
     if raw:
         _write(mailbox.read(found, stamp))
+        return
+    facts, contents = mailbox.open(found, stamp)
+    if number is not None:
+        _show_part(contents, number, directory)
     else:
-        facts, contents = mailbox.open(found, stamp)
-        if number is not None:
-            _show_part(contents, number, directory)
-        else:
-            _show_message(facts, contents, mailbox.states_of(found, stamp), stamp.mtime_ns // 1000, directory)
-    if seen:
-        mailbox.mark([found], StateChange(set=Flag.SEEN))
+        _show_message(facts, contents, mailbox.states_of(found, stamp), stamp.mtime_ns // 1000, directory)
 
 
 def _show_message(
@@ -179,15 +224,7 @@ def _show_message(
         if value:
             click.echo(f"{name}: {as_line(value)}")
     click.echo(f"\n{as_text(contents.body())}".rstrip())
-    attachments = contents.list_attachments()
-    if attachments:
-        click.echo("")
-    for part in attachments:
-        size = as_size(sum(map(len, contents.read(part))))
-        click.echo(f"[{part.number}] {as_line(part.filename or safe_name(part))} ({as_line(part.media_type)}, {size})")
-    if directory is not None:
-        for part in attachments:
-            _save(contents, part, directory)
+    show_attachments(contents, directory)
 
 
 def _show_part(contents: Contents, number: str, directory: Path | None) -> None:
@@ -195,7 +232,7 @@ def _show_part(contents: Contents, number: str, directory: Path | None) -> None:
     if part is None:
         raise Stop(NOT_TRANSFERRED, f"the message has no part {number}")
     if directory is not None:
-        _save(contents, part, directory)
+        save_part(contents, part, directory)
     elif part.media_type.startswith("text/"):
         click.echo(as_text(contents.text(part)))
     elif is_terminal():
@@ -204,11 +241,6 @@ def _show_part(contents: Contents, number: str, directory: Path | None) -> None:
         )
     else:
         _write(b"".join(contents.read(part)))
-
-
-def _save(contents: Contents, part: Part, directory: Path) -> None:
-    name = save(directory, part, contents.read(part))
-    click.echo(f"saved: {as_line(str(directory / name))}")
 
 
 def _write(content: bytes) -> None:
@@ -227,17 +259,17 @@ def _flag_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @mail.command("mark")
-@_with_mailbox
-@click.argument("paths", metavar="PATH...", type=FilePath(), nargs=-1, required=True)
+@_with_source
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @_flag_options
 @click.option("--keyword", "added", metavar="NAME", multiple=True, help="Add a keyword.")
 @click.option("--no-keyword", "dropped", metavar="NAME", multiple=True, help="Take a keyword away.")
 def mark_(
-    mailbox: Mailbox, *, paths: Sequence[Path], added: Sequence[str], dropped: Sequence[str], **words: Any
+    source: Mailbox | Conversations, *, paths: Sequence[str], added: Sequence[str], dropped: Sequence[str], **words: Any
 ) -> None:
-    """Set or clear states of messages. The next davstore sync sends them.
+    """Set or clear states of messages, or of all messages of a conversation. The next davstore sync sends them.
 
-    If one PATH is not there, none is marked.
+    If one PATH is not there, none is marked. Those of conversations at a URL are marked on the server.
     """
     chosen = {flag: words[FLAG_WORDS[flag]] for flag in _FLAGS}
     change = StateChange(
@@ -253,6 +285,6 @@ def mark_(
     for word in sorted(change.added | change.dropped):
         if not is_keyword(word):
             raise click.UsageError(f"{as_line(word)} cannot be a keyword: it is no XML name")
-    mailbox.mark([mailbox.find(path) for path in paths], change)
-    if not mailbox.is_shared:
+    source.mark([source.find(path) for path in paths], change)
+    if isinstance(source, Mailbox) and not source.is_shared:
         _say("the server has no states of messages: the marks stay on this device")

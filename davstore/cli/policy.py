@@ -15,7 +15,7 @@ from davstore.cli.options import FilePath, with_settings
 from davstore.client.profile import as_span
 from davstore.model.bearers import is_bearer
 from davstore.model.principals import Device, User
-from davstore.model.rules import BOTH, DEVICE, USER, Mode, Rule
+from davstore.model.rules import BOTH, DEVICE, USER, Mode, Rule, parse_text, text_of
 from davstore.policy.explaining import by, describe
 from davstore.policy.idle_rules import find_idle
 from davstore.policy.preferences import parse_json
@@ -41,8 +41,8 @@ class _Folder(click.ParamType[tuple[str, ...]]):
     def convert(
         self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
-        """Return the names on the way to a folder."""
-        names = value if isinstance(value, tuple) else tuple(name for name in value.split("/") if name)
+        """Return the names by which patterns find a folder or a thread."""
+        names = value if isinstance(value, tuple) else tuple(filter(None, parse_text(value)))
         if {".", ".."}.intersection(names):
             self.fail(f"{value!r} is not a folder below the user's store such as Media/raw", param, ctx)
         return names
@@ -96,7 +96,7 @@ def check(settings: Settings, *, file: Path | None) -> None:
 @click.option("--mode", type=click.Choice([mode.value for mode in Mode]), help="In this mode alone.")
 @click.option("--bearer", type=_Bearer(), help="When it comes over this bearer, such as cellular-roaming.")
 @click.option("--at", type=_Time(), help="At this time, such as 2026-12-01T23:30+01:00.")
-@click.option("--folder", type=_Folder(), default="", help="When it asks for this folder below the user's store.")
+@click.option("--folder", type=_Folder(), default="", help="When it asks for this folder or thread.")
 def explain(
     settings: Settings,
     *,
@@ -204,13 +204,13 @@ def _values(terms: Terms) -> Iterator[tuple[Rule, str]]:
         yield oldest, f"max age: {as_span(oldest.max_age_seconds or 0)}"
     for rule in terms.rules:
         for pattern in rule.exclude:
-            yield rule, f"excluded: {'/'.join(pattern)}"
+            yield rule, f"excluded: {text_of(pattern)}"
 
 
 _SHOWN: dict[str, Callable[[Any], str]] = {
     "bearers_not": lambda bearers: bearers and f"not by itself over {', '.join(sorted(bearers))}",
     "window": lambda window: f"window: {window}",
-    "include": lambda reaches: f"included: {', '.join('/'.join(one.pattern) for one in reaches) or 'nothing'}",
+    "include": lambda reaches: f"included: {', '.join(text_of(one.pattern) for one in reaches) or 'nothing'}",
     "kinds": lambda kinds: f"kinds: {', '.join(sorted(kinds)) or 'none'}",
     "where": lambda _where: "filtered",
     "list_only": lambda is_on: "lists only" if is_on else "",

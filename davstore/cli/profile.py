@@ -95,9 +95,17 @@ class OrProfile(click.Command):
 @click.option("--window", metavar="HOURS", help="Only at these hours: 22:00-06:00.")
 @click.option("--zone", default="UTC", show_default=True, help="The time zone of --window: Europe/Berlin.")
 @click.option(
-    "--include", metavar="PATH", multiple=True, help="Only this folder of the collection, and others so given."
+    "--include",
+    metavar="PATH",
+    multiple=True,
+    help="Only this folder of the collection, or the thread of this URL, and others so given.",
 )
-@click.option("--exclude", metavar="PATH", multiple=True, help="Without this folder of the collection.")
+@click.option(
+    "--exclude",
+    metavar="PATH",
+    multiple=True,
+    help="Without this folder of the collection, or the thread of this URL.",
+)
 @click.option("--kind", type=click.Choice(sorted(KINDS)), multiple=True, help="Only files of this kind.")
 @click.option("--max-body-size", type=_Size(), help="No file that is larger: 500k, 10M.")
 @click.option("--max-age", type=_Span(MAX_AGE_SECONDS), help="No file that is older: 30d.")

@@ -14,16 +14,25 @@ from davstore.client.remote import RemoteCollection
 
 def with_account(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of an account: its user, its password, and whether the way may be open."""
+    return _with_account(command, required=True)
+
+
+def with_optional_account(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of an account, which it may be called without."""
+    return _with_account(command, required=False)
+
+
+def _with_account(command: Callable[..., Any], *, required: bool) -> Callable[..., Any]:
     for option in (
         click.option("--insecure", is_flag=True, help="Allow plain http to another machine, which shows the password."),
         click.option(
             "--password-file",
             metavar="FILE",
-            required=True,
+            required=required,
             type=click.Path(path_type=Path),
             help="File whose first line is the password or the device's secret.",
         ),
-        click.option("--user", "user_name", metavar="USER", required=True, help="Name of the account."),
+        click.option("--user", "user_name", metavar="USER", required=required, help="Name of the account."),
     ):
         command = option(command)
     return command

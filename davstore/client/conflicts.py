@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-from davstore.client.local_names import MAX_NAME_BYTES, cut
+from davstore.client.local_names import MAX_NAME_BYTES
+from davstore.client.titles import cut
 from davstore.client.tree import join, name_of, parent_of
 
 MAX_DEVICE_BYTES = 64

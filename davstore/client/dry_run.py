@@ -24,6 +24,7 @@ def copy_view(trees: Trees) -> Trees:
         set(trees.taken),
         set(trees.lost),
         trees.list_only,
+        trees.computed,
     )
 
 

@@ -19,11 +19,13 @@ from davstore.client.exit_status import NOT_TRANSFERRED, Changed, NotDone, Stop
 from davstore.client.folder import Folder
 from davstore.client.looking import find_present
 from davstore.client.plan import Action, Verb
-from davstore.client.remote import REQUESTS_AT_ONCE, RemoteCollection
+from davstore.client.remote import REQUESTS_AT_ONCE, Failed, RemoteCollection
 from davstore.client.server_changes import ACROSS_HOSTS, HOLDS_MORE, Record, ServerChanges
 from davstore.client.state import State
+from davstore.client.titles import COMPUTED
 from davstore.client.transfers import Transfers
-from davstore.client.tree import Agreed, Local, Remote, Trees, is_covered, parent_of
+from davstore.client.tree import Agreed, Local, Remote, Trees, is_covered, join, name_of, parent_of
+from davstore.protocol.dav import names
 
 DOWNLOADS_AT_ONCE = 4
 """Downloads are mostly work of this process: more threads hand the interpreter's lock to each other more than they
@@ -123,7 +125,10 @@ class Executor:
     def _prepare(self, action: Action) -> Action:
         """Choose the local names that the action will need; only this thread may."""
         if action.verb in (Verb.SET_ASIDE, Verb.COMPARE):
-            action = action._replace(other=conflict_path(action.path, self._device, self._now(), self._is_taken))
+            path, spelling = action.path, self._folder.spelling
+            name = spelling.local_name(path) if self._trees.computed else name_of(path)
+            aside = conflict_path(join(parent_of(path), name), self._device, self._now(), self._is_taken)
+            action = action._replace(other=aside)
         if action.verb in (Verb.MAKE_LOCAL, Verb.DOWNLOAD):
             self._folder.spelling.assign(action.path)
         if action.verb in (Verb.MOVE_LOCAL, Verb.SET_ASIDE, Verb.COMPARE):
@@ -227,6 +232,8 @@ class Executor:
             self._hold(action, f"it changed during the run ({change})")
         except (NotDone, OSError) as error:
             self._hold(action, str(error))
+            if isinstance(error, Failed) and names.THREAD_MEMBERSHIP_IS_COMPUTED in error.conditions:
+                self._state.set_fact(COMPUTED, "")
         else:
             self._state.parts.drop(action.path)
             if action.verb is Verb.UPLOAD:

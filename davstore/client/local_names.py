@@ -10,9 +10,11 @@ import hashlib
 import os.path
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from davstore.client.state import State
+from davstore.client.titles import cut
 from davstore.client.tree import join, name_of, parent_of
 
 MAX_NAME_BYTES = 255
@@ -59,11 +61,6 @@ def substitute(name: str) -> str:
     return cut(stem.rstrip(". "), MAX_NAME_BYTES - len((mark + extension).encode())) + mark + extension
 
 
-def cut(text: str, size: int) -> str:
-    """Return the beginning of text that takes at most size bytes."""
-    return text.encode()[:size].decode(errors="ignore")
-
-
 class Spelling:
     """The map between remote paths and local names, in memory and in the state."""
 
@@ -99,14 +96,33 @@ class Spelling:
 
     def assign(self, path: str) -> None:
         """Choose, once and for all, the local name of the file or folder that is about to be made at path."""
-        folder, name = parent_of(path), self.local_name(path)
-        for candidate in (name, substitute(name_of(path))):
+        folder = parent_of(path)
+        for candidate in self._list_candidates(path):
             holder = self._present.get((folder, self._traits.fold(candidate)), path)
             if holder == path and self._traits.can_hold(candidate):
                 break
         if candidate != name_of(path):
             self._state.spell(path, candidate)
         self._present[folder, self._traits.fold(candidate)] = path
+
+    def _list_candidates(self, path: str) -> Iterator[str]:
+        """Yield the names that path may have here: that which it has, those for people, its own, and a substitute."""
+        if path not in self._state.spellings:
+            for name in self._state.titles.suggest(path, self._state.remote.members(path)):
+                if self._paths.get((parent_of(path), self._traits.fold(name)), path) == path:
+                    yield name
+        yield self.local_name(path)
+        yield substitute(name_of(path))
+
+    def adopt(self, path: str, name: str) -> None:
+        """Take the name that a person gave the file or folder at path here."""
+        self.release(path)
+        self._state.spell(path, name)
+        self._paths[parent_of(path), self._traits.fold(name)] = path
+
+    def here(self, path: str) -> str:
+        """Return path as its names are spelled here."""
+        return "/".join(self.where(path))
 
     def release(self, path: str) -> None:
         """Free the local name of a path that was removed."""

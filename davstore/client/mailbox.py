@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from email.utils import getaddresses
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from davstore.client.contents import Contents
+from davstore.client.conversations import Conversation, Message
 from davstore.client.exit_status import NOT_TRANSFERRED, Changed, Stop
 from davstore.client.folder import Folder, stamp_of
 from davstore.client.letters import Brief, Known
@@ -20,10 +20,12 @@ from davstore.client.local_names import RESERVED, is_unicode, reason_of
 from davstore.client.questions import knows_states
 from davstore.client.state import State
 from davstore.client.states import NO_STATES, States, apply, mark
+from davstore.client.titles import COMPUTED, name_people
 from davstore.client.tree import Local, Stamp, parent_of
 from davstore.model.messages import MOST_HEADER_BYTES, MessageFacts
 from davstore.model.nodes import ResourceType
 from davstore.model.states import Flag, StateChange
+from davstore.model.threads import find_participants
 from davstore.protocol.message.reading import read_message
 
 _HEAD_BYTES: Final = 2 * MOST_HEADER_BYTES
@@ -54,13 +56,13 @@ class Mailbox:
         self._by_inode: dict[int, str] | None = None
         self.problems: dict[str, str] = {}
 
-    def find(self, given: Path) -> str:
+    def find(self, word: Path | str) -> str:
         """Return the path of what a person names, beneath the folder or from where they are; '' is the folder.
 
         Raises:
             Stop: (not transferred) it is not in the folder, or nothing is there.
         """
-        root = self.folder.root
+        root, given = self.folder.root, Path(word)
         inner = Path(os.path.normpath(given))
         if inner.is_absolute() or not os.path.lexists(root / inner):
             there = Path(os.path.normpath(Path.cwd() / given))
@@ -141,6 +143,47 @@ class Mailbox:
             return None
         return _brief_of(facts) if facts is not None and facts.kind in _LISTED else None
 
+    # Conversations
+
+    def is_conversation(self, path: str) -> bool:
+        """Tell whether path is the folder of a conversation."""
+        entry = self._state.remote.get(path)
+        return self._state.find_fact(COMPUTED) is not None and entry is not None and entry.folder
+
+    def list_conversations(self) -> list[Conversation]:
+        """Return the conversations in the folder, the newest first.
+
+        Raises:
+            Stop: (not transferred) the folder is not one of conversations.
+        """
+        if self._state.find_fact(COMPUTED) is None:
+            raise Stop(NOT_TRANSFERRED, f"{self.folder.root} is kept by folders: name the URL of the threads")
+        found: dict[str, list[Letter]] = {}
+        for letter in self.list_letters(""):
+            if self.is_conversation(parent_of(letter.path)):
+                found.setdefault(parent_of(letter.path), []).append(letter)
+        return [
+            Conversation(
+                self.here(path),
+                letters[-1].at_us,
+                ", ".join(dict.fromkeys(letter.brief.who for letter in letters if letter.brief.who)),
+                len(letters),
+                sum(letter.is_unread for letter in letters),
+                letters[-1].brief.subject,
+            )
+            for path, letters in sorted(found.items(), key=lambda pair: -pair[1][-1].at_us)
+        ]
+
+    def list_messages(self, path: str) -> Iterator[Message]:
+        """Yield the messages of a conversation, the oldest first."""
+        for letter in self.list_letters(path):
+            facts, contents = self.open(letter.path, self.stamp(letter.path))
+            yield Message(letter.at_us, facts, contents, letter.states)
+
+    def here(self, path: str) -> str:
+        """Return path as its names are spelled here."""
+        return self.folder.spelling.here(path)
+
     # One file
 
     def stamp(self, path: str) -> Stamp:
@@ -187,12 +230,15 @@ class Mailbox:
         return states if wish is None else apply(states, wish)
 
     def mark(self, paths: Iterable[str], change: StateChange) -> None:
-        """Wish for changed states of files: of all or of none.
+        """Wish for changed states of files, and of those of conversations: of all or of none.
 
         Raises:
             Stop: (not transferred) one is not there, or is no file.
         """
-        keys = [self._key(path, self.stamp(path)) for path in paths]
+        files: list[str] = []
+        for path in paths:
+            files += [one.path for one in self.list_letters(path)] if self.is_conversation(path) else [path]
+        keys = [self._key(path, self.stamp(path)) for path in files]
         with self._state.transaction():
             for key in keys:
                 entry = self._state.remote.get(key)
@@ -216,10 +262,9 @@ class Mailbox:
 def _brief_of(facts: MessageFacts) -> Brief:
     is_sent = facts.direction == "sent"
     who = facts.to if is_sent else facts.from_
-    return Brief(facts.date_us, _name_people(who or ""), facts.subject or facts.filename or "", is_sent)
-
-
-def _name_people(field: str) -> str:
-    """Return the names in a field of addresses, or the addresses of those without."""
-    people = [name or address for name, address in getaddresses([field])]
-    return ", ".join(people) if all(people) else field
+    return Brief(
+        facts.date_us,
+        ", ".join(name_people(find_participants([who or ""]))),
+        facts.subject or facts.filename or "",
+        is_sent,
+    )

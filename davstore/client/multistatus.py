@@ -11,7 +11,9 @@ from typing import NamedTuple
 from lxml import etree
 
 from davstore.client.states import FLAG_OF, NO_STATES, SET, States
+from davstore.client.titles import Title
 from davstore.errors import Malformed
+from davstore.model.threads import Participant, find_participants
 from davstore.protocol.dav import names
 from davstore.protocol.dav.xml import PARSER_OPTIONS
 
@@ -22,11 +24,21 @@ FAILED_DEPENDENCY = 424
 """Of properties that could have been changed, but for others (RFC 4918 §9.2.1)."""
 
 
+class Counts(NamedTuple):
+    """The facts of a thread: messages, unread ones, the newest date (RFC 3339) and an id of the conversation, or ''."""
+
+    messages: int
+    unread: int
+    last: str
+    conversation_id: str
+
+
 class Row(NamedTuple):
     """One `D:response`. status is 0 where properties are given instead. conditions are the children of `D:error`.
 
     etag, length, resource_id and sync_token are '' or 0 where the server did not give them. refused is the status of
-    properties that could not be changed (RFC 4918 §9.2.1), 0 when all could.
+    properties that could not be changed (RFC 4918 §9.2.1), 0 when all could. title is None where none was
+    asked for, or given.
     """
 
     href: str
@@ -39,6 +51,9 @@ class Row(NamedTuple):
     sync_token: str
     states: States
     refused: int
+    is_thread: bool
+    title: Title | None
+    counts: Counts | None = None
 
 
 class Report(NamedTuple):
@@ -129,7 +144,26 @@ def _row(response: etree._Element) -> Row:
         sync_token=_text(found.get(names.SYNC_TOKEN)),
         states=_states(found),
         refused=refused,
+        is_thread=kind is not None and kind.find(names.THREAD) is not None,
+        title=_title(found),
+        counts=_counts(found),
     )
+
+
+def _counts(found: dict[str, etree._Element]) -> Counts | None:
+    messages, unread, last, conversation_id = (_text(found.get(name)) for name in names.OF_THREADS)
+    is_known = all(word.isascii() and word.isdigit() for word in (messages, unread))
+    return Counts(int(messages), int(unread), last, conversation_id) if is_known else None
+
+
+def _title(found: dict[str, etree._Element]) -> Title | None:
+    """Return the facts for a name: a message has a date, and a thread participants."""
+    people = found.get(names.PARTICIPANTS)
+    if people is not None:
+        named = tuple(Participant(one.get("comm-addr", ""), one.get("name", "")) for one in people)
+        return Title("", named, "", is_sent=False)
+    at, by, subject, way = (_text(found.get(name)) for name in names.OF_TITLES)
+    return Title(at, tuple(find_participants([by])), subject, is_sent=way == "sent") if at else None
 
 
 def _states(found: dict[str, etree._Element]) -> States:

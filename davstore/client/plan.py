@@ -15,6 +15,7 @@ from functools import partial
 from typing import NamedTuple
 
 from davstore.client.states import describe
+from davstore.client.straying import list_arrived, list_strays, list_stuck
 from davstore.client.tree import Agreed, Local, Remote, Trees, name_of, parent_of
 
 
@@ -40,6 +41,7 @@ class Verb(enum.Enum):
 
 
 REMOVALS_HERE = (Verb.DELETE_LOCAL, Verb.LEAVE)
+_SENDS = (Verb.UPLOAD, Verb.MAKE_REMOTE)
 _TAKE_BODIES = (Verb.DOWNLOAD, Verb.COMPARE)
 REMOVALS_THERE = (Verb.DELETE_REMOTE, Verb.FORGET)
 """Verbs that end what one side has at a path, or what is remembered of it."""
@@ -96,8 +98,9 @@ def _verdicts(trees: Trees) -> dict[str, Verb]:
     keeps_local: set[str] = set()
     keeps_remote: set[str] = set()
     waits: set[str] = set()
-    stuck = _list_stuck(trees)
-    arrived = _list_arrived(trees, stuck)
+    brings: set[str] = set()
+    stuck = list_stuck(trees)
+    arrived, strays = list_arrived(trees, stuck), list_strays(trees)
     found: dict[str, Verb] = {}
     paths = {*trees.agreed.rows, *trees.local.rows, *trees.remote.rows, *trees.held}
     for path in sorted(paths, key=len, reverse=True):
@@ -108,12 +111,17 @@ def _verdicts(trees: Trees) -> dict[str, Verb]:
         agreed, local, remote = trees.agreed.get(path), trees.local.get(path), trees.remote.get(path)
         judge = partial(_judge_outside, trees, path) if trees.is_outside(path) else _judge
         verb = judge(agreed, local, remote, path in keeps_local, path in keeps_remote)
-        is_underway = (
-            agreed is not None and (path in trees.apart or agreed.digest in stuck) and agreed.digest not in arrived
+        if trees.computed and verb in _SENDS:
+            verb = None
+        is_underway = agreed is not None and (
+            agreed.digest in strays
+            or ((path in trees.apart or agreed.digest in stuck) and agreed.digest not in arrived)
         )
-        if verb in (Verb.DELETE_REMOTE, Verb.MAKE_LOCAL) and (path in waits or is_underway):
+        if verb in (Verb.DELETE_REMOTE, Verb.MAKE_LOCAL) and (path in waits or is_underway) and path not in brings:
             waits.add(parent_of(path))
             verb = None
+        if trees.computed and verb is Verb.DOWNLOAD:
+            brings.add(parent_of(path))
         if verb is not None:
             found[path] = verb
         if local is not None and verb not in REMOVALS_HERE:
@@ -121,27 +129,6 @@ def _verdicts(trees: Trees) -> dict[str, Verb]:
         if remote is not None and verb not in REMOVALS_THERE:
             keeps_remote.add(parent_of(path))
     return found
-
-
-def _list_stuck(trees: Trees) -> set[str]:
-    """Return the contents of files that are here in places that may not be touched now."""
-    if not trees.held:
-        return set()
-    return {entry.digest for path, entry in trees.local.rows.items() if not entry.folder and trees.is_held(path)}
-
-
-def _list_arrived(trees: Trees, stuck: set[str]) -> set[str]:
-    """Return the contents that both sides have: a file that could not be moved leaves its old place only then.
-
-    The content of a folder is ''.
-    """
-    if not (trees.apart or stuck):
-        return {""}
-    return {""} | {
-        agreed.digest
-        for path, agreed in trees.agreed.rows.items()
-        if path not in trees.apart and path in trees.local.rows and path in trees.remote.rows
-    }
 
 
 def _judge(
@@ -254,7 +241,7 @@ def _tree_moves(trees: Trees) -> Iterator[Action]:
         for path, entry in trees.local.rows.items()
         if entry.folder and entry.stamp.inode and _is_new(trees, path)
     }
-    if not newcomers:
+    if not newcomers or trees.computed:
         return
     taken: set[str] = set()
     for path in sorted(trees.agreed.rows, key=len):

@@ -70,7 +70,15 @@ class Profiled(RemoteCollection):
         return type(self)(self._origin + path, **words)
 
     def names_of(self, path: str) -> tuple[str, ...]:
-        """Return the segments of a folder by its path in the collection. Raises Stop: it is no such path."""
+        """Return the segments of a folder by its path in the collection, or of a thread by its URL.
+
+        Raises Stop: it is neither.
+        """
+        if "://" in path:
+            found = _segments_of(path.removeprefix(self._origin))
+            if not path.startswith(f"{self._origin}/") or found is None:
+                raise Stop(USAGE, f"{path} is no URL of {self._origin}")
+            return found
         inner = [name for name in path.split("/") if name not in ("", ".")]
         if ".." in inner:
             raise Stop(USAGE, f"{path} is no path in the collection")

@@ -16,6 +16,7 @@ from davstore.client.questions import is_narrowed, knows_states
 from davstore.client.remote import Failed, RemoteCollection
 from davstore.client.state import Scope, State
 from davstore.client.states import States
+from davstore.client.titles import COMPUTED
 from davstore.protocol.dav import names
 
 NO_INFINITE = (400, 403, 405, 409, 415, 422, 501, 507)
@@ -62,12 +63,16 @@ class Pull:
         return [member for member in self._state.remote.members(path) if self._state.remote.rows[member].folder]
 
     def _follow(self, path: str) -> bool:
-        """Follow one collection to its present state; return whether its whole tree was covered."""
+        """Follow one collection to its present state; return whether its whole tree was covered.
+
+        A collection that turns out to hold threads is asked once more, for what names are made of.
+        """
         scope = self._state.find_scope(path) or Scope("", infinite=True, listing=self._state.next_listing())
         fell_back: set[Scope] = set()
         while True:
             try:
-                report = self._remote.report(path, scope.token, infinite=scope.infinite)
+                titled = self._state.find_fact(COMPUTED) is not None
+                report = self._remote.report(path, scope.token, infinite=scope.infinite, titled=titled)
             except Failed as error:
                 if path and error.status == 404:
                     self._state.drop_remote(path)
@@ -79,6 +84,10 @@ class Pull:
                 if scope._replace(listing=0) in fell_back:
                     raise Stop(NETWORK, NO_WAY.format(path or "the collection")) from error
                 fell_back.add(scope._replace(listing=0))
+                continue
+            if not titled and any(row.is_thread for row in report.rows):
+                self._state.set_fact(COMPUTED, "")
+                scope = Scope("", scope.infinite, self._state.next_listing())
                 continue
             truncated = self._apply(path, scope, report)
             if truncated and (report.token in ("", scope.token)):
@@ -136,6 +145,8 @@ class Pull:
 
     def _apply_row(self, place: str, row: Row, scope: Scope) -> None:
         self._state.take_in(place)
+        if row.title is not None:
+            self._state.titles.put(place, row.title)
         if row.status == 404 and names.OUT_OF_VIEW in row.conditions:
             for path in (place, *self._state.remote.walk(place)):
                 self._state.outside.add(path)

@@ -10,10 +10,11 @@ from davstore.errors import InvalidSyncToken
 from davstore.model.changes import WHOLE
 from davstore.model.states import StateChange
 from davstore.protocol.dav import names, sync_token
-from davstore.protocol.dav.elements import DECLARATION, ROOT_NAMESPACES, element, empty, escape, text_element
+from davstore.protocol.dav.elements import DECLARATION, ROOT_NAMESPACES, element, empty, escape, href, text_element
 
 _FACTS: Final = (names.RESOURCETYPE, names.GETETAG, names.GETCONTENTLENGTH, names.RESOURCE_ID)
 _STATES: Final = (*FLAG_OF, names.KEYWORDS)
+_TITLES: Final = (*names.OF_TITLES, names.PARTICIPANTS)
 _OF_COLLECTION: Final = (names.RESOURCETYPE, names.SYNC_TOKEN, names.RESOURCE_ID)
 
 
@@ -50,9 +51,18 @@ def is_narrowed(token: str) -> bool:
         return False
 
 
-def report(token: str, *, infinite: bool) -> bytes:
-    """Return the body of a report (RFC 6578 §3.2); '' asks for everything."""
+def report(token: str, *, infinite: bool, titled: bool = False) -> bytes:
+    """Return the body of a report (RFC 6578 §3.2); '' asks for everything, titled for what names are made of."""
     asked = (*_FACTS, *_STATES) if not token or knows_states(token) else _FACTS
+    return _report(token, (*asked, *_TITLES) if titled else asked, infinite=infinite)
+
+
+def conversations(token: str) -> bytes:
+    """Return the body of a report about all threads, with what a list of them shows; '' asks for everything."""
+    return _report(token, (names.RESOURCETYPE, *_TITLES, *names.OF_THREADS), infinite=True)
+
+
+def _report(token: str, asked: Iterable[str], *, infinite: bool) -> bytes:
     return _document(
         names.SYNC_COLLECTION,
         element(names.SYNC_TOKEN, escape(token)),
@@ -61,14 +71,26 @@ def report(token: str, *, infinite: bool) -> bytes:
     )
 
 
+def resolve(conversation_id: str) -> bytes:
+    """Return the body of a report that finds a thread by an id of its conversation."""
+    return _document(names.RESOLVE, text_element(names.CONVERSATION_ID, conversation_id), _prop([names.RESOURCETYPE]))
+
+
 def propertyupdate(change: StateChange) -> bytes:
     """Return the body of a PROPPATCH (RFC 4918 §9.2) that changes states."""
+    return _document(names.PROPERTYUPDATE, *_changes(change))
+
+
+def bulk_update(hrefs: Iterable[str], change: StateChange) -> bytes:
+    """Return the body of a POST that changes states of several files."""
+    return _document(names.BULK_UPDATE, *map(href, hrefs), *_changes(change))
+
+
+def _changes(change: StateChange) -> list[bytes]:
     gone = [empty(name) for name in _names(change.clear, change.dropped)]
     here = [text_element(name, SET) for name in _names(change.set, change.added)]
     parts = ((names.SET, here), (names.REMOVE, gone))
-    return _document(
-        names.PROPERTYUPDATE, *(element(verb, element(names.PROP, *values)) for verb, values in parts if values)
-    )
+    return [element(verb, element(names.PROP, *values)) for verb, values in parts if values]
 
 
 def _names(flags: int, keywords: Iterable[str]) -> list[str]:

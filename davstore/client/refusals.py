@@ -25,6 +25,7 @@ _CONDITIONS: Final = {
     "{DAV:}supported-report": "the server does not offer synchronisation there",
     "{DAV:}number-of-matches-within-limits": "it is too much for one answer",
     f"{_CPM}locks-within-limits": "there are too many locks",
+    names.THREAD_MEMBERSHIP_IS_COMPUTED: "threads are made by the server",
     f"{_CPM}tree-within-limits": "there is too much in it for one request",
 }
 _STATUSES: Final = {

@@ -153,16 +153,15 @@ class RemoteCollection:
 
     # The verbs
 
-    def report(self, path: str, token: str, *, infinite: bool) -> Report:
+    def report(self, path: str, token: str, *, infinite: bool, titled: bool = False) -> Report:
         """Ask what changed in the collection at path since token; '' asks for everything (RFC 6578 §3.2).
 
         Raises:
             Failed: refused; a token too old or of another collection is `{DAV:}valid-sync-token` in conditions.
             Stop: the network, the credentials, the policy.
         """
-        return self._multistatus(
-            "REPORT", path, {"Depth": "0", "Prefer": "return=minimal"}, questions.report(token, infinite=infinite)
-        )
+        body = questions.report(token, infinite=infinite, titled=titled)
+        return self._multistatus("REPORT", path, {"Depth": "0", "Prefer": "return=minimal"}, body)
 
     def find_sync_token(self, path: str) -> str | None:
         """Return the present sync token of the collection at path, None when it has none (RFC 6578 §4)."""
@@ -345,7 +344,7 @@ class RemoteCollection:
                 failures += 1
                 continue
             # RFC 4918 §9.6.1: a 207 names the members that were kept, locked ones for example.
-            partly = response.status == 207 and method not in ("REPORT", "PROPFIND", "PROPPATCH")
+            partly = response.status == 207 and method not in ("REPORT", "PROPFIND", "PROPPATCH", "POST")
             if (response.status < 300 and not partly) or (response.status == 416 and "Range" in headers):
                 return response
             try:

@@ -30,6 +30,8 @@ from davstore.client.remote import RemoteCollection
 from davstore.client.scan import Scan, refresh, scan
 from davstore.client.state import State
 from davstore.client.states import States, list_words
+from davstore.client.straying import MADE_BY_SERVER, adopt_placed, list_unsent
+from davstore.client.titles import COMPUTED
 from davstore.client.tree import Trees, parent_of
 
 
@@ -73,7 +75,7 @@ class Run:
 
         def done(action: Action) -> None:
             counts[action.verb] += 1
-            self.done(action)
+            self.done(self._as_here(action))
 
         for action in self._taken():
             done(action)
@@ -106,12 +108,21 @@ class Run:
     def rehearse(self) -> list[Action]:
         """Return the actions of a run, and do none of them. Give it a state that may be thrown away."""
         trees, _, _ = self._trees(clean=False)
-        now = self.now()
+        now, spelling = self.now(), self.folder.spelling
 
         def aside(path: str) -> str:
             return conflict_path(path, self.device, now, lambda other: other in trees.local.rows)
 
-        return [*self._taken(), *rehearse(copy_view(trees), aside)]
+        actions = [*self._taken(), *rehearse(copy_view(trees), aside)]
+        for action in actions:
+            if action.verb in (Verb.MAKE_LOCAL, Verb.DOWNLOAD, Verb.MOVE_LOCAL):
+                spelling.assign(action.other if action.verb is Verb.MOVE_LOCAL else action.path)
+        return list(map(self._as_here, actions))
+
+    def _as_here(self, action: Action) -> Action:
+        """Return an action with its paths as their names are spelled here."""
+        here, is_path = self.folder.spelling.here, action.verb not in (Verb.SEND_STATES, Verb.TAKE_STATES)
+        return action._replace(path=here(action.path), other=here(action.other) if is_path else action.other)
 
     def _taken(self) -> list[Action]:
         """Return the states that came from the server as actions, which are done already."""
@@ -161,9 +172,13 @@ class Run:
             self.state.forget_agreements(path)
             self._united = "it may have been restored or made anew"
         self.state.drop_refused()
-        follow(self.state, seen.local)
+        is_computed = self.state.find_fact(COMPUTED) is not None
+        if not is_computed:
+            follow(self.state, seen.local)
         settle(self.state)
         refresh(self.state, seen.local)
+        if is_computed:
+            adopt_placed(self.state, seen.local)
         self._unfit, replaced = self._sort_unfit(seen.unfit)
         self._skipped = {**pull.skipped, **self.state.left_out, **seen.skipped, **replaced}
         held = {path for path in (*self._skipped, *self._unfit) if not path.startswith("/")}  # an href is no path
@@ -179,6 +194,7 @@ class Run:
             outside,
             is_narrowed(token) or bool(outside),
             list_only=pull.list_only,
+            computed=is_computed,
         )
 
     def _sort_unfit(self, unfit: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -192,16 +208,16 @@ class Run:
         for path, reason in unfit.items():
             if self.state.told.get(path) != reason:
                 self._complain(path, f"left out: {reason}")
-        kept = {path: reason for path, reason in self.state.told.items() if reason == KEPT}
+        kept = {path: reason for path, reason in self.state.told.items() if reason in (KEPT, MADE_BY_SERVER)}
         self.state.set_told({**kept, **unfit})
 
     def _name_kept(self, trees: Trees) -> None:
-        """Name what stays here although the server does not show it, once for as long as it does."""
-        kept = list_kept(trees)
-        for path in kept:
-            if self.state.told.get(path) != KEPT:
-                self._complain(path, KEPT)
-        self.state.set_told({**self._unfit, **dict.fromkeys(kept, KEPT)})
+        """Name what stays here although the server does not show or take it, once for as long as it does."""
+        kept = {**dict.fromkeys(list_kept(trees), KEPT), **dict.fromkeys(list_unsent(trees), MADE_BY_SERVER)}
+        for path, reason in kept.items():
+            if self.state.told.get(path) != reason:
+                self._complain(path, reason)
+        self.state.set_told({**self._unfit, **kept})
 
     def _unite(self, reason: str) -> None:
         """Treat both sides as a new device would: nothing counts as deleted then."""
@@ -209,7 +225,7 @@ class Run:
         self.state.wish_remote()
         self.state.forget_agreements()
         self.state.forget_server()
-        self.state.drop_facts(ROOT_ID)
+        self.state.drop_facts(ROOT_ID, COMPUTED)
 
     def _say_what_united(self, counts: Counter[Verb], kept: int) -> None:
         if self._united:
@@ -246,7 +262,8 @@ class Run:
             raise Stop(SAFETY, f"{loss}: nothing was done. If that is meant, run with --force")
 
     def _complain(self, path: str, reason: str) -> None:
-        line = f"{path}: {reason}" if path else reason
+        here = path if path.startswith("/") else self.folder.spelling.here(path)  # an href is no path
+        line = f"{here}: {reason}" if path else reason
         if line not in self._said:
             self._said.add(line)
             self.say(line)

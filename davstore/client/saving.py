@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from davstore.client.exit_status import NOT_TRANSFERRED, Stop
-from davstore.client.local_names import MAX_NAME_BYTES, cut
+from davstore.client.local_names import MAX_NAME_BYTES
+from davstore.client.titles import cut
 from davstore.model.messages import Part
 
 _AWKWARD: Final = re.compile(r'[<>:"|?*]')

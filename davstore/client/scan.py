@@ -11,6 +11,7 @@ from davstore.client.exit_status import SAFETY, Changed, Stop
 from davstore.client.folder import Folder, hash_file, is_racy, stamp_of
 from davstore.client.local_names import RESERVED, is_unicode, reason_of
 from davstore.client.state import State
+from davstore.client.titles import COMPUTED
 from davstore.client.tree import Agreed, Local, Stamp, Tree, join, parent_of
 from davstore.client.walk import Walk
 
@@ -61,6 +62,9 @@ class _Scan(Walk):
         self._parts = state.list_parts()
         self._members: dict[str, set[str]] = {}
         self._devices: dict[str, int] = {}
+        self._is_computed = state.find_fact(COMPUTED) is not None
+        agreed = state.agreed.rows if self._is_computed else {}
+        self._renamed = {(parent_of(path), entry.stamp.inode): path for path, entry in agreed.items()}
         self._by_inode = {entry.stamp.inode: entry for entry in state.agreed.rows.values() if not entry.folder}
 
     def open(self, key: str) -> AbstractContextManager[int]:
@@ -99,7 +103,7 @@ class _Scan(Walk):
             if RESERVED.fullmatch(name) or not is_unicode(name):
                 self._take_odd(join(folder, name), handle, name, members)
                 continue
-            path = self._folder.spelling.meet(folder, name)
+            path = self._meet(folder, handle, name)
             members.add(path)
             try:
                 if self._take(path, handle, name):
@@ -110,6 +114,25 @@ class _Scan(Walk):
                 self.scan.local.drop(path)
                 self._skip(path, reason_of(error))
         return folders
+
+    def _meet(self, folder: str, handle: int, name: str) -> str:
+        """Return the path of a member. Where names are this device's own, one that a person renamed keeps its path."""
+        path = self._folder.spelling.meet(folder, name)
+        if path in self._state.agreed.rows or not self._is_computed:
+            return path
+        try:
+            stamp = stamp_of(os.stat(name, dir_fd=handle, follow_symlinks=False))
+        except FileNotFoundError:
+            return path
+        known = self._renamed.get((folder, stamp.inode))
+        if known is None or self._folder.has_member(handle, known):
+            return path
+        agreed = self._state.agreed.rows[known]
+        if not agreed.folder and agreed.stamp[:3] != stamp[:3]:
+            return path
+        self._folder.spelling.release(path)
+        self._folder.spelling.adopt(known, name)
+        return self._folder.spelling.meet(folder, name)
 
     def _take_odd(self, path: str, handle: int, name: str, members: set[str]) -> None:
         """Leave out a file whose name is never synchronised; remove it only if this device made it.

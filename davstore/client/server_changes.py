@@ -186,6 +186,8 @@ class ServerChanges:
                 self._remote.delete(path, folder=False, etag=entry.etag)
                 continue
             token = None if path in stays else self._remote.find_empty(path)
+            if token is None and self._trees.computed and not self._remote.is_folder(path):
+                continue  # it went with its last message
             if token is not None:
                 self._remote.delete(path, folder=True, token=token or None)
             elif self._trees.narrowed:

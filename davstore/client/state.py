@@ -20,6 +20,7 @@ from davstore.client.exit_status import USAGE, Stop
 from davstore.client.letters import Letters
 from davstore.client.outside import Outside
 from davstore.client.states import NO_STATES, States, as_change, combine, read_words, write_words
+from davstore.client.titles import Titles
 from davstore.client.tree import Agreed, Remote, Stamp, Tree, parent_of
 from davstore.client.wishes import Wishes
 
@@ -57,13 +58,19 @@ DELETE FROM scope WHERE token LIKE 'urn:davstore:sync:%';
 ALTER TABLE remote ADD COLUMN own INT NOT NULL DEFAULT 0;
 CREATE TABLE outside (path TEXT PRIMARY KEY) WITHOUT ROWID;
 """,
+    """
+CREATE TABLE title (path TEXT PRIMARY KEY, at TEXT NOT NULL, people TEXT NOT NULL, subject TEXT NOT NULL,
+    is_sent INT NOT NULL) WITHOUT ROWID;
+""",
 )
 """Each brings a file to the next format, the number in its `user_version`. The first format did not write it.
 
 The third has the states of files, which are listed once, as after a token that was refused.
 """
 _SET_FORMAT = f"PRAGMA user_version = {len(UPGRADES)}"
-FORGET_SERVER = tuple(f"DELETE FROM {table}" for table in ("remote", "scope", "left_out", "refused", "outside"))
+FORGET_SERVER = tuple(
+    f"DELETE FROM {table}" for table in ("remote", "scope", "left_out", "refused", "outside", "title")
+)
 BUSY_SECONDS = 60.0
 """The time for which `davstore mail` waits for a run that writes, and that one for it."""
 STEM = "stem"
@@ -123,6 +130,7 @@ class State:
         self.parts = Parts(self._database)
         self.wishes = Wishes(self._database)
         self.outside = Outside(self._database)
+        self.titles = Titles(self._database)
 
     def copy(self) -> State:
         """Return a memory with the same content that ends with the process."""
@@ -308,6 +316,7 @@ class State:
         """Remember that the server has nothing at and beneath path."""
         for gone in reversed(list(self.remote.walk(path))):
             self.remote.drop(gone)
+            self.titles.drop(gone)
             self._database.execute("DELETE FROM remote WHERE path = ?", (gone,))
             self._database.execute("DELETE FROM scope WHERE path = ?", (gone,))
 

@@ -127,7 +127,8 @@ class Trees:
     wishes: changes of states for the server, by path. outside: places that the server has and does not show to this
     device, with all beneath them. narrowed: there may be more of these than were told. taken: places outside that
     cannot be written, because the server has something else there. lost: folders outside that are not there after all.
-    list_only: no bodies are taken from the server.
+    list_only: no bodies are taken from the server. computed: the server alone says what is where, and takes states and
+    deletions only.
     """
 
     agreed: Tree[Agreed] = field(default_factory=lambda: Tree[Agreed]())
@@ -141,6 +142,7 @@ class Trees:
     taken: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
     list_only: bool = False
+    computed: bool = False
 
     def is_held(self, path: str) -> bool:
         """Tell whether path or a folder above it is held."""

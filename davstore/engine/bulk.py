@@ -30,7 +30,7 @@ from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Area, PartPath, Path
 from davstore.model.states import MOST_KEYWORDS, StateChange, together
 from davstore.model.views import View
-from davstore.sync.lenses import judge, lens_on
+from davstore.sync.lenses import find_homes, judge, lens_on
 
 AT_ONCE: Final = 1_000
 """Resources whose facts are looked up together."""
@@ -123,13 +123,14 @@ def _each_selected(writer: Writer, top: Resource, view: View) -> Iterator[Found]
     names = {top.node_id: top.names}
     for folder in listings.list_collections_beneath(unit, store_id, top.node_id):
         names[folder.node_id] = (*names[folder.parent_id], folder.name)
-    lens = lens_on(view, writer.context.now_us)
+    lens = lens_on(view, writer.context.now_us, Area(writer.ledger.facts.area))
     rows = (row for row in listings.each_members_of(unit, store_id, names) if not row.is_collection)
     while some := list(islice(rows, AT_ONCE)):
         [shown] = judge(unit, store_id, some, [lens])
+        homes = find_homes(unit, store_id, some, [lens])
         for row in compress(some, shown):
             parent = names[row.parent_id]
-            if lens.reaches((*parent, row.name), is_collection=False):
+            if lens.reaches((*parent, row.name), is_collection=False, home=homes.get(row.node_id)):
                 yield Found(row.parent_id, row.at(parent))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from davstore.errors import NotFound
 from davstore.model.paths import Path
 from davstore.model.principals import Ability, Asker, Device, Principal, PrincipalName, Service
+from davstore.model.rules import names_at
 from davstore.protocol.urls import Known
 
 
@@ -40,8 +41,8 @@ def home(asker: Principal) -> Path:
 
 
 def find_names_at_home(asker: Principal, path: Path) -> tuple[str, ...] | None:
-    """Return the names that lead to a place from the root of the asker's own store; None: it is elsewhere."""
-    return path.names if home(asker).holds(path) else None
+    """Return the names by which patterns find a place in the asker's own store; None: it is elsewhere."""
+    return names_at(path) if path.store == home(asker).store else None
 
 
 def known_to(asker: Principal) -> Known:

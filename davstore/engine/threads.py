@@ -43,11 +43,12 @@ class Message(NamedTuple):
 @dataclass(slots=True)
 class News:
     """The nodes of messages that the changes of a unit are about: new ones, those with other bytes, with other states
-    or properties by their flags, and those that ended."""
+    or properties by their flags, those that are at another place in folders, and those that ended."""
 
     gained: set[int] = field(default_factory=set)
     replaced: set[int] = field(default_factory=set)
     altered: dict[int, int] = field(default_factory=dict)
+    moved: set[int] = field(default_factory=set)
     ended: set[int] = field(default_factory=set)
 
 
@@ -92,8 +93,10 @@ def _sort_one(change: Change, news: News, *, may_hold: bool) -> None:
     elif change.before.resource.etag != after.etag:
         if after.type in THREADED or (may_hold and change.before.resource.type in THREADED):
             news.replaced.add(after.node_id)
-    elif after.type in THREADED and not change.is_move and may_hold:
+    elif after.type in THREADED and may_hold:
         news.altered[after.node_id] = after.flags
+        if change.is_move:  # the views of devices leave out folders
+            news.moved.add(after.node_id)
 
 
 class _Following:
@@ -108,6 +111,7 @@ class _Following:
         self._made: dict[int, str | None] = {}
         self._merged: dict[int, int] = {}
         self._touched: set[int] = set()
+        self._moved: set[int] = set()
         self._conversations: dict[int, str | None] = {}
         self._leaving: set[int] = set()
 
@@ -134,6 +138,8 @@ class _Following:
             elif node_id in news.altered:
                 reading = find_reading(news.altered[node_id], sent=row.is_read == Reading.SENT)
                 self._touched.add(row.thread_id)
+                if node_id in news.moved:
+                    self._moved.add(node_id)
                 if reading != row.is_read:
                     self._updated.append((row, row._replace(is_read=int(reading))))
         news.gained |= news.replaced - rows.keys()
@@ -346,7 +352,7 @@ class _Following:
             threads.remove_keys(self._unit, self._store_id, over)
             threads.remove(self._unit, self._store_id, over)
             self._drop_properties(over)
-        touched = sorted(self._touched - self._made.keys() - {*over})
+        touched = [*sorted(self._moved), *sorted(self._touched - self._made.keys() - {*over})]
         threads.touch(self._unit, self._store_id, {one: self._ledger.number() for one in touched})
 
 

@@ -18,7 +18,7 @@ from davstore.model.paths import Area
 
 
 class _Above(NamedTuple):
-    """The binding of a collection."""
+    """A binding."""
 
     node_id: int
     parent_id: int
@@ -49,6 +49,14 @@ _ABOVE = Statement(
                 binding.c.is_coll == literal_column("1"),
             )
         )
+    ),
+    _Above,
+)
+_HOMES = Statement(
+    select(binding.c.node_id, binding.c.parent_id, binding.c.name).where(
+        binding.c.store_id == bindparam("s"),
+        among(binding.c.node_id, bindparam("ids")),
+        binding.c.area == literal_column(str(int(Area.STORE))),
     ),
     _Above,
 )
@@ -102,6 +110,18 @@ def list_in_store(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> d
     """Return nodes as their URLs in the area of the store show them; those without one are left out."""
     found = list_resources(unit, store, node_ids) if node_ids else {}
     return {one.node_id: one for one in found.get(Area.STORE, ())}
+
+
+def find_homes(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """Return the names that lead to those of the nodes that have a place in folders."""
+    rows = unit.all(_HOMES, {"s": store_id, "ids": array(node_ids)}) if node_ids else []
+    ways = Ways(unit, store_id, {row.parent_id for row in rows}) if rows else None
+    found = {}
+    for row in rows:
+        names = None if ways is None else ways.find(row.parent_id, Area.STORE)
+        if names is not None:
+            found[row.node_id] = (*names, row.name)
+    return found
 
 
 def find_nodes(unit: Unit, store_id: int, resource_ids: Collection[str]) -> list[int]:

@@ -27,6 +27,7 @@ from davstore.metadata.statements import Statement, Write, among, array, table
 from davstore.metadata.tables import binding, store, thread, thread_key, thread_member
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import HOLDS_THREADS
+from davstore.model.paths import Area
 
 _s = bindparam("s", type_=BigInteger)
 
@@ -197,7 +198,11 @@ _SET_CONVERSATION = Write(
 )
 _TOUCH = Write(
     update(binding)
-    .where(binding.c.store_id == _s, binding.c.node_id == bindparam("t"))
+    .where(
+        binding.c.store_id == _s,
+        binding.c.node_id == bindparam("t"),
+        binding.c.area == literal_column(str(int(Area.THREADS))),
+    )
     .values(changed=bindparam("number"))
 )
 _MERGE_MEMBERS = Write(update(thread_member).where(_of_thread).values(thread_id=bindparam("into")))
@@ -354,5 +359,5 @@ def remove(unit: Unit, store_id: int, thread_ids: Collection[int]) -> None:
 
 
 def touch(unit: Unit, store_id: int, numbers: Mapping[int, int]) -> None:
-    """Give the bindings of threads their numbers: something of them changed."""
+    """Give the bindings of threads and of their members their numbers: something of them changed."""
     unit.many(_TOUCH, [{"s": store_id, "t": one, "number": number} for one, number in numbers.items()])

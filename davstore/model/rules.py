@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from davstore.model.nodes import ResourceType
+from davstore.model.paths import Area, Path
 from davstore.model.principals import DeviceClass
 from davstore.model.states import Flag
 from davstore.model.where import Where
@@ -53,8 +54,13 @@ class Mode(enum.Enum):
 BOTH: Final = frozenset(Mode)
 
 Pattern = tuple[str, ...]
-"""Names below the user's store: a name, a glob of one (`*`, `?`, `[ab]`), or `**` for any number of names."""
+"""Names below the root of an area of the user's store, behind `THREADS` where that is the area of threads: a name, a
+glob of one (`*`, `?`, `[ab]`), or `**` for any number of names."""
 
+THREADS: Final = "/threads"
+"""The first name of patterns and places in the area of threads. No name that a client gives has a slash."""
+THREADS_TEXT: Final = "/dav/threads/{user}"
+"""The beginning of such a pattern as text, where `{user}` stands for the user of the device, whoever that is."""
 
 _GLOB: Final = re.compile(r"[*?[]")
 _ESCAPED: Final = re.compile(r"\[([*?[])\]")
@@ -72,8 +78,35 @@ def names_of(pattern: Pattern) -> tuple[str, ...] | None:
     return tuple([_ESCAPED.sub(r"\1", name) for name in pattern])
 
 
+def names_at(path: Path) -> tuple[str, ...]:
+    """Return the names by which patterns find a place in a store."""
+    return path.names if path.area == Area.STORE else (THREADS, *path.names)
+
+
+def path_to(user: str, names: Sequence[str]) -> Path:
+    """Return the place in the store of a user that `names_at` names."""
+    if names[:1] == (THREADS,):
+        return Path(user, tuple(names[1:]), Area.THREADS)
+    return Path(user, tuple(names))
+
+
+def text_of(pattern: Sequence[str]) -> str:
+    """Return a pattern as the provider's policy spells it."""
+    if pattern[:1] == (THREADS,):
+        return "/".join((THREADS_TEXT, *pattern[1:]))
+    return "/".join(pattern)
+
+
+def parse_text(text: str) -> tuple[str, ...]:
+    """Return the names of a pattern that is spelled as `text_of` does; a name may be empty."""
+    if not f"{text}/".startswith(f"{THREADS_TEXT}/"):
+        return tuple(text.strip("/").split("/"))
+    rest = text.removeprefix(THREADS_TEXT).strip("/")
+    return (THREADS, *rest.split("/")) if rest else (THREADS,)
+
+
 class Reach(NamedTuple):
-    """A folder by its pattern with everything beneath, or, where it is not deep, with its members alone."""
+    """A folder or thread by its pattern, with everything beneath, or, where it is not deep, with its members alone."""
 
     pattern: Pattern
     is_deep: bool = True

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from davstore.model import where as conditions
-from davstore.model.rules import Pattern, Reach
+from davstore.model.paths import Area
+from davstore.model.rules import THREADS, Pattern, Reach
 from davstore.model.where import And, Where
 
 
@@ -17,10 +18,11 @@ from davstore.model.where import And, Where
 class View:
     """What must hold for a member.
 
-    where and max_age_seconds are about members that are no collections; those hold members that may be in the view.
-    include: each group of folders must hold it; a collection above one of them is in the view too. exclude: none of
-    these folders holds it. withheld are the states that are not told (`rules.STATES`). list_only: the device is asked
-    to take no bodies.
+    where and max_age_seconds are about members that are no collections, and about threads as far as these have such
+    facts; other collections hold members that may be in the view. include: each group of places must hold it, but for
+    a group of places in the other area alone; a collection above one of them is in the view too. exclude: none of these
+    places holds it. A member of a thread is in the view where its folder is too. withheld are the states that are not
+    told (`rules.STATES`). list_only: the device is asked to take no bodies.
     """
 
     where: Where | None = None
@@ -32,12 +34,22 @@ class View:
 
     @property
     def has_scopes(self) -> bool:
-        """Whether folders are left out."""
+        """Whether folders or threads are left out."""
         return bool(self.include or self.exclude)
 
     def without_scopes(self) -> View:
         """Return the view of all folders."""
         view = replace(self, include=(), exclude=())
+        return EVERYTHING if view == EVERYTHING else view
+
+    def in_area(self, area: Area) -> View:
+        """Return the view without what says nothing about an area: threads say nothing about folders."""
+        if area != Area.STORE or not self.has_scopes:
+            return self
+        groups = [(group, tuple(reach for reach in group if not _is_thread(reach.pattern))) for group in self.include]
+        include = tuple(sorted({folders for group, folders in groups if folders or not group}))
+        exclude = tuple(pattern for pattern in self.exclude if not _is_thread(pattern))
+        view = replace(self, include=include, exclude=exclude)
         return EVERYTHING if view == EVERYTHING else view
 
     def narrowed(self, other: View) -> View:
@@ -57,6 +69,10 @@ class View:
 
 EVERYTHING: Final = View()
 """The one view that leaves out nothing: it is told by identity, as each request asks."""
+
+
+def _is_thread(pattern: Pattern) -> bool:
+    return pattern[:1] == (THREADS,)
 
 
 def all_of(wheres: list[Where]) -> Where | None:

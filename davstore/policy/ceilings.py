@@ -9,7 +9,7 @@ from typing import Any, Final
 from davstore.model.principals import DeviceClass
 from davstore.model.rules import PROVIDER, Mode, Reach, Rule, names_of
 from davstore.model.windows import MINUTES_OF_DAY, Window
-from davstore.policy.patterns import covers, covers_exactly
+from davstore.policy.patterns import covers, covers_exactly, find_reaches
 from davstore.policy.terms import Subject, Terms, merge
 
 _WEEK_US: Final = 7 * 86_400 * 1_000_000
@@ -66,7 +66,8 @@ def _opens_longer(wanted: Window, ceiling: Window) -> bool:
 
 
 def _reaches_further(wanted: tuple[Reach, ...], ceiling: tuple[Reach, ...]) -> bool:
-    return not all(any(_lies_in(one, allowed) for allowed in ceiling) for one in wanted)
+    bound = [(one, find_reaches(ceiling, one.pattern)) for one in wanted]
+    return not all(given is None or any(_lies_in(one, allowed) for allowed in given) for one, given in bound)
 
 
 def _lies_in(one: Reach, allowed: Reach) -> bool:

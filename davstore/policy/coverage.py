@@ -14,6 +14,7 @@ from operator import and_
 from typing import Final
 
 from davstore.model.windows import MINUTES_OF_DAY, Window
+from davstore.policy.patterns import share_area
 
 _WHOLE_DAY: Final = (1 << MINUTES_OF_DAY) - 1
 _MOST_ZONES: Final = 4
@@ -39,7 +40,7 @@ def pattern_covers(wide: Sequence[str], narrow: Sequence[str]) -> bool:
             return mine == "*" and covers(at, of + 1) and covers(at + 1, of)
         return _name_covers(mine, other) and covers(at + 1, of + 1)
 
-    return covers(0, 0)
+    return share_area(wide, narrow) and covers(0, 0)
 
 
 def _name_covers(wide: str, narrow: str) -> bool:

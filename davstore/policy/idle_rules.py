@@ -13,8 +13,9 @@ from dataclasses import fields, replace
 from operator import ge, le
 from typing import Any, Final, NamedTuple
 
-from davstore.model.rules import BOTH, Mode, Reach, Rule
+from davstore.model.rules import BOTH, Mode, Reach, Rule, text_of
 from davstore.policy.coverage import lie_within, never_meet, pattern_covers
+from davstore.policy.patterns import share_area
 
 SELECTORS: Final = ("user", "group", "device", "device_class")
 """The fields that select devices: a rule fits no more of them for each that is set."""
@@ -112,7 +113,7 @@ def _without(rule: Rule, idle: Sequence[_Idle]) -> Rule:
 
 def _found(index: int, idle: _Idle) -> Finding:
     key, value = _KEYS[idle.field], idle.value
-    named = key if value is None else f"{key} {'/'.join(value) if isinstance(value, tuple) else value}"
+    named = key if value is None else f"{key} {text_of(value) if isinstance(value, tuple) else value}"
     return Finding(index, key, value, f"{named} changes nothing: {idle.why}")
 
 
@@ -159,7 +160,7 @@ def _judge_exclude(rule: Rule, others: Sequence[Rule]) -> Iterator[_Idle]:
         left.remove(pattern)
         given = [("the rule", left), *((f"rule {one.name}", one.exclude) for one in others)]
         covering = next(
-            (f"{by} excludes {'/'.join(wide)}" for by, all_ in given for wide in all_ if pattern_covers(wide, pattern)),
+            (f"{by} excludes {text_of(wide)}" for by, all_ in given for wide in all_ if pattern_covers(wide, pattern)),
             None,
         )
         if covering is None:
@@ -195,7 +196,9 @@ def _judge_narrowing(rule: Rule, others: Sequence[Rule]) -> Iterator[_Idle]:
 
 def _includes_all(own: Sequence[Reach], other: Sequence[Reach]) -> bool:
     wide = [reach.pattern for reach in own if reach.is_deep]
-    return all(any(pattern_covers(pattern, reach.pattern) for pattern in wide) for reach in other)
+    says_as_much = not other or all(any(share_area(one.pattern, reach.pattern) for reach in other) for one in own)
+    theirs = [reach.pattern for reach in other if any(share_area(reach.pattern, one.pattern) for one in own)]
+    return says_as_much and all(any(pattern_covers(pattern, one) for pattern in wide) for one in theirs)
 
 
 _ALLOWS_AS_MUCH: Final[dict[str, Callable[[Any, Any], bool]]] = {

@@ -1,11 +1,14 @@
-"""The folders that rules name: what a pattern covers, and what leads to it."""
+"""The folders and threads that rules name: what a pattern covers, and what leads to it.
+
+A pattern and names of different areas have nothing to do with each other, whatever globs stand in the pattern.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from davstore.model.rules import Pattern, Reach
+from davstore.model.rules import THREADS, Pattern, Reach
 
 
 def covers(pattern: Pattern, names: Sequence[str]) -> bool:
@@ -14,6 +17,8 @@ def covers(pattern: Pattern, names: Sequence[str]) -> bool:
     It takes time in proportion to the length of either: all places of the pattern that the names so far lead to are
     followed at once.
     """
+    if not share_area(pattern, names):
+        return False
     reached = _skip(pattern, {0})
     for name in names:
         if len(pattern) in reached:
@@ -26,6 +31,8 @@ def covers(pattern: Pattern, names: Sequence[str]) -> bool:
 
 def leads_to(pattern: Pattern, names: Sequence[str]) -> bool:
     """Tell whether a pattern matches these names, or may match some beneath them."""
+    if not share_area(pattern, names):
+        return False
     reached = _skip(pattern, {0})
     for name in names:
         reached = _step(pattern, reached, name)
@@ -41,10 +48,26 @@ def includes(reach: Reach, names: Sequence[str]) -> bool:
 
 def covers_exactly(pattern: Pattern, names: Sequence[str]) -> bool:
     """Tell whether a pattern matches just these names."""
+    if not share_area(pattern, names):
+        return False
     reached = _skip(pattern, {0})
     for name in names:
         reached = _step(pattern, reached, name)
     return len(pattern) in reached
+
+
+def share_area(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Tell whether patterns or names are of one area."""
+    return (one[:1] == (THREADS,)) == (other[:1] == (THREADS,))
+
+
+def find_reaches(included: Sequence[Reach], names: Sequence[str]) -> Sequence[Reach] | None:
+    """Return those of a rule's included places that are in the area of some names.
+
+    None: it names places in the other area only, and says nothing about this one.
+    """
+    there = [reach for reach in included if share_area(reach.pattern, names)]
+    return there if there or not included else None
 
 
 def _step(pattern: Pattern, reached: set[int], name: str) -> set[int]:

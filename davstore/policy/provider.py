@@ -19,10 +19,13 @@ from davstore.model.rules import (
     MAX_INTERVAL_SECONDS,
     MAX_PATTERN_NAMES,
     STATES,
+    THREADS,
+    THREADS_TEXT,
     Mode,
     Pattern,
     Reach,
     Rule,
+    parse_text,
 )
 from davstore.model.windows import Window, parse_hours, parse_zone
 from davstore.toml_lines import find_line
@@ -191,9 +194,11 @@ def _patterns(table: Mapping[str, Any], key: str) -> tuple[Pattern, ...] | None:
         raise _Wrong(key, f"must be a list of paths, not {value!r}")
     patterns = []
     for item in value:
-        names = tuple(item.strip("/").split("/")) if isinstance(item, str) else ("",)
+        names = parse_text(item) if isinstance(item, str) else ("",)
         if any(name in ("", ".", "..") for name in names):
             raise _Wrong(key, f"must hold paths below the user's store like 'Media/raw', not {item!r}")
+        if item.startswith("/dav/") and names[0] != THREADS:
+            raise _Wrong(key, f"a path of a thread begins with {THREADS_TEXT!r}, one of a folder without '/': {item!r}")
         if len(names) > MAX_PATTERN_NAMES or any(len(name.encode()) > MAX_NAME_BYTES for name in names):
             raise _Wrong(key, f"a path has at most {MAX_PATTERN_NAMES} names of at most {MAX_NAME_BYTES} bytes")
         patterns.append(names)

@@ -13,7 +13,7 @@ from davstore.model.rounds import Round
 from davstore.model.rules import PROVIDER, VOICES, Mode, Rule
 from davstore.model.views import EVERYTHING, View
 from davstore.model.windows import wait_seconds
-from davstore.policy.patterns import covers, leads_to
+from davstore.policy.patterns import covers, find_reaches, leads_to
 from davstore.policy.terms import Terms
 
 REPEATS: Final = 2
@@ -24,8 +24,8 @@ REPEATS: Final = 2
 class Attempt:
     """The facts of one request at a gate point.
 
-    names lead from the root of the asker's own store to the Request-URI; None: that is
-    elsewhere, where no pattern excludes anything. token is the sync token as sent, '' for a first
+    names are those by which patterns find the Request-URI in the asker's own store; None: it is elsewhere, where no
+    pattern excludes anything. token is the sync token as sent, '' for a first
     synchronisation, None for a request that has none (PROPFIND, SEARCH). bearer is None where none was told.
     """
 
@@ -97,8 +97,10 @@ def find_excluding(terms: Terms, names: tuple[str, ...]) -> Rule | None:
         if any(covers(pattern, names) for pattern in rule.exclude):
             return rule
     for rule in terms.binding["include"]:
-        reaches = rule.include or ()
-        if not any(leads_to(pattern, names) or (is_deep and covers(pattern, names)) for pattern, is_deep in reaches):
+        reaches = find_reaches(rule.include or (), names)
+        if reaches is not None and not any(
+            leads_to(pattern, names) or (is_deep and covers(pattern, names)) for pattern, is_deep in reaches
+        ):
             return rule
     return None
 

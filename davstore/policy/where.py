@@ -35,6 +35,10 @@ class Judged(NamedTuple):
     keywords: Collection[str] = ()
 
 
+CONVERSATION: Final = Fact(Source.MESSAGE, "conversation_id")
+_OF_THREADS: Final = (Fact(Source.KIND, "kind"), CONVERSATION)
+"""The facts that a thread has beside its messages."""
+
 Judge = Callable[[Judged], bool | None]
 """Returns None for unknown."""
 
@@ -60,6 +64,22 @@ def judge_of(where: Where) -> Judge:
             return _like(_value_of(fact), pattern, caseless=caseless)
         case Compare(comparison, fact, literal, caseless):
             return _comparison(OPERATORS[comparison], _value_of(fact), literal, caseless=caseless)
+
+
+def about_threads(where: Where, *, negated: bool = False) -> Where:
+    """Return what a condition asks of a thread: of its kind and its conversation alone.
+
+    Any other fact is one of messages, and any of them may have it, or not. negated: return that of the opposite.
+    """
+    match where:
+        case Not(one):
+            return about_threads(one, negated=not negated)
+        case And(several) | Or(several):
+            parts = tuple(about_threads(one, negated=negated) for one in several)
+            return And(parts) if isinstance(where, And) != negated else Or(parts)
+        case Compare() | Like() | IsDefined() if where.fact not in _OF_THREADS:
+            return And(())
+    return Not(where) if negated else where
 
 
 def _negation(judge: Judge) -> Judge:

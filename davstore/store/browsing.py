@@ -68,7 +68,7 @@ def list_page(
             return Page(facts, top, [], None)
         found = sorted_pages.list_page(unit, facts.id, top, sort, descending=descending, after=after, limit=limit + 1)
         more = _mark(found[limit - 1], sort) if len(found) > limit else None
-        members = show(unit, facts.id, lens_on(view, context.now_us), found[:limit])
+        members = show(unit, facts.id, lens_on(view, context.now_us, path.area), found[:limit])
         messages = [one.node_id for one in members if one.type in MESSAGES]
         summaries = load(unit, facts, {SUMMARY}, messages, now_us=context.now_us).of(SUMMARY)
         return Page(facts, top, members, more, summaries)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from typing import Final, NamedTuple
 
@@ -23,7 +23,7 @@ from davstore.model.messages import PartResource
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import PartPath, Path
 from davstore.model.views import EVERYTHING, View
-from davstore.sync.lenses import Lens, judge, lens_on
+from davstore.sync.lenses import Lens, lens_on, show
 
 _AT_ONCE: Final = 250
 _WITH_BODIES_AT_ONCE: Final = 8
@@ -73,7 +73,7 @@ def collect(
             raise NotFound(path.name)
         if not place.resource.is_collection:
             raise UnsupportedReport
-        reading = _Reading(context, unit, facts, lens_on(view, context.now_us), content)
+        reading = _Reading(context, unit, facts, lens_on(view, context.now_us, path.area), content)
         choices = bulk.find_named(unit, facts, path, place.resource, targets)
         most = _AT_ONCE if content is None else _WITH_BODIES_AT_ONCE
         for start in range(0, len(choices), most):
@@ -110,19 +110,17 @@ class _Reading(NamedTuple):
     def _shown(self, choices: list[Choice]) -> list[Choice]:
         """Return the choices as the view shows them."""
         there = [one.resource for one in choices if one.resource is not None]
-        [kept] = judge(self.unit, self.facts.id, there, [self.lens])
-        shown = {id(one): is_kept and self._reaches(one) for one, is_kept in zip(there, kept, strict=True)}
-        return [
-            one if one.found is None else self._seen(one, is_shown=shown[id(one.found.resource)]) for one in choices
-        ]
+        shown = {one.names: one for one in show(self.unit, self.facts.id, self.lens, there)}
+        return [self._seen(one, shown) for one in choices]
 
-    def _reaches(self, resource: Resource) -> bool:
-        return self.lens.reaches(resource.names, is_collection=bool(resource.is_collection))
-
-    def _seen(self, choice: Choice, *, is_shown: bool) -> Choice:
-        if choice.found is None or not is_shown:
+    @staticmethod
+    def _seen(choice: Choice, shown: Mapping[tuple[str, ...], Resource]) -> Choice:
+        if choice.found is None:
+            return choice
+        resource = shown.get(choice.found.resource.names)
+        if resource is None:
             return choice._replace(refusal=OutOfView())
-        return choice._replace(found=choice.found._replace(resource=self.lens.mask(choice.found.resource)))
+        return choice._replace(found=choice.found._replace(resource=resource))
 
     def _open_parts(self, choices: list[Choice], targets: Sequence[Target]) -> dict[PartPath, OpenedPart]:
         asked = {

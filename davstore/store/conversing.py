@@ -25,7 +25,7 @@ from davstore.model.paths import Area, Path
 from davstore.model.views import EVERYTHING, View
 from davstore.policy import threading
 from davstore.sync import tokens
-from davstore.sync.lenses import Lens, judge, lens_on
+from davstore.sync.lenses import Lens, find_homes, judge, lens_on
 
 MOST_ROWS: Final = 1_000
 MOST_CONTENT_BYTES: Final = 8 << 20
@@ -84,7 +84,7 @@ def history(
         require_list(context, unit, found.facts, conditions)
         thread = _find_thread(unit, found, path, asked.conversation_id)
         facts = found.facts._replace(area=int(Area.THREADS), root_id=stores.get_root(unit, found.facts, Area.THREADS))
-        lens = lens_on(view, context.now_us)
+        lens = lens_on(view, context.now_us, Area.THREADS)
         if not lens.reaches(thread.names, is_collection=True):
             raise ConversationMissing(thread.names[-1])
         return _read_page(context, unit, facts, thread, lens, asked, facets, most)
@@ -111,7 +111,7 @@ def _read_page(
     wanted = [] if asked.content is None else [one.node_id for one in rows if is_wanted(one, asked.content)]
     contents = read_contents(context, unit, facts.id, wanted)
     values = load(unit, facts, lens.told(facets), [one.node_id for one in rows], now_us=context.now_us)
-    state = _find_group_state(unit, facts, thread, lens)
+    state = _find_group_state(unit, facts, thread, lens_on(lens.view, context.now_us, Area.STORE))
     return History(facts, thread.names, rows, values, contents, earlier, state, token)
 
 
@@ -162,9 +162,12 @@ def _list_shown(
     shown: list[tuple[int, Resource]] = []
     while len(shown) < most:
         found = histories.list_before(unit, facts.id, thread.node_id, before, until=until, limit=most)
-        [kept] = judge(unit, facts.id, [row for _, row in found], [lens])
+        rows = [row for _, row in found]
+        [kept] = judge(unit, facts.id, rows, [lens])
+        homes = find_homes(unit, facts.id, rows, [lens])
         for (date_us, row), is_kept in zip(found, kept, strict=True):
-            if is_kept and lens.reaches((*thread.names, row.name), is_collection=False):
+            home = homes.get(row.node_id)
+            if is_kept and lens.reaches((*thread.names, row.name), is_collection=False, home=home):
                 shown.append((date_us, row.at(thread.names)))
         if len(found) < most:
             break

@@ -21,7 +21,7 @@ from davstore.model.decisions import ACCEPTED, LastDecision, refusal
 from davstore.model.paths import Path
 from davstore.model.principals import Device, Principal
 from davstore.model.rounds import Round
-from davstore.model.rules import DEVICE, PROVIDER, USER, Mode, Rule
+from davstore.model.rules import DEVICE, PROVIDER, USER, Mode, Rule, names_at
 from davstore.model.views import EVERYTHING, View
 from davstore.policy.explaining import describe
 from davstore.policy.preferences import parse_json
@@ -218,7 +218,7 @@ class Gate:
         terms = self.terms(asker, device)
         if not terms.view.has_scopes:
             return
-        for names in self.database.read(lambda unit: list_folders(unit, path, is_deep=is_deep)):
+        for names in map(names_at, self.database.read(lambda unit: list_folders(unit, path, is_deep=is_deep))):
             rule = find_excluding(terms, names)
             moved = (*target, *names[len(source) :])
             if rule is not None and (names == source or find_excluding(terms, moved) is None):
@@ -252,18 +252,18 @@ def find_refusal(decision: Decision, device: tuple[str, str]) -> SyncRefused | N
             return None
 
 
-def list_folders(unit: Unit, path: Path, *, is_deep: bool) -> list[tuple[str, ...]]:
-    """Return the names of a collection, and of all collections beneath it; none where there is no collection."""
+def list_folders(unit: Unit, path: Path, *, is_deep: bool) -> list[Path]:
+    """Return the places of a collection, and of all collections beneath it; none where there is no collection."""
     facts, place, _ = bindings.find(unit, path)
     top = place.resource
     if top is None or not top.is_collection:
         return []
     names = {top.node_id: path.names}
     if not is_deep:
-        return [path.names]
+        return [path]
     for row in listings.list_collections_beneath(unit, facts.id, top.node_id, limit=listings.NO_LIMIT):
         names[row.node_id] = (*names[row.parent_id], row.name)
-    return list(names.values())
+    return [path._replace(names=one) for one in names.values()]
 
 
 def _scope(request: GateRequest, names: tuple[str, ...] | None) -> str:

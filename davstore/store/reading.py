@@ -92,7 +92,7 @@ def describe(
         return
     with context.services.database.snapshot() as unit:
         facts, top = _find(context, unit, path, conditions)
-        lens = lens_on(view, context.now_us)
+        lens = lens_on(view, context.now_us, path.area)
         find_facts = partial(load, unit, facts, lens.told(facets), now_us=context.now_us)
         if columns is None or depth != 1 or not top.is_collection or not lens.is_whole:
             pages = _each_some(context, unit, facts.id, top, depth=depth)
@@ -179,7 +179,9 @@ def open_set(
             found = _everything_beneath(unit, facts.id, top, limit=context.services.limits.propfind_members)
         except InfiniteDepth as error:
             raise LimitNotSupported(str(error)) from error
-        shown = sorted(show(unit, facts.id, lens_on(view, context.now_us), found, top), key=lambda one: one.names)
+        shown = sorted(
+            show(unit, facts.id, lens_on(view, context.now_us, path.area), found, top), key=lambda one: one.names
+        )
         if sum(one.length or 0 for one in shown) > most_bytes:
             raise LimitNotSupported(f"more than {most_bytes} bytes")
         bodies = Bodies(context.services.blobs, facts.id)

@@ -58,9 +58,10 @@ def resolve(
         keys = [*map(key_of_conversation, conversations), *map(key_of_thread, resource_ids)]
         known = threads.find_threads(unit, facts.id, keys) if keys else {}
         node_ids = [*places.find_nodes(unit, facts.id, resource_ids), *known.values()]
-        lens, found = lens_on(view, context.now_us), []
+        found = []
         for area, resources in places.list_resources(unit, facts, {*node_ids}).items():
             there = facts._replace(area=int(area), root_id=stores.get_root(unit, facts, area))
+            lens = lens_on(view, context.now_us, area)
             some = show(unit, facts.id, lens, resources)
             ids = [one.node_id for one in some]
             found.append(Found(there, some, load(unit, there, lens.told(facets), ids, now_us=context.now_us)))

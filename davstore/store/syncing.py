@@ -57,6 +57,7 @@ def changes_since(
         InvalidSyncToken: the token is for something else, or its history was swept.
         LimitNotSupported: one resource has too many values of a facet.
     """
+    view = view.in_area(path.area)
     most = context.services.limits.sync_rows if limit is None else min(limit, context.services.limits.sync_rows)
     if MESSAGE in facets:
         most = min(most, _MOST_MESSAGES)
@@ -65,7 +66,7 @@ def changes_since(
         rights.require(context.asker, path)
         found = bindings.find(unit, path)
         require_list(context, unit, found.facts, conditions)
-        lens = lens_on(view, context.now_us)
+        lens = lens_on(view, context.now_us, path.area)
         find_page = partial(report.page, unit, found, path, token, level=level, limit=most, lens=lens)
         if columns is not None and not report.are_judged(token, lens):
             changes = _by_column(unit, found.facts, find_page, columns, now_us=context.now_us)

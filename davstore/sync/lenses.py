@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from davstore.metadata import messages, states
+from davstore.metadata import conversations, messages, places, states
 from davstore.metadata.changed_members import Form, difference_form, find_oldest
 from davstore.metadata.unit import Unit
 from davstore.model import facets as facet
@@ -13,12 +13,15 @@ from davstore.model import where as conditions
 from davstore.model.changes import WHOLE, Stamp
 from davstore.model.facets import Facets
 from davstore.model.nodes import Resource, ResourceType, StoreFacts
-from davstore.model.rules import KEYWORDS
+from davstore.model.paths import Area
+from davstore.model.rules import KEYWORDS, THREADS
 from davstore.model.states import Flag
 from davstore.model.views import EVERYTHING, View, all_of, hash_of
 from davstore.model.where import And, Compare, Comparison, Fact, IsDefined, Not, Or, Source, Where, facts_of
-from davstore.policy.patterns import covers, includes, leads_to
-from davstore.policy.where import Judged, judge_of
+from davstore.policy.patterns import covers, find_reaches, includes, leads_to
+from davstore.policy.where import CONVERSATION, Judged, about_threads, judge_of
+
+Homes = Mapping[int, tuple[str, ...]]
 
 _SECOND_US: Final = 1_000_000
 _DATE: Final = Fact(Source.MESSAGE, "date_us", conditions.Form.TIME)
@@ -28,10 +31,16 @@ _WORDS: Final = {int(type_): type_.word for type_ in ResourceType}
 
 
 class Lens:
-    """A view at a time in seconds since the epoch; next_s is when the next member leaves it by its age, 0 for none."""
+    """A view of an area at a time in seconds since the epoch.
 
-    def __init__(self, view: View, at_s: int = 0, next_s: int = 0) -> None:
-        self.view = view
+    next_s is when the next member leaves it by its age, 0 for none.
+    """
+
+    def __init__(self, view: View, at_s: int = 0, next_s: int = 0, *, area: Area = Area.STORE) -> None:
+        self.view = view = view.in_area(area)
+        self.asks_homes = area == Area.THREADS and view.in_area(Area.STORE).has_scopes
+        """Whether the folders of members of threads count (`find_homes`)."""
+        self._root = (THREADS,) if area == Area.THREADS else ()
         self.at_s = at_s if view.max_age_seconds is not None else 0
         self.next_s = next_s
         self.is_whole = view == EVERYTHING
@@ -41,6 +50,7 @@ class Lens:
         young = [] if view.max_age_seconds is None else [_younger((at_s - view.max_age_seconds) * _SECOND_US)]
         self.where = all_of([one for one in (view.where, *young) if one is not None])
         self._judge = None if self.where is None else judge_of(self.where)
+        self._judge_thread = None if self.where is None else judge_of(about_threads(self.where))
         self.withheld_flags = flags_of(view.withheld)
         self._inside: dict[tuple[str, ...], bool] = {}
 
@@ -52,10 +62,13 @@ class Lens:
     def difference_form(self, unit: Unit, store: StoreFacts, before: Lens, *, base: int) -> Form | None:
         """Return the form that reads the members up to a number of which one of two lenses shows one and not the other.
 
-        None: the databases cannot tell, or folders or states differ too. Those that both show are not read, and so the
-        time at which the next of them will be too old is looked for here.
+        None: the databases cannot tell, folders or states differ too, or threads may. Those that both show are not
+        read, and so the time at which the next of them will be too old is looked for here.
         """
-        if (self.view.include, self.view.exclude) != (before.view.include, before.view.exclude):
+        if store.area != Area.STORE or (self.view.include, self.view.exclude) != (
+            before.view.include,
+            before.view.exclude,
+        ):
             return None
         if self.view.withheld or before.view.withheld:
             return None
@@ -70,30 +83,43 @@ class Lens:
         leaves_s = time_us // _SECOND_US + max_age_seconds + 1
         self.next_s = min(self.next_s or leaves_s, leaves_s)
 
-    def reaches(self, names: tuple[str, ...], *, is_collection: bool) -> bool:
-        """Tell whether a place is in the folders of the view, or leads to one of them."""
+    def reaches(self, names: tuple[str, ...], *, is_collection: bool, home: tuple[str, ...] | None = None) -> bool:
+        """Tell whether a place is in the folders or threads of the view, or leads to one of them.
+
+        home holds the names of a member of a thread in its folder, where these count.
+        """
         if not self.view.has_scopes:
             return True
         if not is_collection:
-            return self._lies_inside(names, is_collection=False)
+            if self.asks_homes and (home is None or not self._lies_inside(home, is_collection=False)):
+                return False
+            return self._lies_inside((*self._root, *names), is_collection=False)
         known = self._inside.get(names)
         if known is None:
-            known = self._inside[names] = self._lies_inside(names, is_collection=True)
+            known = self._inside[names] = self._lies_inside((*self._root, *names), is_collection=True)
         return known
 
     def _lies_inside(self, names: tuple[str, ...], *, is_collection: bool) -> bool:
         view = self.view
         if any(covers(pattern, names) for pattern in view.exclude):
             return False
-        return all(
-            any(includes(reach, names) or (is_collection and leads_to(reach.pattern, names)) for reach in group)
-            for group in view.include
-        )
+        for group in view.include:
+            reaches = find_reaches(group, names)
+            if reaches is not None and not any(
+                includes(one, names) or (is_collection and leads_to(one.pattern, names)) for one in reaches
+            ):
+                return False
+        return True
 
     def shows(self, judged: Judged) -> bool:
-        """Tell whether the facts of a non-collection are those of a member, and note when it will be too old."""
-        if self._judge is None:
+        """Tell whether the facts of a resource are those of a member, and note when it will be too old.
+
+        A collection always is, but for a thread that the condition leaves out.
+        """
+        if self._judge is None or self._judge_thread is None:
             return True
+        if judged.resource.is_collection:
+            return judged.resource.type != ResourceType.THREAD or bool(self._judge_thread(judged))
         if self.view.withheld:
             judged = self._without_withheld(judged)
         if not self._judge(judged):
@@ -133,23 +159,20 @@ def flags_of(states: Iterable[str]) -> int:
 
 
 WITHOUT: Final = Lens(EVERYTHING)
-"""The lens that shows everything, at any time."""
+"""The lens that shows everything, in any area and at any time."""
 
 
-def lens_on(view: View, now_us: int) -> Lens:
-    """Return the lens of a view at a time."""
-    return WITHOUT if view is EVERYTHING else Lens(view, now_us // _SECOND_US)
+def lens_on(view: View, now_us: int, area: Area) -> Lens:
+    """Return the lens of a view of an area at a time."""
+    return WITHOUT if view is EVERYTHING else Lens(view, now_us // _SECOND_US, area=area)
 
 
 def judge(unit: Unit, store_id: int, rows: Sequence[Any], lenses: Sequence[Lens]) -> list[list[bool]]:
-    """Return for each lens which of some rows it shows by their facts alone; collections always."""
+    """Return for each lens which of some rows it shows by their facts alone."""
     if all(lens.where is None for lens in lenses):
         return [[True] * len(rows) for _ in lenses]
     facts = list(_with_facts(unit, store_id, rows, [lens.where for lens in lenses if lens.where is not None]))
-    return [
-        [bool(row.is_collection) or lens.shows(judged) for row, judged in zip(rows, facts, strict=True)]
-        for lens in lenses
-    ]
+    return [[lens.shows(judged) for judged in facts] for lens in lenses]
 
 
 def _with_facts(unit: Unit, store_id: int, rows: Sequence[Any], wheres: list[Where]) -> Iterator[Judged]:
@@ -160,8 +183,19 @@ def _with_facts(unit: Unit, store_id: int, rows: Sequence[Any], wheres: list[Whe
     leaves = [row.node_id for row in rows if not row.is_collection]
     of_messages = messages.list_fields(unit, store_id, leaves, fields) if fields and leaves else {}
     keywords = states.list_keywords(unit, store_id, leaves) if has_keywords and leaves else {}
+    threads = [row.node_id for row in rows if row.type == ResourceType.THREAD] if CONVERSATION in facts else []
+    if threads:
+        found = conversations.list_threads(unit, store_id, threads)
+        of_messages |= {node_id: {CONVERSATION.name: one.conversation_id} for node_id, one in found.items()}
     for row in rows:
         yield Judged(row, _WORDS[row.type], of_messages.get(row.node_id, {}), keywords.get(row.node_id, ()))
+
+
+def find_homes(unit: Unit, store_id: int, rows: Sequence[Any], lenses: Iterable[Lens]) -> Homes:
+    """Return the places in folders of the members of threads, by node, where any of some lenses asks for them."""
+    if not any(lens.asks_homes for lens in lenses):
+        return {}
+    return places.find_homes(unit, store_id, [row.node_id for row in rows if not row.is_collection])
 
 
 def show(
@@ -171,8 +205,10 @@ def show(
     if lens.is_whole:
         return resources
     [kept] = judge(unit, store_id, resources, [lens])
+    homes = find_homes(unit, store_id, resources, [lens])
     return [
         lens.mask(one)
         for one, is_kept in zip(resources, kept, strict=True)
-        if one is top or (is_kept and lens.reaches(one.names, is_collection=bool(one.is_collection)))
+        if one is top
+        or (is_kept and lens.reaches(one.names, is_collection=bool(one.is_collection), home=homes.get(one.node_id)))
     ]

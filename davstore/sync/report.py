@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from davstore.errors import InvalidSyncToken, NotFound, UnsupportedReport
-from davstore.metadata import bindings
+from davstore.metadata import bindings, changes
 from davstore.metadata.bindings import Found
 from davstore.metadata.changed_members import ROWS, Form
 from davstore.metadata.stores import get_root
@@ -16,7 +16,7 @@ from davstore.metadata.unit import Unit
 from davstore.metadata.views import find_view
 from davstore.model.changes import FULL_RELISTING, WHOLE, Level, Position, Stamp, SyncToken
 from davstore.model.nodes import StoreFacts
-from davstore.model.paths import Path
+from davstore.model.paths import Area, Path
 from davstore.sync import arrivals, departures, runs, scopes, tokens, views
 from davstore.sync.ancestry import Ancestry
 from davstore.sync.inquiry import Inquiry
@@ -55,9 +55,9 @@ def page(
     """
     facts, asked_for = found.facts, lens.stamp
     start, stamp = tokens.start(facts, path, token, asked_for)
-    start, before = _find_before(unit, facts, start, lens)
+    start, before = _begin(unit, facts, start, lens)
     if stamp is not asked_for:
-        lens = Lens(lens.view, stamp.at_s, stamp.next_s)
+        lens = Lens(lens.view, stamp.at_s, stamp.next_s, area=path.area)
     asked = inquire(unit, found, path, start, EVERYTHING, level=level, limit=limit, form=form, lens=lens, before=before)
     taken, truncated = runs.take(rows(asked), limit)
     view = lens.stamp.text
@@ -75,6 +75,20 @@ def are_judged(token: SyncToken | None, lens: Lens) -> bool:
     return token.view != WHOLE or (token.position is not None and token.position.tells_difference)
 
 
+def _begin(unit: Unit, facts: StoreFacts, start: Position, lens: Lens) -> tuple[Position, Lens | None]:
+    """Return where a run goes on, and the view before.
+
+    Threads whose members count by their folders are listed again after a MOVE of a folder: by that its messages did not
+    change.
+    """
+    start, before = _find_before(unit, facts, start, lens)
+    asks_homes = lens.asks_homes or (before is not None and before.asks_homes)
+    is_moved = asks_homes and changes.list_moved(unit, facts.id, after=start.base, limit=1)
+    if is_moved and start.relisting != FULL_RELISTING:
+        return Position(0, 0, 0, start.base, FULL_RELISTING), None
+    return start, before
+
+
 def _find_before(unit: Unit, facts: StoreFacts, start: Position, lens: Lens) -> tuple[Position, Lens | None]:
     """Return where a run goes on, and the view before. Without its definition all is listed again."""
     if not start.tells_difference:
@@ -84,7 +98,7 @@ def _find_before(unit: Unit, facts: StoreFacts, start: Position, lens: Lens) -> 
     view = known.get(stamp.hash) or find_view(unit, facts.id, stamp.hash)
     if view is None:
         return start._replace(relisting=FULL_RELISTING), None
-    return start, Lens(view, stamp.at_s)
+    return start, Lens(view, stamp.at_s, area=Area(facts.area))
 
 
 def is_current(unit: Unit, facts: StoreFacts, path: Path, token: SyncToken) -> bool:

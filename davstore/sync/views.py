@@ -1,8 +1,9 @@
 """The stage of a view: of the members that are there, those that a device is shown.
 
 A member that is not in the view, and may have been told before, is told as out of view, apart from one that is gone; a
-folder that is left out once, at its top, and nothing beneath it. Where the view changed, what entered and what left it
-is told, and nothing else that a device has. No stage before asks about facts.
+folder or thread that is left out once, at its top, and nothing beneath it. A thread that a condition alone leaves out
+is told so where no member of it is in the view: on a device it ends with all that is beneath. Where the view changed,
+what entered and what left it is told, and nothing else that a device has. No stage before asks about facts.
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
-from davstore.metadata import states
+from davstore.metadata import listings, states
 from davstore.model.changes import FULL_RELISTING, Removed
+from davstore.model.nodes import ResourceType
 from davstore.model.rules import KEYWORDS
 from davstore.sync.inquiry import Inquiry
-from davstore.sync.lenses import Lens, judge
+from davstore.sync.lenses import Homes, Lens, find_homes, judge, show
 from davstore.sync.runs import Arrived, Departed, Run
 
 AT_ONCE = 256
 """Members whose facts are looked up together."""
+MOST_MEMBERS: Final = 10_000
+"""Members that are looked at of threads which a condition leaves out."""
 
 
 class _Verdict(Enum):
@@ -58,7 +62,7 @@ def _may_be_known(asked: Inquiry, gone: Removed) -> bool:
 def _judged(asked: Inquiry, run: Arrived) -> Iterator[Run]:
     rows = run.rows.columns[2]
     at = 0
-    for verdict, some in groupby(_verdicts(asked, run, rows)):
+    for verdict, some in groupby(_keep_threads(asked, rows, list(_verdicts(asked, run, rows)))):
         stop = at + len(list(some))
         if verdict is _Verdict.THERE:
             yield Arrived(run.rows.cut(at, stop), run.fresh)
@@ -69,6 +73,36 @@ def _judged(asked: Inquiry, run: Arrived) -> Iterator[Run]:
         at = stop
 
 
+def _keep_threads(asked: Inquiry, rows: list[Any], verdicts: list[_Verdict]) -> list[_Verdict]:
+    """Return the verdicts without those that would take messages in the view away with their thread.
+
+    Nor is anything told of a thread that was left out before, however often it changes: no device makes one.
+    """
+    ids: dict[tuple[str, ...], int] = {}
+    kept: set[int] = set()
+    for row, verdict in zip(rows, verdicts, strict=True):
+        if verdict is _Verdict.OUT_OF_VIEW and row.type == ResourceType.THREAD:
+            names = (*asked.ancestry.names(row.parent_id), row.name)
+            if asked.lens.reaches(names, is_collection=True):
+                ids[names] = row.node_id
+            elif asked.start.relisting != FULL_RELISTING and not (
+                asked.before is not None and asked.before.reaches(names, is_collection=True)
+            ):
+                kept.add(row.node_id)
+    if ids:
+        kept |= _with_members(asked, ids)
+    return [_Verdict.NOTHING if row.node_id in kept else verdict for row, verdict in zip(rows, verdicts, strict=True)]
+
+
+def _with_members(asked: Inquiry, ids: dict[tuple[str, ...], int]) -> set[int]:
+    """Return those of some threads that have members in the view; all of them where these are too many to look at."""
+    unit, store_id, names = asked.unit, asked.facts.id, {node_id: names for names, node_id in ids.items()}
+    members = listings.list_members_of(unit, store_id, names, limit=MOST_MEMBERS)
+    if len(members) == MOST_MEMBERS:
+        return {*names}
+    return {ids[one.parent] for one in show(unit, store_id, asked.lens, members)}
+
+
 def _verdicts(asked: Inquiry, run: Arrived, rows: list[Any]) -> Iterator[_Verdict]:
     """Yield what is told of each row.
 
@@ -77,12 +111,14 @@ def _verdicts(asked: Inquiry, run: Arrived, rows: list[Any]) -> Iterator[_Verdic
     """
     base, is_full = asked.start.base, asked.start.relisting == FULL_RELISTING
     lens, before = asked.lens, asked.before
-    shown, *earlier = judge(asked.unit, asked.facts.id, rows, [lens] if before is None else [lens, before])
-    near = list(_reached(asked, lens, rows))
+    lenses = [lens] if before is None else [lens, before]
+    shown, *earlier = judge(asked.unit, asked.facts.id, rows, lenses)
+    homes = find_homes(asked.unit, asked.facts.id, rows, lenses)
+    near = list(_reached(asked, lens, rows, homes))
     had = (
         [False] * len(rows)
         if before is None
-        else list(map(all, zip(earlier[0], _reached(asked, before, rows), strict=True)))
+        else list(map(all, zip(earlier[0], _reached(asked, before, rows, homes), strict=True)))
     )
     alike = _are_alike(asked, rows)
     numbers = [run.fresh] * len(rows) if run.fresh else run.rows.changed
@@ -97,14 +133,15 @@ def _verdicts(asked: Inquiry, run: Arrived, rows: list[Any]) -> Iterator[_Verdic
             yield _Verdict.OUT_OF_VIEW if has or is_full or not is_old else _Verdict.NOTHING
 
 
-def _reached(asked: Inquiry, lens: Lens, rows: list[Any]) -> Iterator[bool | None]:
-    """Yield for each row whether it is in the folders of a view; None: nor is the collection that holds it."""
+def _reached(asked: Inquiry, lens: Lens, rows: list[Any], homes: Homes) -> Iterator[bool | None]:
+    """Yield for each row whether it is in the folders or threads of a view; None: nor is what holds it."""
     if not lens.view.has_scopes:
         yield from [True] * len(rows)
         return
     for row in rows:
         parent = asked.ancestry.names(row.parent_id)
-        if lens.reaches((*parent, row.name), is_collection=bool(row.is_collection)):
+        is_collection, home = bool(row.is_collection), homes.get(row.node_id)
+        if lens.reaches((*parent, row.name), is_collection=is_collection, home=home):
             yield True
         else:
             yield False if lens.reaches(parent, is_collection=True) else None

@@ -68,7 +68,8 @@ class Device:
         files = [path for path, content in read_tree(self.root).items() if content is not None]
         with open_state_beside(self.root, self.states) as state:
             mailbox = Mailbox(self.root, state)
-            found = {path: list_words(*mailbox.states_of(path, mailbox.stamp(path))) for path in files}
+            keys = {path: mailbox.find(Path(path)) for path in files}
+            found = {path: list_words(*mailbox.states_of(key, mailbox.stamp(key))) for path, key in keys.items()}
         return {path: words for path, words in found.items() if words}
 
     def rehearse(self) -> list[str]:

@@ -226,7 +226,7 @@ def test_a_move_is_made_up_for_only_when_the_content_arrived(
 
 # A memory of the first format
 
-NEWER = ("left_out", "refused", "mount", "told", "part", "wish", "earlier", "letter", "outside")
+NEWER = ("left_out", "refused", "mount", "told", "part", "wish", "earlier", "letter", "outside", "title")
 NEWER_COLUMNS = ("flags", "keywords", "own")
 
 

@@ -332,7 +332,7 @@ def make_older(device: Device) -> None:
     """Bring the memory of a device to the second format, which knew no states."""
     (file,) = device.states.glob("*.sqlite")
     database = sqlite3.connect(file, isolation_level=None)
-    for table in ("wish", "earlier", "letter", "outside"):
+    for table in ("wish", "earlier", "letter", "outside", "title"):
         database.execute(f"DROP TABLE {table}")
     for column in ("flags", "keywords", "own"):
         database.execute(f"ALTER TABLE remote DROP COLUMN {column}")

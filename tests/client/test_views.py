@@ -74,8 +74,8 @@ class Place:
         """Narrow the view by a filter in the question: what a preference does that holds a condition."""
         content = f"<C:filter {C}><D:where>{where}</D:where></C:filter>".encode() if where else b""
 
-        def report(token: str, *, infinite: bool) -> bytes:
-            return self._ask(token, infinite=infinite).replace(b"<D:prop>", content + b"<D:prop>", 1)
+        def report(token: str, *, infinite: bool, titled: bool) -> bytes:
+            return self._ask(token, infinite=infinite, titled=titled).replace(b"<D:prop>", content + b"<D:prop>", 1)
 
         self._monkeypatch.setattr(questions, "report", report)
 

@@ -209,6 +209,7 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("PUT of a reply", 15, lambda storage, _: storage.put("n", reply(1))),
     ("PUT of a message that merges two threads", 30, lambda storage, _: storage.put("n", reply(2))),
     ("PROPPATCH of a flag of a message", 10, lambda storage, _: storage.mark("m", StateChange(int(Flag.SEEN)))),
+    ("MOVE of a message", 10, lambda storage, _: storage.move("m", "b")),
     ("DELETE of a message", 18, lambda storage, _: storage.delete("m")),
     ("LOCK", 5, lambda _, budget: budget.take("a")),
     ("PROPPATCH of a user", 1, lambda _, budget: budget.prefer(None)),

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from davstore.model.principals import DeviceClass
-from davstore.model.rules import BOTH, DEVICE, Mode, Reach, Rule
+from davstore.model.rules import BOTH, DEVICE, THREADS, Mode, Reach, Rule
 from davstore.model.windows import Window
 from davstore.policy.ceilings import find_excess, merge_for_user
 from davstore.policy.terms import Subject, merge
@@ -96,6 +96,22 @@ def test_an_excluded_folder_is_never_included() -> None:
     assert excess({"include": (Reach(("Media",)), Reach(()))}, rule) is None
     assert excess({"exclude": (("Archive",),)}, rule) is None
     assert excess({"include": (Reach(("a[*]",)),)}, Rule("r", exclude=(("ab",),))) is None  # the name `a*` is another
+
+
+def test_folders_are_no_ceiling_for_threads_nor_threads_for_folders() -> None:
+    thread, other = (THREADS, "a"), (THREADS, "b")
+    ceilings = (Rule("mail", include=(Reach(("Mail",)),)), Rule("one", include=(Reach(thread),)))
+    for wanted, key in (
+        ((Reach(thread),), None),
+        ((Reach(("Mail", "In")),), None),
+        ((Reach(thread), Reach(("Mail",))), None),
+        ((Reach(other),), "include"),
+        ((Reach((THREADS,)),), "include"),
+        ((Reach(thread), Reach(("Media",))), "include"),
+    ):
+        preference = Rule("own", DEVICE, include=wanted)
+        found = find_excess(preference, merge(ceilings, [preference], Subject("me", "phone", DeviceClass.PHONE)))
+        assert (found and found[0]) == key, wanted
 
 
 def test_every_ceiling_counts_and_of_intervals_that_of_the_most_specific_rule() -> None:

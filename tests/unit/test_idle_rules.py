@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from davstore.model.principals import DeviceClass
 from davstore.model.rounds import Round
-from davstore.model.rules import BOTH, KINDS, USER, Mode, Reach, Rule
+from davstore.model.rules import BOTH, KINDS, THREADS, USER, Mode, Reach, Rule
 from davstore.model.windows import Window
 from davstore.policy import idle_rules
 from davstore.policy.coverage import lie_within, never_meet, pattern_covers
@@ -248,7 +248,8 @@ WINDOWS = st.builds(
 )
 RULE = Rule("")
 FOLDERS = [path for length in range(4) for path in itertools.product(("a", "b", "c", "ab"), repeat=length)]
-PATTERNS_OF_RULES = [("a",), ("a", "b"), ("*", "b"), ("**", "c"), ("a*",)]
+FOLDERS += [(THREADS, *path) for path in ((), ("a",), ("b",))]
+PATTERNS_OF_RULES = [("a",), ("a", "b"), ("*", "b"), ("**", "c"), ("a*",), (THREADS, "a"), (THREADS,)]
 MODES = st.sampled_from([None, None, BOTH, MANUAL, AUTOMATIC])
 BEARERS = st.none() | st.frozensets(st.sampled_from(["wifi", "cellular"]), max_size=2)
 VALUES = {

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path as FilePath
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from davstore.errors import BadSettings
+from davstore.model.paths import Area, Path
 from davstore.model.principals import DeviceClass
-from davstore.model.rules import STATES, Mode, Reach, Rule
+from davstore.model.rules import STATES, Mode, Reach, Rule, names_at, path_to, text_of
 from davstore.model.windows import Window
+from davstore.policy.patterns import covers
 from davstore.policy.provider import list_unknown, parse_rules
 
-EXAMPLE = Path(__file__).parents[2] / "config" / "policy.toml"
+EXAMPLE = FilePath(__file__).parents[2] / "config" / "policy.toml"
 
 
 def test_a_rule_with_everything() -> None:
@@ -49,6 +51,20 @@ def test_a_rule_with_everything() -> None:
         ),
         Rule("nothing", voice="provider", allowed=True),
     )
+
+
+def test_folders_and_threads_are_told_apart() -> None:
+    paths = ["/dav/threads/{user}", "/dav/threads/{user}/a/", "threads/a", "dav/threads/{user}/a", "**"]
+    [rule] = parse_rules(f"[[rule]]\nname = 'a'\nexclude = {paths}\n", source="policy.toml")
+    threads, one, *folders = rule.exclude
+    assert [text_of(pattern) for pattern in rule.exclude] == [*paths[:1], paths[1].rstrip("/"), *paths[2:]]
+    assert [names_at(Path("me", names, Area.THREADS)) for names in ((), ("a",))] == [threads, one]
+    assert [path_to("me", pattern) for pattern in folders] == [Path("me", pattern) for pattern in folders]
+    places = [Path("me", names, area) for area in Area for names in ((), ("a",), ("a", "b"))]
+    shown = {pattern: [covers(pattern, names_at(place)) for place in places] for pattern in rule.exclude}
+    assert shown[threads] == [False] * 3 + [True] * 3
+    assert shown[one] == [False] * 4 + [True] * 2
+    assert shown[("**",)] == [True] * 3 + [False] * 3
 
 
 def test_a_rule_about_the_view() -> None:
@@ -133,6 +149,8 @@ def test_a_rule_about_the_view() -> None:
         ("[[rule]]\nname = 'a'\nexclude = ['a//b']\n", 3, "rule.exclude"),
         ("[[rule]]\nname = 'a'\nexclude = ['../b']\n", 3, "rule.exclude"),
         ("[[rule]]\nname = 'a'\nexclude = [7]\n", 3, "rule.exclude"),
+        ("[[rule]]\nname = 'a'\nexclude = ['/dav/threads/alice/1']\n", 3, "rule.exclude"),
+        ("[[rule]]\nname = 'a'\nexclude = ['/dav/threads/{user}/a//b']\n", 3, "rule.exclude"),
         ("[[rule]]\nname = 'a'\nbearer_not = 'wifi'\n", 3, "rule.bearer_not"),
         ("[[rule]]\nname = 'a'\nbearer_not = ['wifi guest']\n", 3, "rule.bearer_not"),
         ("[[rule]]\nname = 'a'\nbearer_not = [7]\n", 3, "rule.bearer_not"),

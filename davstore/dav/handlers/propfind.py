@@ -57,7 +57,7 @@ def _write_tree(
     hrefs, free_bytes = request.hrefs(path), _once(request.context.services.blobs.free_bytes)
     facets, columns = facets_of(question), columns_of(question)
     bulk: Bulk | None = None
-    view = EVERYTHING if depth == 0 else request.view
+    view = EVERYTHING if depth == 0 else request.view.in_area(path.area)
     with closing(
         reading.describe(
             request.context, path, request.if_alone, depth=depth, facets=facets, columns=columns, view=view

@@ -12,8 +12,9 @@ from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.errors import DavstoreError, FailedDependency, MethodNotAllowed, PropertiesRefused, QuotaExceeded
 from davstore.middleware.errors import group_by_row
-from davstore.model.paths import Path
+from davstore.model.paths import Area, Path
 from davstore.model.principals import PrincipalName
+from davstore.model.rules import names_at
 from davstore.protocol import urls
 from davstore.protocol.dav import preferences, proppatch
 from davstore.protocol.dav.elements import CONTENT_TYPE, empty
@@ -91,9 +92,12 @@ def handle_proppatch_of_fixed(request: Request, place: Fixed) -> Response:
 
 
 def _find_names(request: Request, owner: PrincipalName, href: str) -> tuple[str, ...] | None:
-    """Return the names that an href leads along from the root of the store of a principal's user, there or not."""
+    """Return the names by which patterns find a folder or a thread of a principal's user, there or not."""
     place = request.find_place(href)
-    return place.names if isinstance(place, Path) and Path(owner.user).holds(place) else None
+    if not isinstance(place, Path) or place.store != owner.user:
+        return None
+    is_member = place.area == Area.THREADS and len(place.names) > 1
+    return None if is_member else names_at(place)
 
 
 def _answer(

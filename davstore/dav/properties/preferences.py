@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from davstore.dav.properties.live import PRINCIPAL, Live, PropertyContext
-from davstore.model.paths import Path
-from davstore.model.rules import Mode, Rule
+from davstore.model.rules import Mode, Rule, path_to
 from davstore.policy.terms import Terms
 from davstore.protocol import urls
 from davstore.protocol.dav import names, preferences
@@ -29,7 +28,7 @@ def _effective_policy(context: PropertyContext, place: Fixed) -> bytes | None:
 
 
 def _hrefs(context: PropertyContext, user: str) -> Hrefs:
-    return lambda found: context.href(urls.segments_of(Path(user, found)))
+    return lambda found: context.href(urls.segments_of(path_to(user, found)))
 
 
 def _effect(terms: Terms) -> Effect:

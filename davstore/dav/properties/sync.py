@@ -30,7 +30,7 @@ def _sync_token(context: PropertyContext, resource: Resource) -> bytes | None:
 
 def render_token(store: StoreFacts, path: Path, shown: View, *, now_us: int) -> str:
     """Return the sync token of a collection as a snapshot of its store shows it in a view."""
-    stamp = lens_on(shown, now_us).stamp
+    stamp = lens_on(shown, now_us, path.area).stamp
     if stamp.at_s:  # who leaves next is not looked up: the next report tells the difference to its own time
         stamp = stamp._replace(next_s=stamp.at_s)
     return sync_token.render(current_token(store, path, stamp.text))

@@ -128,6 +128,13 @@ PART_ID: Final = "{urn:davstore:cpm}part-id"
 SESSION_HISTORY: Final = "{urn:davstore:cpm}session-history"
 CURRENT_GROUP_STATE: Final = "{urn:davstore:cpm}current-group-state"
 ADD_MEMBER: Final = "{DAV:}add-member"
+PARTICIPANTS: Final = clark(CPM, "participants")
+OF_TITLES: Final = tuple(clark(CPM, word) for word in ("date", "from", "subject", "direction"))
+"""The facts of a message that a name for people is made of."""
+OF_THREADS: Final = tuple(
+    clark(CPM, word) for word in ("message-count", "unread-count", "last-activity", "conversation-id")
+)
+"""The facts of a thread that a list of conversations shows."""
 PRINCIPAL: Final = "{DAV:}principal"
 SYNC_PREFERENCES: Final = "{urn:davstore:cpm}sync-preferences"
 EFFECTIVE_SYNC_POLICY: Final = "{urn:davstore:cpm}effective-sync-policy"
@@ -135,6 +142,7 @@ EFFECTIVE_SYNC_POLICY: Final = "{urn:davstore:cpm}effective-sync-policy"
 # Preconditions and postconditions (RFC 4918 §16 and the RFCs that add to it)
 CANNOT_MODIFY_PROTECTED_PROPERTY: Final = "{DAV:}cannot-modify-protected-property"
 TREE_WITHIN_LIMITS: Final = clark(CPM, "tree-within-limits")
+THREAD_MEMBERSHIP_IS_COMPUTED: Final = clark(CPM, "thread-membership-is-computed")
 DEVICE_ENROLLED: Final = clark(CPM, "device-enrolled")
 LOCK_TOKEN_SUBMITTED: Final = "{DAV:}lock-token-submitted"  # noqa: S105 - the name of an element
 LOCK_TOKEN_MATCHES_REQUEST_URI: Final = "{DAV:}lock-token-matches-request-uri"  # noqa: S105 - as above

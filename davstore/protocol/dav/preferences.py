@@ -1,6 +1,6 @@
 """`C:sync-preferences`, the rule of a user or of a device, and `C:effective-sync-policy`, what all rules come to.
 
-Folders are named by their hrefs; the rule has the names below the root of the user's store.
+Folders and threads are named by their hrefs; the rule has the names by which patterns find them.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from davstore.model.rules import (
     Rule,
     names_of,
     pattern_of,
+    text_of,
 )
 from davstore.model.windows import Window, parse_hours, parse_zone
 from davstore.protocol.dav import names, where, xml
@@ -40,13 +41,13 @@ from davstore.protocol.dav.names import CPM, DAV, clark
 
 MAX_BYTES: Final = 16 * 1024
 MOST_FOLDERS: Final = 100
-"""Most folders that are included, and that are excluded."""
+"""Most folders and threads that are included, and that are excluded."""
 MOST_BEARERS: Final = 64
 
 FindNames = Callable[[str], tuple[str, ...] | None]
-"""Returns the names that an href leads along from the root of the user's store, None for one that leads elsewhere."""
+"""Returns the names by which patterns find what an href leads to; None: it is no folder or thread of the user's."""
 Hrefs = Callable[[tuple[str, ...]], bytes]
-"""Returns the `D:href` of the folder of these names."""
+"""Returns the `D:href` of the folder or thread of these names."""
 _Elements = list[etree._Element]
 
 _HREF: Final = clark(DAV, "href")
@@ -318,7 +319,7 @@ def _as_states(states: frozenset[str]) -> bytes:
 def _folder(pattern: Pattern, hrefs: Hrefs) -> bytes:
     """Return the href of a folder; a pattern of the provider's that stands for several is text."""
     found = names_of(pattern)
-    return element(clark(CPM, "pattern"), escape("/".join(pattern))) if found is None else hrefs(found)
+    return element(clark(CPM, "pattern"), escape(text_of(pattern))) if found is None else hrefs(found)
 
 
 def _as_folders(reaches: Iterable[Reach], hrefs: Hrefs) -> list[bytes]:

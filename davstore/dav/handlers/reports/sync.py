@@ -19,7 +19,7 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
     path, conditions = request.path, request.if_alone
     token = sync_token.parse(query.token) if query.token else None
     question = PropFind(PropFindKind.PROP, query.names)
-    narrowed = request.view
+    narrowed = request.view.in_area(path.area)
     changes = syncing.changes_since(
         request.context,
         path,

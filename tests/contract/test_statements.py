@@ -197,7 +197,7 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
         9,
         lambda storage, _: bulk.update(storage.context, storage.at("t"), View(UNREAD), SEEN),
     ),
-    ("the end of several", 20, lambda storage, _: delete(storage, "a", "m", "t/0", "t/1")),
+    ("the end of several", 21, lambda storage, _: delete(storage, "a", "m", "t/0", "t/1")),
     ("the end of several trees", 14, lambda storage, _: delete(storage, "a", "t", "over")),
     ("MOVE", 8, lambda storage, _: storage.move("a", "b")),
     ("MOVE over another", 13, lambda storage, _: storage.move("a", "t/0")),

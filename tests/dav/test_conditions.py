@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.dav.client import ALICE, BOB, HOME, REPORTS, Client, setting, sync_body, token_of
+from tests.dav.client import ALICE, BOB, HOME, MESSAGE, REPORTS, Client, setting, sync_body, token_of
 
 
 def test_if_none_match_star_makes_and_never_replaces(dav: Client) -> None:
@@ -45,11 +45,13 @@ def test_every_writing_method_obeys(dav: Client, method: str) -> None:
 @pytest.mark.parametrize("report", REPORTS)
 def test_every_report_obeys_if_and_rights(dav: Client, report: str) -> None:
     dav.mkcol("c")
-    for path in ("", "c/"):
+    dav.put("m", MESSAGE)
+    [_, thread] = dav.find("/dav/threads/alice/", "{DAV:}getetag", depth="1").hrefs()
+    for path in (thread,) if "history" in report else (f"{HOME}/", f"{HOME}/c/", thread):
         assert dav("REPORT", path, REPORTS[report], If="(<urn:x:lock>)").status == 412
         assert dav("REPORT", path, REPORTS[report], If="(Not <urn:x:lock>)").status == 207
         dav.principal = BOB
-        assert dav("REPORT", f"{HOME}/{path}", REPORTS[report]).status == 404
+        assert dav("REPORT", path, REPORTS[report]).status == 404
         dav.principal = ALICE
 
 

@@ -210,6 +210,7 @@ SECOND_CALLS: Reasons = {
     "dav/handlers/get.py:handle_get": "the list of a collection, once it is known to be one",
     "dav/handlers/locks.py:handle_lock": "a lock is taken or refreshed",
     "web/app.py:__call__": "a folder by its slash, or a message",
+    "web/app.py:_show_conversations": "the list of conversations, or one of them",
     "dav/handlers/propfind.py:handle_propfind": "a fixed collection holds roots of stores; else one",
 }
 """A PUT, COPY or MOVE with `Prefer: return=representation` reads once more too, in `dav/handlers/made.py`."""

@@ -232,7 +232,7 @@ class Walk:
         return {node_id: message.conversation_id for node_id, message in listing.facets.of(MESSAGE).items()}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [3])
 def test_a_device_holds_what_its_view_shows_of_threads(storage: Storage, seed: int) -> None:
     Walk(storage, seed).run(STEPS)
 

@@ -207,6 +207,16 @@ def test_threads_that_merge_take_their_files_along(place: Place, synced: Device)
     assert synced.done.count("DOWNLOAD") == 1
 
 
+def test_a_file_deleted_here_is_deleted_in_the_thread_that_took_it_meanwhile(place: Place, synced: Device) -> None:
+    (synced.root / ALONE / file(7)).unlink()
+    place.ask("PUT", "8", mail(8, 3, 7, subject="s8"))
+    assert synced.sync() == 0
+    assert place.numbers() == {"1", "2", "3", "8"}
+    assert sorted(path.name for path in synced.root.glob("*/*")) == [file(n) for n in (1, 2, 3, 8)]
+    assert synced.sync() == 0
+    assert [path.name for path in synced.root.iterdir()] == [HOLIDAY]
+
+
 def test_a_disk_that_is_not_there_deletes_no_conversations(place: Place) -> None:
     for number in range(25):
         place.ask("PUT", str(number), mail(number))

@@ -60,7 +60,8 @@ ALL = "me@e.net, Ann <sip:ann@e.net;user=phone>, <tel:+493012345>"
             "2026-11-01 b@e.net, a@e.net - first",
         ),
         ((message(", ".join(f"{one}@e.net" for one in "abcde")),), "2026-11-30 a@e.net, b@e.net, c@e.net, 2 more"),
-        ((message("x", "\u202e../..\u0000\n. ", at="no date"),), "x - ..-"),
+        ((message("x", "\u202e../..\u0000\n. ", at="no date"),), "x - -"),
+        ((message("a@e.net", '"?"'),), "2026-11-30 a@e.net"),
         ((message("", "...", at="0001-01-01T00:00:00Z"),), None),
     ],
 )

@@ -308,7 +308,7 @@ def cut_off(device: Device, after: int) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(one, marks=pytest.mark.torture) for one in range(1, 20))])
 def test_runs_cut_off_anywhere_lose_and_repeat_nothing(place: Place, seed: int) -> None:
     luck, device, number, removed, cut = random.Random(seed), place.device(), 0, set[str](), 0
     for _ in range(6):

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from davstore.client.local_names import Spelling, Traits
@@ -78,7 +78,8 @@ def test_a_conversation_is_named_for_its_begin_the_others_and_its_subject(
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=300)
 
 
-@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=14))
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=12))
+@settings(max_examples=30)
 def test_every_message_gets_a_name_of_its_own_that_every_file_system_holds(facts: list[tuple[str, str]]) -> None:
     state = State(None)
     try:

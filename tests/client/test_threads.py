@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 import requests
 
+from davstore.client.conversations import Conversations
 from davstore.client.draft import Draft
 from davstore.client.folder import Folder
 from davstore.client.tree import Local
 from davstore.model.states import Flag, StateChange
+from davstore.protocol.http.sync_context import SyncContext
 from tests.client.devices import Device, read_tree
 from tests.client.served import Server
 
@@ -258,14 +260,33 @@ def test_equal_names_are_told_apart(place: Place) -> None:
     assert sorted(path.name for path in device.root.glob("*/*")) == names
 
 
-def test_an_empty_root_and_a_single_thread_take_nothing_either(place: Place) -> None:
+def test_an_empty_root_takes_nothing_either(place: Place) -> None:
     device = place.device()
     device.write("note.txt", b"mine")
-    assert device.sync() == 1
-    assert MADE_BY_SERVER in device.said[0]
     assert device.sync() == 0
+    assert [line.partition(": ")[0] for line in device.said] == ["note.txt"]
     assert device.sync() == 0
     assert (device.said, read_tree(device.root)) == ([], {"note.txt": b"mine"})
+    place.ask("PUT", "1", mail(1, subject="s1"))
+    assert device.sync() == 0
+    assert (device.root / HOLIDAY / file(1)).exists()
+
+
+def test_a_single_thread_is_a_folder_of_messages(place: Place) -> None:
+    place.ask("PUT", "1", mail(1, subject="s1"))
+    place.ask("PUT", "2", mail(2, 1, subject="s2"))
+    account = place.server.credentials
+    (only,) = Conversations(place.threads, account, context=SyncContext()).list_conversations()
+    device = place.device()
+    device.url += f"{only.name}/"
+    device.write("note.txt", b"mine")
+    assert device.sync() == 0
+    assert set(read_tree(device.root)) == {"note.txt", file(1), file(2)}
+    assert all(MADE_BY_SERVER in line for line in device.said)
+    (device.root / file(1)).unlink()
+    (device.root / file(2)).rename(device.root / "two.eml")
+    assert device.sync() == 0
+    assert place.numbers() == {"2"}
 
 
 class Cut(Folder):

@@ -140,7 +140,7 @@ def test_xml_is_written_in_protocol() -> None:
 def test_sql_is_written_in_metadata() -> None:
     found = {name: [text for text in texts(tree, SQL) if SQL.match(text)] for name, tree in outside("metadata").items()}
     assert places(found) == {
-        f"client/{name}.py" for name in ("state", "draft", "letters", "outside", "wishes")
+        f"client/{name}.py" for name in ("state", "draft", "letters", "outside", "titles", "wishes")
     }  # the device's own
 
 

@@ -32,6 +32,8 @@ CONNECTIONS: Final = 8
 SECONDS: Final = 4
 IMPORTED: Final = 6_000
 THREADS: Final = 5_000
+SIZES: Final = (2, 10)
+"""Messages of each of these."""
 SYNCHRONISATIONS: Final = 10
 """Those of one figure."""
 _WITHOUT: Final = "tests.bench.without_threads"
@@ -48,6 +50,7 @@ _MAIL: Final = (
     "From: Ann <ann@example.org>\r\nTo: Bo <bo@example.org>\r\nSubject: about {thread}\r\n"
     "Date: Mon, 30 Nov 2026 10:00:0{number} +0000\r\nMessage-ID: <{thread}.{number}@example.org>\r\n{more}\r\ntext\r\n"
 )
+_ANSWER: Final = "References: <{}.0@example.org>\r\n"
 _CPIM: Final = (
     "Message-Direction: received\r\nConversation-ID: c{place}\r\nIMDN-Message-ID: {name}\r\n"
     "Content-Type: message/cpim\r\n\r\nFrom: <tel:+15550100>\r\nTo: <tel:+15550101>\r\n"
@@ -170,15 +173,23 @@ def _mark(bodies: list[bytes], directory: Path, _harness: Path, rounds: int) -> 
 
 
 def _list(_bodies: list[bytes], directory: Path, harness: Path, rounds: int) -> None:
-    """Measure the list of 5,000 threads of two messages with their counts, beside THREAD REFERENCES of Dovecot."""
-    threads = range(THREADS)
-    bodies = [_MAIL.format(thread=thread, number=1, more="").encode() for thread in threads]
-    answer = "References: <{}.1@example.org>\r\n".format
-    bodies += [_MAIL.format(thread=thread, number=2, more=answer(thread)).encode() for thread in threads]
+    """Measure the list of threads with their counts, beside THREAD REFERENCES of Dovecot, which orders all messages."""
+    for size in SIZES:
+        place = directory / f"{size}"
+        place.mkdir()
+        _list_those_of(size, place, harness, rounds)
+
+
+def _list_those_of(size: int, directory: Path, harness: Path, rounds: int) -> None:
+    bodies = [
+        _MAIL.format(thread=thread, number=number, more=_ANSWER.format(thread) if number else "").encode()
+        for number in range(size)
+        for thread in range(THREADS)
+    ]
     with Served(directory / "davstore", workers=1) as served, dovecot_of(harness, directory) as dovecot:
         import_messages(served.directory, bodies, "all")
-        if _count_threads(served) != THREADS:
-            raise SystemExit(f"there are {_count_threads(served)} threads")
+        if (found := _count_threads(served)) != THREADS:
+            raise SystemExit(f"there are {found} threads")
         if dovecot is not None:
             with dovecot.wire() as wire:
                 wire.append("INBOX", *bodies)
@@ -200,9 +211,9 @@ def _list(_bodies: list[bytes], directory: Path, harness: Path, rounds: int) -> 
                 return (time.perf_counter() - begun) * 1000
 
         for kind, (method, *_) in _LISTINGS.items():
-            calls = [partial(ours, kind), theirs] if dovecot else [partial(ours, kind)]
+            calls: list[Callable[[], float]] = [partial(ours, kind), *([theirs] if dovecot else [])]
             turns(3, calls)  # what either side keeps is there
-            what = f"list of {THREADS:,} threads of two messages by {method}, beside UID THREAD REFERENCES"
+            what = f"list of {THREADS:,} threads of {size} messages by {method}, beside UID THREAD REFERENCES"
             tell(what, "ms", *turns(rounds, calls), "below 1")
 
 

@@ -1,8 +1,7 @@
 """`make bench ARGS=--mail`: messages beside files without facts, and beside Dovecot's IMAP server. Prints Markdown.
 
 The bodies are real: `tests/corpus.py`. Dovecot is the one of the harness, with its defaults (sdbox), over TCP as
-davstore is; without the harness only davstore's own figures are made. Both sides are measured in turn; a ratio is the
-median of the pairs', with the least and the most.
+davstore is; without the harness only davstore's own figures are made. Both sides are measured in turn (`pairs`).
 """
 
 from __future__ import annotations
@@ -10,23 +9,20 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import re
-import shutil
-import socket
-import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from davstore.server import child
 from tests import corpus
+from tests.bench.dovecot import dovecot_of
+from tests.bench.filling import Importer, import_messages
 from tests.bench.inside import HOME, Inside
+from tests.bench.marks import CHANGES, MARKS, patch_each
+from tests.bench.pairs import tell, turns
 from tests.bench.serving import PROPFIND, Served
 from tests.bench.wires import HttpWire, ImapWire, Wire, rate
 
@@ -34,16 +30,6 @@ CONNECTIONS: Final = 8
 SECONDS: Final = 4
 IMPORTED: Final = 6_000
 LISTED: Final = 1_000
-MARKS: Final = 1_000
-_NAMESPACES: Final = 'xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"'
-_CHANGES: Final = (
-    "<D:set><D:prop><C:seen>T</C:seen></D:prop></D:set>",
-    "<D:remove><D:prop><C:seen/></D:prop></D:remove>",
-)
-"""To mark a message as read, and to take the mark back."""
-_HREF: Final = "<D:href>{}</D:href>".format
-_UNSEEN: Final = "<D:where><D:not><D:is-defined><D:prop><C:seen/></D:prop></D:is-defined></D:not></D:where>"
-_ALL: Final = "<D:where><D:is-defined><D:prop><C:kind/></D:prop></D:is-defined></D:where>"
 FACTS: Final = ("from", "to", "subject", "date", "message-id", "direction", "seen", "flagged")
 _WITH_FACTS: Final = PROPFIND.replace(
     b"</D:prop>", "".join(f'<C:{name} xmlns:C="urn:davstore:cpm"/>' for name in FACTS).encode() + b"</D:prop>"
@@ -61,78 +47,6 @@ def measure(harness: Path, parts: Sequence[str], rounds: int) -> None:
         with tempfile.TemporaryDirectory() as directory:
             Path(directory).chmod(0o755)  # Dovecot's processes are of another user
             _MEASURED[part](bodies, Path(directory), harness, rounds)
-
-
-def _tell(what: str, unit: str, ours: list[float], theirs: list[float], goal: str) -> None:
-    """Print a line: medians, and ours / theirs in each round."""
-    if not theirs:
-        print(f"| {what}, {unit} | {statistics.median(ours):,.1f} | - | | {goal} |", flush=True)
-        return
-    ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
-    span = f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f}..{max(ratios):.2f})"
-    medians = f"{statistics.median(ours):,.1f} | {statistics.median(theirs):,.1f}"
-    print(f"| {what}, {unit} | {medians} | {span} | {goal} |", flush=True)
-
-
-def _turns(rounds: int, calls: Sequence[Callable[[], float]]) -> tuple[list[float], list[float]]:
-    """Call one or two in turn, that first which was second, and return the figures of each."""
-    figures: tuple[list[float], list[float]] = ([], [])
-    for number in range(rounds):
-        order = range(len(calls)) if number % 2 == 0 else reversed(range(len(calls)))
-        for side in order:
-            figures[side].append(calls[side]())
-    return figures
-
-
-class Dovecot:
-    """A Dovecot of the harness, in a directory of its own."""
-
-    def __init__(self, harness: Path, directory: Path) -> None:
-        self._script = harness.resolve() / "peers" / "dovecot.sh"
-        self.directory = directory
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = str(probe.getsockname()[1])
-
-    def __enter__(self) -> Dovecot:
-        self.directory.mkdir()
-        words = [self._script, "start", self.directory, self._port]
-        said = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
-        told = dict(line.split("=", 1) for line in said.splitlines())
-        self.user, self._password = told["user"], told["password"]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        subprocess.run([self._script, "stop", self.directory], check=True)
-
-    def wire(self) -> ImapWire:
-        """Return a connection, signed in."""
-        return ImapWire(("127.0.0.1", int(self._port)), self.user, self._password)
-
-    def import_maildir(self, source: Path, mailbox: str) -> None:
-        """Bring a Maildir in by Dovecot's own command."""
-        words = ["doveadm", "-c", self.directory / "dovecot.conf", "import", "-u", self.user]
-        subprocess.run([*words, f"maildir:{source}", mailbox, "ALL"], check=True)
-
-    def sync_always(self) -> None:
-        """Bring changes of flags to the disk too before they are answered, as davstore does; by default it does not."""
-        configuration = self.directory / "dovecot.conf"
-        configuration.write_text(f"{configuration.read_text()}mail_fsync = always\n")
-        subprocess.run(["doveadm", "-c", configuration, "reload"], check=True)
-
-
-@contextlib.contextmanager
-def _dovecot(harness: Path, directory: Path) -> Iterator[Dovecot | None]:
-    if not (harness / "peers" / "dovecot.sh").exists():
-        yield None
-        return
-    with Dovecot(harness, directory / "dovecot") as dovecot:
-        yield dovecot
-
-
-def _http(served: Served) -> HttpWire:
-    netloc = urlsplit(served.url)
-    return HttpWire((netloc.hostname or "", netloc.port or 0), served.client().authorization)
 
 
 def _put_cpu(bodies: list[bytes], directory: Path, _harness: Path, rounds: int) -> None:
@@ -153,15 +67,15 @@ def _put_cpu(bodies: list[bytes], directory: Path, _harness: Path, rounds: int) 
             return (time.process_time() - begun) / len(source) * 1e6
 
         calls = [lambda source=source: cpu_us(source) for source in sources]
-        _turns(1, calls)
-        figures = _turns(rounds, calls)
-    _tell("PUT of mail, beside random bytes of its sizes, inside the process", "µs of CPU", *figures, "at most 1.6")
+        turns(1, calls)
+        figures = turns(rounds, calls)
+    tell("PUT of mail, beside random bytes of its sizes, inside the process", "µs of CPU", *figures, "at most 1.6")
 
 
 def _append(bodies: list[bytes], directory: Path, harness: Path, rounds: int) -> None:
     """Measure durable PUTs of mail by several connections and the default workers, beside APPEND of the same."""
     numbers = itertools.count()
-    with Served(directory / "davstore", workers=0) as served, _dovecot(harness, directory) as dovecot:
+    with Served(directory / "davstore", workers=0) as served, dovecot_of(harness, directory) as dovecot:
 
         def put() -> float:
             folder = f"put{next(numbers)}"
@@ -171,7 +85,7 @@ def _append(bodies: list[bytes], directory: Path, harness: Path, rounds: int) ->
                 assert isinstance(wire, HttpWire)
                 wire.ask("PUT", f"{folder}/{place}", body)
 
-            return rate(lambda: _http(served), send, bodies, CONNECTIONS, SECONDS)
+            return rate(lambda: served.wire(), send, bodies, CONNECTIONS, SECONDS)
 
         def append() -> float:
             def send(wire: Wire, _place: str, body: bytes) -> None:
@@ -181,8 +95,8 @@ def _append(bodies: list[bytes], directory: Path, harness: Path, rounds: int) ->
             assert dovecot is not None
             return rate(dovecot.wire, send, bodies, CONNECTIONS, SECONDS)
 
-        figures = _turns(rounds, [put, append] if dovecot else [put])
-    _tell("durable PUT of mail, 8 connections, the default, beside APPEND", "a second", *figures, "at least 1")
+        figures = turns(rounds, [put, append] if dovecot else [put])
+    tell("durable PUT of mail, 8 connections, the default, beside APPEND", "a second", *figures, "at least 1")
 
 
 def _import(bodies: list[bytes], directory: Path, harness: Path, rounds: int) -> None:
@@ -193,12 +107,7 @@ def _import(bodies: list[bytes], directory: Path, harness: Path, rounds: int) ->
     for number, body in enumerate(bodies):
         (source / "cur" / f"{number:06}:2,").write_bytes(body)
     subprocess.run(["chmod", "-R", "a+rwX", source], check=True)
-    command = Path(sys.prefix) / "bin" / "davstore"
-    data = ["--data", directory / "davstore"]
-    environ = {**os.environ, "PYTHONPYCACHEPREFIX": f"{directory}/compiled"}
-    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the modules of an installation are compiled once, not at each start
-    for words in ("init", *data), ("import", "--help"):
-        subprocess.run([command, *words], check=True, stdout=subprocess.DEVNULL, env=environ)
+    importer = Importer(directory / "davstore")
     numbers = itertools.count()
 
     def timed(call: Callable[[], object]) -> float:
@@ -207,12 +116,11 @@ def _import(bodies: list[bytes], directory: Path, harness: Path, rounds: int) ->
         return len(bodies) / (time.perf_counter() - begun)
 
     def ours() -> float:
-        words = [command, "import", "me", source, "--into", f"{next(numbers)}", *data]
-        return timed(lambda: subprocess.run(words, check=True, env=environ, capture_output=True))
+        return len(bodies) / importer.import_from(source, f"{next(numbers)}")
 
-    with _dovecot(harness, directory) as dovecot:
+    with dovecot_of(harness, directory) as dovecot:
         if dovecot is None:
-            _tell("import of 6,000 messages", "a second", _turns(rounds, [ours])[0], [], "at least 900")
+            tell("import of 6,000 messages", "a second", turns(rounds, [ours])[0], [], "at least 900")
             return
 
         def by_import() -> float:
@@ -225,14 +133,14 @@ def _import(bodies: list[bytes], directory: Path, harness: Path, rounds: int) ->
                 return timed(lambda: wire.append(mailbox, *bodies))
 
         for what, theirs in (("doveadm import", by_import), ("MULTIAPPEND", by_append)):
-            figures = _turns(rounds, [ours, theirs])
-            _tell(f"import of {len(bodies):,} messages, beside {what}", "a second", *figures, "at least 1, and 900")
+            figures = turns(rounds, [ours, theirs])
+            tell(f"import of {len(bodies):,} messages, beside {what}", "a second", *figures, "at least 1, and 900")
 
 
 def _listing(bodies: list[bytes], directory: Path, _harness: Path, rounds: int) -> None:
     """Measure a PROPFIND of 1,000 messages with eight facts, beside it without them."""
-    with Served(directory / "davstore", workers=1) as served, _http(served) as wire:
-        _import_some(directory, bodies, "some")
+    with Served(directory / "davstore", workers=1) as served, served.wire() as wire:
+        import_messages(served.directory, bodies[:LISTED], "some")
         for question in (PROPFIND, _WITH_FACTS):
             wire.ask("PROPFIND", "some/", question, {"Depth": "1"})
 
@@ -242,81 +150,21 @@ def _listing(bodies: list[bytes], directory: Path, _harness: Path, rounds: int) 
                 wire.ask("PROPFIND", "some/", question, {"Depth": "1"})
             return (served.cpu_ns() - before) / 30e6
 
-        figures = _turns(rounds, [lambda: cpu_ms(_WITH_FACTS), lambda: cpu_ms(PROPFIND)])
-    _tell("PROPFIND of 1,000 with eight facts, beside it without", "ms of CPU", *figures, "at most 1.5")
-
-
-def _import_some(directory: Path, bodies: list[bytes], folder: str) -> None:
-    source = directory / folder
-    source.mkdir()
-    for number, body in enumerate(bodies[:LISTED]):
-        (source / f"{number}.eml").write_bytes(body)
-    words = [Path(sys.prefix) / "bin" / "davstore", "import", "me", source, "--into", folder]
-    subprocess.run(
-        [*words, "--data", directory / "davstore"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    shutil.rmtree(source)
-
-
-def _patch_each(served: Served, change: str) -> float:
-    """Return the seconds of a PROPPATCH for each message, at one connection."""
-    body = f"<D:propertyupdate {_NAMESPACES}>{change}</D:propertyupdate>".encode()
-    with _http(served) as wire:
-        begun = time.perf_counter()
-        for number in range(MARKS):
-            wire.ask("PROPPATCH", f"some/{number}.eml", body)
-        return time.perf_counter() - begun
-
-
-def _bulk(bodies: list[bytes], directory: Path, _harness: Path, rounds: int) -> None:
-    """Measure one request that marks the 1,000 messages of a conversation, in a folder too, beside one for each."""
-    with Served(directory / "davstore", workers=0) as served:
-        _import_some(directory, [b"Conversation-ID: one\n" + body for body in bodies], "some")
-        asked = f"<C:conversation-history {_NAMESPACES}><C:conversation-id>one</C:conversation-id><D:prop/>"
-        history = served.client().ask("REPORT", "", f"{asked}</C:conversation-history>".encode()).decode()
-        members, thread = (
-            re.findall("<D:href>([^<]*)", history)[:MARKS],
-            re.findall("thread><D:href>([^<]*)", history)[0],
-        )
-        places = {
-            "of a folder": ("some/", [f"/dav/store/me/some/{number}.eml" for number in range(MARKS)]),
-            "of a thread": (thread, members),
-        }
-
-        def post(where: str, chosen: str, change: str) -> float:
-            body = f"<C:bulk-update {_NAMESPACES}>{chosen}{change}</C:bulk-update>".encode()
-            with _http(served) as wire:
-                begun = time.perf_counter()
-                wire.ask("POST", where, body, {"Content-Type": "application/xml"})
-                return time.perf_counter() - begun
-
-        def unmarked(call: Callable[[], float]) -> Callable[[], float]:
-            def measured() -> float:
-                post("some/", _ALL, _CHANGES[1])
-                return call() * 1000
-
-            return measured
-
-        single = unmarked(lambda: _patch_each(served, _CHANGES[0]))
-        ways = {f"{what}, named": (where, "".join(map(_HREF, hrefs))) for what, (where, hrefs) in places.items()}
-        ways["of a thread, selected"] = (thread, _UNSEEN)
-        for what, (where, chosen) in ways.items():
-            together = unmarked(partial(post, where, chosen, _CHANGES[0]))
-            text = f"1,000 messages {what}, marked as read in one request, beside as many PROPPATCHes"
-            _tell(text, "ms", *_turns(rounds, [together, single]), "at most 0.05")
+        figures = turns(rounds, [lambda: cpu_ms(_WITH_FACTS), lambda: cpu_ms(PROPFIND)])
+    tell("PROPFIND of 1,000 with eight facts, beside it without", "ms of CPU", *figures, "at most 1.5")
 
 
 def _mark(bodies: list[bytes], directory: Path, harness: Path, rounds: int) -> None:
     """Measure marks of 1,000 messages one by one at one connection, beside Dovecot's STORE."""
-    with Served(directory / "davstore", workers=0) as served, _dovecot(harness, directory) as dovecot:
-        _import_some(directory, bodies, "some")
-        changes = itertools.cycle(_CHANGES)
+    with Served(directory / "davstore", workers=0) as served, dovecot_of(harness, directory) as dovecot:
+        import_messages(served.directory, bodies[:LISTED], "some")
+        changes = itertools.cycle(CHANGES)
 
         def patch() -> float:
-            return MARKS / _patch_each(served, next(changes))
+            return MARKS / patch_each(served, next(changes))
 
         if dovecot is None:
-            _tell("marks at one connection", "a second", _turns(rounds, [patch])[0], [], "")
+            tell("marks at one connection", "a second", turns(rounds, [patch])[0], [], "")
             return
         signs = itertools.cycle("+-")
         with dovecot.wire() as wire:
@@ -331,11 +179,11 @@ def _mark(bodies: list[bytes], directory: Path, harness: Path, rounds: int) -> N
                     wire.ask(f"UID STORE {number} {sign}FLAGS.SILENT (\\Seen)")
                 return MARKS / (time.perf_counter() - begun)
 
-        fast = _turns(rounds, [patch, store])
+        fast = turns(rounds, [patch, store])
         dovecot.sync_always()
-        durable = _turns(rounds, [patch, store])
-    _tell("durable marks by PROPPATCH at one connection, beside durable STORE", "a second", *durable, "at least 1")
-    _tell("the same, beside STORE by default, which is not durable", "a second", *fast, "")
+        durable = turns(rounds, [patch, store])
+    tell("durable marks by PROPPATCH at one connection, beside durable STORE", "a second", *durable, "at least 1")
+    tell("the same, beside STORE by default, which is not durable", "a second", *fast, "")
 
 
 _MEASURED: Final[dict[str, Callable[[list[bytes], Path, Path, int], None]]] = {
@@ -344,6 +192,5 @@ _MEASURED: Final[dict[str, Callable[[list[bytes], Path, Path, int], None]]] = {
     "mail-import": _import,
     "mail-list": _listing,
     "mail-mark": _mark,
-    "mail-bulk": _bulk,
 }
 PARTS: Final = tuple(_MEASURED)

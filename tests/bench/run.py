@@ -4,11 +4,13 @@
     make bench ARGS="--beside CHECKOUT [--rounds N] [--only PART]..."
     make bench ARGS="--mail [--rounds N] [--only PART]..."
     make bench ARGS="--policy [--rounds N]"
+    make bench ARGS="--threads [--rounds N] [--only PART]..."
 
 The peers come from a harness that is no part of this project: DAVSTORE_BENCH names its folder (`../shared/bench`).
 Without it only davstore's own figures are made, and the run says so. --curve measures one store of 1,000 members,
 then of 10,000 and 100,000, and with --million of 1,000,000. --beside measures another commit's build, and no peers;
---mail measures messages, beside files and beside Dovecot; --policy measures rules, filters and views, beside none.
+--mail measures messages, beside files and beside Dovecot; --policy measures rules, filters and views, beside none;
+--threads measures threads and delivery, beside the same without and beside Dovecot.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import beside, mail, policy
+from tests.bench import beside, mail, policy, threads
 from tests.bench.filling import fill
 from tests.bench.serving import PROPFIND, Client, Served
 
@@ -44,14 +46,18 @@ def main() -> None:
     words.add_argument("--beside", type=Path, metavar="CHECKOUT")
     words.add_argument("--mail", action="store_true")
     words.add_argument("--policy", action="store_true")
+    words.add_argument("--threads", action="store_true")
     words.add_argument("--rounds", type=int, default=7)
-    words.add_argument("--only", action="append", choices=(*beside.PARTS, *mail.PARTS))
+    words.add_argument("--only", action="append", choices=(*beside.PARTS, *mail.PARTS, *threads.PARTS))
     options = words.parse_args()
     if options.beside:
         beside.measure(options.beside, options.only or beside.PARTS, options.rounds)
         return
     if options.mail:
         mail.measure(HARNESS, options.only or mail.PARTS, options.rounds)
+        return
+    if options.threads:
+        threads.measure(HARNESS, options.only or threads.PARTS, options.rounds)
         return
     if options.policy:
         with tempfile.TemporaryDirectory() as directory:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.bench.wires import HttpWire
+
 PROPFIND = b"""<D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/><D:getetag/><D:getcontentlength/><D:getlastmodified/>
 </D:prop></D:propfind>"""
 REPORT = """<D:sync-collection xmlns:D="DAV:"><D:sync-token>{}</D:sync-token><D:sync-level>infinite</D:sync-level>{}
@@ -22,7 +24,7 @@ LIMIT = "<D:limit><D:nresults>{}</D:nresults></D:limit>"
 
 
 class Client:
-    """One connection, signed in; targets are relative to the user's store."""
+    """One connection, signed in; targets are relative to the user's store, but for those that begin with a slash."""
 
     def __init__(self, url: str, password: str) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc)
@@ -31,7 +33,8 @@ class Client:
     def ask(self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
         """Return the body of an answer, which must be one of success."""
         sent = {"Authorization": self.authorization, **(headers or {})}
-        self._connection.request(method, f"/dav/store/me/{target}", body or None, sent)
+        place = target if target.startswith("/") else f"/dav/store/me/{target}"
+        self._connection.request(method, place, body or None, sent)
         answer = self._connection.getresponse()
         content = answer.read()
         if answer.status >= http.HTTPStatus.BAD_REQUEST:
@@ -97,6 +100,11 @@ class Served:
     def client(self) -> Client:
         """Return a client of the user."""
         return Client(self.url, self.password)
+
+    def wire(self, authorization: str = "") -> HttpWire:
+        """Return a connection of the user, or of another who signs in."""
+        netloc = urlsplit(self.url)
+        return HttpWire((netloc.hostname or "", netloc.port or 0), authorization or self.client().authorization)
 
     @staticmethod
     def pss_mb(pid: int) -> float:

@@ -12,17 +12,18 @@ from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.model.threads import Thread
 from davstore.protocol import urls
-from davstore.protocol.dav.elements import element, escape, text_element
+from davstore.protocol.dav.elements import element, escape, tags
 from davstore.protocol.dav.names import CPM, clark
 
 
-def _of_thread(local: str, text: Callable[[Thread], str | None]) -> Live:
+def _of_thread(local: str, text: Callable[[Thread], bytes | None]) -> Live:
     name = clark(CPM, local)
+    start, end = tags(name)
 
     def each(context: PropertyContext, resource: Resource) -> bytes | None:
         thread = context.facets.of(facets.THREAD).get(resource.node_id)
         written = None if thread is None else text(thread)
-        return None if written is None else text_element(name, written)
+        return None if written is None else start + written + end
 
     return Live(name, THREAD, each=each, facet=facets.THREAD)
 
@@ -53,10 +54,10 @@ def _sessions(context: PropertyContext, resource: Resource) -> bytes | None:
 
 
 THREADS: Final = (
-    _of_thread("conversation-id", lambda one: one.conversation_id),
-    _of_thread("message-count", lambda one: str(one.messages)),
-    _of_thread("unread-count", lambda one: str(one.unread)),
-    _of_thread("last-activity", lambda one: iso_date(one.last_us)),
+    _of_thread("conversation-id", lambda one: None if one.conversation_id is None else escape(one.conversation_id)),
+    _of_thread("message-count", lambda one: b"%d" % one.messages),
+    _of_thread("unread-count", lambda one: b"%d" % one.unread),
+    _of_thread("last-activity", lambda one: iso_date(one.last_us).encode()),
     Live(clark(CPM, "participants"), THREAD, each=_participants, facet=facets.PARTICIPANTS),
     Live(clark(CPM, "sessions"), THREAD, each=_sessions, facet=facets.SESSIONS),
 )

@@ -8,11 +8,11 @@ from itertools import chain, compress
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, case, false, func, literal_column, or_, select
+from sqlalchemy import FromClause, Select, and_, bindparam, case, false, func, literal_column, or_, select
 
 from davstore.metadata.columns import ByColumn, by_column, read_columns
 from davstore.metadata.conditions import WITH_MESSAGE, source_of, truth_of
-from davstore.metadata.listings import BOUND, COLUMN_OF, FACTS, NO_LIMIT, MemberRow
+from davstore.metadata.listings import BOUND, COLUMN_OF, FACTS, NO_LIMIT, THREAD_FACTS, MemberRow, with_threads
 from davstore.metadata.statements import Statement
 from davstore.metadata.tables import binding, message, node
 from davstore.metadata.unit import Unit
@@ -24,30 +24,44 @@ FIRST = 256
 
 _in_store = binding.c.store_id == bindparam("s")
 _window = and_(binding.c.changed > bindparam("after"), binding.c.changed < bindparam("before"))
-_BY_CHANGE = select(binding.c.parent_id, *FACTS).select_from(BOUND).order_by(binding.c.changed)
-_MEMBERS = _BY_CHANGE.where(_in_store, _window).limit(bindparam("limit"))
-_CHANGED = _MEMBERS.where(binding.c.area == bindparam("area"))
-_CHANGED_IN = _MEMBERS.where(binding.c.parent_id == bindparam("p"))
 _child = binding.alias("child")
-_CARRIED_BELOW = (
-    select(binding.c.parent_id, *FACTS)
-    .select_from(
-        _child.join(
-            binding, and_(binding.c.store_id == _child.c.store_id, binding.c.parent_id == _child.c.node_id)
-        ).join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id))
+_below = _child.join(
+    binding, and_(binding.c.store_id == _child.c.store_id, binding.c.parent_id == _child.c.node_id)
+).join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id))
+
+
+class _Selects(NamedTuple):
+    """The rows of members that changed, in an area and in one collection, and of those one level further down."""
+
+    changed: Select[Any]
+    changed_in: Select[Any]
+    carried_below: Select[Any]
+
+
+def _selects(extend: Callable[[FromClause], FromClause] = lambda source: source) -> _Selects:
+    members = select(binding.c.parent_id, *FACTS).select_from(extend(BOUND)).order_by(binding.c.changed)
+    members = members.where(_in_store, _window).limit(bindparam("limit"))
+    carried_below = (
+        select(binding.c.parent_id, *FACTS)
+        .select_from(extend(_below))
+        .where(
+            _child.c.store_id == bindparam("s"),
+            _child.c.parent_id == bindparam("p"),
+            _child.c.is_coll == literal_column("1"),
+            _child.c.node_id > bindparam("first"),
+            _child.c.node_id <= bindparam("last"),
+            _child.c.mapped < bindparam("before"),
+            binding.c.changed < bindparam("before"),
+        )
+        .order_by(_child.c.node_id, binding.c.changed)
+        .limit(bindparam("limit"))
     )
-    .where(
-        _child.c.store_id == bindparam("s"),
-        _child.c.parent_id == bindparam("p"),
-        _child.c.is_coll == literal_column("1"),
-        _child.c.node_id > bindparam("first"),
-        _child.c.node_id <= bindparam("last"),
-        _child.c.mapped < bindparam("before"),
-        binding.c.changed < bindparam("before"),
-    )
-    .order_by(_child.c.node_id, binding.c.changed)
-    .limit(bindparam("limit"))
-)
+    of_area = members.where(binding.c.area == bindparam("area"))
+    return _Selects(of_area, members.where(binding.c.parent_id == bindparam("p")), carried_below)
+
+
+_SELECTS = _selects()
+_WITH_THREADS = _selects(with_threads)
 
 
 class Batch(NamedTuple):
@@ -107,7 +121,10 @@ def _read_rows(unit: Unit, statement: Statement[MemberRow], values: Mapping[str,
 
 
 ROWS = Form(
-    Statement(_CHANGED, MemberRow), Statement(_CHANGED_IN, MemberRow), Statement(_CARRIED_BELOW, MemberRow), _read_rows
+    Statement(_SELECTS.changed, MemberRow),
+    Statement(_SELECTS.changed_in, MemberRow),
+    Statement(_SELECTS.carried_below, MemberRow),
+    _read_rows,
 )
 """Each member whole, as a `MemberRow`."""
 
@@ -115,12 +132,13 @@ ROWS = Form(
 @lru_cache(maxsize=64)
 def by_column_form(facts: tuple[str, ...]) -> Form:
     """Return the form that reads types, names and some facts, fields of `Resource`, as text."""
+    selects = _SELECTS if THREAD_FACTS.keys().isdisjoint(facts) else _WITH_THREADS
     columns = [binding.c.changed, binding.c.name, *(COLUMN_OF[fact] for fact in facts)]
     with_parent = [binding.c.parent_id, *columns]
     return Form(
-        by_column(_CHANGED, with_parent),
-        by_column(_CHANGED_IN, columns),
-        by_column(_CARRIED_BELOW, with_parent),
+        by_column(selects.changed, with_parent),
+        by_column(selects.changed_in, columns),
+        by_column(selects.carried_below, with_parent),
         _read,
     )
 

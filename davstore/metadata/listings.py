@@ -7,14 +7,15 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import Text, and_, bindparam, case, cast, literal_column, select
+from sqlalchemy import FromClause, Select, Text, and_, bindparam, case, cast, literal_column, select
 
 from davstore.metadata.columns import ByColumn, by_column, pages_by_column
 from davstore.metadata.statements import Statement, among, among_texts, array
-from davstore.metadata.tables import binding, node
+from davstore.metadata.tables import binding, node, thread
 from davstore.metadata.unit import Unit
-from davstore.model.columns import BODY_AND_FLAGS, Columns
+from davstore.model.columns import BODY_AND_FLAGS, OF_THREAD, Columns
 from davstore.model.nodes import MESSAGES, Resource
+from davstore.model.threads import Thread
 
 FACTS = (
     binding.c.name,
@@ -40,11 +41,28 @@ COLUMN_OF = {
     BODY_AND_FLAGS: _body.concat(literal_column("'.'")).concat(cast(node.c.flags, Text)).label("body_and_flags"),
 }
 """The columns of facts that can be `Wanted`."""
+THREAD_FACTS = dict(
+    zip(
+        [f"{OF_THREAD}{field}" for field in Thread._fields],
+        (thread.c.conversation_id, thread.c.messages, thread.c.unread, thread.c.last_us),
+        strict=True,
+    )
+)
+COLUMN_OF |= THREAD_FACTS
 NODE_FACTS = FACTS[3:]
 """The columns after the kind: `changed`, and those of the node."""
 FactsRow = tuple[str, int, int, int, str, str | None, int | None, str | None, int, int, int, int, int, int]
 
 BOUND = binding.join(node, and_(node.c.store_id == binding.c.store_id, node.c.id == binding.c.node_id))
+
+
+def with_threads(source: FromClause) -> FromClause:
+    """Return bindings and their nodes with the rows of those that are threads."""
+    return source.outerjoin(
+        thread, and_(thread.c.store_id == binding.c.store_id, thread.c.node_id == binding.c.node_id)
+    )
+
+
 NO_LIMIT = 2**62
 
 
@@ -102,14 +120,19 @@ class Beneath(NamedTuple):
 
 
 _in_store = binding.c.store_id == bindparam("s")
-_IN_ORDER = (
-    select(*FACTS)
-    .select_from(BOUND)
-    .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name > bindparam("after"))
-    .order_by(binding.c.name)
-    .limit(bindparam("limit"))
-)
-_MEMBERS = Statement[FactsRow](_IN_ORDER)
+
+
+def _in_order(source: FromClause) -> Select[FactsRow]:
+    return (
+        select(*FACTS)
+        .select_from(source)
+        .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.name > bindparam("after"))
+        .order_by(binding.c.name)
+        .limit(bindparam("limit"))
+    )
+
+
+_MEMBERS = Statement[FactsRow](_in_order(BOUND))
 _TAKEN = Statement[tuple[str]](
     select(binding.c.name).where(
         _in_store, binding.c.parent_id == bindparam("p"), among_texts(binding.c.name, bindparam("names"))
@@ -159,7 +182,8 @@ def each_members(unit: Unit, store_id: int, top: Resource, *, after: str = "") -
 
 @lru_cache(maxsize=64)
 def _by_column(facts: tuple[str, ...]) -> ByColumn:
-    return by_column(_IN_ORDER, [COLUMN_OF[fact] for fact in facts])
+    ordered = _in_order(BOUND if THREAD_FACTS.keys().isdisjoint(facts) else with_threads(BOUND))
+    return by_column(ordered, [COLUMN_OF[fact] for fact in facts])
 
 
 def each_columns(unit: Unit, store_id: int, top: Resource, facts: tuple[str, ...]) -> Iterator[Columns]:

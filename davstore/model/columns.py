@@ -14,6 +14,8 @@ BODY_AND_FLAGS: Final = "body and flags"
 There is nothing in front of the full stop where the resource is no message.
 """
 
+OF_THREAD: Final = "thread."
+"""The beginning of the facts that are fields of `Thread`, which the row of a thread has."""
 FOUND: Final = "found"
 """The fact that `FromMessages` adds: the wanted facts of a message that it has, as one text."""
 MISSING: Final = "missing"

@@ -110,7 +110,7 @@ def fill(storage: Storage, name: str, members: Members) -> None:
                     properties.set_properties(unit, ledger.store_id, {node_id: {DEAD: b"<x>%s</x>"}})
                 if not row.is_collection:
                     unit.run(SET_FLAGS, {"s": ledger.store_id, "n": node_id, "f": flags})
-                    states.change_keywords(unit, ledger, node_id, added=keywords, dropped=())
+                    states.change_keywords(unit, ledger, [node_id], added=keywords, dropped=())
         stores.settle(unit, ledger, now_us=0)
 
     storage.database.write(work)

@@ -10,7 +10,9 @@ from typing import Any, Final, NamedTuple
 from davstore.dav.kinds import Kind
 from davstore.engine.property_changes import LiveValues
 from davstore.metadata.principals import DeviceFacts
+from davstore.model.columns import OF_THREAD
 from davstore.model.facets import MESSAGE, NO_FACTS, Facet, Facts
+from davstore.model.facets import THREAD as THREAD_FACTS
 from davstore.model.functions import ALL, Function, Functions
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.principals import Principal
@@ -56,8 +58,8 @@ class PropertyContext(NamedTuple):
 class Column:
     """A property that is made of one fact; a resource without the fact has no such property.
 
-    fact is a field of `Resource`, or of `MessageFacts` where of_message is set: then the row of the table names the
-    facet MESSAGE, of which it is read where there are no columns.
+    fact is a field of `Resource`, of `MessageFacts` where of_message is set, or of `Thread`, behind `OF_THREAD`, where
+    of_thread is. Then the row of the table names the facet, of which it is read where there are no columns.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Column:
         texts: Callable[[Sequence[str]], Sequence[str]] | None = None,
         *,
         of_message: bool = False,
+        of_thread: bool = False,
     ) -> None:
         """Take the fact, the element with `%s` for its value, and the function that writes the value.
 
@@ -79,18 +82,19 @@ class Column:
         self.text = text
         self.texts = texts
         self.of_message = of_message
+        self._facet: Facet[Any] | None = MESSAGE if of_message else THREAD_FACTS if of_thread else None
         self.start, _, self.end = template.partition("%s")
 
     def piece(self, facts: Facts) -> Callable[[Resource], bytes | None]:
         """Return the function of one resource, with the facets of the page that it is on."""
-        if not self.of_message:
+        if self._facet is None:
             return self.of
-        found = facts.of(MESSAGE)
-        value_of, text, start, end = attrgetter(self.fact), self.text, self.start, self.end
+        found = facts.of(self._facet)
+        value_of, text, start, end = attrgetter(self.fact.removeprefix(OF_THREAD)), self.text, self.start, self.end
 
         def element_of(resource: Resource) -> bytes | None:
-            message = found.get(resource.node_id)
-            value = None if message is None else value_of(message)
+            facts = found.get(resource.node_id)
+            value = None if facts is None else value_of(facts)
             written = "" if value is None else text(value)
             return f"{start}{written}{end}".encode() if written else None
 

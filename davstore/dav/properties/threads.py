@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from davstore.dav.properties.core import iso_date
-from davstore.dav.properties.live import THREAD, Live, PropertyContext
+from davstore.dav.properties.live import THREAD, Column, Live, PropertyContext
 from davstore.model import facets
+from davstore.model.columns import OF_THREAD
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
-from davstore.model.threads import Thread
 from davstore.protocol import urls
-from davstore.protocol.dav.elements import element, escape, tags
+from davstore.protocol.dav.elements import element, escape
 from davstore.protocol.dav.names import CPM, clark
 
 
-def _of_thread(local: str, text: Callable[[Thread], bytes | None]) -> Live:
-    name = clark(CPM, local)
-    start, end = tags(name)
+def _of_thread(local: str, field: str, text: Callable[[Any], str] = str) -> Live:
+    column = Column(f"{OF_THREAD}{field}", f"<C:{local}>%s</C:{local}>", text, of_thread=True)
+    return Live(clark(CPM, local), THREAD, column=column, facet=facets.THREAD)
 
-    def each(context: PropertyContext, resource: Resource) -> bytes | None:
-        thread = context.facets.of(facets.THREAD).get(resource.node_id)
-        written = None if thread is None else text(thread)
-        return None if written is None else start + written + end
 
-    return Live(name, THREAD, each=each, facet=facets.THREAD)
+def _ascii(text: str) -> str:
+    return escape(text).decode().encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _participants(context: PropertyContext, resource: Resource) -> bytes | None:
@@ -54,10 +51,10 @@ def _sessions(context: PropertyContext, resource: Resource) -> bytes | None:
 
 
 THREADS: Final = (
-    _of_thread("conversation-id", lambda one: None if one.conversation_id is None else escape(one.conversation_id)),
-    _of_thread("message-count", lambda one: b"%d" % one.messages),
-    _of_thread("unread-count", lambda one: b"%d" % one.unread),
-    _of_thread("last-activity", lambda one: iso_date(one.last_us).encode()),
+    _of_thread("conversation-id", "conversation_id", _ascii),
+    _of_thread("message-count", "messages"),
+    _of_thread("unread-count", "unread"),
+    _of_thread("last-activity", "last_us", iso_date),
     Live(clark(CPM, "participants"), THREAD, each=_participants, facet=facets.PARTICIPANTS),
     Live(clark(CPM, "sessions"), THREAD, each=_sessions, facet=facets.SESSIONS),
 )

@@ -7,6 +7,7 @@ the two sides are united as those of a new device: nothing is deleted, and files
 
 from __future__ import annotations
 
+from davstore.client import questions
 from davstore.client.remote import RemoteCollection
 from davstore.client.state import State
 from davstore.errors import InvalidSyncToken
@@ -29,6 +30,11 @@ def is_other_root(state: State, remote: RemoteCollection) -> bool:
     if known is None:
         state.set_fact(ROOT_ID, told)
     return known is not None and told != known
+
+
+def holds_threads(remote: RemoteCollection) -> bool:
+    """Tell whether the collection is a thread, or the root of threads: the server computes what is in it."""
+    return any(row.is_thread for row in remote.find_rows("", questions.PROPFIND_KIND))
 
 
 def list_rewound(state: State) -> list[str]:

@@ -144,9 +144,15 @@ def _row(response: etree._Element) -> Row:
         sync_token=_text(found.get(names.SYNC_TOKEN)),
         states=_states(found),
         refused=refused,
-        is_thread=kind is not None and kind.find(names.THREAD) is not None,
+        is_thread=_is_thread(kind, found.get(names.SUPPORTED_LIVE_PROPERTY_SET)),
         title=_title(found),
         counts=_counts(found),
+    )
+
+
+def _is_thread(kind: etree._Element | None, live: etree._Element | None) -> bool:
+    return (kind is not None and kind.find(names.THREAD) is not None) or (
+        live is not None and live.find(f".//{names.OF_THREADS[0]}") is not None
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from davstore.client import tree
 from davstore.client.exit_status import NETWORK, USAGE, Stop
+from davstore.client.identity import holds_threads
 from davstore.client.multistatus import Report, Row
 from davstore.client.questions import is_narrowed, knows_states
 from davstore.client.remote import Failed, RemoteCollection
@@ -43,7 +44,12 @@ class Pull:
         self.list_only = False
 
     def run(self) -> None:
-        """Follow every collection. The state has the server's tree exactly as of the tokens it then holds."""
+        """Follow every collection. The state has the server's tree exactly as of the tokens it then holds.
+
+        A first run asks what the collection is, as a policy with an interval admits no second report.
+        """
+        if self._state.find_scope("") is None and holds_threads(self._remote):
+            self._state.set_fact(COMPUTED, "")
         done: set[str] = set()
         waiting = [""]
         while waiting:
@@ -63,10 +69,7 @@ class Pull:
         return [member for member in self._state.remote.members(path) if self._state.remote.rows[member].folder]
 
     def _follow(self, path: str) -> bool:
-        """Follow one collection to its present state; return whether its whole tree was covered.
-
-        A collection that turns out to hold threads is asked once more, for what names are made of.
-        """
+        """Follow one collection to its present state; return whether its whole tree was covered."""
         scope = self._state.find_scope(path) or Scope("", infinite=True, listing=self._state.next_listing())
         fell_back: set[Scope] = set()
         while True:
@@ -84,10 +87,6 @@ class Pull:
                 if scope._replace(listing=0) in fell_back:
                     raise Stop(NETWORK, NO_WAY.format(path or "the collection")) from error
                 fell_back.add(scope._replace(listing=0))
-                continue
-            if not titled and any(row.is_thread for row in report.rows):
-                self._state.set_fact(COMPUTED, "")
-                scope = Scope("", scope.infinite, self._state.next_listing())
                 continue
             truncated = self._apply(path, scope, report)
             if truncated and (report.token in ("", scope.token)):

@@ -30,6 +30,9 @@ def _prop(properties: Iterable[str]) -> bytes:
 PROPFIND_COLLECTION: Final = _document(names.PROPFIND, _prop(_OF_COLLECTION))
 """Asks what a collection is, and its sync token."""
 
+PROPFIND_KIND: Final = _document(names.PROPFIND, _prop([names.SUPPORTED_LIVE_PROPERTY_SET]))
+"""Asks which properties a collection may have (RFC 3253 §3.1.4): those of threads have the counts of messages."""
+
 
 def knows_states(token: str) -> bool:
     """Tell whether the server that gave a sync token has the states of messages: only davstore has.

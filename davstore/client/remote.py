@@ -165,7 +165,7 @@ class RemoteCollection:
 
     def find_sync_token(self, path: str) -> str | None:
         """Return the present sync token of the collection at path, None when it has none (RFC 6578 §4)."""
-        return next((row.sync_token for row in self._find_rows(path) if row.sync_token), None)
+        return next((row.sync_token for row in self.find_rows(path) if row.sync_token), None)
 
     def find_resource_id(self) -> str:
         """Return the `DAV:resource-id` of the collection itself (RFC 5842 §3.1), '' when it has none."""
@@ -187,16 +187,17 @@ class RemoteCollection:
 
     def is_folder(self, path: str) -> bool:
         """Tell whether a collection is at path."""
-        return any(row.folder for row in self._find_rows(path))
+        return any(row.folder for row in self.find_rows(path))
 
-    def _find_rows(self, path: str) -> list[Row]:
-        found = self._find_members(path, "0")
+    def find_rows(self, path: str, body: bytes = questions.PROPFIND_COLLECTION) -> list[Row]:
+        """Return what a PROPFIND tells of the collection at path; nothing when it is refused."""
+        found = self._find_members(path, "0", body)
         return found.rows if found is not None else []
 
-    def _find_members(self, path: str, depth: str) -> Report | None:
+    def _find_members(self, path: str, depth: str, body: bytes = questions.PROPFIND_COLLECTION) -> Report | None:
         """Return the answer to a PROPFIND; None when it is refused, or deferred by a rule of the policy."""
         try:
-            return self._multistatus("PROPFIND", path, {"Depth": depth}, questions.PROPFIND_COLLECTION)
+            return self._multistatus("PROPFIND", path, {"Depth": depth}, body)
         except Failed:
             return None
         except Stop as stop:

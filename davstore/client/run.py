@@ -30,7 +30,7 @@ from davstore.client.remote import RemoteCollection
 from davstore.client.scan import Scan, refresh, scan
 from davstore.client.state import State
 from davstore.client.states import States, list_words
-from davstore.client.straying import MADE_BY_SERVER, adopt_placed, list_unsent
+from davstore.client.straying import MADE_BY_SERVER, adopt_placed, follow_deleted, list_unsent
 from davstore.client.titles import COMPUTED
 from davstore.client.tree import Trees, parent_of
 
@@ -179,6 +179,7 @@ class Run:
         refresh(self.state, seen.local)
         if is_computed:
             adopt_placed(self.state, seen.local)
+            follow_deleted(self.state, seen.local)
         self._unfit, replaced = self._sort_unfit(seen.unfit)
         self._skipped = {**pull.skipped, **self.state.left_out, **seen.skipped, **replaced}
         held = {path for path in (*self._skipped, *self._unfit) if not path.startswith("/")}  # an href is no path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from davstore.client.state import State
-from davstore.client.tree import Agreed, Local, Tree, Trees
+from davstore.client.tree import Agreed, Local, Tree, Trees, is_covered, parent_of
 
 MADE_BY_SERVER = "it stays here and is not sent: threads are made by the server"
 
@@ -41,7 +41,7 @@ def list_unsent(trees: Trees) -> list[str]:
     tops: set[str] = set()
     for path, entry in sorted(trees.local.rows.items()) if trees.computed else ():
         agreed = trees.agreed.get(path)
-        if trees.is_held(path) or any(path.startswith(f"{top}/") for top in tops):
+        if trees.is_held(path) or is_covered(parent_of(path), tops):
             continue
         if agreed is None and entry.folder:
             tops.add(path)
@@ -61,3 +61,18 @@ def adopt_placed(state: State, local: Tree[Local]) -> None:
             entry = local.get(path)
             if entry is not None and f'"{entry.digest}"' in tags:
                 state.agree(path, Agreed(entry.folder, "", entry.digest, entry.stamp, entry.hashed_ns))
+
+
+def follow_deleted(state: State, local: Tree[Local]) -> None:
+    """Let what was agreed about files that were deleted here follow them to other threads: they are deleted there."""
+    came = {
+        (entry.resource_id, entry.etag): path
+        for path, entry in state.remote.rows.items()
+        if entry.resource_id and path not in state.agreed.rows and path not in local.rows
+    }
+    with state.transaction():
+        for path, agreed in list(state.agreed.rows.items()):
+            target = came.get((agreed.resource_id, agreed.etag))
+            if target is not None and path not in local.rows and path not in state.remote.rows:
+                state.agree(target, agreed)
+                state.forget(path)

@@ -83,7 +83,7 @@ class Titles:
             at = messages[0].at if messages else ""
             words = [_time(at, "%Y-%m-%d"), _list_few(others_of(title.people, messages, self._own))]
             subject = next((one.subject for one in messages if one.subject), "")
-        stem = _clean(" - ".join(filter(None, (" ".join(filter(None, words)), subject))))
+        stem = " - ".join(filter(None, map(_clean, (" ".join(words), subject))))
         if not stem:
             return
         for number in range(1, 10):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Collection
+from operator import itemgetter
 
 from sqlalchemy import BigInteger, and_, bindparam, func, select
 
 from davstore.metadata.places import Ways
 from davstore.metadata.sessions import find_sessions
 from davstore.metadata.statements import Statement, among, array
-from davstore.metadata.tables import message, node, thread, thread_member
+from davstore.metadata.tables import binding, message, node, thread, thread_member
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import Area
@@ -42,6 +44,16 @@ _CONVERSATIONS = Statement[tuple[int, str]](
     )
     .distinct()
 )
+_NAMES = Statement[tuple[int, str]](
+    select(thread_member.c.node_id, binding.c.name)
+    .select_from(
+        thread_member.join(
+            binding,
+            and_(binding.c.store_id == thread_member.c.store_id, binding.c.node_id == thread_member.c.thread_id),
+        )
+    )
+    .where(thread_member.c.store_id == _s, among(thread_member.c.node_id, bindparam("ids")))
+)
 
 
 def list_threads(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, Thread]:
@@ -52,10 +64,11 @@ def list_threads(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[i
 
 def list_participants(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, list[Participant]]:
     """Return the participants of those of the nodes that are threads."""
-    texts: defaultdict[int, list[str]] = defaultdict(list)
-    for thread_id, *ends in unit.each(_ENDS, {"s": store_id, "ids": array(node_ids)}) if node_ids else ():
-        texts[thread_id] += [one for one in ends if one]
-    return {thread_id: find_participants(some) for thread_id, some in texts.items()}
+    rows = unit.each(_ENDS, {"s": store_id, "ids": array(node_ids)}) if node_ids else iter(())
+    return {
+        thread_id: find_participants(text for row in some for text in row[1:] if isinstance(text, str))
+        for thread_id, some in itertools.groupby(rows, key=itemgetter(0))
+    }
 
 
 def list_sessions(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> dict[int, list[tuple[str, ...]]]:
@@ -70,3 +83,8 @@ def list_sessions(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> d
         places = [ways.find(one.node_id, Area.STORE) for one in sessions if one.conversation_id == conversation_id]
         found[thread_id] += [names for names in places if names is not None and names not in found[thread_id]]
     return found
+
+
+def list_conversations(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, str]:
+    """Return the names of the threads that nodes are in."""
+    return dict(unit.all(_NAMES, {"s": store_id, "ids": array(node_ids)})) if node_ids else {}

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from davstore.metadata.answers import list_answers
 from davstore.metadata.bodies import list_checksums
-from davstore.metadata.conversations import list_participants, list_sessions, list_threads
+from davstore.metadata.conversations import list_conversations, list_participants, list_sessions, list_threads
 from davstore.metadata.dispositions import list_dispositions
 from davstore.metadata.locks import list_locks
 from davstore.metadata.messages import list_messages, list_summaries
@@ -20,6 +20,7 @@ from davstore.metadata.unit import Unit
 from davstore.model.facets import (
     ANSWERS,
     CHECKSUMS,
+    CONVERSATION,
     DISPOSITIONS,
     GROUP_STATE,
     KEYWORDS,
@@ -60,6 +61,7 @@ LOADERS: Final[Mapping[Facet[Any], Loader]] = {
     KEYWORDS: lambda unit, store, node_ids, _now_us: list_keywords(unit, store.id, node_ids),
     THREAD: lambda unit, store, node_ids, _now_us: list_threads(unit, store.id, node_ids),
     PARTICIPANTS: lambda unit, store, node_ids, _now_us: list_participants(unit, store.id, node_ids),
+    CONVERSATION: lambda unit, store, node_ids, _now_us: list_conversations(unit, store.id, node_ids),
     GROUP_STATE: lambda unit, store, node_ids, _now_us: list_group_states(unit, store, node_ids),
     SESSIONS: lambda unit, store, node_ids, _now_us: list_sessions(unit, store, node_ids),
     ANSWERS: lambda unit, store, node_ids, _now_us: list_answers(unit, store, node_ids),

@@ -50,6 +50,8 @@ THREAD: Final = Facet[Thread]("thread")
 """The counts of a thread, and its conversation."""
 PARTICIPANTS: Final = Facet[Sequence[Participant]]("participants")
 """The participants of a thread."""
+CONVERSATION: Final = Facet[str]("conversation")
+"""The name of the thread that a message is in."""
 ORIGINAL: Final = Facet[tuple[str, ...]]("original")
 """Of a message that the store has twice: the names that lead to the oldest of the same identity from the root."""
 DISPOSITIONS: Final = Facet[Sequence[Disposition]]("dispositions")

@@ -23,3 +23,10 @@ class Mark(NamedTuple):
     is_collection: int
     value: int
     name: str
+
+
+class Moment(NamedTuple):
+    """The place of a message or a thread among others by time: its date, in microseconds, and its node."""
+
+    at_us: int
+    node_id: int

@@ -48,7 +48,14 @@ def keys_of(links: Links) -> list[int]:
     ids = (links.references or "").split() or (links.in_reply_to or "").split()[-1:]
     ids = ids if len(ids) <= MOST_REFERENCES else [ids[0], *ids[1 - MOST_REFERENCES :]]
     keys = [*own, *[_number("message", one) for one in ids]]
-    return [*dict.fromkeys(keys)] or [_number("bytes", links.sha256)]
+    return [*dict.fromkeys(keys)] or [_alone(links)]
+
+
+def _alone(links: Links) -> int:
+    """Return the key of a message that names no other and has no id that others name: its copies alone have it."""
+    if links.imdn_message_id is not None:
+        return _number("imdn", links.imdn_message_id)
+    return _number("bytes", links.sha256)
 
 
 def key_of_conversation(conversation_id: str) -> int:

@@ -14,7 +14,7 @@ from davstore.metadata import bindings, sorted_pages
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import NONE
-from davstore.model.facets import MESSAGE, SUMMARY
+from davstore.model.facets import CONVERSATION, MESSAGE, SUMMARY
 from davstore.model.messages import MessageFacts, MessageSummary
 from davstore.model.nodes import MESSAGES, Resource, StoreFacts
 from davstore.model.pages import Mark, Sort
@@ -37,11 +37,12 @@ class Page(NamedTuple):
 
 
 class OpenMessage(NamedTuple):
-    """A message, its facts, and its body open for reading."""
+    """A message, its facts, its body open for reading, and the name of the thread that it is in."""
 
     resource: Resource
     message: MessageFacts
     body: Body
+    thread: str | None
 
 
 def list_page(
@@ -86,14 +87,15 @@ def open_message(context: Context, path: Path) -> OpenMessage | None:
     _, resource = read(lambda unit: _find(context, unit, path))
     if resource.type not in MESSAGES:
         return None
-    content = open_resource(context, path, facets={MESSAGE})
+    content = open_resource(context, path, facets={MESSAGE, CONVERSATION})
     if content.body is None:
         return None
     message = content.facets.of(MESSAGE).get(content.resource.node_id)
     if message is None:
         content.body.close()
         return None
-    return OpenMessage(content.resource, message, content.body)
+    thread = content.facets.of(CONVERSATION).get(content.resource.node_id)
+    return OpenMessage(content.resource, message, content.body, thread)
 
 
 def _find(context: Context, unit: Unit, path: Path) -> tuple[StoreFacts, Resource]:

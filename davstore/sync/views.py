@@ -62,7 +62,7 @@ def _may_be_known(asked: Inquiry, gone: Removed) -> bool:
 def _judged(asked: Inquiry, run: Arrived) -> Iterator[Run]:
     rows = run.rows.columns[2]
     at = 0
-    for verdict, some in groupby(_keep_threads(asked, rows, list(_verdicts(asked, run, rows)))):
+    for verdict, some in groupby(_settle_threads(asked, rows, list(_verdicts(asked, run, rows)))):
         stop = at + len(list(some))
         if verdict is _Verdict.THERE:
             yield Arrived(run.rows.cut(at, stop), run.fresh)
@@ -73,24 +73,23 @@ def _judged(asked: Inquiry, run: Arrived) -> Iterator[Run]:
         at = stop
 
 
-def _keep_threads(asked: Inquiry, rows: list[Any], verdicts: list[_Verdict]) -> list[_Verdict]:
-    """Return the verdicts without those that would take messages in the view away with their thread.
+def _settle_threads(asked: Inquiry, rows: list[Any], verdicts: list[_Verdict]) -> list[_Verdict]:
+    """Return the verdicts with those on threads that are not shown put right.
 
-    Nor is anything told of a thread that was left out before, however often it changes: no device makes one.
+    One that is not reached was shown before if it was reached, with messages even where a condition left it out itself;
+    else no device has it, for none makes one. One that a condition leaves out must take no message in the view away.
     """
     ids: dict[tuple[str, ...], int] = {}
-    kept: set[int] = set()
-    for row, verdict in zip(rows, verdicts, strict=True):
-        if verdict is _Verdict.OUT_OF_VIEW and row.type == ResourceType.THREAD:
+    for at, (row, verdict) in enumerate(zip(rows, verdicts, strict=True)):
+        if row.type == ResourceType.THREAD and verdict is not _Verdict.THERE:
             names = (*asked.ancestry.names(row.parent_id), row.name)
-            if asked.lens.reaches(names, is_collection=True):
+            if not asked.lens.reaches(names, is_collection=True):
+                is_known = asked.before is not None and asked.before.reaches(names, is_collection=True)
+                is_known = is_known or asked.start.relisting == FULL_RELISTING
+                verdicts[at] = _Verdict.OUT_OF_VIEW if is_known else _Verdict.NOTHING
+            elif verdict is _Verdict.OUT_OF_VIEW:
                 ids[names] = row.node_id
-            elif asked.start.relisting != FULL_RELISTING and not (
-                asked.before is not None and asked.before.reaches(names, is_collection=True)
-            ):
-                kept.add(row.node_id)
-    if ids:
-        kept |= _with_members(asked, ids)
+    kept = _with_members(asked, ids) if ids else ()
     return [_Verdict.NOTHING if row.node_id in kept else verdict for row, verdict in zip(rows, verdicts, strict=True)]
 
 

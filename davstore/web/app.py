@@ -17,7 +17,7 @@ from davstore.middleware.places import PLACE
 from davstore.middleware.sync_gate import answered, view_of
 from davstore.middleware.xml_body import content_length
 from davstore.model.conditions import Preconditions
-from davstore.model.paths import Path
+from davstore.model.paths import Area, Path
 from davstore.model.views import EVERYTHING
 from davstore.policy.preconditions import Verdict, judge
 from davstore.protocol import urls
@@ -25,9 +25,9 @@ from davstore.protocol.dav.hrefs import Target, encode_segment
 from davstore.protocol.http.accept import wants_html, wants_page
 from davstore.protocol.http.headers import parse_etags
 from davstore.protocol.http.queries import parse_query
-from davstore.store import browsing
-from davstore.web import message
-from davstore.web.ordering import parse_ordering
+from davstore.store import browsing, browsing_threads
+from davstore.web import conversation, message
+from davstore.web.ordering import parse_ordering, parse_span
 from davstore.web.page import render_page
 from davstore.web.templates import PROTECTION, Headers
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 MEMBERS: Final = 1_000
 """The most members of a page: half a megabyte of HTML, more than a person reads."""
+_IN_THREAD: Final = 2
+"""Names that lead to a message in a thread."""
 _CACHING: Final = [("Cache-Control", "private, no-cache"), ("Vary", "Accept, Authorization")]
 
 
@@ -61,6 +63,10 @@ class Pages:
         depth = len(target.segments)
         if depth < len(own) and target.segments == own[:depth]:
             return _lead(start_response, own[depth if target.slash else depth - 1 :])
+        if target.slash and isinstance(path, Path) and path.area is Area.THREADS and len(path.names) < _IN_THREAD:
+            answer = _send(environ, start_response, *self._show_conversations(environ, path, target.query))
+            answered(environ)
+            return answer
         if target.slash and isinstance(path, Path):
             ordering = parse_ordering(target.query)
             context = self._services.context(environ[PRINCIPAL])
@@ -86,6 +92,25 @@ class Pages:
             if shown is not None:
                 return _send(environ, start_response, *shown)
         return self._application(environ, start_response)
+
+    def _show_conversations(self, environ: WSGIEnvironment, path: Path, query: str) -> tuple[bytes, Headers]:
+        """Return the list of conversations, or a page of one.
+
+        Raises:
+            NotFound: there is no such conversation, or no such store. Malformed, SyncRefused, SyncDeferred,
+                DeviceRequired: as from `__call__`.
+        """
+        span, view, context = parse_span(query), view_of(environ), self._services.context(environ[PRINCIPAL])
+        if not path.names:
+            threads = browsing_threads.list_threads(
+                context, path, before=span.before, limit=conversation.THREADS, view=view
+            )
+            return conversation.render_threads(threads, span), PROTECTION
+        opened = browsing_threads.open_conversation(
+            context, path, before=span.before, after=span.after, limit=conversation.MESSAGES, view=view
+        )
+        with closing(opened.messages):
+            return conversation.render_conversation(path, opened), conversation.PROTECTION
 
     def _show_message(self, environ: WSGIEnvironment, path: Path, query: str) -> tuple[bytes, Headers] | None:
         """Return the page of a message, or of one part of it; None: another answer is asked for, or it is no message.

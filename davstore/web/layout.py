@@ -22,16 +22,24 @@ class Layout(NamedTuple):
     attachments: list[Part]
 
 
-def lay_out(parts: Sequence[Part], *, is_object: bool) -> Layout:
-    """Return the layout of a message. is_object: XML is read too, for the message is no letter."""
+def lay_out(parts: Sequence[Part], *, is_object: bool = False, best: str = HTML) -> Layout:
+    """Return the layout of a message. is_object: XML is read too, for the message is no letter.
+
+    best is the media type of the version that is read where a text has several.
+    """
     beneath: defaultdict[str, list[Part]] = defaultdict(list)
     for part in parts:
         beneath[part.number.rpartition(".")[0]].append(part)
     layout = Layout([], [], [])
-    _Walk(beneath, layout, is_object=is_object).enter(beneath[""], _is_alternative(beneath[""]))
+    _Walk(beneath, layout, best, is_object=is_object).enter(beneath[""], _is_alternative(beneath[""]))
     layout.attachments.extend(layout.sections[_MOST_SECTIONS:])
     del layout.sections[_MOST_SECTIONS:]
     return layout
+
+
+def is_object(part: Part) -> bool:
+    """Tell whether a part is XML that programs read."""
+    return part.media_type.endswith("+xml") or part.media_type in _OBJECTS
 
 
 def _is_alternative(top: Sequence[Part]) -> bool:
@@ -48,9 +56,10 @@ def _is_file(part: Part) -> bool:
 class _Walk:
     """Gives each part of a message its role."""
 
-    def __init__(self, beneath: defaultdict[str, list[Part]], layout: Layout, *, is_object: bool) -> None:
+    def __init__(self, beneath: defaultdict[str, list[Part]], layout: Layout, best: str, *, is_object: bool) -> None:
         self._beneath = beneath
         self._layout = layout
+        self._best = best
         self._is_object = is_object
 
     def enter(self, parts: Sequence[Part], is_alternative: bool) -> None:
@@ -58,7 +67,7 @@ class _Walk:
         for i, part in enumerate(parts):
             is_container = part.media_type.startswith("multipart/")
             if best is not None and i != best:
-                self._layout.versions.append(part) if self._is_text(part) else self._attach(part)
+                self._put_aside(part)
             elif is_container and self._beneath[part.number]:
                 self.enter(self._beneath[part.number], part.media_type == "multipart/alternative")
             elif self._is_text(part):
@@ -66,24 +75,23 @@ class _Walk:
             else:
                 self._layout.attachments.append(part)
 
-    def _attach(self, part: Part) -> None:
-        """Attach a part, or what lies beneath it."""
+    def _put_aside(self, part: Part) -> None:
+        """Take a part, or what lies beneath it, for another version, or attach it where it is no text."""
         members = self._beneath[part.number] if part.media_type.startswith("multipart/") else []
         for member in members:
-            self._attach(member)
+            self._put_aside(member)
         if not members:
-            self._layout.attachments.append(part)
+            (self._layout.versions if self._is_text(part) else self._layout.attachments).append(part)
 
     def _rank(self, part: Part) -> int:
-        """Return how well a version can be read here: HTML before other text, and that before anything else."""
+        """Return how well a version can be read here: the best before other text, and that before anything else."""
         if part.media_type.startswith("multipart/"):
             return max((self._rank(member) for member in self._beneath[part.number]), default=0)
-        return 2 if part.media_type == HTML else int(self._is_text(part))
+        return 2 if part.media_type == self._best else int(self._is_text(part))
 
     def _is_text(self, part: Part) -> bool:
         if _is_file(part) and not self._is_object:
             return False
-        is_xml = part.media_type.endswith("+xml") or part.media_type in _OBJECTS
         return part.media_type in ("text/plain", HTML) or (
-            self._is_object and (is_xml or part.media_type == "text/xml")
+            self._is_object and (is_object(part) or part.media_type == "text/xml")
         )

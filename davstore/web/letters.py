@@ -27,7 +27,7 @@ class Letter(NamedTuple):
 
 
 def letter_of(member: Resource, message: MessageSummary) -> Letter | None:
-    """Return how a list shows a member that is a message; None: as the file that it is. What was sent is read."""
+    """Return how a list shows a member that is a message; None: as the file that it is."""
     if message.kind not in _LETTERS:
         return None
     is_sent = message.direction == "sent"
@@ -35,10 +35,15 @@ def letter_of(member: Resource, message: MessageSummary) -> Letter | None:
     return Letter(
         who=f"To {who}" if is_sent and message.to else who,
         subject=render_name(message.subject or message.filename or NO_SUBJECT),
-        is_unread=not (is_sent or member.flags & Flag.SEEN),
+        is_unread=is_unread(member, message),
         is_flagged=bool(member.flags & Flag.FLAGGED),
         has_attachment=message.has_attachment or message.kind is ResourceType.FILE_TRANSFER,
     )
+
+
+def is_unread(member: Resource, message: MessageSummary) -> bool:
+    """Tell whether a message has not been read. What was sent is read."""
+    return not (message.direction == "sent" or member.flags & Flag.SEEN)
 
 
 def _name(addresses: str | None) -> str:

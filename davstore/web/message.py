@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
+from davstore.engine.opening import Body
 from davstore.model.messages import MessageFacts, Part
 from davstore.model.nodes import ResourceType
-from davstore.model.paths import Path
+from davstore.model.paths import Area, Path
 from davstore.protocol.http.dates import render_iso_date
 from davstore.protocol.http.queries import part_query
 from davstore.protocol.message.inert import MOST_CHARACTERS, make_inert
@@ -18,7 +19,7 @@ from davstore.protocol.message.words import decode_bytes
 from davstore.store.browsing import OpenMessage
 from davstore.web.layout import HTML, lay_out
 from davstore.web.letters import NO_SUBJECT
-from davstore.web.page import PICTURES, PREVIEWED_BYTES, Crumb
+from davstore.web.page import PICTURES, PREVIEWED_BYTES, Crumb, refer
 from davstore.web.templates import STYLE, Headers, load_template, protect, read
 from davstore.web.words import kind_of, kind_of_type, render_name, render_size
 
@@ -31,14 +32,14 @@ FRAMED: Final = "html"
 ORIGINAL: Final = "raw"
 """The name, in the query of a message's URL, for its bytes: no program but a browser that shows the page needs it."""
 
-_SANDBOX: Final = "allow-same-origin allow-popups allow-popups-to-escape-sandbox"
+SANDBOX: Final = "allow-same-origin allow-popups allow-popups-to-escape-sandbox"
 """No script, no form, no way to the page around the frame. The origin is kept for the message's own pictures, which no
 other origin may show; links open windows of their own."""
-_STYLE: Final = f"{STYLE}{read('message.css')}"
-PROTECTION: Final = protect(_STYLE, "frame-src 'self'")
+MESSAGE_STYLE: Final = f"{STYLE}{read('message.css')}"
+PROTECTION: Final = protect(MESSAGE_STYLE, "frame-src 'self'")
 """The headers of the page of a message."""
 _FRAME_POLICY: Final = (
-    f"sandbox {_SANDBOX}; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; base-uri 'none'; "
+    f"sandbox {SANDBOX}; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'"
 )
 FRAME_PROTECTION: Final[Headers] = [
@@ -90,21 +91,22 @@ class Attachment(NamedTuple):
 
 def render_message(path: Path, opened: OpenMessage) -> bytes:
     """Return the HTML of the page of a message. All references in it are relative: it does not know its prefix."""
-    resource, message, _ = opened
+    resource, message = opened.resource, opened.message
     is_object = message.kind is not ResourceType.MESSAGE
     layout = lay_out(_parts_of(opened), is_object=is_object)
     pieces = _PAGE.generate(
-        style=_STYLE,
-        sandbox=_SANDBOX,
-        crumbs=_crumbs(path.store, path.names),
+        style=MESSAGE_STYLE,
+        sandbox=SANDBOX,
+        crumbs=_crumbs(path),
+        conversation=_conversation(path, opened.thread),
         subject=_subject(message, resource.name),
         kind=kind_of(resource),
         fields=_fields(message),
         date=None if message.date_us is None else render_iso_date(message.date_us // 1_000_000),
         details=_details(message),
-        sections=list(_sections(opened, layout.sections)),
+        sections=list(read_sections(opened.body, layout.sections, room=MOST_TEXT_BYTES, links=_MOST_LINKS)),
         versions=[(_href(part), kind_of_type(part.media_type).word) for part in layout.versions],
-        attachments=[_attachment(part) for part in layout.attachments],
+        attachments=[describe_attachment(part) for part in layout.attachments],
         original=f"?{ORIGINAL}",
         name=render_name(resource.name),
         size=render_size(resource.length or 0),
@@ -120,7 +122,7 @@ def render_frame(opened: OpenMessage, number: str) -> bytes | None:
     part = next((one for one in opened.message.parts if (one.number, one.media_type) == (number, HTML)), None)
     if part is None:
         return None
-    content, is_whole = _read(opened, part, _MOST_HTML_BYTES)
+    content, is_whole = _read(opened.body, part, _MOST_HTML_BYTES)
     inert = make_inert(content, _pictures(opened.message))
     html = _FRAME.render(html=inert.html, href=None if is_whole and inert.is_whole else _href(part))
     return html.encode(errors="replace")
@@ -141,9 +143,15 @@ def _pictures(message: MessageFacts) -> dict[str, str]:
     return {part.content_id: _href(part) for part in message.parts if part.content_id and part.media_type in PICTURES}
 
 
-def _crumbs(owner: str, names: tuple[str, ...]) -> list[Crumb]:
-    above = (owner, *names[:-1])
+def _crumbs(path: Path) -> list[Crumb]:
+    above = (path.store, *path.names[:-1])
+    if path.area is Area.THREADS:
+        return [Crumb(refer(path.parent, Path(path.store)), render_name(path.store)), Crumb("../", "Conversations")]
     return [Crumb("../" * (len(above) - 1 - i) or "./", render_name(name)) for i, name in enumerate(above)]
+
+
+def _conversation(path: Path, thread: str | None) -> str | None:
+    return None if thread is None else refer(path.parent, Path(path.store, (thread,), Area.THREADS))
 
 
 def _subject(message: MessageFacts, name: str) -> str:
@@ -177,24 +185,30 @@ def _details(message: MessageFacts) -> list[tuple[str, str]]:
     return [(name, render_name(value)) for name, value in details if value]
 
 
-def _sections(opened: OpenMessage, parts: list[Part]) -> Iterator[Section]:
-    room, links = MOST_TEXT_BYTES, _MOST_LINKS
+def read_sections(body: Body, parts: Iterable[Part], base: str = "", *, room: int, links: int) -> Iterator[Section]:
+    """Yield parts as they are read in a page: room bytes of text and so many links, all together.
+
+    base is the reference to the message, where the page is not its own.
+
+    Raises:
+        CorruptBlob: the body is lost.
+    """
     for part in parts:
         if part.media_type == HTML:
-            yield Section(_href(part), (), f"?{FRAMED}={part.number}", is_whole=True)
+            yield Section(base + _href(part), (), f"{base}?{FRAMED}={part.number}", is_whole=True)
             continue
-        text, is_whole = _read(opened, part, room)
+        text, is_whole = _read(body, part, room)
         room -= len(text)
         if text.strip() or not is_whole:
             found = list(islice(_LINK.finditer(text), links))
             links -= len(found)
-            yield Section(_href(part), _pieces(text, found), None, is_whole)
+            yield Section(base + _href(part), _pieces(text, found), None, is_whole)
 
 
-def _read(opened: OpenMessage, part: Part, limit: int) -> tuple[str, bool]:
+def _read(body: Body, part: Part, limit: int) -> tuple[str, bool]:
     """Return at most limit bytes of the text of a part, and whether that is all. A cut is made between words."""
     raw = b""
-    for piece in decode(opened.body.read(part.start, part.stop), part.encoding):
+    for piece in decode(body.read(part.start, part.stop), part.encoding):
         raw += piece[: limit + 1 - len(raw)]
         if len(raw) > limit:
             raw = raw[: max(raw.rfind(b"\n"), raw.rfind(b" "), 0) or limit]
@@ -218,13 +232,14 @@ def _runs(text: str, start: int, stop: int) -> Iterator[Piece]:
         yield Piece(text[at : min(at + _RUN_CHARACTERS, stop)], None)
 
 
-def _attachment(part: Part) -> Attachment:
+def describe_attachment(part: Part, base: str = "") -> Attachment:
+    """Return a part as it is shown where it is attached; base as in `read_sections`."""
     size = part.stop - part.start
     if part.encoding == "base64":
         size = size * 57 // 78  # lines of 76 characters, as nearly all are
     kind = kind_of_type(part.media_type)
     return Attachment(
-        href=_href(part),
+        href=base + _href(part),
         name=render_name(part.filename or "")[:_MOST_NAME_CHARACTERS] or f"Part {part.number}",
         word=kind.word,
         icon=kind.icon,

@@ -7,7 +7,9 @@ from typing import Final, NamedTuple
 from davstore.model.messages import MessageSummary
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.pages import Sort
+from davstore.model.paths import Area, Path
 from davstore.policy.quota import charged_bytes
+from davstore.protocol import urls
 from davstore.protocol.dav.hrefs import encode_segment
 from davstore.protocol.http.dates import render_iso_date
 from davstore.store.browsing import Page
@@ -76,14 +78,25 @@ def render_page(page: Page, ordering: Ordering) -> bytes:
         more=more and more.query,
         summary=", ".join(_count(folders, "folder") + _count(len(members) - folders, "file")),
         facts=page.facts,
+        conversations=_conversations(page.facts, page.top),
         room=_room(page.facts),
     )
     return html.encode()
 
 
+def refer(start: Path, end: Path) -> str:
+    """Return the reference from a collection to another one, both in stores, that holds behind any prefix."""
+    up, down = urls.segments_of(start), urls.segments_of(end)
+    return "../" * (len(up) - len(urls.HOME)) + "".join([f"{encode_segment(one)}/" for one in down[len(urls.HOME) :]])
+
+
 def _crumbs(owner: str, names: tuple[str, ...]) -> list[Crumb]:
     up = len(names)
     return [Crumb("../" * (up - i) or "./", render_name(name)) for i, name in enumerate((owner, *names))]
+
+
+def _conversations(facts: StoreFacts, top: Resource) -> str | None:
+    return refer(facts.at(top.names), Path(facts.owner, (), Area.THREADS)) if facts.may_hold_threads else None
 
 
 def _column(sort: Sort | None, title: str, ordering: Ordering) -> Column:

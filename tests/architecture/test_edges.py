@@ -140,7 +140,7 @@ def test_xml_is_written_in_protocol() -> None:
 def test_sql_is_written_in_metadata() -> None:
     found = {name: [text for text in texts(tree, SQL) if SQL.match(text)] for name, tree in outside("metadata").items()}
     assert places(found) == {
-        f"client/{name}.py" for name in ("state", "draft", "letters", "outside", "wishes")
+        f"client/{name}.py" for name in ("state", "draft", "letters", "outside", "titles", "wishes")
     }  # the device's own
 
 
@@ -210,6 +210,7 @@ SECOND_CALLS: Reasons = {
     "dav/handlers/get.py:handle_get": "the list of a collection, once it is known to be one",
     "dav/handlers/locks.py:handle_lock": "a lock is taken or refreshed",
     "web/app.py:__call__": "a folder by its slash, or a message",
+    "web/app.py:_show_conversations": "the list of conversations, or one of them",
     "dav/handlers/propfind.py:handle_propfind": "a fixed collection holds roots of stores; else one",
 }
 """A PUT, COPY or MOVE with `Prefer: return=representation` reads once more too, in `dav/handlers/made.py`."""

@@ -129,6 +129,7 @@ def test_a_user_sets_its_own_and_its_devices(call: Call) -> None:
 
 def test_what_is_wrong_is_said_in_a_sentence(call: Call, server: Server) -> None:
     rules(server, RULES)
+    origin = server.url.partition("/dav/")[0]
     for words, who, status, said in (
         (("--every", "14m"), "phone", 4, "the provider allows less: every goes beyond the rule quarterly"),
         (("--include", "Archive/2020"), "user", 4, "the provider allows less: include goes beyond the rule quarterly"),
@@ -139,6 +140,7 @@ def test_what_is_wrong_is_said_in_a_sentence(call: Call, server: Server) -> None
             "the server does not take the profile: include is wrong, or contradicts the rest",
         ),
         (("--exclude", "a/../b"), "phone", 2, "a/../b is no path in the collection"),
+        (("--exclude", "http://x.example/dav/"), "phone", 2, f"http://x.example/dav/ is no URL of {origin}"),
         (("--not-over", "two words"), "phone", 2, "--not-over: a bearer is one word such as cellular-roaming"),
         (
             ("--window", "22-6"),
@@ -180,6 +182,13 @@ def test_what_is_in_force_names_rules_and_patterns(call: Call, server: Server) -
         "  every: 15m (provider: quarterly)",
         "  exclude: Archive, */raw (provider: quarterly)",
     ]
+
+
+def test_a_thread_is_named_by_its_url(call: Call, server: Server) -> None:
+    threads = server.url.replace("/dav/store/", "/dav/threads/")
+    said = call("--exclude", f"{threads}1/", "--exclude", "Archive", who="phone").stdout.splitlines()
+    assert said[:3] == ["profile of phone:", "wants:", "  exclude: /dav/threads/me/1, Archive"]
+    assert call(who="phone", place=threads).stdout.splitlines()[2] == "  exclude: 1, /dav/store/me/Archive"
 
 
 def test_a_folder_knows_its_server_and_keeps_to_the_profile(call: Call, tmp_path: Path) -> None:

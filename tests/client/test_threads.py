@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 import requests
 
+from davstore.client.conversations import Conversations
 from davstore.client.draft import Draft
 from davstore.client.folder import Folder
 from davstore.client.tree import Local
 from davstore.model.states import Flag, StateChange
+from davstore.protocol.http.sync_context import SyncContext
 from tests.client.devices import Device, read_tree
 from tests.client.served import Server
 
@@ -207,6 +209,16 @@ def test_threads_that_merge_take_their_files_along(place: Place, synced: Device)
     assert synced.done.count("DOWNLOAD") == 1
 
 
+def test_a_file_deleted_here_is_deleted_in_the_thread_that_took_it_meanwhile(place: Place, synced: Device) -> None:
+    (synced.root / ALONE / file(7)).unlink()
+    place.ask("PUT", "8", mail(8, 3, 7, subject="s8"))
+    assert synced.sync() == 0
+    assert place.numbers() == {"1", "2", "3", "8"}
+    assert sorted(path.name for path in synced.root.glob("*/*")) == [file(n) for n in (1, 2, 3, 8)]
+    assert synced.sync() == 0
+    assert [path.name for path in synced.root.iterdir()] == [HOLIDAY]
+
+
 def test_a_disk_that_is_not_there_deletes_no_conversations(place: Place) -> None:
     for number in range(25):
         place.ask("PUT", str(number), mail(number))
@@ -248,14 +260,33 @@ def test_equal_names_are_told_apart(place: Place) -> None:
     assert sorted(path.name for path in device.root.glob("*/*")) == names
 
 
-def test_an_empty_root_and_a_single_thread_take_nothing_either(place: Place) -> None:
+def test_an_empty_root_takes_nothing_either(place: Place) -> None:
     device = place.device()
     device.write("note.txt", b"mine")
-    assert device.sync() == 1
-    assert MADE_BY_SERVER in device.said[0]
     assert device.sync() == 0
+    assert [line.partition(": ")[0] for line in device.said] == ["note.txt"]
     assert device.sync() == 0
     assert (device.said, read_tree(device.root)) == ([], {"note.txt": b"mine"})
+    place.ask("PUT", "1", mail(1, subject="s1"))
+    assert device.sync() == 0
+    assert (device.root / HOLIDAY / file(1)).exists()
+
+
+def test_a_single_thread_is_a_folder_of_messages(place: Place) -> None:
+    place.ask("PUT", "1", mail(1, subject="s1"))
+    place.ask("PUT", "2", mail(2, 1, subject="s2"))
+    account = place.server.credentials
+    (only,) = Conversations(place.threads, account, context=SyncContext()).list_conversations()
+    device = place.device()
+    device.url += f"{only.name}/"
+    device.write("note.txt", b"mine")
+    assert device.sync() == 0
+    assert set(read_tree(device.root)) == {"note.txt", file(1), file(2)}
+    assert all(MADE_BY_SERVER in line for line in device.said)
+    (device.root / file(1)).unlink()
+    (device.root / file(2)).rename(device.root / "two.eml")
+    assert device.sync() == 0
+    assert place.numbers() == {"2"}
 
 
 class Cut(Folder):
@@ -298,7 +329,7 @@ def cut_off(device: Device, after: int) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(one, marks=pytest.mark.torture) for one in range(1, 20))])
 def test_runs_cut_off_anywhere_lose_and_repeat_nothing(place: Place, seed: int) -> None:
     luck, device, number, removed, cut = random.Random(seed), place.device(), 0, set[str](), 0
     for _ in range(6):

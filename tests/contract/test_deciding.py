@@ -29,7 +29,7 @@ from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditio
 from davstore.model.histories import HistoryAsked
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
-from davstore.model.paths import PartPath
+from davstore.model.paths import Area, PartPath, Path
 from davstore.model.principals import Principal, PrincipalName, User
 from davstore.model.rules import Rule
 from davstore.model.states import StateChange
@@ -37,6 +37,7 @@ from davstore.store import (
     adding,
     adding_sets,
     browsing,
+    browsing_threads,
     bulk,
     collecting,
     conversing,
@@ -64,6 +65,11 @@ NEVER = Preconditions(if_lists=(IfList(None, (IfCondition(negated=False, token=N
 STRANGER = Principal(User(2, "stranger", 9, 1, disabled=False))
 INFO = LockInfo(LockScope.EXCLUSIVE, None)
 Ask = Callable[[Context, Storage, Preconditions], object]
+
+
+def threads(tree: Storage) -> Path:
+    """Return the root of the area of threads."""
+    return Path(tree.owner, (), Area.THREADS)
 
 
 def content() -> NewContent:
@@ -150,6 +156,12 @@ WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `
     "browsing.open_message": lambda context, tree, _: browsing.open_message(context, tree.at("t/a")),
     "resolving.resolve": lambda context, tree, _: resolving.resolve(
         context, tree.at("t"), conversations=["x"], resource_ids=[], facets=frozenset()
+    ),
+    "browsing_threads.list_threads": lambda context, tree, _: browsing_threads.list_threads(
+        context, threads(tree), limit=1
+    ),
+    "browsing_threads.open_conversation": lambda context, tree, _: browsing_threads.open_conversation(
+        context, threads(tree).child("x"), limit=1
     ),
     "browsing.list_page": lambda context, tree, _: browsing.list_page(context, tree.at("t"), Sort.NAME, limit=1),
 }

@@ -16,11 +16,12 @@ from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditio
 from davstore.model.facets import PROPERTIES
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
+from davstore.model.paths import Area, Path
 from davstore.model.principals import Device, DeviceClass, Principal, PrincipalName
 from davstore.model.rules import Rule
 from davstore.model.states import Flag, StateChange
 from davstore.model.views import View
-from davstore.store import browsing, bulk, collecting, enrolling, locking, preferring, reading
+from davstore.store import browsing, browsing_threads, bulk, collecting, enrolling, locking, preferring, reading
 from tests.contract.storage import MAIL, Storage
 from tests.contract.test_bulk import SEEN, UNREAD, delete, update
 
@@ -166,7 +167,7 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("GET", 1, lambda storage, _: storage.get("a")),
     ("GET of a part", 2, lambda storage, _: storage.part("m", "1")),
     ("GET of a file by a browser", 1, lambda storage, _: browsing.open_message(storage.context, storage.at("a"))),
-    ("GET of a message by a browser", 3, lambda storage, _: browsing.open_message(storage.context, storage.at("m"))),
+    ("GET of a message by a browser", 4, lambda storage, _: browsing.open_message(storage.context, storage.at("m"))),
     ("COPY of a part", 10, lambda storage, _: storage.copy_part("m", "1", "b")),
     ("COPY of a part over another", 15, lambda storage, _: storage.copy_part("m", "1", "a")),
     ("PROPFIND, depth 0", 1, lambda storage, _: storage.listing("a", depth=0)),
@@ -197,7 +198,7 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
         9,
         lambda storage, _: bulk.update(storage.context, storage.at("t"), View(UNREAD), SEEN),
     ),
-    ("the end of several", 20, lambda storage, _: delete(storage, "a", "m", "t/0", "t/1")),
+    ("the end of several", 21, lambda storage, _: delete(storage, "a", "m", "t/0", "t/1")),
     ("the end of several trees", 14, lambda storage, _: delete(storage, "a", "t", "over")),
     ("MOVE", 8, lambda storage, _: storage.move("a", "b")),
     ("MOVE over another", 13, lambda storage, _: storage.move("a", "t/0")),
@@ -207,10 +208,10 @@ STATEMENTS: list[tuple[str, int, Callable[[Storage, Budget], object]]] = [
     ("COPY of a tree", 19, lambda storage, _: storage.copy("t", "b")),
     ("PUT of a message", 16, lambda storage, _: storage.put("n", reply(0))),
     ("PUT of a reply", 15, lambda storage, _: storage.put("n", reply(1))),
-    ("PUT of a message that merges two threads", 30, lambda storage, _: storage.put("n", reply(2))),
+    ("PUT of a message that merges two threads", 33, lambda storage, _: storage.put("n", reply(2))),
     ("PROPPATCH of a flag of a message", 10, lambda storage, _: storage.mark("m", StateChange(int(Flag.SEEN)))),
     ("MOVE of a message", 10, lambda storage, _: storage.move("m", "b")),
-    ("DELETE of a message", 18, lambda storage, _: storage.delete("m")),
+    ("DELETE of a message", 19, lambda storage, _: storage.delete("m")),
     ("LOCK", 5, lambda _, budget: budget.take("a")),
     ("PROPPATCH of a user", 1, lambda _, budget: budget.prefer(None)),
     ("PROPPATCH of a device by itself", 1, lambda _, budget: budget.prefer("phone", on_phone=True)),
@@ -290,6 +291,27 @@ def test_a_page_with_messages_takes_one_statement_more(storage: Storage, monkeyp
         page = browsing.list_page(storage.context, storage.at("t"), Sort.NAME, limit=10)
     assert [*counts, counter.count] == [counts[0], counts[0], counts[0] + 1, counts[0] + 1]
     assert {one.subject for one in page.messages.values()} == {"x"}
+
+
+def test_pages_of_conversations_take_as_many_statements(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many conversations there are, and messages in one."""
+    counter, taken, threads = Counter(monkeypatch), [], Path("me", (), Area.THREADS)
+    for first, last in ((0, 2), (2, 12)):
+        for number in range(first, last):
+            storage.put(f"{number}.eml", b"From: a@x\nMessage-ID: <%d@x>\nSubject: x\n\nbody" % number)
+            storage.put(f"r{number}.eml", b"From: a@x\nMessage-ID: <r%d@x>\nReferences: <0@x>\n\nbody" % number)
+        with counter.counting():
+            page = browsing_threads.list_threads(storage.context, threads, limit=50)
+        counts = [counter.count]
+        [name] = [one.resource.name for one in page.threads if one.thread.messages == last + 1]
+        with counter.counting():
+            assert (
+                len(list(browsing_threads.open_conversation(storage.context, threads.child(name), limit=50).messages))
+                > 2
+            )
+        assert len(page.threads) == last
+        taken.append([*counts, counter.count])
+    assert taken[0] == taken[1]
 
 
 @pytest.mark.parametrize("members", [1, 2, 3, 4, 5, 6, 7])

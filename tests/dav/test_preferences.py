@@ -338,6 +338,8 @@ def test_a_folder_is_named_by_any_href_of_it_there_or_not(place: Place, href: st
         "mailto:alice@example.com",
         f"{HOME}a/../b/",
         f"{HOME}m.eml?part=1",
+        "/dav/threads/bob/1/",
+        "/dav/threads/alice/1/2.eml",
         f"{HOME}%ff/",
         f"{HOME}a%2",
     ],
@@ -345,6 +347,27 @@ def test_a_folder_is_named_by_any_href_of_it_there_or_not(place: Place, href: st
 def test_an_href_elsewhere_is_409(place: Place, href: str) -> None:
     answer = place.prefer(PHONE, f"<C:exclude><D:href>{href}</D:href></C:exclude>")
     assert condition(answer) == ("C:valid-sync-preferences", ["C:exclude"])
+
+
+@pytest.mark.parametrize("href", ["/dav/threads/alice/", "/dav/threads/alice/1%5B2"])
+def test_a_thread_is_named_beside_folders(place: Place, href: str) -> None:
+    included = f"<C:include><D:href>{href}</D:href><D:href>{HOME}a/</D:href></C:include>"
+    assert statuses(place.prefer(PHONE, included)) == OK
+    slash = "" if href.endswith("/") else "/"
+    assert place.told(PHONE) == included.replace(href, href + slash)
+    excluded = f"<C:exclude><D:href>{href}</D:href></C:exclude>"
+    assert statuses(place.prefer(PHONE, excluded)) == OK
+    assert place("REPORT", href + slash, "phone", sync_body()).condition.removeprefix(C) == "sync-scope-allowed"
+    assert place("REPORT", HOME, "phone", sync_body()).status == 207
+
+
+def test_the_providers_rules_on_threads_are_told(place: Place) -> None:
+    place.rules('[[rule]]\nname = "no"\nexclude = ["/dav/threads/{user}", "/dav/threads/{user}/a*"]\n')
+    told = place.told(PHONE, EFFECTIVE)
+    assert told is not None
+    assert "<D:href>/dav/threads/alice/</D:href><C:pattern>/dav/threads/{user}/a*</C:pattern>" in told
+    wanted = "<C:include><D:href>/dav/threads/alice/b/</D:href></C:include>"
+    assert condition(place.prefer(PHONE, wanted))[0] == "C:sync-ceilings-respected"
 
 
 def test_behind_a_proxy_folders_have_its_prefix(place: Place) -> None:

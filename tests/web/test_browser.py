@@ -13,11 +13,13 @@ import requests
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Route, expect
 
 from tests.client.served import Server
+from tests.web.mails import part
 from tests.web.pictures import png
 
 PATIENCE_MS = 30_000
 SCRIPT = "<script>fetch('/dav/store/me/ran', {method: 'PUT', body: 'x'})</script>"
 """What a page that runs scripts does on the origin of the store: it writes, with the credentials of who looks at it."""
+CHAT = b"From: Anna <anna@example.org>\r\nConversation-ID: 1\r\nDate: Mon, 1 Jun 2026 10:00:00 +0000\r\n"
 EVIL = {
     "evil.html": ("text/html", SCRIPT),
     "evil.svg": ("image/svg+xml", f'<svg xmlns="http://www.w3.org/2000/svg">{SCRIPT}</svg>'),
@@ -54,6 +56,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
     session.request("MKCOL", f"{server.url}Letters%20home/").raise_for_status()
     put("Letters home/first.txt", "text/plain; charset=utf-8", "Liebe Großmutter")
+    put("Letters home/1.cpim", "message/rfc822", CHAT + b"Content-Type: text/plain\r\n\r\n" + b"x" * 300)
+    put("Letters home/2.cpim", "message/rfc822", CHAT + part(png(300, 200), "image/png"))
     put("photo.png", "image/png", png(300, 200))
     put("note.wav", "audio/x-wav", sound(3))
     put("x" * 255, "text/plain", "")
@@ -128,6 +132,30 @@ def test_no_name_breaks_the_page(browser: Browser, server: Server, width: int) -
     page.goto(server.url)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate("document.querySelector('table').scrollWidth") < width
+    context.close()
+
+
+def test_a_conversation_is_read_with_its_pictures(browser: Browser, server: Server) -> None:
+    width = 320
+    context = visitor(browser, server, viewport={"width": width, "height": 600}, java_script_enabled=False)
+    page = context.new_page()
+    complaints = Complaints(page)
+    page.goto(server.url)
+    page.get_by_role("link", name="Conversations").click()
+    page.locator("tbody a").click()
+    page.wait_for_load_state("networkidle")
+    box = page.locator("article img").bounding_box()
+    assert box is not None
+    assert box["width"] == pytest.approx(width, abs=90)
+    assert box["x"] + box["width"] <= width
+    text = page.locator("article .text").bounding_box()
+    assert text is not None
+    assert text["x"] + text["width"] <= width
+    page.get_by_role("link", name="2026-06-01 10:00 UTC").first.click()
+    assert page.get_by_text("Original").is_visible()
+    page.get_by_role("link", name="Conversation", exact=True).click()
+    assert page.locator("article").count() == 2
+    assert complaints.found == []
     context.close()
 
 

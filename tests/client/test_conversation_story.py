@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from email import message_from_bytes
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
@@ -35,12 +35,12 @@ OTHERS = {"ann": "Bob", "bob": "Ann"}
 
 def read(file: bytes) -> tuple[str, str | bytes]:
     """Return who wrote a message, and its text or picture."""
-    mail = message_from_bytes(file)
+    mail = message_from_bytes(file, policy=policy.default)
     if mail.get_content_type() == "message/cpim":
         head, _, content = file.partition(b"\n\n")[2].partition(b"\n\n")
         return head.decode().removeprefix("From: ")[:3], content.partition(b"\n\n")[2].decode().strip()
-    body = mail.get_payload(1).get_payload(decode=True) if mail.is_multipart() else mail.get_payload().strip()
-    return mail["From"][:3], body
+    picture = next(mail.iter_attachments(), None)
+    return mail["From"][:3], picture.get_content() if picture else mail.get_content().strip()
 
 
 @pytest.fixture

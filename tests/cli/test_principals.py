@@ -402,6 +402,19 @@ def test_a_policy_is_explained(run: Run, settings: Path) -> None:
 
 
 @pytest.mark.usefixtures("store")
+def test_a_policy_is_explained_for_a_thread(run: Run, settings: Path, tmp_path: Path) -> None:
+    run("user", "add", "alice")
+    run("device", "add", "alice", "phone", "--class", "phone")
+    thread = "/dav/threads/{user}/1"
+    (tmp_path / "policy.toml").write_text(f'[[rule]]\nname = "quiet"\nexclude = ["{thread}"]\n')
+    said = ("policy", "explain", "alice", "phone", "--mode", "manual", "-c", str(settings), "--folder")
+    for folder, decision in ((thread, "refused, sync-scope-allowed, by rule quiet of the provider"), ("1", "accepted")):
+        lines = run(*said, folder).output.splitlines()
+        assert lines[1] == f"manual: {decision}"
+        assert lines[-1] == f"excluded: {thread}, by rule quiet of the provider"
+
+
+@pytest.mark.usefixtures("store")
 def test_a_policy_is_explained_for_the_circumstances_given(run: Run, settings: Path, tmp_path: Path) -> None:
     run("user", "add", "alice")
     run("device", "add", "alice", "phone", "--class", "phone")

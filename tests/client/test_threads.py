@@ -343,8 +343,8 @@ def test_runs_cut_off_anywhere_lose_and_repeat_nothing(place: Place, seed: int) 
             gone.unlink()
         cut += cut_off(device, luck.randrange(6))
     assert cut > 2
-    assert device.sync() == 0
-    assert device.sync() == 0
+    for _ in range(3):  # the folder of a conversation goes after the run that deleted its last message
+        assert device.sync() == 0
     assert (device.said, device.done) == ([], [])
     assert place.numbers() >= {str(one) for one in range(1, number + 1)} - removed  # a cut run may not know a deletion
     there = sorted(place.ask("GET", name).content for name in place.numbers())

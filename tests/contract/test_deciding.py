@@ -43,6 +43,7 @@ from davstore.store import (
     conversing,
     copying_parts,
     deleting,
+    delivering,
     exporting,
     importing,
     locking,
@@ -97,6 +98,9 @@ WRITES: dict[str, Ask] = {
     "adding.add_member, large": lambda context, tree, given: adding.add_member(
         context, tree.at("t"), Incoming(io.BytesIO(b"x" * 300), 300), given
     ),
+    "delivering.deliver": lambda context, tree, given: delivering.deliver(
+        context, tree.owner, Incoming(io.BytesIO(b"x"), 1), conditions=given
+    ),
     "adding_sets.add_set": lambda context, tree, given: adding_sets.add_set(
         context, tree.at("t"), [NewMember("x", Incoming(io.BytesIO(b"x"), 1))], given, strict=False
     ),
@@ -127,6 +131,9 @@ WRITES: dict[str, Ask] = {
     "locking.unlock": lambda context, tree, given: locking.unlock(context, tree.at("t/a"), "urn:x", given),
 }
 READS: dict[str, Ask] = {
+    "resolving.resolve": lambda context, tree, given: resolving.resolve(
+        context, tree.at("t"), given, conversations=["x"], resource_ids=[], facets=frozenset()
+    ),
     "collecting.collect": lambda context, tree, given: list(
         collecting.collect(context, tree.at("t"), [tree.at("t/a")], given)
     ),
@@ -154,9 +161,6 @@ WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `
     "exporting.sum_bytes": lambda context, tree, _: exporting.sum_bytes(context, tree.at("t")),
     "importing.import_entries": lambda context, tree, _: list(importing.import_entries(context, tree.at("t/x"), [])),
     "browsing.open_message": lambda context, tree, _: browsing.open_message(context, tree.at("t/a")),
-    "resolving.resolve": lambda context, tree, _: resolving.resolve(
-        context, tree.at("t"), conversations=["x"], resource_ids=[], facets=frozenset()
-    ),
     "browsing_threads.list_threads": lambda context, tree, _: browsing_threads.list_threads(
         context, threads(tree), limit=1
     ),

@@ -89,7 +89,7 @@ class Story:
         source, name = self.any(), self.name()
         assert self.dav("MOVE", source, Destination=f"{HOME}/{name}").status == 201
         self._rename({source: name})
-        return []
+        return [self.model.thread_of(name)]  # a view of folders may show it there, and did not before
 
     def move_over(self) -> list[Thread]:
         source, name = self.any(), self.any()
@@ -99,7 +99,7 @@ class Story:
         assert self.dav("MOVE", source, Destination=f"{HOME}/{name}").status == 204
         self._forget(name)
         self._rename({source: name})
-        return [thread]
+        return [thread, self.model.thread_of(name)]
 
     def copy_over(self) -> list[Thread]:
         source, name = self.any(), self.any()

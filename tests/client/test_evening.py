@@ -171,7 +171,6 @@ def test_an_evening(evening: Evening) -> None:
     assert (evening.place / "Phone" / EDITED).stat() == kept
     assert evening.whole.list()[1] == files
 
-    run("By conversation")
     run("The phone is lost")
     assert evening.whole.list()[1] == files
     assert next(headings, None) is None

@@ -15,6 +15,8 @@ from davstore.protocol.message.words import decode_bytes
 _PLAIN: Final = "text/plain"
 _HTML: Final = "text/html"
 _MESSAGE: Final = "message/"
+_DESCRIPTION: Final = "application/x-cpm-file-transfer"
+"""The part that describes the file of a transfer: the file is another one, or is not there."""
 
 
 class Contents:
@@ -49,8 +51,8 @@ class Contents:
         return ""
 
     def list_attachments(self) -> list[Part]:
-        """Return the attachments; a message within is one, and what it holds is not."""
-        return [part for part in self._list_own() if is_attachment(part)]
+        """Return the attachments; a message within is one, and neither what it holds is nor what describes a file."""
+        return [part for part in self._list_own() if is_attachment(part) and part.media_type != _DESCRIPTION]
 
     def _list_own(self) -> Iterator[Part]:
         """Yield the parts that have no parts, but for messages, which have theirs to themselves."""

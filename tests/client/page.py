@@ -2,7 +2,8 @@
 
 A section is what stands beneath a heading `## …`. Of an indented block each line that begins with `$ ` is a command,
 and the lines until the next are what it prints (a here-document belongs to its command). A block that begins with a
-method and a path is a request, and one that begins with neither is what the last request is told.
+method and a path is a request, and one that begins with neither is what the last request is told. Behind ` < ` stands
+the file that a command of davstore reads.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from click.testing import CliRunner
 
 from davstore.cli import main
 
-_HERE_DOCUMENT = re.compile(r"<<(\w+)$")
+_HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?$")
 _TIME = re.compile(r"\b(?:on \d{4}-\d\d-\d\d )?at \d\d:\d\d\b")
 
 
@@ -101,7 +102,9 @@ class Shell:
         if line == "echo $?":
             return str(self.status)
         if line.startswith("davstore "):
-            done = CliRunner().invoke(main, self.words_of(line)[1:], catch_exceptions=False)
+            line, _, source = line.partition(" < ")
+            said = (self._directory / source).read_text() if source else None
+            done = CliRunner().invoke(main, self.words_of(line)[1:], input=said, catch_exceptions=False)
             self.status = done.exit_code
             return done.output.strip()
         other = self._bash(line)

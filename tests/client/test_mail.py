@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from davstore.cli.mail import mail
 from davstore.client.device import open_state
 from davstore.client.folder import Folder
+from tests.acceptance.objects import PICTURE, transfer
 from tests.client.devices import Device, read_tree
 from tests.client.foreign import Store, serve
 from tests.cpm_bodies import GROUP_STATE, IMDN, OVER_HTTP
@@ -206,6 +207,15 @@ def test_plain_text_goes_before_html_and_attachments_are_listed(device: Device) 
 
 def test_the_raw_message_is_the_file(device: Device) -> None:
     assert show(device, HOSTILE, "--raw").stdout_bytes == HOSTILE
+
+
+def test_of_a_file_transfer_the_file_is_attached_and_not_what_describes_it(device: Device, tmp_path: Path) -> None:
+    told = show(device, transfer("chat", "f1", "Sea.jpg", PICTURE), "--save", str(tmp_path / "saved"))
+    assert told.exit_code == 0
+    assert [line for line in told.stdout.splitlines() if line.startswith("[")] == [
+        "[2] part-2.jpg (image/jpeg, 22 bytes)"
+    ]
+    assert [path.read_bytes() for path in (tmp_path / "saved").iterdir()] == [PICTURE]
 
 
 @pytest.mark.parametrize(

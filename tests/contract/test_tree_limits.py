@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -73,7 +74,8 @@ def test_counting_goes_no_further_than_its_limit(storage: Storage) -> None:
     fill(storage, "t", 9)
     top, store_id = storage.find("t").node_id, storage.facts.id
     for limit, counted in ((3, 3), (9, 9), (100, 9)):
-        assert storage.database.read(lambda unit, n=limit: trees.count_beneath(unit, store_id, top, limit=n)) == counted
+        count = partial(trees.count_beneath, store_id=store_id, node_ids=[top], limit=limit)
+        assert storage.database.read(count) == counted
 
 
 def test_a_tree_of_collections_is_copied_with_its_properties(storage: Storage) -> None:

@@ -83,7 +83,14 @@ TARGETS: Final = [
     *(f"/dav/store/me/{end}" for end in ("%00", "%0a", "%0d%0aX:y", "%7f", "%1b", "%", "%f", "%fg", "%%41", "a%u0041")),
     *(f"/dav/store/me/{end}" for end in ("%ff%fe", "%c0%ae%c0%ae/", "%ed%a0%80", "%f4%90%80%80", "%e4", "a#b")),
     *(f"/dav/store/me/{end}" for end in ("x" * 20_000, "x/" * 4_000, "%41" * 6_000, "a?part=1", "a/b/c", MARK)),
-    *("/dav/store/root/a", "/dav/store/ME/a", "/DAV/store/me/a", "/..%5c..%5cetc/passwd", "/", "/dav/store/me/?x&add"),
+    *(
+        "/dav/store/root/a",
+        "/dav/store/ME/a",
+        "/DAV/store/me/a",
+        "/..%5c..%5cetc/passwd",
+        "/",
+        "/dav/store/me/?preview",
+    ),
     *("/dav", "/dav/principals/users/me/x", "/dav/store/me%00/a", "/dav/store/%2e%2e/principals/"),
     *(
         "!a",

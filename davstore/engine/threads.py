@@ -122,9 +122,8 @@ class _Following:
         anew = [one for one in messages if one.node.node_id in news.gained or self._is_to_link(one, replaced)]
         self._leaving = {one.node.node_id for one in anew if one.node.node_id in replaced}
         dissolved = {row.thread_id for row in (replaced.get(one.node.node_id) for one in anew) if row is not None}
-        self._lost += [
-            row for node_id, row in replaced.items() if node_id not in {one.node.node_id for one in messages}
-        ]
+        no_message = replaced.keys() - {one.node.node_id for one in messages}
+        self._lost += [replaced[node_id] for node_id in sorted(no_message)]
         names = self._link(self._with_others(anew, dissolved), dissolved)
         self._write(names)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +45,17 @@ HOME = "/dav/store/alice"
 NOW = 1_800_000_000_250_000
 """Not a whole second: such times are those that clients set."""
 D = "{DAV:}"
+FILE = "davstore.sqlite"
+
+
+@lru_cache
+def _empty() -> bytes:
+    """Return a database without stores, migrated once: it takes as long as a whole test."""
+    with tempfile.TemporaryDirectory() as directory:
+        database = open_database("", Path(directory))
+        migrate(database)
+        database.close()
+        return (Path(directory) / FILE).read_bytes()
 
 
 class Answer(NamedTuple):
@@ -116,8 +129,9 @@ class Client:
         self.principal = ALICE
         self.address = "192.0.2.1"
         directory.mkdir(exist_ok=True)
+        if not (directory / FILE).exists():
+            (directory / FILE).write_bytes(_empty())
         self.database: Database = open_database("", directory)
-        migrate(self.database)
         for owner, quota in (("alice", quota_bytes), ("bob", None)):
             self._create(owner, quota)
         self.services = Services(

@@ -22,7 +22,7 @@ from davstore.errors import (
     ProtectedProperty,
     Unprocessable,
 )
-from davstore.metadata import listings, several, states, stores
+from davstore.metadata import listings, places, several, states, stores
 from davstore.metadata.several import Found
 from davstore.metadata.unit import Unit
 from davstore.model.conditions import Preconditions
@@ -158,7 +158,8 @@ def find_stakes(writer: Writer, choices: Iterable[Choice]) -> Stakes:
     threads = [node_id for node_id, its in messages.items() if not its]
     for row in listings.each_members_of(unit, store_id, threads):
         messages[row.parent_id].append(row.node_id)
-    homes = several.list_homes(unit, store_id, {one for its in messages.values() for one in its})
+    ended = {one for its in messages.values() for one in its}
+    homes = {home.node_id: home.parent_id for home in places.list_homes(unit, store_id, ended)}
     return {node_id: [Stake(homes[one], one) for one in its if one in homes] for node_id, its in messages.items()}
 
 

@@ -31,7 +31,7 @@ from davstore.errors import (
     ThreadIsComputed,
     TreeTooLarge,
 )
-from davstore.metadata import bindings, threads
+from davstore.metadata import bindings, places, threads
 from davstore.metadata.bindings import Resolved
 from davstore.metadata.facets import load
 from davstore.model.conditions import NONE, Preconditions
@@ -196,7 +196,7 @@ def decide_on_messages(writer: Writer, member: Member, conditions: Preconditions
     node_ids = [resource.node_id]
     if resource.is_collection:
         node_ids = [one.node_id for one in threads.list_names_in(unit, store_id, resource.node_id)]
-    folders = bindings.list_parents(unit, store_id, node_ids, Area.STORE)
+    folders = {home.parent_id for home in places.list_homes(unit, store_id, node_ids)}
     require_open(writer, conditions, nodes=folders, trees=node_ids)
     return node_ids
 

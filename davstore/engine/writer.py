@@ -230,7 +230,8 @@ class Writer:
 
     def unbind_nodes(self, node_ids: Sequence[int]) -> None:
         """Unmap the URLs of non-collections, given by their nodes, and end the locks that were taken there."""
-        self._end_locks([lock.token for lock in self.held() if lock.node_id in {*node_ids}])
+        ended = {*node_ids}
+        self._end_locks([lock.token for lock in self.held() if lock.node_id in ended])
         first = self.ledger.seq + 1
         bindings.close_nodes(self.unit, self.ledger, node_ids, Area.STORE)
         self._end_unbound(first, self.ledger.seq)

@@ -77,7 +77,6 @@ _CLOSE_BENEATH = Write(
 )
 _UNBIND_BENEATH = Write(delete(binding).where(_beneath))
 _of_nodes = and_(_in_store, among(binding.c.node_id, bindparam("ids")), binding.c.area == bindparam("area"))
-_PARENTS = Statement[tuple[int]](select(binding.c.parent_id).where(_of_nodes))
 _in_turn = _at + func.row_number().over(order_by=(binding.c.parent_id, binding.c.name))
 _CLOSE_NODES = Write(
     insert(gone).from_select(_GONE_COLUMNS, select(*_closed, _in_turn, literal(0, SmallInteger)).where(_of_nodes))
@@ -305,11 +304,6 @@ def list_above(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int
     for start, collection in unit.each(_ABOVE, {"s": store_id, "ids": array(above)}):
         above[start].add(collection)
     return above
-
-
-def list_parents(unit: Unit, store_id: int, node_ids: Collection[int], area: Area) -> set[int]:
-    """Return the collections of an area that hold some nodes."""
-    return {row[0] for row in unit.all(_PARENTS, {"s": store_id, "ids": array(node_ids), "area": int(area)})}
 
 
 def bind(

@@ -72,17 +72,25 @@ def list_participants(unit: Unit, store_id: int, node_ids: Collection[int]) -> d
 
 
 def list_sessions(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> dict[int, list[tuple[str, ...]]]:
-    """Return the names that lead to the session histories of those of the nodes that are threads, oldest first."""
-    rows = unit.all(_CONVERSATIONS, {"s": store.id, "ids": array(node_ids)}) if node_ids else []
-    sessions = find_sessions(unit, store.id, {conversation for _, conversation in rows})
-    if not sessions:
+    """Return the names that lead to the session histories of those of the nodes that are threads."""
+    found = find_sessions_of(unit, store.id, node_ids)
+    if not found:
         return {}
-    ways = Ways(unit, store.id, {one.node_id for one in sessions})
-    found: defaultdict[int, list[tuple[str, ...]]] = defaultdict(list)
+    ways = Ways(unit, store.id, {one for some in found.values() for one in some})
+    places = {thread_id: [ways.find(one, Area.STORE) for one in some] for thread_id, some in found.items()}
+    return {thread_id: [names for names in some if names is not None] for thread_id, some in places.items()}
+
+
+def find_sessions_of(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, list[int]]:
+    """Return the session histories of those of the nodes that are threads, of each conversation the oldest first."""
+    rows = unit.all(_CONVERSATIONS, {"s": store_id, "ids": array(node_ids)}) if node_ids else []
+    by_conversation: defaultdict[str, list[int]] = defaultdict(list)
+    for one in find_sessions(unit, store_id, {conversation_id for _, conversation_id in rows}):
+        by_conversation[one.conversation_id].append(one.node_id)
+    found: defaultdict[int, dict[int, None]] = defaultdict(dict)
     for thread_id, conversation_id in rows:
-        places = [ways.find(one.node_id, Area.STORE) for one in sessions if one.conversation_id == conversation_id]
-        found[thread_id] += [names for names in places if names is not None and names not in found[thread_id]]
-    return found
+        found[thread_id] |= dict.fromkeys(by_conversation.get(conversation_id, ()))
+    return {thread_id: [*some] for thread_id, some in found.items() if some}
 
 
 def list_conversations(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, str]:

@@ -17,7 +17,7 @@ from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Area
 
 
-class _Above(NamedTuple):
+class Bound(NamedTuple):
     """A binding."""
 
     node_id: int
@@ -25,7 +25,7 @@ class _Above(NamedTuple):
     name: str
 
 
-class _Bound(NamedTuple):
+class _InArea(NamedTuple):
     """The area of a binding; the facts of its node come beside it."""
 
     area: int
@@ -50,7 +50,7 @@ _ABOVE = Statement(
             )
         )
     ),
-    _Above,
+    Bound,
 )
 _HOMES = Statement(
     select(binding.c.node_id, binding.c.parent_id, binding.c.name).where(
@@ -58,7 +58,7 @@ _HOMES = Statement(
         among(binding.c.node_id, bindparam("ids")),
         binding.c.area == literal_column(str(int(Area.STORE))),
     ),
-    _Above,
+    Bound,
 )
 _ROOTS = Statement[tuple[int, int]](
     select(store_root.c.node_id, store_root.c.area).where(store_root.c.store_id == bindparam("s"))
@@ -68,7 +68,7 @@ _BINDINGS = Statement(
     .select_from(BOUND)
     .where(binding.c.store_id == bindparam("s"), among(binding.c.node_id, bindparam("ids")))
     .order_by(binding.c.area, binding.c.node_id),
-    _Bound,
+    _InArea,
     MemberRow,
 )
 _BY_RESOURCE_ID = Statement[tuple[int]](
@@ -112,16 +112,19 @@ def list_in_store(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> d
     return {one.node_id: one for one in found.get(Area.STORE, ())}
 
 
+def list_homes(unit: Unit, store_id: int, node_ids: Collection[int]) -> list[Bound]:
+    """Return the bindings in folders of those of the nodes that have one."""
+    return unit.all(_HOMES, {"s": store_id, "ids": array(node_ids)}) if node_ids else []
+
+
 def find_homes(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
     """Return the names that lead to those of the nodes that have a place in folders."""
-    rows = unit.all(_HOMES, {"s": store_id, "ids": array(node_ids)}) if node_ids else []
-    ways = Ways(unit, store_id, {row.parent_id for row in rows}) if rows else None
-    found = {}
-    for row in rows:
-        names = None if ways is None else ways.find(row.parent_id, Area.STORE)
-        if names is not None:
-            found[row.node_id] = (*names, row.name)
-    return found
+    rows = list_homes(unit, store_id, node_ids)
+    if not rows:
+        return {}
+    ways = Ways(unit, store_id, {row.parent_id for row in rows})
+    parents = {row.node_id: ways.find(row.parent_id, Area.STORE) for row in rows}
+    return {row.node_id: (*names, row.name) for row in rows if (names := parents[row.node_id]) is not None}
 
 
 def find_nodes(unit: Unit, store_id: int, resource_ids: Collection[str]) -> list[int]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, select
-from sqlalchemy.ext.compiler import compiles
 
-from davstore.metadata.statements import Statement, among, array
+from davstore.metadata.statements import Statement, among, among_texts, array
 from davstore.metadata.tables import CONVERSATION_START, START_CHARACTERS, WEAK, binding, message, node
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import ResourceType, StoreFacts
@@ -34,32 +33,6 @@ class _State(NamedTuple):
     name: str
 
 
-class _IsAmong(ColumnElement[bool]):
-    """The condition that a text is one of a JSON array given as one parameter.
-
-    PostgreSQL searches an index for it: texts are compared in the collation of their column, and an array is no join.
-    """
-
-    inherit_cache = True
-
-    def __init__(self, text: ColumnElement[str], parameter: ColumnElement[Any]) -> None:
-        self.text = text
-        self.parameter = parameter
-
-
-@compiles(_IsAmong, "sqlite")
-def _is_among_on_sqlite(element: _IsAmong, compiler: Any, **kw: Any) -> str:
-    array = compiler.process(element.parameter, **kw)
-    return f"{compiler.process(element.text, **kw)} IN (SELECT value FROM json_each({array}))"
-
-
-@compiles(_IsAmong, "postgresql")
-def _is_among_on_postgresql(element: _IsAmong, compiler: Any, **kw: Any) -> str:
-    array = compiler.process(element.parameter, **kw)
-    texts = f"ARRAY(SELECT json_array_elements_text(CAST({array} AS json)))"
-    return f"{compiler.process(element.text, **kw)} = ANY({texts})"
-
-
 _history = node.alias("history")
 _is_bound = and_(binding.c.store_id == bindparam("s"), binding.c.area != WEAK)
 _in_history = and_(
@@ -78,8 +51,8 @@ _SESSIONS = Statement(
     .where(
         message.c.store_id == bindparam("s"),
         message.c.kind == _INFO,
-        _IsAmong(CONVERSATION_START, bindparam("starts")),
-        _IsAmong(message.c.conversation_id, bindparam("texts")),
+        among_texts(CONVERSATION_START, bindparam("starts")),
+        among_texts(message.c.conversation_id, bindparam("texts")),
     )
     .order_by(message.c.date_us, binding.c.parent_id),
     Session,

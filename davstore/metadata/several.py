@@ -59,9 +59,6 @@ _GONE: Final = ("store_id", "parent_id", "name", "node_id", "is_coll", "area", "
 _closed = [binding.c[name] for name in _GONE[:-2]]
 _home = and_(_in_store, binding.c.area == literal_column(str(int(Area.STORE))))
 _tops = _numbered.join(binding, and_(_home, binding.c.changed == _numbered.c.old))
-_HOMES = Statement[tuple[int, int]](
-    select(binding.c.node_id, binding.c.parent_id).where(_home, among(binding.c.node_id, bindparam("ids")))
-)
 _CLOSE = Write(
     insert(gone).from_select(_GONE, select(*_closed, _numbered.c.number, literal(0, SmallInteger)).select_from(_tops))
 )
@@ -133,11 +130,6 @@ def alter(unit: Unit, ledger: Ledger, node_ids: Iterable[int], states: StateChan
     masks = {"kept": ~states.clear, "set": states.set}
     unit.run(_ALTER, {"s": ledger.store_id, "rows": json.dumps([*modseqs.items()]), **masks})
     return modseqs
-
-
-def list_homes(unit: Unit, store_id: int, node_ids: Iterable[int]) -> dict[int, int]:
-    """Return the collections in the area of the store that hold nodes."""
-    return dict(unit.all(_HOMES, {"s": store_id, "ids": array(node_ids)}))
 
 
 def close(unit: Unit, ledger: Ledger, tops: Sequence[Resource]) -> None:

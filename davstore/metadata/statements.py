@@ -126,29 +126,35 @@ def array(numbers: Iterable[int]) -> str:
     return f"[{','.join(map(str, numbers))}]"
 
 
-class _Texts(ColumnElement[str]):
-    """The texts of a JSON array given as one parameter, compared byte for byte."""
+class _AmongTexts(ColumnElement[bool]):
+    """The condition that a text is one of a JSON array given as one parameter, compared byte for byte.
+
+    PostgreSQL searches an index for it: texts are compared in the collation of their column, and an array is no join.
+    """
 
     inherit_cache = True
 
-    def __init__(self, parameter: ColumnElement[Any]) -> None:
+    def __init__(self, text: ColumnElement[Any], parameter: ColumnElement[Any]) -> None:
+        self.text = text
         self.parameter = parameter
 
 
-@compiles(_Texts, "sqlite")
-def _texts_on_sqlite(element: _Texts, compiler: Any, **kw: Any) -> str:
-    return f"(SELECT value FROM json_each({compiler.process(element.parameter, **kw)}))"
-
-
-@compiles(_Texts, "postgresql")
-def _texts_on_postgresql(element: _Texts, compiler: Any, **kw: Any) -> str:
+@compiles(_AmongTexts, "sqlite")
+def _among_texts_on_sqlite(element: _AmongTexts, compiler: Any, **kw: Any) -> str:
     array = compiler.process(element.parameter, **kw)
-    return f'(SELECT value COLLATE "C" FROM json_array_elements_text(CAST({array} AS json)))'
+    return f"{compiler.process(element.text, **kw)} IN (SELECT value FROM json_each({array}))"
 
 
-def among_texts(column: ColumnElement[Any], parameter: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Return the condition that column is one of the texts of a JSON array (see `json.dumps`)."""
-    return column.bool_op("IN")(_Texts(parameter))
+@compiles(_AmongTexts, "postgresql")
+def _among_texts_on_postgresql(element: _AmongTexts, compiler: Any, **kw: Any) -> str:
+    array = compiler.process(element.parameter, **kw)
+    texts = f"ARRAY(SELECT json_array_elements_text(CAST({array} AS json)))"
+    return f"{compiler.process(element.text, **kw)} = ANY({texts})"
+
+
+def among_texts(text: ColumnElement[Any], parameter: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a text is one of the texts of a JSON array (see `json.dumps`)."""
+    return _AmongTexts(text, parameter)
 
 
 class _Lists(FunctionElement[Any]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -10,7 +10,8 @@ from davstore.engine import rights
 from davstore.engine.conditions import require_list
 from davstore.engine.contents import count_with_room, is_wanted, read_contents
 from davstore.engine.context import Context
-from davstore.errors import ConversationMissing, LimitNotSupported, Malformed, NotFound, UnsupportedReport
+from davstore.engine.paging import keep_view, shortened
+from davstore.errors import ConversationMissing, Malformed, NotFound, UnsupportedReport
 from davstore.metadata import bindings, conversations, histories, sessions, stores, threads
 from davstore.metadata.bindings import Found
 from davstore.metadata.facets import load
@@ -77,6 +78,7 @@ def history(
         LimitNotSupported: one message has too many values of a facet.
     """
     most = MOST_ROWS if asked.limit is None else min(asked.limit, MOST_ROWS)
+    view = view.in_area(Area.THREADS)
 
     def work(unit: Unit, most: int) -> History:
         rights.require(context.asker, path)
@@ -89,7 +91,9 @@ def history(
             raise ConversationMissing(thread.names[-1])
         return _read_page(context, unit, facts, thread, lens, asked, facets, most)
 
-    return _shortened(most, lambda most: context.services.database.read(partial(work, most=most)))
+    history = shortened(most, lambda most: context.services.database.read(partial(work, most=most)))
+    keep_view(context, path, view)
+    return history
 
 
 def _read_page(
@@ -113,17 +117,6 @@ def _read_page(
     values = load(unit, facts, lens.told(facets), [one.node_id for one in rows], now_us=context.now_us)
     state = _find_group_state(unit, facts, thread, lens_on(lens.view, context.now_us, Area.STORE))
     return History(facts, thread.names, rows, values, contents, earlier, state, token)
-
-
-def _shortened(most: int, read: Callable[[int], History]) -> History:
-    """Return a page of at most so many messages, of fewer where their facts are too much for one answer."""
-    while True:
-        try:
-            return read(most)
-        except LimitNotSupported:
-            if most == 1:
-                raise
-            most //= 2
 
 
 def _find_thread(unit: Unit, found: Found, path: Path, conversation_id: str | None) -> _Thread:
@@ -194,11 +187,10 @@ def _cut(rows: Sequence[tuple[int, Resource]], most: int) -> tuple[Sequence[tupl
 
 def _find_group_state(unit: Unit, facts: StoreFacts, thread: _Thread, lens: Lens) -> tuple[str, ...] | None:
     """Return the names of the newest group state of the sessions of a conversation."""
-    known = conversations.list_threads(unit, facts.id, [thread.node_id]).get(thread.node_id)
-    if known is None or known.conversation_id is None:
+    found = conversations.find_sessions_of(unit, facts.id, [thread.node_id]).get(thread.node_id)
+    if not found:
         return None
-    found = sessions.find_sessions(unit, facts.id, [known.conversation_id])
-    states = sessions.list_group_states(unit, facts, [one.node_id for one in found])
+    states = sessions.list_group_states(unit, facts, found)
     ways = Ways(unit, facts.id, {*states})
     places = [(ways.find(node_id, Area.STORE), name) for node_id, name in states.items()]
     names = [(*parent, name) for parent, name in places if parent is not None]

@@ -9,8 +9,8 @@ from functools import partial
 from davstore.engine import rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
-from davstore.errors import DiskFull, LimitNotSupported, Unavailable
-from davstore.metadata import bindings, stores, views
+from davstore.engine.paging import keep_view, shortened
+from davstore.metadata import bindings
 from davstore.metadata.changed_members import by_column_form
 from davstore.metadata.facets import load
 from davstore.metadata.messages import add_to_columns
@@ -21,7 +21,7 @@ from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import MESSAGE, Facets
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
-from davstore.model.views import EVERYTHING, View, hash_of
+from davstore.model.views import EVERYTHING, View
 from davstore.sync import report
 from davstore.sync.lenses import lens_on
 from davstore.sync.report import Page
@@ -80,41 +80,9 @@ def changes_since(
         values = load(unit, found.facts, lens.told(facets), ids, now_us=context.now_us)
         return Changes(rows, page.token, page.truncated, found.facts, values)
 
-    changes = _shortened(most, lambda most: context.services.database.read(partial(work, most=most)))
-    if view is not EVERYTHING:
-        _keep_view(context, path, view)
+    changes = shortened(most, lambda most: context.services.database.read(partial(work, most=most)))
+    keep_view(context, path, view)
     return changes
-
-
-def _shortened(most: int, read: Callable[[int], Changes]) -> Changes:
-    """Return a page of at most so many rows, of fewer where these are too much for one answer.
-
-    The server may truncate a page too (RFC 6578 §3.6); a device asks for no limit.
-    """
-    while True:
-        try:
-            return read(most)
-        except LimitNotSupported:
-            if most == 1:
-                raise
-            most //= 2
-
-
-def _keep_view(context: Context, path: Path, view: View) -> None:
-    """Remember the definition of a view that a token was given for; without it another view lists everything again."""
-    database, hash_ = context.services.database, hash_of(view)
-
-    def is_kept(unit: Unit) -> bool:
-        return views.is_kept(unit, bindings.find(unit, path).facts.id, hash_, now_us=context.now_us)
-
-    def work(unit: Unit) -> None:
-        views.keep_view(unit, stores.lock(unit, path.store).store_id, hash_, view, now_us=context.now_us)
-
-    try:
-        if not database.read(is_kept):
-            database.write(work)
-    except (DiskFull, Unavailable) as error:  # no reason to fail a report that only reads
-        log.warning("the definition of a view is not written down: %s", error)
 
 
 def _rows(page: Page) -> Iterator[Resource | Removed]:

@@ -244,3 +244,28 @@ def test_a_conversation_is_marked_in_one_request(chat: Client) -> None:
     )
     assert rows(ended) == [(thread, "204")]
     assert (chat.names("in"), chat.names("sent")) == (["other.eml"], [])
+
+
+def test_a_thread_of_two_conversations_has_the_newest_group_state_of_both(chat: Client) -> None:
+    chat.put("in/8.eml", letter(8, conversation="chat/2"))
+    chat.put("in/both.eml", "From: a@x\r\nMessage-ID: <both@x>\r\nReferences: <0@x> <8@x>\r\n\r\nboth")
+    for folder, conversation, at in (
+        ("s1", "chat/2", "2012-06-14T16:00:00Z"),
+        ("s2", "chat/1", "2012-06-13T16:00:00Z"),
+    ):
+        assert make(chat, f"{folder}/").status == 201
+        chat.put(f"{folder}/info.eml", session_info(folder, conversation))
+        chat.put(f"{folder}/state.xml", group_state(at), Content_Type="application/group-state-object+xml")
+    for conversation in ("chat/1", "chat/2"):
+        answer = history(chat, conversation=conversation)
+        assert answer.xml.findtext(f"{C}current-group-state/{D}href") == f"{HOME}/s1/state.xml"
+
+
+def test_another_view_than_that_of_the_history_is_told_as_a_difference(chat: Client) -> None:
+    chat.put("in/7.eml", letter(7, body="long" * 100))
+    chat.principal, chat.rules = PHONE, (Rule("small", max_body_bytes=len(letter(7, body="long" * 100)) - 1),)
+    answer = history(chat)
+    assert len(rows(answer)) == 5
+    chat.rules = ()
+    [told] = chat.sync(thread_of(answer), token_of(answer)).hrefs()
+    assert chat("GET", told).body == letter(7, body="long" * 100)

@@ -195,9 +195,15 @@ def _judge_narrowing(rule: Rule, others: Sequence[Rule]) -> Iterator[_Idle]:
 
 
 def _includes_all(own: Sequence[Reach], other: Sequence[Reach]) -> bool:
+    """Tell whether one rule reaches all that another one does, in each area that it says something about.
+
+    No place at all shows nothing of either area; places in one of them say nothing about the other.
+    """
+    if not own or not other:
+        return not other
     wide = [reach.pattern for reach in own if reach.is_deep]
-    says_as_much = not other or all(any(share_area(one.pattern, reach.pattern) for reach in other) for one in own)
-    theirs = [reach.pattern for reach in other if any(share_area(reach.pattern, one.pattern) for one in own)]
+    theirs = [one.pattern for one in other if any(share_area(one.pattern, reach.pattern) for reach in own)]
+    says_as_much = all(any(share_area(reach.pattern, pattern) for pattern in theirs) for reach in own)
     return says_as_much and all(any(pattern_covers(pattern, one) for pattern in wide) for one in theirs)
 
 

@@ -163,6 +163,9 @@ def test_what_changes_nothing_is_told(rules: list[str], warnings: list[str]) -> 
         [rule("a", "default = true", BY_HAND), rule("b", "default = true", "modes = 'automatic'")],
         [rule("a", "default = true", BY_HAND, "bearer_not = ['wifi']")],
         [rule("a", "include = ['M/x', 'D']"), rule("b", "include = ['M', 'D/x']")],
+        [rule("a", "include = ['M']"), rule("b", "user = 'x'", "include = []")],
+        [rule("a", "include = ['M']"), rule("b", "user = 'x'", "include = ['/dav/threads/{user}/x']")],
+        [rule("a", "include = ['M']"), rule("b", "user = 'x'", "include = ['M', '/dav/threads/{user}/x']")],
         [rule("a", "kinds = ['message']"), rule("b", "kinds = ['media']")],
         [rule("a", "max_body_bytes = 5"), rule("b", "user = 'x'", "max_body_bytes = 4", "max_age_days = 4")],
         [rule("a", "list_only = false"), rule("b", "user = 'x'", "list_only = true")],
@@ -348,7 +351,8 @@ def test_the_decision_is_the_same_without_all_that_is_found(rules: list[Rule], p
     left = without(rules, findings)
     for subject in SUBJECTS:
         terms, less = (merge(some, preferences, subject) for some in (rules, left))
-        assert outcomes(terms) == outcomes(less)
+        differing = [pair for pair in zip(outcomes(terms), outcomes(less), strict=True) if pair[0] != pair[1]]
+        assert not differing[:1]  # one alone: the difference between all of them takes minutes to be printed
         if all(rule.allowed for rule in terms.rules):
             assert shown(terms) == shown(less)
     for finding in findings:

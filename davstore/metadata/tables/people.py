@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Identity, String, Text
+from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Identity, PrimaryKeyConstraint, String, Text
 
 from davstore.metadata.tables.columns import ID, NAME, index, number, small, table
 
-USER, DEVICE, SERVICE = 0, 1, 2
+USER, DEVICE, SERVICE, GROUP, LIST = 0, 1, 2, 3, 4
 """Values of `principal.kind`."""
 
 principal = table(
@@ -62,3 +62,15 @@ service = table(
     number("created_us"),
     ForeignKeyConstraint(["principal_id"], ["principal.id"]),
 )
+
+membership = table(
+    "membership",
+    Column("list_id", ID, nullable=False),
+    Column("member_id", ID, nullable=False),
+    PrimaryKeyConstraint("list_id", "member_id"),
+    ForeignKeyConstraint(["list_id"], ["principal.id"]),
+    ForeignKeyConstraint(["member_id"], ["principal.id"]),
+    keyed=True,
+)
+# the lists that a principal is in
+index("membership_member", membership.c.member_id)

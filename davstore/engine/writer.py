@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from davstore.engine.context import Context
+from davstore.engine.rights import Sight, find_sight
 from davstore.errors import NotFound
 from davstore.metadata import bindings, bodies, locks, nodes, properties, several, states, uploads
 from davstore.metadata.bindings import Resolved
@@ -100,7 +101,7 @@ class TreeChange(NamedTuple):
 class Writer:
     """One unit of work on one store. It reads only the rows that it changes."""
 
-    __slots__ = ("_held", "changes", "context", "ledger", "unit")
+    __slots__ = ("_held", "_sight", "changes", "context", "ledger", "unit")
 
     def __init__(self, context: Context, unit: Unit, ledger: Ledger) -> None:
         self.context = context
@@ -108,6 +109,17 @@ class Writer:
         self.ledger = ledger
         self.changes: list[Change | TreeChange] = []
         self._held: list[Lock] | None = None if ledger.facts.may_hold_locks else []
+        self._sight: list[Sight | None] = []
+
+    def sight(self) -> Sight | None:
+        """Return the entries of the store that name the asker, which are read once; None: it owns the store.
+
+        Raises:
+            NotFound: no entry names the asker.
+        """
+        if not self._sight:
+            self._sight.append(find_sight(self.context, self.unit, self.ledger.facts))
+        return self._sight[0]
 
     def held(self) -> list[Lock]:
         """Return the locks that are held in the store, which are read once. A store without any costs nothing."""

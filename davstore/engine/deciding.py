@@ -252,9 +252,7 @@ def decide_both(
         raise ForeignDestination(destination.store)
     old = _member(needs_from, place, source)
     makes = bool(old.get().is_collection)
-    new = _member(
-        needs_to, resolve_for(writer, to, destination, makes_collection=makes, act=f"{verb} to"), destination
-    )
+    new = _member(needs_to, resolve_for(writer, to, destination, makes_collection=makes, act=f"{verb} to"), destination)
     if new.resource is not None and not overwrite:
         raise PreconditionFailed("the destination exists")
     _require_depth(needs_from, old.resource, depth)

@@ -21,6 +21,8 @@ from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Area, Path
 from davstore.model.principals import Ability, Asker, Device, Principal, PrincipalName, Service
 from davstore.model.rules import names_at
+from davstore.model.views import View
+from davstore.model.where import Or, Where
 from davstore.policy import needs
 from davstore.policy.needs import On
 from davstore.protocol.urls import Known
@@ -108,9 +110,7 @@ class Sight:
 class Beneath:
     """The resources beneath one that its asker may know of. They are asked about from above down."""
 
-    def __init__(
-        self, sight: Sight, top: Resource, rights: Rights, area: int, filters: Sequence[Where | None]
-    ) -> None:
+    def __init__(self, sight: Sight, top: Resource, rights: Rights, area: int, filters: Sequence[Where | None]) -> None:
         self._sight = sight
         self._top = top
         self._area = area
@@ -259,9 +259,7 @@ def permit(sight: Sight, act: str, path: Path, place: Resolved, *, makes_collect
             raise NotFound(path.name)
         place, standing = Resolved(place.steps, None, None), Standing(NONE, None)
     below = 0 if resource is None or act not in needs.REACHING else sight.denied_beneath(resource)
-    lacks = needs.find_lacks(
-        act, standing.parent, standing.resource, makes_collection=makes_collection, below=below
-    )
+    lacks = needs.find_lacks(act, standing.parent, standing.resource, makes_collection=makes_collection, below=below)
     require_none(path, place, list(lacks))
     return place
 
@@ -277,17 +275,16 @@ def require_each(sight: Sight, act: str, path: Path, resource: Resource, node_id
 def require_none(path: Path, place: Resolved, lacks: Sequence[needs.Lack]) -> None:
     """Raise NeedPrivileges when an asker lacks something at a place."""
     if lacks:
-        is_collection = place.resource is not None and bool(place.resource.is_collection)
-        raise NeedPrivileges(
-            tuple(
-                [
-                    Lack(path, is_collection, lack.privilege)
-                    if lack.on is On.RESOURCE
-                    else Lack(path.parent, True, lack.privilege)  # noqa: FBT003  it is a collection
-                    for lack in lacks
-                ]
-            )
-        )
+        raise need(path, lacks, is_collection=place.resource is not None and bool(place.resource.is_collection))
+
+
+def need(path: Path, lacks: Iterable[needs.Lack], *, is_collection: bool) -> NeedPrivileges:
+    """Return the error of an asker who lacks something at a path, and whether a collection is there."""
+    found = [
+        Lack(path, is_collection, one.privilege) if one.on is On.RESOURCE else Lack(path.parent, True, one.privilege)  # noqa: FBT003
+        for one in lacks
+    ]
+    return NeedPrivileges(tuple(found))
 
 
 def home(asker: Principal) -> Path:

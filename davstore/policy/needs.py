@@ -1,7 +1,7 @@
 """The one table of what each method needs: privileges on the resource at its URL, and on the collection above it.
 
-A method has a row for a URL that is mapped and one for a URL that is not. COPY and MOVE have two URLs, each with rows of
-its own; a MOVE within one collection is a renaming, and has others (RFC 3744 Appendix B, docs/sharing.md).
+A method has a row for a URL that is mapped and one for a URL that is not. COPY and MOVE have two URLs, with rows for
+each; a MOVE within one collection is a renaming, and has others (RFC 3744 Appendix B, docs/sharing.md).
 """
 
 from __future__ import annotations

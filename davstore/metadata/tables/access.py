@@ -37,7 +37,7 @@ ace = table(
     keyed=True,
 )
 # the entries that name a principal
-index("ace_principal", ace.c.store_id, ace.c.principal_id)
+index("ace_principal", ace.c.principal_id, ace.c.store_id)
 # those that the jobs find expired
 index("ace_expires", ace.c.expires_us, where="expires_us IS NOT NULL")
 

@@ -10,7 +10,7 @@ depends_on = None
 
 STATISTICS = {
     ("ace", "ace"): "20000 1000 2 1",
-    ("ace", "ace_principal"): "20000 1000 10",
+    ("ace", "ace_principal"): "20000 10 10",
     ("ace", "ace_expires"): "2000 2",
     ("membership", "membership"): "10000 20 1",
     ("membership", "membership_member"): "10000 4",
@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("store_id", "node_id", "position"),
         sqlite_with_rowid=False,
     )
-    op.create_index("ace_principal", "ace", ["store_id", "principal_id"])
+    op.create_index("ace_principal", "ace", ["principal_id", "store_id"])
     ends = sa.text("expires_us IS NOT NULL")
     op.create_index("ace_expires", "ace", ["expires_us"], sqlite_where=ends, postgresql_where=ends)
     op.create_table(

@@ -13,12 +13,13 @@ from typing import Final, NamedTuple
 from davstore.engine.context import Context
 from davstore.engine.rights import Sight, find_sight
 from davstore.errors import NotFound
-from davstore.metadata import bindings, bodies, locks, nodes, properties, several, states, uploads
+from davstore.metadata import aces, bindings, bodies, locks, nodes, properties, several, states, uploads
 from davstore.metadata.bindings import Resolved
 from davstore.metadata.bodies import Received
 from davstore.metadata.nodes import NodeRow, empty_collection, leaf
 from davstore.metadata.stores import Ledger
 from davstore.metadata.unit import Unit
+from davstore.model.acl import Ace
 from davstore.model.locks import Lock
 from davstore.model.nodes import MESSAGES, Resource, ResourceType
 from davstore.model.paths import Area, Path
@@ -211,6 +212,11 @@ class Writer:
         sizes = (0, 0) if change is None else (change.old_bytes, change.new_bytes)
         self.changes.append(Change(Shown(old, sizes[0]), Shown(new, sizes[1])))
         return new
+
+    def control(self, old: Resource, entries: Sequence[Ace]) -> Resource:
+        """Replace the access control entries of a resource."""
+        aces.set_aces(self.unit, self.ledger.store_id, old.node_id, entries)
+        return self.alter(old, None)
 
     def alter_all(self, resources: Sequence[Resource], state: StateChange) -> None:
         """Change the states of resources, each of which it changes, as `alter` does of one."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, and_, bindparam, delete, exists, insert, literal, literal_column, or_, select, update
+from sqlalchemy import BigInteger, bindparam, delete, exists, insert, literal, literal_column, or_, select, update
 
-from davstore.metadata.memberships import my_principals
+from davstore.metadata.memberships import MY_PRINCIPALS, find_names
+from davstore.metadata.places import Ways
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.tables import ace, binding, store
 from davstore.metadata.unit import Unit
-from davstore.model.acl import AUTHENTICATED, Ace
-from davstore.model.nodes import HOLDS_ACES
+from davstore.model.acl import AUTHENTICATED, WORDS, Ace, KnownAce
+from davstore.model.nodes import HOLDS_ACES, StoreFacts
 from davstore.model.where import parse_json, to_json
 
 
@@ -48,7 +50,7 @@ _NAMING = Statement(
         ace.c.store_id == _s,
         or_(
             ace.c.principal_id == literal_column(str(AUTHENTICATED)),
-            ace.c.principal_id.in_(select(my_principals().c.id)),
+            ace.c.principal_id.in_(MY_PRINCIPALS),
         ),
         or_(ace.c.expires_us.is_(None), ace.c.expires_us > bindparam("now_us")),
     ),
@@ -64,17 +66,18 @@ _HOLDS_NONE = Write(
     .where(store.c.id == _s, ~_is_controlled)
     .values(traits=store.c.traits.bitwise_and(literal(~HOLDS_ACES)))
 )
-_home = and_(binding.c.store_id == _s, binding.c.area == literal_column("0"))
+_in_store = binding.c.store_id == _s
+_is_home = or_(binding.c.area == literal_column("0"), binding.c.is_coll == literal_column("1"))
 _up = (
     select(binding.c.node_id.label("start"), binding.c.node_id, binding.c.parent_id, literal_column("0").label("level"))
-    .where(_home, among(binding.c.node_id, bindparam("ids")))
+    .where(_in_store, among(binding.c.node_id, bindparam("ids")), _is_home)
     .cte("up", recursive=True)
 )
 _HOMES = Statement[tuple[int, int]](
     select(
         _up.union_all(
             select(_up.c.start, binding.c.node_id, binding.c.parent_id, _up.c.level + literal_column("1")).where(
-                _home, binding.c.node_id == _up.c.parent_id
+                _in_store, binding.c.node_id == _up.c.parent_id
             )
         )
     )
@@ -100,6 +103,26 @@ def list_naming(unit: Unit, store_id: int, user_id: int, groups: Iterable[str], 
     return found
 
 
+def list_acls(unit: Unit, store: StoreFacts, node_ids: Collection[int], *, now_us: int) -> dict[int, list[KnownAce]]:
+    """Return the entries of nodes that hold now, their own before those that they inherit, from the nearest on."""
+    if not store.may_hold_aces or not node_ids:
+        return {}
+    chains = list_home_chains(unit, store.id, node_ids)
+    entries = list_aces(unit, store.id, {*node_ids, *itertools.chain.from_iterable(chains.values())})
+    holding = {node_id: [one for one in own if one.holds(now_us)] for node_id, own in entries.items()}
+    names = find_names(unit, {one.principal_id for own in holding.values() for one in own})
+    ways = Ways(unit, store.id, [node_id for node_id, own in holding.items() if own])
+    return {
+        node_id: [
+            KnownAce(who, one, None if at == node_id else ways.locate(at))
+            for at in (node_id, *reversed(above))
+            for one in holding[at]
+            if (who := WORDS.get(one.principal_id) or names.get(one.principal_id)) is not None
+        ]
+        for node_id, above in chains.items()
+    }
+
+
 def set_aces(unit: Unit, store_id: int, node_id: int, entries: Sequence[Ace]) -> None:
     """Replace the entries of a node, and note in the row of the store whether there are any."""
     unit.run(_REMOVE, {"s": store_id, "n": node_id})
@@ -122,7 +145,10 @@ def set_aces(unit: Unit, store_id: int, node_id: int, entries: Sequence[Ace]) ->
 
 
 def list_home_chains(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, list[int]]:
-    """Return the collections above nodes in the area of the store, the root first; none for one that is not there."""
+    """Return the collections above nodes, the root first; none for a root, and for one that is not there.
+
+    Those of a message are above its folder, whatever thread it is in: its one home (docs/sharing.md).
+    """
     found: dict[int, list[int]] = {node_id: [] for node_id in node_ids}
     for start, above in unit.all(_HOMES, {"s": store_id, "ids": array(node_ids)}) if node_ids else ():
         found[start].append(above)

@@ -1,4 +1,4 @@
-"""The errors that davstore raises on purpose, by meaning.
+"""The errors that davstore raises on purpose, by meaning; those of rights are in `rights`.
 
 Every error that a request can end in is a class here and carries the data of its answer. Nothing here knows HTTP:
 the one table from class to status, DAV precondition and headers is in `middleware/errors.py`.

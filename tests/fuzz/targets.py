@@ -291,9 +291,10 @@ def acl_body(data: bytes) -> None:
     asked = acl.parse(data)
     assert len(asked) <= acl.MOST_ACES
     assert sorted(asked, key=lambda one: not one.denies) == asked
-    told = acl.render_acl([acl.ShownAce(*(None if value is Kept.KEPT else value for value in one)) for one in asked])
+    plain = [one._replace(who="/") if isinstance(one.who, str) else one for one in asked]
+    told = acl.render_acl([acl.ShownAce(*(None if value is Kept.KEPT else value for value in one)) for one in plain])
     again = acl.parse(told.replace(b"<D:acl", b"<D:acl" + ROOT_NAMESPACES, 1))
-    assert [one[:3] for one in again] == [one[:3] for one in asked]
+    assert [one[:3] for one in again] == [one[:3] for one in plain]
 
 
 def expanded(found: tuple[reports.Asked, ...], levels: int) -> None:

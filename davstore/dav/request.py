@@ -10,7 +10,6 @@ from davstore.dav.properties.live import PropertyContext
 from davstore.dav.rendering import Hrefs
 from davstore.engine.context import Services
 from davstore.engine.receiving import Source
-from davstore.engine.rights import may_see
 from davstore.errors import ForeignDestination, Malformed, MethodNotAllowed, PartIsImmutable, UnsupportedMediaType
 from davstore.metadata.principals import DeviceFacts
 from davstore.middleware.auth import PRINCIPAL
@@ -160,11 +159,17 @@ class Request:
         if is_sub and part is None:
             raise Malformed("a Destination that is a sub-resource")
         path = urls.find_path(target.segments)
-        if path is None or not may_see(self.principal, path):
+        if path is None or path.store != self._store:
             raise ForeignDestination("not in this store")
         if part is not None:
             raise PartIsImmutable("a Destination that is a part")
         return path
+
+    @property
+    def _store(self) -> str | None:
+        """The owner of the store that the request is about; None: it is about no store."""
+        place = self.place.path if isinstance(self.place, AddPath | PartPath) else self.place
+        return place.store if isinstance(place, Path) else None
 
     @property
     def destination_place(self) -> Place:
@@ -256,7 +261,7 @@ class Request:
             return None
         found = urls.find_part(target) if names_sub_resource(target.query) else urls.find_path(target.segments)
         path = found.path if isinstance(found, PartPath) else found
-        return found if path is not None and may_see(self.context.asker, path) else None
+        return found if path is not None and path.store == self._store else None
 
     @property
     def content_type(self) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from davstore.engine.context import Context
 from davstore.engine.locks import find_covering, list_held, own_locks
 from davstore.engine.parts import find_part
+from davstore.engine.rights import Sight, find_sight
 from davstore.engine.writer import Writer
 from davstore.errors import InvalidSyncToken, PreconditionFailed
 from davstore.metadata import bindings
@@ -51,15 +52,17 @@ def require_list(context: Context, unit: Unit, facts: StoreFacts, conditions: Pr
 
 
 def _require_list(context: Context, unit: Unit, facts: StoreFacts, held: list[Lock], lists: tuple[IfList, ...]) -> None:
-    own = own_locks(context, held)
-    if not any(_holds(unit, facts, own, one) for one in lists):
+    own, sight = own_locks(context, held), find_sight(context, unit, facts)
+    if not any(_holds(unit, facts, own, one, sight) for one in lists):
         raise PreconditionFailed("no list of the If header holds")
 
 
-def _holds(unit: Unit, facts: StoreFacts, own: list[Lock], one: IfList) -> bool:
+def _holds(unit: Unit, facts: StoreFacts, own: list[Lock], one: IfList, sight: Sight | None) -> bool:
     path = one.path.path if isinstance(one.path, PartPath) else one.path
     path = path if path is not None and path.store == facts.owner else None  # as if unmapped
     place = Resolved([], None, None) if path is None else bindings.resolve(unit, facts, path)
+    if sight is not None and path is not None and not sight.opens(place, path.area):
+        place = Resolved([], None, None)
     etag = _etag_of(unit, facts, place.resource, one.path)
     states = {lock.token for lock in find_covering(unit, facts.id, own, place)}
     return all(

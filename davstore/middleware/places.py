@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
-from davstore.engine.rights import known_to, may_deliver, may_enrol, may_see
+from davstore.engine.rights import known_to, may_ask, may_deliver, may_enrol
 from davstore.errors import NotFound
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
@@ -54,7 +54,7 @@ def find_place(target: Target, asker: Asker) -> Place | None:
     """Return the place that a target names, if the asker may know of it."""
     if target.query and names_sub_resource(target.query):
         sub = urls.find_sub_resource(target)
-        return sub if sub is not None and may_see(asker, sub.path) else None
+        return sub if sub is not None and may_ask(asker) else None
     if isinstance(asker, Service):
         drop = urls.find_drop(target.segments)
         return drop if drop is not None and may_deliver(asker, drop.segments[-1]) else None
@@ -63,4 +63,4 @@ def find_place(target: Target, asker: Asker) -> Place | None:
         known = known_to(asker)
         place = urls.find_fixed(target.segments, known)
         return urls.find_vacant(target.segments, known) if place is None and may_enrol(asker) else place
-    return path if may_see(asker, path) else None
+    return path if may_ask(asker) else None

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from enum import Enum, IntFlag
 from typing import Final, NamedTuple
 
+from davstore.model.paths import Area
+from davstore.model.principals import NamedPrincipal
 from davstore.model.where import Where
 
 
@@ -185,6 +187,18 @@ class AskedAce(NamedTuple):
     privileges: int
     expires_us: int | Kept | None = Kept.KEPT
     filter: Where | Kept | None = Kept.KEPT
+
+
+class KnownAce(NamedTuple):
+    """An entry with its principal by name, and where it stands, if it is inherited: an area, and names in it."""
+
+    who: NamedPrincipal | Word
+    ace: Ace
+    inherited: tuple[Area, tuple[str, ...]] | None = None
+
+
+WORDS: Final = {AUTHENTICATED: Word.AUTHENTICATED, OWNER: Word.OWNER, SELF: Word.SELF}
+"""The words of the principals that are no rows."""
 
 
 class Rights(NamedTuple):

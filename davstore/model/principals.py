@@ -1,4 +1,4 @@
-"""Principals: users, the devices that act for them, and services of the network."""
+"""Principals: users, the devices that act for them, services of the network, and groups of principals."""
 
 from __future__ import annotations
 
@@ -98,3 +98,19 @@ class PrincipalName(NamedTuple):
 
     user: str
     device: str | None = None
+
+
+class PrincipalKind(enum.Enum):
+    """The kinds of principals that lists and access control entries name, by the collection of their URLs."""
+
+    USER = "users"
+    GROUP = "groups"
+    LIST = "lists"
+
+
+class NamedPrincipal(NamedTuple):
+    """A principal that lists and access control entries name, there or not. owner is the user whose list it is."""
+
+    kind: PrincipalKind
+    name: str
+    owner: str | None = None

@@ -99,7 +99,7 @@ def open_message(context: Context, path: Path) -> OpenMessage | None:
 
 
 def _find(context: Context, unit: Unit, path: Path) -> tuple[StoreFacts, Resource]:
-    rights.require(context.asker, path)
+    rights.require_owner(context.asker, path)
     facts, place, _ = bindings.find(unit, path)
     if place.resource is None:
         raise NotFound(path.name)

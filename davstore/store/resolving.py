@@ -48,7 +48,7 @@ def resolve(
     """
 
     def work(unit: Unit) -> list[Found]:
-        rights.require(context.asker, path)
+        rights.require_owner(context.asker, path)
         facts, place, _ = bindings.find(unit, path)
         require_list(context, unit, facts, conditions)
         if place.resource is None:

@@ -63,7 +63,7 @@ def changes_since(
         most = min(most, _MOST_MESSAGES)
 
     def work(unit: Unit, most: int) -> Changes:
-        rights.require(context.asker, path)
+        rights.require_owner(context.asker, path)
         found = bindings.find(unit, path)
         require_list(context, unit, found.facts, conditions)
         lens = lens_on(view, context.now_us, path.area)

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from davstore import metadata
-from davstore.metadata import answers, bindings, changed_members, listings, sorted_pages
+from davstore.metadata import answers, bindings, changed_members, listings, memberships, sorted_pages
 from davstore.metadata.statements import Statement
 from davstore.model.pages import Sort
 from tests.contract.storage import Storage
@@ -55,6 +55,7 @@ STATEMENTS |= {
     for name, statement in statements._asdict().items()
     if isinstance(statement, Statement)
 }
+STATEMENTS["memberships.MY_PRINCIPALS"] = Statement[tuple[int]](memberships.MY_PRINCIPALS)
 STATEMENTS["listings.BY_COLUMN"] = listings._by_column(("name", *BY_COLUMN))
 OF_FEW_ROWS = ("SEARCH store_root", "SEARCH view")
 """A store has one root of each area, and 200 views at most."""
@@ -65,6 +66,7 @@ FIRST_COLUMN_ONLY = (
     "SCAN gone",
     "SCAN body",
     "SCAN property",
+    "SCAN membership",
     "SCAN acting",
     "SCAN owner",
     "SCAN device",

@@ -44,8 +44,8 @@ class Row(NamedTuple):
 
 _READ: Final = ("OPTIONS", "GET", "HEAD")
 _NAMESPACE: Final = ("DELETE", "COPY", "MOVE")
-_REST: Final = ("PROPFIND", "PROPPATCH", "LOCK", "UNLOCK", "REPORT")
-_IN_THREADS: Final = ("DELETE", "COPY", "PROPFIND", "PROPPATCH", "REPORT")
+_REST: Final = ("PROPFIND", "PROPPATCH", "ACL", "LOCK", "UNLOCK", "REPORT")
+_IN_THREADS: Final = ("DELETE", "COPY", "PROPFIND", "PROPPATCH", "ACL", "REPORT")
 
 _EXPAND: Final = (names.EXPAND_PROPERTY,)
 _OF_COLLECTIONS: Final = (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, names.RESOLVE, names.MULTIGET, *_EXPAND)
@@ -81,8 +81,14 @@ STORE_METHODS: Final = frozenset(
 SAFE: Final = frozenset({*_READ, "PROPFIND", "REPORT"})
 """The safe methods (RFC 9110 §9.2.1, RFC 4918 §9.1, RFC 3253 §3.6)."""
 
-_CLASSES: Final = {"1": "PROPFIND", "2": "LOCK", "3": "PROPFIND", "extended-mkcol": "MKCOL"}
-"""Compliance classes, each with a method that it requires (RFC 4918 §18, RFC 5689 §3.1)."""
+_CLASSES: Final = {
+    "1": "PROPFIND",
+    "2": "LOCK",
+    "3": "PROPFIND",
+    "access-control": "ACL",
+    "extended-mkcol": "MKCOL",
+}
+"""Compliance classes, each with a method that it requires (RFC 4918 §18, RFC 3744 §7.2, RFC 5689 §3.1)."""
 
 METHODS_OF: Final = {Function.LOCKING: ("LOCK", "UNLOCK")}
 REPORTS_OF: Final = {Function.SYNCHRONIZATION: (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, names.CONVERSATION_HISTORY)}

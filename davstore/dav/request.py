@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from davstore.dav.kinds import Offer, offer_with
@@ -18,6 +18,7 @@ from davstore.middleware.forwarded import PREFIX
 from davstore.middleware.places import find_place
 from davstore.middleware.sync_gate import QUERY, check_transfer, explain, shown_to, view_of
 from davstore.middleware.xml_body import content_length, read_xml
+from davstore.model.acl import Rights
 from davstore.model.conditions import NONE, IfList, Preconditions
 from davstore.model.facets import NO_FACTS, Facts
 from davstore.model.nodes import StoreFacts
@@ -106,8 +107,14 @@ class Request:
         facets: Facts = NO_FACTS,
         spelling: Spelling | None = None,
         free_bytes: Callable[[], int] | None = None,
+        rights: Mapping[int, Rights] | None = None,
     ) -> PropertyContext:
-        """Return the context of the properties in the answer; store is None outside of all stores."""
+        """Return the context of the properties in the answer; store is None outside of all stores.
+
+        rights are the asker's by node; of the store of another they are none unless they are given.
+        """
+        if rights is None and store is not None and store.owner != self.principal.user.name:
+            rights = {}
         context = self.context
         services = context.services
         return PropertyContext(
@@ -121,6 +128,7 @@ class Request:
             self._list_devices,
             self._find_profiles,
             self.shown,
+            rights,
         )
 
     def _list_devices(self) -> Sequence[DeviceFacts]:

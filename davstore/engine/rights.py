@@ -118,6 +118,8 @@ class Beneath:
         self._needed = Privilege.LIST if self._lists_all else Privilege.LIST_FILTERED
         self._filters = [one for one in filters if one is not None]
         self._known = {top.names: rights}
+        self.rights = {top.node_id: rights}
+        """The rights on the resources that were shown, by node."""
 
     def narrowed(self, view: View) -> View:
         """Return a view within the filters that bound the asker's listings here (`C:list-filtered`)."""
@@ -148,6 +150,7 @@ class Beneath:
                 refused.append(one)
                 continue
             opened.append(one)
+            self.rights[one.node_id] = own
             if one.is_collection:
                 self._known[one.names] = own
         return opened, refused

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from davstore.model.paths import AddPath, Area, PartPath, Path
-from davstore.model.principals import Principal, PrincipalName
+from davstore.model.principals import NamedPrincipal, Principal, PrincipalKind, PrincipalName
 from davstore.protocol.dav.hrefs import MAX_SEGMENTS, Target
 from davstore.protocol.http.queries import find_part_number, names_add
 
@@ -118,6 +118,27 @@ def find_drop(segments: tuple[str, ...]) -> Fixed | None:
 def is_drop(place: Fixed) -> bool:
     """Tell whether a fixed collection is the drop of an owner."""
     return find_drop(place.segments) is not None
+
+
+def find_principal(segments: tuple[str, ...]) -> NamedPrincipal | PrincipalName | None:
+    """Return the principal, there or not, that a path names; None: it names none. Devices have a user and a name."""
+    *above, name = segments or ("",)
+    match above:
+        case ["dav", "principals", "users"]:
+            return NamedPrincipal(PrincipalKind.USER, name)
+        case ["dav", "principals", "groups"]:
+            return NamedPrincipal(PrincipalKind.GROUP, name)
+        case ["dav", "principals", "lists", owner]:
+            return NamedPrincipal(PrincipalKind.LIST, name, owner)
+        case ["dav", "principals", "devices", user]:
+            return PrincipalName(user, name)
+    return None
+
+
+def segments_of_principal(principal: NamedPrincipal) -> tuple[str, ...]:
+    """Return the path of a principal that entries name."""
+    owner = () if principal.owner is None else (principal.owner,)
+    return (*PRINCIPALS, principal.kind.value, *owner, principal.name)
 
 
 def find_vacant(segments: tuple[str, ...], known: Known) -> Vacant | None:

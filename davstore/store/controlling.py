@@ -21,7 +21,7 @@ from davstore.model.principals import NamedPrincipal, PrincipalKind
 from davstore.policy.entries import keep_what_is_left_out
 
 Who = NamedPrincipal | Word
-_NUMBERS = {word: number for number, word in WORDS.items()}
+_NUMBERS: dict[Who, int] = {word: number for number, word in WORDS.items()}
 
 
 def set_acl(
@@ -62,14 +62,15 @@ def _find_numbers(writer: Writer, path: Path, whos: Sequence[Who]) -> dict[Who, 
     memberships.add_groups(
         writer.unit, sorted({one.name for one in named if one.kind is PrincipalKind.GROUP and one.name in groups})
     )
-    known = {
+    known: dict[Who, int] = {
         one: number
         for one, number in memberships.find_ids(writer.unit, named).items()
         if one.kind is not PrincipalKind.LIST or one.owner in (asker, path.store)
     }
     if any(one not in known for one in named):
         raise RecognizedPrincipal
-    return {**known, **_NUMBERS}
+    known.update(_NUMBERS)
+    return known
 
 
 def list_aces(context: Context, path: Path, conditions: Preconditions = NONE) -> list[KnownAce]:

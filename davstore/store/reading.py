@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from davstore.metadata import bindings, listings, messages
 from davstore.metadata import unit as transaction
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
+from davstore.model.acl import Rights
 from davstore.model.columns import Columns, Wanted
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import MESSAGE, NO_FACTS, Facets, Facts
@@ -42,6 +43,8 @@ class Listing(NamedTuple):
     facets: Facts = NO_FACTS
     columns: Columns | None = None
     refused: Sequence[Resource] = ()
+    rights: Mapping[int, Rights] | None = None
+    """Those of the asker, by node; None: it owns the store."""
 
     @property
     def members(self) -> list[Resource]:
@@ -98,8 +101,8 @@ def describe(
         InfiniteDepth: more lies beneath than may be listed at once. LimitNotSupported: so with dead properties.
     """
     if depth == 0 and not facets:
-        facts, top, _ = opening.reader(context, path, conditions)(lambda unit: _find(context, unit, path, conditions))
-        yield Listing(facts, top, [top])
+        found = opening.reader(context, path, conditions)(lambda unit: _find(context, unit, path, conditions))
+        yield Listing(found.facts, found.top, [found.top], rights=_rights(found.beneath))
         return
     with context.services.database.snapshot() as unit:
         facts, top, beneath = _find(context, unit, path, conditions)
@@ -121,8 +124,12 @@ def describe(
                 refused = list[Resource]()
                 if beneath is not None:
                     some, refused = beneath.shown(some)
-                found = find_facts([resource.node_id for resource in some])
-                yield Listing(facts, top, some, found, refused=refused)
+                values = find_facts([resource.node_id for resource in some])
+                yield Listing(facts, top, some, values, refused=refused, rights=_rights(beneath))
+
+
+def _rights(beneath: Beneath | None) -> Mapping[int, Rights] | None:
+    return None if beneath is None else beneath.rights
 
 
 def _by_column(

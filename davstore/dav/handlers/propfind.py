@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from http import HTTPStatus
 
 from davstore.dav.bulk import Bulk, columns_of
 from davstore.dav.handlers.conditions import judge_if
@@ -65,7 +66,7 @@ def _write_tree(
     ) as pages:
         for page in pages:
             is_collection = bool(page.top.is_collection)
-            context = request.property_context(page.facts, page.facets, hrefs.spelling, free_bytes)
+            context = request.property_context(page.facts, page.facets, hrefs.spelling, free_bytes, page.rights)
             plan = Plan(question, context, minimal=prefer.minimal)
             if page.columns is not None:
                 bulk = bulk or Bulk(plan, hrefs)
@@ -73,6 +74,8 @@ def _write_tree(
             else:
                 without_top = prefer.noroot and is_collection
                 write_stored(answer, plan, hrefs, page.members if without_top else page.resources)
+            for one in page.refused:  # their names are all that the asker may know
+                answer.status(hrefs.of(one), HTTPStatus.FORBIDDEN)
     write_applied(answer, hrefs.spelling, request.principal, view)
     return is_collection
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from davstore.dav.kinds import Kind
+from davstore.dav.properties.access import ACCESS
 from davstore.dav.properties.adding import ADDING
 from davstore.dav.properties.core import CORE, IDENTITY, SUPPORTED
 from davstore.dav.properties.devices import DEVICES
@@ -44,6 +45,7 @@ TABLE: Final = (
     *SYNC,
     *QUOTA,
     *OWNERS,
+    *ACCESS,
     *MESSAGES,
     *PARTS,
     *STATES,

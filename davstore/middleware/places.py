@@ -44,7 +44,10 @@ class Places:
                 raise NotFound("a service may know of nothing else")
             environ[PLACE] = place
             return self._application(environ, start_response)
-        if asker.device is None and target.segments[: len(urls.DEVICES)] == urls.DEVICES:
+        if asker.device is None and (
+            target.segments[: len(urls.DEVICES)] == urls.DEVICES
+            or (environ["REQUEST_METHOD"] == "REPORT" and urls.find_path(target.segments) is None)
+        ):
             asker = environ[PRINCIPAL] = asker._replace(devices=self._find_devices(asker))
         environ[PLACE] = find_place(target, asker)
         return self._application(environ, start_response)

@@ -50,8 +50,7 @@ def _members(request: Request, path: Path, view: View) -> Pages:
                 members = zip(page.columns.names, page.columns.types, strict=True)
                 yield [f"{name}/" if type_ in COLLECTION_DIGITS else name for name, type_ in members]
             else:
-                members = [*page.members, *page.refused]
-                yield [f"{one.name}/" if one.is_collection else one.name for one in members]
+                yield [f"{one.name}/" if one.is_collection else one.name for one in (*page.members, *page.refused)]
 
 
 def handle_get_of_fixed(request: Request, place: Fixed) -> Response:

@@ -180,3 +180,8 @@ def principal_segments(principal: Principal) -> tuple[str, ...]:
     """Return the path of an asker as a principal: of the device when there is one, else of the user."""
     user, device = principal.user.name, principal.device
     return user_segments(user) if device is None else device_segments(user, device.name)
+
+
+def matching_segments(principal: Principal) -> set[tuple[str, ...]]:
+    """Return the paths of the principals that an asker is (RFC 3744 §5.5.1): of its user, and of its device."""
+    return {user_segments(principal.user.name), principal_segments(principal)}

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from davstore.model.functions import ALL
+from davstore.model.limits import Limits
+from davstore.model.rules import Rule
 from tests.dav.client import ALICE, BOB, HOME, PHONE, Answer, Client, D
 
 PRINCIPALS = "/dav/principals/"
@@ -61,12 +66,33 @@ def test_the_resources_that_the_asker_owns(dav: Client) -> None:
     assert found(dav, "c/", body("principal-match", "<D:principal-property><D:group/></D:principal-property>")) == []
 
 
-def test_more_resources_than_one_answer_may_have(dav: Client, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """RFC 3744 §9.3: `number-of-matches-within-limits`; §9.1 of RFC 4918 has another word for PROPFIND."""
+def test_more_resources_than_one_answer_may_have(dav: Client) -> None:
+    """RFC 3744 §9.3: `number-of-matches-within-limits`."""
+    dav.mkcol("c")
+    dav.services = replace(dav.services, limits=Limits(propfind_members=2))
+    dav.serve(ALL)
+    for name in ("a", "b", "c"):
+        dav.put(f"c/{name}")
+    answer = dav("REPORT", "c/", body("principal-match", OWNER))
+    assert (answer.status, answer.condition) == (507, f"{D}number-of-matches-within-limits")
+    assert dav("DELETE", "c/c").status == 204
+    assert len(found(dav, "c/", body("principal-match", OWNER))) == 2
     for path in ("/dav/store/", "/dav/", "/"):
         answer = dav("REPORT", path, body("principal-match", OWNER))
         assert (answer.status, answer.condition) == (507, f"{D}number-of-matches-within-limits")
     assert found(dav, PRINCIPALS, body("principal-match", OWNER)) == []
+
+
+def test_a_device_is_told_of_what_it_is_shown(dav: Client) -> None:
+    dav.mkcol("hidden", "shown")
+    dav.put("hidden/file")
+    dav.rules = [Rule("r", exclude=(("hidden",),))]
+    dav.principal = PHONE
+    answer = dav("REPORT", "", body("principal-match", OWNER))
+    assert f"{HOME}/shown/" in answer.hrefs()
+    assert not any("hidden" in href for href in answer.hrefs())
+    assert answer.xml.find("{urn:davstore:cpm}sync-policy-applied") is not None
+    assert dav("REPORT", "hidden/", body("principal-match", OWNER)).status == 403
 
 
 def test_no_principals_beneath_what_is_no_collection(dav: Client) -> None:

@@ -1,4 +1,7 @@
-"""The body of REPORT (RFC 3253 §3.6): of sync-collection (RFC 6578 §3.2, §6), expand-property (§3.8), and our own."""
+"""The body of REPORT (RFC 3253 §3.6): of sync-collection (RFC 6578 §3.2, §6), expand-property (§3.8), and our own.
+
+Those of the reports on principals are in `principal_reports`.
+"""
 
 from __future__ import annotations
 

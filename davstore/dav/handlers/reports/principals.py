@@ -94,7 +94,7 @@ def handle_principal_match_of_fixed(request: Request, place: Fixed, query: Match
     """Report the principals beneath a collection that the asker is. Raises LimitNotSupported: for its whole store."""
     judge_if(request)
     if query.property is None:
-        mine = _find_matching(request)
+        mine = urls.matching_segments(request.principal)
         return _tell(request, [one for one in _list_beneath(request, place) if one.segments in mine], query.names)
     if query.property == names.OWNER and any(_holds(place, start) for start in urls.AREAS):
         raise LimitNotSupported("a store lies beneath")
@@ -119,15 +119,10 @@ def handle_principal_search_property_set(request: Request, _place: Fixed, _query
     return Response(HTTPStatus.OK, [("Content-Type", CONTENT_TYPE)], render_searchable(SEARCHABLE))
 
 
-def _find_matching(request: Request) -> set[tuple[str, ...]]:
-    """Return the paths of the principals that the asker is (RFC 3744 §5.5.1)."""
-    return {urls.principal_segments(request.principal), urls.user_segments(request.principal.user.name)}
-
-
 def _find_others(request: Request, text: str) -> list[Fixed]:
     """Return the principals of a name that the asker may make entries for, and may not see."""
-    names = finding.list_named(request.context, [NamedPrincipal(PrincipalKind.USER, text)])
-    return [Fixed(urls.segments_of_principal(one), is_principal=True) for one in names]
+    there = finding.list_named(request.context.services.database, [NamedPrincipal(PrincipalKind.USER, text)])
+    return [Fixed(urls.segments_of_principal(one), is_principal=True) for one in there]
 
 
 def _list_beneath(request: Request, place: Fixed) -> list[Fixed]:

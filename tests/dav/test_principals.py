@@ -46,6 +46,8 @@ def test_rfc3744_9_3_the_principals_that_the_asker_is(dav: Client) -> None:
     assert found(dav, f"{PRINCIPALS}devices/", body("principal-match", "<D:self/>")) == []
     assert found(dav, "/dav/store/", body("principal-match", "<D:self/>")) == []
     assert found(dav, "/", body("principal-match", "<D:self/>")) == [ME]
+    unslashed = dav("REPORT", PRINCIPALS[:-1], body("principal-match", "<D:self/>"))
+    assert unslashed.headers["Content-Location"] == PRINCIPALS  # RFC 4918 §5.2
 
 
 def test_a_device_is_itself_and_its_user(dav: Client) -> None:
@@ -201,7 +203,9 @@ def test_rfc3744_9_2_the_principals_of_the_entries_of_a_resource(dav: Client) ->
     """Each once, that of `D:owner` too; entries that are inherited are of `D:acl` as well as its own."""
     dav.mkcol("c")
     dav.put("c/file")
-    assert props_of_principals(dav, "c/file").hrefs() == [ME]
+    alone = props_of_principals(dav, "c/file")
+    assert alone.hrefs() == [ME]
+    assert "Content-Location" not in alone.headers
     grant(dav, "c/", f"<D:href>{OTHER}</D:href>")
     grant(dav, "c/file", f"<D:href>{OTHER}</D:href>", "<D:authenticated/>", f"<D:href>{ME}</D:href>")
     for path in ("c/", "c/file"):

@@ -158,7 +158,8 @@ def _tell(request: Request, principals: Sequence[Fixed], asked: tuple[str, ...] 
             missing += b"".join(map(empty, [name for name in asked if name not in told]))
             answer.add(plan.whole(href, found, missing))
 
-    return multistatus(write, [*request.located(is_collection=True), *prefer.applied()])
+    at_collection = isinstance(request.place, Fixed)
+    return multistatus(write, [*request.located(is_collection=at_collection), *prefer.applied()])
 
 
 def _question(asked: Iterable[str]) -> PropFind:

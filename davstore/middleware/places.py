@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
-from davstore.engine.rights import known_to, may_ask, may_deliver, may_enrol
+from davstore.engine.rights import is_guest, known_to, may_ask, may_deliver, may_enrol
 from davstore.errors import NotFound
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
+from davstore.model.paths import AddPath, PartPath, Path
 from davstore.model.principals import Asker, Device, Principal, Service
 from davstore.protocol import urls
 from davstore.protocol.dav.hrefs import Target
@@ -26,14 +27,19 @@ class Places:
     """Puts the place into the environ. The dispatch raises NotFound for none, after it has looked at the method.
 
     To a service all but a POST to the drop of a user is as if unmapped, whatever the method, here already.
-    find_devices returns the devices of an asker; it is called for requests about them alone.
+    find_devices returns the devices of an asker; it is called for requests about them alone. may_know tells whether an
+    asker may know of a place in the store of another user: what is not to be known of is no place, whatever the method.
     """
 
     def __init__(
-        self, application: WSGIApplication, find_devices: Callable[[Principal], tuple[Device, ...]] = lambda _asker: ()
+        self,
+        application: WSGIApplication,
+        find_devices: Callable[[Principal], tuple[Device, ...]] = lambda _asker: (),
+        may_know: Callable[[Principal, Path], bool] = lambda _asker, _path: False,
     ) -> None:
         self._application = application
         self._find_devices = find_devices
+        self._may_know = may_know
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Pass the request on. Raises NotFound: a service asks for anything else than to deliver."""
@@ -49,7 +55,11 @@ class Places:
             or (environ["REQUEST_METHOD"] == "REPORT" and urls.find_path(target.segments) is None)
         ):
             asker = environ[PRINCIPAL] = asker._replace(devices=self._find_devices(asker))
-        environ[PLACE] = find_place(target, asker)
+        place = find_place(target, asker)
+        path = place.path if isinstance(place, AddPath | PartPath) else place
+        if isinstance(path, Path) and is_guest(asker, path) and not self._may_know(asker, path):
+            place = None
+        environ[PLACE] = place
         return self._application(environ, start_response)
 
 

@@ -33,6 +33,7 @@ from davstore.model.networks import Networks
 from davstore.model.origins import Origins
 from davstore.model.principals import Device, DeviceClass, Principal, User
 from davstore.model.rules import Rule
+from davstore.store import reading
 from davstore.store.gating import Gate
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
@@ -151,7 +152,10 @@ class Client:
         self.services = replace(self.services, functions=functions)
         gate = Gate(lambda: self.rules, self.throttle, self.database)
         faces, without = Pages(build_dav(self.services), self.services), offer_with(functions).reports_without
-        placed = Places(SyncGate(faces, gate, without=without, clock=lambda: self.now_us))
+        placed = Places(
+            SyncGate(faces, gate, without=without, clock=lambda: self.now_us),
+            may_know=lambda asker, path: reading.may_know(self.services.context(asker), path),
+        )
 
         def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             environ[PRINCIPAL] = self.principal

@@ -50,7 +50,10 @@ class Places:
                 raise NotFound("a service may know of nothing else")
             environ[PLACE] = place
             return self._application(environ, start_response)
-        if asker.device is None and target.segments[: len(urls.DEVICES)] == urls.DEVICES:
+        if asker.device is None and (
+            target.segments[: len(urls.DEVICES)] == urls.DEVICES
+            or (environ["REQUEST_METHOD"] == "REPORT" and urls.find_path(target.segments) is None)
+        ):
             asker = environ[PRINCIPAL] = asker._replace(devices=self._find_devices(asker))
         place = find_place(target, asker)
         path = place.path if isinstance(place, AddPath | PartPath) else place

@@ -24,9 +24,9 @@ from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.model.functions import Function
 from davstore.settings import Settings
-from davstore.store import enrolling
 from davstore.store.authenticating import Authenticator
 from davstore.store.gating import Gate
+from davstore.store.grouping import acquaint
 from davstore.store.hashing import Passwords
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
@@ -55,7 +55,7 @@ def build_application(
     storage = Storage(database, LocalBlobs(directory / "blobs"))
     groups, rules = open_groups(settings), settings.policy
     services = build_services(settings, storage, Numbers(directory), wake)
-    services = replace(services, rules=policy.rules, groups=groups.of)
+    services = replace(services, rules=policy.rules, groups=groups.of, members_of=groups.members_of)
     functions, dav = services.functions, build_dav(services)
     faces = Pages(dav, services) if Function.PAGES in functions else dav
     gated = SyncGate(
@@ -65,7 +65,7 @@ def build_application(
         strict_depth=settings.sync.strict_depth,
         without=offer_with(functions).reports_without,
     )
-    places = Places(gated, lambda asker: tuple([facts.device for facts in enrolling.list_active(database, asker)]))
+    places = Places(gated, lambda asker: acquaint(services, asker))
     inner = Authentication(places, Authenticator(database, throttle, Passwords(), key=key))
 
     def check() -> None:

@@ -9,7 +9,7 @@ from davstore.engine.rights import known_to, may_ask, may_deliver, may_enrol
 from davstore.errors import NotFound
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
-from davstore.model.principals import Asker, Device, Principal, Service
+from davstore.model.principals import Asker, Principal, Service
 from davstore.protocol import urls
 from davstore.protocol.dav.hrefs import Target
 from davstore.protocol.http.queries import names_sub_resource
@@ -26,14 +26,15 @@ class Places:
     """Puts the place into the environ. The dispatch raises NotFound for none, after it has looked at the method.
 
     To a service all but a POST to the drop of a user is as if unmapped, whatever the method, here already.
-    find_devices returns the devices of an asker; it is called for requests about them alone.
+    acquaint returns an asker with the devices, lists and groups that it may see; it is called for requests about
+    principals alone.
     """
 
     def __init__(
-        self, application: WSGIApplication, find_devices: Callable[[Principal], tuple[Device, ...]] = lambda _asker: ()
+        self, application: WSGIApplication, acquaint: Callable[[Principal], Principal] = lambda asker: asker
     ) -> None:
         self._application = application
-        self._find_devices = find_devices
+        self._acquaint = acquaint
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Pass the request on. Raises NotFound: a service asks for anything else than to deliver."""
@@ -44,8 +45,8 @@ class Places:
                 raise NotFound("a service may know of nothing else")
             environ[PLACE] = place
             return self._application(environ, start_response)
-        if asker.device is None and target.segments[: len(urls.DEVICES)] == urls.DEVICES:
-            asker = environ[PRINCIPAL] = asker._replace(devices=self._find_devices(asker))
+        if target.segments[: len(urls.PRINCIPALS)] == urls.PRINCIPALS:
+            asker = environ[PRINCIPAL] = self._acquaint(asker)
         environ[PLACE] = find_place(target, asker)
         return self._application(environ, start_response)
 

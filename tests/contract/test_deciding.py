@@ -45,6 +45,7 @@ from davstore.store import (
     deleting,
     delivering,
     exporting,
+    grouping,
     importing,
     locking,
     making,
@@ -57,6 +58,7 @@ from davstore.store import (
     syncing,
 )
 from davstore.store.adding_sets import NewMember
+from davstore.store.grouping import ListPatch
 from davstore.store.putting import NewContent
 from tests.contract.storage import MAIL, Storage
 
@@ -156,7 +158,10 @@ READS: dict[str, Ask] = {
         context, tree.at("t"), None, given, level=Level.INFINITE, limit=None
     ),
 }
-WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `If`, and commands of the operator
+WITHOUT_CONDITIONS: dict[str, Ask] = {  # those of a page, which sends no `If`, of the operator, and of lists
+    "grouping.make_list": lambda context, *_: grouping.make_list(context, "friends", ListPatch()),
+    "grouping.patch_list": lambda context, *_: grouping.patch_list(context, "friends", ListPatch()),
+    "grouping.end_list": lambda context, *_: grouping.end_list(context, "friends"),
     "exporting.each_outgoing": lambda context, tree, _: list(exporting.each_outgoing(context, tree.at("t"))),
     "exporting.sum_bytes": lambda context, tree, _: exporting.sum_bytes(context, tree.at("t")),
     "importing.import_entries": lambda context, tree, _: list(importing.import_entries(context, tree.at("t/x"), [])),

@@ -34,6 +34,7 @@ from davstore.model.origins import Origins
 from davstore.model.principals import Device, DeviceClass, Principal, User
 from davstore.model.rules import Rule
 from davstore.store.gating import Gate
+from davstore.store.grouping import acquaint
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
 from tests.contract.storage import add_user
@@ -151,7 +152,8 @@ class Client:
         self.services = replace(self.services, functions=functions)
         gate = Gate(lambda: self.rules, self.throttle, self.database)
         faces, without = Pages(build_dav(self.services), self.services), offer_with(functions).reports_without
-        placed = Places(SyncGate(faces, gate, without=without, clock=lambda: self.now_us))
+        gated = SyncGate(faces, gate, without=without, clock=lambda: self.now_us)
+        placed = Places(gated, lambda asker: acquaint(self.services, asker))
 
         def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             environ[PRINCIPAL] = self.principal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -27,14 +27,12 @@ from davstore.dav.kinds import offer_with
 from davstore.dav.request import Request
 from davstore.dav.responses import Response, Spooled
 from davstore.engine.context import Services
-from davstore.engine.rights import is_guest
 from davstore.errors import MethodNotAllowed, NotFound, NotImplementedMethod
 from davstore.middleware.places import PLACE
 from davstore.middleware.sync_gate import answered, ask
 from davstore.model.functions import Functions
 from davstore.model.paths import AddPath, PartPath, Path
-from davstore.protocol.urls import DEVICES, LISTS, Fixed, Place, Vacant, is_list
-from davstore.store import reading
+from davstore.protocol.urls import DEVICES, LISTS, Fixed, Vacant, is_list
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -137,8 +135,6 @@ class Dispatch:
         if place is None:
             raise NotFound("nothing that the asker may know of")
         request = Request(environ, place, self._services)
-        if method not in _OF_ITS_OWN.get(type(place), _HANDLERS):
-            _require_known(request, place)
         if isinstance(place, PartPath):
             return _HANDLERS_OF_PARTS.get(method, parts.refuse_method)(request, place)
         if isinstance(place, Fixed) and method in _HANDLERS_OF_LISTS and is_list(place):
@@ -154,16 +150,6 @@ class Dispatch:
         if isinstance(place, Vacant):
             return _HANDLERS_OF_VACANT.get(method, devices.refuse_method)(request, place)
         return _HANDLERS[method](request)
-
-
-_OF_ITS_OWN: Final[dict[type, Mapping[str, object]]] = {PartPath: _HANDLERS_OF_PARTS, AddPath: _HANDLERS_OF_ADD}
-
-
-def _require_known(request: Request, place: Place) -> None:
-    """Raise NotFound for a method that a place does not have, where the asker may not know of the place."""
-    path = place.path if isinstance(place, AddPath | PartPath) else place
-    if isinstance(path, Path) and is_guest(request.context.asker, path):
-        reading.find(request.context, path)
 
 
 def list_methods(functions: Functions) -> tuple[str, ...]:

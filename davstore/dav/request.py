@@ -10,6 +10,7 @@ from davstore.dav.properties.live import PropertyContext
 from davstore.dav.rendering import Hrefs
 from davstore.engine.context import Services
 from davstore.engine.receiving import Source
+from davstore.engine.rights import is_guest, is_owner
 from davstore.errors import ForeignDestination, Malformed, MethodNotAllowed, PartIsImmutable, UnsupportedMediaType
 from davstore.metadata.principals import DeviceFacts
 from davstore.middleware.auth import PRINCIPAL
@@ -115,7 +116,7 @@ class Request:
 
         rights are the asker's by node; of the store of another they are none unless they are given.
         """
-        if rights is None and store is not None and store.owner != self.principal.user.name:
+        if rights is None and store is not None and is_guest(self.principal, store.at(())):
             rights = {}
         context = self.context
         services = context.services
@@ -175,14 +176,14 @@ class Request:
         if is_sub and part is None:
             raise Malformed("a Destination that is a sub-resource")
         path = urls.find_path(target.segments)
-        if path is None or path.store != self._store:
+        if path is None or (not is_owner(self.principal, path) if self.store is None else path.store != self.store):
             raise ForeignDestination("not in this store")
         if part is not None:
             raise PartIsImmutable("a Destination that is a part")
         return path
 
     @property
-    def _store(self) -> str | None:
+    def store(self) -> str | None:
         """The owner of the store that the request is about; None: it is about no store."""
         place = self.place.path if isinstance(self.place, AddPath | PartPath) else self.place
         return place.store if isinstance(place, Path) else None
@@ -285,7 +286,7 @@ class Request:
             return None
         found = urls.find_part(target) if names_sub_resource(target.query) else urls.find_path(target.segments)
         path = found.path if isinstance(found, PartPath) else found
-        return found if path is not None and path.store == self._store else None
+        return found if path is not None else None
 
     @property
     def content_type(self) -> str | None:

@@ -198,7 +198,7 @@ def decide_addition(
         PreconditionFailed: a condition is about what is there, or does not hold.
         Locked: a lock is in the way. TreeTooLarge: a member would have no URL.
     """
-    place = resolve_for(writer, "POST", path, act="add")
+    place = resolve_for(writer, "PUT", path, act="add")
     require_met(writer, None, conditions)
     if place.resource is None or place.last is None or not place.resource.is_collection:
         raise NotFound(path.name)

@@ -73,6 +73,13 @@ class Sight:
         own = self.below(parent, place.last.node_id)
         return Standing(parent, own, is_hidden=needs.is_hidden(parent, own))
 
+    def knows(self, place: Resolved, area: int) -> bool:
+        """Tell whether the asker may know of a resource at a place, or that there is none."""
+        standing = self.at(place, area)
+        if standing.resource is not None and not standing.is_hidden:
+            return True
+        return standing.parent.has(Privilege.ACCESS)
+
     def opens(self, place: Resolved, area: int) -> bool:
         """Tell whether the asker may read the resource at a place."""
         standing = self.at(place, area)
@@ -183,6 +190,11 @@ def is_guest(asker: Asker, path: Path) -> bool:
     return isinstance(asker, Principal) and path.store != asker.user.name
 
 
+def find_namers(asker: Asker, path: Path) -> frozenset[str]:
+    """Return the users whose groups and lists an entry at a place may name: the asker, and the owner of the store."""
+    return frozenset({path.store, asker.user.name}) if isinstance(asker, Principal) else frozenset({path.store})
+
+
 def may_ask(asker: Asker) -> bool:
     """Tell whether there may be stores that the asker knows of: a service knows of none."""
     return isinstance(asker, Principal)
@@ -288,6 +300,11 @@ def need(path: Path, lacks: Iterable[needs.Lack], *, is_collection: bool) -> Nee
         for one in lacks
     ]
     return NeedPrivileges(tuple(found))
+
+
+def refuse_access(path: Path, *, is_collection: bool) -> NeedPrivileges:
+    """Return the error of an asker who may know that something is at a path, and no more."""
+    return NeedPrivileges((Lack(path, is_collection, Privilege.ACCESS),))
 
 
 def home(asker: Principal) -> Path:

@@ -74,16 +74,13 @@ _up = (
     .where(_in_store, among(binding.c.node_id, bindparam("ids")), _is_home)
     .cte("up", recursive=True)
 )
-_HOMES = Statement[tuple[int, int]](
-    select(
-        _up.union_all(
-            select(_up.c.start, binding.c.node_id, binding.c.parent_id, _up.c.level + literal_column("1")).where(
-                _in_store, binding.c.node_id == _up.c.parent_id
-            )
-        )
+_way_up = _up.union_all(
+    select(_up.c.start, binding.c.node_id, binding.c.parent_id, _up.c.level + literal_column("1")).where(
+        _in_store, binding.c.node_id == _up.c.parent_id
     )
-    .with_only_columns(_up.c.start, _up.c.parent_id)
-    .order_by(_up.c.start, _up.c.level.desc())
+)
+_HOMES = Statement[tuple[int, int]](
+    select(_way_up.c.start, _way_up.c.parent_id).order_by(_way_up.c.start, _way_up.c.level.desc())
 )
 
 
@@ -107,7 +104,7 @@ def list_naming(unit: Unit, store_id: int, user_id: int, groups: Iterable[str], 
 def list_acls(unit: Unit, store: StoreFacts, node_ids: Collection[int], *, now_us: int) -> dict[int, list[KnownAce]]:
     """Return the entries of nodes that hold now, their own before those that they inherit, from the nearest on."""
     if not store.may_hold_aces or not node_ids:
-        return {}
+        return {node_id: [] for node_id in node_ids}
     chains = list_home_chains(unit, store.id, node_ids)
     entries = list_aces(unit, store.id, {*node_ids, *itertools.chain.from_iterable(chains.values())})
     holding = {node_id: [one for one in own if one.holds(now_us)] for node_id, own in entries.items()}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
-from davstore.engine.rights import known_to, may_ask, may_deliver, may_enrol
+from davstore.engine.rights import is_guest, known_to, may_ask, may_deliver, may_enrol
 from davstore.errors import NotFound
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
+from davstore.model.paths import AddPath, PartPath, Path
 from davstore.model.principals import Asker, Principal, Service
 from davstore.protocol import urls
 from davstore.protocol.dav.hrefs import Target
@@ -27,14 +28,19 @@ class Places:
 
     To a service all but a POST to the drop of a user is as if unmapped, whatever the method, here already.
     acquaint returns an asker with the devices, lists and groups that it may see; it is called for requests about
-    principals alone.
+    principals alone. may_know tells whether an asker may know of a place in the store of another user: what is not to
+    be known of is no place, whatever the method.
     """
 
     def __init__(
-        self, application: WSGIApplication, acquaint: Callable[[Principal], Principal] = lambda asker: asker
+        self,
+        application: WSGIApplication,
+        acquaint: Callable[[Principal], Principal] = lambda asker: asker,
+        may_know: Callable[[Principal, Path], bool] = lambda _asker, _path: False,
     ) -> None:
         self._application = application
         self._acquaint = acquaint
+        self._may_know = may_know
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Pass the request on. Raises NotFound: a service asks for anything else than to deliver."""
@@ -47,7 +53,11 @@ class Places:
             return self._application(environ, start_response)
         if target.segments[: len(urls.PRINCIPALS)] == urls.PRINCIPALS:
             asker = environ[PRINCIPAL] = self._acquaint(asker)
-        environ[PLACE] = find_place(target, asker)
+        place = find_place(target, asker)
+        path = place.path if isinstance(place, AddPath | PartPath) else place
+        if isinstance(path, Path) and is_guest(asker, path) and not self._may_know(asker, path):
+            place = None
+        environ[PLACE] = place
         return self._application(environ, start_response)
 
 

@@ -52,6 +52,23 @@ class Listing(NamedTuple):
         return [one for one in self.resources if one is not self.top]
 
 
+def may_know(context: Context, path: Path) -> bool:
+    """Tell whether the asker may know of a place in the store of another, or of the collection that it would be in.
+
+    All methods answer of any other place as if no user had that name.
+    """
+
+    def work(unit: Unit) -> bool:
+        facts, place, _ = bindings.find(unit, path)
+        sight = rights.find_sight(context, unit, facts)
+        return sight is None or sight.knows(place, path.area)
+
+    try:
+        return context.services.database.read(work)
+    except NotFound:
+        return False
+
+
 def find(context: Context, path: Path, conditions: Preconditions = NONE) -> Resource:
     """Return a resource. Of the conditions only the `If` lists are judged.
 

@@ -62,7 +62,7 @@ IN_THE_ENGINE = {
     "engine/room.py": "what dead uploads had reserved",
     "engine/transaction.py": "the counters, at the end of each unit",
 }
-VERBS = {"make", "replace", "alter", "alter_all", "unbind", "unbind_all", "unbind_nodes", "rebind"}
+VERBS = {"make", "replace", "alter", "alter_all", "control", "unbind", "unbind_all", "unbind_nodes", "rebind"}
 """The verbs of `Writer`: a use case has no other word of it."""
 READ_OF_LEDGER = {"store_id", "seq", "facts"}
 CHARGE = {"used_bytes", "entries"}

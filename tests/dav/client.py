@@ -33,6 +33,7 @@ from davstore.model.networks import Networks
 from davstore.model.origins import Origins
 from davstore.model.principals import Device, DeviceClass, Principal, User
 from davstore.model.rules import Rule
+from davstore.store import reading
 from davstore.store.gating import Gate
 from davstore.store.grouping import acquaint
 from davstore.web.app import Pages
@@ -152,8 +153,11 @@ class Client:
         self.services = replace(self.services, functions=functions)
         gate = Gate(lambda: self.rules, self.throttle, self.database)
         faces, without = Pages(build_dav(self.services), self.services), offer_with(functions).reports_without
-        gated = SyncGate(faces, gate, without=without, clock=lambda: self.now_us)
-        placed = Places(gated, lambda asker: acquaint(self.services, asker))
+        placed = Places(
+            SyncGate(faces, gate, without=without, clock=lambda: self.now_us),
+            lambda asker: acquaint(self.services, asker),
+            lambda asker, path: reading.may_know(self.services.context(asker), path),
+        )
 
         def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             environ[PRINCIPAL] = self.principal

@@ -18,9 +18,9 @@ from davstore.store import controlling
 
 def handle_acl(request: Request) -> Response:
     """Replace the access control entries of a resource."""
-    asked = acl.parse(request.read_xml())
+    path, asked = request.path, acl.parse(request.read_xml())
     found = controlling.set_acl(
-        request.context, request.path, [(_find_who(request, one.who), one) for one in asked], request.conditions
+        request.context, path, [(_find_who(request, one.who), one) for one in asked], request.conditions
     )
     return Response(HTTPStatus.OK, request.located(is_collection=found.is_collection))
 

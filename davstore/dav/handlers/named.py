@@ -47,6 +47,9 @@ class Named:
         except ForeignDestination:
             return href, escape(href), NotBeneath("on another server")
         place = find_place(named, request.principal)
+        if isinstance(place, Path | PartPath) and _path_of(place).store != request.store:
+            spelled = self._spell(named)
+            return spelled, spelled, NotFound("in another store")
         if isinstance(place, Path):
             return place, named, place
         if isinstance(place, PartPath):
@@ -57,3 +60,7 @@ class Named:
 
     def _spell(self, named: Place) -> bytes:
         return for_xml(self._request.spelling.href(named.segments, slash=named.slash))
+
+
+def _path_of(place: Path | PartPath) -> Path:
+    return place.path if isinstance(place, PartPath) else place

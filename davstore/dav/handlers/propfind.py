@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from http import HTTPStatus
 
 from davstore.dav.bulk import Bulk, columns_of
 from davstore.dav.handlers.conditions import judge_if
@@ -12,8 +11,9 @@ from davstore.dav.kinds import kind_of
 from davstore.dav.rendering import Plan, facets_of, write_applied, write_stored
 from davstore.dav.request import Request
 from davstore.dav.responses import Listed, Response, multistatus
-from davstore.engine.rights import known_to
+from davstore.engine.rights import known_to, refuse_access
 from davstore.errors import InfiniteDepth
+from davstore.middleware.errors import find_condition, find_row
 from davstore.model.paths import Path
 from davstore.model.views import EVERYTHING
 from davstore.protocol import urls
@@ -74,8 +74,10 @@ def _write_tree(
             else:
                 without_top = prefer.noroot and is_collection
                 write_stored(answer, plan, hrefs, page.members if without_top else page.resources)
-            for one in page.refused:  # their names are all that the asker may know
-                answer.status(hrefs.of(one), HTTPStatus.FORBIDDEN)
+            for one in page.refused:
+                error = refuse_access(path._replace(names=one.names), is_collection=bool(one.is_collection))
+                condition = find_condition(error, request.hrefs_of_errors)
+                answer.failed(hrefs.of(one), find_row(error).status, condition)
     write_applied(answer, hrefs.spelling, request.principal, view)
     return is_collection
 

@@ -15,7 +15,7 @@ from davstore.model.enums import QuickEnum
 from davstore.model.functions import ALL, Function, Functions
 from davstore.model.paths import AddPath, Area, PartPath, Path
 from davstore.protocol.dav import names
-from davstore.protocol.urls import Fixed, Place, Vacant, is_device, is_drop
+from davstore.protocol.urls import Fixed, Place, Vacant, is_device, is_drop, is_group, is_list
 
 
 class Kind(QuickEnum):
@@ -29,6 +29,8 @@ class Kind(QuickEnum):
     DROP = "drop"
     PRINCIPAL = "principal"
     DEVICE = "principal of a device"
+    GROUP = "principal of a group"
+    LIST = "principal of a list"
     PART = "part of a message"
 
 
@@ -67,6 +69,8 @@ KINDS: Final = {
     Kind.DROP: Row((*_READ, "POST", "PROPFIND", "REPORT"), _EXPAND),
     Kind.PRINCIPAL: Row((*_READ, "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
     Kind.DEVICE: Row((*_READ, "DELETE", "MOVE", "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
+    Kind.GROUP: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
+    Kind.LIST: Row((*_READ, "DELETE", "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
     Kind.PART: Row((*_READ, "COPY", "PROPFIND")),
 }
 AT_ROOT: Final = {
@@ -79,7 +83,7 @@ AT_ROOT_REPORTS: Final = (names.CONVERSATION_HISTORY,)
 UNMAPPED: Final = {Kind.COLLECTION: ("OPTIONS", "PUT", "MKCOL", "LOCK"), Kind.THREAD: ("OPTIONS",)}
 """The methods of an unmapped URL in an area, by the kind of its collections."""
 AT_VACANT: Final = ("OPTIONS", "MKCOL")
-"""The methods of the URL of a device that is not there."""
+"""The methods of the URL of a device or a list that is not there."""
 AT_ADD: Final = ("OPTIONS", "POST")
 """The methods of the place where members are added to a collection; the store alone adds members to threads."""
 STORE_METHODS: Final = frozenset(
@@ -168,4 +172,8 @@ def kind_of(place: Fixed) -> Kind:
         return Kind.DROP
     if is_device(place):
         return Kind.DEVICE
+    if is_list(place):
+        return Kind.LIST
+    if is_group(place):
+        return Kind.GROUP
     return Kind.PRINCIPAL if place.is_principal else Kind.FIXED

@@ -47,6 +47,7 @@ from davstore.store import (
     deleting,
     delivering,
     exporting,
+    grouping,
     importing,
     locking,
     making,
@@ -59,6 +60,7 @@ from davstore.store import (
     syncing,
 )
 from davstore.store.adding_sets import NewMember
+from davstore.store.grouping import ListPatch
 from davstore.store.putting import NewContent
 from tests.contract.storage import MAIL, Storage
 
@@ -133,8 +135,8 @@ WRITES: dict[str, Ask] = {
     "controlling.set_acl": lambda context, tree, given: controlling.set_acl(
         context,
         tree.at("t"),
-        [(Word.AUTHENTICATED, AskedAce(Word.AUTHENTICATED, False, 1))],
-        given,  # noqa: FBT003
+        [(Word.AUTHENTICATED, AskedAce(Word.AUTHENTICATED, denies=False, privileges=1))],
+        given,
     ),
     "locking.unlock": lambda context, tree, given: locking.unlock(context, tree.at("t/a"), "urn:x", given),
 }
@@ -165,7 +167,10 @@ READS: dict[str, Ask] = {
         context, tree.at("t"), None, given, level=Level.INFINITE, limit=None
     ),
 }
-WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `If`, and commands of the operator
+WITHOUT_CONDITIONS: dict[str, Ask] = {  # those of a page, which sends no `If`, of the operator, and of lists
+    "grouping.make_list": lambda context, *_: grouping.make_list(context, "friends", ListPatch()),
+    "grouping.patch_list": lambda context, *_: grouping.patch_list(context, "friends", ListPatch()),
+    "grouping.end_list": lambda context, *_: grouping.end_list(context, "friends"),
     "exporting.each_outgoing": lambda context, tree, _: list(exporting.each_outgoing(context, tree.at("t"))),
     "exporting.sum_bytes": lambda context, tree, _: exporting.sum_bytes(context, tree.at("t")),
     "importing.import_entries": lambda context, tree, _: list(importing.import_entries(context, tree.at("t/x"), [])),

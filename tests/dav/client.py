@@ -35,6 +35,7 @@ from davstore.model.principals import Device, DeviceClass, Principal, User
 from davstore.model.rules import Rule
 from davstore.store import reading
 from davstore.store.gating import Gate
+from davstore.store.grouping import acquaint
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
 from tests.contract.storage import add_user
@@ -154,7 +155,8 @@ class Client:
         faces, without = Pages(build_dav(self.services), self.services), offer_with(functions).reports_without
         placed = Places(
             SyncGate(faces, gate, without=without, clock=lambda: self.now_us),
-            may_know=lambda asker, path: reading.may_know(self.services.context(asker), path),
+            lambda asker: acquaint(self.services, asker),
+            lambda asker, path: reading.may_know(self.services.context(asker), path),
         )
 
         def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -146,6 +146,9 @@ OF_THREADS: Final = tuple(
 )
 """The facts of a thread that a list of conversations shows."""
 PRINCIPAL: Final = "{DAV:}principal"
+GROUP_MEMBER_SET: Final = "{DAV:}group-member-set"
+GROUP_MEMBERSHIP: Final = "{DAV:}group-membership"
+LIST_KIND: Final = "{urn:davstore:cpm}list-kind"
 SYNC_PREFERENCES: Final = "{urn:davstore:cpm}sync-preferences"
 EFFECTIVE_SYNC_POLICY: Final = "{urn:davstore:cpm}effective-sync-policy"
 

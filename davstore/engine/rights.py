@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from davstore.engine.context import Context
 from davstore.errors import NotFound
@@ -17,6 +17,7 @@ from davstore.metadata import aces, stores
 from davstore.metadata.bindings import Resolved, Step
 from davstore.metadata.unit import Unit
 from davstore.model.acl import NONE, Ace, Privilege, Rights
+from davstore.model.facets import ANSWERS, CONVERSATION, ORIGINAL, SESSIONS, Facets
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Area, Path
 from davstore.model.principals import Ability, Asker, Device, Principal, PrincipalName, Service
@@ -118,7 +119,7 @@ class Beneath:
     """The resources beneath one that its asker may know of. They are asked about from above down."""
 
     def __init__(self, sight: Sight, top: Resource, rights: Rights, area: int, filters: Sequence[Where | None]) -> None:
-        self._sight = sight
+        self.sight = sight
         self._top = top
         self._area = area
         self._lists_all = rights.has(Privilege.LIST)
@@ -150,7 +151,7 @@ class Beneath:
             above = self._known.get(one.parent)
             if above is None or not above.has(self._needed):
                 continue
-            parent, own = folders.get(one.node_id) or (above, self._sight.below(above, one.node_id))
+            parent, own = folders.get(one.node_id) or (above, self.sight.below(above, one.node_id))
             if needs.is_hidden(parent, own):
                 continue
             if not own.has(Privilege.ACCESS):
@@ -167,7 +168,7 @@ class Beneath:
         if self._area != Area.THREADS:
             return {}
         ids = [one.node_id for one in resources if not one.is_collection]
-        return dict(zip(ids, self._sight.each(ids), strict=True))
+        return dict(zip(ids, self.sight.each(ids), strict=True))
 
 
 def _rights_of(entries: Iterable[Ace]) -> Rights:
@@ -300,6 +301,15 @@ def need(path: Path, lacks: Iterable[needs.Lack], *, is_collection: bool) -> Nee
         for one in lacks
     ]
     return NeedPrivileges(tuple(found))
+
+
+_LEADING_ELSEWHERE: Final = frozenset({ANSWERS, ORIGINAL, SESSIONS, CONVERSATION})
+"""Facets with the names of other resources of a store."""
+
+
+def told(sight: Sight | None, facets: Facets) -> Facets:
+    """Return those of some facets that the asker is told: none that names what may be hidden from it."""
+    return facets if sight is None else facets - _LEADING_ELSEWHERE
 
 
 def refuse_access(path: Path, *, is_collection: bool) -> NeedPrivileges:

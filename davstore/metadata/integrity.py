@@ -25,6 +25,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from davstore.metadata.integrity_of_rights import OF_RIGHTS
 from davstore.metadata.integrity_of_threads import DAMAGE
 from davstore.metadata.jobs import WHOLE_SERVER
 from davstore.metadata.statements import Statement
@@ -364,7 +365,7 @@ def each_damage_of_database(unit: Unit) -> Iterator[tuple[str, str]]:
 
 def each_damage(unit: Unit, store_id: int) -> Iterator[tuple[str, str]]:
     """Yield a kind of damage and the row that has it, for every row of a store that contradicts another."""
-    for kind, statement in (_DAMAGE | DAMAGE).items():
+    for kind, statement in (_DAMAGE | DAMAGE | OF_RIGHTS).items():
         for (what,) in unit.all(statement, {"s": store_id}):
             yield kind, str(what)
     found = unit.one(_COUNTERS, {"s": store_id})

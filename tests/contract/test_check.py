@@ -10,6 +10,7 @@ from sqlalchemy import LargeBinary, Text
 
 from davstore.metadata import jobs
 from davstore.metadata.integrity import _DAMAGE, _DAMAGE_OF_DATABASE
+from davstore.metadata.integrity_of_rights import OF_RIGHTS
 from davstore.metadata.integrity_of_threads import DAMAGE
 from davstore.metadata.tables import metadata
 from davstore.model.principals import Ability
@@ -115,6 +116,15 @@ PLANTED |= {
     "key that leads to no thread": ["UPDATE thread_key SET thread_id = 999"],
     "thread of another type": ["UPDATE node SET type = 1 WHERE type = 7"],
 }
+_ACE = (
+    "INSERT INTO ace (store_id, node_id, position, principal_id, denies, privileges)"
+    " SELECT id, {}, 0, {}, 0, 1 FROM store"
+)
+PLANTED |= {
+    "access control entry of a missing node": [_ACE.format(999, 1)],
+    "access control entry for a missing principal": [_ACE.format(1, 999)],
+    "access control entry in a store that says it holds none": [_ACE.format(1, 1)],
+}
 ALSO_PLANTED: dict[str, list[str]] = {
     "area without its root": ["DELETE FROM store_root WHERE area = 0"],
     "root names no collection": [
@@ -186,7 +196,7 @@ def test_other_rows_that_contradict_each_other(damaged: Storage, kind: str) -> N
 
 def test_every_kind_is_planted() -> None:
     """A kind of damage that no test plants might never be found."""
-    assert {*_DAMAGE, *DAMAGE, *_DAMAGE_OF_DATABASE} <= set(PLANTED)
+    assert {*_DAMAGE, *DAMAGE, *OF_RIGHTS, *_DAMAGE_OF_DATABASE} <= set(PLANTED)
 
 
 IN_STORES = [name for name, table in metadata.tables.items() if "store_id" in table.primary_key.columns]

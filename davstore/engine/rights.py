@@ -181,9 +181,14 @@ def _rights_of(entries: Iterable[Ace]) -> Rights:
     return Rights(granted, denied)
 
 
+def owns(asker: Asker, store: str) -> bool:
+    """Tell whether the store of an owner is the asker's own."""
+    return isinstance(asker, Principal) and store == asker.user.name
+
+
 def is_owner(asker: Asker, path: Path) -> bool:
     """Tell whether a place is in the asker's own store."""
-    return isinstance(asker, Principal) and path.store == asker.user.name
+    return owns(asker, path.store)
 
 
 def is_guest(asker: Asker, path: Path) -> bool:

@@ -86,6 +86,12 @@ class Sight:
         standing = self.at(place, area)
         return standing.resource is not None and standing.resource.has(Privilege.ACCESS)
 
+    def opened(self, resources: Sequence[Resource], area: Area) -> list[Resource]:
+        """Return those of some URLs that the asker may read; none inside threads, which others may not know."""
+        asked = [one for one in resources if area is Area.STORE or one.is_collection]
+        rights = self.each([one.node_id for one in asked])
+        return [one for one, (_, own) in zip(asked, rights, strict=True) if own.has(Privilege.ACCESS)]
+
     def each(self, node_ids: Sequence[int]) -> Iterator[tuple[Rights, Rights]]:
         """Yield the rights on the collection above each of some nodes, by the area of the store, and on the node."""
         chains = aces.list_home_chains(self._unit, self._store_id, node_ids)

@@ -51,7 +51,8 @@ class Places:
                 raise NotFound("a service may know of nothing else")
             environ[PLACE] = place
             return self._application(environ, start_response)
-        if target.segments[: len(urls.PRINCIPALS)] == urls.PRINCIPALS:
+        is_report_beside_stores = environ["REQUEST_METHOD"] == "REPORT" and urls.find_path(target.segments) is None
+        if is_report_beside_stores or target.segments[: len(urls.PRINCIPALS)] == urls.PRINCIPALS:
             asker = environ[PRINCIPAL] = self._acquaint(asker)
         place = find_place(target, asker)
         path = place.path if isinstance(place, AddPath | PartPath) else place

@@ -97,8 +97,17 @@ def segments_of(path: Path) -> tuple[str, ...]:
 
 def find_fixed(segments: tuple[str, ...], known: Known) -> Fixed | None:
     """Return the fixed collection that a path names, None when there is none."""
+    return next((place for place in _list_fixed(known) if place.segments == segments), None)
+
+
+def list_principals(known: Known) -> list[Fixed]:
+    """Return the principals that an asker may see, those of users first."""
+    return [place for place in _list_fixed(known) if place.is_principal]
+
+
+def _list_fixed(known: Known) -> list[Fixed]:
     users, devices, lists = (*PRINCIPALS, "users"), DEVICES, known.lists
-    tree = [
+    return [
         Fixed((), (_TOP,)),
         Fixed(HOME, (*(name for _, name in AREAS), DROP[-1], PRINCIPALS[-1])),
         *(Fixed(start, known.stores) for start in AREAS),
@@ -116,7 +125,6 @@ def find_fixed(segments: tuple[str, ...], known: Known) -> Fixed | None:
         *(Fixed((*LISTS, user), lists.get(user, ())) for user in known.users),
         *(Fixed((*LISTS, user, name), is_principal=True) for user, names in lists.items() for name in names),
     ]
-    return next((place for place in tree if place.segments == segments), None)
 
 
 def drop_of(owner: str) -> Fixed:
@@ -199,3 +207,8 @@ def principal_segments(principal: Principal) -> tuple[str, ...]:
     """Return the path of an asker as a principal: of the device when there is one, else of the user."""
     user, device = principal.user.name, principal.device
     return user_segments(user) if device is None else device_segments(user, device.name)
+
+
+def matching_segments(principal: Principal) -> set[tuple[str, ...]]:
+    """Return the paths of the principals that an asker is (RFC 3744 §5.5.1): of its user, and of its device."""
+    return {user_segments(principal.user.name), principal_segments(principal)}

@@ -23,6 +23,7 @@ from davstore.errors import (
     PreconditionFailed,
     SourceIsDestination,
 )
+from davstore.model.acl import AskedAce, Word
 from davstore.model.changes import Level
 from davstore.model.columns import Wanted
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
@@ -40,6 +41,7 @@ from davstore.store import (
     browsing_threads,
     bulk,
     collecting,
+    controlling,
     conversing,
     copying_parts,
     deleting,
@@ -130,9 +132,16 @@ WRITES: dict[str, Ask] = {
     "preferring.set_preferences": lambda context, tree, given: preferring.set_preferences(
         context, PrincipalName(tree.owner), [Rule("sync-preferences", list_only=True)], given
     ),
+    "controlling.set_acl": lambda context, tree, given: controlling.set_acl(
+        context,
+        tree.at("t"),
+        [(Word.AUTHENTICATED, AskedAce(Word.AUTHENTICATED, denies=False, privileges=1))],
+        given,
+    ),
     "locking.unlock": lambda context, tree, given: locking.unlock(context, tree.at("t/a"), "urn:x", given),
 }
 READS: dict[str, Ask] = {
+    "controlling.list_aces": lambda context, tree, given: controlling.list_aces(context, tree.at("t"), given),
     "resolving.resolve": lambda context, tree, given: resolving.resolve(
         context, tree.at("t"), given, conversations=["x"], resource_ids=[], facets=frozenset()
     ),
@@ -187,7 +196,8 @@ def use_cases() -> Iterator[str]:
 
 
 def test_every_use_case_is_asked_here() -> None:
-    assert {name.partition(",")[0] for name in ALL} == set(use_cases())
+    answers_a_question = {"reading.may_know"}  # of rights alone
+    assert {name.partition(",")[0] for name in ALL} | answers_a_question == set(use_cases())
 
 
 @pytest.mark.parametrize("ask", ALL.values(), ids=ALL)

@@ -331,6 +331,15 @@ REPORTS = {
         '<C:resolve xmlns:C="urn:davstore:cpm"><C:conversation-id>x</C:conversation-id></C:resolve>'
     ),
     f"{D}sync-collection": sync_body(),
+    f"{D}acl-principal-prop-set": '<D:acl-principal-prop-set xmlns:D="DAV:"/>',
+    f"{D}principal-match": (
+        '<D:principal-match xmlns:D="DAV:"><D:principal-property><D:owner/></D:principal-property></D:principal-match>'
+    ),
+    f"{D}principal-property-search": (
+        '<D:principal-property-search xmlns:D="DAV:"><D:property-search><D:prop><D:displayname/></D:prop>'
+        "<D:match>alice</D:match></D:property-search></D:principal-property-search>"
+    ),
+    f"{D}principal-search-property-set": '<D:principal-search-property-set xmlns:D="DAV:"/>',
     f"{D}expand-property": expand_body('<D:property name="owner"><D:property name="displayname"/></D:property>'),
 }
 """A good body for each report, by its name: a new report needs one here."""

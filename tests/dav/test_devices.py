@@ -356,3 +356,16 @@ def test_a_user_has_the_decision_about_one_device_explained(place: Place) -> Non
 
     assert explain("phone") == [PHONE]
     assert explain("nothing") == []
+
+
+def test_a_user_finds_its_devices_and_no_others(place: Place) -> None:
+    """RFC 3744 §9.4: by a part of the name, with the properties that they have for their user."""
+    body = (
+        '<D:principal-property-search xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><D:property-search><D:prop>'
+        "<D:displayname/></D:prop><D:match>pho</D:match></D:property-search><D:prop><C:class/></D:prop>"
+        "</D:principal-property-search>"
+    )
+    found = place("REPORT", "/dav/principals/", "alice", body)
+    assert (found.status, found.hrefs()) == (207, [PHONE])
+    assert found.text(PHONE, f"{C}class") == "phone"
+    assert place("REPORT", "/dav/principals/", "alice's phone", body).hrefs() == [PHONE]

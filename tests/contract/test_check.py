@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from davstore.metadata.integrity import _DAMAGE, _DAMAGE_OF_DATABASE
 from davstore.metadata.integrity_of_rights import OF_RIGHTS
 from davstore.metadata.integrity_of_threads import DAMAGE
 from davstore.metadata.tables import metadata
-from davstore.model.principals import Ability
+from davstore.model.principals import Ability, NamedPrincipal, Principal, PrincipalKind
 from davstore.model.states import StateChange
-from davstore.store import enrolling
+from davstore.store import enrolling, grouping
 from davstore.store.checking import list_unfinished
+from davstore.store.grouping import ListPatch
 from tests.contract.storage import MAIL, Storage
 
 LARGE = b"x" * 1000
@@ -95,6 +97,19 @@ PLANTED: dict[str, list[str]] = {
     "principal without its service": ["DELETE FROM service"],
     "service without its principal": ["DELETE FROM principal WHERE kind = 2"],
     "device of no user": ["UPDATE principal SET owner_id = 999 WHERE kind = 1"],
+    "principal without its list": ["DELETE FROM principal_list"],
+    "list without its principal": ["DELETE FROM principal WHERE kind = 4"],
+    "list of no user": ["UPDATE principal SET owner_id = 999 WHERE kind = 4"],
+    "member of no list": ["UPDATE membership SET list_id = 1"],
+    "member of a list that it cannot be in": [
+        "UPDATE membership SET member_id = (SELECT id FROM principal WHERE kind = 1)"
+    ],
+    "entry that names no principal": [
+        (
+            "INSERT INTO ace (store_id, node_id, position, principal_id, denies, privileges) "
+            "SELECT store.id, 1, 0, principal.id, 0, 1 FROM store, principal WHERE kind = 1"
+        )
+    ],
 }
 PLANTED |= {
     "message in no thread": ["DELETE FROM thread_member"],
@@ -158,6 +173,8 @@ def damaged(storage: Storage) -> Storage:
     storage.put("mail.eml", MAIL)
     enrolling.add_device(storage.database, "me", "phone", now_us=1)
     enrolling.add_service(storage.database, "recorder", Ability.DELIVER, now_us=1)
+    context = replace(storage.context, asker=Principal(enrolling.get_user(storage.database, "me")))
+    grouping.make_list(context, "family", ListPatch(members={"": NamedPrincipal(PrincipalKind.USER, "me")}))
     assert storage.check() == []
     storage.is_clean = False
     return storage

@@ -9,11 +9,9 @@ from sqlalchemy import ColumnElement, FromClause, and_, exists, or_, select
 from davstore.metadata.statements import Statement
 from davstore.metadata.tables import (
     DEVICE,
-    GROUP,
     LIST,
     SERVICE,
     USER,
-    ace,
     device,
     list_,
     membership,
@@ -35,8 +33,8 @@ def _rows(table: FromClause, column: ColumnElement[Any], *damaged: ColumnElement
     return Found(select(column).select_from(table).where(*damaged))
 
 
-def _is_principal(column: ColumnElement[Any], *kinds: int) -> ColumnElement[bool]:
-    return exists().where(principal.c.id == column, or_(*(principal.c.kind == kind for kind in kinds)))
+def _is_principal(column: ColumnElement[Any], kind: int) -> ColumnElement[bool]:
+    return exists().where(principal.c.id == column, principal.c.kind == kind)
 
 
 _is_own = exists().where(
@@ -63,12 +61,5 @@ DAMAGE: Final[dict[str, Found]] = {
     "member of no list": _rows(membership, membership.c.member_id, ~_is_principal(membership.c.list_id, LIST)),
     "member of a list that it cannot be in": _rows(
         membership, membership.c.list_id, _is_principal(membership.c.list_id, LIST), ~_is_own
-    ),
-    "entry that names no principal": _rows(
-        ace,
-        ace.c.principal_id,
-        ace.c.principal_id >= 0,
-        ~_is_principal(ace.c.principal_id, USER, GROUP, LIST),
-        exists().where(store.c.id == ace.c.store_id),
     ),
 }

@@ -104,12 +104,6 @@ PLANTED: dict[str, list[str]] = {
     "member of a list that it cannot be in": [
         "UPDATE membership SET member_id = (SELECT id FROM principal WHERE kind = 1)"
     ],
-    "entry that names no principal": [
-        (
-            "INSERT INTO ace (store_id, node_id, position, principal_id, denies, privileges) "
-            "SELECT store.id, 1, 0, principal.id, 0, 1 FROM store, principal WHERE kind = 1"
-        )
-    ],
 }
 PLANTED |= {
     "message in no thread": ["DELETE FROM thread_member"],

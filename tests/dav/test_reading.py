@@ -297,7 +297,7 @@ def test_the_way_to_the_store(dav: Client) -> None:
         "/dav/drop/alice/": [],
         "/dav/threads/": ["alice/"],
         "/dav/threads/alice/": [],
-        "/dav/principals/": ["users/", "devices/"],
+        "/dav/principals/": ["users/", "devices/", "groups/", "lists/"],
         "/dav/principals/users/": ["alice/"],
         "/dav/principals/users/alice/": [],
         "/dav/principals/devices/": ["alice/"],

@@ -25,9 +25,10 @@ from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.model.functions import Function
 from davstore.settings import Settings
-from davstore.store import enrolling, reading
+from davstore.store import reading
 from davstore.store.authenticating import Authenticator
 from davstore.store.gating import Gate
+from davstore.store.grouping import acquaint
 from davstore.store.hashing import Passwords
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
@@ -56,7 +57,7 @@ def build_application(
     storage = Storage(database, LocalBlobs(directory / "blobs"))
     groups, rules = open_groups(settings), settings.policy
     services = build_services(settings, storage, Numbers(directory), wake)
-    services = replace(services, rules=policy.rules, groups=groups.of)
+    services = replace(services, rules=policy.rules, groups=groups.of, members_of=groups.members_of)
     functions, dav = services.functions, build_dav(services)
     faces = Pages(dav, services) if Function.PAGES in functions else dav
     gated = SyncGate(
@@ -83,9 +84,8 @@ def build_application(
 
 
 def _places(application: WSGIApplication, services: Services) -> Places:
-    database = services.database
     return Places(
         application,
-        lambda asker: tuple([facts.device for facts in enrolling.list_active(database, asker)]),
+        lambda asker: acquaint(services, asker),
         lambda asker, path: reading.may_know(services.context(asker), path),
     )

@@ -24,7 +24,7 @@ from davstore.model.conditions import NONE, IfList, Preconditions
 from davstore.model.facets import NO_FACTS, Facts
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import AddPath, PartPath, Path
-from davstore.model.principals import Principal
+from davstore.model.principals import NamedPrincipal, Principal, PrincipalName
 from davstore.model.views import View
 from davstore.protocol import urls
 from davstore.protocol.dav import if_header, reports
@@ -36,8 +36,9 @@ from davstore.protocol.http.headers import parse_depth, parse_etags
 from davstore.protocol.http.prefer import Prefer, parse_prefer
 from davstore.protocol.http.queries import names_sub_resource, part_query
 from davstore.protocol.urls import Place
-from davstore.store import enrolling
+from davstore.store import enrolling, grouping
 from davstore.store.gating import Explanation
+from davstore.store.grouping import Members
 from davstore.store.preferring import Profiles
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ _CONDITIONS: Final = (
 class Request:
     """One request: its method and place, for whom and when; its headers and its body as they are asked for."""
 
-    __slots__ = ("_environ", "context", "method", "place", "target")
+    __slots__ = ("_environ", "_members", "context", "method", "place", "target")
 
     def __init__(self, environ: WSGIEnvironment, place: Place, services: Services) -> None:
         self._environ = environ
@@ -65,6 +66,7 @@ class Request:
         self.method: str = environ["REQUEST_METHOD"]
         self.target: Target = environ[TARGET]
         self.context = services.context(environ[PRINCIPAL])
+        self._members: Members | None = None
 
     @property
     def principal(self) -> Principal:
@@ -129,11 +131,17 @@ class Request:
             self._list_devices,
             self._find_profiles,
             self.shown,
+            self._list_members,
             rights,
         )
 
     def _list_devices(self) -> Sequence[DeviceFacts]:
         return enrolling.list_active(self.context.services.database, self.principal)
+
+    def _list_members(self) -> Members:
+        if self._members is None:
+            self._members = grouping.list_members(self.context.services, self.principal)
+        return self._members
 
     def _find_profiles(self) -> Profiles:
         return Profiles.of(self.context)
@@ -210,11 +218,19 @@ class Request:
 
     def find_place(self, href: str) -> Place | None:
         """Return the place that an href names, if it is on this server and the asker may know of it."""
+        target = self._find_target(href)
+        return None if target is None else find_place(target, self.principal)
+
+    def find_principal(self, href: str) -> NamedPrincipal | PrincipalName | None:
+        """Return the principal that an href names, there or not; None: it is the URL of none on this server."""
+        target = self._find_target(href)
+        return None if target is None or target.query else urls.find_principal(target.segments)
+
+    def _find_target(self, href: str) -> Target | None:
         try:
-            target = parse_destination(href, host=self.header("HOST"), prefix=self.prefix)
+            return parse_destination(href, host=self.header("HOST"), prefix=self.prefix)
         except (ForeignDestination, Malformed):
             return None
-        return find_place(target, self.principal)
 
     def header(self, name: str) -> str | None:
         """Return a header by its name in CGI's spelling, `IF_MATCH`; None when it was not sent."""

@@ -327,9 +327,10 @@ def find_names_at_home(asker: Principal, path: Path) -> tuple[str, ...] | None:
 
 
 def known_to(asker: Principal) -> Known:
-    """Return the names that the asker may see outside of stores: its own, and those of its devices."""
+    """Return the names that the asker may see outside of stores: its own, of its devices, lists and groups."""
     user = asker.user.name
-    return Known((user,), {user: tuple([device.name for device in devices_of(asker)])})
+    devices, lists = [device.name for device in devices_of(asker)], [one.name for one in asker.lists]
+    return Known((user,), {user: tuple(devices)}, {user: tuple(lists)}, asker.groups)
 
 
 def devices_of(asker: Principal) -> tuple[Device, ...]:
@@ -339,6 +340,11 @@ def devices_of(asker: Principal) -> tuple[Device, ...]:
 
 def may_enrol(asker: Principal) -> bool:
     """Tell whether the asker may enrol devices, and rename and suspend them: a device may not."""
+    return asker.device is None
+
+
+def may_keep_lists(asker: Principal) -> bool:
+    """Tell whether the asker may make, change and end the lists of its user: a device may not."""
     return asker.device is None
 
 

@@ -58,6 +58,7 @@ _NAMING = Statement(
     _Row,
 )
 _REMOVE = Write(delete(ace).where(ace.c.store_id == _s, ace.c.node_id == bindparam("n")))
+_FORGET = Write(delete(ace).where(among(ace.c.principal_id, bindparam("ids"))))
 _INSERT = Write(insert(ace).values({c.name: bindparam(c.name) for c in ace.c}))
 _is_controlled = exists().where(ace.c.store_id == store.c.id)
 _HOLDS = Write(update(store).where(store.c.id == _s).values(traits=store.c.traits.bitwise_or(literal(HOLDS_ACES))))
@@ -118,6 +119,11 @@ def list_acls(unit: Unit, store: StoreFacts, node_ids: Collection[int], *, now_u
         ]
         for node_id, above in chains.items()
     }
+
+
+def forget(unit: Unit, principal_ids: Collection[int]) -> None:
+    """Remove the entries of all stores that name principals which end: others may get their numbers."""
+    unit.run(_FORGET, {"ids": array(principal_ids)})
 
 
 def set_aces(unit: Unit, store_id: int, node_id: int, entries: Sequence[Ace]) -> None:

@@ -6,9 +6,9 @@ import json
 from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, literal_column, null, select, text, union_all
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, literal_column, null, select, union_all
 
-from davstore.metadata.statements import Statement, Write, among, among_texts, array
+from davstore.metadata.statements import InsertOrNothing, Statement, Write, among, among_texts, array
 from davstore.metadata.tables import GROUP, LIST, USER, membership, principal
 from davstore.metadata.unit import Unit
 from davstore.model.principals import NamedPrincipal, PrincipalKind
@@ -53,7 +53,7 @@ _NUMBERED = Statement(
     .where(among(principal.c.id, bindparam("ids")), principal.c.kind.in_(map(literal_column, map(str, _KINDS)))),
     _Row,
 )
-_ADD_GROUP = Write(text(f"INSERT INTO principal (kind, name) VALUES ({GROUP}, :name) ON CONFLICT DO NOTHING"))
+_ADD_GROUP = Write(InsertOrNothing(principal).values(kind=GROUP, name=bindparam("name"), owner_id=null()).inline())
 
 _first = union_all(
     select(bindparam("me", type_=BigInteger).label("id")),

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from davstore import errors
-from davstore.errors import DavstoreError, QuotaExceeded, RequestError, SyncRefused, rights
+from davstore.errors import DavstoreError, QuotaExceeded, RequestError, SyncRefused, lists, rights
 from davstore.protocol import urls
 from davstore.protocol.dav import acl, error_body, multistatus, names
 from davstore.protocol.dav.elements import CONTENT_TYPE, element, empty, href, text_element
@@ -171,6 +171,10 @@ def _roots(error: errors.Locked, hrefs: Hrefs) -> bytes:
     return b"".join(href(hrefs(urls.segments_of(path), slash)) for path, slash in error.roots)
 
 
+def _unknown(error: lists.UnknownMembers, _hrefs: Hrefs) -> bytes:
+    return b"".join(text_element(names.HREF, sent) for sent in error.hrefs)
+
+
 def _lacks(error: rights.NeedPrivileges, hrefs: Hrefs) -> bytes:
     return acl.render_lacks((hrefs(urls.segments_of(path), slash), bits) for path, slash, bits in error.lacks)
 
@@ -252,6 +256,9 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     rights.AllowedPrincipal: Row(HTTPStatus.FORBIDDEN, "{DAV:}allowed-principal"),
     rights.ExpiryInFuture: Row(HTTPStatus.FORBIDDEN, clark(CPM, "expiry-in-future")),
     rights.TooManyAces: Row(HTTPStatus.FORBIDDEN, "{DAV:}limited-number-of-aces"),
+    lists.UnknownMembers: Row(HTTPStatus.CONFLICT, "{DAV:}recognized-principal", content=_unknown),
+    lists.ListCycle: Row(HTTPStatus.CONFLICT, clark(CPM, "no-list-cycle")),
+    lists.TooManyLists: Row(HTTPStatus.CONFLICT, clark(CPM, "lists-within-limits")),
     errors.SyncRefused: Row(HTTPStatus.FORBIDDEN, render=_sync_refusal),
     errors.SyncUnwanted: Row(HTTPStatus.CONFLICT, render=_sync_refusal),
     errors.SyncDeferred: Row(HTTPStatus.TOO_MANY_REQUESTS, render=_sync_refusal, headers=_retry_after),

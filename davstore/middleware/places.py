@@ -10,7 +10,7 @@ from davstore.errors import NotFound
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import TARGET
 from davstore.model.paths import AddPath, PartPath, Path
-from davstore.model.principals import Asker, Device, Principal, Service
+from davstore.model.principals import Asker, Principal, Service
 from davstore.protocol import urls
 from davstore.protocol.dav.hrefs import Target
 from davstore.protocol.http.queries import names_sub_resource
@@ -27,18 +27,19 @@ class Places:
     """Puts the place into the environ. The dispatch raises NotFound for none, after it has looked at the method.
 
     To a service all but a POST to the drop of a user is as if unmapped, whatever the method, here already.
-    find_devices returns the devices of an asker; it is called for requests about them alone. may_know tells whether an
-    asker may know of a place in the store of another user: what is not to be known of is no place, whatever the method.
+    acquaint returns an asker with the devices, lists and groups that it may see; it is called for requests about
+    principals alone. may_know tells whether an asker may know of a place in the store of another user: what is not to
+    be known of is no place, whatever the method.
     """
 
     def __init__(
         self,
         application: WSGIApplication,
-        find_devices: Callable[[Principal], tuple[Device, ...]] = lambda _asker: (),
+        acquaint: Callable[[Principal], Principal] = lambda asker: asker,
         may_know: Callable[[Principal, Path], bool] = lambda _asker, _path: False,
     ) -> None:
         self._application = application
-        self._find_devices = find_devices
+        self._acquaint = acquaint
         self._may_know = may_know
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -50,8 +51,9 @@ class Places:
                 raise NotFound("a service may know of nothing else")
             environ[PLACE] = place
             return self._application(environ, start_response)
-        if asker.device is None and target.segments[: len(urls.DEVICES)] == urls.DEVICES:
-            asker = environ[PRINCIPAL] = asker._replace(devices=self._find_devices(asker))
+        is_report_beside_stores = environ["REQUEST_METHOD"] == "REPORT" and urls.find_path(target.segments) is None
+        if is_report_beside_stores or target.segments[: len(urls.PRINCIPALS)] == urls.PRINCIPALS:
+            asker = environ[PRINCIPAL] = self._acquaint(asker)
         place = find_place(target, asker)
         path = place.path if isinstance(place, AddPath | PartPath) else place
         if isinstance(path, Path) and is_guest(asker, path) and not self._may_know(asker, path):

@@ -49,15 +49,30 @@ class Device(NamedTuple):
         return "revoked" if self.revoked else "suspended" if self.suspended else "active"
 
 
+class PrincipalList(NamedTuple):
+    """A list of a user, which is a principal itself: its number, and its name in its URL.
+
+    kind is a label of its user, `whitelist` or `blacklist`; displayname is its name for people.
+    """
+
+    id: int
+    name: str
+    kind: str | None = None
+    displayname: str | None = None
+
+
 class Principal(NamedTuple):
     """An authenticated user, through a device or not (a file browser has none).
 
-    devices are those of a user without a device, where a request is about them.
+    Where a request is about principals, devices are those of a user without a device, lists those of the user, and
+    groups the names of the provider's groups that the user is in.
     """
 
     user: User
     device: Device | None = None
     devices: tuple[Device, ...] = ()
+    lists: tuple[PrincipalList, ...] = ()
+    groups: tuple[str, ...] = ()
 
     @property
     def id(self) -> int:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from davstore.engine import rights
 from davstore.engine.context import Context
 from davstore.errors import (
     LockConflict,
@@ -26,11 +25,12 @@ from davstore.errors import (
 )
 from davstore.metadata import bindings, stores
 from davstore.metadata.unit import Unit
+from davstore.model.acl import AskedAce, Privilege, Word
 from davstore.model.conditions import NONE, ETagList, IfCondition, IfList, Preconditions
 from davstore.model.facets import LOCKS
 from davstore.model.locks import Lock, LockInfo, LockScope
 from davstore.model.principals import Principal, User
-from davstore.store import locking, patching, reading
+from davstore.store import controlling, locking, patching, reading
 from davstore.store.locking import Granted
 from davstore.store.sweeping import sweep_history
 from tests.contract.conftest import Build
@@ -43,9 +43,10 @@ HOUR_US = 3_600_000_000
 
 
 @pytest.fixture(autouse=True)
-def _shared_store(monkeypatch: pytest.MonkeyPatch) -> None:
+def _shared_store(storage: Storage) -> None:
     """Let a friend into the store: locks stand between people who may both write."""
-    monkeypatch.setattr(rights, "may_see", lambda *_: True)
+    everybody = (Word.AUTHENTICATED, AskedAce(Word.AUTHENTICATED, denies=False, privileges=int(Privilege.ALL)))
+    controlling.set_acl(storage.context, storage.at(""), [everybody])
 
 
 def lock(

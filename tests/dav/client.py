@@ -35,6 +35,7 @@ from davstore.model.principals import Device, DeviceClass, Principal, User
 from davstore.model.rules import Rule
 from davstore.store import reading
 from davstore.store.gating import Gate
+from davstore.store.grouping import acquaint
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
 from tests.contract.storage import add_user
@@ -154,7 +155,8 @@ class Client:
         faces, without = Pages(build_dav(self.services), self.services), offer_with(functions).reports_without
         placed = Places(
             SyncGate(faces, gate, without=without, clock=lambda: self.now_us),
-            may_know=lambda asker, path: reading.may_know(self.services.context(asker), path),
+            lambda asker: acquaint(self.services, asker),
+            lambda asker, path: reading.may_know(self.services.context(asker), path),
         )
 
         def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -329,6 +331,15 @@ REPORTS = {
         '<C:resolve xmlns:C="urn:davstore:cpm"><C:conversation-id>x</C:conversation-id></C:resolve>'
     ),
     f"{D}sync-collection": sync_body(),
+    f"{D}acl-principal-prop-set": '<D:acl-principal-prop-set xmlns:D="DAV:"/>',
+    f"{D}principal-match": (
+        '<D:principal-match xmlns:D="DAV:"><D:principal-property><D:owner/></D:principal-property></D:principal-match>'
+    ),
+    f"{D}principal-property-search": (
+        '<D:principal-property-search xmlns:D="DAV:"><D:property-search><D:prop><D:displayname/></D:prop>'
+        "<D:match>alice</D:match></D:property-search></D:principal-property-search>"
+    ),
+    f"{D}principal-search-property-set": '<D:principal-search-property-set xmlns:D="DAV:"/>',
     f"{D}expand-property": expand_body('<D:property name="owner"><D:property name="displayname"/></D:property>'),
 }
 """A good body for each report, by its name: a new report needs one here."""

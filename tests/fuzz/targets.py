@@ -32,6 +32,7 @@ from davstore.protocol.dav import (
     multistatus,
     names,
     operations,
+    principal_reports,
     propfind,
     proppatch,
     reports,
@@ -254,9 +255,15 @@ def report_body(data: bytes) -> None:
     if isinstance(query, reports.ExpandQuery):
         expanded(query.properties, reports.MAX_LEVELS)
         return
-    if isinstance(query, reports.ExplainQuery):
+    if isinstance(query, reports.ExplainQuery | reports.SearchableQuery):
         return
-    property_names(query.names)
+    property_names(query.names or ())
+    if isinstance(query, reports.SearchQuery):
+        assert 0 < len(query.searches) <= principal_reports.MOST_SEARCHES
+        assert all(one.properties for one in query.searches)
+        return
+    if isinstance(query, reports.MatchQuery | reports.PrincipalsQuery | reports.ResolveQuery):
+        return
     if isinstance(query, reports.MultigetQuery):
         assert 0 < len(query.hrefs) <= operations.MOST_HREFS
         return
@@ -563,6 +570,12 @@ MAIL: Final = (
 )
 EXPAND: Final = b'<D:expand-property xmlns:D="DAV:">%b</D:expand-property>'
 
+MATCH: Final = b"""<D:principal-match xmlns:D="DAV:"><D:principal-property><D:owner/></D:principal-property>
+<D:prop><D:displayname/></D:prop></D:principal-match>"""
+SEARCH: Final = b"""<D:principal-property-search xmlns:D="DAV:"><D:property-search><D:prop><D:displayname/></D:prop>
+<D:match>alice</D:match></D:property-search><D:prop><D:displayname/></D:prop><D:apply-to-principal-collection-set/>
+</D:principal-property-search>"""
+
 ACL: Final = b"""<D:acl xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><D:ace><D:principal><D:self/></D:principal><D:deny>
 <D:privilege><C:list/></D:privilege></D:deny></D:ace><D:ace><D:principal><D:href>/dav/principals/users/bob/</D:href>
 </D:principal><D:grant><D:privilege><D:read/></D:privilege><D:privilege><D:unbind/></D:privilege></D:grant>
@@ -797,6 +810,8 @@ TARGETS: Final[dict[str, Target]] = {
             EXPAND % b'<D:property name="owner"><D:property name="x" namespace="urn:x"/></D:property>',
             HISTORY,
             MULTIGET,
+            MATCH,
+            SEARCH,
         ),
         (
             *XML_WORDS,

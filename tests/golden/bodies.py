@@ -72,6 +72,16 @@ def sync(
     )
 
 
+def report(name: str, content: str = "") -> str:
+    """Return a report of RFC 3744 with any content."""
+    return f"<D:{name} {NAMESPACES}>{content}</D:{name}>"
+
+
+def searching(text: str) -> str:
+    """Return a search for a name."""
+    return f"<D:property-search><D:prop><D:displayname/></D:prop><D:match>{text}</D:match></D:property-search>"
+
+
 def _empty(names: tuple[str, ...]) -> str:
     return "".join(f"<{name}/>" for name in names)
 

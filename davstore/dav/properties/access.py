@@ -14,6 +14,7 @@ from davstore.model.principals import NamedPrincipal
 from davstore.protocol import urls
 from davstore.protocol.dav import acl, names
 from davstore.protocol.dav.acl import ShownAce
+from davstore.protocol.dav.elements import empty
 
 _OWNERS: Final = ShownAce(Word.OWNER, denies=False, privileges=EVERYTHING.granted, is_protected=True)
 _ALL: Final = acl.render_current_user_privilege_set(EVERYTHING.granted)
@@ -52,4 +53,7 @@ def _own_of(context: PropertyContext, resource: Resource) -> bytes | None:
 ACCESS: Final = (
     Live(names.ACL, STORED, each=_acl, facet=ENTRIES),
     Live(names.CURRENT_USER_PRIVILEGE_SET, STORED, same=_own, each=_own_of),
+    Live(names.SUPPORTED_PRIVILEGE_SET, STORED, same=lambda _context, _kind: acl.SUPPORTED_PRIVILEGE_SET),
+    Live(names.ACL_RESTRICTIONS, STORED, same=lambda _context, _kind: acl.ACL_RESTRICTIONS),
+    Live(names.INHERITED_ACL_SET, STORED, same=lambda _context, _kind: empty(names.INHERITED_ACL_SET)),
 )

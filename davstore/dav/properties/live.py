@@ -20,6 +20,7 @@ from davstore.model.principals import Principal
 from davstore.model.views import EVERYTHING, View
 from davstore.protocol.dav.elements import href
 from davstore.protocol.dav.hrefs import Spelling
+from davstore.store.grouping import Members
 from davstore.store.preferring import Profiles
 
 EVERY: Final = frozenset(Kind)
@@ -30,6 +31,9 @@ THREAD: Final = frozenset({Kind.THREAD})
 PART: Final = frozenset({Kind.PART})
 DEVICE: Final = frozenset({Kind.DEVICE})
 PRINCIPAL: Final = frozenset({Kind.PRINCIPAL, Kind.DEVICE})
+HOLDING: Final = frozenset({Kind.GROUP, Kind.LIST})
+"""Principals that hold others."""
+ANY_PRINCIPAL: Final = PRINCIPAL | HOLDING
 
 
 class PropertyContext(NamedTuple):
@@ -50,6 +54,8 @@ class PropertyContext(NamedTuple):
     """Those of the principals at hand; asked where a property tells them."""
     shown: Callable[[], View] = lambda: EVERYTHING
     """The view that the asker is shown; asked where a sync token is told."""
+    list_members: Callable[[], Members] = dict
+    """The members of the lists and groups that the asker sees; asked where a property tells them."""
 
     rights: Mapping[int, Rights] | None = None
     """Those of the asker by node; None: it owns the store."""

@@ -25,7 +25,10 @@ _MODULES = {
     "restore": "backup",
     "serve": "serve",
     "service": "services",
+    "share": "sharing",
+    "shares": "sharing",
     "sync": "sync",
+    "unshare": "sharing",
     "user": "users",
 }
 """The module of each command, which is imported for that command alone: a server needs no client, nor this a server."""

@@ -1,4 +1,4 @@
-"""The entries of an access control list as a request has them, in the place of those of a resource."""
+"""The own entries of a resource: replaced by those that a request has, or one added and taken away."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Final
 
 from davstore.engine.rights import find_namers
 from davstore.engine.writer import Writer
-from davstore.errors.rights import AllowedPrincipal, ExpiryInFuture, RecognizedPrincipal
+from davstore.errors.rights import AllowedPrincipal, ExpiryInFuture, RecognizedPrincipal, TooManyAces
 from davstore.metadata import aces, memberships
-from davstore.model.acl import WORDS, AskedAce, Word
+from davstore.model.acl import WORDS, Ace, AskedAce, Word
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
 from davstore.model.principals import NamedPrincipal, PrincipalKind
 from davstore.policy.entries import keep_what_is_left_out
+from davstore.protocol.dav.acl import MOST_ACES
 
 Who = NamedPrincipal | Word
 _NUMBERS: Final[dict[Who, int]] = {word: number for number, word in WORDS.items()}
@@ -33,6 +34,41 @@ def replace_entries(writer: Writer, path: Path, resource: Resource, asked: Seque
     live = [one for one in old if one.holds(now_us)]
     kept = [keep_what_is_left_out(numbers[who], one, live) for who, one in asked]
     return writer.control(resource, [*itertools.chain.from_iterable(kept)])
+
+
+def grant(
+    writer: Writer, path: Path, resource: Resource, who: NamedPrincipal, privileges: int, expires_us: int | None
+) -> Resource:
+    """Add an entry for a principal to the resource at a path, in the place of those that it has for it.
+
+    Raises:
+        RecognizedPrincipal. ExpiryInFuture: it would have expired. TooManyAces.
+    """
+    number = _find_numbers(writer, path, [who])[who]
+    if expires_us is not None and expires_us <= writer.context.now_us:
+        raise ExpiryInFuture
+    others = [one for one in _list_own(writer, resource) if one.principal_id != number]
+    if len(others) >= MOST_ACES:
+        raise TooManyAces(f"{len(others)} entries")
+    return writer.control(resource, [*others, Ace(number, False, privileges, expires_us)])  # noqa: FBT003
+
+
+def withdraw(writer: Writer, path: Path, resource: Resource, who: NamedPrincipal | None) -> bool:
+    """Remove the entries of the resource at a path that grant, to one principal or to all (None).
+
+    Those that deny stay: nothing is opened by it. Return whether there were any. Raises RecognizedPrincipal.
+    """
+    number = None if who is None else _find_numbers(writer, path, [who])[who]
+    old = _list_own(writer, resource)
+    kept = [one for one in old if one.denies or number not in (None, one.principal_id)]
+    if len(kept) == len(old):
+        return False
+    writer.control(resource, kept)
+    return True
+
+
+def _list_own(writer: Writer, resource: Resource) -> list[Ace]:
+    return aces.list_aces(writer.unit, writer.ledger.store_id, [resource.node_id])[resource.node_id]
 
 
 def _find_numbers(writer: Writer, path: Path, whos: Sequence[Who]) -> dict[Who, int]:

@@ -13,8 +13,9 @@ from typing import Final, NamedTuple
 from davstore.engine.context import Context
 from davstore.errors import NotFound
 from davstore.errors.rights import Lack, NeedPrivileges
-from davstore.metadata import aces, stores
+from davstore.metadata import aces, shares, stores
 from davstore.metadata.bindings import Resolved, Step
+from davstore.metadata.shares import Held
 from davstore.metadata.unit import Unit
 from davstore.model.acl import NONE, Ace, Privilege, Rights
 from davstore.model.facets import ANSWERS, CONVERSATION, ORIGINAL, SESSIONS, Facets
@@ -247,6 +248,14 @@ def find_sight(context: Context, unit: Unit, facts: StoreFacts) -> Sight | None:
     if not entries:
         raise NotFound(facts.owner)
     return Sight(unit, facts.id, entries)
+
+
+def list_named(context: Context, unit: Unit) -> list[Held]:
+    """Return the nodes in the stores of others with the entries that name the asker, through groups and lists too."""
+    asker = context.principal
+    groups = context.services.groups(asker.user.name)
+    held = shares.list_naming(unit, asker.user.id, groups, now_us=context.now_us)
+    return [one for one in held if is_guest(asker, one.path)]
 
 
 def require_named(context: Context, unit: Unit, path: Path) -> None:

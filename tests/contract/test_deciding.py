@@ -31,7 +31,7 @@ from davstore.model.histories import HistoryAsked
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
 from davstore.model.paths import Area, PartPath, Path
-from davstore.model.principals import Principal, PrincipalName, User
+from davstore.model.principals import NamedPrincipal, Principal, PrincipalKind, PrincipalName, User
 from davstore.model.rules import Rule
 from davstore.model.states import StateChange
 from davstore.store import (
@@ -57,6 +57,7 @@ from davstore.store import (
     putting,
     reading,
     resolving,
+    sharing,
     syncing,
 )
 from davstore.store.adding_sets import NewMember
@@ -68,6 +69,7 @@ FAILING = Preconditions(if_match=ETagList(any=False, strong=frozenset({"no"})))
 NEVER = Preconditions(if_lists=(IfList(None, (IfCondition(negated=False, token=None, etag=None),)),))
 """An `If` that does not hold anywhere."""
 STRANGER = Principal(User(2, "stranger", 9, 1, disabled=False))
+TO_STRANGER = NamedPrincipal(PrincipalKind.USER, "stranger")
 INFO = LockInfo(LockScope.EXCLUSIVE, None)
 Ask = Callable[[Context, Storage, Preconditions], object]
 
@@ -181,6 +183,8 @@ WITHOUT_CONDITIONS: dict[str, Ask] = {  # those of a page, which sends no `If`, 
     "browsing_threads.open_conversation": lambda context, tree, _: browsing_threads.open_conversation(
         context, threads(tree).child("x"), limit=1
     ),
+    "sharing.share": lambda context, tree, _: sharing.share(context, tree.at("t"), TO_STRANGER, 1, None),
+    "sharing.unshare": lambda context, tree, _: sharing.unshare(context, tree.at("t"), None),
     "browsing.list_page": lambda context, tree, _: browsing.list_page(context, tree.at("t"), Sort.NAME, limit=1),
 }
 ALL = WRITES | READS | WITHOUT_CONDITIONS

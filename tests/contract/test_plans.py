@@ -38,6 +38,8 @@ WHOLE_BY_INTENT = {
     "_NAMES",
     "_COUNT_WAITING",
     "_STOP_WAITING",
+    "_ENTRIES_OF_STORE",
+    "_WAYS_OF_STORE",
 }
 """Those of the sweeper, the operator, locks and uploads: they read all of a small table, or of a store, on purpose."""
 

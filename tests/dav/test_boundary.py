@@ -18,8 +18,8 @@ from tests.dav.client import Client, D
 
 
 def test_every_error_has_a_row() -> None:
-    members = [kind for module in (errors, lists, rights) for _, kind in inspect.getmembers(module, inspect.isclass)]
-    kinds = {kind for kind in members if issubclass(kind, RequestError)}
+    members = [member for module in (errors, lists, rights) for member in inspect.getmembers(module, inspect.isclass)]
+    kinds = {kind for _, kind in members if issubclass(kind, RequestError)}
     assert kinds == set(TABLE)
     assert all(row.status >= 400 for row in TABLE.values())
 

@@ -129,7 +129,8 @@ def settings_of(who: str) -> Iterator[Setting]:
         yield Setting(f"deny {one} above grants", {"top": [taken], **{path: [everything] for path in (S, M, SUB, T)}})
         yield Setting(f"deny {one} of the source", {"top": [everything], S: [taken]})
         yield Setting(f"deny {one} of the target", {"top": [everything], T: [taken]})
-        yield Setting(f"deny {one} of the members", {"top": [everything]} | {path: [taken] for path in own})
+        if one != "unbind":
+            yield Setting(f"deny {one} of the members", {"top": [everything]} | {path: [taken] for path in own})
         yield Setting(f"grant {one} for a while, see", {"top": [see, short]})
         yield Setting(f"grant {one} until now, see", {"top": [see, short]}, late=True)
         yield Setting(f"deny {one} for a while", {"top": [withheld, everything]})

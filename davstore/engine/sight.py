@@ -105,8 +105,9 @@ class Sight:
         chains = aces.list_home_chains(self._unit, self._facts.id, denying)
         for node_id in denying:
             if resource.node_id in chains[node_id]:
-                denied = Privilege(self._own[node_id].denied & privileges)
-                one = Privilege(denied & -denied)
+                denied = self._own[node_id].denied & privileges
+                own = denied & ~Privilege.UNBIND  # that of a folder is for its members
+                one = Privilege(own & -own or denied)
                 above = self.along(chains[node_id])
                 if needs.is_hidden(above, self.below(above, node_id)):
                     return Lack(top, True, one)  # noqa: FBT003  it is a collection

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
+from itertools import groupby
 from typing import NamedTuple
 
 from davstore.engine.context import Context
@@ -17,7 +18,7 @@ from davstore.metadata import aces, shares, stores
 from davstore.metadata.bindings import Resolved, Step
 from davstore.metadata.shares import Held
 from davstore.metadata.unit import Unit
-from davstore.model.acl import NONE, Ace, Privilege, Rights
+from davstore.model.acl import AUTHENTICATED, NONE, Ace, Privilege, Rights
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Area, Path
 from davstore.model.principals import Ability, Asker, Device, Principal, PrincipalName, Service
@@ -246,6 +247,31 @@ def list_named(context: Context, unit: Unit) -> list[Held]:
     return [one for one in held if is_guest(asker, one.path)]
 
 
+def list_shares(context: Context, unit: Unit) -> list[Held]:
+    """Return what others opened to the asker: nodes with an entry that grants access to it, its groups or its lists.
+
+    Those beneath others of these are left out, and those that it may not open after all, by store and node.
+    """
+    found: list[Held] = []
+    for store_id, named in groupby(list_named(context, unit), key=lambda one: one.store_id):
+        nodes = {one.node_id: one for one in named}
+        sight = Sight(unit, store_id, {node_id: one.entries for node_id, one in nodes.items()})
+        opened = [
+            one
+            for one in nodes.values()
+            if _gives_access(one.entries) and sight.along((*one.above, one.node_id)).has(Privilege.ACCESS)
+        ]
+        ids = {one.node_id for one in opened}
+        found += [one for one in opened if ids.isdisjoint(one.above)]
+    return found
+
+
+def _gives_access(entries: Iterable[Ace]) -> bool:
+    """Tell whether an entry grants access, and not to everybody alike."""
+    granting = [one for one in entries if not one.denies and one.principal_id != AUTHENTICATED]
+    return any(one.privileges & Privilege.ACCESS for one in granting)
+
+
 def require_named(context: Context, unit: Unit, path: Path) -> None:
     """Raise NotFound when no entry of a store names the asker: it does not lock the store, whatever it asks for."""
     find_sight(context, unit, stores.get(unit, path.store))
@@ -327,10 +353,10 @@ def find_names_at_home(asker: Principal, path: Path) -> tuple[str, ...] | None:
 
 
 def known_to(asker: Principal) -> Known:
-    """Return the names that the asker may see outside of stores: its own, of its devices, lists and groups."""
+    """Return the names that the asker may see outside of stores: its own, of its devices, lists, groups and shares."""
     user = asker.user.name
     devices, lists = [device.name for device in devices_of(asker)], [one.name for one in asker.lists]
-    return Known((user,), {user: tuple(devices)}, {user: tuple(lists)}, asker.groups)
+    return Known((user,), {user: tuple(devices)}, {user: tuple(lists)}, asker.groups, asker.shares)
 
 
 def devices_of(asker: Principal) -> tuple[Device, ...]:

@@ -7,8 +7,8 @@ TEST_PACKAGES := cadaver chromium curl litmus nginx-light openssl postgresql rcl
 CLIENT_PACKAGES := davfs2 dbus-daemon dovecot-imapd fuse3 git gvfs gvfs-backends kde-cli-tools kded5 libglib2.0-bin libhttp-dav-perl \
     libsecret-1-dev lftp mblaze notmuch pkg-config sitecopy wget
 NOTES := joplin@3.5.1
-# one more than there are cores: half of the time of a test is waiting
-JOBS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+# twice as many as there are cores: half of the time of a test is waiting
+JOBS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 INSTALL = $(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .PHONY: run test clients check setup packages bench torture release

@@ -13,7 +13,7 @@ from davstore.client.multistatus import Row, read_report
 from davstore.client.refusals import describe
 from davstore.client.remote import XML_TYPE, Failed, RemoteCollection
 from davstore.client.states import States
-from davstore.client.titles import Title, others_of
+from davstore.client.titles import Title, list_few, others_of
 from davstore.client.transport import Response
 from davstore.model.limits import BLOCK_BYTES
 from davstore.model.messages import MessageFacts
@@ -178,7 +178,7 @@ def _conversation(name: str, row: Row, messages: list[Title], own: set[str]) -> 
     return Conversation(
         name,
         as_us(counts.last if counts else newest.at if newest else ""),
-        ", ".join(people),
+        list_few(people),
         counts.messages if counts else len(messages),
         counts.unread if counts else 0,
         (newest.subject if newest else "") or (counts.conversation_id if counts else ""),

@@ -20,7 +20,7 @@ from davstore.client.local_names import RESERVED, is_unicode, reason_of
 from davstore.client.questions import knows_states
 from davstore.client.state import State
 from davstore.client.states import NO_STATES, States, apply, mark
-from davstore.client.titles import COMPUTED, name_people
+from davstore.client.titles import COMPUTED, list_few, name_people
 from davstore.client.tree import Local, Stamp, parent_of
 from davstore.model.messages import MOST_HEADER_BYTES, MessageFacts
 from davstore.model.nodes import ResourceType
@@ -166,7 +166,7 @@ class Mailbox:
             Conversation(
                 self.here(path),
                 letters[-1].at_us,
-                ", ".join(dict.fromkeys(letter.brief.who for letter in letters if letter.brief.who)),
+                list_few(dict.fromkeys(letter.brief.who for letter in letters if letter.brief.who)),
                 len(letters),
                 sum(letter.is_unread for letter in letters),
                 letters[-1].brief.subject,
@@ -264,7 +264,7 @@ def _brief_of(facts: MessageFacts) -> Brief:
     who = facts.to if is_sent else facts.from_
     return Brief(
         facts.date_us,
-        ", ".join(name_people(find_participants([who or ""]))),
+        list_few(name_people(find_participants([who or ""]))),
         facts.subject or facts.filename or "",
         is_sent,
     )

@@ -81,7 +81,7 @@ class Titles:
         else:
             messages = sorted(known for member in members if (known := self._rows.get(member)) is not None)
             at = messages[0].at if messages else ""
-            words = [_time(at, "%Y-%m-%d"), _list_few(others_of(title.people, messages, self._own))]
+            words = [_time(at, "%Y-%m-%d"), list_few(others_of(title.people, messages, self._own))]
             subject = next((one.subject for one in messages if one.subject), "")
         stem = " - ".join(filter(None, map(_clean, (" ".join(words), subject))))
         if not stem:
@@ -107,7 +107,9 @@ def name_people(people: Iterable[Participant]) -> list[str]:
     return list(dict.fromkeys(one.name or one.address for one in known.values()))
 
 
-def _list_few(people: list[str]) -> str:
+def list_few(people: Iterable[str]) -> str:
+    """Return the first people, and how many the others are."""
+    people = [*people]
     more = len(people) - MOST_PEOPLE
     return ", ".join([*people[:MOST_PEOPLE], *([f"{more} more"] if more > 0 else [])])
 

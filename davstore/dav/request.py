@@ -10,14 +10,8 @@ from davstore.dav.properties.live import PropertyContext
 from davstore.dav.rendering import Hrefs
 from davstore.engine.context import Services
 from davstore.engine.receiving import Source
-from davstore.engine.rights import is_guest, is_owner
-from davstore.errors import (
-    ForeignDestination,
-    Malformed,
-    MethodNotAllowed,
-    PartIsImmutable,
-    UnsupportedMediaType,
-)
+from davstore.engine.rights import is_owner, owns
+from davstore.errors import ForeignDestination, Malformed, MethodNotAllowed, PartIsImmutable, UnsupportedMediaType
 from davstore.errors.rights import ShareIsFixed
 from davstore.metadata.principals import DeviceFacts
 from davstore.middleware.auth import PRINCIPAL
@@ -139,7 +133,7 @@ class Request:
 
         rights are the asker's by node; of the store of another they are none unless they are given.
         """
-        if rights is None and store is not None and is_guest(self.principal, store.at(())):
+        if rights is None and store is not None and not owns(self.context.asker, store.owner):
             rights = {}
         context = self.context
         services = context.services

@@ -157,12 +157,12 @@ def open_resource(
 
     def work(unit: Unit) -> Content:
         facts, place, stored = bindings.find(unit, path, with_body=True)
-        rights.require(context, unit, facts, path, place)
+        sight = rights.require(context, unit, facts, path, place)
         require_list(context, unit, facts, conditions)
         resource = place.resource
         if resource is None:
             raise NotFound(path.name)
-        found = load(unit, facts, facets, [resource.node_id], now_us=context.now_us)
+        found = load(unit, facts, rights.told(sight, facets), [resource.node_id], now_us=context.now_us)
         if resource.is_collection:
             return Content(facts, resource, None, found)
         if stored is None:

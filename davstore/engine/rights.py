@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
-from itertools import groupby
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from davstore.engine.context import Context
 from davstore.errors import NotFound
@@ -18,7 +17,8 @@ from davstore.metadata import aces, shares, stores
 from davstore.metadata.bindings import Resolved, Step
 from davstore.metadata.shares import Held
 from davstore.metadata.unit import Unit
-from davstore.model.acl import AUTHENTICATED, NONE, Ace, Privilege, Rights
+from davstore.model.acl import NONE, Ace, Privilege, Rights
+from davstore.model.facets import ANSWERS, CONVERSATION, ORIGINAL, SESSIONS, Facets
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Area, Path
 from davstore.model.principals import Ability, Asker, Device, Principal, PrincipalName, Service
@@ -87,6 +87,12 @@ class Sight:
         standing = self.at(place, area)
         return standing.resource is not None and standing.resource.has(Privilege.ACCESS)
 
+    def opened(self, resources: Sequence[Resource], area: Area) -> list[Resource]:
+        """Return those of some URLs that the asker may read; none inside threads, which others may not know."""
+        asked = [one for one in resources if area is Area.STORE or one.is_collection]
+        rights = self.each([one.node_id for one in asked])
+        return [one for one, (_, own) in zip(asked, rights, strict=True) if own.has(Privilege.ACCESS)]
+
     def each(self, node_ids: Sequence[int]) -> Iterator[tuple[Rights, Rights]]:
         """Yield the rights on the collection above each of some nodes, by the area of the store, and on the node."""
         chains = aces.list_home_chains(self._unit, self._store_id, node_ids)
@@ -120,7 +126,7 @@ class Beneath:
     """The resources beneath one that its asker may know of. They are asked about from above down."""
 
     def __init__(self, sight: Sight, top: Resource, rights: Rights, area: int, filters: Sequence[Where | None]) -> None:
-        self._sight = sight
+        self.sight = sight
         self._top = top
         self._area = area
         self._lists_all = rights.has(Privilege.LIST)
@@ -152,7 +158,7 @@ class Beneath:
             above = self._known.get(one.parent)
             if above is None or not above.has(self._needed):
                 continue
-            parent, own = folders.get(one.node_id) or (above, self._sight.below(above, one.node_id))
+            parent, own = folders.get(one.node_id) or (above, self.sight.below(above, one.node_id))
             if needs.is_hidden(parent, own):
                 continue
             if not own.has(Privilege.ACCESS):
@@ -169,7 +175,7 @@ class Beneath:
         if self._area != Area.THREADS:
             return {}
         ids = [one.node_id for one in resources if not one.is_collection]
-        return dict(zip(ids, self._sight.each(ids), strict=True))
+        return dict(zip(ids, self.sight.each(ids), strict=True))
 
 
 def _rights_of(entries: Iterable[Ace]) -> Rights:
@@ -182,9 +188,14 @@ def _rights_of(entries: Iterable[Ace]) -> Rights:
     return Rights(granted, denied)
 
 
+def owns(asker: Asker, store: str) -> bool:
+    """Tell whether the store of an owner is the asker's own."""
+    return isinstance(asker, Principal) and store == asker.user.name
+
+
 def is_owner(asker: Asker, path: Path) -> bool:
     """Tell whether a place is in the asker's own store."""
-    return isinstance(asker, Principal) and path.store == asker.user.name
+    return owns(asker, path.store)
 
 
 def is_guest(asker: Asker, path: Path) -> bool:
@@ -245,31 +256,6 @@ def list_named(context: Context, unit: Unit) -> list[Held]:
     groups = context.services.groups(asker.user.name)
     held = shares.list_naming(unit, asker.user.id, groups, now_us=context.now_us)
     return [one for one in held if is_guest(asker, one.path)]
-
-
-def list_shares(context: Context, unit: Unit) -> list[Held]:
-    """Return what others opened to the asker: nodes with an entry that grants access to it, its groups or its lists.
-
-    Those beneath others of these are left out, and those that it may not open after all, by store and node.
-    """
-    found: list[Held] = []
-    for store_id, named in groupby(list_named(context, unit), key=lambda one: one.store_id):
-        nodes = {one.node_id: one for one in named}
-        sight = Sight(unit, store_id, {node_id: one.entries for node_id, one in nodes.items()})
-        opened = [
-            one
-            for one in nodes.values()
-            if _gives_access(one.entries) and sight.along((*one.above, one.node_id)).has(Privilege.ACCESS)
-        ]
-        ids = {one.node_id for one in opened}
-        found += [one for one in opened if ids.isdisjoint(one.above)]
-    return found
-
-
-def _gives_access(entries: Iterable[Ace]) -> bool:
-    """Tell whether an entry grants access, and not to everybody alike."""
-    granting = [one for one in entries if not one.denies and one.principal_id != AUTHENTICATED]
-    return any(one.privileges & Privilege.ACCESS for one in granting)
 
 
 def require_named(context: Context, unit: Unit, path: Path) -> None:
@@ -335,6 +321,15 @@ def need(path: Path, lacks: Iterable[needs.Lack], *, is_collection: bool) -> Nee
         for one in lacks
     ]
     return NeedPrivileges(tuple(found))
+
+
+_LEADING_ELSEWHERE: Final = frozenset({ANSWERS, ORIGINAL, SESSIONS, CONVERSATION})
+"""Facets with the names of other resources of a store."""
+
+
+def told(sight: Sight | None, facets: Facets) -> Facets:
+    """Return those of some facets that the asker is told: none that names what may be hidden from it."""
+    return facets if sight is None else facets - _LEADING_ELSEWHERE
 
 
 def refuse_access(path: Path, *, is_collection: bool) -> NeedPrivileges:

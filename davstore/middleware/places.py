@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from davstore.engine.rights import is_guest, known_to, may_ask, may_deliver, may_enrol
+from davstore.engine.rights import known_to, may_ask, may_deliver, may_enrol, owns
 from davstore.errors import NotFound
 from davstore.middleware.auth import PRINCIPAL
 from davstore.middleware.boundary import MOUNTS, TARGET
@@ -55,14 +55,18 @@ class Places:
                 raise NotFound("a service may know of nothing else")
             environ[PLACE] = place
             return self._application(environ, start_response)
-        is_report_beside_stores = environ["REQUEST_METHOD"] == "REPORT" and urls.find_path(target.segments) is None
-        if is_report_beside_stores or target.segments[: len(urls.PRINCIPALS)] == urls.PRINCIPALS:
-            asker = environ[PRINCIPAL] = self._acquaint(asker)
-        if target.segments[: len(urls.SHARED)] == urls.SHARED != target.segments:
-            target, asker = self._enter(environ, target, asker)
         place = find_place(target, asker)
-        path = place.path if isinstance(place, AddPath | PartPath) else place
-        if isinstance(path, Path) and is_guest(asker, path) and not self._may_know(asker, path):
+        path = place if type(place) is Path else path_of(place)
+        if path is None and target.segments[: len(urls.SHARED)] == urls.SHARED != target.segments:
+            target, asker = self._enter(environ, target, asker)
+            place = find_place(target, asker)
+            path = path_of(place)
+        if path is None:
+            is_report = environ["REQUEST_METHOD"] == "REPORT"
+            if is_report or target.segments[: len(urls.PRINCIPALS)] == urls.PRINCIPALS:
+                asker = environ[PRINCIPAL] = self._acquaint(asker)
+                place = find_place(target, asker)
+        elif not owns(asker, path.store) and not self._may_know(asker, path):
             place = None
         environ[PLACE] = place
         return self._application(environ, start_response)
@@ -77,6 +81,13 @@ class Places:
         environ[MOUNTS] = here or mounts
         asker = environ[PRINCIPAL] = asker._replace(shares=tuple([one.name for one in shares]))
         return target._replace(segments=enter(target.segments, here)), asker
+
+
+def path_of(place: Place | None) -> Path | None:
+    """Return the path in a store that a place is at; None: it is in no store."""
+    if isinstance(place, AddPath | PartPath):
+        return place.path
+    return place if isinstance(place, Path) else None
 
 
 def find_place(target: Target, asker: Asker) -> Place | None:

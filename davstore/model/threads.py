@@ -9,9 +9,13 @@ from typing import Final, NamedTuple
 MOST_PARTICIPANTS: Final = 1_000
 """Participants of one thread that are told; a list of all members of a large mailing list helps nobody."""
 
-_ONE: Final = re.compile(r'((?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^",<])+)')
-"""One address in a list: commas in quotes and in angle brackets do not end it."""
-_NAMED: Final = re.compile(r"(.*?)\s*<([^>]*)>", re.DOTALL)
+_ONE: Final = re.compile(r'((?:"(?:[^"\\]|\\.)*+(?:"|\\?$)|<[^<>]*>|\([^()]*\)|[^",<])+)')
+"""One address in a list: commas in quotes, in angle brackets and in comments do not end it. No character is a beginning
+that is tried up to the end of the text, which a stranger may have written."""
+_GROUP: Final = re.compile(r'^[^"<:@]*:(?=[\s;]|$)|;$')
+"""What makes a group of addresses (RFC 5322 §3.4): a URI has no blank behind its colon."""
+_NAMED: Final = re.compile(r'((?:"(?:[^"\\]|\\.)*"|\([^()]*\)|[^"<])*+)<([^<>]*)>', re.DOTALL)
+_COMMENTED: Final = re.compile(r"(\S+)\s*\(([^()]*)\)")
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
@@ -39,7 +43,7 @@ def find_participants(texts: Iterable[str]) -> list[Participant]:
     found: dict[str, Participant] = {}
     for text in texts:
         for one in _ONE.findall(text):
-            address, name = _split(one.strip())
+            address, name = _split(_GROUP.sub("", one.strip()).strip())
             known = found.get(address.lower())
             if address and (known is None or (name and not known.name)):
                 found[address.lower()] = Participant(known.address if known else address, name)
@@ -51,7 +55,8 @@ def find_participants(texts: Iterable[str]) -> list[Participant]:
 def _split(text: str) -> tuple[str, str]:
     match = _NAMED.match(text)
     if match is None:
-        return text, ""
+        commented = _COMMENTED.fullmatch(text)
+        return (commented[1], commented[2]) if commented else (text, "")
     name = match[1].strip()
     quoted = _QUOTED.fullmatch(name)
     return match[2].strip(), name if quoted is None else re.sub(r"\\(.)", r"\1", quoted[1])

@@ -62,6 +62,7 @@ MAPPED: Final[Mapping[str, Row]] = {
     "add": (Need(On.RESOURCE, Privilege.ADD_ITEM),),
     "LOCK": (_CONTENT,),
     "UNLOCK": (),
+    "unlock for another": (Need(On.RESOURCE, Privilege.UNLOCK),),
     "read the ACL": (Need(On.RESOURCE, Privilege.READ_ACL),),
     "ACL": (Need(On.RESOURCE, Privilege.WRITE_ACL),),
     "COPY from": (Need(On.RESOURCE, Privilege.COPY, beneath=True),),

@@ -78,7 +78,7 @@ def collect(
         choices = bulk.refuse_unpermitted(sight, path, choices, "GET")
         most = _AT_ONCE if content is None else _WITH_BODIES_AT_ONCE
         for start in range(0, len(choices), most):
-            yield reading.read(choices[start : start + most], targets[start : start + most], facets)
+            yield reading.read(choices[start : start + most], targets[start : start + most], rights.told(sight, facets))
 
 
 class _Reading(NamedTuple):

@@ -124,7 +124,7 @@ def describe(
     with context.services.database.snapshot() as unit:
         facts, top, beneath = _find(context, unit, path, conditions)
         if beneath is not None:
-            columns, view = None, beneath.narrowed(view)
+            columns, view, facets = None, beneath.narrowed(view), rights.told(beneath.sight, facets)
             depth = depth if beneath.is_listed(view) else 0
         lens = lens_on(view, context.now_us, path.area)
         find_facts = partial(load, unit, facts, lens.told(facets), now_us=context.now_us)

@@ -9,6 +9,7 @@ from davstore.engine import rights, transaction
 from davstore.engine.context import Context, Services
 from davstore.engine.deciding import decide
 from davstore.engine.entries import grant, withdraw
+from davstore.engine.shares import list_shares as list_shares_of
 from davstore.engine.writer import Writer
 from davstore.interchange.names import with_mark
 from davstore.metadata import shares, stores
@@ -85,7 +86,7 @@ def list_shares(services: Services, asker: Principal) -> list[Share]:
     The first of a name has it, others have the owner in brackets, and a number where that is taken too.
     """
     context, found = services.context(asker), dict[str, Share]()
-    for held in services.database.read(lambda unit: rights.list_shares(context, unit)):
+    for held in services.database.read(lambda unit: list_shares_of(context, unit)):
         owner = held.path.store
         own = held.path.name or (owner if held.path.area is Area.STORE else held.path.area.name.lower())
         marks = chain([owner], (f"{owner} {number}" for number in count(2)))

@@ -146,3 +146,14 @@ def test_conversations_in_a_folder_need_no_network(place: Place, words: list[str
     assert call("mark", str(device.root), second[-1], "--seen").exit_code == 0
     assert device.sync() == 0
     assert lines(call("list", *words, "--threads"))[1][0] == "2"
+
+
+def test_a_list_names_few_people_and_counts_the_others(place: Place, words: list[str], tmp_path: Path) -> None:
+    crowd = ", ".join(f"P{number} <p{number}@example.net>" for number in range(30))
+    head = mail(7, subject="Party", sender="Me <me@example.net>", more="Message-Direction: sent\r\n")
+    place.ask("PUT", "7", head.replace(b"To: me@example.net", f"To: {crowd}".encode()))
+    device = place.device()
+    device.states = tmp_path / "state" / "davstore" / "sync"
+    assert device.sync() == 0
+    for where in (words, [str(device.root)]):
+        assert lines(call("list", *where, "--threads"))[0][2] == "P0, P1, P2, 27 more"

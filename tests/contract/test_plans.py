@@ -13,7 +13,7 @@ from davstore.metadata.statements import Statement
 from davstore.model.pages import Sort
 from tests.contract.storage import Storage
 
-READ_ALL = {"dump", "integrity", "integrity_of_threads"}
+READ_ALL = {"dump", "integrity", "integrity_of_people", "integrity_of_threads"}
 """Modules that read whole databases, for a backup and for a check."""
 MODULES = [
     import_module(f"{metadata.__name__}.{module.name}")

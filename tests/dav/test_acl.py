@@ -218,3 +218,54 @@ def test_a_change_of_entries_is_a_change_of_the_resource(dav: Client) -> None:
     token = dav.sync("").xml.findtext(f"{D}sync-token")
     give(dav, "F/a", ace(TO_BOB, "D:read"))
     assert dav.sync("", token).hrefs() == [f"{HOME}/F/a"]
+
+
+def test_states_need_less_than_properties(dav: Client) -> None:
+    give(dav, "F/", ace(TO_BOB, "D:read", "C:set-state"))
+    seen = '<D:set><D:prop><C:seen xmlns:C="urn:davstore:cpm">T</C:seen></D:prop></D:set>'
+    other = "<D:set><D:prop><x:p>1</x:p></D:prop></D:set>"
+    with as_(dav, BOB):
+        assert dav.patch("F/a", seen).props(f"{HOME}/F/a").keys() == {f"{C}seen"}
+        assert needs(dav.patch("F/a", seen, other)) == {("F/a", f"{D}write-properties")}
+
+
+def test_an_id_leads_to_what_one_may_read(dav: Client) -> None:
+    give(dav, "F/", ace(TO_BOB, "D:read"))
+    ids = [
+        dav.find(path, f"{D}resource-id").prop(f"{HOME}/{path}", f"{D}resource-id")[0].text for path in ("F/a", "G/z")
+    ]
+    hrefs = "".join(f"<D:resource-id><D:href>{one}</D:href></D:resource-id>" for one in ids)
+    body = f'<C:resolve xmlns:D="DAV:" xmlns:C="urn:davstore:cpm">{hrefs}</C:resolve>'
+    assert set(dav("REPORT", "", body).hrefs()) == {f"{HOME}/F/a", f"{HOME}/G/z"}
+    assert bob(dav, "REPORT", "F/", body).hrefs() == [f"{HOME}/F/a"]
+
+
+def test_many_at_once_are_judged_one_by_one(dav: Client) -> None:
+    give(dav, "F/", ace(TO_BOB, "D:read", "C:set-state", "C:delete"))
+    give(dav, "F/sub/secret", ace(TO_BOB, "D:all", deny=True))
+    give(dav, "F/sub/b", ace(TO_BOB, "C:delete", "C:set-state", deny=True))
+    hrefs = "".join(f"<D:href>{HOME}/{one}</D:href>" for one in ("F/a", "F/sub/b", "F/sub/secret", "F/none"))
+    start = '<C:bulk-{} xmlns:D="DAV:" xmlns:C="urn:davstore:cpm">'
+    marked = bob(
+        dav,
+        "POST",
+        "F/",
+        f"{start.format('update')}{hrefs}<D:set><D:prop><C:seen>T</C:seen></D:prop></D:set></C:bulk-update>",
+        Content_Type="application/xml",
+    )
+    status = {
+        one.findtext(f"{D}href"): (one.findtext(f".//{D}status") or "").split()[1]
+        for one in marked.xml.iter(f"{D}response")
+    }
+    assert status == {
+        f"{HOME}/F/a": "200", f"{HOME}/F/sub/b": "403", f"{HOME}/F/sub/secret": "404", f"{HOME}/F/none": "404",
+    }  # fmt: skip
+    asked = f"<D:prop><C:content/></D:prop>{hrefs}"
+    got = bob(dav, "REPORT", "F/", f'<C:multiget xmlns:D="DAV:" xmlns:C="urn:davstore:cpm">{asked}</C:multiget>')
+    assert b"F/sub/secret</C:content>" not in got.body
+    assert set(got.gone()) == {f"{HOME}/F/sub/secret", f"{HOME}/F/none"}
+    where = "<D:where><D:not><D:is-collection/></D:not></D:where>"
+    ended = bob(dav, "POST", "F/", f"{start.format('delete')}{where}</C:bulk-delete>", Content_Type="application/xml")
+    assert f"{HOME}/F/sub/secret" not in ended.body.decode()
+    assert dav.names("F/sub") == ["b", "secret"]
+    assert dav.names("F") == ["sub/"]

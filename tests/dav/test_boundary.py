@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from davstore import errors
-from davstore.errors import RequestError, rights
+from davstore.errors import RequestError, lists, rights
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.errors import TABLE, refuse
 from davstore.model.acl import Privilege
@@ -18,7 +18,7 @@ from tests.dav.client import Client, D
 
 
 def test_every_error_has_a_row() -> None:
-    members = [*inspect.getmembers(errors, inspect.isclass), *inspect.getmembers(rights, inspect.isclass)]
+    members = [member for module in (errors, lists, rights) for member in inspect.getmembers(module, inspect.isclass)]
     kinds = {kind for _, kind in members if issubclass(kind, RequestError)}
     assert kinds == set(TABLE)
     assert all(row.status >= 400 for row in TABLE.values())

@@ -168,6 +168,9 @@ def test_the_group_state_that_counts_has_the_latest_timestamp(dav: Client) -> No
     head = b"Date: Thu, 11 Feb 2016 14:00:49 +0100\r\nContent-Type: Application/group-state-object+xml\r\n\r\n"
     dav.put("s/4.eml", head + group_state("2012-06-01T00:00:00Z"))
     assert current(dav, "s/") == f"{HOME}/s/3.xml"
+    dav.put("s/5.xml", group_state("yesterday"))  # and what says no time counts where nothing else does
+    dav.put("s/6.eml", head + b'<groupstate timestamp="2012-07-01T00:00:00Z">')
+    assert current(dav, "s/") == f"{HOME}/s/3.xml"
     dav("DELETE", "s/3.xml")
     assert current(dav, "s/") == f"{HOME}/s/2.xml"
 

@@ -31,6 +31,8 @@ from davstore.protocol.http.timestamps import parse_timestamp, render_timestamp
 
 MOST_ACES: Final = 1_000
 """Entries of one resource, its own without those that it inherits."""
+MOST_ELEMENTS: Final = 50_000
+"""Of a request: as many entries as may be are longer than other bodies, and are written back as they were read."""
 
 _ACE: Final = clark(DAV, "ace")
 _INVERT: Final = clark(DAV, "invert")
@@ -63,7 +65,7 @@ def parse(body: bytes) -> list[AskedAce]:
         InvertedPrincipal, ProtectedAce, InheritedAce, UnsupportedPrivilege, TooManyAces, DenyAfterGrant: see there.
         UnsupportedFilter: see `where.parse`. Malformed, ExternalEntities, TooLarge: see `xml.parse`.
     """
-    root = xml.parse(body)
+    root = xml.parse(body, most_elements=MOST_ELEMENTS)
     if root is None or root.tag != names.ACL:
         raise Malformed("the body of ACL is no acl")
     found = list(root.iterchildren(_ACE))

@@ -18,11 +18,14 @@ def is_group_state(content: bytes) -> bool:
 
 
 def read_group_state(content: bytes) -> Mapping[str, str | int]:
-    """Return the facts of a group state by the names of `MessageFacts`: its time, and its participants as `to`."""
+    """Return the facts of a group state by the names of `MessageFacts`: its time, and its participants as `to`.
+
+    One that says no time is older than any that does, whenever it is stored.
+    """
     root = read_xml(content)
+    facts: dict[str, str | int] = {"state_us": 0}
     if root is None or not is_group_state(content):
-        return {}
-    facts: dict[str, str | int] = {}
+        return facts
     if (date_us := parse_timestamp(root.get("timestamp", ""))) is not None:
         facts["date_us"] = facts["state_us"] = date_us
     people = [(one.get("name", ""), one.get("comm-addr", "")) for one in root.iterfind("{*}participant")]

@@ -195,10 +195,10 @@ def find_names_at_home(asker: Principal, path: Path) -> tuple[str, ...] | None:
 
 
 def known_to(asker: Principal) -> Known:
-    """Return the names that the asker may see outside of stores: its own, of its devices, lists and groups."""
+    """Return the names that the asker may see outside of stores: its own, of its devices, lists, groups and shares."""
     user = asker.user.name
     devices, lists = [device.name for device in devices_of(asker)], [one.name for one in asker.lists]
-    return Known((user,), {user: tuple(devices)}, {user: tuple(lists)}, asker.groups)
+    return Known((user,), {user: tuple(devices)}, {user: tuple(lists)}, asker.groups, asker.shares)
 
 
 def devices_of(asker: Principal) -> tuple[Device, ...]:

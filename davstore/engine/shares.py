@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from davstore.engine.context import Context
-from davstore.engine.rights import Sight, list_named
+from davstore.engine.rights import list_named
+from davstore.engine.sight import Sight
 from davstore.metadata.shares import Held
 from davstore.metadata.unit import Unit
 from davstore.model.acl import AUTHENTICATED, Ace, Privilege

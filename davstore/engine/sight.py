@@ -1,4 +1,4 @@
-"""What an asker who is not the owner of a store sees of it: its rights along chains of folders (docs/sharing.md)."""
+"""The sight that an asker has of a store that it does not own: its rights along chains of folders (docs/sharing.md)."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from davstore.model.paths import Area, Path
 from davstore.model.principals import Ability, Asker, Device, Principal, PrincipalName, Service
 from davstore.model.rules import names_at
 from davstore.model.views import View
+from davstore.model.visibility import Hides
 from davstore.model.where import Or, Where
 from davstore.policy import needs
 from davstore.policy.needs import On
@@ -52,6 +53,14 @@ class Sight:
 
     def __bool__(self) -> bool:
         return bool(self._own)
+
+    def hidden(self) -> Iterator[tuple[int, Hides]]:
+        """Yield the nodes that entries of their own hide, wherever they are, or what lies beneath them."""
+        for node_id, own in sorted(self._own.items()):
+            if own.denied & Privilege.ACCESS:
+                yield node_id, Hides.RESOURCE
+            if own.denied & Privilege.LIST:
+                yield node_id, Hides.MEMBERS
 
     def along(self, node_ids: Iterable[int], above: Rights = NONE) -> Rights:
         """Return the rights at the end of a chain of nodes, each of which inherits the entries of those above."""
@@ -86,6 +95,11 @@ class Sight:
         """Tell whether the asker may read the resource at a place."""
         standing = self.at(place, area)
         return standing.resource is not None and standing.resource.has(Privilege.ACCESS)
+
+    def lists(self, place: Resolved, area: int) -> bool:
+        """Tell whether the asker may list the collection at a place, within a filter or not."""
+        own = self.at(place, area).resource
+        return own is not None and own.has(Privilege.ACCESS | Privilege.LIST_FILTERED)
 
     def opened(self, resources: Sequence[Resource], area: Area) -> list[Resource]:
         """Return those of some URLs that the asker may read; none inside threads, which others may not know."""
@@ -275,6 +289,24 @@ def require(
     if sight is not None:
         permit(sight, method, path, place)
     return sight
+
+
+def require_list(
+    context: Context, unit: Unit, facts: StoreFacts, path: Path, place: Resolved, view: View
+) -> tuple[Sight | None, View]:
+    """Return what the asker sees of a store, as `require`, and the view within which it may list a collection there.
+
+    Raises:
+        NotFound, NeedPrivileges: as `require`.
+    """
+    sight = require(context, unit, facts, path, place)
+    if sight is None:
+        return None, view
+    beneath = sight.beneath(place, facts.area)
+    view = beneath.narrowed(view)
+    if not beneath.is_listed(view):
+        permit(sight, "list", path, place)
+    return sight, view
 
 
 def permit(sight: Sight, act: str, path: Path, place: Resolved, *, makes_collection: bool = False) -> Resolved:

@@ -25,7 +25,7 @@ from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.model.functions import Function
 from davstore.settings import Settings
-from davstore.store import reading
+from davstore.store import reading, sharing
 from davstore.store.authenticating import Authenticator
 from davstore.store.gating import Gate
 from davstore.store.grouping import acquaint
@@ -88,4 +88,5 @@ def _places(application: WSGIApplication, services: Services) -> Places:
         application,
         lambda asker: acquaint(services, asker),
         lambda asker, path: reading.may_know(services.context(asker), path),
+        lambda asker: sharing.list_shares(services, asker),
     )

@@ -130,10 +130,10 @@ class Dispatch:
 
     def _respond(self, environ: WSGIEnvironment) -> Response:
         method, place = environ["REQUEST_METHOD"], environ[PLACE]
-        if method not in _HANDLERS and method not in self._nowhere:
-            raise NotImplementedMethod(method)
         if place is None:
             raise NotFound("nothing that the asker may know of")
+        if method not in _HANDLERS and method not in self._nowhere:
+            raise NotImplementedMethod(method)
         request = Request(environ, place, self._services)
         if isinstance(place, PartPath):
             return _HANDLERS_OF_PARTS.get(method, parts.refuse_method)(request, place)

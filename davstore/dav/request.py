@@ -12,9 +12,10 @@ from davstore.engine.context import Services
 from davstore.engine.receiving import Source
 from davstore.engine.rights import is_owner, owns
 from davstore.errors import ForeignDestination, Malformed, MethodNotAllowed, PartIsImmutable, UnsupportedMediaType
+from davstore.errors.rights import ShareIsFixed
 from davstore.metadata.principals import DeviceFacts
 from davstore.middleware.auth import PRINCIPAL
-from davstore.middleware.boundary import TARGET
+from davstore.middleware.boundary import MOUNTS, TARGET
 from davstore.middleware.forwarded import PREFIX
 from davstore.middleware.places import find_place
 from davstore.middleware.sync_gate import QUERY, check_transfer, explain, shown_to, view_of
@@ -28,7 +29,7 @@ from davstore.model.principals import NamedPrincipal, Principal, PrincipalName
 from davstore.model.views import View
 from davstore.protocol import urls
 from davstore.protocol.dav import if_header, reports
-from davstore.protocol.dav.hrefs import ROOT, Spelling, Target, parse_destination
+from davstore.protocol.dav.hrefs import ROOT, Mounts, Spelling, Target, enter, parse_destination
 from davstore.protocol.dav.lockinfo import parse_lock_token
 from davstore.protocol.dav.reports import ReportQuery
 from davstore.protocol.http.dates import parse_http_date
@@ -94,7 +95,23 @@ class Request:
     @property
     def spelling(self) -> Spelling:
         """The spelling of hrefs in the answer."""
-        return Spelling(self.target, self._environ.get(PREFIX, ROOT))
+        return Spelling(self.target, self._environ.get(PREFIX, ROOT), self.mounts)
+
+    @property
+    def mounts(self) -> Mounts:
+        """The share that the request is beneath, or all of them where it is about the collection of these."""
+        mounts: Mounts = self._environ.get(MOUNTS, ())
+        return mounts
+
+    def require_no_share(self, segments: tuple[str, ...]) -> None:
+        """Raise ShareIsFixed where segments, with or without a mount, are those of the top of a share."""
+        if any(segments in (one.outer, one.inner) for one in self.mounts):
+            raise ShareIsFixed(segments[-1])
+
+    def parse_href(self, href: str) -> Target:
+        """Return the place that a URL in the request names. Raises as `parse_destination`."""
+        target = parse_destination(href, host=self.header("HOST"), prefix=self.prefix)
+        return target._replace(segments=enter(target.segments, self.mounts)) if self.mounts else target
 
     def hrefs(self, path: Path) -> Hrefs:
         """Return the maker of hrefs for resources of the store and area of a path."""
@@ -166,12 +183,14 @@ class Request:
         Raises:
             Malformed: no Destination, one that cannot be read, or another sub-resource than a part.
             ForeignDestination: no place that the asker may know of, whether it is mapped or not.
+            ShareIsFixed: the top of a share.
             PartIsImmutable: a part, whether it is there or not.
         """
         value = self.header("DESTINATION")
         if value is None:
             raise Malformed("no Destination")
-        target = parse_destination(value, host=self.header("HOST"), prefix=self.prefix)
+        target = self.parse_href(value)
+        self.require_no_share(target.segments)
         is_sub, part = names_sub_resource(target.query), urls.find_part(target)
         if is_sub and part is None:
             raise Malformed("a Destination that is a sub-resource")
@@ -194,7 +213,7 @@ class Request:
         value = self.header("DESTINATION")
         if value is None:
             raise Malformed("no Destination")
-        place = find_place(parse_destination(value, host=self.header("HOST"), prefix=self.prefix), self.principal)
+        place = find_place(self.parse_href(value), self.principal)
         if place is None:
             raise ForeignDestination("nothing that the asker may know of")
         return place
@@ -228,7 +247,7 @@ class Request:
 
     def _find_target(self, href: str) -> Target | None:
         try:
-            return parse_destination(href, host=self.header("HOST"), prefix=self.prefix)
+            return self.parse_href(href)
         except (ForeignDestination, Malformed):
             return None
 
@@ -281,7 +300,7 @@ class Request:
     def _tagged(self, tag: str) -> Path | PartPath | None:
         """Return the place in a store that a resource tag names; None when it is elsewhere or nowhere."""
         try:
-            target = parse_destination(tag, host=self.header("HOST"), prefix=self.prefix)
+            target = self.parse_href(tag)
         except (ForeignDestination, Malformed):
             return None
         found = urls.find_part(target) if names_sub_resource(target.query) else urls.find_path(target.segments)

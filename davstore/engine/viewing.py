@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 
 from davstore.engine.context import Context
-from davstore.engine.rights import Sight
+from davstore.engine.sight import Sight
 from davstore.engine.writer import Writer
 from davstore.metadata import viewers
 from davstore.metadata.unit import Unit

@@ -88,6 +88,10 @@ class UnsupportedReport(Refused):
     """The resource does not support this report (RFC 3253 §3.6, `supported-report`)."""
 
 
+class TraversalNotSupported(Refused):
+    """A report reaches into what has scopes of its own (RFC 6578 §3.3, `sync-traversal-supported`)."""
+
+
 class UnsupportedOperation(Refused):
     """POST with an operation that this server does not know (`supported-operation`)."""
 

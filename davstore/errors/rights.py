@@ -58,3 +58,7 @@ class ExpiryInFuture(Refused):
 
 class TooManyAces(NoRoom):
     """The resource would have more entries than are allowed (RFC 3744 §8.1.1, `limited-number-of-aces`)."""
+
+
+class ShareIsFixed(Refused):
+    """The top of a share, which its owner removes, renames or replaces at its own URL (`share-is-fixed`)."""

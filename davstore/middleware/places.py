@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from davstore.engine.rights import known_to, may_ask, may_deliver, may_enrol, owns
 from davstore.errors import NotFound
 from davstore.middleware.auth import PRINCIPAL
-from davstore.middleware.boundary import TARGET
+from davstore.middleware.boundary import MOUNTS, TARGET
 from davstore.model.paths import AddPath, PartPath, Path
 from davstore.model.principals import Asker, Principal, Service
 from davstore.protocol import urls
-from davstore.protocol.dav.hrefs import Target
+from davstore.protocol.dav.hrefs import Mount, Target, enter
 from davstore.protocol.http.queries import names_sub_resource
 from davstore.protocol.urls import Place
+from davstore.store.sharing import Share
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -29,7 +30,8 @@ class Places:
     To a service all but a POST to the drop of a user is as if unmapped, whatever the method, here already.
     acquaint returns an asker with the devices, lists and groups that it may see; it is called for requests about
     principals alone. may_know tells whether an asker may know of a place in the store of another user: what is not to
-    be known of is no place, whatever the method.
+    be known of is no place, whatever the method. list_shares returns what others opened to an asker; it is called for
+    requests about that alone.
     """
 
     def __init__(
@@ -37,10 +39,12 @@ class Places:
         application: WSGIApplication,
         acquaint: Callable[[Principal], Principal] = lambda asker: asker,
         may_know: Callable[[Principal, Path], bool] = lambda _asker, _path: False,
+        list_shares: Callable[[Principal], Sequence[Share]] = lambda _asker: (),
     ) -> None:
         self._application = application
         self._acquaint = acquaint
         self._may_know = may_know
+        self._list_shares = list_shares
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Pass the request on. Raises NotFound: a service asks for anything else than to deliver."""
@@ -53,6 +57,10 @@ class Places:
             return self._application(environ, start_response)
         place = find_place(target, asker)
         path = place if type(place) is Path else path_of(place)
+        if path is None and target.segments[: len(urls.SHARED)] == urls.SHARED != target.segments:
+            target, asker = self._enter(environ, target, asker)
+            place = find_place(target, asker)
+            path = path_of(place)
         if path is None:
             is_report = environ["REQUEST_METHOD"] == "REPORT"
             if is_report or target.segments[: len(urls.PRINCIPALS)] == urls.PRINCIPALS:
@@ -62,6 +70,17 @@ class Places:
             place = None
         environ[PLACE] = place
         return self._application(environ, start_response)
+
+    def _enter(self, environ: WSGIEnvironment, target: Target, asker: Principal) -> tuple[Target, Principal]:
+        """Return the target without its mount, and the asker with the names of its shares."""
+        user = target.segments[len(urls.SHARED)]
+        above = urls.shared_with(user).segments
+        shares = self._list_shares(asker) if user in known_to(asker).stores else ()
+        mounts = tuple([Mount((*above, one.name), urls.segments_of(one.path), one.is_collection) for one in shares])
+        here = tuple([one for one in mounts if target.segments[: len(one.outer)] == one.outer])
+        environ[MOUNTS] = here or mounts
+        asker = environ[PRINCIPAL] = asker._replace(shares=tuple([one.name for one in shares]))
+        return target._replace(segments=enter(target.segments, here)), asker
 
 
 def path_of(place: Place | None) -> Path | None:

@@ -65,7 +65,8 @@ class Principal(NamedTuple):
     """An authenticated user, through a device or not (a file browser has none).
 
     Where a request is about principals, devices are those of a user without a device, lists those of the user, and
-    groups the names of the provider's groups that the user is in.
+    groups the names of the provider's groups that the user is in; where it is about what others opened to the user,
+    shares are the names of that.
     """
 
     user: User
@@ -73,6 +74,7 @@ class Principal(NamedTuple):
     devices: tuple[Device, ...] = ()
     lists: tuple[PrincipalList, ...] = ()
     groups: tuple[str, ...] = ()
+    shares: tuple[str, ...] = ()
 
     @property
     def id(self) -> int:

@@ -84,16 +84,21 @@ UNMAPPED: Final[Mapping[str, Row]] = {
 """By method, for a URL that is not mapped; a method without a row needs something to be there."""
 
 
-REACHING: Final = frozenset(method for method, row in MAPPED.items() if any(need.beneath for need in row))
-"""The methods whose needs reach beneath a collection."""
+REACHING: Final[Mapping[str, Privilege]] = {
+    method: need.privilege | Privilege.UNBIND if need.removes else need.privilege
+    for method, row in MAPPED.items()
+    for need in row
+    if need.beneath
+}
+"""The privileges that no entry beneath a collection may deny, by method: what is removed leaves its folder too."""
 
 
 def find_lacks(
-    method: str, parent: Rights, resource: Rights | None, *, makes_collection: bool = False, below: int = 0
+    method: str, parent: Rights, resource: Rights | None, *, makes_collection: bool = False
 ) -> Iterator[Lack]:
     """Yield what an asker lacks with these rights; resource None: the URL is unmapped.
 
-    makes_collection: a collection comes to the URL. below are the privileges that entries beneath the resource deny.
+    makes_collection: a collection comes to the URL, or has another name from now on.
     """
     if resource is None:
         row, resource = UNMAPPED.get(method, ()), parent
@@ -101,19 +106,23 @@ def find_lacks(
         row = MAPPED[method]
     for need in row:
         privilege = Privilege.CREATE_FOLDER if need.adds and makes_collection else need.privilege
-        denied_below = below & (privilege | Privilege.UNBIND if need.removes else privilege) if need.beneath else 0
         if need.removes:
-            either = resource.granted & privilege == privilege or parent.has(Privilege.UNBIND)
-            denied = resource.denied & privilege or parent.denied & Privilege.UNBIND or denied_below
-            if denied or not either:
-                yield Lack(On.RESOURCE, privilege)
-                yield Lack(On.PARENT, Privilege.UNBIND)
-        elif denied_below or not (resource if need.on is On.RESOURCE else parent).has(privilege):
+            yield from _find_lacks_to_remove(privilege, parent, resource)
+        elif not (resource if need.on is On.RESOURCE else parent).has(privilege):
             yield Lack(need.on, privilege)
-    if method in ("rename from", "rename to") and parent.denied & (
-        Privilege.CREATE_FOLDER if makes_collection else Privilege.ADD_ITEM
-    ):
-        yield Lack(On.PARENT, Privilege.CREATE_FOLDER if makes_collection else Privilege.ADD_ITEM)
+    added = Privilege.CREATE_FOLDER if makes_collection else Privilege.ADD_ITEM
+    if method in ("rename from", "rename to") and parent.denied & added:
+        yield Lack(On.PARENT, added)
+
+
+def _find_lacks_to_remove(privilege: Privilege, parent: Rights, resource: Rights) -> Iterator[Lack]:
+    either = resource.granted & privilege == privilege or parent.granted & Privilege.UNBIND
+    if either and not (resource.denied & privilege or parent.denied & Privilege.UNBIND):
+        return
+    if not resource.has(privilege):
+        yield Lack(On.RESOURCE, privilege)
+    if not parent.has(Privilege.UNBIND):
+        yield Lack(On.PARENT, Privilege.UNBIND)
 
 
 def is_hidden(parent: Rights, resource: Rights) -> bool:

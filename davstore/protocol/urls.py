@@ -22,6 +22,8 @@ AREAS: Final[Mapping[tuple[str, ...], Area]] = {
 """The beginning of each area's paths; the next segment is the name of an owner, for the root of a store."""
 DROP: Final = (_TOP, "drop")
 """The collection of the URLs that deliveries are sent to, one for each owner."""
+SHARED: Final = (_TOP, "shared")
+"""The collection of what others opened to users, one for each."""
 PRINCIPALS: Final = (_TOP, "principals")
 DEVICES: Final = (*PRINCIPALS, "devices")
 GROUPS: Final = (*PRINCIPALS, PrincipalKind.GROUP.value)
@@ -63,13 +65,14 @@ Place = Path | PartPath | AddPath | Fixed | Vacant
 class Known(NamedTuple):
     """The names that an asker may see in fixed collections: owners of stores, users, and groups.
 
-    users and lists hold the names of each user's devices and lists.
+    users and lists hold the names of each user's devices and lists, shares those of what others opened to the asker.
     """
 
     stores: tuple[str, ...]
     users: Mapping[str, tuple[str, ...]]
     lists: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     groups: tuple[str, ...] = ()
+    shares: tuple[str, ...] = ()
 
 
 def find_path(segments: tuple[str, ...]) -> Path | None:
@@ -109,10 +112,12 @@ def _list_fixed(known: Known) -> list[Fixed]:
     users, devices, lists = (*PRINCIPALS, "users"), DEVICES, known.lists
     return [
         Fixed((), (_TOP,)),
-        Fixed(HOME, (*(name for _, name in AREAS), DROP[-1], PRINCIPALS[-1])),
+        Fixed(HOME, (*(name for _, name in AREAS), DROP[-1], SHARED[-1], PRINCIPALS[-1])),
         *(Fixed(start, known.stores) for start in AREAS),
         Fixed(DROP, known.stores),
         *(drop_of(owner) for owner in known.stores),
+        Fixed(SHARED, known.stores),
+        *(shared_with(user, known.shares) for user in known.stores),
         Fixed(PRINCIPALS, ("users", "devices", "groups", "lists")),
         Fixed(users, tuple(known.users)),
         *(Fixed((*users, user), is_principal=True) for user in known.users),
@@ -130,6 +135,16 @@ def _list_fixed(known: Known) -> list[Fixed]:
 def drop_of(owner: str) -> Fixed:
     """Return the fixed collection that deliveries into the store of an owner are sent to."""
     return Fixed((*DROP, owner))
+
+
+def shared_with(user: str, names: tuple[str, ...] = ()) -> Fixed:
+    """Return the fixed collection of what others opened to a user, under these names."""
+    return Fixed((*SHARED, user), names)
+
+
+def is_shared(place: Fixed) -> bool:
+    """Tell whether a fixed collection is that of what others opened to a user."""
+    return len(place.segments) == _DEPTH + 1 and place.segments[:_DEPTH] == SHARED
 
 
 def find_drop(segments: tuple[str, ...]) -> Fixed | None:

@@ -16,6 +16,7 @@ from sqlalchemy import Column, Connection, MetaData, Table, insert, inspect
 
 import davstore.metadata.migrate as migrating
 from davstore.metadata.database import Database
+from davstore.model.nodes import HOLDS_ACES
 
 SCRIPTS = Path(migrating.__file__).parent / "migrations"
 REVISIONS = tuple(sorted(file.name[1:5] for file in SCRIPTS.glob("versions/v*.py")))[:-1]
@@ -111,6 +112,8 @@ def make_store(database: Database, revision: str) -> None:
             connection.execute(insert(Table(table, MetaData(), *map(Column, rows[0]))), rows)
             if table == "message":
                 connection.exec_driver_sql("UPDATE node SET type = 2 WHERE body_id = 12")
+            if table == "ace":
+                connection.exec_driver_sql(f"UPDATE store SET traits = traits | {HOLDS_ACES} WHERE id = 1")
             if table == "thread":
                 for statement in _BOUND_IN_THREADS:
                     connection.exec_driver_sql(statement)

@@ -33,7 +33,7 @@ from davstore.model.networks import Networks
 from davstore.model.origins import Origins
 from davstore.model.principals import Device, DeviceClass, Principal, User
 from davstore.model.rules import Rule
-from davstore.store import reading
+from davstore.store import reading, sharing
 from davstore.store.gating import Gate
 from davstore.store.grouping import acquaint
 from davstore.web.app import Pages
@@ -157,6 +157,7 @@ class Client:
             SyncGate(faces, gate, without=without, clock=lambda: self.now_us),
             lambda asker: acquaint(self.services, asker),
             lambda asker, path: reading.may_know(self.services.context(asker), path),
+            lambda asker: sharing.list_shares(self.services, asker),
         )
 
         def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

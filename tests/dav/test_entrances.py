@@ -304,7 +304,7 @@ def test_what_is_others_is_not_there(storage: Storage, method: str, root: str) -
     for who in (storage.bob, storage.bobs_phone):
         answers = {storage.ask(method, target, who) for target in targets}
         assert len(answers) == 1
-        assert answers.pop().status == (501 if method == "BREW" else 404)
+        assert answers.pop().status == 404
     assert storage("GET", file, storage.alice).body.endswith(b"hers")
 
 

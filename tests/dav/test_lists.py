@@ -317,3 +317,49 @@ def test_no_answer_to_allprop_has_members(place: Lists) -> None:
     for body in ("", '<D:propfind xmlns:D="DAV:"><D:allprop/></D:propfind>'):
         told = place("PROPFIND", FAMILY, "alice", body, depth="0").props(FAMILY)
         assert told.keys().isdisjoint({MEMBERS, MEMBERSHIP, KIND})
+
+
+def test_an_entry_for_a_list_is_one_for_all_that_it_holds(place: Lists) -> None:
+    """Whitelists and blacklists: who is put in gains or loses at once, at any depth, and with the list it ends."""
+    photos = "/dav/store/alice/photos/"
+    place("MKCOL", photos)
+    place("PUT", f"{photos}a", body="x")
+    for name in ("inner", "middle"):
+        place.make(name)
+    place.make("family", f"{LISTS}middle/")
+    place.make("blocked")
+    place.hold(f"{LISTS}middle/", f"{LISTS}inner/")
+    entries = "".join(
+        f"<D:ace><D:principal><D:href>{LISTS}{name}</D:href></D:principal>"
+        f"<D:{kind}><D:privilege><D:read/></D:privilege></D:{kind}></D:ace>"
+        for name, kind in (("blocked", "deny"), ("family", "grant"))
+    )
+    assert place("ACL", photos, "alice", f'<D:acl xmlns:D="DAV:">{entries}</D:acl>').status == 200
+
+    def status() -> int:
+        return place("GET", f"{photos}a", "bob").status
+
+    assert status() == 404
+    place.hold(f"{LISTS}inner/", BOB)
+    assert status() == 200
+    place.hold(f"{LISTS}blocked/", BOB)
+    assert status() == 404
+    place("DELETE", f"{LISTS}blocked/")
+    assert status() == 200
+    place.hold(f"{LISTS}middle/")
+    assert status() == 404
+    place.hold(FAMILY, BOB)
+    assert status() == 200
+    place("DELETE", FAMILY)
+    place.make("family", BOB)
+    assert status() == 404
+
+
+def test_an_entry_for_a_group_is_one_for_its_members_as_the_file_has_them(place: Lists, tmp_path: Path) -> None:
+    place("PUT", "/dav/store/alice/a", body="x")
+    ace = f"<D:principal><D:href>{STAFF}</D:href></D:principal><D:grant><D:privilege><D:read/></D:privilege></D:grant>"
+    body = f'<D:acl xmlns:D="DAV:"><D:ace>{ace}</D:ace></D:acl>'
+    assert place("ACL", "/dav/store/alice/a", "alice", body).status == 200
+    assert place("GET", "/dav/store/alice/a", "bob").status == 200
+    (tmp_path / "principals.toml").write_text("")
+    assert place("GET", "/dav/store/alice/a", "bob").status == 404

@@ -291,7 +291,9 @@ def test_the_way_to_the_store(dav: Client) -> None:
     dav.principal = PHONE
     tree = {
         "/": ["dav/"],
-        "/dav/": ["store/", "threads/", "drop/", "principals/"],
+        "/dav/": ["store/", "threads/", "drop/", "shared/", "principals/"],
+        "/dav/shared/": ["alice/"],
+        "/dav/shared/alice/": [],
         "/dav/store/": ["alice/"],
         "/dav/drop/": ["alice/"],
         "/dav/drop/alice/": [],

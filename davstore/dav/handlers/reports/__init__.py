@@ -21,7 +21,8 @@ from davstore.dav.handlers.reports.sync import handle_sync_collection
 from davstore.dav.kinds import Kind, kind_of
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
-from davstore.errors import UnsupportedReport
+from davstore.errors import TraversalNotSupported, UnsupportedReport
+from davstore.model.changes import Level
 from davstore.protocol.dav.principal_reports import MatchQuery, PrincipalsQuery, SearchableQuery, SearchQuery
 from davstore.protocol.dav.reports import (
     ExpandQuery,
@@ -32,7 +33,7 @@ from davstore.protocol.dav.reports import (
     ResolveQuery,
     SyncQuery,
 )
-from davstore.protocol.urls import Fixed
+from davstore.protocol.urls import Fixed, is_shared
 from davstore.store import reading
 
 _HANDLERS: Final[dict[type[ReportQuery], Callable[[Request, Any], Response]]] = {
@@ -71,8 +72,13 @@ def handle_report(request: Request) -> Response:
 
 
 def handle_report_of_fixed(request: Request, place: Fixed) -> Response:
-    """Hand the query to the handler of its report. Raises UnsupportedReport: the place does not have it; as above."""
+    """Hand the query to the handler of its report. Raises UnsupportedReport: the place does not have it; as above.
+
+    TraversalNotSupported: shares are synchronised one by one.
+    """
     query = request.read_report()
+    if is_shared(place) and isinstance(query, SyncQuery) and query.level is Level.INFINITE:
+        raise TraversalNotSupported("each share is a scope of its own")
     handle = _HANDLERS_OF_FIXED.get(type(query))
     if handle is None or (isinstance(query, _OF_COLLECTIONS) and kind_of(place) is not Kind.FIXED):
         raise UnsupportedReport("this collection does not have the report")

@@ -18,7 +18,7 @@ _INDEXES = {"principal_group": (["name"], "kind = 3"), "principal_list_name": ([
 
 
 def upgrade() -> None:
-    """Make the table and the indexes."""
+    """Make the table and the indexes. Lists that are there have no labels."""
     op.create_table(
         "principal_list",
         sa.Column("principal_id", _ID, nullable=False),
@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("principal_id"),
         sa.ForeignKeyConstraint(["principal_id"], ["principal.id"]),
     )
+    op.execute("INSERT INTO principal_list (principal_id) SELECT id FROM principal WHERE kind = 4")
     for name, (columns, condition) in _INDEXES.items():
         only = sa.text(condition)
         op.create_index(name, "principal", columns, unique=True, sqlite_where=only, postgresql_where=only)

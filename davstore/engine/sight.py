@@ -15,6 +15,7 @@ from davstore.model.acl import NONE, Ace, Privilege, Rights
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Area, Path
 from davstore.model.views import View
+from davstore.model.visibility import Hides
 from davstore.model.where import Or, Where
 from davstore.policy import needs
 
@@ -41,6 +42,14 @@ class Sight:
         self._facts = facts
         self._entries = entries
         self._own = {node_id: _rights_of(own) for node_id, own in entries.items()}
+
+    def hidden(self) -> Iterator[tuple[int, Hides]]:
+        """Yield the nodes that entries of their own hide, wherever they are, or what lies beneath them."""
+        for node_id, own in sorted(self._own.items()):
+            if own.denied & Privilege.ACCESS:
+                yield node_id, Hides.RESOURCE
+            if own.denied & Privilege.LIST:
+                yield node_id, Hides.MEMBERS
 
     def along(self, node_ids: Iterable[int], above: Rights = NONE) -> Rights:
         """Return the rights at the end of a chain of nodes, each of which inherits the entries of those above."""
@@ -80,6 +89,11 @@ class Sight:
         """Tell whether the asker may read the resource at a place."""
         standing = self.at(place, area)
         return standing.resource is not None and standing.resource.has(Privilege.ACCESS)
+
+    def lists(self, place: Resolved, area: int) -> bool:
+        """Tell whether the asker may list the collection at a place, within a filter or not."""
+        own = self.at(place, area).resource
+        return own is not None and own.has(Privilege.ACCESS | Privilege.LIST_FILTERED)
 
     def opened(self, resources: Sequence[Resource], area: Area) -> list[Resource]:
         """Return those of some URLs that the asker may read; none inside threads, which others may not know."""

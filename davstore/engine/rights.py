@@ -102,12 +102,20 @@ class Sight:
 
     def denied_beneath(self, resource: Resource) -> int:
         """Return the privileges that entries beneath a collection deny."""
+        return self.along(self.list_denying(resource)).denied
+
+    def list_denying(self, resource: Resource) -> list[int]:
+        """Return the nodes beneath a collection that have entries which deny."""
         denying = [node_id for node_id, own in self._own.items() if own.denied]
         if not denying or not resource.is_collection:
-            return 0
+            return []
         chains = aces.list_home_chains(self._unit, self._store_id, denying)
-        beneath = [node_id for node_id, above in chains.items() if resource.node_id in above]
-        return self.along(beneath).denied
+        return [node_id for node_id, above in chains.items() if resource.node_id in above]
+
+    @property
+    def named(self) -> frozenset[int]:
+        """The numbers of the principals whose entries hold for the asker."""
+        return frozenset([one.principal_id for own in self._entries.values() for one in own])
 
     def beneath(self, place: Resolved, area: int) -> Beneath:
         """Return what the asker sees beneath a resource that it may read."""

@@ -34,6 +34,14 @@ class Need(NamedTuple):
     beneath: bool = False
 
 
+class Judgement(NamedTuple):
+    """A privilege that a method needs, on the resource of a URL or the collection above, and whether it is held."""
+
+    on: On
+    privilege: Privilege
+    is_held: bool
+
+
 class Lack(NamedTuple):
     """A privilege that an asker lacks, on the resource of a URL or the collection above."""
 
@@ -91,7 +99,16 @@ REACHING: Final = frozenset(method for method, row in MAPPED.items() if any(need
 def find_lacks(
     method: str, parent: Rights, resource: Rights | None, *, makes_collection: bool = False, below: int = 0
 ) -> Iterator[Lack]:
-    """Yield what an asker lacks with these rights; resource None: the URL is unmapped.
+    """Yield what an asker lacks with these rights; the parameters are those of `judge`."""
+    for on, privilege, is_held in judge(method, parent, resource, makes_collection=makes_collection, below=below):
+        if not is_held:
+            yield Lack(on, privilege)
+
+
+def judge(
+    method: str, parent: Rights, resource: Rights | None, *, makes_collection: bool = False, below: int = 0
+) -> Iterator[Judgement]:
+    """Yield what a method needs, each with whether these rights hold it; resource None: the URL is unmapped.
 
     makes_collection: a collection comes to the URL. below are the privileges that entries beneath the resource deny.
     """
@@ -105,15 +122,16 @@ def find_lacks(
         if need.removes:
             either = resource.granted & privilege == privilege or parent.has(Privilege.UNBIND)
             denied = resource.denied & privilege or parent.denied & Privilege.UNBIND or denied_below
-            if denied or not either:
-                yield Lack(On.RESOURCE, privilege)
-                yield Lack(On.PARENT, Privilege.UNBIND)
-        elif denied_below or not (resource if need.on is On.RESOURCE else parent).has(privilege):
-            yield Lack(need.on, privilege)
+            is_held = not denied and either
+            yield Judgement(On.RESOURCE, privilege, is_held)
+            yield Judgement(On.PARENT, Privilege.UNBIND, is_held)
+        else:
+            has = (resource if need.on is On.RESOURCE else parent).has(privilege)
+            yield Judgement(need.on, privilege, has and not denied_below)
     if method in ("rename from", "rename to") and parent.denied & (
         Privilege.CREATE_FOLDER if makes_collection else Privilege.ADD_ITEM
     ):
-        yield Lack(On.PARENT, Privilege.CREATE_FOLDER if makes_collection else Privilege.ADD_ITEM)
+        yield Judgement(On.PARENT, Privilege.CREATE_FOLDER if makes_collection else Privilege.ADD_ITEM, is_held=False)
 
 
 def is_hidden(parent: Rights, resource: Rights) -> bool:

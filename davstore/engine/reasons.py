@@ -60,6 +60,7 @@ class Decider(NamedTuple):
     """An entry that decides, and the place of the resource that has it."""
 
     path: Path
+    is_collection: bool
     entry: KnownAce
 
 
@@ -106,7 +107,7 @@ class Entries:
         }
         located = places.list_in_store(unit, facts, denying)
         self._beneath = [
-            Decider(Path(path.store, located[node_id].names), one)
+            Decider(Path(path.store, located[node_id].names), bool(located[node_id].is_collection), one)
             for node_id in denying
             if node_id in located
             for one in self._known[node_id]
@@ -128,20 +129,21 @@ class Entries:
         is_own = on is On.RESOURCE and self._own is not None
         path = self._path if is_own else self._path.parent
         node_id = self._own if is_own else self._above
-        found = [] if node_id is None else [_place_of(path, one) for one in self._known[node_id]]
+        is_collection = self.is_collection if is_own else True
+        found = [] if node_id is None else [_place_of(path, is_collection, one) for one in self._known[node_id]]
         denying = [one for one in found if one.entry.ace.denies and one.entry.ace.privileges & privilege]
         if is_own and act in needs.REACHING:
             bits = privilege | Privilege.UNBIND if privilege == Privilege.DELETE else privilege
             denying += [one for one in self._beneath if one.entry.ace.denies and one.entry.ace.privileges & bits]
         verdict, deciders = (Verdict.DENIED, denying[:1]) if denying else _find_granting(found, privilege)
-        return Reason(path, self.is_collection if is_own else True, privilege, verdict, tuple(deciders))
+        return Reason(path, is_collection, privilege, verdict, tuple(deciders))
 
 
-def _place_of(path: Path, known: KnownAce) -> Decider:
+def _place_of(path: Path, is_collection: bool, known: KnownAce) -> Decider:
     if known.inherited is None:
-        return Decider(path, known)
+        return Decider(path, is_collection, known)
     area, names = known.inherited
-    return Decider(Path(path.store, names, area), known)
+    return Decider(Path(path.store, names, area), True, known)  # noqa: FBT003
 
 
 def _find_granting(found: Iterable[Decider], privilege: int) -> tuple[Verdict, list[Decider]]:
@@ -158,8 +160,8 @@ def explain(entries: Entries | None, path: Path, place: Resolved, method: str) -
     """Return whether a user may do a method at a path, and why; entries None: it is the owner."""
     is_collection = place.resource is None or bool(place.resource.is_collection)
     if entries is None:
-        own = Reason(path, is_collection, Privilege.ALL, Verdict.GRANTED, (Decider(Path(path.store), _PROTECTED),))
-        return Explained(method, Answer.ALLOWED, [own])
+        own = Decider(path, is_collection, _PROTECTED)
+        return Explained(method, Answer.ALLOWED, [Reason(path, is_collection, Privilege.ALL, Verdict.GRANTED, (own,))])
     act, answer = ACTS[method], Answer.ALLOWED
     try:
         rights.permit(entries.sight, act, path, place)

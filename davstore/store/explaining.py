@@ -32,10 +32,10 @@ def explain_access(
         facts, place, _ = bindings.find(unit, path)
         rights.require(context, unit, facts, path, place, "read the ACL")
         require_list(context, unit, facts, conditions)
-        found = principals.find_credentials(unit, user)
-        if found is None:
+        known = principals.find_credentials(unit, user)
+        if known is None:
             raise RecognizedPrincipal(user)
-        whose = replace(context, asker=Principal(found.user))
+        whose = replace(context, asker=Principal(known.user))
         try:
             sight = rights.find_sight(whose, unit, facts)
         except NotFound:  # no entry names it

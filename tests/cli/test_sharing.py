@@ -246,7 +246,7 @@ def test_the_entry_that_decides_is_named(world: World) -> None:
     ]
     assert explained(world, "alice", "DELETE", "alice/Photos") == [
         "allowed",
-        "  all on alice/Photos: granted to (owner) at alice",
+        "  all on alice/Photos: granted to (owner) at alice/Photos",
     ]
 
 

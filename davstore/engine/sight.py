@@ -108,6 +108,19 @@ class Sight:
             parent = self.along(chains[node_id])
             yield parent, self.below(parent, node_id)
 
+    @property
+    def named(self) -> frozenset[int]:
+        """The numbers of the principals whose entries hold for the asker."""
+        return frozenset([one.principal_id for own in self._entries.values() for one in own])
+
+    def list_denying(self, resource: Resource) -> list[int]:
+        """Return the nodes beneath a collection that have entries which deny."""
+        denying = [node_id for node_id, own in self._own.items() if own.denied]
+        if not denying or not resource.is_collection:
+            return []
+        chains = aces.list_home_chains(self._unit, self._facts.id, denying)
+        return [node_id for node_id, above in chains.items() if resource.node_id in above]
+
     def find_denied_beneath(self, top: Path, resource: Resource, privileges: int) -> Lack | None:
         """Return a privilege that an entry beneath a collection denies, of some; None: no entry does.
 

@@ -34,6 +34,14 @@ class Need(NamedTuple):
     beneath: bool = False
 
 
+class Judgement(NamedTuple):
+    """A privilege that a method needs, on the resource of a URL or the collection above, and whether it is held."""
+
+    on: On
+    privilege: Privilege
+    is_held: bool
+
+
 class Lack(NamedTuple):
     """A privilege that an asker lacks, on the resource of a URL or the collection above."""
 
@@ -96,7 +104,16 @@ REACHING: Final[Mapping[str, Privilege]] = {
 def find_lacks(
     method: str, parent: Rights, resource: Rights | None, *, makes_collection: bool = False
 ) -> Iterator[Lack]:
-    """Yield what an asker lacks with these rights; resource None: the URL is unmapped.
+    """Yield what an asker lacks with these rights; the parameters are those of `judge`."""
+    for on, privilege, is_held in judge(method, parent, resource, makes_collection=makes_collection):
+        if not is_held:
+            yield Lack(on, privilege)
+
+
+def judge(
+    method: str, parent: Rights, resource: Rights | None, *, makes_collection: bool = False
+) -> Iterator[Judgement]:
+    """Yield what a method needs, each with whether these rights hold it; resource None: the URL is unmapped.
 
     makes_collection: a collection comes to the URL, or has another name from now on.
     """
@@ -107,22 +124,20 @@ def find_lacks(
     for need in row:
         privilege = Privilege.CREATE_FOLDER if need.adds and makes_collection else need.privilege
         if need.removes:
-            yield from _find_lacks_to_remove(privilege, parent, resource)
-        elif not (resource if need.on is On.RESOURCE else parent).has(privilege):
-            yield Lack(need.on, privilege)
+            yield from _judge_removal(privilege, parent, resource)
+        else:
+            yield Judgement(need.on, privilege, (resource if need.on is On.RESOURCE else parent).has(privilege))
     added = Privilege.CREATE_FOLDER if makes_collection else Privilege.ADD_ITEM
     if method in ("rename from", "rename to") and parent.denied & added:
-        yield Lack(On.PARENT, added)
+        yield Judgement(On.PARENT, added, is_held=False)
 
 
-def _find_lacks_to_remove(privilege: Privilege, parent: Rights, resource: Rights) -> Iterator[Lack]:
-    either = resource.granted & privilege == privilege or parent.granted & Privilege.UNBIND
-    if either and not (resource.denied & privilege or parent.denied & Privilege.UNBIND):
-        return
-    if not resource.has(privilege):
-        yield Lack(On.RESOURCE, privilege)
-    if not parent.has(Privilege.UNBIND):
-        yield Lack(On.PARENT, Privilege.UNBIND)
+def _judge_removal(privilege: Privilege, parent: Rights, resource: Rights) -> Iterator[Judgement]:
+    """Yield the two privileges of which one is enough, if neither is denied."""
+    either = resource.granted & privilege == privilege or parent.granted & Privilege.UNBIND != 0
+    is_allowed = either and not (resource.denied & privilege or parent.denied & Privilege.UNBIND)
+    yield Judgement(On.RESOURCE, privilege, is_allowed or resource.has(privilege))
+    yield Judgement(On.PARENT, Privilege.UNBIND, is_allowed or parent.has(Privilege.UNBIND))
 
 
 def is_hidden(parent: Rights, resource: Rights) -> bool:

@@ -10,8 +10,9 @@ from itertools import compress, islice
 from typing import Final, NamedTuple
 
 from davstore.engine.locks import find_blocking, locked_by
-from davstore.engine.rights import Sight, need
+from davstore.engine.rights import find_lacks_beneath, need
 from davstore.engine.room import require_within
+from davstore.engine.sight import Sight
 from davstore.engine.writer import Member, Writer
 from davstore.errors import (
     DavstoreError,
@@ -23,6 +24,7 @@ from davstore.errors import (
     ProtectedProperty,
     Unprocessable,
 )
+from davstore.errors.rights import NeedPrivileges
 from davstore.metadata import listings, places, several, states, stores
 from davstore.metadata.several import Found
 from davstore.metadata.unit import Unit
@@ -32,7 +34,7 @@ from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Area, PartPath, Path
 from davstore.model.states import MOST_KEYWORDS, StateChange, together
 from davstore.model.views import View
-from davstore.policy.needs import REACHING, find_lacks, is_hidden
+from davstore.policy.needs import find_lacks, is_hidden
 from davstore.sync.lenses import find_homes, judge, lens_on
 
 AT_ONCE: Final = 1_000
@@ -96,12 +98,11 @@ def _permitted(
 ) -> Choice:
     if is_hidden(parent, own):
         return Choice(None, NotFound(resource.name))
-    below = sight.denied_beneath(resource) if act in REACHING else 0
-    lacks = list(find_lacks(act, parent, own, below=below))
-    if not lacks:
-        return choice
     place = collection._replace(names=resource.names)
-    return choice._replace(refusal=need(place, lacks, is_collection=bool(resource.is_collection)))
+    refusal = need(place, find_lacks(act, parent, own), resource)
+    if not refusal.lacks:
+        refusal = NeedPrivileges(tuple(find_lacks_beneath(sight, act, place, resource, own)))
+    return choice._replace(refusal=refusal) if refusal.lacks else choice
 
 
 def find_named(

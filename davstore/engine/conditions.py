@@ -8,7 +8,8 @@ from __future__ import annotations
 from davstore.engine.context import Context
 from davstore.engine.locks import find_covering, list_held, own_locks
 from davstore.engine.parts import find_part
-from davstore.engine.rights import Sight, find_sight
+from davstore.engine.rights import find_sight
+from davstore.engine.sight import Sight
 from davstore.engine.writer import Writer
 from davstore.errors import InvalidSyncToken, PreconditionFailed
 from davstore.metadata import bindings

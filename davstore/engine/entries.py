@@ -8,7 +8,7 @@ from typing import Final
 
 from davstore.engine.rights import find_namers
 from davstore.engine.writer import Writer
-from davstore.errors.rights import AllowedPrincipal, ExpiryInFuture, RecognizedPrincipal, TooManyAces
+from davstore.errors.rights import AllowedPrincipal, ExpiryInFuture, ProtectedAce, RecognizedPrincipal, TooManyAces
 from davstore.metadata import aces, memberships
 from davstore.model.acl import WORDS, Ace, AskedAce, Word
 from davstore.model.nodes import Resource
@@ -26,7 +26,10 @@ def replace_entries(writer: Writer, path: Path, resource: Resource, asked: Seque
 
     Raises:
         AllowedPrincipal, RecognizedPrincipal. ExpiryInFuture: an entry has expired.
+        ProtectedAce: one denies something to the owner, who has all (RFC 3744 §8.1.1).
     """
+    if any(who is Word.OWNER and one.denies for who, one in asked):
+        raise ProtectedAce
     now_us, numbers = writer.context.now_us, _find_numbers(writer, path, [who for who, _ in asked])
     if any(isinstance(one.expires_us, int) and one.expires_us <= now_us for _, one in asked):
         raise ExpiryInFuture

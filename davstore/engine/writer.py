@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from davstore.engine.context import Context
-from davstore.engine.rights import Sight, find_sight
+from davstore.engine.rights import find_sight
+from davstore.engine.sight import Sight
 from davstore.errors import NotFound
 from davstore.metadata import aces, bindings, bodies, locks, nodes, properties, several, states, uploads
 from davstore.metadata.bindings import Resolved

@@ -34,14 +34,6 @@ class Need(NamedTuple):
     beneath: bool = False
 
 
-class Judgement(NamedTuple):
-    """A privilege that a method needs, on the resource of a URL or the collection above, and whether it is held."""
-
-    on: On
-    privilege: Privilege
-    is_held: bool
-
-
 class Lack(NamedTuple):
     """A privilege that an asker lacks, on the resource of a URL or the collection above."""
 
@@ -92,25 +84,29 @@ UNMAPPED: Final[Mapping[str, Row]] = {
 """By method, for a URL that is not mapped; a method without a row needs something to be there."""
 
 
-REACHING: Final = frozenset(method for method, row in MAPPED.items() if any(need.beneath for need in row))
-"""The methods whose needs reach beneath a collection."""
+REACHING: Final[Mapping[str, Privilege]] = {
+    method: need.privilege | Privilege.UNBIND if need.removes else need.privilege
+    for method, row in MAPPED.items()
+    for need in row
+    if need.beneath
+}
+"""The privileges that no entry beneath a collection may deny, by method: what is removed leaves its folder too."""
+
+
+def list_needed(method: str, *, is_mapped: bool) -> Iterator[tuple[On, Privilege]]:
+    """Yield what a method needs, held or not; of what removes both privileges that grant it."""
+    for need in (MAPPED if is_mapped else UNMAPPED).get(method, ()):
+        yield need.on, need.privilege
+        if need.removes:
+            yield On.PARENT, Privilege.UNBIND
 
 
 def find_lacks(
-    method: str, parent: Rights, resource: Rights | None, *, makes_collection: bool = False, below: int = 0
+    method: str, parent: Rights, resource: Rights | None, *, makes_collection: bool = False
 ) -> Iterator[Lack]:
-    """Yield what an asker lacks with these rights; the parameters are those of `judge`."""
-    for on, privilege, is_held in judge(method, parent, resource, makes_collection=makes_collection, below=below):
-        if not is_held:
-            yield Lack(on, privilege)
+    """Yield what an asker lacks with these rights; resource None: the URL is unmapped.
 
-
-def judge(
-    method: str, parent: Rights, resource: Rights | None, *, makes_collection: bool = False, below: int = 0
-) -> Iterator[Judgement]:
-    """Yield what a method needs, each with whether these rights hold it; resource None: the URL is unmapped.
-
-    makes_collection: a collection comes to the URL. below are the privileges that entries beneath the resource deny.
+    makes_collection: a collection comes to the URL, or has another name from now on.
     """
     if resource is None:
         row, resource = UNMAPPED.get(method, ()), parent
@@ -118,20 +114,23 @@ def judge(
         row = MAPPED[method]
     for need in row:
         privilege = Privilege.CREATE_FOLDER if need.adds and makes_collection else need.privilege
-        denied_below = below & (privilege | Privilege.UNBIND if need.removes else privilege) if need.beneath else 0
         if need.removes:
-            either = resource.granted & privilege == privilege or parent.has(Privilege.UNBIND)
-            denied = resource.denied & privilege or parent.denied & Privilege.UNBIND or denied_below
-            is_held = not denied and either
-            yield Judgement(On.RESOURCE, privilege, is_held)
-            yield Judgement(On.PARENT, Privilege.UNBIND, is_held)
-        else:
-            has = (resource if need.on is On.RESOURCE else parent).has(privilege)
-            yield Judgement(need.on, privilege, has and not denied_below)
-    if method in ("rename from", "rename to") and parent.denied & (
-        Privilege.CREATE_FOLDER if makes_collection else Privilege.ADD_ITEM
-    ):
-        yield Judgement(On.PARENT, Privilege.CREATE_FOLDER if makes_collection else Privilege.ADD_ITEM, is_held=False)
+            yield from _find_lacks_to_remove(privilege, parent, resource)
+        elif not (resource if need.on is On.RESOURCE else parent).has(privilege):
+            yield Lack(need.on, privilege)
+    added = Privilege.CREATE_FOLDER if makes_collection else Privilege.ADD_ITEM
+    if method in ("rename from", "rename to") and parent.denied & added:
+        yield Lack(On.PARENT, added)
+
+
+def _find_lacks_to_remove(privilege: Privilege, parent: Rights, resource: Rights) -> Iterator[Lack]:
+    either = resource.granted & privilege == privilege or parent.granted & Privilege.UNBIND
+    if either and not (resource.denied & privilege or parent.denied & Privilege.UNBIND):
+        return
+    if not resource.has(privilege):
+        yield Lack(On.RESOURCE, privilege)
+    if not parent.has(Privilege.UNBIND):
+        yield Lack(On.PARENT, Privilege.UNBIND)
 
 
 def is_hidden(parent: Rights, resource: Rights) -> bool:

@@ -9,6 +9,7 @@ from davstore.engine import reasons, rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.engine.reasons import Entries, Explained
+from davstore.engine.sight import Sight
 from davstore.errors import NotFound
 from davstore.errors.rights import RecognizedPrincipal
 from davstore.metadata import bindings, principals
@@ -39,7 +40,7 @@ def explain_access(
         try:
             sight = rights.find_sight(whose, unit, facts)
         except NotFound:  # no entry names it
-            sight = rights.Sight(unit, facts.id, {})
+            sight = Sight(unit, facts, {})
         entries = None if sight is None else Entries(unit, facts, path, place, sight, now_us=context.now_us)
         return [reasons.explain(entries, path, place, method) for method in methods]
 

@@ -10,7 +10,7 @@ from davstore.engine import opening, parts, rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.engine.opening import Bodies, Content, OpenPart
-from davstore.engine.rights import Beneath
+from davstore.engine.sight import Beneath
 from davstore.errors import InfiniteDepth, LimitNotSupported, NotFound
 from davstore.metadata import bindings, listings, messages
 from davstore.metadata import unit as transaction

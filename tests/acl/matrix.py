@@ -78,7 +78,7 @@ METHODS = (
     *(Method("MOVE", path, f"{T}/new", makes=(f"{T}/new",), spoils=(path,)) for path in (M, SUB)),
     Method("MOVE", M, O, makes=(O,), spoils=(M, O)),
     Method("MOVE", SUB, P, makes=(P,), spoils=(SUB, P)),
-    *(Method("MOVE", path, f"{S}/new", makes=(f"{S}/new",), spoils=(path,)) for path in (M,)),
+    *(Method("MOVE", path, f"{S}/new", makes=(f"{S}/new",), spoils=(path,)) for path in (M, SUB)),
     Method("MOVE", M, N, makes=(N,), spoils=(M, N)),
     *(Method("ACL", path, spoils=(path,)) for path in (M, SUB)),
     Method("bulk-update", S, (M, N)),
@@ -114,10 +114,13 @@ def settings_of(who: str) -> Iterator[Setting]:
     see, everything = grant("access", "list", who=who), grant("all", who=who)
     yield Setting("nothing", {})
     yield Setting("see", {"top": [see]})
+    for one in ("delete", "copy", "write", "read-acl"):
+        yield Setting(f"deny {one} of a member of a tree", {"top": [everything], X: [deny(one, who=who)]})
     for one in PRIVILEGES:
         given, taken = grant(one, who=who), deny(one, who=who)
         short, withheld = given._replace(expires=SECONDS), taken._replace(expires=SECONDS)
         own = [M, N, SUB] if one not in OF_COLLECTIONS else [SUB]
+        yield Setting(f"grant {one} above", {"top": [given]})
         yield Setting(f"grant {one} above, see", {"top": [see, given]})
         yield Setting(f"grant {one} of the source", {S: [given]})
         yield Setting(f"grant {one} of the source, see", {"top": [see], S: [given]})

@@ -18,7 +18,7 @@ The standard and the description leave these readings; here they are taken so:
 - PUT and all others that could make something are refused, at the name of something hidden, as if it were not there and
   the asker had no right to make it; LOCK too, else hidden and missing names could be told apart (§3). Nothing can be
   made in a folder that is hidden.
-- OPTIONS tells what could be made at a name that is not there, and so it does at a hidden one.
+- OPTIONS tells an owner what could be made at a name that is not there; to others it is 404 there, as at a hidden one.
 - A tree is copied or deleted if each member may be; a member in the way is named only if the tree itself is not.
 - A 404 about the place of a new name may be a 409, as where there is no parent (RFC 4918 §9.7.1, §9.8.5).
 """
@@ -207,7 +207,7 @@ def expected(store: Store, asker: str, method: str, path: str, to: str | Sequenc
     if method in MAKING:
         return _make(rights, method, path)
     if not rights.sees(path):
-        return MISSING if method != "OPTIONS" or rights.hidden(parent_of(path)) else DONE
+        return DONE if method == "OPTIONS" and asker == store.owner else MISSING
     if method in READING:
         return _refuse_for(rights.lacks(path, *READING[method]))
     if method == "PROPPATCH both":

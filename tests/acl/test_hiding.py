@@ -21,11 +21,14 @@ WHERE = (HIDDEN, SUB, TARGET)
 SETTINGS = (
     Setting("nothing is granted", {}),
     Setting("to see is denied", {"top": [grant("access", "list")]} | {path: [deny("access")] for path in WHERE}),
+    Setting("all but to add", {"top": [deny("bind"), grant("all")]} | {path: [deny("access")] for path in WHERE}),
+    Setting("all is denied", {"top": [grant("read", "write-acl")]} | {path: [deny("all")] for path in WHERE}),
+    Setting("a folder above is hidden", {"top": [deny("access")], SEEN: [grant("all")]}),
 )
 BESIDE = (
-    *(Method(name, HIDDEN) for name in ("MKCOL", "PUT", "LOCK", "GET", "DELETE")),
-    *(Method(name, SEEN, to) for name in ("COPY", "MOVE") for to in (HIDDEN, TARGET)),
-    *(Method(name, f"{SUB}/x") for name in ("GET", "PROPFIND 0", "PROPPATCH property")),
+    *(Method(name, path) for name in ("MKCOL", "PUT", "LOCK", "GET", "DELETE") for path in (HIDDEN, f"{SUB}/new")),
+    *(Method(name, SEEN, to) for name in ("COPY", "MOVE") for to in (HIDDEN, TARGET, f"{SUB}/new")),
+    *(Method(name, f"{SUB}/x") for name in ("GET", "PROPFIND 0", "PUT", "OPTIONS", "PROPPATCH property")),
 )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from davstore.dav.kinds import Kind
 from davstore.dav.properties.live import STORED, Live, PropertyContext
-from davstore.model.acl import EVERYTHING, KnownAce, Word
+from davstore.model.acl import EVERYTHING, KnownAce, Privilege, Word
 from davstore.model.facets import ACL as ENTRIES
 from davstore.model.nodes import Resource
 from davstore.model.paths import Path
@@ -45,7 +45,7 @@ def _own(context: PropertyContext, _kind: Kind) -> bytes | None:
 
 def _own_of(context: PropertyContext, resource: Resource) -> bytes | None:
     found = None if context.rights is None else context.rights.get(resource.node_id)
-    if found is None:
+    if found is None or found.denied & Privilege.READ_OWN:
         return None
     return acl.render_current_user_privilege_set(found.granted & ~found.denied)
 

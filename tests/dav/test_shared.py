@@ -260,7 +260,7 @@ def test_a_browser_gets_the_page_of_a_shared_folder(dav: Client) -> None:
     assert 'href="./letter.eml"' in bob(dav, "GET", f"{HOME}/Work/deep/Photos/", Accept="text/html").body.decode()
     assert bob(dav, "GET", f"{HOME}/Photos/", Accept="text/html").status == 404
     give(dav, "Work/deep/", ace(TO_BOB, "C:access"))
-    assert "letter" not in bob(dav, "GET", "deep/Photos/", Accept="text/html").body.decode()
+    assert "letter.eml" not in bob(dav, "GET", "deep/Photos/", Accept="text/html").body.decode()
 
 
 def test_the_mark_of_a_page_names_nothing_hidden(dav: Client) -> None:

@@ -41,7 +41,7 @@ class Sight:
         self._unit = unit
         self._facts = facts
         self._entries = entries
-        self._own = {node_id: _rights_of(own) for node_id, own in entries.items()}
+        self._own = {node_id: rights_of(own) for node_id, own in entries.items()}
 
     def hidden(self) -> Iterator[tuple[int, Hides]]:
         """Yield the nodes that entries of their own hide, wherever they are, or what lies beneath them."""
@@ -108,19 +108,6 @@ class Sight:
             parent = self.along(chains[node_id])
             yield parent, self.below(parent, node_id)
 
-    @property
-    def named(self) -> frozenset[int]:
-        """The numbers of the principals whose entries hold for the asker."""
-        return frozenset([one.principal_id for own in self._entries.values() for one in own])
-
-    def list_denying(self, resource: Resource) -> list[int]:
-        """Return the nodes beneath a collection that have entries which deny."""
-        denying = [node_id for node_id, own in self._own.items() if own.denied]
-        if not denying or not resource.is_collection:
-            return []
-        chains = aces.list_home_chains(self._unit, self._facts.id, denying)
-        return [node_id for node_id, above in chains.items() if resource.node_id in above]
-
     def find_denied_beneath(self, top: Path, resource: Resource, privileges: int) -> Lack | None:
         """Return a privilege that an entry beneath a collection denies, of some; None: no entry does.
 
@@ -141,6 +128,19 @@ class Sight:
                 found = places.list_in_store(self._unit, self._facts, [node_id])[node_id]
                 return Lack(top._replace(names=found.names), bool(found.is_collection), one)
         return None
+
+    def list_denying(self, resource: Resource, privileges: int) -> list[int]:
+        """Return the nodes beneath a collection with entries that deny one of some privileges."""
+        denying = [node_id for node_id, own in self._own.items() if own.denied & privileges]
+        if not denying or not resource.is_collection:
+            return []
+        chains = aces.list_home_chains(self._unit, self._facts.id, denying)
+        return [node_id for node_id, above in chains.items() if resource.node_id in above]
+
+    @property
+    def named(self) -> frozenset[int]:
+        """The numbers of the principals whose entries hold for the asker."""
+        return frozenset([one.principal_id for own in self._entries.values() for one in own])
 
     def beneath(self, place: Resolved, area: int) -> Beneath:
         """Return what the asker sees beneath a resource that it may read."""
@@ -211,7 +211,8 @@ class Beneath:
         return dict(zip(ids, self.sight.each(ids), strict=True))
 
 
-def _rights_of(entries: Iterable[Ace]) -> Rights:
+def rights_of(entries: Iterable[Ace]) -> Rights:
+    """Return the rights that entries give and take."""
     granted = denied = 0
     for one in entries:
         if one.denies:

@@ -21,6 +21,7 @@ from davstore.store import controlling, syncing
 from tests.contract.storage import Storage, add_user
 from tests.contract.sync_model import Device, Disagreement, Model, Pair, Url
 
+OWNER = NamedPrincipal(PrincipalKind.USER, "me")
 GUEST = NamedPrincipal(PrincipalKind.USER, "guest")
 FAMILY = NamedPrincipal(PrincipalKind.LIST, "family", "me")
 
@@ -55,7 +56,8 @@ class Guest:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         storage.database.write(lambda unit: add_user(unit, "guest", now_us=storage.now_us))
-        self.id = storage.database.read(lambda unit: memberships.find_ids(unit, [GUEST]))[GUEST]
+        ids = storage.database.read(lambda unit: memberships.find_ids(unit, [GUEST, OWNER]))
+        self.id, self.owner_id = ids[GUEST], ids[OWNER]
 
     @property
     def context(self) -> Context:
@@ -80,11 +82,11 @@ class SharedPair(Pair):
     really: dict[Url, dict[Url, int]] = field(default_factory=dict)
     """The tick at which each URL of a scope was last in sight."""
     lost: dict[Url, int] = field(default_factory=dict)
-    """The tick at which each scope last could not be listed."""
+    """The tick at which each scope last showed something else than its reports would: none has told that."""
 
     def __post_init__(self) -> None:
         self.guest = Guest(self.storage)
-        self.list_id = self.storage.database.write(lambda unit: lists.add_list(unit, 1, "family")).id
+        self.list_id = self.storage.database.write(lambda unit: lists.add_list(unit, self.guest.owner_id, "family")).id
 
     # Rights.
 
@@ -137,9 +139,9 @@ class SharedPair(Pair):
                 model.entries[url] = dataclasses.replace(entries[url], changed=changed)
             if scope in entries:
                 model.entries[scope] = entries[scope]
-            if self.may_list(scope):
-                self.really[scope].update(dict.fromkeys(self._shown(scope, self._denied), tick))
-            else:
+            real = set(self._shown(scope, self._denied)) if self.may_list(scope) else None
+            self.really[scope].update(dict.fromkeys(real or (), tick))
+            if real != shown:
                 self.lost[scope] = tick
 
     # Operations.
@@ -225,7 +227,7 @@ class GuestDevice(Device):
     """A device of the guest."""
 
     really: dict[Url, int] = field(default_factory=dict)
-    is_broken: bool = False  # in a run, since whose base the scope could not be listed at some time
+    is_broken: bool = False  # in a run, since whose base rights were changed and given back untold
 
     def ask(self, pair: SharedPair, limit: int | None) -> bool:
         """Ask for one page and judge it; True when the device is complete, or may not ask."""

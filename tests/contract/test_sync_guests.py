@@ -17,7 +17,7 @@ from tests.contract.storage import Storage
 from tests.contract.sync_model import Disagreement, Model, Url
 from tests.contract.test_sync_log import LIMITS, SCOPES, Walk
 
-STEPS = 700
+STEPS = 500
 SEED = 3744
 DENIED = (Privilege.ACCESS, Privilege.LIST, Privilege.READ)
 
@@ -132,4 +132,4 @@ PLANTED: dict[str, tuple[ModuleType | type, str, Callable[..., object]]] = {
 def test_planted_bug_is_caught(sqlite_storage: Storage, monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
     monkeypatch.setattr(*PLANTED[bug])
     with pytest.raises(Disagreement):
-        walk(sqlite_storage, seed=SEED, steps=STEPS)
+        walk(sqlite_storage, seed=SEED, steps=3 * STEPS)

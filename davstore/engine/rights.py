@@ -23,6 +23,7 @@ from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Path
 from davstore.model.principals import Ability, Asker, Device, Principal, PrincipalName, Service
 from davstore.model.rules import names_at
+from davstore.model.views import View
 from davstore.policy import needs
 from davstore.policy.needs import On
 from davstore.protocol.urls import Known
@@ -115,6 +116,24 @@ def require(
     if sight is not None:
         permit(sight, method, path, place)
     return sight
+
+
+def require_list(
+    context: Context, unit: Unit, facts: StoreFacts, path: Path, place: Resolved, view: View
+) -> tuple[Sight | None, View]:
+    """Return what the asker sees of a store, as `require`, and the view within which it may list a collection there.
+
+    Raises:
+        NotFound, NeedPrivileges: as `require`.
+    """
+    sight = require(context, unit, facts, path, place)
+    if sight is None:
+        return None, view
+    beneath = sight.beneath(place, facts.area)
+    view = beneath.narrowed(view)
+    if not beneath.is_listed(view):
+        permit(sight, "list", path, place)
+    return sight, view
 
 
 def permit(sight: Sight, act: str, path: Path, place: Resolved, *, makes_collection: bool = False) -> Resolved:

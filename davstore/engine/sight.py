@@ -15,6 +15,7 @@ from davstore.model.acl import NONE, Ace, Privilege, Rights
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Area, Path
 from davstore.model.views import View
+from davstore.model.visibility import Hides
 from davstore.model.where import Or, Where
 from davstore.policy import needs
 
@@ -41,6 +42,14 @@ class Sight:
         self._facts = facts
         self._entries = entries
         self._own = {node_id: rights_of(own) for node_id, own in entries.items()}
+
+    def hidden(self) -> Iterator[tuple[int, Hides]]:
+        """Yield the nodes that entries of their own hide, wherever they are, or what lies beneath them."""
+        for node_id, own in sorted(self._own.items()):
+            if own.denied & Privilege.ACCESS:
+                yield node_id, Hides.RESOURCE
+            if own.denied & Privilege.LIST:
+                yield node_id, Hides.MEMBERS
 
     def along(self, node_ids: Iterable[int], above: Rights = NONE) -> Rights:
         """Return the rights at the end of a chain of nodes, each of which inherits the entries of those above."""
@@ -81,6 +90,11 @@ class Sight:
         standing = self.at(place, area)
         return standing.resource is not None and standing.resource.has(Privilege.ACCESS)
 
+    def lists(self, place: Resolved, area: int) -> bool:
+        """Tell whether the asker may list the collection at a place, within a filter or not."""
+        own = self.at(place, area).resource
+        return own is not None and own.has(Privilege.ACCESS | Privilege.LIST_FILTERED)
+
     def opened(self, resources: Sequence[Resource], area: Area) -> list[Resource]:
         """Return those of some URLs that the asker may read; none inside threads, which others may not know."""
         asked = [one for one in resources if area is Area.STORE or one.is_collection]
@@ -93,6 +107,19 @@ class Sight:
         for node_id in node_ids:
             parent = self.along(chains[node_id])
             yield parent, self.below(parent, node_id)
+
+    @property
+    def named(self) -> frozenset[int]:
+        """The numbers of the principals whose entries hold for the asker."""
+        return frozenset([one.principal_id for own in self._entries.values() for one in own])
+
+    def list_denying(self, resource: Resource) -> list[int]:
+        """Return the nodes beneath a collection that have entries which deny."""
+        denying = [node_id for node_id, own in self._own.items() if own.denied]
+        if not denying or not resource.is_collection:
+            return []
+        chains = aces.list_home_chains(self._unit, self._facts.id, denying)
+        return [node_id for node_id, above in chains.items() if resource.node_id in above]
 
     def find_denied_beneath(self, top: Path, resource: Resource, privileges: int) -> Lack | None:
         """Return a privilege that an entry beneath a collection denies, of some; None: no entry does.
@@ -114,19 +141,6 @@ class Sight:
                 found = places.list_in_store(self._unit, self._facts, [node_id])[node_id]
                 return Lack(top._replace(names=found.names), bool(found.is_collection), one)
         return None
-
-    def list_denying(self, resource: Resource, privileges: int) -> list[int]:
-        """Return the nodes beneath a collection with entries that deny one of some privileges."""
-        denying = [node_id for node_id, own in self._own.items() if own.denied & privileges]
-        if not denying or not resource.is_collection:
-            return []
-        chains = aces.list_home_chains(self._unit, self._facts.id, denying)
-        return [node_id for node_id, above in chains.items() if resource.node_id in above]
-
-    @property
-    def named(self) -> frozenset[int]:
-        """The numbers of the principals whose entries hold for the asker."""
-        return frozenset([one.principal_id for own in self._entries.values() for one in own])
 
     def beneath(self, place: Resolved, area: int) -> Beneath:
         """Return what the asker sees beneath a resource that it may read."""

@@ -64,6 +64,10 @@ class PropertyContext(NamedTuple):
         """Tell whether the asker may read the access control list of a node."""
         return self.rights is None or self.rights.get(node_id, NONE).has(Privilege.READ_ACL)
 
+    def may_list(self, node_id: int) -> bool:
+        """Tell whether the asker may list the members of a node, within a filter or not."""
+        return self.rights is None or self.rights.get(node_id, NONE).has(Privilege.LIST_FILTERED)
+
     def href(self, segments: tuple[str, ...]) -> bytes:
         """Return `D:href` of a collection."""
         return href(self.spelling.href(segments, slash=True))

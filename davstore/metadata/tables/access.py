@@ -46,12 +46,15 @@ hidden = table(
     number("store_id"),
     number("principal_id"),
     number("node_id"),
+    small("hides"),  # `model.visibility.Hides`
     number("seen"),
     number("since"),
     Column("until", BigInteger),
-    PrimaryKeyConstraint("store_id", "principal_id", "node_id", "since"),
+    PrimaryKeyConstraint("store_id", "principal_id", "node_id", "hides", "since"),
     keyed=True,
 )
+# the rows that go with a node
+index("hidden_node", hidden.c.store_id, hidden.c.node_id)
 
 viewer = table(
     "viewer",

@@ -129,19 +129,6 @@ class Sight:
                 return Lack(top._replace(names=found.names), bool(found.is_collection), one)
         return None
 
-    def list_denying(self, resource: Resource, privileges: int) -> list[int]:
-        """Return the nodes beneath a collection with entries that deny one of some privileges."""
-        denying = [node_id for node_id, own in self._own.items() if own.denied & privileges]
-        if not denying or not resource.is_collection:
-            return []
-        chains = aces.list_home_chains(self._unit, self._facts.id, denying)
-        return [node_id for node_id, above in chains.items() if resource.node_id in above]
-
-    @property
-    def named(self) -> frozenset[int]:
-        """The numbers of the principals whose entries hold for the asker."""
-        return frozenset([one.principal_id for own in self._entries.values() for one in own])
-
     def beneath(self, place: Resolved, area: int) -> Beneath:
         """Return what the asker sees beneath a resource that it may read."""
         resource, standing = place.resource, self.at(place, area)

@@ -277,3 +277,19 @@ def test_the_mark_of_a_page_names_nothing_hidden(dav: Client) -> None:
         pages.append(([one.name for one in page.members], mark and mark.name))
     assert [name for names, _ in pages for name in names] == ["a", "d"]
     assert "hidden" not in str(pages)
+
+
+def test_a_share_is_synchronised_by_itself(dav: Client) -> None:
+    body = (
+        '<D:sync-collection xmlns:D="DAV:"><D:sync-token>{}</D:sync-token><D:sync-level>infinite</D:sync-level>'
+        "<D:prop><D:getetag/></D:prop></D:sync-collection>"
+    )
+    first = bob(dav, "REPORT", "Photos/", body.format(""))
+    assert set(first.hrefs()) == {f"{SHARED}Photos/{name}" for name in ("a", "2026/", "2026/b")}
+    token = first.xml.findtext(f"{D}sync-token")
+    dav.put("Photos/2026/new")
+    dav("DELETE", "Photos/a")
+    second = bob(dav, "REPORT", "Photos/", body.format(token))
+    assert second.gone() == [f"{SHARED}Photos/a"]
+    assert f"{SHARED}Photos/2026/new" in second.hrefs()
+    assert bob(dav, "REPORT", f"{HOME}/Photos/", body.format(token)).status == 207  # a token names the scope

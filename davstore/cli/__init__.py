@@ -13,6 +13,7 @@ import click
 from davstore.cli.options import USAGE
 
 _MODULES = {
+    "acl": "access",
     "backup": "backup",
     "check": "check",
     "device": "devices",

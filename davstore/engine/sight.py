@@ -1,4 +1,4 @@
-"""What an asker who is not the owner of a store sees of it: its rights along chains of folders (docs/sharing.md)."""
+"""The sight that an asker has of a store that it does not own: its rights along chains of folders (docs/sharing.md)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Sight:
         self._unit = unit
         self._facts = facts
         self._entries = entries
-        self._own = {node_id: _rights_of(own) for node_id, own in entries.items()}
+        self._own = {node_id: rights_of(own) for node_id, own in entries.items()}
 
     def hidden(self) -> Iterator[tuple[int, Hides]]:
         """Yield the nodes that entries of their own hide, wherever they are, or what lies beneath them."""
@@ -129,6 +129,19 @@ class Sight:
                 return Lack(top._replace(names=found.names), bool(found.is_collection), one)
         return None
 
+    def list_denying(self, resource: Resource, privileges: int) -> list[int]:
+        """Return the nodes beneath a collection with entries that deny one of some privileges."""
+        denying = [node_id for node_id, own in self._own.items() if own.denied & privileges]
+        if not denying or not resource.is_collection:
+            return []
+        chains = aces.list_home_chains(self._unit, self._facts.id, denying)
+        return [node_id for node_id, above in chains.items() if resource.node_id in above]
+
+    @property
+    def named(self) -> frozenset[int]:
+        """The numbers of the principals whose entries hold for the asker."""
+        return frozenset([one.principal_id for own in self._entries.values() for one in own])
+
     def beneath(self, place: Resolved, area: int) -> Beneath:
         """Return what the asker sees beneath a resource that it may read."""
         resource, standing = place.resource, self.at(place, area)
@@ -198,7 +211,8 @@ class Beneath:
         return dict(zip(ids, self.sight.each(ids), strict=True))
 
 
-def _rights_of(entries: Iterable[Ace]) -> Rights:
+def rights_of(entries: Iterable[Ace]) -> Rights:
+    """Return the rights that entries give and take."""
     granted = denied = 0
     for one in entries:
         if one.denies:

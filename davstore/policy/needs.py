@@ -93,6 +93,14 @@ REACHING: Final[Mapping[str, Privilege]] = {
 """The privileges that no entry beneath a collection may deny, by method: what is removed leaves its folder too."""
 
 
+def list_needed(method: str, *, is_mapped: bool) -> Iterator[tuple[On, Privilege]]:
+    """Yield what a method needs, held or not; of what removes both privileges that grant it."""
+    for need in (MAPPED if is_mapped else UNMAPPED).get(method, ()):
+        yield need.on, need.privilege
+        if need.removes:
+            yield On.PARENT, Privilege.UNBIND
+
+
 def find_lacks(
     method: str, parent: Rights, resource: Rights | None, *, makes_collection: bool = False
 ) -> Iterator[Lack]:

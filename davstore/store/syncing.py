@@ -86,21 +86,25 @@ def changes_since(
         own = None if sight is None else dict(zip(ids, [own for _, own in sight.each([*ids])], strict=True))
         return Changes(rows, page.token, page.truncated, found.facts, values, rights=own), view, see
 
-    def read(most: int) -> tuple[Changes, View]:
-        while True:
-            try:
-                changes, view, see = context.services.database.read(partial(work, most=most))
-            except viewing.Unsettled:
-                transaction.write(context, path, viewing.settle)
-                continue
-            seq = changes.facts.seq
-            is_known = see.is_whole or not changes.rows or seq <= see.seen
-            if is_known or transaction.write(context, path, partial(viewing.note_seen, see=see, seq=seq)):
-                return changes, view
-
-    changes, view = shortened(most, read)
+    changes, view = shortened(most, lambda most: _read(context, path, partial(work, most=most)))
     keep_view(context, path, view)
     return changes
+
+
+def _read(
+    context: Context, path: Path, work: Callable[[Unit], tuple[Changes, View, Visibility]]
+) -> tuple[Changes, View]:
+    """Return a page and its view, with the rights of its asker and all that it is told written down before."""
+    while True:
+        try:
+            changes, view, see = context.services.database.read(work)
+        except viewing.Unsettled:
+            transaction.write(context, path, viewing.settle)
+            continue
+        seq = changes.facts.seq
+        is_known = see.is_whole or not changes.rows or seq <= see.seen
+        if is_known or transaction.write(context, path, partial(viewing.note_seen, see=see, seq=seq)):
+            return changes, view
 
 
 def _rows(page: Page) -> Iterator[Resource | Removed]:

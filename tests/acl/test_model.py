@@ -23,7 +23,7 @@ def lacks(aces: Mapping[str, Sequence[Ace]], method: str, path: str, to: str = "
     return set(outcome.lacks)
 
 
-def test_3_12_aggregates_contain_what_they_must_and_not_each_other() -> None:
+def test_aggregates_contain_what_they_must_and_not_each_other() -> None:
     assert closure("write") >= {"bind", "unbind", "write-properties", "write-content"}
     apart = ("read", "write", "read-acl", "write-acl", "read-current-user-privilege-set")
     assert all(one == other or other not in closure(one) for one in apart for other in apart)
@@ -31,20 +31,20 @@ def test_3_12_aggregates_contain_what_they_must_and_not_each_other() -> None:
     assert set(PRIVILEGES) > STANDARD
 
 
-def test_3_all_parts_of_an_aggregate_are_the_aggregate() -> None:
+def test_all_parts_of_an_aggregate_are_the_aggregate() -> None:
     parts = [grant("access", "copy"), grant("list")]
     assert Rights(store({S: parts}), "bob").holds("read", S)
     assert Rights(store({S: parts}), "bob").privilege_set(M) == closure("read")
     assert not Rights(store({S: [deny("copy"), *parts]}), "bob").holds("read", S)
 
 
-def test_6_nothing_is_granted_by_default_and_the_owner_has_everything() -> None:
+def test_nothing_is_granted_by_default_and_the_owner_has_everything() -> None:
     assert expected(store({}), "bob", "GET", M) == MISSING
     assert expected(store({"": [deny("all", who="authenticated")]}), "alice", "DELETE", M) == DONE
 
 
 @pytest.mark.parametrize("who", ["user:bob", "list:close", "list:family", "authenticated"])
-def test_5_5_1_an_entry_is_about_those_whom_its_principal_holds(who: str) -> None:
+def test_an_entry_is_about_those_whom_its_principal_holds(who: str) -> None:
     aces = {S: [grant("access", who=who)]}
     assert expected(store(aces), "bob", "GET", M) == DONE
     assert (expected(store(aces), "carol", "GET", M) == DONE) == (who == "authenticated")

@@ -218,3 +218,70 @@ def test_a_wrong_call_ends_with_a_line(untouched: World, words: list[str]) -> No
 
 def test_an_unknown_user_has_no_shares(untouched: World) -> None:
     assert untouched.run("shares", "nobody", status=1) == "davstore: there is no user nobody\n"
+
+
+def explained(world: World, *words: str, status: int = 0) -> list[str]:
+    return world.run("acl", "explain", *words, status=status).splitlines()
+
+
+def test_the_entry_that_decides_is_named(world: World) -> None:
+    world.run("share", "alice", "Photos", "--with", "group:family", "--may", "write", "--until", f"{LATER}T12:00:00Z")
+    until = "until 2999-12-31T12:00:00Z"
+    assert explained(world, "bob", "put", "alice/Photos/2026/a") == [
+        "allowed",
+        f"  write-content on alice/Photos/2026/a: granted to group:family at alice/Photos {until}",
+    ]
+    assert explained(world, "bob", "ACL", "/dav/store/alice/Photos/") == [
+        "refused (403)",
+        "  write-acl on alice/Photos: no entry grants it",
+    ]
+    assert explained(world, "bob", "PUT", "alice/Photos/new") == [
+        "allowed",
+        f"  add-item on alice/Photos: granted to group:family at alice/Photos {until}",
+    ]
+    assert explained(world, "carol", "GET", "alice/Photos") == [
+        "as if nothing were there (404)",
+        "  access on alice/Photos: no entry grants it",
+        "  list on alice: no entry grants it",
+    ]
+    assert explained(world, "alice", "DELETE", "alice/Photos") == [
+        "allowed",
+        "  all on alice/Photos: granted to (owner) at alice/Photos",
+    ]
+
+
+def test_a_deny_is_named_wherever_it_stands(world: World) -> None:
+    world.run("share", "alice", "Photos", "--with", "bob", "--may", "all")
+    denied = AskedAce("", True, int(Privilege.DELETE), None, None)  # noqa: FBT003
+    with world.asking("alice") as context:
+        controlling.set_acl(context, world.at("Photos/2026/a"), [(BOB, denied)])
+    for path in ("alice/Photos/2026/a", "alice/Photos/2026"):
+        answer, own, above = explained(world, "bob", "DELETE", path)
+        assert answer == "refused (403)"
+        assert own == f"  delete on {path}: denied to bob at alice/Photos/2026/a"
+        assert above.endswith("granted to bob at alice/Photos")
+    assert explained(world, "bob", "MOVE", "alice/Photos/2026/a")[0] == "allowed"
+
+
+def test_parts_of_a_privilege_are_no_privilege(world: World) -> None:
+    world.run("share", "alice", "Photos", "--with", "bob", "--may", "access,list-filtered")
+    assert explained(world, "bob", "REPORT", "alice/Photos") == [
+        "refused (403)",
+        "  access on alice/Photos: granted to bob at alice/Photos",
+        "  list on alice/Photos: only a part is granted to bob at alice/Photos",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["nobody", "GET", "alice/Photos"], 1, "davstore: there is no user nobody"),
+        (["bob", "GET", "nobody/Photos"], 1, "davstore: there is no user nobody"),
+        (["bob", "GET", "/dav/"], 2, "davstore: '/dav/' is no path like alice/Photos/a or /dav/store/alice/Photos/a"),
+        (["bob", "GET", "/"], 2, "davstore: '/' is no path like alice/Photos/a or /dav/store/alice/Photos/a"),
+        (["bob", "FLY", "alice/Photos"], 2, "davstore: FLY: there are OPTIONS, GET, HEAD,"),
+    ],
+)
+def test_what_cannot_be_explained_is_said_in_a_line(untouched: World, words: list[str], status: int, said: str) -> None:
+    [line] = explained(untouched, *words, status=status)
+    assert line.startswith(said)

@@ -46,6 +46,7 @@ from davstore.store import (
     copying_parts,
     deleting,
     delivering,
+    explaining,
     exporting,
     grouping,
     importing,
@@ -146,6 +147,9 @@ READS: dict[str, Ask] = {
     "controlling.list_aces": lambda context, tree, given: controlling.list_aces(context, tree.at("t"), given),
     "resolving.resolve": lambda context, tree, given: resolving.resolve(
         context, tree.at("t"), given, conversations=["x"], resource_ids=[], facets=frozenset()
+    ),
+    "explaining.explain_access": lambda context, tree, given: explaining.explain_access(
+        context, tree.at("t"), "stranger", ["GET"], given
     ),
     "collecting.collect": lambda context, tree, given: list(
         collecting.collect(context, tree.at("t"), [tree.at("t/a")], given)

@@ -327,6 +327,10 @@ REPORTS = {
     "{urn:davstore:cpm}conversation-history": (
         '<C:conversation-history xmlns:C="urn:davstore:cpm" xmlns:D="DAV:"><D:prop/></C:conversation-history>'
     ),
+    "{urn:davstore:cpm}explain-access": (
+        '<C:explain-access xmlns:C="urn:davstore:cpm" xmlns:D="DAV:"><D:principal>'
+        "<D:href>/dav/principals/users/alice/</D:href></D:principal></C:explain-access>"
+    ),
     "{urn:davstore:cpm}explain-sync": '<C:explain-sync xmlns:C="urn:davstore:cpm"/>',
     "{urn:davstore:cpm}resolve": (
         '<C:resolve xmlns:C="urn:davstore:cpm"><C:conversation-id>x</C:conversation-id></C:resolve>'

@@ -572,6 +572,8 @@ EXPAND: Final = b'<D:expand-property xmlns:D="DAV:">%b</D:expand-property>'
 
 MATCH: Final = b"""<D:principal-match xmlns:D="DAV:"><D:principal-property><D:owner/></D:principal-property>
 <D:prop><D:displayname/></D:prop></D:principal-match>"""
+WHY: Final = b"""<C:explain-access xmlns:C="urn:davstore:cpm" xmlns:D="DAV:"><D:principal>
+<D:href>/dav/principals/users/bob/</D:href></D:principal><C:method>PUT</C:method></C:explain-access>"""
 SEARCH: Final = b"""<D:principal-property-search xmlns:D="DAV:"><D:property-search><D:prop><D:displayname/></D:prop>
 <D:match>alice</D:match></D:property-search><D:prop><D:displayname/></D:prop><D:apply-to-principal-collection-set/>
 </D:principal-property-search>"""
@@ -811,6 +813,7 @@ TARGETS: Final[dict[str, Target]] = {
             HISTORY,
             MULTIGET,
             MATCH,
+            WHY,
             SEARCH,
         ),
         (

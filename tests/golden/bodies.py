@@ -73,8 +73,9 @@ def sync(
 
 
 def report(name: str, content: str = "") -> str:
-    """Return a report of RFC 3744 with any content."""
-    return f"<D:{name} {NAMESPACES}>{content}</D:{name}>"
+    """Return a report with any content: of RFC 3744, or by a name with a prefix."""
+    root = name if ":" in name else f"D:{name}"
+    return f"<{root} {NAMESPACES}>{content}</{root}>"
 
 
 def searching(text: str) -> str:

@@ -170,13 +170,14 @@ class ShownAce(NamedTuple):
 
 def render_acl(entries: Iterable[ShownAce]) -> bytes:
     """Return `D:acl` (RFC 3744 §5.5)."""
-    return element(names.ACL, *map(_render_ace, entries))
+    return element(names.ACL, *map(render_ace, entries))
 
 
-def _render_ace(ace: ShownAce) -> bytes:
+def render_ace(ace: ShownAce) -> bytes:
+    """Return `D:ace` (RFC 3744 §5.5)."""
     content = [
         element(names.PRINCIPAL, _render_who(ace.who)),
-        element(_DENY if ace.denies else _GRANT, *map(_render_privilege, fewest(ace.privileges))),
+        element(_DENY if ace.denies else _GRANT, *map(render_privilege, fewest(ace.privileges))),
     ]
     if ace.is_protected:
         content.append(empty(_PROTECTED))
@@ -195,7 +196,8 @@ def _render_who(who: str | Word) -> bytes:
     return element(names.PROPERTY, empty(names.OWNER)) if who is Word.OWNER else empty(clark(DAV, who.value))
 
 
-def _render_privilege(name: str) -> bytes:
+def render_privilege(name: str) -> bytes:
+    """Return `D:privilege` with the privilege of a Clark name."""
     return element(_PRIVILEGE, empty(name))
 
 
@@ -216,7 +218,7 @@ def fewest(privileges: int) -> tuple[str, ...]:
 def render_current_user_privilege_set(privileges: int) -> bytes:
     """Return `D:current-user-privilege-set`, with all that these bits hold, contained ones too (RFC 3744 §5.4)."""
     held = [name for name, bits in PRIVILEGES.items() if not bits & ~privileges]
-    return element(names.CURRENT_USER_PRIVILEGE_SET, *map(_render_privilege, held))
+    return element(names.CURRENT_USER_PRIVILEGE_SET, *map(render_privilege, held))
 
 
 def render_lacks(lacks: Iterable[tuple[str, int]]) -> bytes:
@@ -224,7 +226,7 @@ def render_lacks(lacks: Iterable[tuple[str, int]]) -> bytes:
     the privileges that have them.
     """
     return b"".join(
-        element(clark(DAV, "resource"), href(path), _render_privilege(_narrowest(privilege)))
+        element(clark(DAV, "resource"), href(path), render_privilege(_narrowest(privilege)))
         for path, privilege in lacks
     )
 
@@ -237,7 +239,7 @@ def _narrowest(privilege: int) -> str:
 def _render_supported(one: Supported) -> bytes:
     return element(
         clark(DAV, "supported-privilege"),
-        _render_privilege(_name(one)),
+        render_privilege(_name(one)),
         marked(clark(DAV, "description"), {"xml:lang": "en"}, escape(one.description)),
         *map(_render_supported, one.contains),
     )

@@ -16,7 +16,8 @@ from davstore.errors import Malformed, TooLarge, UnsupportedFilter, UnsupportedR
 from davstore.model.changes import Level
 from davstore.model.histories import Before, ContentAsked
 from davstore.model.views import EVERYTHING, View
-from davstore.protocol.dav import names, operations, principal_reports, prop, where, xml
+from davstore.protocol.dav import access_report, names, operations, principal_reports, prop, where, xml
+from davstore.protocol.dav.access_report import AccessQuery
 from davstore.protocol.dav.durations import parse_duration
 from davstore.protocol.dav.elements import ROOT_NAMESPACES, empty
 from davstore.protocol.dav.principal_reports import MatchQuery, PrincipalsQuery, SearchableQuery, SearchQuery
@@ -126,6 +127,7 @@ ReportQuery = (
     | MatchQuery
     | SearchQuery
     | SearchableQuery
+    | AccessQuery
 )
 """The query of any report. The gate reads `token` (None: counted as a listing) and `context` of each."""
 
@@ -304,6 +306,7 @@ _REPORTS: Final[dict[str, Callable[[etree._Element, int | None, bool], ReportQue
     names.CONVERSATION_HISTORY: _conversation_history,
     names.MULTIGET: _multiget,
     names.RESOLVE: _resolve,
+    names.EXPLAIN_ACCESS: access_report.read,
     names.ACL_PRINCIPAL_PROP_SET: principal_reports.read_principals,
     names.PRINCIPAL_MATCH: principal_reports.read_match,
     names.PRINCIPAL_PROPERTY_SEARCH: principal_reports.read_search,

@@ -183,6 +183,10 @@ def principals(t: Talk) -> None:
     t.note("those of entries")
     for path in ("c/a", "missing", "/dav/store/other/"):
         t.ask("REPORT", path, {}, report("acl-principal-prop-set", name))
+    t.note("why one may do something")
+    who = "<D:principal><D:href>/dav/principals/users/{}/</D:href></D:principal><C:method>PUT</C:method>"
+    for path, user in (("c/a", t.user), ("c/a", "other"), ("missing", "other"), ("c/a", "nobody")):
+        t.ask("REPORT", path, {}, report("C:explain-access", who.format(user)))
     t.note("what is no question")
     for words in ("principal-match", "principal-property-search"):
         t.ask("REPORT", top, {}, report(words))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from davstore.dav.handlers.reports.access import handle_explain_access
 from davstore.dav.handlers.reports.collecting import handle_multiget
 from davstore.dav.handlers.reports.expanding import handle_expand_property, handle_expand_property_of_fixed
 from davstore.dav.handlers.reports.explaining import handle_explain_sync
@@ -23,6 +24,7 @@ from davstore.dav.request import Request
 from davstore.dav.responses import Response
 from davstore.errors import TraversalNotSupported, UnsupportedReport
 from davstore.model.changes import Level
+from davstore.protocol.dav.access_report import AccessQuery
 from davstore.protocol.dav.principal_reports import MatchQuery, PrincipalsQuery, SearchableQuery, SearchQuery
 from davstore.protocol.dav.reports import (
     ExpandQuery,
@@ -43,6 +45,7 @@ _HANDLERS: Final[dict[type[ReportQuery], Callable[[Request, Any], Response]]] = 
     HistoryQuery: handle_conversation_history,
     MultigetQuery: handle_multiget,
     ResolveQuery: handle_resolve,
+    AccessQuery: handle_explain_access,
     PrincipalsQuery: handle_acl_principal_prop_set,
     MatchQuery: handle_principal_match,
 }

@@ -108,6 +108,11 @@ class Sight:
             parent = self.along(chains[node_id])
             yield parent, self.below(parent, node_id)
 
+    def on(self, node_ids: Iterable[int]) -> dict[int, Rights]:
+        """Return the rights on some nodes."""
+        ids = [*node_ids]
+        return {node_id: own for node_id, (_, own) in zip(ids, self.each(ids), strict=True)}
+
     def find_denied_beneath(self, top: Path, resource: Resource, privileges: int) -> Lack | None:
         """Return a privilege that an entry beneath a collection denies, of some; None: no entry does.
 

@@ -10,7 +10,9 @@ from davstore.engine import rights, transaction, viewing
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.engine.paging import keep_view, shortened
+from davstore.engine.sight import Sight
 from davstore.metadata import bindings
+from davstore.metadata.bindings import Found
 from davstore.metadata.changed_members import by_column_form
 from davstore.metadata.facets import load
 from davstore.metadata.messages import add_to_columns
@@ -65,10 +67,8 @@ def changes_since(
         most = min(most, _MOST_MESSAGES)
 
     def work(unit: Unit, most: int) -> tuple[Changes, View, Visibility]:
-        if path.area is Area.THREADS:
-            rights.require_owner(context.asker, path)
         found = bindings.find(unit, path)
-        sight, view = rights.require_list(context, unit, found.facts, path, found.place, asked)
+        sight, view = _require_listed(context, unit, found, path, asked)
         require_list(context, unit, found.facts, conditions)
         see = EVERYTHING if sight is None else viewing.find_settled(context, unit, found.facts, sight)
         lens = lens_on(view, context.now_us, path.area)
@@ -83,12 +83,23 @@ def changes_since(
             rows = [lens.mask(row) if isinstance(row, Resource) else row for row in rows]
         ids = {row.node_id for row in rows if isinstance(row, Resource)}
         values = load(unit, found.facts, lens.told(rights.told(sight, facets)), ids, now_us=context.now_us)
-        own = None if sight is None else dict(zip(ids, [own for _, own in sight.each([*ids])], strict=True))
+        own = None if sight is None else sight.on(ids)
         return Changes(rows, page.token, page.truncated, found.facts, values, rights=own), view, see
 
     changes, view = shortened(most, lambda most: _read(context, path, partial(work, most=most)))
     keep_view(context, path, view)
     return changes
+
+
+def _require_listed(context: Context, unit: Unit, found: Found, path: Path, view: View) -> tuple[Sight | None, View]:
+    """Return what the asker sees of a store, and the view within which it may list a collection; no threads of others.
+
+    Raises:
+        NotFound, NeedPrivileges.
+    """
+    if path.area is Area.THREADS:
+        rights.require_owner(context.asker, path)
+    return rights.require_list(context, unit, found.facts, path, found.place, view)
 
 
 def _read(

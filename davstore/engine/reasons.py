@@ -98,7 +98,7 @@ class Entries:
             chain = aces.list_home_chains(unit, facts.id, [self._own])[self._own]
             above = chain[-1] if chain else None
         self._above = above
-        denying = [] if place.resource is None else sight.list_denying(place.resource)
+        denying = [] if place.resource is None else sight.list_denying(place.resource, Privilege.ALL)
         wanted = {one for one in (self._own, above, *denying) if one is not None}
         known = aces.list_acls(unit, facts, wanted, now_us=now_us)
         self._known = {

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column, or_, select, update
 
-from davstore.metadata import aces, memberships, principals
+from davstore.metadata import aces, memberships, principals, viewers
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.tables import LIST, list_, membership, principal
 from davstore.metadata.unit import Unit
@@ -96,7 +96,8 @@ def remove_list(unit: Unit, list_id: int) -> None:
 
 
 def remove_user(unit: Unit, user_id: int) -> None:
-    """End the lists of a user, and take it out of those of others, with the access control entries that name these."""
+    """End the lists of a user, and take it out of those of others, with all that names these in stores."""
+    viewers.forget(unit, user_id)
     list_ids = [one.id for one in list_lists(unit, user_id)]
     _forget(unit, list_ids, [user_id, *list_ids])
 

@@ -35,6 +35,7 @@ _END = Write(
     .values(until=bindparam("end", type_=BigInteger))
 )
 _FORGET = Write(delete_rows(viewer).where(viewer.c.store_id == bindparam("s"), viewer.c.principal_id == bindparam("p")))
+_END_ALL = [Write(delete_rows(table).where(table.c.principal_id == bindparam("p"))) for table in (hidden, viewer)]
 _SEE = Write(insert(viewer).values({c.name: bindparam(c.name) for c in viewer.c}))
 
 
@@ -70,6 +71,12 @@ def end_hidden(unit: Unit, store_id: int, principal_id: int, rows: Iterable[Hidd
             for one in rows
         ],
     )
+
+
+def forget(unit: Unit, principal_id: int) -> None:
+    """Remove all that is written of a principal that ends: another may get its number."""
+    for statement in _END_ALL:
+        unit.run(statement, {"p": principal_id})
 
 
 def set_seen(unit: Unit, store_id: int, principal_id: int, seen: int) -> None:

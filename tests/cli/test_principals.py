@@ -312,7 +312,7 @@ def needed_options(words: tuple[str, ...]) -> list[str]:
 @pytest.mark.parametrize("words", [words for words, _ in commands() if words not in WITHOUT_A_STORE], ids=" ".join)
 def test_a_wrong_path_is_no_empty_store(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
     needed = [item for item in dict(commands())[words].params if item.required]
-    arguments = ["x" for item in needed if isinstance(item, click.Argument)]
+    arguments = ["GET" if item.name == "method" else "x" for item in needed if isinstance(item, click.Argument)]
     assert "no store here" in run(*words, *arguments, *needed_options(words), status=2).stderr
     assert not (tmp_path / "data").exists()
 

@@ -11,6 +11,7 @@ from davstore.dav.dispatch import allowing, list_methods
 from davstore.dav.kinds import offer_with
 from davstore.dav.wsgidav.app import build_dav
 from davstore.directory.numbers import Numbers
+from davstore.engine.context import Services
 from davstore.errors import Unavailable
 from davstore.metadata.opening import open_database
 from davstore.metadata.volatile import Throttle
@@ -24,9 +25,10 @@ from davstore.middleware.sync_gate import SyncGate
 from davstore.middleware.well_known import WellKnown
 from davstore.model.functions import Function
 from davstore.settings import Settings
-from davstore.store import enrolling
+from davstore.store import reading, sharing
 from davstore.store.authenticating import Authenticator
 from davstore.store.gating import Gate
+from davstore.store.grouping import acquaint
 from davstore.store.hashing import Passwords
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
@@ -55,7 +57,7 @@ def build_application(
     storage = Storage(database, LocalBlobs(directory / "blobs"))
     groups, rules = open_groups(settings), settings.policy
     services = build_services(settings, storage, Numbers(directory), wake)
-    services = replace(services, rules=policy.rules, groups=groups.of)
+    services = replace(services, rules=policy.rules, groups=groups.of, members_of=groups.members_of)
     functions, dav = services.functions, build_dav(services)
     faces = Pages(dav, services) if Function.PAGES in functions else dav
     gated = SyncGate(
@@ -65,8 +67,7 @@ def build_application(
         strict_depth=settings.sync.strict_depth,
         without=offer_with(functions).reports_without,
     )
-    places = Places(gated, lambda asker: tuple([facts.device for facts in enrolling.list_active(database, asker)]))
-    inner = Authentication(places, Authenticator(database, throttle, Passwords(), key=key))
+    inner = Authentication(_places(gated, services), Authenticator(database, throttle, Passwords(), key=key))
 
     def check() -> None:
         if not directory.is_dir():
@@ -80,3 +81,12 @@ def build_application(
     pages = render_refusal if Function.PAGES in functions else None
     boundary = Boundary(health, realm=realm, proxies=proxies, pages=pages, allowed=allowing(functions))
     return AccessLog(OtherOrigins(boundary, settings.web.origins, list_methods(functions)))
+
+
+def _places(application: WSGIApplication, services: Services) -> Places:
+    return Places(
+        application,
+        lambda asker: acquaint(services, asker),
+        lambda asker, path: reading.may_know(services.context(asker), path),
+        lambda asker: sharing.list_shares(services, asker),
+    )

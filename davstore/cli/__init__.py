@@ -13,6 +13,7 @@ import click
 from davstore.cli.options import USAGE
 
 _MODULES = {
+    "acl": "access",
     "backup": "backup",
     "check": "check",
     "device": "devices",
@@ -25,7 +26,10 @@ _MODULES = {
     "restore": "backup",
     "serve": "serve",
     "service": "services",
+    "share": "sharing",
+    "shares": "sharing",
     "sync": "sync",
+    "unshare": "sharing",
     "user": "users",
 }
 """The module of each command, which is imported for that command alone: a server needs no client, nor this a server."""

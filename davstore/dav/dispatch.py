@@ -7,10 +7,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from davstore.dav.handlers import (
+    acl,
     adding,
     delivering,
     devices,
     get,
+    lists,
     locks,
     namespace,
     options,
@@ -30,7 +32,7 @@ from davstore.middleware.places import PLACE
 from davstore.middleware.sync_gate import answered, ask
 from davstore.model.functions import Functions
 from davstore.model.paths import AddPath, PartPath, Path
-from davstore.protocol.urls import Fixed, Vacant
+from davstore.protocol.urls import DEVICES, LISTS, Fixed, Vacant, is_list
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -48,6 +50,7 @@ _HANDLERS: Final[dict[str, Callable[[Request], Response]]] = {
     "COPY": namespace.handle_copy,
     "MOVE": namespace.handle_move,
     "POST": post.handle_post,
+    "ACL": acl.handle_acl,
     "LOCK": locks.handle_lock,
     "UNLOCK": locks.handle_unlock,
 }
@@ -62,11 +65,20 @@ _HANDLERS_OF_FIXED: Final[dict[str, Callable[[Request, Fixed], Response]]] = {
     "MOVE": devices.handle_move,
 }
 """Handlers of fixed collections, where they differ."""
+_HANDLERS_OF_LISTS: Final[dict[str, Callable[[Request, Fixed], Response]]] = {
+    "PROPPATCH": lists.handle_proppatch,
+    "DELETE": lists.handle_delete,
+}
+"""Handlers of lists, where they differ from those of other fixed collections."""
+_MAKERS: Final[dict[tuple[str, ...], Callable[[Request, Vacant], Response]]] = {
+    DEVICES: devices.handle_mkcol,
+    LISTS: lists.handle_mkcol,
+}
 _HANDLERS_OF_VACANT: Final[dict[str, Callable[[Request, Vacant], Response]]] = {
     "OPTIONS": devices.handle_options_of_vacant,
-    "MKCOL": devices.handle_mkcol,
+    "MKCOL": lambda request, place: _MAKERS[place.collection](request, place),
 }
-"""Handlers of the URL of a device that is not there."""
+"""Handlers of the URL of a device or a list that is not there."""
 _HANDLERS_OF_PARTS: Final[dict[str, Callable[[Request, PartPath], Response]]] = {
     "OPTIONS": parts.handle_options,
     "GET": parts.handle_get,
@@ -118,13 +130,15 @@ class Dispatch:
 
     def _respond(self, environ: WSGIEnvironment) -> Response:
         method, place = environ["REQUEST_METHOD"], environ[PLACE]
-        if method not in _HANDLERS and method not in self._nowhere:
-            raise NotImplementedMethod(method)
         if place is None:
             raise NotFound("nothing that the asker may know of")
+        if method not in _HANDLERS and method not in self._nowhere:
+            raise NotImplementedMethod(method)
         request = Request(environ, place, self._services)
         if isinstance(place, PartPath):
             return _HANDLERS_OF_PARTS.get(method, parts.refuse_method)(request, place)
+        if isinstance(place, Fixed) and method in _HANDLERS_OF_LISTS and is_list(place):
+            return _HANDLERS_OF_LISTS[method](request, place)
         if isinstance(place, Fixed) and method in _HANDLERS_OF_FIXED:
             return _HANDLERS_OF_FIXED[method](request, place)
         if isinstance(place, AddPath):

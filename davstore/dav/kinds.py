@@ -15,7 +15,7 @@ from davstore.model.enums import QuickEnum
 from davstore.model.functions import ALL, Function, Functions
 from davstore.model.paths import AddPath, Area, PartPath, Path
 from davstore.protocol.dav import names
-from davstore.protocol.urls import Fixed, Place, Vacant, is_device, is_drop
+from davstore.protocol.urls import Fixed, Place, Vacant, is_device, is_drop, is_group, is_list
 
 
 class Kind(QuickEnum):
@@ -29,6 +29,8 @@ class Kind(QuickEnum):
     DROP = "drop"
     PRINCIPAL = "principal"
     DEVICE = "principal of a device"
+    GROUP = "principal of a group"
+    LIST = "principal of a list"
     PART = "part of a message"
 
 
@@ -44,21 +46,31 @@ class Row(NamedTuple):
 
 _READ: Final = ("OPTIONS", "GET", "HEAD")
 _NAMESPACE: Final = ("DELETE", "COPY", "MOVE")
-_REST: Final = ("PROPFIND", "PROPPATCH", "LOCK", "UNLOCK", "REPORT")
-_IN_THREADS: Final = ("DELETE", "COPY", "PROPFIND", "PROPPATCH", "REPORT")
+_REST: Final = ("PROPFIND", "PROPPATCH", "ACL", "LOCK", "UNLOCK", "REPORT")
+_IN_THREADS: Final = ("DELETE", "COPY", "PROPFIND", "PROPPATCH", "ACL", "REPORT")
 
 _EXPAND: Final = (names.EXPAND_PROPERTY,)
-_OF_COLLECTIONS: Final = (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, names.RESOLVE, names.MULTIGET, *_EXPAND)
+_OF_RESOURCES: Final = (*_EXPAND, names.ACL_PRINCIPAL_PROP_SET, names.EXPLAIN_ACCESS)
+_OF_COLLECTIONS: Final = (
+    *(names.SYNC_COLLECTION, names.EXPLAIN_SYNC, names.RESOLVE, names.MULTIGET, names.PRINCIPAL_MATCH),
+    *_OF_RESOURCES,
+)
+_OF_FIXED: Final = (
+    *(names.PRINCIPAL_MATCH, names.PRINCIPAL_PROPERTY_SEARCH, names.PRINCIPAL_SEARCH_PROPERTY_SET),
+    *_EXPAND,
+)
 
 KINDS: Final = {
-    Kind.RESOURCE: Row((*_READ, "PUT", *_NAMESPACE, *_REST), _EXPAND),
+    Kind.RESOURCE: Row((*_READ, "PUT", *_NAMESPACE, *_REST), _OF_RESOURCES),
     Kind.COLLECTION: Row((*_READ, "POST", *_NAMESPACE, *_REST), _OF_COLLECTIONS),
     Kind.THREAD: Row((*_READ, "POST", *_IN_THREADS), (*_OF_COLLECTIONS, names.CONVERSATION_HISTORY)),
-    Kind.MEMBER: Row((*_READ, *_IN_THREADS), _EXPAND),
-    Kind.FIXED: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
+    Kind.MEMBER: Row((*_READ, *_IN_THREADS), _OF_RESOURCES),
+    Kind.FIXED: Row((*_READ, "PROPFIND", "REPORT"), _OF_FIXED),
     Kind.DROP: Row((*_READ, "POST", "PROPFIND", "REPORT"), _EXPAND),
     Kind.PRINCIPAL: Row((*_READ, "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
     Kind.DEVICE: Row((*_READ, "DELETE", "MOVE", "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
+    Kind.GROUP: Row((*_READ, "PROPFIND", "REPORT"), _EXPAND),
+    Kind.LIST: Row((*_READ, "DELETE", "PROPFIND", "PROPPATCH", "REPORT"), _EXPAND),
     Kind.PART: Row((*_READ, "COPY", "PROPFIND")),
 }
 AT_ROOT: Final = {
@@ -71,7 +83,7 @@ AT_ROOT_REPORTS: Final = (names.CONVERSATION_HISTORY,)
 UNMAPPED: Final = {Kind.COLLECTION: ("OPTIONS", "PUT", "MKCOL", "LOCK"), Kind.THREAD: ("OPTIONS",)}
 """The methods of an unmapped URL in an area, by the kind of its collections."""
 AT_VACANT: Final = ("OPTIONS", "MKCOL")
-"""The methods of the URL of a device that is not there."""
+"""The methods of the URL of a device or a list that is not there."""
 AT_ADD: Final = ("OPTIONS", "POST")
 """The methods of the place where members are added to a collection; the store alone adds members to threads."""
 STORE_METHODS: Final = frozenset(
@@ -81,8 +93,14 @@ STORE_METHODS: Final = frozenset(
 SAFE: Final = frozenset({*_READ, "PROPFIND", "REPORT"})
 """The safe methods (RFC 9110 §9.2.1, RFC 4918 §9.1, RFC 3253 §3.6)."""
 
-_CLASSES: Final = {"1": "PROPFIND", "2": "LOCK", "3": "PROPFIND", "extended-mkcol": "MKCOL"}
-"""Compliance classes, each with a method that it requires (RFC 4918 §18, RFC 5689 §3.1)."""
+_CLASSES: Final = {
+    "1": "PROPFIND",
+    "2": "LOCK",
+    "3": "PROPFIND",
+    "access-control": "ACL",
+    "extended-mkcol": "MKCOL",
+}
+"""Compliance classes, each with a method that it requires (RFC 4918 §18, RFC 3744 §7.2, RFC 5689 §3.1)."""
 
 METHODS_OF: Final = {Function.LOCKING: ("LOCK", "UNLOCK")}
 REPORTS_OF: Final = {Function.SYNCHRONIZATION: (names.SYNC_COLLECTION, names.EXPLAIN_SYNC, names.CONVERSATION_HISTORY)}
@@ -154,4 +172,8 @@ def kind_of(place: Fixed) -> Kind:
         return Kind.DROP
     if is_device(place):
         return Kind.DEVICE
+    if is_list(place):
+        return Kind.LIST
+    if is_group(place):
+        return Kind.GROUP
     return Kind.PRINCIPAL if place.is_principal else Kind.FIXED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from davstore.dav.kinds import Offer, offer_with
@@ -10,24 +10,26 @@ from davstore.dav.properties.live import PropertyContext
 from davstore.dav.rendering import Hrefs
 from davstore.engine.context import Services
 from davstore.engine.receiving import Source
-from davstore.engine.rights import may_see
+from davstore.engine.rights import is_owner, owns
 from davstore.errors import ForeignDestination, Malformed, MethodNotAllowed, PartIsImmutable, UnsupportedMediaType
+from davstore.errors.rights import ShareIsFixed
 from davstore.metadata.principals import DeviceFacts
 from davstore.middleware.auth import PRINCIPAL
-from davstore.middleware.boundary import TARGET
+from davstore.middleware.boundary import MOUNTS, TARGET
 from davstore.middleware.forwarded import PREFIX
 from davstore.middleware.places import find_place
 from davstore.middleware.sync_gate import QUERY, check_transfer, explain, shown_to, view_of
 from davstore.middleware.xml_body import content_length, read_xml
+from davstore.model.acl import Rights
 from davstore.model.conditions import NONE, IfList, Preconditions
 from davstore.model.facets import NO_FACTS, Facts
 from davstore.model.nodes import StoreFacts
 from davstore.model.paths import AddPath, PartPath, Path
-from davstore.model.principals import Principal
+from davstore.model.principals import NamedPrincipal, Principal, PrincipalName
 from davstore.model.views import View
 from davstore.protocol import urls
 from davstore.protocol.dav import if_header, reports
-from davstore.protocol.dav.hrefs import ROOT, Spelling, Target, parse_destination
+from davstore.protocol.dav.hrefs import ROOT, Mounts, Spelling, Target, enter, parse_destination
 from davstore.protocol.dav.lockinfo import parse_lock_token
 from davstore.protocol.dav.reports import ReportQuery
 from davstore.protocol.http.dates import parse_http_date
@@ -35,8 +37,9 @@ from davstore.protocol.http.headers import parse_depth, parse_etags
 from davstore.protocol.http.prefer import Prefer, parse_prefer
 from davstore.protocol.http.queries import names_sub_resource, part_query
 from davstore.protocol.urls import Place
-from davstore.store import enrolling
+from davstore.store import enrolling, grouping
 from davstore.store.gating import Explanation
+from davstore.store.grouping import Members
 from davstore.store.preferring import Profiles
 
 if TYPE_CHECKING:
@@ -56,7 +59,7 @@ _CONDITIONS: Final = (
 class Request:
     """One request: its method and place, for whom and when; its headers and its body as they are asked for."""
 
-    __slots__ = ("_environ", "context", "method", "place", "target")
+    __slots__ = ("_environ", "_members", "context", "method", "place", "target")
 
     def __init__(self, environ: WSGIEnvironment, place: Place, services: Services) -> None:
         self._environ = environ
@@ -64,6 +67,7 @@ class Request:
         self.method: str = environ["REQUEST_METHOD"]
         self.target: Target = environ[TARGET]
         self.context = services.context(environ[PRINCIPAL])
+        self._members: Members | None = None
 
     @property
     def principal(self) -> Principal:
@@ -91,7 +95,23 @@ class Request:
     @property
     def spelling(self) -> Spelling:
         """The spelling of hrefs in the answer."""
-        return Spelling(self.target, self._environ.get(PREFIX, ROOT))
+        return Spelling(self.target, self._environ.get(PREFIX, ROOT), self.mounts)
+
+    @property
+    def mounts(self) -> Mounts:
+        """The share that the request is beneath, or all of them where it is about the collection of these."""
+        mounts: Mounts = self._environ.get(MOUNTS, ())
+        return mounts
+
+    def require_no_share(self, segments: tuple[str, ...]) -> None:
+        """Raise ShareIsFixed where segments, with or without a mount, are those of the top of a share."""
+        if any(segments in (one.outer, one.inner) for one in self.mounts):
+            raise ShareIsFixed(segments[-1])
+
+    def parse_href(self, href: str) -> Target:
+        """Return the place that a URL in the request names. Raises as `parse_destination`."""
+        target = parse_destination(href, host=self.header("HOST"), prefix=self.prefix)
+        return target._replace(segments=enter(target.segments, self.mounts)) if self.mounts else target
 
     def hrefs(self, path: Path) -> Hrefs:
         """Return the maker of hrefs for resources of the store and area of a path."""
@@ -107,8 +127,14 @@ class Request:
         facets: Facts = NO_FACTS,
         spelling: Spelling | None = None,
         free_bytes: Callable[[], int] | None = None,
+        rights: Mapping[int, Rights] | None = None,
     ) -> PropertyContext:
-        """Return the context of the properties in the answer; store is None outside of all stores."""
+        """Return the context of the properties in the answer; store is None outside of all stores.
+
+        rights are the asker's by node; of the store of another they are none unless they are given.
+        """
+        if rights is None and store is not None and not owns(self.context.asker, store.owner):
+            rights = {}
         context = self.context
         services = context.services
         return PropertyContext(
@@ -122,10 +148,17 @@ class Request:
             self._list_devices,
             self._find_profiles,
             self.shown,
+            self._list_members,
+            rights,
         )
 
     def _list_devices(self) -> Sequence[DeviceFacts]:
         return enrolling.list_active(self.context.services.database, self.principal)
+
+    def _list_members(self) -> Members:
+        if self._members is None:
+            self._members = grouping.list_members(self.context.services, self.principal)
+        return self._members
 
     def _find_profiles(self) -> Profiles:
         return Profiles.of(self.context)
@@ -150,21 +183,29 @@ class Request:
         Raises:
             Malformed: no Destination, one that cannot be read, or another sub-resource than a part.
             ForeignDestination: no place that the asker may know of, whether it is mapped or not.
+            ShareIsFixed: the top of a share.
             PartIsImmutable: a part, whether it is there or not.
         """
         value = self.header("DESTINATION")
         if value is None:
             raise Malformed("no Destination")
-        target = parse_destination(value, host=self.header("HOST"), prefix=self.prefix)
+        target = self.parse_href(value)
+        self.require_no_share(target.segments)
         is_sub, part = names_sub_resource(target.query), urls.find_part(target)
         if is_sub and part is None:
             raise Malformed("a Destination that is a sub-resource")
         path = urls.find_path(target.segments)
-        if path is None or not may_see(self.principal, path):
+        if path is None or (not is_owner(self.principal, path) if self.store is None else path.store != self.store):
             raise ForeignDestination("not in this store")
         if part is not None:
             raise PartIsImmutable("a Destination that is a part")
         return path
+
+    @property
+    def store(self) -> str | None:
+        """The owner of the store that the request is about; None: it is about no store."""
+        place = self.place.path if isinstance(self.place, AddPath | PartPath) else self.place
+        return place.store if isinstance(place, Path) else None
 
     @property
     def destination_place(self) -> Place:
@@ -172,7 +213,7 @@ class Request:
         value = self.header("DESTINATION")
         if value is None:
             raise Malformed("no Destination")
-        place = find_place(parse_destination(value, host=self.header("HOST"), prefix=self.prefix), self.principal)
+        place = find_place(self.parse_href(value), self.principal)
         if place is None:
             raise ForeignDestination("nothing that the asker may know of")
         return place
@@ -196,11 +237,19 @@ class Request:
 
     def find_place(self, href: str) -> Place | None:
         """Return the place that an href names, if it is on this server and the asker may know of it."""
+        target = self._find_target(href)
+        return None if target is None else find_place(target, self.principal)
+
+    def find_principal(self, href: str) -> NamedPrincipal | PrincipalName | None:
+        """Return the principal that an href names, there or not; None: it is the URL of none on this server."""
+        target = self._find_target(href)
+        return None if target is None or target.query else urls.find_principal(target.segments)
+
+    def _find_target(self, href: str) -> Target | None:
         try:
-            target = parse_destination(href, host=self.header("HOST"), prefix=self.prefix)
+            return self.parse_href(href)
         except (ForeignDestination, Malformed):
             return None
-        return find_place(target, self.principal)
 
     def header(self, name: str) -> str | None:
         """Return a header by its name in CGI's spelling, `IF_MATCH`; None when it was not sent."""
@@ -251,12 +300,12 @@ class Request:
     def _tagged(self, tag: str) -> Path | PartPath | None:
         """Return the place in a store that a resource tag names; None when it is elsewhere or nowhere."""
         try:
-            target = parse_destination(tag, host=self.header("HOST"), prefix=self.prefix)
+            target = self.parse_href(tag)
         except (ForeignDestination, Malformed):
             return None
         found = urls.find_part(target) if names_sub_resource(target.query) else urls.find_path(target.segments)
         path = found.path if isinstance(found, PartPath) else found
-        return found if path is not None and may_see(self.context.asker, path) else None
+        return found if path is not None else None
 
     @property
     def content_type(self) -> str | None:

@@ -10,7 +10,9 @@ from itertools import compress, islice
 from typing import Final, NamedTuple
 
 from davstore.engine.locks import find_blocking, locked_by
+from davstore.engine.rights import find_lacks_beneath, need
 from davstore.engine.room import require_within
+from davstore.engine.sight import Sight
 from davstore.engine.writer import Member, Writer
 from davstore.errors import (
     DavstoreError,
@@ -22,14 +24,17 @@ from davstore.errors import (
     ProtectedProperty,
     Unprocessable,
 )
+from davstore.errors.rights import NeedPrivileges
 from davstore.metadata import listings, places, several, states, stores
 from davstore.metadata.several import Found
 from davstore.metadata.unit import Unit
+from davstore.model.acl import Rights
 from davstore.model.conditions import Preconditions
 from davstore.model.nodes import Resource, StoreFacts
 from davstore.model.paths import Area, PartPath, Path
 from davstore.model.states import MOST_KEYWORDS, StateChange, together
 from davstore.model.views import View
+from davstore.policy.needs import find_lacks, is_hidden
 from davstore.sync.lenses import find_homes, judge, lens_on
 
 AT_ONCE: Final = 1_000
@@ -56,17 +61,48 @@ class Choice(NamedTuple):
         return None if self.found is None else self.found.resource
 
 
-def choose(writer: Writer, collection: Member, targets: Targets) -> list[Choice]:
+def choose(writer: Writer, collection: Member, targets: Targets, act: str) -> list[Choice]:
     """Return a choice for each place that is named, in that order, or for each resource that a view selects.
+
+    Those that the asker may not do an act to are refused.
 
     Raises:
         TreeTooLarge: a view of more than one request may touch.
     """
     if isinstance(targets, View):
         require_within(writer, collection.get())
-        return [Choice(found) for found in _each_selected(writer, collection.get(), targets)]
+        selected = [Choice(found) for found in _each_selected(writer, collection.get(), targets)]
+        judged = refuse_unpermitted(writer.sight(), collection.path, selected, act)
+        return [one for one in judged if one.found is not None]
     named = find_named(writer.unit, writer.ledger.facts, collection.path, collection.get(), targets)
-    return [one if one.refusal is None else Choice(None, one.refusal) for one in named]
+    named = [one if one.refusal is None else Choice(None, one.refusal) for one in named]
+    return refuse_unpermitted(writer.sight(), collection.path, named, act)
+
+
+def refuse_unpermitted(sight: Sight | None, collection: Path, choices: list[Choice], act: str) -> list[Choice]:
+    """Return the choices with the error of each that the asker may not do an act to; what is hidden is not found."""
+    if sight is None:
+        return choices
+    ids = [one.found.resource.node_id for one in choices if one.found is not None]
+    standing = dict(zip(ids, sight.each(ids), strict=True))
+    return [
+        one
+        if one.found is None
+        else _permitted(sight, collection, one, one.found.resource, *standing[one.found.resource.node_id], act)
+        for one in choices
+    ]
+
+
+def _permitted(
+    sight: Sight, collection: Path, choice: Choice, resource: Resource, parent: Rights, own: Rights, act: str
+) -> Choice:
+    if is_hidden(parent, own):
+        return Choice(None, NotFound(resource.name))
+    place = collection._replace(names=resource.names)
+    refusal = need(place, find_lacks(act, parent, own), resource)
+    if not refusal.lacks:
+        refusal = NeedPrivileges(tuple(find_lacks_beneath(sight, act, place, resource, own)))
+    return choice._replace(refusal=refusal) if refusal.lacks else choice
 
 
 def find_named(

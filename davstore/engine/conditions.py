@@ -8,6 +8,9 @@ from __future__ import annotations
 from davstore.engine.context import Context
 from davstore.engine.locks import find_covering, list_held, own_locks
 from davstore.engine.parts import find_part
+from davstore.engine.rights import find_sight
+from davstore.engine.sight import Sight
+from davstore.engine.viewing import find_unsettled
 from davstore.engine.writer import Writer
 from davstore.errors import InvalidSyncToken, PreconditionFailed
 from davstore.metadata import bindings
@@ -19,7 +22,7 @@ from davstore.model.facets import MESSAGE
 from davstore.model.locks import Lock
 from davstore.model.messages import PartResource
 from davstore.model.nodes import Resource, StoreFacts
-from davstore.model.paths import PartPath, Path
+from davstore.model.paths import Area, PartPath, Path
 from davstore.policy.preconditions import Verdict, judge
 from davstore.protocol.dav import modseq_token, sync_token
 from davstore.sync.report import is_current
@@ -51,19 +54,21 @@ def require_list(context: Context, unit: Unit, facts: StoreFacts, conditions: Pr
 
 
 def _require_list(context: Context, unit: Unit, facts: StoreFacts, held: list[Lock], lists: tuple[IfList, ...]) -> None:
-    own = own_locks(context, held)
-    if not any(_holds(unit, facts, own, one) for one in lists):
+    own, sight = own_locks(context, held), find_sight(context, unit, facts)
+    if not any(_holds(context, unit, facts, own, one, sight) for one in lists):
         raise PreconditionFailed("no list of the If header holds")
 
 
-def _holds(unit: Unit, facts: StoreFacts, own: list[Lock], one: IfList) -> bool:
+def _holds(context: Context, unit: Unit, facts: StoreFacts, own: list[Lock], one: IfList, sight: Sight | None) -> bool:
     path = one.path.path if isinstance(one.path, PartPath) else one.path
     path = path if path is not None and path.store == facts.owner else None  # as if unmapped
     place = Resolved([], None, None) if path is None else bindings.resolve(unit, facts, path)
+    if sight is not None and path is not None and not sight.opens(place, path.area):
+        place = Resolved([], None, None)
     etag = _etag_of(unit, facts, place.resource, one.path)
     states = {lock.token for lock in find_covering(unit, facts.id, own, place)}
     return all(
-        _met(unit, facts, path, place.resource, etag, states, condition) != condition.negated
+        _met(context, unit, facts, path, place, etag, states, condition, sight) != condition.negated
         for condition in one.conditions
     )
 
@@ -77,14 +82,17 @@ def _etag_of(unit: Unit, facts: StoreFacts, resource: Resource | None, path: Pat
 
 
 def _met(
+    context: Context,
     unit: Unit,
     facts: StoreFacts,
     path: Path | None,
-    resource: Resource | None,
+    place: Resolved,
     etag: str | None,
     states: set[str],
     condition: IfCondition,
+    sight: Sight | None,
 ) -> bool:
+    resource = place.resource
     if condition.etag is not None:
         return etag == condition.etag
     if condition.token in states:
@@ -100,4 +108,9 @@ def _met(
         token = sync_token.parse(condition.token)
     except InvalidSyncToken:
         return False
-    return is_current(unit, facts, path, token)
+    if sight is None:
+        return is_current(unit, facts, path, token)
+    if path.area is Area.THREADS or not sight.lists(place, path.area):
+        return False
+    facts, see = find_unsettled(context, unit, facts, sight)
+    return is_current(unit, facts, path, token, see)

@@ -28,7 +28,8 @@ class Services:
     """The services that every request shares. clock returns microseconds since the epoch.
 
     drops_litter: the files that macOS writes beside a user's are not kept. wake: the process of the jobs looks at once.
-    functions are those that are enabled; rules returns the provider's rules in force, groups those of a user.
+    functions are those that are enabled; rules returns the provider's rules in force, groups those of a user,
+    and members_of the users of a group.
     """
 
     database: Database
@@ -41,6 +42,7 @@ class Services:
     functions: Functions = ALL
     rules: Callable[[], Sequence[Rule]] = lambda: ()
     groups: Callable[[str], frozenset[str]] = lambda _user: frozenset()
+    members_of: Callable[[str], frozenset[str]] = lambda _group: frozenset()
 
     def context(self, asker: Asker) -> Context:
         """Return the context of the store calls of one request."""

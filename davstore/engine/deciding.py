@@ -47,6 +47,7 @@ Intent = Literal[
     "DELETE",
     "PROPPATCH",
     "POST",
+    "ACL",
     "LOCK",
     "UNLOCK",
     "COPY from",
@@ -94,6 +95,7 @@ NEEDS: Final[Mapping[Intent, Needs]] = {
     "DELETE": Needs("something", "mapping", within=True, in_threads=True, depths=()),
     "PROPPATCH": Needs("something", "resource", on_root=True, in_threads=True),
     "POST": Needs("a collection", "nothing", on_root=True, in_threads=True),
+    "ACL": Needs("something", "resource", on_root=True, in_threads=True),
     "LOCK": Needs("anything or nothing", "new member", on_root=True),
     "UNLOCK": Needs("something", "nothing", on_root=True),
     "COPY from": Needs("something", "nothing", within=True, in_threads=True, depths=(0,)),
@@ -105,18 +107,37 @@ NEEDS: Final[Mapping[Intent, Needs]] = {
 }
 
 
-def resolve_for(writer: Writer, intent: Intent, path: Path) -> Resolved:
-    """Resolve a path for a method. Raises as `resolve`; ThreadIsComputed: no place in threads has the method."""
-    place = resolve(writer, path, delivers=NEEDS[intent].delivers)
+def resolve_for(
+    writer: Writer, intent: Intent, path: Path, *, makes_collection: bool = False, act: str | None = None
+) -> Resolved:
+    """Resolve a path for a method, as its asker may know of it: what is hidden from it is not there.
+
+    act is the row of `policy.needs`, where it is not the method's. makes_collection: a collection would come there.
+
+    Raises:
+        NotFound: the asker may not know of the URL. NeedPrivileges: it lacks a privilege.
+        ThreadIsComputed: no place in threads has the method.
+    """
+    place = resolve(writer, path, act or intent, delivers=NEEDS[intent].delivers, makes_collection=makes_collection)
     if path.area is Area.THREADS and not NEEDS[intent].in_threads:
         raise ThreadIsComputed(path.name)
     return place
 
 
-def resolve(writer: Writer, path: Path, *, delivers: bool = False) -> Resolved:
-    """Resolve a path of the store for an asker who may know of it, or may deliver into it. Raises NotFound."""
-    (rights.require_delivery if delivers else rights.require)(writer.context.asker, path)
-    return bindings.resolve(writer.unit, writer.ledger.facts, path)
+def resolve(
+    writer: Writer, path: Path, act: str, *, delivers: bool = False, makes_collection: bool = False
+) -> Resolved:
+    """Resolve a path of the store for an asker who may do an act there, or may deliver there.
+
+    Raises:
+        NotFound, NeedPrivileges: as `resolve_for`.
+    """
+    if delivers:
+        rights.require_delivery(writer.context.asker, path)
+        return bindings.resolve(writer.unit, writer.ledger.facts, path)
+    sight = writer.sight()
+    place = bindings.resolve(writer.unit, writer.ledger.facts, path)
+    return place if sight is None else rights.permit(sight, act, path, place, makes_collection=makes_collection)
 
 
 def decide(
@@ -128,14 +149,15 @@ def decide(
     depth: int | None = None,
     creatable: bool = True,
     submitted: Preconditions | None = None,
+    act: str | None = None,
 ) -> Member:
     """Return the member that a request is about, if the request may do its intent.
 
     depth None is infinity. creatable says whether the URL could be that of a new resource: one with a slash could not.
-    The lock tokens are those of submitted, where that is given.
+    The lock tokens are those of submitted, where that is given. act is as in `resolve_for`.
 
     Raises:
-        NotFound: the URL is unmapped, or the asker may not know of it.
+        NotFound: the URL is unmapped, or the asker may not know of it. NeedPrivileges: it lacks a privilege.
         ThreadIsComputed: a place in the area of threads, and a method that would change what is where.
         PreconditionFailed: a condition does not hold. Malformed: a depth that the method has not.
         WrongKind: the resource there is in the way or the root, or nothing is there and nothing could be made.
@@ -143,7 +165,7 @@ def decide(
         Locked: a lock is in the way. TreeTooLarge: the request would touch too many nodes.
     """
     needs = NEEDS[intent]
-    place = resolve_for(writer, intent, path)
+    place = resolve_for(writer, intent, path, act=act)
     require_met(writer, place.resource, conditions)
     _require_there(needs, place.resource, path)
     _require_depth(needs, place.resource, depth)
@@ -176,7 +198,7 @@ def decide_addition(
         PreconditionFailed: a condition is about what is there, or does not hold.
         Locked: a lock is in the way. TreeTooLarge: a member would have no URL.
     """
-    place = resolve_for(writer, "PUT", path)
+    place = resolve_for(writer, "PUT", path, act="add")
     require_met(writer, None, conditions)
     if place.resource is None or place.last is None or not place.resource.is_collection:
         raise NotFound(path.name)
@@ -197,6 +219,8 @@ def decide_on_messages(writer: Writer, member: Member, conditions: Preconditions
     if resource.is_collection:
         node_ids = [one.node_id for one in threads.list_names_in(unit, store_id, resource.node_id)]
     folders = {home.parent_id for home in places.list_homes(unit, store_id, node_ids)}
+    if (sight := writer.sight()) is not None:
+        rights.require_each(sight, "DELETE", member.path, resource, node_ids)
     require_open(writer, conditions, nodes=folders, trees=node_ids)
     return node_ids
 
@@ -222,13 +246,15 @@ def decide_both(
     from_: Intent = "MOVE from" if is_move else "COPY from"
     to: Intent = "MOVE to" if is_move else "COPY to"
     needs_from, needs_to = NEEDS[from_], NEEDS[to]
-    place = resolve_for(writer, from_, source)
+    verb = "rename" if is_move and source.parent == destination.parent else method
+    place = resolve_for(writer, from_, source, act=f"{verb} from")
     require_met(writer, place.resource, conditions)
     _require_there(needs_from, place.resource, source)
     if destination.store != source.store:
         raise ForeignDestination(destination.store)
     old = _member(needs_from, place, source)
-    new = _member(needs_to, resolve_for(writer, to, destination), destination)
+    makes = bool(old.get().is_collection)
+    new = _member(needs_to, resolve_for(writer, to, destination, makes_collection=makes, act=f"{verb} to"), destination)
     if new.resource is not None and not overwrite:
         raise PreconditionFailed("the destination exists")
     _require_depth(needs_from, old.resource, depth)
@@ -261,7 +287,7 @@ def decide_copy_of_part(
         SourceIsDestination: the destination is the message, or holds it: it would be lost.
     """
     needs = NEEDS["COPY to"]
-    place = resolve(writer, source.path)
+    place = resolve(writer, source.path, "COPY from")
     part = None if place.resource is None else _find_part(writer, place.resource, source.number)
     require_met(writer, part, conditions)
     if part is None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from davstore.engine.deciding import decide, resolve
+from davstore.engine.deciding import decide
 from davstore.engine.writer import Writer
 from davstore.errors import AlreadyExists, TreeTooLarge
+from davstore.metadata import bindings
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.nodes import ResourceType
 from davstore.model.paths import Path
@@ -35,7 +36,7 @@ def ensure_collection(
     for count in range(len(home.names) + 1):
         path = home._replace(names=home.names[:count])
         if path not in known:
-            there = resolve(writer, path).resource
+            there = bindings.resolve(writer.unit, writer.ledger.facts, path).resource
             if there is None:
                 member = decide(writer, "MKCOL", path, submitted=submitted)
                 type_ = ResourceType.SESSION_HISTORY if path in sessions else ResourceType.COLLECTION

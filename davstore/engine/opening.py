@@ -139,6 +139,7 @@ def reader(
 ) -> Callable[[Callable[[Unit], T]], T]:
     """Return the function that reads a resource: one statement is a snapshot by itself, where no `If` asks more."""
     is_one = not facets and conditions.if_lists is None and bindings.finds_at_once(path.names)
+    is_one = is_one and rights.is_owner(context.asker, path)
     return context.services.database.look if is_one else context.services.database.read
 
 
@@ -155,13 +156,13 @@ def open_resource(
     """
 
     def work(unit: Unit) -> Content:
-        rights.require(context.asker, path)
         facts, place, stored = bindings.find(unit, path, with_body=True)
+        sight = rights.require(context, unit, facts, path, place)
         require_list(context, unit, facts, conditions)
         resource = place.resource
         if resource is None:
             raise NotFound(path.name)
-        found = load(unit, facts, facets, [resource.node_id], now_us=context.now_us)
+        found = load(unit, facts, rights.told(sight, facets), [resource.node_id], now_us=context.now_us)
         if resource.is_collection:
             return Content(facts, resource, None, found)
         if stored is None:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from davstore.engine import effects, room
 from davstore.engine.context import Context
+from davstore.engine.rights import is_guest, require_named
 from davstore.engine.writer import Writer
 from davstore.errors import QuotaExceeded
 from davstore.metadata import stores
@@ -43,6 +44,8 @@ def write_and_tell(context: Context, path: Path, work: Callable[[Writer], T]) ->
 
 def _write(context: Context, path: Path, work: Callable[[Writer], T]) -> tuple[T, StoreFacts]:
     services = context.services
+    if is_guest(context.asker, path):
+        services.database.read(lambda unit: require_named(context, unit, path))
 
     def locked(unit: Unit) -> tuple[T, Ledger]:
         ledger = stores.lock(unit, path.store, path.area)

@@ -11,13 +11,16 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from davstore.engine.context import Context
+from davstore.engine.rights import find_sight
+from davstore.engine.sight import Sight
 from davstore.errors import NotFound
-from davstore.metadata import bindings, bodies, locks, nodes, properties, several, states, uploads
+from davstore.metadata import aces, bindings, bodies, locks, nodes, properties, several, states, uploads
 from davstore.metadata.bindings import Resolved
 from davstore.metadata.bodies import Received
 from davstore.metadata.nodes import NodeRow, empty_collection, leaf
 from davstore.metadata.stores import Ledger
 from davstore.metadata.unit import Unit
+from davstore.model.acl import Ace
 from davstore.model.locks import Lock
 from davstore.model.nodes import MESSAGES, Resource, ResourceType
 from davstore.model.paths import Area, Path
@@ -100,7 +103,7 @@ class TreeChange(NamedTuple):
 class Writer:
     """One unit of work on one store. It reads only the rows that it changes."""
 
-    __slots__ = ("_held", "changes", "context", "ledger", "unit")
+    __slots__ = ("_held", "_sight", "changes", "context", "ledger", "unit")
 
     def __init__(self, context: Context, unit: Unit, ledger: Ledger) -> None:
         self.context = context
@@ -108,6 +111,17 @@ class Writer:
         self.ledger = ledger
         self.changes: list[Change | TreeChange] = []
         self._held: list[Lock] | None = None if ledger.facts.may_hold_locks else []
+        self._sight: list[Sight | None] = []
+
+    def sight(self) -> Sight | None:
+        """Return the entries of the store that name the asker, which are read once; None: it owns the store.
+
+        Raises:
+            NotFound: no entry names the asker.
+        """
+        if not self._sight:
+            self._sight.append(find_sight(self.context, self.unit, self.ledger.facts))
+        return self._sight[0]
 
     def held(self) -> list[Lock]:
         """Return the locks that are held in the store, which are read once. A store without any costs nothing."""
@@ -199,6 +213,11 @@ class Writer:
         sizes = (0, 0) if change is None else (change.old_bytes, change.new_bytes)
         self.changes.append(Change(Shown(old, sizes[0]), Shown(new, sizes[1])))
         return new
+
+    def control(self, old: Resource, entries: Sequence[Ace]) -> Resource:
+        """Replace the access control entries of a resource."""
+        aces.set_aces(self.unit, self.ledger.store_id, old.node_id, entries)
+        return self.alter(old, None)
 
     def alter_all(self, resources: Sequence[Resource], state: StateChange) -> None:
         """Change the states of resources, each of which it changes, as `alter` does of one."""

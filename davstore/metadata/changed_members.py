@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain, compress
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from sqlalchemy import FromClause, Select, and_, bindparam, case, false, func, l
 from davstore.metadata.columns import ByColumn, by_column, read_columns
 from davstore.metadata.conditions import WITH_MESSAGE, source_of, truth_of
 from davstore.metadata.listings import BOUND, COLUMN_OF, FACTS, NO_LIMIT, THREAD_FACTS, MemberRow, with_threads
-from davstore.metadata.statements import Statement
+from davstore.metadata.statements import Statement, among, array
 from davstore.metadata.tables import binding, message, node
 from davstore.metadata.unit import Unit
 from davstore.model.nodes import StoreFacts
@@ -120,6 +120,12 @@ def _read_rows(unit: Unit, statement: Statement[MemberRow], values: Mapping[str,
     return Batch([[row.parent_id for row in rows], [row.changed for row in rows], rows])
 
 
+_BOUND = Statement(
+    select(binding.c.parent_id, *FACTS)
+    .select_from(BOUND)
+    .where(_in_store, binding.c.area == bindparam("area"), among(binding.c.node_id, bindparam("ids"))),
+    MemberRow,
+)
 ROWS = Form(
     Statement(_SELECTS.changed, MemberRow),
     Statement(_SELECTS.changed_in, MemberRow),
@@ -230,6 +236,11 @@ def list_carried_below(
     """
     values = {"s": store_id, "p": parent_id, "first": first, "last": last, "before": before, "limit": limit}
     return form.read(unit, form.carried_below, values, None)
+
+
+def list_bound(unit: Unit, store: StoreFacts, node_ids: Iterable[int]) -> list[MemberRow]:
+    """Return the members, of the area of a store, that are some nodes."""
+    return unit.all(_BOUND, {"s": store.id, "area": store.area, "ids": array(node_ids)})
 
 
 def _batches(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, and_, bindparam, exists, literal_column, null, select, union_all
+from sqlalchemy import BigInteger, and_, bindparam, exists, literal_column, null, or_, select, union_all
 
 from davstore.metadata.statements import Statement, among, array
 from davstore.metadata.tables import binding, gone
@@ -119,6 +119,12 @@ _BOUND_AT = Statement(
     ),
     Once,
 )
+_BOUND = Statement(
+    select(binding.c.parent_id, binding.c.name, binding.c.node_id, binding.c.is_coll, binding.c.mapped, null()).where(
+        _in_store, binding.c.area == bindparam("area"), among(binding.c.node_id, bindparam("ids"))
+    ),
+    Incarnation,
+)
 _MOVED = Statement(
     select(binding.c.node_id, binding.c.mapped)
     .where(_in_store, binding.c.moved == literal_column("1"), binding.c.mapped > bindparam("after"))
@@ -180,7 +186,16 @@ _FORMER_MEMBERS = Statement(
                 ),
             )
         )
-        .where(_in_store, binding.c.parent_id == bindparam("p"), binding.c.mapped < bindparam("before")),
+        .where(
+            _in_store,
+            binding.c.parent_id == bindparam("p"),
+            binding.c.mapped < bindparam("before"),
+            or_(
+                binding.c.is_coll == literal_column("1"),
+                binding.c.parent_id != _under,
+                among(binding.c.node_id, bindparam("hidden")),
+            ),
+        ),
     ),
     Former,
 )
@@ -229,14 +244,27 @@ def list_gone(unit: Unit, store: StoreFacts, *, after: int, parent_id: int | Non
 
 
 def list_former_members(
-    unit: Unit, store_id: int, node_id: int, *, after: int, before: int, live_parent: int
+    unit: Unit, store_id: int, node_id: int, *, after: int, before: int, live_parent: int, hidden: Iterable[int]
 ) -> list[Former]:
     """Return the members that a collection had before a number and still after another.
 
-    `live` is the node that the name means now in another collection, live_parent.
+    `live` is the node that the name means now in another collection, live_parent. Where that is the same one, its
+    non-collections that are still there are left out, but for the hidden ones.
     """
-    values = {"s": store_id, "p": node_id, "after": after, "before": before, "live_parent": live_parent}
+    values: dict[str, object] = {
+        "s": store_id,
+        "p": node_id,
+        "after": after,
+        "before": before,
+        "live_parent": live_parent,
+    }
+    values["hidden"] = array(hidden)
     return unit.all(_FORMER_MEMBERS, values)
+
+
+def list_bound(unit: Unit, store: StoreFacts, node_ids: Iterable[int]) -> list[Incarnation]:
+    """Return the open bindings of nodes in an area."""
+    return unit.all(_BOUND, {"s": store.id, "area": store.area, "ids": array(node_ids)})
 
 
 def list_incarnations(unit: Unit, store_id: int, parent_id: int, name: str) -> list[Incarnation]:

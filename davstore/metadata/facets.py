@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
+from davstore.metadata.aces import list_acls
 from davstore.metadata.answers import list_answers
 from davstore.metadata.bodies import list_checksums
 from davstore.metadata.conversations import list_conversations, list_participants, list_sessions, list_threads
@@ -18,6 +19,7 @@ from davstore.metadata.states import list_keywords
 from davstore.metadata.twins import list_originals
 from davstore.metadata.unit import Unit
 from davstore.model.facets import (
+    ACL,
     ANSWERS,
     CHECKSUMS,
     CONVERSATION,
@@ -66,6 +68,7 @@ LOADERS: Final[Mapping[Facet[Any], Loader]] = {
     SESSIONS: lambda unit, store, node_ids, _now_us: list_sessions(unit, store, node_ids),
     ANSWERS: lambda unit, store, node_ids, _now_us: list_answers(unit, store, node_ids),
     ORIGINAL: lambda unit, store, node_ids, _now_us: list_originals(unit, store, node_ids),
+    ACL: lambda unit, store, node_ids, now_us: list_acls(unit, store, node_ids, now_us=now_us),
     DISPOSITIONS: lambda unit, store, node_ids, _now_us: list_dispositions(unit, store.id, node_ids),
 }
 

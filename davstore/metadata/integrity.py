@@ -25,18 +25,17 @@ from sqlalchemy import (
     union_all,
 )
 
+from davstore.metadata import integrity_of_people
+from davstore.metadata.integrity_of_rights import OF_RIGHTS
 from davstore.metadata.integrity_of_threads import DAMAGE
 from davstore.metadata.jobs import WHOLE_SERVER
 from davstore.metadata.statements import Statement
 from davstore.metadata.stores import ROOTS
 from davstore.metadata.tables import (
-    DEVICE,
-    SERVICE,
     USER,
     WEAK,
     binding,
     body,
-    device,
     gone,
     instance,
     job,
@@ -47,7 +46,6 @@ from davstore.metadata.tables import (
     node,
     principal,
     property_,
-    service,
     store,
     store_root,
     user,
@@ -259,38 +257,11 @@ _DAMAGE: dict[str, Statement[tuple[int | str]]] = {
     ),
 }
 _instances = select(func.count().label("rows")).select_from(instance).subquery()
-
-
-def _principals(kind: int, *damaged: ColumnElement[bool]) -> Statement[tuple[int | str]]:
-    return Statement[tuple[int | str]](select(principal.c.name).where(principal.c.kind == kind, *damaged))
-
-
-def _is_principal(column: ColumnElement[Any], kind: int) -> ColumnElement[bool]:
-    return exists().where(principal.c.id == column, principal.c.kind == kind)
-
-
 _DAMAGE_OF_DATABASE: dict[str, Statement[tuple[int | str]]] = {
     "database without the one row that names it": Statement[tuple[int | str]](
         select(_instances.c.rows).where(_instances.c.rows != 1)
     ),
-    "user without its principal": Statement[tuple[int | str]](
-        select(user.c.principal_id).where(~_is_principal(user.c.principal_id, USER))
-    ),
-    "user without its store": Statement[tuple[int | str]](
-        select(principal.c.name)
-        .select_from(_owning)
-        .where(~exists().where(store.c.id == user.c.store_id, store.c.owner == principal.c.name))
-    ),
-    "principal without its user": _principals(USER, ~exists().where(user.c.principal_id == principal.c.id)),
-    "principal without its device": _principals(DEVICE, ~exists().where(device.c.principal_id == principal.c.id)),
-    "device without its principal": Statement[tuple[int | str]](
-        select(device.c.id).where(~_is_principal(device.c.principal_id, DEVICE))
-    ),
-    "principal without its service": _principals(SERVICE, ~exists().where(service.c.principal_id == principal.c.id)),
-    "service without its principal": Statement[tuple[int | str]](
-        select(service.c.id).where(~_is_principal(service.c.principal_id, SERVICE))
-    ),
-    "device of no user": _principals(DEVICE, ~exists().where(user.c.principal_id == principal.c.owner_id)),
+    **integrity_of_people.DAMAGE,
 }
 _STRAY = {
     table.name: Statement[tuple[int]](
@@ -364,7 +335,7 @@ def each_damage_of_database(unit: Unit) -> Iterator[tuple[str, str]]:
 
 def each_damage(unit: Unit, store_id: int) -> Iterator[tuple[str, str]]:
     """Yield a kind of damage and the row that has it, for every row of a store that contradicts another."""
-    for kind, statement in (_DAMAGE | DAMAGE).items():
+    for kind, statement in (_DAMAGE | DAMAGE | OF_RIGHTS).items():
         for (what,) in unit.all(statement, {"s": store_id}):
             yield kind, str(what)
     found = unit.one(_COUNTERS, {"s": store_id})

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from davstore.errors import DiskFull, Unavailable
 from davstore.metadata.database import Database
 
-HEAD = "0013"
+HEAD = "0016"
 """The newest revision. A database that is there already costs one query, not an import of alembic (0.65 s)."""
 
 

@@ -93,6 +93,11 @@ class Ways:
             node_id = self._above[node_id].parent_id
         return tuple(reversed(names)) if self._roots.get(node_id) == area else None
 
+    def locate(self, node_id: int) -> tuple[Area, tuple[str, ...]] | None:
+        """Return the area of a collection and the names that lead to it; None: it is in none."""
+        found = [(area, names) for area in Area if (names := self.find(node_id, area)) is not None]
+        return found[0] if found else None
+
 
 def list_resources(unit: Unit, store: StoreFacts, node_ids: Collection[int]) -> dict[Area, list[Resource]]:
     """Return nodes as each of their URLs shows them, by area."""

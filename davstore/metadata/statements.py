@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar, overload
 
-from sqlalchemy import BigInteger, ColumnElement, Dialect, Subquery, TableValuedAlias, Text, select
+from sqlalchemy import BigInteger, ColumnElement, Dialect, Insert, Subquery, TableValuedAlias, Text, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ClauseElement, ReturnsRows
 from sqlalchemy.sql.functions import FunctionElement
@@ -193,6 +193,17 @@ def _item_on_sqlite(element: _Item, compiler: Any, **kw: Any) -> str:
 def _item_on_postgresql(element: _Item, compiler: Any, **kw: Any) -> str:
     text = f"({compiler.process(element.value, **kw)} ->> {element.index})"
     return text if isinstance(element.type, Text) else f"CAST({text} AS bigint)"
+
+
+class InsertOrNothing(Insert):
+    """An INSERT that leaves out the rows whose keys are taken."""
+
+    inherit_cache = True
+
+
+@compiles(InsertOrNothing)
+def _insert_or_nothing(element: InsertOrNothing, compiler: Any, **kw: Any) -> str:
+    return f"{compiler.visit_insert(element, **kw)} ON CONFLICT DO NOTHING"
 
 
 def table(parameter: ColumnElement[Any], *columns: str, text: str | None = None) -> Subquery:

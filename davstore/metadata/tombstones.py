@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, delete, exists, select, tuple_
 
 from davstore.metadata.statements import Statement, Write, among, array
 from davstore.metadata.stores import Ledger
-from davstore.metadata.tables import binding, gone, keyword, lock, node, property_, store_root
+from davstore.metadata.tables import ace, binding, gone, hidden, keyword, lock, node, property_, store_root
 from davstore.metadata.unit import Unit
 from davstore.model.paths import Area
 
@@ -41,6 +41,8 @@ _PROPERTIES = Write(
 _KEYWORDS = Write(
     delete(keyword).where(keyword.c.store_id == bindparam("s"), among(keyword.c.node_id, bindparam("ids")))
 )
+_ACES = Write(delete(ace).where(ace.c.store_id == bindparam("s"), among(ace.c.node_id, bindparam("ids"))))
+_HIDDEN = Write(delete(hidden).where(hidden.c.store_id == bindparam("s"), among(hidden.c.node_id, bindparam("ids"))))
 _LOCKS = Write(delete(lock).where(lock.c.store_id == bindparam("s"), among(lock.c.node_id, bindparam("ids"))))
 _NODES = Write(delete(node).where(node.c.store_id == bindparam("s"), among(node.c.id, bindparam("ids"))))
 
@@ -59,6 +61,6 @@ def forget(unit: Unit, ledger: Ledger, floor: int, *, limit: int) -> bool:
         dead = unit.all(_PURGEABLE, {"s": store_id, "ids": array(named)})
         values = {"s": store_id, "ids": array(node_id for (node_id,) in dead)}
         rows = unit.all(_TOMBSTONES_IN, values)
-        for statement in (_PROPERTIES, _KEYWORDS, _LOCKS, _NODES):
+        for statement in (_PROPERTIES, _KEYWORDS, _ACES, _HIDDEN, _LOCKS, _NODES):
             unit.run(statement, values)
     return is_full

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 TARGET = "davstore.target"
 """The key of the parsed `Target` in the environ."""
 
+MOUNTS = "davstore.mounts"
+"""The key of the `Mounts` in the environ, where the request is about what others opened to the asker."""
+
 Pages = Callable[[HTTPStatus, str, int | None], tuple[Headers, bytes]]
 """Makes headers and body of an error for a person: from the status, the path to the files, seconds to wait."""
 
@@ -85,7 +88,7 @@ class Boundary:
         return self._answer(DavstoreError(), environ, start_response)
 
     def _answer(self, error: DavstoreError, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        spelling = Spelling(environ.get(TARGET, ROOT), environ.get(PREFIX, ROOT))
+        spelling = Spelling(environ.get(TARGET, ROOT), environ.get(PREFIX, ROOT), environ.get(MOUNTS, ()))
         refusal = refuse(
             error,
             hrefs=lambda segments, slash: spelling.href(segments, slash=slash),

@@ -10,9 +10,9 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from davstore import errors
-from davstore.errors import DavstoreError, QuotaExceeded, RequestError, SyncRefused
+from davstore.errors import DavstoreError, QuotaExceeded, RequestError, SyncRefused, lists, rights
 from davstore.protocol import urls
-from davstore.protocol.dav import error_body, multistatus, names
+from davstore.protocol.dav import acl, error_body, multistatus, names
 from davstore.protocol.dav.elements import CONTENT_TYPE, element, empty, href, text_element
 from davstore.protocol.dav.hrefs import render_href
 from davstore.protocol.dav.multistatus import PropStat
@@ -33,16 +33,16 @@ class Edge(NamedTuple):
 
 
 class Row(NamedTuple):
-    """The answer to one class of errors. condition is a Clark name; render makes the whole XML body from the error.
+    """The answer to one class of errors. condition is a Clark name; content makes what its element holds.
 
-    content makes what the element of the condition holds, for errors of properties.
+    render makes the whole XML body, where that is not an error with the condition.
     """
 
     status: HTTPStatus
     condition: str | None = None
     render: Callable[[Any, Edge], bytes] | None = None
     headers: Callable[[Any, Edge], Headers] | None = None
-    content: Callable[[Any], bytes] | None = None
+    content: Callable[[Any, Hrefs], bytes] | None = None
 
 
 class Refusal(NamedTuple):
@@ -89,20 +89,18 @@ def _render(error: DavstoreError, row: Row, edge: Edge) -> tuple[bytes, str]:
     """Return the body for programs, and its type."""
     if row.render is not None:
         return row.render(error, edge), CONTENT_TYPE
-    if row.condition is not None:
-        return error_body.render(empty(row.condition)), CONTENT_TYPE
+    condition = find_condition(error, edge.hrefs)
+    if condition is not None:
+        return error_body.render(condition), CONTENT_TYPE
     return f"{row.status.phrase}\n".encode(), "text/plain; charset=utf-8"
 
 
-def render_condition(error: DavstoreError, hrefs: Hrefs) -> bytes:
-    """Return the element of the condition that failed for one resource of several; b'' where none is named."""
+def find_condition(error: DavstoreError, hrefs: Hrefs = render_href) -> bytes | None:
+    """Return the element of the condition of an error, as one response of a multistatus has it; None: it has none."""
     row = find_row(error)
     if row.condition is None:
-        return b""
-    content = [] if row.content is None else [row.content(error)]
-    if isinstance(error, errors.Locked):
-        content = [href(hrefs(urls.segments_of(path), slash)) for path, slash in error.roots]
-    return element(row.condition, *content)
+        return None
+    return empty(row.condition) if row.content is None else element(row.condition, row.content(error, hrefs))
 
 
 def find_row(error: DavstoreError) -> Row:
@@ -119,10 +117,8 @@ def group_by_row(reasons: Mapping[str, DavstoreError]) -> list[PropStat]:
     """Return the failed properties of one request, those with the same status and condition together."""
     groups: dict[tuple[int, bytes | None], list[bytes]] = {}
     for name, reason in reasons.items():
-        row = find_row(reason)
-        content = () if row.content is None else (row.content(reason),)
-        condition = None if row.condition is None else element(row.condition, *content)
-        groups.setdefault((row.status.value, condition), []).append(empty(name))
+        key = (find_row(reason).status.value, find_condition(reason))
+        groups.setdefault(key, []).append(empty(name))
     return [PropStat(status, b"".join(names), condition) for (status, condition), names in groups.items()]
 
 
@@ -166,22 +162,21 @@ def _mkcol(error: errors.PropertiesRefused, _edge: Edge) -> bytes:
     return multistatus.mkcol_response(group_by_row(error.reasons))
 
 
-def _too_wide(error: errors.PreferenceTooWide) -> bytes:
+def _too_wide(error: errors.PreferenceTooWide, _hrefs: Hrefs) -> bytes:
     decided = text_element(clark(CPM, "decided-by"), error.decided_by) + text_element(clark(CPM, "rule"), error.rule)
     return decided + empty(error.element)
 
 
-def _locked(error: errors.Locked, edge: Edge) -> bytes:
-    return error_body.render(find_condition(error, edge.hrefs) or b"")
+def _roots(error: errors.Locked, hrefs: Hrefs) -> bytes:
+    return b"".join(href(hrefs(urls.segments_of(path), slash)) for path, slash in error.roots)
 
 
-def find_condition(error: DavstoreError, hrefs: Hrefs) -> bytes | None:
-    """Return the element of the condition of an error, as one response of a multistatus has it; None: it has none."""
-    condition = find_row(error).condition
-    if condition is None:
-        return None
-    roots = error.roots if isinstance(error, errors.Locked) else ()
-    return element(condition, *(href(hrefs(urls.segments_of(path), slash)) for path, slash in roots))
+def _unknown(error: lists.UnknownMembers, _hrefs: Hrefs) -> bytes:
+    return b"".join(text_element(names.HREF, sent) for sent in error.hrefs)
+
+
+def _lacks(error: rights.NeedPrivileges, hrefs: Hrefs) -> bytes:
+    return acl.render_lacks((hrefs(urls.segments_of(path), slash), bits) for path, slash, bits in error.lacks)
 
 
 _FAILURE: Final = Row(HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -214,8 +209,8 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.NotBeneath: Row(HTTPStatus.FORBIDDEN),
     errors.ForeignDestination: Row(HTTPStatus.BAD_GATEWAY),
     errors.PreconditionFailed: Row(HTTPStatus.PRECONDITION_FAILED),
-    errors.Locked: Row(HTTPStatus.LOCKED, names.LOCK_TOKEN_SUBMITTED, _locked),
-    errors.LockConflict: Row(HTTPStatus.LOCKED, names.NO_CONFLICTING_LOCK, _locked),
+    errors.Locked: Row(HTTPStatus.LOCKED, names.LOCK_TOKEN_SUBMITTED, content=_roots),
+    errors.LockConflict: Row(HTTPStatus.LOCKED, names.NO_CONFLICTING_LOCK, content=_roots),
     errors.LockTokenMismatch: Row(HTTPStatus.CONFLICT, names.LOCK_TOKEN_MATCHES_REQUEST_URI),
     errors.LockNotRefreshed: Row(HTTPStatus.PRECONDITION_FAILED, names.LOCK_TOKEN_MATCHES_REQUEST_URI),
     errors.TooManyLocks: Row(HTTPStatus.FORBIDDEN, clark(CPM, "locks-within-limits")),
@@ -225,7 +220,7 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.SessionInfoUnique: Row(HTTPStatus.CONFLICT, clark(CPM, "session-info-unique")),
     errors.ConflictingValue: Row(HTTPStatus.CONFLICT),
     errors.WrongPreference: Row(
-        HTTPStatus.CONFLICT, names.VALID_SYNC_PREFERENCES, content=lambda error: empty(error.element)
+        HTTPStatus.CONFLICT, names.VALID_SYNC_PREFERENCES, content=lambda error, _hrefs: empty(error.element)
     ),
     errors.PreferenceTooWide: Row(HTTPStatus.CONFLICT, names.SYNC_CEILINGS_RESPECTED, content=_too_wide),
     errors.UnsupportedMediaType: Row(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
@@ -243,14 +238,29 @@ TABLE: Final[dict[type[RequestError], Row]] = {
     errors.NameNotAllowed: Row(HTTPStatus.FORBIDDEN, "{DAV:}name-allowed"),
     errors.InvalidSyncToken: Row(HTTPStatus.FORBIDDEN, "{DAV:}valid-sync-token"),
     errors.UnsupportedReport: Row(HTTPStatus.FORBIDDEN, "{DAV:}supported-report"),
+    errors.TraversalNotSupported: Row(HTTPStatus.FORBIDDEN, "{DAV:}sync-traversal-supported"),
     errors.UnsupportedOperation: Row(HTTPStatus.UNPROCESSABLE_ENTITY, clark(CPM, "supported-operation")),
     errors.UnsupportedFilter: Row(HTTPStatus.UNPROCESSABLE_ENTITY, clark(CPM, "sync-filter-supported")),
     errors.LimitNotSupported: Row(HTTPStatus.INSUFFICIENT_STORAGE, "{DAV:}number-of-matches-within-limits"),
     errors.InfiniteDepth: Row(HTTPStatus.FORBIDDEN, "{DAV:}propfind-finite-depth"),
     errors.InvalidResourceType: Row(HTTPStatus.FORBIDDEN, "{DAV:}valid-resourcetype"),
     errors.ThreadIsComputed: Row(HTTPStatus.FORBIDDEN, clark(CPM, "thread-membership-is-computed")),
+    rights.ShareIsFixed: Row(HTTPStatus.FORBIDDEN, clark(CPM, "share-is-fixed")),
     errors.PartIsImmutable: Row(HTTPStatus.FORBIDDEN, clark(CPM, "part-is-immutable")),
     errors.ProtectedProperty: Row(HTTPStatus.FORBIDDEN, names.CANNOT_MODIFY_PROTECTED_PROPERTY),
+    rights.NeedPrivileges: Row(HTTPStatus.FORBIDDEN, "{DAV:}need-privileges", content=_lacks),
+    rights.DenyAfterGrant: Row(HTTPStatus.FORBIDDEN, "{DAV:}deny-before-grant"),
+    rights.InvertedPrincipal: Row(HTTPStatus.FORBIDDEN, "{DAV:}no-invert"),
+    rights.ProtectedAce: Row(HTTPStatus.FORBIDDEN, "{DAV:}no-protected-ace-conflict"),
+    rights.InheritedAce: Row(HTTPStatus.FORBIDDEN, "{DAV:}no-inherited-ace-conflict"),
+    rights.UnsupportedPrivilege: Row(HTTPStatus.FORBIDDEN, "{DAV:}not-supported-privilege"),
+    rights.RecognizedPrincipal: Row(HTTPStatus.FORBIDDEN, "{DAV:}recognized-principal"),
+    rights.AllowedPrincipal: Row(HTTPStatus.FORBIDDEN, "{DAV:}allowed-principal"),
+    rights.ExpiryInFuture: Row(HTTPStatus.FORBIDDEN, clark(CPM, "expiry-in-future")),
+    rights.TooManyAces: Row(HTTPStatus.FORBIDDEN, "{DAV:}limited-number-of-aces"),
+    lists.UnknownMembers: Row(HTTPStatus.CONFLICT, "{DAV:}recognized-principal", content=_unknown),
+    lists.ListCycle: Row(HTTPStatus.CONFLICT, clark(CPM, "no-list-cycle")),
+    lists.TooManyLists: Row(HTTPStatus.CONFLICT, clark(CPM, "lists-within-limits")),
     errors.SyncRefused: Row(HTTPStatus.FORBIDDEN, render=_sync_refusal),
     errors.SyncUnwanted: Row(HTTPStatus.CONFLICT, render=_sync_refusal),
     errors.SyncDeferred: Row(HTTPStatus.TOO_MANY_REQUESTS, render=_sync_refusal, headers=_retry_after),

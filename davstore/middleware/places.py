@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from davstore.engine.rights import known_to, may_deliver, may_enrol, may_see
+from davstore.engine.rights import known_to, may_ask, may_deliver, may_enrol, owns
 from davstore.errors import NotFound
 from davstore.middleware.auth import PRINCIPAL
-from davstore.middleware.boundary import TARGET
-from davstore.model.principals import Asker, Device, Principal, Service
+from davstore.middleware.boundary import MOUNTS, TARGET
+from davstore.model.paths import AddPath, PartPath, Path
+from davstore.model.principals import Asker, Principal, Service
 from davstore.protocol import urls
-from davstore.protocol.dav.hrefs import Target
+from davstore.protocol.dav.hrefs import Mount, Target, enter
 from davstore.protocol.http.queries import names_sub_resource
 from davstore.protocol.urls import Place
+from davstore.store.sharing import Share
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -26,14 +28,23 @@ class Places:
     """Puts the place into the environ. The dispatch raises NotFound for none, after it has looked at the method.
 
     To a service all but a POST to the drop of a user is as if unmapped, whatever the method, here already.
-    find_devices returns the devices of an asker; it is called for requests about them alone.
+    acquaint returns an asker with the devices, lists and groups that it may see; it is called for requests about
+    principals alone. may_know tells whether an asker may know of a place in the store of another user: what is not to
+    be known of is no place, whatever the method. list_shares returns what others opened to an asker; it is called for
+    requests about that alone.
     """
 
     def __init__(
-        self, application: WSGIApplication, find_devices: Callable[[Principal], tuple[Device, ...]] = lambda _asker: ()
+        self,
+        application: WSGIApplication,
+        acquaint: Callable[[Principal], Principal] = lambda asker: asker,
+        may_know: Callable[[Principal, Path], bool] = lambda _asker, _path: False,
+        list_shares: Callable[[Principal], Sequence[Share]] = lambda _asker: (),
     ) -> None:
         self._application = application
-        self._find_devices = find_devices
+        self._acquaint = acquaint
+        self._may_know = may_know
+        self._list_shares = list_shares
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Pass the request on. Raises NotFound: a service asks for anything else than to deliver."""
@@ -44,17 +55,46 @@ class Places:
                 raise NotFound("a service may know of nothing else")
             environ[PLACE] = place
             return self._application(environ, start_response)
-        if asker.device is None and target.segments[: len(urls.DEVICES)] == urls.DEVICES:
-            asker = environ[PRINCIPAL] = asker._replace(devices=self._find_devices(asker))
-        environ[PLACE] = find_place(target, asker)
+        place = find_place(target, asker)
+        path = place if type(place) is Path else path_of(place)
+        if path is None and target.segments[: len(urls.SHARED)] == urls.SHARED != target.segments:
+            target, asker = self._enter(environ, target, asker)
+            place = find_place(target, asker)
+            path = path_of(place)
+        if path is None:
+            is_report = environ["REQUEST_METHOD"] == "REPORT"
+            if is_report or target.segments[: len(urls.PRINCIPALS)] == urls.PRINCIPALS:
+                asker = environ[PRINCIPAL] = self._acquaint(asker)
+                place = find_place(target, asker)
+        elif not owns(asker, path.store) and not self._may_know(asker, path):
+            place = None
+        environ[PLACE] = place
         return self._application(environ, start_response)
+
+    def _enter(self, environ: WSGIEnvironment, target: Target, asker: Principal) -> tuple[Target, Principal]:
+        """Return the target without its mount, and the asker with the names of its shares."""
+        user = target.segments[len(urls.SHARED)]
+        above = urls.shared_with(user).segments
+        shares = self._list_shares(asker) if user in known_to(asker).stores else ()
+        mounts = tuple([Mount((*above, one.name), urls.segments_of(one.path), one.is_collection) for one in shares])
+        here = tuple([one for one in mounts if target.segments[: len(one.outer)] == one.outer])
+        environ[MOUNTS] = here or mounts
+        asker = environ[PRINCIPAL] = asker._replace(shares=tuple([one.name for one in shares]))
+        return target._replace(segments=enter(target.segments, here)), asker
+
+
+def path_of(place: Place | None) -> Path | None:
+    """Return the path in a store that a place is at; None: it is in no store."""
+    if isinstance(place, AddPath | PartPath):
+        return place.path
+    return place if isinstance(place, Path) else None
 
 
 def find_place(target: Target, asker: Asker) -> Place | None:
     """Return the place that a target names, if the asker may know of it."""
     if target.query and names_sub_resource(target.query):
         sub = urls.find_sub_resource(target)
-        return sub if sub is not None and may_see(asker, sub.path) else None
+        return sub if sub is not None and may_ask(asker) else None
     if isinstance(asker, Service):
         drop = urls.find_drop(target.segments)
         return drop if drop is not None and may_deliver(asker, drop.segments[-1]) else None
@@ -63,4 +103,4 @@ def find_place(target: Target, asker: Asker) -> Place | None:
         known = known_to(asker)
         place = urls.find_fixed(target.segments, known)
         return urls.find_vacant(target.segments, known) if place is None and may_enrol(asker) else place
-    return path if may_see(asker, path) else None
+    return path if may_ask(asker) else None

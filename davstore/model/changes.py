@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from davstore.model.acl import Rights
 from davstore.model.columns import Columns
 from davstore.model.facets import NO_FACTS, Facts
 from davstore.model.nodes import Resource, StoreFacts
@@ -116,6 +118,7 @@ class Changes:
     """One page of a report, oldest first: rows, the token that continues after the last of them, and their facets.
 
     facts is the store's row in the same snapshot. Where there are columns they stand for the rows, in the same order.
+    rights are those of the asker, by node; None: it owns the store.
     """
 
     rows: list[Resource | Removed]
@@ -124,3 +127,4 @@ class Changes:
     facts: StoreFacts
     facets: Facts = NO_FACTS
     columns: list[Columns | list[Removed]] | None = None
+    rights: Mapping[int, Rights] | None = None

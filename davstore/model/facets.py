@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+from davstore.model.acl import KnownAce
 from davstore.model.dispositions import Disposition
 from davstore.model.locks import Lock
 from davstore.model.messages import MessageFacts, MessageSummary
@@ -61,6 +62,9 @@ GROUP_STATE: Final = Facet[str]("group state")
 """The name of the group state that counts in a session history."""
 SESSIONS: Final = Facet[Sequence[tuple[str, ...]]]("sessions")
 """The session histories of a thread: the names that lead to each from the root of the store."""
+
+ACL: Final = Facet[Sequence[KnownAce]]("access control list")
+"""The entries that hold for a resource, its own before those that it inherits."""
 
 _NONE: Final[Mapping[int, Any]] = MappingProxyType({})
 

@@ -16,6 +16,8 @@ HOLDS_LOCKS: Final = 1
 """A bit of `traits`."""
 HOLDS_THREADS: Final = 2
 """A bit of `traits`: set with the first thread, for good."""
+HOLDS_ACES: Final = 4
+"""A bit of `traits`: set as long as nodes have access control entries."""
 
 
 class ResourceType(IntEnum):
@@ -82,7 +84,7 @@ class StoreFacts(NamedTuple):
 
     entries counts the names that are bound or remembered as gone, but for those in threads. root_id is the node at the
     root of the area that was asked for, and area the number of that area. traits is a sum of `HOLDS_LOCKS`, set as long
-    as the store may hold locks, and `HOLDS_THREADS`.
+    as the store may hold locks, `HOLDS_THREADS` and `HOLDS_ACES`.
     """
 
     id: int
@@ -110,3 +112,8 @@ class StoreFacts(NamedTuple):
     def may_hold_threads(self) -> bool:
         """Whether the store may hold threads."""
         return self.traits & HOLDS_THREADS != 0
+
+    @property
+    def may_hold_aces(self) -> bool:
+        """Whether nodes of the store may have access control entries: the rights of others are somewhere."""
+        return self.traits & HOLDS_ACES != 0

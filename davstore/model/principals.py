@@ -1,4 +1,4 @@
-"""Principals: users, the devices that act for them, and services of the network."""
+"""Principals: users, the devices that act for them, services of the network, and groups of principals."""
 
 from __future__ import annotations
 
@@ -49,15 +49,32 @@ class Device(NamedTuple):
         return "revoked" if self.revoked else "suspended" if self.suspended else "active"
 
 
+class PrincipalList(NamedTuple):
+    """A list of a user, which is a principal itself: its number, and its name in its URL.
+
+    kind is a label of its user, `whitelist` or `blacklist`; displayname is its name for people.
+    """
+
+    id: int
+    name: str
+    kind: str | None = None
+    displayname: str | None = None
+
+
 class Principal(NamedTuple):
     """An authenticated user, through a device or not (a file browser has none).
 
-    devices are those of a user without a device, where a request is about them.
+    Where a request is about principals, devices are those of a user without a device, lists those of the user, and
+    groups the names of the provider's groups that the user is in; where it is about what others opened to the user,
+    shares are the names of that.
     """
 
     user: User
     device: Device | None = None
     devices: tuple[Device, ...] = ()
+    lists: tuple[PrincipalList, ...] = ()
+    groups: tuple[str, ...] = ()
+    shares: tuple[str, ...] = ()
 
     @property
     def id(self) -> int:
@@ -98,3 +115,19 @@ class PrincipalName(NamedTuple):
 
     user: str
     device: str | None = None
+
+
+class PrincipalKind(enum.Enum):
+    """The kinds of principals that lists and access control entries name, by the collection of their URLs."""
+
+    USER = "users"
+    GROUP = "groups"
+    LIST = "lists"
+
+
+class NamedPrincipal(NamedTuple):
+    """A principal that lists and access control entries name, there or not. owner is the user whose list it is."""
+
+    kind: PrincipalKind
+    name: str
+    owner: str | None = None

@@ -102,3 +102,7 @@ class GroupsFile(_WatchedFile[Groups]):
     def of(self, user: str) -> frozenset[str]:
         """Return the groups that a user is in now."""
         return self.content().of(user)
+
+    def members_of(self, group: str) -> frozenset[str]:
+        """Return the users that a group has now, which may not be there."""
+        return self.content().members.get(group, frozenset())

@@ -293,7 +293,8 @@ class _Set:
         def work(writer: Writer) -> list[Outcome]:
             conditions = NONE if self._is_begun else self._conditions
             place = decide_addition(writer, self._collection, conditions, submitted=self._conditions)
-            known: set[Path] = set()
+            names = self._collection.names
+            known = {self._collection._replace(names=names[:count]) for count in range(len(names) + 1)}
             outcomes = []
             for taken in batch:
                 try:

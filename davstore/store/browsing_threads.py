@@ -85,7 +85,7 @@ def list_threads(
     """
 
     def work(unit: Unit) -> Threads:
-        rights.require(context.asker, path)
+        rights.require_owner(context.asker, path)
         facts, *_ = bindings.find(unit, path.root)
         rows = timelines.list_threads(unit, facts.id, before=before, limit=limit + 1)
         more = Moment(rows[limit - 1][0].last_us, rows[limit - 1][2].node_id) if len(rows) > limit else None
@@ -124,7 +124,7 @@ def open_conversation(
     """
 
     def work(unit: Unit) -> Conversation:
-        rights.require(context.asker, path)
+        rights.require_owner(context.asker, path)
         facts, (_, _, top), _ = bindings.find(unit, path)
         if top is None or top.type != ResourceType.THREAD:
             raise NotFound(path.name)

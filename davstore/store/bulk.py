@@ -49,7 +49,7 @@ def update(
 
     def work(writer: Writer) -> _Told:
         collection = decide(writer, "POST", path, conditions)
-        choices = bulk.choose(writer, collection, targets)
+        choices = bulk.choose(writer, collection, targets, "set states")
         choices = bulk.refuse_locked(writer, choices, conditions)
         choices, altered = bulk.find_altered(writer, choices, asked, refused)
         if strict:
@@ -74,7 +74,7 @@ def delete(
 
     def work(writer: Writer) -> _Told:
         collection = decide(writer, "POST", path, conditions)
-        choices = bulk.choose(writer, collection, targets)
+        choices = bulk.choose(writer, collection, targets, "DELETE")
         stakes = bulk.find_stakes(writer, choices)
         choices = bulk.refuse_locked(writer, choices, conditions, stakes)
         if strict:

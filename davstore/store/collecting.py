@@ -65,9 +65,9 @@ def collect(
     Raises:
         NotFound, PreconditionFailed; UnsupportedReport: no collection. LimitNotSupported: too many values of a facet.
     """
-    rights.require(context.asker, path)
     with context.services.database.snapshot() as unit:
         facts, place, _ = bindings.find(unit, path)
+        sight = rights.require(context, unit, facts, path, place)
         require_list(context, unit, facts, conditions)
         if place.resource is None:
             raise NotFound(path.name)
@@ -75,9 +75,10 @@ def collect(
             raise UnsupportedReport
         reading = _Reading(context, unit, facts, lens_on(view, context.now_us, path.area), content)
         choices = bulk.find_named(unit, facts, path, place.resource, targets)
+        choices = bulk.refuse_unpermitted(sight, path, choices, "GET")
         most = _AT_ONCE if content is None else _WITH_BODIES_AT_ONCE
         for start in range(0, len(choices), most):
-            yield reading.read(choices[start : start + most], targets[start : start + most], facets)
+            yield reading.read(choices[start : start + most], targets[start : start + most], rights.told(sight, facets))
 
 
 class _Reading(NamedTuple):

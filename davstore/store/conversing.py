@@ -81,7 +81,7 @@ def history(
     view = view.in_area(Area.THREADS)
 
     def work(unit: Unit, most: int) -> History:
-        rights.require(context.asker, path)
+        rights.require_owner(context.asker, path)
         found = bindings.find(unit, path)
         require_list(context, unit, found.facts, conditions)
         thread = _find_thread(unit, found, path, asked.conversation_id)

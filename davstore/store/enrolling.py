@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from davstore.blobs import Blobs
 from davstore.errors import AlreadyExists, NotFound, TooManyDevices, Unprocessable
-from davstore.metadata import principals, services, stores
+from davstore.metadata import lists, principals, services, stores
 from davstore.metadata.database import Database
 from davstore.metadata.principals import Account, DeviceFacts
 from davstore.metadata.services import ServiceFacts
@@ -105,6 +105,7 @@ def remove_user(database: Database, blobs: Blobs, name: str) -> None:
         found = _get_user(unit, name)
         store_id = stores.lock(unit, name).store_id
         names = [blob for blob, _ in blobs.list_blobs(store_id)]  # before another store may get the number
+        lists.remove_user(unit, found.id)
         principals.remove_user(unit, found.id)
         stores.remove(unit, store_id)
         return store_id, names

@@ -33,7 +33,7 @@ def each_outgoing(context: Context, path: Path) -> Generator[Folder | Outgoing, 
         NotFound: no collection is there.
     """
     with context.services.database.snapshot() as unit:
-        rights.require(context.asker, path)
+        rights.require_owner(context.asker, path)
         facts, place, _ = bindings.find(unit, path)
         top = place.resource
         if top is None or not top.is_collection:
@@ -59,7 +59,7 @@ def find_instance(database: Database) -> str | None:
 
 def sum_bytes(context: Context, path: Path) -> int:
     """Return the bytes of all bodies of a store, about."""
-    rights.require(context.asker, path)
+    rights.require_owner(context.asker, path)
     return context.services.database.look(lambda unit: stores.get(unit, path.store)).used_bytes
 
 

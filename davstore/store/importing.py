@@ -116,7 +116,7 @@ def import_entries(context: Context, folder: Path, entries: Iterable[Entry]) -> 
     Raises:
         NotFound: there is no such store. DiskFull, Unavailable: what was yielded before is imported all the same.
     """
-    rights.require(context.asker, folder)
+    rights.require_owner(context.asker, folder)
     with ReadingBeside() as reading:
         yield from _Import(context, folder, reading).each(entries)
 

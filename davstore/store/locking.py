@@ -96,14 +96,18 @@ def unlock(
 
     Raises:
         NotFound, PreconditionFailed.
-        LockTokenMismatch: no such lock, or not this user's, or it does not protect what the URL names.
+        LockTokenMismatch: no such lock, or it does not protect what the URL names.
+        NeedPrivileges: it is the lock of another, and the asker may not end such (RFC 3744 §3.5).
     """
 
     def work(writer: Writer) -> Resource:
         member = decide(writer, "UNLOCK", path, conditions)
-        found, _ = locks.find_own(writer, member.place, {token})
+        found, covering = locks.find_own(writer, member.place, {token})
+        found = found or next((one for one in covering if one.token == token), None)
         if found is None:
             raise LockTokenMismatch(path.name)
+        if found.user_id != context.asker.id:
+            decide(writer, "UNLOCK", path, conditions, act="unlock for another")
         locks.end(writer, found)
         resource = member.get()
         if discard and not resource.is_collection:

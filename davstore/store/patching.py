@@ -48,9 +48,11 @@ def patch_properties(
         NotFound, PreconditionFailed, Locked.
     """
     found: list[Resource] = []
+    sets_states = live.states and not (changes or refused or live.claimed) and live.modified_us is None
+    act = "set states" if sets_states else None
 
     def work(writer: Writer) -> Resource:
-        resource = decide(writer, "PROPPATCH", path, conditions).get()
+        resource = decide(writer, "PROPPATCH", path, conditions, act=act).get()
         found.append(resource)
         require_settable(writer, resource, live, refused)
         state = find_state_change(writer, resource, live.states)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -10,11 +10,13 @@ from davstore.engine import opening, parts, rights
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.engine.opening import Bodies, Content, OpenPart
+from davstore.engine.sight import Beneath
 from davstore.errors import InfiniteDepth, LimitNotSupported, NotFound
 from davstore.metadata import bindings, listings, messages
 from davstore.metadata import unit as transaction
 from davstore.metadata.facets import load
 from davstore.metadata.unit import Unit
+from davstore.model.acl import Rights
 from davstore.model.columns import Columns, Wanted
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import MESSAGE, NO_FACTS, Facets, Facts
@@ -31,7 +33,8 @@ _MESSAGES_AT_ONCE = 250
 class Listing(NamedTuple):
     """A resource and some of the resources beneath it, with the facets that were asked for.
 
-    The first listing of a resource begins with itself. Where there are columns they stand for resources.
+    The first listing of a resource begins with itself. Where there are columns they stand for resources. refused are
+    resources of which the asker may know no more than that they are there.
     """
 
     facts: StoreFacts
@@ -39,11 +42,31 @@ class Listing(NamedTuple):
     resources: list[Resource]
     facets: Facts = NO_FACTS
     columns: Columns | None = None
+    refused: Sequence[Resource] = ()
+    rights: Mapping[int, Rights] | None = None
+    """Those of the asker, by node; None: it owns the store."""
 
     @property
     def members(self) -> list[Resource]:
         """The resources without the one that is listed."""
         return [one for one in self.resources if one is not self.top]
+
+
+def may_know(context: Context, path: Path) -> bool:
+    """Tell whether the asker may know of a place in the store of another, or of the collection that it would be in.
+
+    All methods answer of any other place as if no user had that name.
+    """
+
+    def work(unit: Unit) -> bool:
+        facts, place, _ = bindings.find(unit, path)
+        sight = rights.find_sight(context, unit, facts)
+        return sight is None or sight.knows(place, path.area)
+
+    try:
+        return context.services.database.read(work)
+    except NotFound:
+        return False
 
 
 def find(context: Context, path: Path, conditions: Preconditions = NONE) -> Resource:
@@ -52,16 +75,24 @@ def find(context: Context, path: Path, conditions: Preconditions = NONE) -> Reso
     Raises:
         NotFound: nothing is there. PreconditionFailed: no `If` list holds.
     """
-    return opening.reader(context, path, conditions)(lambda unit: _find(context, unit, path, conditions)[1])
+    return opening.reader(context, path, conditions)(lambda unit: _find(context, unit, path, conditions).top)
 
 
-def _find(context: Context, unit: Unit, path: Path, conditions: Preconditions) -> tuple[StoreFacts, Resource]:
-    rights.require(context.asker, path)
+class _Found(NamedTuple):
+    """A resource, and what its asker sees of the resources beneath it; None: all of them."""
+
+    facts: StoreFacts
+    top: Resource
+    beneath: Beneath | None
+
+
+def _find(context: Context, unit: Unit, path: Path, conditions: Preconditions) -> _Found:
     facts, place, _ = bindings.find(unit, path)
+    sight = rights.require(context, unit, facts, path, place)
     require_list(context, unit, facts, conditions)
     if place.resource is None:
         raise NotFound(path.name)
-    return facts, place.resource
+    return _Found(facts, place.resource, None if sight is None else sight.beneath(place, facts.area))
 
 
 def describe(
@@ -87,11 +118,14 @@ def describe(
         InfiniteDepth: more lies beneath than may be listed at once. LimitNotSupported: so with dead properties.
     """
     if depth == 0 and not facets:
-        facts, top = opening.reader(context, path, conditions)(lambda unit: _find(context, unit, path, conditions))
-        yield Listing(facts, top, [top])
+        found = opening.reader(context, path, conditions)(lambda unit: _find(context, unit, path, conditions))
+        yield Listing(found.facts, found.top, [found.top], rights=_rights(found.beneath))
         return
     with context.services.database.snapshot() as unit:
-        facts, top = _find(context, unit, path, conditions)
+        facts, top, beneath = _find(context, unit, path, conditions)
+        if beneath is not None:
+            columns, view, facets = None, beneath.narrowed(view), rights.told(beneath.sight, facets)
+            depth = depth if beneath.is_listed(view) else 0
         lens = lens_on(view, context.now_us, path.area)
         find_facts = partial(load, unit, facts, lens.told(facets), now_us=context.now_us)
         if columns is None or depth != 1 or not top.is_collection or not lens.is_whole:
@@ -104,7 +138,15 @@ def describe(
         for resources in pages:
             for start in range(0, len(resources), most):
                 some = show(unit, facts.id, lens, resources[start : start + most], top)
-                yield Listing(facts, top, some, find_facts([resource.node_id for resource in some]))
+                refused = list[Resource]()
+                if beneath is not None:
+                    some, refused = beneath.shown(some)
+                values = find_facts([resource.node_id for resource in some])
+                yield Listing(facts, top, some, values, refused=refused, rights=_rights(beneath))
+
+
+def _rights(beneath: Beneath | None) -> Mapping[int, Rights] | None:
+    return None if beneath is None else beneath.rights
 
 
 def _by_column(
@@ -174,7 +216,7 @@ def open_set(
         LimitNotSupported: there are more members, or more bytes, than one answer may have.
     """
     with context.services.database.snapshot() as unit:
-        facts, top = _find(context, unit, path, conditions)
+        facts, top, beneath = _find(context, unit, path, conditions)
         try:
             found = _everything_beneath(unit, facts.id, top, limit=context.services.limits.propfind_members)
         except InfiniteDepth as error:
@@ -182,6 +224,8 @@ def open_set(
         shown = sorted(
             show(unit, facts.id, lens_on(view, context.now_us, path.area), found, top), key=lambda one: one.names
         )
+        if beneath is not None:
+            shown = beneath.shown(shown)[0] if beneath.is_listed(EVERYTHING) else []
         if sum(one.length or 0 for one in shown) > most_bytes:
             raise LimitNotSupported(f"more than {most_bytes} bytes")
         bodies = Bodies(context.services.blobs, facts.id)
@@ -216,7 +260,7 @@ def find_part(context: Context, place: PartPath, conditions: Preconditions = NON
     """Return a part of a message. Raises as `find`; NotFound: the message has no such part."""
 
     def work(unit: Unit) -> PartResource:
-        facts, top = _find(context, unit, place.path, conditions)
+        facts, top, _ = _find(context, unit, place.path, conditions)
         found = parts.find_part(load(unit, facts, {MESSAGE}, [top.node_id], now_us=context.now_us), top, place.number)
         if found is None:
             raise NotFound(place.number)

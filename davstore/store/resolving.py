@@ -48,8 +48,8 @@ def resolve(
     """
 
     def work(unit: Unit) -> list[Found]:
-        rights.require(context.asker, path)
         facts, place, _ = bindings.find(unit, path)
+        sight = rights.require(context, unit, facts, path, place)
         require_list(context, unit, facts, conditions)
         if place.resource is None:
             raise NotFound(path.name)
@@ -63,6 +63,8 @@ def resolve(
             there = facts._replace(area=int(area), root_id=stores.get_root(unit, facts, area))
             lens = lens_on(view, context.now_us, area)
             some = show(unit, facts.id, lens, resources)
+            if sight is not None:
+                some = sight.opened(some, area)
             ids = [one.node_id for one in some]
             found.append(Found(there, some, load(unit, there, lens.told(facets), ids, now_us=context.now_us)))
         return found

@@ -6,11 +6,13 @@ import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from davstore.engine import rights
+from davstore.engine import rights, transaction, viewing
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.engine.paging import keep_view, shortened
+from davstore.engine.sight import Sight
 from davstore.metadata import bindings
+from davstore.metadata.bindings import Found
 from davstore.metadata.changed_members import by_column_form
 from davstore.metadata.facets import load
 from davstore.metadata.messages import add_to_columns
@@ -20,12 +22,14 @@ from davstore.model.columns import Columns, Wanted
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.facets import MESSAGE, Facets
 from davstore.model.nodes import Resource, StoreFacts
-from davstore.model.paths import Path
-from davstore.model.views import EVERYTHING, View
+from davstore.model.paths import Area, Path
+from davstore.model.views import EVERYTHING as ALL
+from davstore.model.views import View
 from davstore.sync import report
 from davstore.sync.lenses import lens_on
 from davstore.sync.report import Page
 from davstore.sync.runs import Departed
+from davstore.sync.visibility import EVERYTHING, Visibility
 
 log = logging.getLogger("davstore.sync")
 
@@ -43,7 +47,7 @@ def changes_since(
     limit: int | None,
     facets: Facets = frozenset(),
     columns: Wanted | None = None,
-    view: View = EVERYTHING,
+    view: View = ALL,
 ) -> Changes:
     """Return the changes of a collection since a token (None: all of it), at most limit rows, oldest first.
 
@@ -53,36 +57,65 @@ def changes_since(
 
     Raises:
         PreconditionFailed: no `If` list holds; of the conditions only these are judged.
-        NotFound: nothing is there. UnsupportedReport: no collection.
+        NotFound: nothing is there. NeedPrivileges: the asker may not list it. UnsupportedReport: no collection.
         InvalidSyncToken: the token is for something else, or its history was swept.
         LimitNotSupported: one resource has too many values of a facet.
     """
-    view = view.in_area(path.area)
+    asked = view.in_area(path.area)
     most = context.services.limits.sync_rows if limit is None else min(limit, context.services.limits.sync_rows)
     if MESSAGE in facets:
         most = min(most, _MOST_MESSAGES)
 
-    def work(unit: Unit, most: int) -> Changes:
-        rights.require(context.asker, path)
+    def work(unit: Unit, most: int) -> tuple[Changes, View, Visibility]:
         found = bindings.find(unit, path)
+        sight, view = _require_listed(context, unit, found, path, asked)
         require_list(context, unit, found.facts, conditions)
+        see = EVERYTHING if sight is None else viewing.find_settled(context, unit, found.facts, sight)
         lens = lens_on(view, context.now_us, path.area)
-        find_page = partial(report.page, unit, found, path, token, level=level, limit=most, lens=lens)
-        if columns is not None and not report.are_judged(token, lens):
+        find_page = partial(report.page, unit, found, path, token, level=level, limit=most, lens=lens, see=see)
+        if sight is None and columns is not None and not report.are_judged(token, lens):
             changes = _by_column(unit, found.facts, find_page, columns, now_us=context.now_us)
             if changes is not None:
-                return changes
+                return changes, view, see
         page = find_page()
         rows = list(_rows(page))
         if not lens.is_whole:
             rows = [lens.mask(row) if isinstance(row, Resource) else row for row in rows]
         ids = {row.node_id for row in rows if isinstance(row, Resource)}
-        values = load(unit, found.facts, lens.told(facets), ids, now_us=context.now_us)
-        return Changes(rows, page.token, page.truncated, found.facts, values)
+        values = load(unit, found.facts, lens.told(rights.told(sight, facets)), ids, now_us=context.now_us)
+        own = None if sight is None else sight.on(ids)
+        return Changes(rows, page.token, page.truncated, found.facts, values, rights=own), view, see
 
-    changes = shortened(most, lambda most: context.services.database.read(partial(work, most=most)))
+    changes, view = shortened(most, lambda most: _read(context, path, partial(work, most=most)))
     keep_view(context, path, view)
     return changes
+
+
+def _require_listed(context: Context, unit: Unit, found: Found, path: Path, view: View) -> tuple[Sight | None, View]:
+    """Return what the asker sees of a store, and the view within which it may list a collection; no threads of others.
+
+    Raises:
+        NotFound, NeedPrivileges.
+    """
+    if path.area is Area.THREADS:
+        rights.require_owner(context.asker, path)
+    return rights.require_list(context, unit, found.facts, path, found.place, view)
+
+
+def _read(
+    context: Context, path: Path, work: Callable[[Unit], tuple[Changes, View, Visibility]]
+) -> tuple[Changes, View]:
+    """Return a page and its view, with the rights of its asker and all that it is told written down before."""
+    while True:
+        try:
+            changes, view, see = context.services.database.read(work)
+        except viewing.Unsettled:
+            transaction.write(context, path, viewing.settle)
+            continue
+        seq = changes.facts.seq
+        is_known = see.is_whole or not changes.rows or seq <= see.seen
+        if is_known or transaction.write(context, path, partial(viewing.note_seen, see=see, seq=seq)):
+            return changes, view
 
 
 def _rows(page: Page) -> Iterator[Resource | Removed]:

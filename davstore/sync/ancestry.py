@@ -15,7 +15,10 @@ from davstore.sync.visibility import Visibility
 
 
 class Located(NamedTuple):
-    """A collection in the scope: its names from the root of its area, and the newest number of a mapping on the way."""
+    """A collection in the scope: its names from the root of its area, and since when it shows its members there.
+
+    That is the newest number at which it or one above it was mapped, or came into sight again.
+    """
 
     names: tuple[str, ...]
     fresh: int
@@ -54,10 +57,10 @@ class Ancestry:
     def add(self, parent_id: int, name: str, node_id: int, mapped: int) -> None:
         """Add a collection in another one that is known."""
         parent = self.known[parent_id]
-        if parent is None or self._see.hides(node_id):
+        if parent is None or self._see.closes(node_id):
             self.known[node_id] = None
         else:
-            self.known[node_id] = Located((*parent.names, name), max(parent.fresh, mapped, self._see.shown(node_id)))
+            self.known[node_id] = Located((*parent.names, name), max(parent.fresh, mapped, self._see.opened(node_id)))
 
     def find(self, node_id: int) -> Located | None:
         """Return a collection that was located; None when it is outside."""

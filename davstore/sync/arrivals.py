@@ -17,6 +17,7 @@ from davstore.metadata.changed_members import Batch, merge
 from davstore.metadata.changes import Moved
 from davstore.metadata.listings import NO_LIMIT
 from davstore.model.changes import Level, Position
+from davstore.model.visibility import Hides
 from davstore.sync import moved
 from davstore.sync.ancestry import Ancestry
 from davstore.sync.inquiry import Inquiry
@@ -33,9 +34,20 @@ def changed(asked: Inquiry) -> Iterator[Arrived]:
     """Yield the members that changed by themselves after the position, in the order of their numbers."""
     start = asked.start
     after = max(start.number if _is_whole(start) else start.number - 1, asked.scope.fresh)
-    if asked.level is Level.ONE:
-        return _changed_in(asked, [asked.scope.node_id], after)
-    return _changed_below(asked, after)
+    one = asked.level is Level.ONE
+    runs = _changed_in(asked, [asked.scope.node_id], after) if one else _changed_below(asked, after)
+    return runs if asked.see.is_whole else _in_sight(asked, runs)
+
+
+def _in_sight(asked: Inquiry, runs: Iterator[Arrived]) -> Iterator[Arrived]:
+    """Yield the members that are in sight, and that changed since they came into sight again."""
+    see = asked.see
+    for rows, _ in runs:
+        kept = rows.keep(
+            [not see.hides(row.node_id) and see.shown(row.node_id) < row.changed for row in rows.columns[2]]
+        )
+        if len(kept):
+            yield Arrived(kept)
 
 
 def _changed_below(asked: Inquiry, after: int) -> Iterator[Arrived]:
@@ -117,7 +129,35 @@ def _tops(asked: Inquiry, first: int) -> Iterator[Moved]:
     if asked.level is Level.ONE:
         yield from own
         return
-    yield from heapq.merge(own, _moved_below(asked, max(first - 1, scope.fresh)), key=itemgetter(1))
+    after = max(first - 1, scope.fresh)
+    yield from heapq.merge(own, _moved_below(asked, after), _opened_below(asked, after), key=itemgetter(1))
+
+
+def _opened_below(asked: Inquiry, after: int) -> Iterator[Moved]:
+    """Yield the collections whose members came into sight again after a number, unless a later mapping gives them."""
+    some = asked.see.list_shown(after, Hides.MEMBERS)
+    asked.ancestry.locate(node_id for _, node_id in some)
+    for number, node_id in some:
+        found = asked.ancestry.find(node_id)
+        if found is not None and found.fresh == number:
+            yield Moved(node_id, number)
+
+
+def shown(asked: Inquiry) -> Iterator[Due]:
+    """Yield the members that came into sight again after the position, each before the tree beneath it."""
+    some = asked.see.list_shown(max(asked.start.number, asked.scope.fresh), Hides.RESOURCE)
+    if not some:
+        return
+    rows = changed_members.list_bound(asked.unit, asked.facts, [node_id for _, node_id in some])
+    asked.ancestry.locate(row.parent_id for row in rows)
+    at = {row.node_id: row for row in rows}
+    for number, node_id in some:
+        row = at.get(node_id)
+        parent = None if row is None else asked.ancestry.find(row.parent_id)
+        if row is None or parent is None or max(parent.fresh, row.changed) > number:
+            continue
+        if asked.level is Level.INFINITE or row.parent_id == asked.scope.node_id:
+            yield Due(number, iter([Arrived(Batch([[row.parent_id], [row.changed], [row]]), number)]))
 
 
 def _moved_below(asked: Inquiry, after: int) -> Iterator[Moved]:

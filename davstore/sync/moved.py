@@ -25,7 +25,26 @@ AT_ONCE = 256
 def carried(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[Arrived]:
     """Yield the members that a moved collection and those below it carried along, behind a cursor of its number."""
     rows = _in_tree(asked, top, cursor) if asked.level is Level.INFINITE else _in_top(asked, top, cursor)
+    if not asked.see.is_whole:
+        rows = (_in_sight(asked, some, top.mapped) for some in rows)
     return (Arrived(some, top.mapped) for some in rows if len(some))
+
+
+def _in_sight(asked: Inquiry, rows: Batch, fresh: int) -> Batch:
+    """Return the members that are in sight, and did not come into sight later than with the tree."""
+    see = asked.see
+    return rows.keep(
+        [
+            _is_carried(asked, row.parent_id, fresh) and not see.hides(row.node_id) and see.shown(row.node_id) < fresh
+            for row in rows.columns[2]
+        ]
+    )
+
+
+def _is_carried(asked: Inquiry, node_id: int, fresh: int) -> bool:
+    """Tell whether a collection of the tree shows its members since the tree is there."""
+    found = asked.ancestry.find(node_id)
+    return found is not None and found.fresh == fresh
 
 
 def members(asked: Inquiry, parent: int, fresh: int, after: int) -> Iterator[Batch]:
@@ -67,7 +86,7 @@ def _in_tree(asked: Inquiry, top: Moved, cursor: Key) -> Iterator[Batch]:
         collection = next(waiting[-1], None)
         if collection is None:
             waiting.pop()
-        elif collection.is_parent:
+        elif collection.is_parent and _is_carried(asked, collection.node_id, fresh):
             yield from _enter(asked, collection.node_id, fresh, waiting)
 
 

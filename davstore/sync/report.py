@@ -44,8 +44,11 @@ def page(
     limit: int,
     form: Form = ROWS,
     lens: Lens = WITHOUT,
+    see: Visibility = EVERYTHING,
 ) -> Page:
     """Return at most limit of the rows of a collection, as a view shows them, that a device with a token lacks.
+
+    see holds the nodes that the asker sees beneath it.
 
     The members that are there are read in a form; it is ROWS where `are_judged`.
 
@@ -58,7 +61,7 @@ def page(
     start, before = _begin(unit, facts, start, lens)
     if stamp is not asked_for:
         lens = Lens(lens.view, stamp.at_s, stamp.next_s, area=path.area)
-    asked = inquire(unit, found, path, start, EVERYTHING, level=level, limit=limit, form=form, lens=lens, before=before)
+    asked = inquire(unit, found, path, start, see, level=level, limit=limit, form=form, lens=lens, before=before)
     taken, truncated = runs.take(rows(asked), limit)
     view = lens.stamp.text
     if truncated:
@@ -101,7 +104,7 @@ def _find_before(unit: Unit, facts: StoreFacts, start: Position, lens: Lens) -> 
     return start, Lens(view, stamp.at_s, area=Area(facts.area))
 
 
-def is_current(unit: Unit, facts: StoreFacts, path: Path, token: SyncToken) -> bool:
+def is_current(unit: Unit, facts: StoreFacts, path: Path, token: SyncToken, see: Visibility = EVERYTHING) -> bool:
     """Tell whether a report of a collection from token, at level infinite, would be empty (RFC 6578 §5).
 
     A token of a view holds as long as nothing changes, in the view or not.
@@ -111,7 +114,7 @@ def is_current(unit: Unit, facts: StoreFacts, path: Path, token: SyncToken) -> b
             facts = facts._replace(root_id=get_root(unit, facts, path.area), area=int(path.area))
         found = Found(facts, bindings.resolve(unit, facts, path), None)
         start, _ = tokens.start(facts, path, token, Stamp.parse(token.view))
-        asked = inquire(unit, found, path, start, EVERYTHING, level=Level.INFINITE, limit=0)
+        asked = inquire(unit, found, path, start, see, level=Level.INFINITE, limit=0)
     except (InvalidSyncToken, NotFound, UnsupportedReport):
         return False
     return not any(rows(asked))
@@ -132,7 +135,7 @@ def inquire(
 ) -> Inquiry:
     """Return what the stages need of a collection, as it was found, from a position. Raises as `page`."""
     facts = found.facts
-    scope = scopes.find(unit, facts, path.names, found.place, see, base=start.base)
+    scope = scopes.find(unit, facts, path.names, found.place, base=start.base)
     ancestry = Ancestry(unit, facts.id, scope, see)
     differing = before and lens.difference_form(unit, facts, before, base=start.base)
     changed = differing or form
@@ -143,5 +146,5 @@ def rows(asked: Inquiry) -> Iterator[Run]:
     """Yield the rows after the position, in the order of keys: the stages of the report."""
     if asked.start.number == asked.facts.seq and asked.start.tie == tokens.AFTER_ALL:
         return iter(())
-    due = heapq.merge(arrivals.carried(asked), departures.removed(asked), key=itemgetter(0))
+    due = heapq.merge(arrivals.shown(asked), arrivals.carried(asked), departures.removed(asked), key=itemgetter(0))
     return views.through(asked, runs.in_order(arrivals.changed(asked), due))

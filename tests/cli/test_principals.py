@@ -295,17 +295,25 @@ WITHOUT_A_STORE = {("serve",), ("init",), ("restore",), ("sync",), ("policy", "c
 """The first three make one, the others need none."""
 
 
+def needed_options(words: tuple[str, ...]) -> list[str]:
+    """Return the options that a command must have, each with a value that it may have."""
+    needed = [item for item in dict(commands())[words].params if item.required and isinstance(item, click.Option)]
+    values = {"--may": "read"}
+    return [
+        word
+        for item in needed
+        for word in (
+            item.opts[0],
+            item.type.choices[0] if isinstance(item.type, click.Choice) else values.get(item.opts[0], "x"),
+        )
+    ]
+
+
 @pytest.mark.parametrize("words", [words for words, _ in commands() if words not in WITHOUT_A_STORE], ids=" ".join)
 def test_a_wrong_path_is_no_empty_store(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
     needed = [item for item in dict(commands())[words].params if item.required]
-    arguments = ["x" for item in needed if isinstance(item, click.Argument)]
-    options = [
-        word
-        for item in needed
-        if isinstance(item, click.Option) and isinstance(item.type, click.Choice)
-        for word in (item.opts[0], item.type.choices[0])
-    ]
-    assert "no store here" in run(*words, *arguments, *options, status=2).stderr
+    arguments = ["GET" if item.name == "method" else "x" for item in needed if isinstance(item, click.Argument)]
+    assert "no store here" in run(*words, *arguments, *needed_options(words), status=2).stderr
     assert not (tmp_path / "data").exists()
 
 
@@ -324,7 +332,8 @@ def test_a_user_that_is_not_there_ends_every_command_with_1(run: Run, words: tup
     others = {"size": "1"}
     arguments = [item.name or "" for item in dict(commands())[words].params if isinstance(item, click.Argument)]
     given = ["nobody", *(others.get(name, "x") for name in arguments[1:])]
-    done = run(*words, *given, *(["--yes"] if words == ("user", "remove") else []), status=1)
+    sure = ["--yes"] if words == ("user", "remove") else []
+    done = run(*words, *given, *needed_options(words), *sure, status=1)
     assert (done.stdout, done.stderr) == ("", "davstore: there is no user nobody\n")
 
 
@@ -334,6 +343,7 @@ def test_the_commands_of_a_user_are_these() -> None:
         *(f"user {word}" for word in ("quota", "passwd", "disable", "enable", "remove")),
         *(f"device {word}" for word in ("add", "list", "rename", "suspend", "resume", "revoke")),
         *(f"lock {word}" for word in ("list", "end")),
+        *("share", "unshare", "shares"),
         "policy explain",
         "import",
         "export",

@@ -12,10 +12,11 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, MetaData, Table, insert, inspect
+from sqlalchemy import Column, Connection, MetaData, Table, insert, inspect
 
 import davstore.metadata.migrate as migrating
 from davstore.metadata.database import Database
+from davstore.model.nodes import HOLDS_ACES
 
 SCRIPTS = Path(migrating.__file__).parent / "migrations"
 REVISIONS = tuple(sorted(file.name[1:5] for file in SCRIPTS.glob("versions/v*.py")))[:-1]
@@ -55,6 +56,19 @@ LATER: dict[str, dict[str, list[dict[str, Any]]]] = {
             | {"waits": 1, "since_us": 1}
         ],
     },
+    "0014": {
+        "principal": [
+            {"id": 1_000, "kind": 2, "name": "recorder", "owner_id": None},
+            {"id": 1_001, "kind": 3, "name": "staff", "owner_id": None},
+            {"id": 1_002, "kind": 4, "name": "family", "owner_id": 1},
+        ],
+        "membership": [{"list_id": 1_002, "member_id": 2}],
+        "ace": [
+            {"store_id": 1, "node_id": 8, "position": place, "principal_id": one, "denies": 0} | {"privileges": 1}
+            for place, one in enumerate((1_001, 1_002))
+        ],
+    },
+    "0015": {"principal_list": [{"principal_id": 1_002, "kind": "whitelist", "displayname": None}]},
 }
 """Rows for the tables that came after those rows, by the revision that made the table."""
 _BIND = "INSERT INTO binding (store_id, parent_id, name, node_id, is_coll, moved, area, mapped, changed) SELECT id"
@@ -95,9 +109,11 @@ def make_store(database: Database, revision: str) -> None:
         command.upgrade(config(database), revision)
     for table, rows in later(revision).items():
         with database.engine().begin() as connection:
-            connection.execute(insert(Table(table, MetaData(), autoload_with=connection)), rows)
+            connection.execute(insert(Table(table, MetaData(), *map(Column, rows[0]))), rows)
             if table == "message":
                 connection.exec_driver_sql("UPDATE node SET type = 2 WHERE body_id = 12")
+            if table == "ace":
+                connection.exec_driver_sql(f"UPDATE store SET traits = traits | {HOLDS_ACES} WHERE id = 1")
             if table == "thread":
                 for statement in _BOUND_IN_THREADS:
                     connection.exec_driver_sql(statement)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,14 @@ from sqlalchemy import LargeBinary, Text
 
 from davstore.metadata import jobs
 from davstore.metadata.integrity import _DAMAGE, _DAMAGE_OF_DATABASE
+from davstore.metadata.integrity_of_rights import OF_RIGHTS
 from davstore.metadata.integrity_of_threads import DAMAGE
 from davstore.metadata.tables import metadata
-from davstore.model.principals import Ability
+from davstore.model.principals import Ability, NamedPrincipal, Principal, PrincipalKind
 from davstore.model.states import StateChange
-from davstore.store import enrolling
+from davstore.store import enrolling, grouping
 from davstore.store.checking import list_unfinished
+from davstore.store.grouping import ListPatch
 from tests.contract.storage import MAIL, Storage
 
 LARGE = b"x" * 1000
@@ -94,6 +97,13 @@ PLANTED: dict[str, list[str]] = {
     "principal without its service": ["DELETE FROM service"],
     "service without its principal": ["DELETE FROM principal WHERE kind = 2"],
     "device of no user": ["UPDATE principal SET owner_id = 999 WHERE kind = 1"],
+    "principal without its list": ["DELETE FROM principal_list"],
+    "list without its principal": ["DELETE FROM principal WHERE kind = 4"],
+    "list of no user": ["UPDATE principal SET owner_id = 999 WHERE kind = 4"],
+    "member of no list": ["UPDATE membership SET list_id = 1"],
+    "member of a list that it cannot be in": [
+        "UPDATE membership SET member_id = (SELECT id FROM principal WHERE kind = 1)"
+    ],
 }
 PLANTED |= {
     "message in no thread": ["DELETE FROM thread_member"],
@@ -114,6 +124,15 @@ PLANTED |= {
     "thread with wrong counts": ["UPDATE thread SET unread = unread + 1"],
     "key that leads to no thread": ["UPDATE thread_key SET thread_id = 999"],
     "thread of another type": ["UPDATE node SET type = 1 WHERE type = 7"],
+}
+_ACE = (
+    "INSERT INTO ace (store_id, node_id, position, principal_id, denies, privileges)"
+    " SELECT id, {}, 0, {}, 0, 1 FROM store"
+)
+PLANTED |= {
+    "access control entry of a missing node": [_ACE.format(999, 1)],
+    "access control entry for a missing principal": [_ACE.format(1, 999)],
+    "access control entry in a store that says it holds none": [_ACE.format(1, 1)],
 }
 ALSO_PLANTED: dict[str, list[str]] = {
     "area without its root": ["DELETE FROM store_root WHERE area = 0"],
@@ -148,6 +167,8 @@ def damaged(storage: Storage) -> Storage:
     storage.put("mail.eml", MAIL)
     enrolling.add_device(storage.database, "me", "phone", now_us=1)
     enrolling.add_service(storage.database, "recorder", Ability.DELIVER, now_us=1)
+    context = replace(storage.context, asker=Principal(enrolling.get_user(storage.database, "me")))
+    grouping.make_list(context, "family", ListPatch(members={"": NamedPrincipal(PrincipalKind.USER, "me")}))
     assert storage.check() == []
     storage.is_clean = False
     return storage
@@ -186,7 +207,7 @@ def test_other_rows_that_contradict_each_other(damaged: Storage, kind: str) -> N
 
 def test_every_kind_is_planted() -> None:
     """A kind of damage that no test plants might never be found."""
-    assert {*_DAMAGE, *DAMAGE, *_DAMAGE_OF_DATABASE} <= set(PLANTED)
+    assert {*_DAMAGE, *DAMAGE, *OF_RIGHTS, *_DAMAGE_OF_DATABASE} <= set(PLANTED)
 
 
 IN_STORES = [name for name, table in metadata.tables.items() if "store_id" in table.primary_key.columns]

@@ -23,6 +23,7 @@ from davstore.errors import (
     PreconditionFailed,
     SourceIsDestination,
 )
+from davstore.model.acl import AskedAce, Word
 from davstore.model.changes import Level
 from davstore.model.columns import Wanted
 from davstore.model.conditions import ETagList, IfCondition, IfList, Preconditions
@@ -30,7 +31,7 @@ from davstore.model.histories import HistoryAsked
 from davstore.model.locks import LockInfo, LockScope
 from davstore.model.pages import Sort
 from davstore.model.paths import Area, PartPath, Path
-from davstore.model.principals import Principal, PrincipalName, User
+from davstore.model.principals import NamedPrincipal, Principal, PrincipalKind, PrincipalName, User
 from davstore.model.rules import Rule
 from davstore.model.states import StateChange
 from davstore.store import (
@@ -40,11 +41,14 @@ from davstore.store import (
     browsing_threads,
     bulk,
     collecting,
+    controlling,
     conversing,
     copying_parts,
     deleting,
     delivering,
+    explaining,
     exporting,
+    grouping,
     importing,
     locking,
     making,
@@ -54,9 +58,11 @@ from davstore.store import (
     putting,
     reading,
     resolving,
+    sharing,
     syncing,
 )
 from davstore.store.adding_sets import NewMember
+from davstore.store.grouping import ListPatch
 from davstore.store.putting import NewContent
 from tests.contract.storage import MAIL, Storage
 
@@ -64,6 +70,7 @@ FAILING = Preconditions(if_match=ETagList(any=False, strong=frozenset({"no"})))
 NEVER = Preconditions(if_lists=(IfList(None, (IfCondition(negated=False, token=None, etag=None),)),))
 """An `If` that does not hold anywhere."""
 STRANGER = Principal(User(2, "stranger", 9, 1, disabled=False))
+TO_STRANGER = NamedPrincipal(PrincipalKind.USER, "stranger")
 INFO = LockInfo(LockScope.EXCLUSIVE, None)
 Ask = Callable[[Context, Storage, Preconditions], object]
 
@@ -128,11 +135,21 @@ WRITES: dict[str, Ask] = {
     "preferring.set_preferences": lambda context, tree, given: preferring.set_preferences(
         context, PrincipalName(tree.owner), [Rule("sync-preferences", list_only=True)], given
     ),
+    "controlling.set_acl": lambda context, tree, given: controlling.set_acl(
+        context,
+        tree.at("t"),
+        [(Word.AUTHENTICATED, AskedAce(Word.AUTHENTICATED, denies=False, privileges=1))],
+        given,
+    ),
     "locking.unlock": lambda context, tree, given: locking.unlock(context, tree.at("t/a"), "urn:x", given),
 }
 READS: dict[str, Ask] = {
+    "controlling.list_aces": lambda context, tree, given: controlling.list_aces(context, tree.at("t"), given),
     "resolving.resolve": lambda context, tree, given: resolving.resolve(
         context, tree.at("t"), given, conversations=["x"], resource_ids=[], facets=frozenset()
+    ),
+    "explaining.explain_access": lambda context, tree, given: explaining.explain_access(
+        context, tree.at("t"), "stranger", ["GET"], given
     ),
     "collecting.collect": lambda context, tree, given: list(
         collecting.collect(context, tree.at("t"), [tree.at("t/a")], given)
@@ -156,7 +173,10 @@ READS: dict[str, Ask] = {
         context, tree.at("t"), None, given, level=Level.INFINITE, limit=None
     ),
 }
-WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `If`, and commands of the operator
+WITHOUT_CONDITIONS: dict[str, Ask] = {  # those of a page, which sends no `If`, of the operator, and of lists
+    "grouping.make_list": lambda context, *_: grouping.make_list(context, "friends", ListPatch()),
+    "grouping.patch_list": lambda context, *_: grouping.patch_list(context, "friends", ListPatch()),
+    "grouping.end_list": lambda context, *_: grouping.end_list(context, "friends"),
     "exporting.each_outgoing": lambda context, tree, _: list(exporting.each_outgoing(context, tree.at("t"))),
     "exporting.sum_bytes": lambda context, tree, _: exporting.sum_bytes(context, tree.at("t")),
     "importing.import_entries": lambda context, tree, _: list(importing.import_entries(context, tree.at("t/x"), [])),
@@ -167,6 +187,8 @@ WITHOUT_CONDITIONS: dict[str, Ask] = {  # a page for a browser, which sends no `
     "browsing_threads.open_conversation": lambda context, tree, _: browsing_threads.open_conversation(
         context, threads(tree).child("x"), limit=1
     ),
+    "sharing.share": lambda context, tree, _: sharing.share(context, tree.at("t"), TO_STRANGER, 1, None),
+    "sharing.unshare": lambda context, tree, _: sharing.unshare(context, tree.at("t"), None),
     "browsing.list_page": lambda context, tree, _: browsing.list_page(context, tree.at("t"), Sort.NAME, limit=1),
 }
 ALL = WRITES | READS | WITHOUT_CONDITIONS
@@ -182,7 +204,8 @@ def use_cases() -> Iterator[str]:
 
 
 def test_every_use_case_is_asked_here() -> None:
-    assert {name.partition(",")[0] for name in ALL} == set(use_cases())
+    answers_a_question = {"reading.may_know"}  # of rights alone
+    assert {name.partition(",")[0] for name in ALL} | answers_a_question == set(use_cases())
 
 
 @pytest.mark.parametrize("ask", ALL.values(), ids=ALL)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from davstore.engine import rights
 from davstore.engine.context import Context
 from davstore.errors import (
     LockConflict,
@@ -24,13 +23,15 @@ from davstore.errors import (
     QuotaExceeded,
     TooManyLocks,
 )
+from davstore.errors.rights import NeedPrivileges
 from davstore.metadata import bindings, stores
 from davstore.metadata.unit import Unit
+from davstore.model.acl import AskedAce, Privilege, Word
 from davstore.model.conditions import NONE, ETagList, IfCondition, IfList, Preconditions
 from davstore.model.facets import LOCKS
 from davstore.model.locks import Lock, LockInfo, LockScope
 from davstore.model.principals import Principal, User
-from davstore.store import locking, patching, reading
+from davstore.store import controlling, locking, patching, reading
 from davstore.store.locking import Granted
 from davstore.store.sweeping import sweep_history
 from tests.contract.conftest import Build
@@ -43,9 +44,13 @@ HOUR_US = 3_600_000_000
 
 
 @pytest.fixture(autouse=True)
-def _shared_store(monkeypatch: pytest.MonkeyPatch) -> None:
+def _shared_store(storage: Storage) -> None:
     """Let a friend into the store: locks stand between people who may both write."""
-    monkeypatch.setattr(rights, "may_see", lambda *_: True)
+    everybody = (
+        Word.AUTHENTICATED,
+        AskedAce(Word.AUTHENTICATED, denies=False, privileges=Privilege.ALL & ~Privilege.UNLOCK),
+    )
+    controlling.set_acl(storage.context, storage.at(""), [everybody])
 
 
 def lock(
@@ -190,8 +195,6 @@ def test_a_token_counts_with_its_user_only(tree: Storage) -> None:
     for write in WRITES.values():
         with pytest.raises(Locked):
             write(tree, conditions)
-    with pytest.raises(LockTokenMismatch):
-        locking.unlock(tree.context, tree.at("t/a"), granted.lock.token)
     with pytest.raises(LockNotRefreshed):
         locking.refresh(tree.context, tree.at("t/a"), conditions, seconds=None)
     alone = Preconditions(if_lists=conditions.if_lists[:1] if conditions.if_lists else ())
@@ -354,6 +357,16 @@ def test_what_cannot_be_refreshed(tree: Storage) -> None:
     tree.now_us += 60_000_000
     with pytest.raises(LockNotRefreshed):
         locking.refresh(tree.context, tree.at("t/a"), having(tree, one, at="t/a"), seconds=None)
+
+
+def test_only_those_with_the_right_end_the_lock_of_another(tree: Storage) -> None:
+    """RFC 3744 §3.5: the owner of a store has it, and a friend who may do all else has not."""
+    own, friends = lock(tree, "t/a"), lock(tree, "t/s/deep", who=FRIEND)
+    with pytest.raises(NeedPrivileges) as caught:
+        locking.unlock(replace(tree.context, asker=FRIEND), tree.at("t/a"), own.lock.token)
+    assert [(lack.path, lack.privilege) for lack in caught.value.lacks] == [(tree.at("t/a"), Privilege.UNLOCK)]
+    locking.unlock(tree.context, tree.at("t/s/deep"), friends.lock.token)
+    assert [one.token for one in held(tree)] == [own.lock.token]
 
 
 def test_unlocking_asks_for_a_url_in_the_scope(tree: Storage) -> None:

@@ -8,12 +8,12 @@ from importlib import import_module
 import pytest
 
 from davstore import metadata
-from davstore.metadata import answers, bindings, changed_members, listings, sorted_pages
+from davstore.metadata import answers, bindings, changed_members, listings, memberships, sorted_pages
 from davstore.metadata.statements import Statement
 from davstore.model.pages import Sort
 from tests.contract.storage import Storage
 
-READ_ALL = {"dump", "integrity", "integrity_of_threads"}
+READ_ALL = {"dump", "integrity", "integrity_of_people", "integrity_of_threads"}
 """Modules that read whole databases, for a backup and for a check."""
 MODULES = [
     import_module(f"{metadata.__name__}.{module.name}")
@@ -38,6 +38,8 @@ WHOLE_BY_INTENT = {
     "_NAMES",
     "_COUNT_WAITING",
     "_STOP_WAITING",
+    "_ENTRIES_OF_STORE",
+    "_WAYS_OF_STORE",
 }
 """Those of the sweeper, the operator, locks and uploads: they read all of a small table, or of a store, on purpose."""
 
@@ -55,6 +57,7 @@ STATEMENTS |= {
     for name, statement in statements._asdict().items()
     if isinstance(statement, Statement)
 }
+STATEMENTS["memberships.MY_PRINCIPALS"] = Statement[tuple[int]](memberships.MY_PRINCIPALS)
 STATEMENTS["listings.BY_COLUMN"] = listings._by_column(("name", *BY_COLUMN))
 OF_FEW_ROWS = ("SEARCH store_root", "SEARCH view")
 """A store has one root of each area, and 200 views at most."""
@@ -65,6 +68,7 @@ FIRST_COLUMN_ONLY = (
     "SCAN gone",
     "SCAN body",
     "SCAN property",
+    "SCAN membership",
     "SCAN acting",
     "SCAN owner",
     "SCAN device",

@@ -33,7 +33,9 @@ from davstore.model.networks import Networks
 from davstore.model.origins import Origins
 from davstore.model.principals import Device, DeviceClass, Principal, User
 from davstore.model.rules import Rule
+from davstore.store import reading, sharing
 from davstore.store.gating import Gate
+from davstore.store.grouping import acquaint
 from davstore.web.app import Pages
 from davstore.web.refusals import render_refusal
 from tests.contract.storage import add_user
@@ -151,7 +153,12 @@ class Client:
         self.services = replace(self.services, functions=functions)
         gate = Gate(lambda: self.rules, self.throttle, self.database)
         faces, without = Pages(build_dav(self.services), self.services), offer_with(functions).reports_without
-        placed = Places(SyncGate(faces, gate, without=without, clock=lambda: self.now_us))
+        placed = Places(
+            SyncGate(faces, gate, without=without, clock=lambda: self.now_us),
+            lambda asker: acquaint(self.services, asker),
+            lambda asker, path: reading.may_know(self.services.context(asker), path),
+            lambda asker: sharing.list_shares(self.services, asker),
+        )
 
         def signed_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             environ[PRINCIPAL] = self.principal
@@ -320,11 +327,24 @@ REPORTS = {
     "{urn:davstore:cpm}conversation-history": (
         '<C:conversation-history xmlns:C="urn:davstore:cpm" xmlns:D="DAV:"><D:prop/></C:conversation-history>'
     ),
+    "{urn:davstore:cpm}explain-access": (
+        '<C:explain-access xmlns:C="urn:davstore:cpm" xmlns:D="DAV:"><D:principal>'
+        "<D:href>/dav/principals/users/alice/</D:href></D:principal></C:explain-access>"
+    ),
     "{urn:davstore:cpm}explain-sync": '<C:explain-sync xmlns:C="urn:davstore:cpm"/>',
     "{urn:davstore:cpm}resolve": (
         '<C:resolve xmlns:C="urn:davstore:cpm"><C:conversation-id>x</C:conversation-id></C:resolve>'
     ),
     f"{D}sync-collection": sync_body(),
+    f"{D}acl-principal-prop-set": '<D:acl-principal-prop-set xmlns:D="DAV:"/>',
+    f"{D}principal-match": (
+        '<D:principal-match xmlns:D="DAV:"><D:principal-property><D:owner/></D:principal-property></D:principal-match>'
+    ),
+    f"{D}principal-property-search": (
+        '<D:principal-property-search xmlns:D="DAV:"><D:property-search><D:prop><D:displayname/></D:prop>'
+        "<D:match>alice</D:match></D:property-search></D:principal-property-search>"
+    ),
+    f"{D}principal-search-property-set": '<D:principal-search-property-set xmlns:D="DAV:"/>',
     f"{D}expand-property": expand_body('<D:property name="owner"><D:property name="displayname"/></D:property>'),
 }
 """A good body for each report, by its name: a new report needs one here."""

@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 
 from davstore import errors
-from davstore.errors import RequestError
+from davstore.errors import RequestError, lists, rights
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.errors import TABLE, refuse
+from davstore.model.acl import Privilege
+from davstore.model.paths import Path as StorePath
 from tests.dav.client import Client, D
 
 
 def test_every_error_has_a_row() -> None:
-    kinds = {kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, RequestError)}
+    members = [member for module in (errors, lists, rights) for member in inspect.getmembers(module, inspect.isclass)]
+    kinds = {kind for _, kind in members if issubclass(kind, RequestError)}
     assert kinds == set(TABLE)
     assert all(row.status >= 400 for row in TABLE.values())
 
@@ -81,6 +84,44 @@ def test_the_gate_says_which_rule_and_whose() -> None:
     status, headers, body = answer_to(later)
     assert (status, headers["Retry-After"]) == ("429 Too Many Requests", "60")
     assert b"<C:sync-interval-respected>" in body
+
+
+def test_the_privileges_that_are_needed() -> None:
+    """RFC 3744 §7.1.1: a `D:resource` for each, with the URL of the resource as clients know it."""
+    folder = StorePath("alice", ("a b",))
+    lacks = (
+        rights.Lack(folder, is_collection=True, privilege=Privilege.UNBIND),
+        rights.Lack(StorePath("alice", ("a b", "c")), is_collection=False, privilege=Privilege.DELETE),
+    )
+    status, headers, body = answer_to(rights.NeedPrivileges(lacks))
+    assert (status, headers["Content-Type"]) == ("403 Forbidden", 'application/xml; charset="utf-8"')
+    assert body.endswith(
+        b'<D:error xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><D:need-privileges>'
+        b"<D:resource><D:href>/dav/store/alice/a%20b/</D:href><D:privilege><D:unbind/></D:privilege></D:resource>"
+        b"<D:resource><D:href>/dav/store/alice/a%20b/c</D:href><D:privilege><C:delete/></D:privilege></D:resource>"
+        b"</D:need-privileges></D:error>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "condition"),
+    [
+        (rights.DenyAfterGrant(), b"D:deny-before-grant"),
+        (rights.InvertedPrincipal(), b"D:no-invert"),
+        (rights.ProtectedAce(), b"D:no-protected-ace-conflict"),
+        (rights.InheritedAce(), b"D:no-inherited-ace-conflict"),
+        (rights.UnsupportedPrivilege(), b"D:not-supported-privilege"),
+        (rights.RecognizedPrincipal(), b"D:recognized-principal"),
+        (rights.AllowedPrincipal(), b"D:allowed-principal"),
+        (rights.TooManyAces(), b"D:limited-number-of-aces"),
+        (rights.ExpiryInFuture(), b"C:expiry-in-future"),
+    ],
+)
+def test_the_preconditions_of_acl(error: RequestError, condition: bytes) -> None:
+    """RFC 3744 §8.1.1: 403 or 409, with the element of the precondition."""
+    status, _, body = answer_to(error)
+    assert status == "403 Forbidden"
+    assert b"><%b/></D:error>" % condition in body
 
 
 def test_what_fails_after_the_first_part_breaks_off() -> None:

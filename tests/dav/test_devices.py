@@ -38,12 +38,12 @@ def mkcol_body(properties: str = "", types: str = "<D:collection/><D:principal/>
 class Place:
     """The whole application; alice has a phone, bob is another user with a phone. Three devices are the most."""
 
-    def __init__(self, directory: Path, secrets: dict[str, str]) -> None:
+    def __init__(self, directory: Path, secrets: dict[str, str], **flags: str) -> None:
         self.database = open_database("", directory)
         self.phone = enrolling.get_device(self.database, "alice", "phone").device
         self.who = {user: basic(user, f"{user}'s") for user in ("alice", "bob")}
         self.who |= {f"{user}'s phone": f"Bearer {secret}" for user, secret in secrets.items()}
-        self._application: Any = application_wiring.build_application(settings_of(directory))
+        self._application: Any = application_wiring.build_application(settings_of(directory, **flags))
 
     def __call__(self, method: str, target: str, who: str = "alice", body: str | bytes = "", **headers: str) -> Answer:
         content = body.encode() if isinstance(body, str) else body
@@ -76,8 +76,8 @@ class Place:
         return [facts.device.name for facts in found if not facts.device.revoked]
 
 
-def settings_of(directory: Path) -> Settings:
-    flags = {"data.path": str(directory), "policy.file": "", "policy.devices_per_user": 3}
+def settings_of(directory: Path, *, groups: str = "") -> Settings:
+    flags = {"data.path": str(directory), "policy.file": "", "policy.devices_per_user": 3, "principals.file": groups}
     return load_settings(flags=flags, environ={})
 
 
@@ -356,3 +356,16 @@ def test_a_user_has_the_decision_about_one_device_explained(place: Place) -> Non
 
     assert explain("phone") == [PHONE]
     assert explain("nothing") == []
+
+
+def test_a_user_finds_its_devices_and_no_others(place: Place) -> None:
+    """RFC 3744 §9.4: by a part of the name, with the properties that they have for their user."""
+    body = (
+        '<D:principal-property-search xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><D:property-search><D:prop>'
+        "<D:displayname/></D:prop><D:match>pho</D:match></D:property-search><D:prop><C:class/></D:prop>"
+        "</D:principal-property-search>"
+    )
+    found = place("REPORT", "/dav/principals/", "alice", body)
+    assert (found.status, found.hrefs()) == (207, [PHONE])
+    assert found.text(PHONE, f"{C}class") == "phone"
+    assert place("REPORT", "/dav/principals/", "alice's phone", body).hrefs() == [PHONE]

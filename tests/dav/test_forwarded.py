@@ -131,7 +131,8 @@ def test_every_href_is_right_for_the_client(proxied: Client) -> None:
     assert proxied("REPORT", "", sync_body(), **HEADERS).hrefs() == [f"{seen}/c/", f"{seen}/c/a"]
     assert proxied.patch("c", setting("<x:p/>"), **HEADERS).hrefs() == [f"{seen}/c/"]
     fixed = proxied("PROPFIND", "/dav/", Depth="1", **HEADERS)
-    assert fixed.hrefs() == [f"/my%20files/dav/{name}" for name in ("", "store/", "threads/", "drop/", "principals/")]
+    members = ("", "store/", "threads/", "drop/", "shared/", "principals/")
+    assert fixed.hrefs() == [f"/my%20files/dav/{name}" for name in members]
     assert proxied("PROPFIND", "/dav/store/", Depth="1", **HEADERS).hrefs()[1:] == [f"{seen}/"]
     me = f"/my%20files/dav/principals/users/{ALICE.user.name}/"
     asked = ("current-user-principal", "owner", "principal-collection-set", "principal-URL")

@@ -16,7 +16,10 @@ from tests.dav.client import REPORTS, Answer, sync_body
 from tests.dav.test_entrances import basic
 
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
-ELSEWHERE = ("{urn:davstore:cpm}explain-sync", "{urn:davstore:cpm}conversation-history")
+ELSEWHERE = (
+    *("{urn:davstore:cpm}explain-sync", "{urn:davstore:cpm}conversation-history"),
+    *("{DAV:}principal-property-search", "{DAV:}principal-search-property-set"),
+)
 """Reports that list nothing, or no folder."""
 LISTINGS = {
     "propfind 1": ("PROPFIND", {"HTTP_DEPTH": "1"}),

@@ -22,7 +22,7 @@ def test_options_tells_class_and_methods(dav: Client) -> None:
     dav.put("a.txt")
     dav.mkcol("c")
     reading = {"OPTIONS", "GET", "HEAD", "PROPFIND", "REPORT"}
-    everything = reading | {"PUT", "DELETE", "COPY", "MOVE", "PROPPATCH", "LOCK", "UNLOCK"}
+    everything = reading | {"PUT", "DELETE", "COPY", "MOVE", "PROPPATCH", "ACL", "LOCK", "UNLOCK"}
     expected = {
         f"{HOME}/a.txt": everything,
         f"{HOME}/c/": everything - {"PUT"} | {"POST"},
@@ -35,7 +35,7 @@ def test_options_tells_class_and_methods(dav: Client) -> None:
         answer = dav("OPTIONS", path)
         assert answer.status == 200
         assert set(answer.headers["Allow"].split(", ")) == methods
-        assert answer.headers["DAV"] == "1, 2, 3, extended-mkcol"
+        assert answer.headers["DAV"] == "1, 2, 3, access-control, extended-mkcol"
         assert answer.headers["MS-Author-Via"] == "DAV"
         assert answer.headers["Accept-Ranges"] == "bytes"
 
@@ -291,13 +291,18 @@ def test_the_way_to_the_store(dav: Client) -> None:
     dav.principal = PHONE
     tree = {
         "/": ["dav/"],
-        "/dav/": ["store/", "threads/", "drop/", "principals/"],
+        "/dav/": ["store/", "threads/", "drop/", "shared/", "principals/"],
+        "/dav/shared/": ["alice/"],
+        "/dav/shared/alice/": [],
         "/dav/store/": ["alice/"],
         "/dav/drop/": ["alice/"],
         "/dav/drop/alice/": [],
         "/dav/threads/": ["alice/"],
         "/dav/threads/alice/": [],
-        "/dav/principals/": ["users/", "devices/"],
+        "/dav/principals/": ["users/", "devices/", "groups/", "lists/"],
+        "/dav/principals/groups/": [],
+        "/dav/principals/lists/": ["alice/"],
+        "/dav/principals/lists/alice/": [],
         "/dav/principals/users/": ["alice/"],
         "/dav/principals/users/alice/": [],
         "/dav/principals/devices/": ["alice/"],

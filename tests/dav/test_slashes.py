@@ -79,6 +79,7 @@ METHODS: dict[str, Callable[[Client, str], Answer]] = {
     "DELETE": lambda dav, path: dav("DELETE", path),
     "COPY": lambda dav, path: dav("COPY", path, Destination=f"{HOME}/new"),
     "MOVE": lambda dav, path: dav("MOVE", path, Destination=f"{HOME}/new"),
+    "ACL": lambda dav, path: dav("ACL", path, '<D:acl xmlns:D="DAV:"/>'),
     "LOCK": lambda dav, path: dav("LOCK", path, info()),
 }
 

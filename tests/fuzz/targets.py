@@ -17,11 +17,13 @@ from typing import Any, Final, NamedTuple
 
 from davstore.errors import DavstoreError
 from davstore.middleware.errors import is_failure
+from davstore.model.acl import Kept
 from davstore.model.dispositions import MOST_CHARACTERS
 from davstore.model.messages import MOST_DEPTH, MOST_FACT_CHARACTERS, MOST_PARTS, PREVIEW_CHARACTERS, MessageFacts, Part
 from davstore.model.rules import DEVICE
 from davstore.policy.preferences import parse_json, to_json
 from davstore.protocol.dav import (
+    acl,
     history,
     hrefs,
     if_header,
@@ -30,6 +32,7 @@ from davstore.protocol.dav import (
     multistatus,
     names,
     operations,
+    principal_reports,
     propfind,
     proppatch,
     reports,
@@ -252,9 +255,15 @@ def report_body(data: bytes) -> None:
     if isinstance(query, reports.ExpandQuery):
         expanded(query.properties, reports.MAX_LEVELS)
         return
-    if isinstance(query, reports.ExplainQuery):
+    if isinstance(query, reports.ExplainQuery | reports.SearchableQuery):
         return
-    property_names(query.names)
+    property_names(query.names or ())
+    if isinstance(query, reports.SearchQuery):
+        assert 0 < len(query.searches) <= principal_reports.MOST_SEARCHES
+        assert all(one.properties for one in query.searches)
+        return
+    if isinstance(query, reports.MatchQuery | reports.PrincipalsQuery | reports.ResolveQuery):
+        return
     if isinstance(query, reports.MultigetQuery):
         assert 0 < len(query.hrefs) <= operations.MOST_HREFS
         return
@@ -282,6 +291,17 @@ def preference(data: bytes) -> None:
         told = sync_preferences.render(found, href_of).replace(b">", ROOT_NAMESPACES + b">", 1)
         if len(told) <= sync_preferences.MAX_BYTES:  # bearers and kinds may have stood there without a prefix
             assert sync_preferences.parse(told, DEVICE, names_in) == found
+
+
+def acl_body(data: bytes) -> None:
+    """The entries that a client sends are those that it reads, and no more rights."""
+    asked = acl.parse(data)
+    assert len(asked) <= acl.MOST_ACES
+    assert sorted(asked, key=lambda one: not one.denies) == asked
+    plain = [one._replace(who="/") if isinstance(one.who, str) else one for one in asked]
+    told = acl.render_acl([acl.ShownAce(*(None if value is Kept.KEPT else value for value in one)) for one in plain])
+    again = acl.parse(told.replace(b"<D:acl", b"<D:acl" + ROOT_NAMESPACES, 1))
+    assert [one[:3] for one in again] == [one[:3] for one in plain]
 
 
 def expanded(found: tuple[reports.Asked, ...], levels: int) -> None:
@@ -550,6 +570,21 @@ MAIL: Final = (
 )
 EXPAND: Final = b'<D:expand-property xmlns:D="DAV:">%b</D:expand-property>'
 
+MATCH: Final = b"""<D:principal-match xmlns:D="DAV:"><D:principal-property><D:owner/></D:principal-property>
+<D:prop><D:displayname/></D:prop></D:principal-match>"""
+WHY: Final = b"""<C:explain-access xmlns:C="urn:davstore:cpm" xmlns:D="DAV:"><D:principal>
+<D:href>/dav/principals/users/bob/</D:href></D:principal><C:method>PUT</C:method></C:explain-access>"""
+SEARCH: Final = b"""<D:principal-property-search xmlns:D="DAV:"><D:property-search><D:prop><D:displayname/></D:prop>
+<D:match>alice</D:match></D:property-search><D:prop><D:displayname/></D:prop><D:apply-to-principal-collection-set/>
+</D:principal-property-search>"""
+
+ACL: Final = b"""<D:acl xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><D:ace><D:principal><D:self/></D:principal><D:deny>
+<D:privilege><C:list/></D:privilege></D:deny></D:ace><D:ace><D:principal><D:href>/dav/principals/users/bob/</D:href>
+</D:principal><D:grant><D:privilege><D:read/></D:privilege><D:privilege><D:unbind/></D:privilege></D:grant>
+<C:expires>2026-12-31T23:59:59Z</C:expires><C:filter><D:where><D:is-collection/></D:where></C:filter></D:ace><D:ace>
+<D:principal><D:property><D:owner/></D:property></D:principal><D:grant><D:privilege><D:all/></D:privilege></D:grant>
+</D:ace></D:acl>"""
+
 PREFERENCE: Final = b"""<C:sync-preferences xmlns:D="DAV:" xmlns:C="urn:davstore:cpm"><C:automatic>F</C:automatic>
 <C:min-interval>P1DT15M</C:min-interval><C:bearer-not>cellular-roaming</C:bearer-not>
 <C:window zone="Europe/Berlin">22:00-06:00</C:window><C:include><D:href>/a/</D:href><D:href>/b%20*/</D:href>
@@ -566,6 +601,11 @@ TARGETS: Final[dict[str, Target]] = {
         (b"\r\n", b"\n--b\r\n", b"\n--b--", b"--bx", b"A: b", b"\n ", b"\0"),
     ),
     "slug": Target(slug, (b"The Beach at S%C3%A8te", b"../%2e%2e/a%00.jpg"), (b"%C3", b"%E2%80%AE", b".", b"/", b" ")),
+    "acl": Target(
+        acl_body,
+        (ACL,),
+        (b"<D:all/>", b"<D:owner/>", b"<D:grant>", b"</D:grant>", b"deny", b"<C:filter/>", b"never", b"Z", b"<D:ace>"),
+    ),
     "preference": Target(
         preference,
         (PREFERENCE,),
@@ -772,6 +812,9 @@ TARGETS: Final[dict[str, Target]] = {
             EXPAND % b'<D:property name="owner"><D:property name="x" namespace="urn:x"/></D:property>',
             HISTORY,
             MULTIGET,
+            MATCH,
+            WHY,
+            SEARCH,
         ),
         (
             *XML_WORDS,

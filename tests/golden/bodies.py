@@ -72,6 +72,17 @@ def sync(
     )
 
 
+def report(name: str, content: str = "") -> str:
+    """Return a report with any content: of RFC 3744, or by a name with a prefix."""
+    root = name if ":" in name else f"D:{name}"
+    return f"<{root} {NAMESPACES}>{content}</{root}>"
+
+
+def searching(text: str) -> str:
+    """Return a search for a name."""
+    return f"<D:property-search><D:prop><D:displayname/></D:prop><D:match>{text}</D:match></D:property-search>"
+
+
 def _empty(names: tuple[str, ...]) -> str:
     return "".join(f"<{name}/>" for name in names)
 

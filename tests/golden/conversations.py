@@ -46,6 +46,7 @@ SERVERS: Final[dict[str, tuple[Mapping[str, str], tuple[Sequence, ...]]]] = {
             *(locking.locks, locking.trees, locking.conditions),
             together.operations,
             *(syncing.reports, syncing.page_by_page, syncing.bad_reports, syncing.expansions, syncing.policy),
+            syncing.principals,
             *(refusing.fixed_places, refusing.methods, refusing.targets, refusing.xml, refusing.strangers),
             *(refusing.signing_in, refusing.quota, refusing.limits, serving.connections, refusing.unavailable),
         ),

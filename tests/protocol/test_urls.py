@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from davstore.metadata import stores
 from davstore.model.paths import Area, Path, parse_key
+from davstore.model.principals import NamedPrincipal, PrincipalKind, PrincipalName
 from davstore.protocol import urls
 from davstore.protocol.urls import AREAS, Fixed, Known, Vacant
 from tests.areas import add_area
 
 names = st.text(min_size=1)
-KNOWN = Known(("alice", "bob"), {"alice": ("phone", "laptop"), "carol": ()})
+KNOWN = Known(("alice", "bob"), {"alice": ("phone", "laptop"), "carol": ()}, {"alice": ("family",)}, ("staff",))
 
 
 def test_every_area_has_its_segments() -> None:
@@ -46,15 +47,25 @@ def test_whatever_a_fixed_collection_lists_is_there_and_nothing_else_is() -> Non
             stores.append(place)
     assert {(path.store, path.area) for path in stores} == {(name, area) for name in KNOWN.stores for area in Area}
     principals = {"/".join(place.segments[2:]) for place in found if place.is_principal}
-    assert principals == {"users/alice", "users/carol", "devices/alice/phone", "devices/alice/laptop"}
-    for beside in (("dav", "principals", "users", "bob"), ("dav", "principals", "devices", "carol", "phone"), ("x",)):
-        assert urls.find_fixed(beside, KNOWN) is None
+    people = {"users/alice", "users/carol", "devices/alice/phone", "devices/alice/laptop"}
+    assert principals == people | {"lists/alice/family", "groups/staff"}
+    for beside in ("users/bob", "devices/carol/phone", "lists/carol/family", "lists/bob", "groups/alice", "services"):
+        assert urls.find_fixed((*urls.PRINCIPALS, *beside.split("/")), KNOWN) is None
+    assert urls.find_fixed(("x",), KNOWN) is None
 
 
-def test_the_url_of_a_device_that_is_not_there_is_one_of_a_known_user() -> None:
-    devices = urls.DEVICES
-    assert urls.find_vacant((*devices, "carol", "phone"), KNOWN) == Vacant("carol", "phone")
+def test_the_url_of_a_device_or_list_that_is_not_there_is_one_of_a_known_user() -> None:
+    devices, lists = urls.DEVICES, urls.LISTS
+    for user, collection in (("carol", devices), ("carol", lists), ("alice", lists)):
+        vacant = Vacant(user, "friends", collection)
+        assert urls.find_vacant((*collection, user, "friends"), KNOWN) == vacant
+        assert vacant.segments == (*collection, user, "friends")
     for segments in (
+        (*lists, "alice", "family"),  # it is there
+        (*lists, "bob", "family"),
+        (*lists, "carol"),
+        (*lists, "carol", "family", "x"),
+        (*urls.GROUPS, "carol", "family"),
         (*devices, "alice", "phone"),  # it is there
         (*devices, "bob", "phone"),
         (*devices, "carol"),
@@ -64,6 +75,27 @@ def test_the_url_of_a_device_that_is_not_there_is_one_of_a_known_user() -> None:
         (),
     ):
         assert urls.find_vacant(segments, KNOWN) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("users/alice", NamedPrincipal(PrincipalKind.USER, "alice")),
+        ("devices/alice/phone", PrincipalName("alice", "phone")),
+        ("groups/staff", NamedPrincipal(PrincipalKind.GROUP, "staff")),
+        ("lists/alice/family", NamedPrincipal(PrincipalKind.LIST, "family", "alice")),
+        ("users", None),
+        ("users/alice/x", None),
+        ("lists/alice", None),
+        ("lists/alice/family/x", None),
+        ("services/recorder", None),
+    ],
+)
+def test_a_principal_is_named_by_its_url(text: str, named: NamedPrincipal | PrincipalName | None) -> None:
+    segments = (*urls.PRINCIPALS, *text.split("/"))
+    assert urls.find_principal(segments) == named
+    assert not isinstance(named, NamedPrincipal) or urls.segments_of_principal(named) == segments
+    assert urls.find_principal(segments[1:]) is urls.find_principal(("dav", *segments)) is None
 
 
 @given(st.booleans(), st.lists(st.text(min_size=1).filter(lambda name: "/" not in name)).map(tuple))

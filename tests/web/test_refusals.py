@@ -12,7 +12,7 @@ from lxml import html
 from playwright.sync_api import Browser
 
 from davstore import errors
-from davstore.errors import DavstoreError
+from davstore.errors import DavstoreError, rights
 from davstore.middleware.boundary import Boundary
 from davstore.middleware.errors import TABLE
 from davstore.model.paths import Path as StorePath
@@ -38,6 +38,9 @@ MADE: dict[type[DavstoreError], DavstoreError] = {
     errors.QuotaExceeded: errors.QuotaExceeded(used_bytes=1, limit_bytes=1, needed_bytes=1),
     errors.Locked: errors.Locked(((StorePath("alice", ("a",)), False),)),
     errors.LockConflict: errors.LockConflict(((StorePath("alice", ("a",)), False),)),
+    rights.NeedPrivileges: rights.NeedPrivileges(
+        (rights.Lack(StorePath("alice", ("a",)), is_collection=False, privilege=1),)
+    ),
     errors.WrongPreference: errors.WrongPreference("{urn:x}e", MARK),
     errors.PreferenceTooWide: errors.PreferenceTooWide("{urn:x}e", rule=MARK, decided_by="provider"),
     errors.PropertiesRefused: errors.PropertiesRefused({}),

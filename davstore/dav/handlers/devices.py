@@ -8,7 +8,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import NoReturn
 
-from davstore.dav.handlers.conditions import judge_if
+from davstore.dav.handlers.conditions import judge_if, require_met
 from davstore.dav.handlers.namespace import read_mkcol
 from davstore.dav.handlers.options import options
 from davstore.dav.handlers.proppatch import with_dependent
@@ -31,29 +31,28 @@ from davstore.errors import (
     SourceIsDestination,
 )
 from davstore.model.principals import DeviceClass
-from davstore.policy.preconditions import Verdict, judge
 from davstore.protocol.dav import multistatus, names, prop
 from davstore.protocol.dav.elements import CONTENT_TYPE, empty, text_element
 from davstore.protocol.dav.multistatus import PropStat
 from davstore.protocol.http.headers import parse_overwrite
-from davstore.protocol.urls import Fixed, Vacant, is_device
+from davstore.protocol.urls import DEVICES, Fixed, Vacant, is_device
 from davstore.store import enrolling
 
 _TYPES = frozenset({names.COLLECTION, names.PRINCIPAL})
 
 
 def handle_options_of_vacant(request: Request, _place: Vacant) -> Response:
-    """Return the methods of the URL of a device that is not there."""
+    """Return the methods of the URL of a device or a list that is not there."""
     request.refuse_body()
     judge_if(request)
     return options(request, AT_VACANT, is_collection=False)
 
 
 def refuse_method(request: Request, place: Vacant) -> NoReturn:
-    """Refuse a method of the URL of a device that is not there. Raises MethodNotAllowed: it could make others."""
+    """Refuse a method where no device or list is. Raises MethodNotAllowed: it could make others."""
     if request.method in UNMAPPED[Kind.COLLECTION]:
         raise MethodNotAllowed(AT_VACANT)
-    raise NotFound(place.device)
+    raise NotFound(place.name)
 
 
 def handle_mkcol(request: Request, place: Vacant) -> Response:
@@ -62,13 +61,13 @@ def handle_mkcol(request: Request, place: Vacant) -> Response:
     if wanted is None or wanted.types != _TYPES:
         raise InvalidResourceType("here principals are made, of devices")
     device_class = _read_class(wanted.properties)
-    _require_met(request, exists=False)
-    _require_name(place.device)
+    require_met(request, exists=False)
+    _require_name(place.name)
     services = request.context.services
     added = enrolling.add_device(
         services.database,
         place.user,
-        place.device,
+        place.name,
         device_class=device_class,
         now_us=request.context.now_us,
         most=services.limits.devices_per_user,
@@ -96,7 +95,7 @@ def handle_delete(request: Request, place: Fixed) -> Response:
     user, name = _require_device(place)
     request.refuse_body()
     request.depth()
-    _require_met(request, exists=True)
+    require_met(request, exists=True)
     enrolling.revoke_device(request.context.services.database, user, name)
     return Response(HTTPStatus.NO_CONTENT, request.located(is_collection=True))
 
@@ -111,14 +110,14 @@ def handle_move(request: Request, place: Fixed) -> Response:
     destination, overwrites = request.destination_place, parse_overwrite(request.header("OVERWRITE"))
     if destination == place:
         raise SourceIsDestination(name)
-    _require_met(request, exists=True)
+    require_met(request, exists=True)
     if isinstance(destination, Fixed) and is_device(destination):
         raise _occupied(overwrites=overwrites)
-    if not isinstance(destination, Vacant):
+    if not isinstance(destination, Vacant) or destination.collection != DEVICES:
         raise Refused("a device stays among devices")
-    _require_name(destination.device)
+    _require_name(destination.name)
     try:
-        enrolling.rename_device(request.context.services.database, user, name, destination.device)
+        enrolling.rename_device(request.context.services.database, user, name, destination.name)
     except AlreadyExists as error:
         raise _occupied(overwrites=overwrites) from error
     return Response(HTTPStatus.CREATED, request.located(is_collection=True))
@@ -139,10 +138,3 @@ def _require_device(place: Fixed) -> tuple[str, str]:
 def _require_name(name: str) -> None:
     if not enrolling.is_name(name):
         raise NameNotAllowed("not the name of a device")
-
-
-def _require_met(request: Request, *, exists: bool) -> None:
-    """Raise PreconditionFailed unless all conditions hold; a principal has no entity tag and no time."""
-    judge_if(request)
-    if judge(request.conditions, exists=exists, etag=None, modified_us=None, safe=False) is Verdict.FAILED:
-        raise PreconditionFailed("a condition does not hold")

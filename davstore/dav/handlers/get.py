@@ -50,7 +50,7 @@ def _members(request: Request, path: Path, view: View) -> Pages:
                 members = zip(page.columns.names, page.columns.types, strict=True)
                 yield [f"{name}/" if type_ in COLLECTION_DIGITS else name for name, type_ in members]
             else:
-                yield [f"{one.name}/" if one.is_collection else one.name for one in page.members]
+                yield [f"{one.name}/" if one.is_collection else one.name for one in (*page.members, *page.refused)]
 
 
 def handle_get_of_fixed(request: Request, place: Fixed) -> Response:
@@ -59,7 +59,8 @@ def handle_get_of_fixed(request: Request, place: Fixed) -> Response:
     judge_if(request)
     if not request.target.slash:
         return _lead_to_slash(request)
-    return listing(request, (names for names in [[f"{name}/" for name in place.members]]))
+    files = {one.outer[-1] for one in request.mounts if not one.is_collection}
+    return listing(request, (names for names in [[name if name in files else f"{name}/" for name in place.members]]))
 
 
 def _lead_to_slash(request: Request) -> Response:

@@ -12,7 +12,7 @@ from davstore.middleware.places import find_place
 from davstore.model.paths import PartPath, Path
 from davstore.protocol.dav.elements import escape
 from davstore.protocol.dav.hrefs import Target as Place
-from davstore.protocol.dav.hrefs import for_xml, parse_destination
+from davstore.protocol.dav.hrefs import for_xml
 from davstore.protocol.http.queries import names_sub_resource
 from davstore.protocol.urls import Fixed
 
@@ -43,10 +43,13 @@ class Named:
         """Return the key of the place that an href names, its href in the answer, and the place or why it is none."""
         request = self._request
         try:
-            named = parse_destination(href, host=request.header("HOST"), prefix=request.prefix)
+            named = request.parse_href(href)
         except ForeignDestination:
             return href, escape(href), NotBeneath("on another server")
         place = find_place(named, request.principal)
+        if isinstance(place, Path | PartPath) and _path_of(place).store != request.store:
+            spelled = self._spell(named)
+            return spelled, spelled, NotFound("in another store")
         if isinstance(place, Path):
             return place, named, place
         if isinstance(place, PartPath):
@@ -57,3 +60,7 @@ class Named:
 
     def _spell(self, named: Place) -> bytes:
         return for_xml(self._request.spelling.href(named.segments, slash=named.slash))
+
+
+def _path_of(place: Path | PartPath) -> Path:
+    return place.path if isinstance(place, PartPath) else place

@@ -32,6 +32,7 @@ _TYPES: Final = {
 def handle_delete(request: Request) -> Response:
     """Delete a resource with all beneath it (RFC 4918 §9.6)."""
     request.refuse_body()
+    request.require_no_share(request.target.segments)
     depth = request.depth()
     gone = deleting.delete(request.context, request.path, request.conditions, depth=depth)
     return Response(HTTPStatus.NO_CONTENT, request.located(is_collection=gone.is_collection))
@@ -85,6 +86,8 @@ def handle_move(request: Request) -> Response:
 
 def _transfer(request: Request, transfer: Callable[..., Placed]) -> Response:
     request.refuse_body()
+    if request.method == "MOVE":
+        request.require_no_share(request.target.segments)
     destination, modified_us = request.destination, modified_us_of(request)
     request.check_transfer(destination, is_deep=request.depth() != 0)
     placed = transfer(

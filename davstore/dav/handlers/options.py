@@ -8,6 +8,7 @@ from davstore.dav.handlers.conditions import judge_if
 from davstore.dav.kinds import kind_in
 from davstore.dav.request import Request
 from davstore.dav.responses import Response
+from davstore.engine.rights import is_guest
 from davstore.errors import NotFound
 from davstore.protocol.urls import Fixed
 from davstore.store import reading
@@ -20,6 +21,8 @@ def handle_options(request: Request) -> Response:
     try:
         top = reading.find(request.context, path, request.if_alone)
     except NotFound:
+        if is_guest(request.context.asker, path):  # to whom what is hidden is 404, and so is what is missing
+            raise
         return options(request, offer.unmapped[kind_in(path.area, is_collection=True)], is_collection=False)
     kind = kind_in(path.area, is_collection=top.is_collection)
     methods = offer.kinds[kind].methods if path.names else offer.at_root[kind]

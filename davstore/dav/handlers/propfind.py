@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
 from davstore.dav.bulk import Bulk, columns_of
 from davstore.dav.handlers.conditions import judge_if
@@ -11,13 +11,14 @@ from davstore.dav.kinds import kind_of
 from davstore.dav.rendering import Plan, facets_of, write_applied, write_stored
 from davstore.dav.request import Request
 from davstore.dav.responses import Listed, Response, multistatus
-from davstore.engine.rights import known_to
-from davstore.errors import InfiniteDepth
+from davstore.engine.rights import known_to, refuse_access
+from davstore.errors import InfiniteDepth, NotFound
+from davstore.middleware.errors import find_condition, find_row
 from davstore.model.paths import Path
 from davstore.model.views import EVERYTHING
 from davstore.protocol import urls
 from davstore.protocol.dav import propfind
-from davstore.protocol.dav.hrefs import for_xml
+from davstore.protocol.dav.hrefs import enter, for_xml
 from davstore.protocol.dav.multistatus import Multistatus
 from davstore.protocol.dav.propfind import ALL_PROPERTIES, FOR_WINDOWS, PropFind
 from davstore.protocol.http.prefer import Prefer
@@ -65,7 +66,7 @@ def _write_tree(
     ) as pages:
         for page in pages:
             is_collection = bool(page.top.is_collection)
-            context = request.property_context(page.facts, page.facets, hrefs.spelling, free_bytes)
+            context = request.property_context(page.facts, page.facets, hrefs.spelling, free_bytes, page.rights)
             plan = Plan(question, context, minimal=prefer.minimal)
             if page.columns is not None:
                 bulk = bulk or Bulk(plan, hrefs)
@@ -73,6 +74,10 @@ def _write_tree(
             else:
                 without_top = prefer.noroot and is_collection
                 write_stored(answer, plan, hrefs, page.members if without_top else page.resources)
+            for one in page.refused:
+                error = refuse_access(path._replace(names=one.names), is_collection=bool(one.is_collection))
+                condition = find_condition(error, request.hrefs_of_errors)
+                answer.failed(hrefs.of(one), find_row(error).status, condition)
     write_applied(answer, hrefs.spelling, request.principal, view)
     return is_collection
 
@@ -80,12 +85,12 @@ def _write_tree(
 def _write_fixed(
     request: Request, place: Fixed, question: PropFind, answer: Multistatus, *, depth: int | None, prefer: Prefer
 ) -> None:
-    """Write a fixed collection and its members; those that are not fixed themselves are roots of stores."""
+    """Write a fixed collection and its members; those that are not fixed themselves are roots of stores, or shares."""
     judge_if(request)
     if depth is None:
         raise InfiniteDepth("a store lies beneath")
     spelling, known = request.spelling, known_to(request.principal)
-    below = [(*place.segments, name) for name in place.members] if depth else []
+    below = [enter((*place.segments, name), request.mounts) for name in place.members] if depth else []
     stores = [path for path in map(urls.find_path, below) if path is not None]
     fixed = [place for place in (urls.find_fixed(segments, known) for segments in below) if place is not None]
     plan = Plan(question, request.property_context(spelling=spelling), minimal=prefer.minimal)
@@ -93,7 +98,8 @@ def _write_fixed(
         href = for_xml(spelling.href(one.segments, slash=True))
         answer.add(plan.of(kind_of(one))(one, href))
     for path in stores:
-        _write_tree(request, path, question, answer, depth=0, prefer=prefer._replace(noroot=False))
+        with suppress(NotFound):  # a share that has just ended
+            _write_tree(request, path, question, answer, depth=0, prefer=prefer._replace(noroot=False))
 
 
 def _once(ask: Callable[[], int]) -> Callable[[], int]:

@@ -22,7 +22,7 @@ from davstore.protocol.dav.hrefs import for_xml
 from davstore.protocol.dav.multistatus import PropStat, proppatch_response
 from davstore.protocol.dav.xml import USUAL_BYTES
 from davstore.protocol.http.prefer import Prefer
-from davstore.protocol.urls import Fixed, is_device
+from davstore.protocol.urls import Fixed, is_device, is_group
 from davstore.store import patching
 from davstore.store.preferring import set_preferences, voice_of
 
@@ -63,7 +63,7 @@ def handle_proppatch(request: Request) -> Response:
     if isinstance(refusal, QuotaExceeded):  # for the properties set; removals depend on them (RFC 4918 §9.2.1)
         refusal = PropertiesRefused({name: refusal for name, element in asked.changes if element is not None})
     href = request.hrefs(path).of(resource)
-    return _answer(request, asked.changed, asked.done, refusal, href, is_collection=bool(resource.is_collection))
+    return answer(request, asked.changed, asked.done, refusal, href, is_collection=bool(resource.is_collection))
 
 
 def handle_proppatch_of_fixed(request: Request, place: Fixed) -> Response:
@@ -72,7 +72,7 @@ def handle_proppatch_of_fixed(request: Request, place: Fixed) -> Response:
     Raises:
         MethodNotAllowed: any other fixed collection.
     """
-    if not place.is_principal:
+    if not place.is_principal or is_group(place):
         raise MethodNotAllowed
     changes = proppatch.parse(request.read_xml())
     name = urls.name_of(place)
@@ -88,7 +88,7 @@ def handle_proppatch_of_fixed(request: Request, place: Fixed) -> Response:
     )
     changed = tuple(dict.fromkeys(name for name, _ in changes))
     done = b"".join(map(empty, changed))
-    return _answer(request, changed, done, refusal, for_xml(request.with_slash), is_collection=True)
+    return answer(request, changed, done, refusal, for_xml(request.with_slash), is_collection=True)
 
 
 def _find_names(request: Request, owner: PrincipalName, href: str) -> tuple[str, ...] | None:
@@ -100,7 +100,7 @@ def _find_names(request: Request, owner: PrincipalName, href: str) -> tuple[str,
     return None if is_member else names_at(place)
 
 
-def _answer(
+def answer(
     request: Request,
     changed: tuple[str, ...],
     done: bytes,
@@ -109,6 +109,7 @@ def _answer(
     *,
     is_collection: bool,
 ) -> Response:
+    """Return the answer to a PROPPATCH of the properties changed; done are their elements, refusal why none was."""
     prefer = Prefer(minimal=request.prefer.minimal) if refusal is None else Prefer()
     headers = [*request.located(is_collection=is_collection), *prefer.applied()]
     if prefer.minimal:

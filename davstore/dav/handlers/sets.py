@@ -12,7 +12,7 @@ from davstore.dav.request import Request
 from davstore.dav.responses import Response, multistatus
 from davstore.engine.receiving import Incoming
 from davstore.errors import DavstoreError, Malformed, NameNotAllowed, UnsupportedMediaType
-from davstore.middleware.errors import find_row, render_condition
+from davstore.middleware.errors import find_condition, find_row
 from davstore.model.conditions import NONE, Preconditions
 from davstore.model.functions import Function
 from davstore.model.paths import MAX_NAME_BYTES, AddPath, Path
@@ -176,5 +176,5 @@ def _write(request: Request, answer: Multistatus, href: bytes, part_id: str | No
         answer.response(href, text_element(names.GETETAG, f'"{outcome.etag}"') + told)
     elif outcome.error is not None:
         spelling = request.spelling
-        condition = render_condition(outcome.error, lambda segments, slash: spelling.href(segments, slash=slash))
-        answer.refused(href, find_row(outcome.error).status, condition, told)
+        condition = find_condition(outcome.error, lambda segments, slash: spelling.href(segments, slash=slash))
+        answer.refused(href, find_row(outcome.error).status, condition or b"", told)

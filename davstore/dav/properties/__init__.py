@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Final
 
 from davstore.dav.kinds import Kind
+from davstore.dav.properties.access import ACCESS
 from davstore.dav.properties.adding import ADDING
 from davstore.dav.properties.core import CORE, IDENTITY, SUPPORTED
 from davstore.dav.properties.devices import DEVICES
+from davstore.dav.properties.groups import GROUPS
 from davstore.dav.properties.live import EVERY, RESOURCE, Live, PropertyContext, Settable
 from davstore.dav.properties.locks import LOCKS
 from davstore.dav.properties.messages import MESSAGES, PARTS
@@ -44,6 +46,7 @@ TABLE: Final = (
     *SYNC,
     *QUOTA,
     *OWNERS,
+    *ACCESS,
     *MESSAGES,
     *PARTS,
     *STATES,
@@ -54,6 +57,7 @@ TABLE: Final = (
     *SUPPORTED,
     Live(names.SUPPORTED_LIVE_PROPERTY_SET, EVERY, same=_supported_live_property_set),
     *PRINCIPALS,
+    *GROUPS,
     *DEVICES,
     *PREFERENCES,
 )

@@ -28,8 +28,7 @@ from davstore.protocol.http.dates import render_http_date, render_iso_date
 _COLLECTION_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION))
 _PRINCIPAL_TYPE: Final = element(names.RESOURCETYPE, empty(names.COLLECTION), empty(names.PRINCIPAL))
 _OTHER_TYPES: Final = {
-    Kind.PRINCIPAL: _PRINCIPAL_TYPE,
-    Kind.DEVICE: _PRINCIPAL_TYPE,
+    **dict.fromkeys((Kind.PRINCIPAL, Kind.DEVICE, Kind.GROUP, Kind.LIST), _PRINCIPAL_TYPE),
     Kind.PART: empty(names.RESOURCETYPE),
 }
 _ELEMENTS: Final = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from davstore.dav.kinds import Kind
 from davstore.engine.property_changes import LiveValues
 from davstore.metadata.principals import DeviceFacts
+from davstore.model.acl import NONE, Privilege, Rights
 from davstore.model.columns import OF_THREAD
 from davstore.model.facets import MESSAGE, NO_FACTS, Facet, Facts
 from davstore.model.facets import THREAD as THREAD_FACTS
@@ -19,6 +20,7 @@ from davstore.model.principals import Principal
 from davstore.model.views import EVERYTHING, View
 from davstore.protocol.dav.elements import href
 from davstore.protocol.dav.hrefs import Spelling
+from davstore.store.grouping import Members
 from davstore.store.preferring import Profiles
 
 EVERY: Final = frozenset(Kind)
@@ -29,6 +31,9 @@ THREAD: Final = frozenset({Kind.THREAD})
 PART: Final = frozenset({Kind.PART})
 DEVICE: Final = frozenset({Kind.DEVICE})
 PRINCIPAL: Final = frozenset({Kind.PRINCIPAL, Kind.DEVICE})
+HOLDING: Final = frozenset({Kind.GROUP, Kind.LIST})
+"""Principals that hold others."""
+ANY_PRINCIPAL: Final = PRINCIPAL | HOLDING
 
 
 class PropertyContext(NamedTuple):
@@ -49,6 +54,19 @@ class PropertyContext(NamedTuple):
     """Those of the principals at hand; asked where a property tells them."""
     shown: Callable[[], View] = lambda: EVERYTHING
     """The view that the asker is shown; asked where a sync token is told."""
+    list_members: Callable[[], Members] = dict
+    """The members of the lists and groups that the asker sees; asked where a property tells them."""
+
+    rights: Mapping[int, Rights] | None = None
+    """Those of the asker by node; None: it owns the store."""
+
+    def may_read_acl(self, node_id: int) -> bool:
+        """Tell whether the asker may read the access control list of a node."""
+        return self.rights is None or self.rights.get(node_id, NONE).has(Privilege.READ_ACL)
+
+    def may_list(self, node_id: int) -> bool:
+        """Tell whether the asker may list the members of a node, within a filter or not."""
+        return self.rights is None or self.rights.get(node_id, NONE).has(Privilege.LIST_FILTERED)
 
     def href(self, segments: tuple[str, ...]) -> bytes:
         """Return `D:href` of a collection."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from davstore.dav.kinds import Kind
-from davstore.dav.properties.live import EVERY, PART, PRINCIPAL, STORED, Live, PropertyContext
+from davstore.dav.properties.groups import find_list
+from davstore.dav.properties.live import ANY_PRINCIPAL, EVERY, PART, PRINCIPAL, STORED, Live, PropertyContext
 from davstore.model.functions import Function
 from davstore.protocol import urls
 from davstore.protocol.dav import names
 from davstore.protocol.dav.elements import element, empty, text_element
 from davstore.protocol.urls import Fixed
+
+_ALTERNATE_URI_SET: Final = "{DAV:}alternate-URI-set"
 
 
 def _owner(context: PropertyContext, _kind: Kind) -> bytes | None:
@@ -26,8 +29,14 @@ def _principal_collection_set(context: PropertyContext, _kind: Kind) -> bytes:
     return element(names.PRINCIPAL_COLLECTION_SET, context.href(urls.PRINCIPALS))
 
 
-def _displayname(_context: PropertyContext, place: Fixed) -> bytes:
-    return text_element(names.DISPLAYNAME, place.segments[-1])
+def _displayname(context: PropertyContext, place: Fixed) -> bytes:
+    found = find_list(context, place)
+    own = None if found is None else found.displayname
+    return text_element(names.DISPLAYNAME, place.segments[-1] if own is None else own)
+
+
+def _alternate_uri_set(_context: PropertyContext, _kind: Kind) -> bytes:
+    return empty(_ALTERNATE_URI_SET)
 
 
 def _functions(context: PropertyContext, _kind: Kind) -> bytes:
@@ -46,11 +55,8 @@ OWNERS: Final = (
 )
 
 PRINCIPALS: Final = (
-    Live(names.DISPLAYNAME, PRINCIPAL, each=_displayname),
-    Live(names.PRINCIPAL_URL, PRINCIPAL, each=_principal_url, leads=True),
+    Live(names.DISPLAYNAME, ANY_PRINCIPAL, each=_displayname),
+    Live(names.PRINCIPAL_URL, ANY_PRINCIPAL, each=_principal_url, leads=True),
     Live(names.FUNCTIONS, PRINCIPAL, same=_functions),
-    *(
-        Live(name, PRINCIPAL, same=lambda _context, _kind, name=name: empty(name))  # type: ignore[misc]
-        for name in ("{DAV:}alternate-URI-set", "{DAV:}group-membership")
-    ),
+    Live(_ALTERNATE_URI_SET, ANY_PRINCIPAL, same=_alternate_uri_set),
 )

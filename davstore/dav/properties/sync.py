@@ -22,7 +22,7 @@ def _root(_context: PropertyContext, resource: Resource) -> bytes | None:
 
 
 def _sync_token(context: PropertyContext, resource: Resource) -> bytes | None:
-    if context.store is None:
+    if context.store is None or not context.may_list(resource.node_id):
         return None
     token = render_token(context.store, context.store.at(resource.names), context.shown(), now_us=context.now_us)
     return text_element(names.SYNC_TOKEN, token)

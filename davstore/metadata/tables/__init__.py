@@ -4,7 +4,7 @@ Every table of store content has `store_id` first in its key, so that a store ca
 change numbers of that store; times are microseconds since the epoch.
 """
 
-from davstore.metadata.tables.access import hidden, lock, viewer
+from davstore.metadata.tables.access import ace, hidden, lock, viewer
 from davstore.metadata.tables.bodies import body, upload
 from davstore.metadata.tables.columns import metadata
 from davstore.metadata.tables.messages import CONVERSATION_START, START_CHARACTERS, disposition, message
@@ -17,7 +17,19 @@ from davstore.metadata.tables.namespace import (
     node,
     property_,
 )
-from davstore.metadata.tables.people import DEVICE, SERVICE, USER, device, principal, service, user
+from davstore.metadata.tables.people import (
+    DEVICE,
+    GROUP,
+    LIST,
+    SERVICE,
+    USER,
+    device,
+    list_,
+    membership,
+    principal,
+    service,
+    user,
+)
 from davstore.metadata.tables.stores import instance, store, store_root
 from davstore.metadata.tables.threads import thread, thread_key, thread_member
 from davstore.metadata.tables.views import view
@@ -26,10 +38,13 @@ from davstore.metadata.tables.work import job
 __all__ = [
     "CONVERSATION_START",
     "DEVICE",
+    "GROUP",
+    "LIST",
     "SERVICE",
     "START_CHARACTERS",
     "USER",
     "WEAK",
+    "ace",
     "binding",
     "body",
     "device",
@@ -40,7 +55,9 @@ __all__ = [
     "instant",
     "job",
     "keyword",
+    "list_",
     "lock",
+    "membership",
     "message",
     "metadata",
     "node",

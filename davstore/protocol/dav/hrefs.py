@@ -44,18 +44,48 @@ class Target(NamedTuple):
 ROOT: Final = Target((), slash=True, query="")
 
 
+class Mount(NamedTuple):
+    """A place that a request may name by a second URL: the segments of that one, outer, in the place of inner."""
+
+    outer: tuple[str, ...]
+    inner: tuple[str, ...]
+    is_collection: bool = True
+
+
+Mounts = tuple[Mount, ...]
+
+
+def enter(segments: tuple[str, ...], mounts: Mounts) -> tuple[str, ...]:
+    """Return the path that a place has without mounts."""
+    for outer, inner, _ in mounts:
+        if segments[: len(outer)] == outer:
+            return (*inner, *segments[len(outer) :])
+    return segments
+
+
+def _leave(segments: tuple[str, ...], mounts: Mounts) -> tuple[str, ...]:
+    """Return the path that a place has by the mount that it lies beneath, if there is one."""
+    for outer, inner, _ in mounts:
+        if segments[: len(inner)] == inner:
+            return (*outer, *segments[len(inner) :])
+    return segments
+
+
 class Spelling:
     """Writes hrefs whose segments in common with the request-URI are spelled as there (RFC 4918 §8.3).
 
     Clients compare hrefs with their request-URI as text. So the segments of the request-URI stay as they were sent,
     and only characters that no URI may hold are escaped; segments behind them have our own spelling. Empty segments are
     left out: a path that begins with two slashes would name another host (RFC 3986 §4.2).
+
+    Places beneath a mount have their hrefs by it.
     """
 
-    __slots__ = ("_path", "_prefix", "_segments", "_spelled")
+    __slots__ = ("_mounts", "_path", "_prefix", "_segments", "_spelled")
 
-    def __init__(self, target: Target = ROOT, prefix: Target = ROOT) -> None:
-        """Take the target of the request, and the prefix of the client's URLs."""
+    def __init__(self, target: Target = ROOT, prefix: Target = ROOT, mounts: Mounts = ()) -> None:
+        """Take the target of the request, the prefix of the client's URLs, and the mounts of the request."""
+        self._mounts = mounts
         self._segments = target.segments
         self._spelled = target.spelled
         self._prefix = _join_raw(prefix.spelled) if prefix.spelled else ""
@@ -63,11 +93,15 @@ class Spelling:
 
     @property
     def depth(self) -> int:
-        """The number of segments of the request-URI."""
-        return len(self._segments)
+        """The segments of a place from which on the hrefs of its members begin with its own: those of the request."""
+        if not self._mounts:
+            return len(self._segments)
+        return max(len(enter(self._segments, self._mounts)), *(len(one.inner) for one in self._mounts))
 
     def href(self, segments: tuple[str, ...], *, slash: bool) -> str:
         """Return the absolute path of a place; a collection's ends in a slash (RFC 4918 §5.2)."""
+        if self._mounts:
+            segments = _leave(segments, self._mounts)
         same, path = len(self._segments), self._path
         if segments[:same] != self._segments:
             pairs = enumerate(zip(segments, self._segments, strict=False))

@@ -103,6 +103,10 @@ class Multistatus:
         words = text_element("{DAV:}responsedescription", description)
         self.add(b"<D:response><D:href>%b</D:href>%b%b%b</D:response>\n" % (href, _status(status), error, words))
 
+    def decided(self, href: bytes, status: int, decisions: bytes) -> None:
+        """Write the status that a method would have for a resource, and what decided."""
+        self.add(b"<D:response><D:href>%b</D:href>%b%b</D:response>\n" % (href, _status(status), decisions))
+
     def truncated(self, href: bytes) -> None:
         """Write that more members changed than were given; href is the collection's (RFC 6578 §3.6)."""
         self.status(href, HTTPStatus.INSUFFICIENT_STORAGE, names.NUMBER_OF_MATCHES_WITHIN_LIMITS)

@@ -8,7 +8,7 @@ from typing import Final
 from lxml import etree
 
 from davstore.errors import Malformed, TooLarge
-from davstore.protocol.dav.names import MAX_PROPERTY_NAME_BYTES, PROP
+from davstore.protocol.dav.names import GROUP_MEMBER_SET, MAX_PROPERTY_NAME_BYTES, PROP
 from davstore.protocol.dav.xml import MAX_BODY_BYTES, standalone
 
 MAX_PROPERTIES: Final = 1000
@@ -52,11 +52,12 @@ class Values:
         """Return the whole property element as standalone XML.
 
         Raises:
-            TooLarge: above 64 KiB, or above 1 MiB together with those before.
+            TooLarge: above 64 KiB, but for the members of a group, or above 1 MiB together with those before.
         """
         value = standalone(element)
         self._left_bytes -= len(value)
-        if len(value) > MAX_VALUE_BYTES or self._left_bytes < 0:
+        is_long = len(value) > MAX_VALUE_BYTES and element.tag != GROUP_MEMBER_SET
+        if is_long or self._left_bytes < 0:
             raise TooLarge(f"a property of {len(value)} bytes")
         return value
 

@@ -1,4 +1,7 @@
-"""The body of REPORT (RFC 3253 §3.6): of sync-collection (RFC 6578 §3.2, §6), expand-property (§3.8), and our own."""
+"""The body of REPORT (RFC 3253 §3.6): of sync-collection (RFC 6578 §3.2, §6), expand-property (§3.8), and our own.
+
+Those of the reports on principals are in `principal_reports`.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,11 @@ from davstore.errors import Malformed, TooLarge, UnsupportedFilter, UnsupportedR
 from davstore.model.changes import Level
 from davstore.model.histories import Before, ContentAsked
 from davstore.model.views import EVERYTHING, View
-from davstore.protocol.dav import names, operations, prop, where, xml
+from davstore.protocol.dav import access_report, names, operations, principal_reports, prop, where, xml
+from davstore.protocol.dav.access_report import AccessQuery
 from davstore.protocol.dav.durations import parse_duration
 from davstore.protocol.dav.elements import ROOT_NAMESPACES, empty
+from davstore.protocol.dav.principal_reports import MatchQuery, PrincipalsQuery, SearchableQuery, SearchQuery
 from davstore.protocol.http import sync_context
 from davstore.protocol.http.sync_context import SyncContext
 from davstore.protocol.http.timestamps import parse_timestamp
@@ -111,7 +116,19 @@ class ResolveQuery(NamedTuple):
     token: None = None
 
 
-ReportQuery = SyncQuery | ExpandQuery | ExplainQuery | HistoryQuery | MultigetQuery | ResolveQuery
+ReportQuery = (
+    SyncQuery
+    | ExpandQuery
+    | ExplainQuery
+    | HistoryQuery
+    | MultigetQuery
+    | ResolveQuery
+    | PrincipalsQuery
+    | MatchQuery
+    | SearchQuery
+    | SearchableQuery
+    | AccessQuery
+)
 """The query of any report. The gate reads `token` (None: counted as a listing) and `context` of each."""
 
 
@@ -289,6 +306,11 @@ _REPORTS: Final[dict[str, Callable[[etree._Element, int | None, bool], ReportQue
     names.CONVERSATION_HISTORY: _conversation_history,
     names.MULTIGET: _multiget,
     names.RESOLVE: _resolve,
+    names.EXPLAIN_ACCESS: access_report.read,
+    names.ACL_PRINCIPAL_PROP_SET: principal_reports.read_principals,
+    names.PRINCIPAL_MATCH: principal_reports.read_match,
+    names.PRINCIPAL_PROPERTY_SEARCH: principal_reports.read_search,
+    names.PRINCIPAL_SEARCH_PROPERTY_SET: principal_reports.read_searchable,
 }
 """What reads the body of each report, by its root element."""
 

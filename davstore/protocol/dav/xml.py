@@ -45,7 +45,7 @@ PARSER_OPTIONS: Final[dict[str, Any]] = {
 """The options of every parser of XML from outside: nothing is fetched, expanded or mended (RFC 4918 §20.6)."""
 
 
-def parse(body: bytes) -> etree._Element | None:
+def parse(body: bytes, *, most_elements: int = MAX_ELEMENTS) -> etree._Element | None:
     """Return the root element, or None for an empty body.
 
     Comments and processing instructions are gone, character data is whole. Depth is capped by libxml2 (256).
@@ -69,7 +69,7 @@ def parse(body: bytes) -> etree._Element | None:
             # lxml lets an undeclared prefix or a broken namespace pass when a mere warning follows it.
             if parser.feed_error_log.filter_from_errors():
                 raise Malformed("not namespace-well-formed XML")
-            if elements > MAX_ELEMENTS or len(namespaces) > MAX_NAMESPACES:
+            if elements > most_elements or len(namespaces) > MAX_NAMESPACES:
                 raise TooLarge("more XML elements or namespaces than allowed")
         root: etree._Element = parser.close()
     except etree.XMLSyntaxError as cause:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.golden.bodies import LIVE, MAIL, asked, expand, patch, prop, setting, sync
+from tests.golden.bodies import LIVE, MAIL, asked, expand, patch, prop, report, searching, setting, sync
 from tests.golden.talk import Answer, Talk
 
 PAGE = "number-of-matches-within-limits"
@@ -165,6 +165,35 @@ def expansions(t: Talk) -> None:
         t.ask("REPORT", "media", fields, expand(me))
     for path in ("missing", "m%20&.eml?part=1", "/dav/store/other/", "/dav/principals/users/other/"):
         t.ask("REPORT", path, {}, expand(me))
+
+
+def principals(t: Talk) -> None:
+    """The reports on principals: RFC 3744 section 9."""
+    t.ask("MKCOL", "c/")
+    t.ask("PUT", "c/a", {}, "x")
+    top, name, mine = "/dav/principals/", "<D:prop><D:displayname/></D:prop>", "<D:self/>"
+    owned = "<D:principal-property><D:owner/></D:principal-property>"
+    t.note("those that the asker is, and what it owns")
+    for path, by in ((top, mine), (top, mine + name), ("", owned), ("c", owned + name), ("/dav/store/", owned)):
+        t.ask("REPORT", path, {}, report("principal-match", by))
+    t.note("those that are found")
+    for text in (t.user, t.user[1:4].upper(), "other", "othe", "nobody"):
+        t.ask("REPORT", top, {}, report("principal-property-search", searching(text) + name))
+    t.ask("REPORT", top, {}, report("principal-search-property-set"))
+    t.note("those of entries")
+    for path in ("c/a", "missing", "/dav/store/other/"):
+        t.ask("REPORT", path, {}, report("acl-principal-prop-set", name))
+    t.note("why one may do something")
+    who = "<D:principal><D:href>/dav/principals/users/{}/</D:href></D:principal><C:method>PUT</C:method>"
+    for path, user in (("c/a", t.user), ("c/a", "other"), ("missing", "other"), ("c/a", "nobody")):
+        t.ask("REPORT", path, {}, report("C:explain-access", who.format(user)))
+    t.note("what is no question")
+    for words in ("principal-match", "principal-property-search"):
+        t.ask("REPORT", top, {}, report(words))
+    for path, words in (("c/a", mine), (f"{top}users/{t.user}/", mine), (f"{top}users/other/", mine)):
+        t.ask("REPORT", path, {}, report("principal-match", words))
+    for depth in ("1", "infinity"):
+        t.ask("REPORT", top, {"Depth": depth}, report("principal-search-property-set"))
 
 
 def policy(t: Talk) -> None:

@@ -33,7 +33,7 @@ def handle_sync_collection(request: Request, query: SyncQuery) -> Response:
     )
     prefer = Prefer(minimal=request.prefer.minimal)  # no report holds the collection itself
     hrefs = request.hrefs(path)
-    context = request.property_context(changes.facts, changes.facets, hrefs.spelling)
+    context = request.property_context(changes.facts, changes.facets, hrefs.spelling, rights=changes.rights)
     plan = Plan(question, context, minimal=prefer.minimal)
     given = sync_token.render(changes.token)
 

@@ -1,4 +1,4 @@
-"""The errors that davstore raises on purpose, by meaning.
+"""The errors that davstore raises on purpose, by meaning; those of rights are in `rights`.
 
 Every error that a request can end in is a class here and carries the data of its answer. Nothing here knows HTTP:
 the one table from class to status, DAV precondition and headers is in `middleware/errors.py`.
@@ -86,6 +86,10 @@ class InvalidResourceType(Refused):
 
 class UnsupportedReport(Refused):
     """The resource does not support this report (RFC 3253 §3.6, `supported-report`)."""
+
+
+class TraversalNotSupported(Refused):
+    """A report reaches into what has scopes of its own (RFC 6578 §3.3, `sync-traversal-supported`)."""
 
 
 class UnsupportedOperation(Refused):

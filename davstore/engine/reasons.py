@@ -98,7 +98,7 @@ class Entries:
             chain = aces.list_home_chains(unit, facts.id, [self._own])[self._own]
             above = chain[-1] if chain else None
         self._above = above
-        denying = [] if place.resource is None else sight.list_denying(place.resource)
+        denying = [] if place.resource is None else sight.list_denying(place.resource, Privilege.ALL)
         wanted = {one for one in (self._own, above, *denying) if one is not None}
         known = aces.list_acls(unit, facts, wanted, now_us=now_us)
         self._known = {
@@ -119,11 +119,6 @@ class Entries:
         """Whether the resource is a collection, or none is there."""
         return self._place.resource is None or bool(self._place.resource.is_collection)
 
-    def list_needed(self, act: str) -> list[tuple[On, Privilege]]:
-        """Return the privileges that an act needs here, held or not."""
-        standing = self.sight.at(self._place, self._path.area)
-        return [(on, privilege) for on, privilege, _ in needs.judge(act, standing.parent, standing.resource)]
-
     def decide(self, act: str, on: On, privilege: Privilege) -> Reason:
         """Return the verdict about a privilege: a deny decides, wherever it stands, then the nearest that grant."""
         is_own = on is On.RESOURCE and self._own is not None
@@ -133,7 +128,7 @@ class Entries:
         found = [] if node_id is None else [_place_of(path, is_collection, one) for one in self._known[node_id]]
         denying = [one for one in found if one.entry.ace.denies and one.entry.ace.privileges & privilege]
         if is_own and act in needs.REACHING:
-            bits = privilege | Privilege.UNBIND if privilege == Privilege.DELETE else privilege
+            bits = needs.REACHING[act]
             denying += [one for one in self._beneath if one.entry.ace.denies and one.entry.ace.privileges & bits]
         verdict, deciders = (Verdict.DENIED, denying[:1]) if denying else _find_granting(found, privilege)
         return Reason(path, is_collection, privilege, verdict, tuple(deciders))
@@ -169,10 +164,11 @@ def explain(entries: Entries | None, path: Path, place: Resolved, method: str) -
         answer = Answer.HIDDEN
     except NeedPrivileges:
         answer = Answer.REFUSED
-    needed = entries.list_needed(act)
-    if answer is Answer.HIDDEN:  # whatever the method needs
-        needed = [(On.RESOURCE, Privilege.ACCESS), (On.PARENT, Privilege.LIST)]
-    reasons = [entries.decide(act, on, privilege) for on, privilege in needed]
+    is_mapped = entries.sight.at(place, path.area).resource is not None
+    reasons = [entries.decide(act, on, privilege) for on, privilege in needs.list_needed(act, is_mapped=is_mapped)]
     if answer is Answer.ALLOWED:  # of two that are enough each, the one that is held
         reasons = [one for one in reasons if one.verdict is Verdict.GRANTED]
+    elif answer is Answer.HIDDEN or all(one.verdict is Verdict.GRANTED for one in reasons):
+        hiding = (On.RESOURCE, Privilege.ACCESS), (On.PARENT, Privilege.LIST)
+        reasons = [entries.decide("GET", on, privilege) for on, privilege in hiding]
     return Explained(method, answer, list(dict.fromkeys(reasons)))

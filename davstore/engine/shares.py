@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import reduce
 from itertools import groupby
 
 from davstore.engine.context import Context
 from davstore.engine.rights import list_named
-from davstore.engine.sight import Sight
+from davstore.engine.sight import rights_of
 from davstore.metadata.shares import Held
 from davstore.metadata.unit import Unit
-from davstore.model.acl import AUTHENTICATED, Ace, Privilege
+from davstore.model.acl import AUTHENTICATED, NONE, Ace, Privilege, Rights
 
 
 def list_shares(context: Context, unit: Unit) -> list[Held]:
@@ -19,17 +20,22 @@ def list_shares(context: Context, unit: Unit) -> list[Held]:
     Those beneath others of these are left out, and those that it may not open after all, by store and node.
     """
     found: list[Held] = []
-    for store_id, named in groupby(list_named(context, unit), key=lambda one: one.store_id):
+    for _, named in groupby(list_named(context, unit), key=lambda one: one.store_id):
         nodes = {one.node_id: one for one in named}
-        sight = Sight(unit, store_id, {node_id: one.entries for node_id, one in nodes.items()})
+        own = {node_id: rights_of(one.entries) for node_id, one in nodes.items()}
         opened = [
             one
             for one in nodes.values()
-            if _gives_access(one.entries) and sight.along((*one.above, one.node_id)).has(Privilege.ACCESS)
+            if _gives_access(one.entries) and _along((*one.above, one.node_id), own).has(Privilege.ACCESS)
         ]
         ids = {one.node_id for one in opened}
         found += [one for one in opened if ids.isdisjoint(one.above)]
     return found
+
+
+def _along(way: Iterable[int], own: Mapping[int, Rights]) -> Rights:
+    """Return the rights at the end of a chain of nodes."""
+    return reduce(Rights.with_, [own[node_id] for node_id in way if node_id in own], NONE)
 
 
 def _gives_access(entries: Iterable[Ace]) -> bool:

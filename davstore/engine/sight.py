@@ -41,7 +41,7 @@ class Sight:
         self._unit = unit
         self._facts = facts
         self._entries = entries
-        self._own = {node_id: _rights_of(own) for node_id, own in entries.items()}
+        self._own = {node_id: rights_of(own) for node_id, own in entries.items()}
 
     def hidden(self) -> Iterator[tuple[int, Hides]]:
         """Yield the nodes that entries of their own hide, wherever they are, or what lies beneath them."""
@@ -108,38 +108,38 @@ class Sight:
             parent = self.along(chains[node_id])
             yield parent, self.below(parent, node_id)
 
+    def on(self, node_ids: Iterable[int]) -> dict[int, Rights]:
+        """Return the rights on some nodes."""
+        ids = [*node_ids]
+        return {node_id: own for node_id, (_, own) in zip(ids, self.each(ids), strict=True)}
+
     @property
     def named(self) -> frozenset[int]:
         """The numbers of the principals whose entries hold for the asker."""
         return frozenset([one.principal_id for own in self._entries.values() for one in own])
 
-    def list_denying(self, resource: Resource) -> list[int]:
-        """Return the nodes beneath a collection that have entries which deny."""
-        denying = [node_id for node_id, own in self._own.items() if own.denied]
+    def list_denying(self, resource: Resource, privileges: int) -> list[int]:
+        """Return the nodes beneath a collection with entries that deny one of some privileges."""
+        denying = [node_id for node_id, own in self._own.items() if own.denied & privileges]
         if not denying or not resource.is_collection:
             return []
         chains = aces.list_home_chains(self._unit, self._facts.id, denying)
-        return [node_id for node_id, above in chains.items() if resource.node_id in above]
+        return [node_id for node_id in denying if resource.node_id in chains[node_id]]
 
     def find_denied_beneath(self, top: Path, resource: Resource, privileges: int) -> Lack | None:
         """Return a privilege that an entry beneath a collection denies, of some; None: no entry does.
 
         The resource that is named is the collection itself where the asker may not know of the one beneath.
         """
-        denying = [node_id for node_id, own in self._own.items() if own.denied & privileges]
-        if not denying or not resource.is_collection:
-            return None
-        chains = aces.list_home_chains(self._unit, self._facts.id, denying)
-        for node_id in denying:
-            if resource.node_id in chains[node_id]:
-                denied = self._own[node_id].denied & privileges
-                own = denied & ~Privilege.UNBIND  # that of a folder is for its members
-                one = Privilege(own & -own or denied)
-                above = self.along(chains[node_id])
-                if needs.is_hidden(above, self.below(above, node_id)):
-                    return Lack(top, True, one)  # noqa: FBT003  it is a collection
-                found = places.list_in_store(self._unit, self._facts, [node_id])[node_id]
-                return Lack(top._replace(names=found.names), bool(found.is_collection), one)
+        for node_id in self.list_denying(resource, privileges):
+            denied = self._own[node_id].denied & privileges
+            own = denied & ~Privilege.UNBIND  # that of a folder is for its members
+            one = Privilege(own & -own or denied)
+            [(above, rights)] = self.each([node_id])
+            if needs.is_hidden(above, rights):
+                return Lack(top, True, one)  # noqa: FBT003  it is a collection
+            found = places.list_in_store(self._unit, self._facts, [node_id])[node_id]
+            return Lack(top._replace(names=found.names), bool(found.is_collection), one)
         return None
 
     def beneath(self, place: Resolved, area: int) -> Beneath:
@@ -211,7 +211,8 @@ class Beneath:
         return dict(zip(ids, self.sight.each(ids), strict=True))
 
 
-def _rights_of(entries: Iterable[Ace]) -> Rights:
+def rights_of(entries: Iterable[Ace]) -> Rights:
+    """Return the rights that entries give and take."""
     granted = denied = 0
     for one in entries:
         if one.denies:

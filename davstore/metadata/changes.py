@@ -190,7 +190,11 @@ _FORMER_MEMBERS = Statement(
             _in_store,
             binding.c.parent_id == bindparam("p"),
             binding.c.mapped < bindparam("before"),
-            or_(binding.c.is_coll == literal_column("1"), binding.c.parent_id != _under),
+            or_(
+                binding.c.is_coll == literal_column("1"),
+                binding.c.parent_id != _under,
+                among(binding.c.node_id, bindparam("hidden")),
+            ),
         ),
     ),
     Former,
@@ -240,13 +244,21 @@ def list_gone(unit: Unit, store: StoreFacts, *, after: int, parent_id: int | Non
 
 
 def list_former_members(
-    unit: Unit, store_id: int, node_id: int, *, after: int, before: int, live_parent: int
+    unit: Unit, store_id: int, node_id: int, *, after: int, before: int, live_parent: int, hidden: Iterable[int]
 ) -> list[Former]:
     """Return the members that a collection had before a number and still after another.
 
-    `live` is the node that the name means now in another collection, live_parent.
+    `live` is the node that the name means now in another collection, live_parent. Where that is the same one, its
+    non-collections that are still there are left out, but for the hidden ones.
     """
-    values = {"s": store_id, "p": node_id, "after": after, "before": before, "live_parent": live_parent}
+    values: dict[str, object] = {
+        "s": store_id,
+        "p": node_id,
+        "after": after,
+        "before": before,
+        "live_parent": live_parent,
+    }
+    values["hidden"] = array(hidden)
     return unit.all(_FORMER_MEMBERS, values)
 
 

@@ -1,4 +1,4 @@
-"""What principals saw of the stores of others: the times in which nodes were out of sight (docs/sync.md#rights)."""
+"""The sight of principals in the stores of others: the times in which nodes were out of sight (docs/sync.md#rights)."""
 
 from __future__ import annotations
 

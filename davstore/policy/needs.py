@@ -34,14 +34,6 @@ class Need(NamedTuple):
     beneath: bool = False
 
 
-class Judgement(NamedTuple):
-    """A privilege that a method needs, on the resource of a URL or the collection above, and whether it is held."""
-
-    on: On
-    privilege: Privilege
-    is_held: bool
-
-
 class Lack(NamedTuple):
     """A privilege that an asker lacks, on the resource of a URL or the collection above."""
 
@@ -101,19 +93,18 @@ REACHING: Final[Mapping[str, Privilege]] = {
 """The privileges that no entry beneath a collection may deny, by method: what is removed leaves its folder too."""
 
 
+def list_needed(method: str, *, is_mapped: bool) -> Iterator[tuple[On, Privilege]]:
+    """Yield what a method needs, held or not; of what removes both privileges that grant it."""
+    for need in (MAPPED if is_mapped else UNMAPPED).get(method, ()):
+        yield need.on, need.privilege
+        if need.removes:
+            yield On.PARENT, Privilege.UNBIND
+
+
 def find_lacks(
     method: str, parent: Rights, resource: Rights | None, *, makes_collection: bool = False
 ) -> Iterator[Lack]:
-    """Yield what an asker lacks with these rights; the parameters are those of `judge`."""
-    for on, privilege, is_held in judge(method, parent, resource, makes_collection=makes_collection):
-        if not is_held:
-            yield Lack(on, privilege)
-
-
-def judge(
-    method: str, parent: Rights, resource: Rights | None, *, makes_collection: bool = False
-) -> Iterator[Judgement]:
-    """Yield what a method needs, each with whether these rights hold it; resource None: the URL is unmapped.
+    """Yield what an asker lacks with these rights; resource None: the URL is unmapped.
 
     makes_collection: a collection comes to the URL, or has another name from now on.
     """
@@ -124,20 +115,22 @@ def judge(
     for need in row:
         privilege = Privilege.CREATE_FOLDER if need.adds and makes_collection else need.privilege
         if need.removes:
-            yield from _judge_removal(privilege, parent, resource)
-        else:
-            yield Judgement(need.on, privilege, (resource if need.on is On.RESOURCE else parent).has(privilege))
+            yield from _find_lacks_to_remove(privilege, parent, resource)
+        elif not (resource if need.on is On.RESOURCE else parent).has(privilege):
+            yield Lack(need.on, privilege)
     added = Privilege.CREATE_FOLDER if makes_collection else Privilege.ADD_ITEM
     if method in ("rename from", "rename to") and parent.denied & added:
-        yield Judgement(On.PARENT, added, is_held=False)
+        yield Lack(On.PARENT, added)
 
 
-def _judge_removal(privilege: Privilege, parent: Rights, resource: Rights) -> Iterator[Judgement]:
-    """Yield the two privileges of which one is enough, if neither is denied."""
-    either = resource.granted & privilege == privilege or parent.granted & Privilege.UNBIND != 0
-    is_allowed = either and not (resource.denied & privilege or parent.denied & Privilege.UNBIND)
-    yield Judgement(On.RESOURCE, privilege, is_allowed or resource.has(privilege))
-    yield Judgement(On.PARENT, Privilege.UNBIND, is_allowed or parent.has(Privilege.UNBIND))
+def _find_lacks_to_remove(privilege: Privilege, parent: Rights, resource: Rights) -> Iterator[Lack]:
+    either = resource.granted & privilege == privilege or parent.granted & Privilege.UNBIND
+    if either and not (resource.denied & privilege or parent.denied & Privilege.UNBIND):
+        return
+    if not resource.has(privilege):
+        yield Lack(On.RESOURCE, privilege)
+    if not parent.has(Privilege.UNBIND):
+        yield Lack(On.PARENT, Privilege.UNBIND)
 
 
 def is_hidden(parent: Rights, resource: Rights) -> bool:

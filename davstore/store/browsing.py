@@ -9,6 +9,7 @@ from typing import NamedTuple
 from davstore.engine import rights
 from davstore.engine.context import Context
 from davstore.engine.opening import Body, open_resource, reader
+from davstore.engine.sight import Beneath
 from davstore.errors import NotFound
 from davstore.metadata import bindings, sorted_pages
 from davstore.metadata.facets import load
@@ -26,7 +27,7 @@ from davstore.sync.lenses import lens_on, show
 class Page(NamedTuple):
     """A resource, some of its members if it is a collection, and the mark behind them if there are more.
 
-    messages has what a list shows of those that are messages, by node.
+    messages has what a list shows of those that are messages, by node. is_own: the store is the asker's.
     """
 
     facts: StoreFacts
@@ -34,6 +35,7 @@ class Page(NamedTuple):
     members: list[Resource]
     more: Mark | None
     messages: Mapping[int, MessageSummary] = MappingProxyType({})
+    is_own: bool = True
 
 
 class OpenMessage(NamedTuple):
@@ -57,22 +59,32 @@ def list_page(
 ) -> Page:
     """Return at most limit members of a collection, behind a mark: collections first, the rest sorted.
 
-    Those that are not in the view are left out, so that there may be less.
+    Those that are not in the view, or that the asker may not read, are left out, so that there may be less.
 
     Raises:
-        NotFound: nothing is there.
+        NotFound: nothing is there. NeedPrivileges: the asker may know of it, and not read it.
     """
 
     def work(unit: Unit) -> Page:
-        facts, top = _find(context, unit, path)
-        if not top.is_collection:
-            return Page(facts, top, [], None)
-        found = sorted_pages.list_page(unit, facts.id, top, sort, descending=descending, after=after, limit=limit + 1)
-        more = _mark(found[limit - 1], sort) if len(found) > limit else None
-        members = show(unit, facts.id, lens_on(view, context.now_us, path.area), found[:limit])
+        facts, top, beneath = _find(context, unit, path)
+        shown = view if beneath is None else beneath.narrowed(view)
+        if not top.is_collection or (beneath is not None and not beneath.is_listed(shown)):
+            return Page(facts, top, [], None, is_own=beneath is None)
+        lens, mark, members, last = lens_on(shown, context.now_us, path.area), after, list[Resource](), False
+        while not members and not last:
+            found = sorted_pages.list_page(
+                unit, facts.id, top, sort, descending=descending, after=mark, limit=limit + 1
+            )
+            last, members = len(found) <= limit, show(unit, facts.id, lens, found[:limit])
+            mark = None if last else _mark(found[limit - 1], sort)
+            if beneath is None:
+                break
+            members = beneath.shown(members)[0]
+            if members and not last:  # the mark is in the page: it names no hidden member
+                mark = _mark(members[-1], sort)
         messages = [one.node_id for one in members if one.type in MESSAGES]
         summaries = load(unit, facts, {SUMMARY}, messages, now_us=context.now_us).of(SUMMARY)
-        return Page(facts, top, members, more, summaries)
+        return Page(facts, top, members, mark, summaries, is_own=beneath is None)
 
     return context.services.database.read(work)
 
@@ -84,7 +96,7 @@ def open_message(context: Context, path: Path) -> OpenMessage | None:
         NotFound: nothing is there. CorruptBlob: the body is lost.
     """
     read = reader(context, path, NONE)
-    _, resource = read(lambda unit: _find(context, unit, path))
+    _, resource, _ = read(lambda unit: _find(context, unit, path))
     if resource.type not in MESSAGES:
         return None
     content = open_resource(context, path, facets={MESSAGE, CONVERSATION})
@@ -98,12 +110,12 @@ def open_message(context: Context, path: Path) -> OpenMessage | None:
     return OpenMessage(content.resource, message, content.body, thread)
 
 
-def _find(context: Context, unit: Unit, path: Path) -> tuple[StoreFacts, Resource]:
-    rights.require_owner(context.asker, path)
+def _find(context: Context, unit: Unit, path: Path) -> tuple[StoreFacts, Resource, Beneath | None]:
     facts, place, _ = bindings.find(unit, path)
+    sight = rights.require(context, unit, facts, path, place)
     if place.resource is None:
         raise NotFound(path.name)
-    return facts, place.resource
+    return facts, place.resource, None if sight is None else sight.beneath(place, facts.area)
 
 
 def _mark(member: Resource, sort: Sort) -> Mark:

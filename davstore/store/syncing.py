@@ -10,7 +10,9 @@ from davstore.engine import rights, transaction, viewing
 from davstore.engine.conditions import require_list
 from davstore.engine.context import Context
 from davstore.engine.paging import keep_view, shortened
+from davstore.engine.sight import Sight
 from davstore.metadata import bindings
+from davstore.metadata.bindings import Found
 from davstore.metadata.changed_members import by_column_form
 from davstore.metadata.facets import load
 from davstore.metadata.messages import add_to_columns
@@ -65,10 +67,8 @@ def changes_since(
         most = min(most, _MOST_MESSAGES)
 
     def work(unit: Unit, most: int) -> tuple[Changes, View, Visibility]:
-        if path.area is Area.THREADS:
-            rights.require_owner(context.asker, path)
         found = bindings.find(unit, path)
-        sight, view = rights.require_list(context, unit, found.facts, path, found.place, asked)
+        sight, view = _require_listed(context, unit, found, path, asked)
         require_list(context, unit, found.facts, conditions)
         see = EVERYTHING if sight is None else viewing.find_settled(context, unit, found.facts, sight)
         lens = lens_on(view, context.now_us, path.area)
@@ -83,24 +83,39 @@ def changes_since(
             rows = [lens.mask(row) if isinstance(row, Resource) else row for row in rows]
         ids = {row.node_id for row in rows if isinstance(row, Resource)}
         values = load(unit, found.facts, lens.told(rights.told(sight, facets)), ids, now_us=context.now_us)
-        own = None if sight is None else dict(zip(ids, [own for _, own in sight.each([*ids])], strict=True))
+        own = None if sight is None else sight.on(ids)
         return Changes(rows, page.token, page.truncated, found.facts, values, rights=own), view, see
 
-    def read(most: int) -> tuple[Changes, View]:
-        while True:
-            try:
-                changes, view, see = context.services.database.read(partial(work, most=most))
-            except viewing.Unsettled:
-                transaction.write(context, path, viewing.settle)
-                continue
-            seq = changes.facts.seq
-            is_known = see.is_whole or not changes.rows or seq <= see.seen
-            if is_known or transaction.write(context, path, partial(viewing.note_seen, see=see, seq=seq)):
-                return changes, view
-
-    changes, view = shortened(most, read)
+    changes, view = shortened(most, lambda most: _read(context, path, partial(work, most=most)))
     keep_view(context, path, view)
     return changes
+
+
+def _require_listed(context: Context, unit: Unit, found: Found, path: Path, view: View) -> tuple[Sight | None, View]:
+    """Return what the asker sees of a store, and the view within which it may list a collection; no threads of others.
+
+    Raises:
+        NotFound, NeedPrivileges.
+    """
+    if path.area is Area.THREADS:
+        rights.require_owner(context.asker, path)
+    return rights.require_list(context, unit, found.facts, path, found.place, view)
+
+
+def _read(
+    context: Context, path: Path, work: Callable[[Unit], tuple[Changes, View, Visibility]]
+) -> tuple[Changes, View]:
+    """Return a page and its view, with the rights of its asker and all that it is told written down before."""
+    while True:
+        try:
+            changes, view, see = context.services.database.read(work)
+        except viewing.Unsettled:
+            transaction.write(context, path, viewing.settle)
+            continue
+        seq = changes.facts.seq
+        is_known = see.is_whole or not changes.rows or seq <= see.seen
+        if is_known or transaction.write(context, path, partial(viewing.note_seen, see=see, seq=seq)):
+            return changes, view
 
 
 def _rows(page: Page) -> Iterator[Resource | Removed]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from davstore.metadata import changes
 from davstore.metadata.changes import Former
+from davstore.metadata.listings import NO_LIMIT
 from davstore.model.changes import Key, Level, Removed
 from davstore.model.visibility import Hides
 from davstore.sync.inquiry import Inquiry
@@ -27,14 +28,14 @@ class Url:
     died: int = 0
     mapped: int = 0
     is_collection: int = 0
+    is_known: bool = False  # a device may know that it named something
     live: int | None = None
     live_parent: int = 0  # the same, if its members are in sight
     former: list[Span] = field(default_factory=list)
 
-    def add(self, row: Former, former: list[Span], died: int, see: Visibility) -> None:
-        """Add times in which it named something."""
+    def add(self, row: Former, died: int, see: Visibility) -> None:
+        """Add a time in which it named something."""
         self.died = max(self.died, died)
-        self.former += former
         if row.mapped >= self.mapped:
             self.mapped, self.is_collection = row.mapped, row.is_coll
         if row.live is not None and not see.hides(row.live):
@@ -64,6 +65,8 @@ def list_removed(asked: Inquiry) -> list[tuple[Key, Removed]]:
     depth = top + 1
     while depth <= max(urls, default=0):  # a level may be empty and the next not
         for names, url in urls[depth].items():
+            if not url.is_known:
+                continue
             if url.live is None:
                 parent = names[top:-1]
                 row = Removed(names[:-1], names[-1], url.is_collection)
@@ -105,6 +108,7 @@ def expand(asked: Inquiry, urls: Urls, names: Names, former: list[Span], *, live
             after=max(span.since, asked.start.base),
             before=span.until,
             live_parent=live,
+            hidden=asked.see.hidden,
         )
         for row in rows:
             _add(asked, urls, (*names, row.name), row, Part(span.since, span.until, span.ended), died)
@@ -117,37 +121,40 @@ def _seed_hidden(asked: Inquiry, urls: Urls) -> None:
         return
     rows = changes.list_bound(asked.unit, asked.facts, hidden)
     asked.ancestry.locate(row.parent_id for row in rows)
-    now = asked.facts.seq + 1
     for row in rows:
-        parent = asked.ancestry.find(row.parent_id)
-        if parent is not None and (asked.level is Level.INFINITE or row.parent_id == asked.scope.node_id):
-            former = Former(*row[:5], now, row.node_id)
-            _add(asked, urls, (*parent.names, row.name), former, Part(parent.fresh, now, now), 0)
+        parent, ended = asked.ancestry.find(row.parent_id), hidden[row.node_id]
+        if parent is None or ended < parent.fresh:
+            continue
+        if asked.level is Level.INFINITE or row.parent_id == asked.scope.node_id:
+            former = Former(*row[:5], ended + 1, row.node_id)
+            _add(asked, urls, (*parent.names, row.name), former, Part(parent.fresh, ended + 1, NO_LIMIT), ended)
 
 
 def _add(asked: Inquiry, urls: Urls, names: Names, row: Former, time: Part, died: int) -> None:
     """Add a binding of the past to a URL, cut to the time of the collection above and to when the asker saw it.
 
-    It counts when it ended behind the base of the run. died 0: it is open, and ended when it went out of sight. A
-    device can know no name that was mapped behind what it has, so one that was is not told to those who do not see all.
+    All count for the last death of the URL. A device knows of those that ended behind the base of the run.
+    """
+    since, until = max(row.mapped, time.since), min(row.unmapped, time.until)
+    if since >= until:
+        return
+    url = urls[len(names)][names]
+    url.add(row, died, asked.see)
+    whole = Part(since, until, row.unmapped if row.unmapped < time.until else time.ended)
+    inside = [Span(row.node_id, *part) for part in _known(asked, row, whole, Hides.MEMBERS)] if row.is_coll else []
+    url.former += inside
+    url.is_known = url.is_known or bool(inside) or bool(_known(asked, row, whole, Hides.RESOURCE))
+
+
+def _known(asked: Inquiry, row: Former, whole: Part, hides: Hides) -> list[Part]:
+    """Return the parts of a time of which a device may know, and does not know that they ended.
+
+    It can know no name that came into sight behind all that it has: to one who does not see everything it is not told.
     """
     start, see = asked.start, asked.see
-    since, until = max(row.mapped, time.since), min(row.unmapped, time.until)
-    if since >= until or (not see.is_whole and row.mapped > max(start.number, start.base)):
-        return
-    whole = Part(since, until, row.unmapped if row.unmapped < time.until else time.ended)
-    parts = {
-        hides: [
-            part
-            for part in see.cut(row.node_id, whole, hides)
-            if start.base < part.ended and (died or part.ended < until)
-        ]
-        for hides in (Hides.RESOURCE, Hides.MEMBERS)[: 1 + row.is_coll]
-    }
-    ended = [part.ended for some in parts.values() for part in some]
-    if ended:
-        former = [Span(row.node_id, *part) for part in parts.get(Hides.MEMBERS, ())]
-        urls[len(names)][names].add(row, former, died or max(ended), see)
+    last = NO_LIMIT if see.is_whole else max(start.number, start.base)
+    parts = see.cut(row.node_id, whole, hides)
+    return [part for part in parts if start.base < part.ended < NO_LIMIT and part.since <= last]
 
 
 def _hash(names: Names) -> int:

@@ -42,6 +42,11 @@ class Visibility:
             for part, times in self._times.items()
         }
 
+    @property
+    def hidden(self) -> set[int]:
+        """The nodes that are out of sight now."""
+        return self._now[Hides.RESOURCE]
+
     def hides(self, node_id: int) -> bool:
         """Tell whether a node, and the tree beneath it, is out of sight now."""
         return node_id in self._now[Hides.RESOURCE]

@@ -12,7 +12,7 @@ from davstore.engine.context import Services
 from davstore.engine.rights import home
 from davstore.errors import NotFound, PreconditionFailed
 from davstore.middleware.auth import PRINCIPAL
-from davstore.middleware.boundary import TARGET
+from davstore.middleware.boundary import MOUNTS, TARGET
 from davstore.middleware.places import PLACE
 from davstore.middleware.sync_gate import answered, view_of
 from davstore.middleware.xml_body import content_length
@@ -38,6 +38,7 @@ MEMBERS: Final = 1_000
 """The most members of a page: half a megabyte of HTML, more than a person reads."""
 _IN_THREAD: Final = 2
 """Names that lead to a message in a thread."""
+SHARED: Final = "Shared with me"
 _CACHING: Final = [("Cache-Control", "private, no-cache"), ("Vary", "Accept, Authorization")]
 
 
@@ -84,7 +85,7 @@ class Pages:
                 view = view_of(environ)
                 if view is not EVERYTHING:
                     page = list_page(view=view)
-                answer = _send(environ, start_response, render_page(page, ordering), PROTECTION)
+                answer = _send(environ, start_response, render_page(page, ordering, _way(environ, path)), PROTECTION)
                 answered(environ)
                 return answer
         elif isinstance(path, Path) and wants_page(environ.get("HTTP_ACCEPT")):
@@ -127,11 +128,19 @@ class Pages:
         with closing(opened.body):
             number = words.get(message.FRAMED)
             if number is None:
-                return message.render_message(path, opened), message.PROTECTION
+                return message.render_message(path, opened, _way(environ, path)), message.PROTECTION
             frame = message.render_frame(opened, number)
         if frame is None:
             raise NotFound(number)
         return frame, message.FRAME_PROTECTION
+
+
+def _way(environ: WSGIEnvironment, path: Path) -> tuple[str, ...]:
+    """Return the names that a page shows of the way to a place: from the root of its store, or from the shares."""
+    if not environ.get(MOUNTS):
+        return (path.store, *path.names)
+    target: Target = environ[TARGET]
+    return (SHARED, *target.segments[len(urls.SHARED) + 1 :])
 
 
 def _is_from_browser(environ: WSGIEnvironment) -> bool:

@@ -89,7 +89,7 @@ class Attachment(NamedTuple):
     has_preview: bool
 
 
-def render_message(path: Path, opened: OpenMessage) -> bytes:
+def render_message(path: Path, opened: OpenMessage, way: tuple[str, ...]) -> bytes:
     """Return the HTML of the page of a message. All references in it are relative: it does not know its prefix."""
     resource, message = opened.resource, opened.message
     is_object = message.kind is not ResourceType.MESSAGE
@@ -97,7 +97,7 @@ def render_message(path: Path, opened: OpenMessage) -> bytes:
     pieces = _PAGE.generate(
         style=MESSAGE_STYLE,
         sandbox=SANDBOX,
-        crumbs=_crumbs(path),
+        crumbs=_crumbs(path, way[:-1]),
         conversation=_conversation(path, opened.thread),
         subject=_subject(message, resource.name),
         kind=kind_of(resource),
@@ -143,8 +143,7 @@ def _pictures(message: MessageFacts) -> dict[str, str]:
     return {part.content_id: _href(part) for part in message.parts if part.content_id and part.media_type in PICTURES}
 
 
-def _crumbs(path: Path) -> list[Crumb]:
-    above = (path.store, *path.names[:-1])
+def _crumbs(path: Path, above: tuple[str, ...]) -> list[Crumb]:
     if path.area is Area.THREADS:
         return [Crumb(refer(path.parent, Path(path.store)), render_name(path.store)), Crumb("../", "Conversations")]
     return [Crumb("../" * (len(above) - 1 - i) or "./", render_name(name)) for i, name in enumerate(above)]

@@ -57,8 +57,10 @@ class Crumb(NamedTuple):
     name: str
 
 
-def render_page(page: Page, ordering: Ordering) -> bytes:
+def render_page(page: Page, ordering: Ordering, way: tuple[str, ...]) -> bytes:
     """Return the HTML of a page of a collection. All references in it are relative: it does not know its prefix.
+
+    way holds the names of the collections on the way to it, and its own.
 
     Members that fit on one page are arranged for people; of several pages each goes on where the one before ended.
     """
@@ -70,7 +72,7 @@ def render_page(page: Page, ordering: Ordering) -> bytes:
     more = page.more and ordering._replace(after=page.more)
     html = _TEMPLATE.render(
         style=STYLE,
-        crumbs=_crumbs(page.facts.owner, page.top.names),
+        crumbs=_crumbs(way),
         has_messages=bool(page.messages),
         columns=[_column(sort, title, ordering) for sort, title in (_WITH_MESSAGES if page.messages else _COLUMNS)],
         rows=[_row(member, page.messages.get(member.node_id)) for member in members],
@@ -78,8 +80,8 @@ def render_page(page: Page, ordering: Ordering) -> bytes:
         more=more and more.query,
         summary=", ".join(_count(folders, "folder") + _count(len(members) - folders, "file")),
         facts=page.facts,
-        conversations=_conversations(page.facts, page.top),
-        room=_room(page.facts),
+        conversations=_conversations(page.facts, page.top) if page.is_own else None,
+        room=_room(page.facts) if page.is_own else None,
     )
     return html.encode()
 
@@ -90,9 +92,9 @@ def refer(start: Path, end: Path) -> str:
     return "../" * (len(up) - len(urls.HOME)) + "".join([f"{encode_segment(one)}/" for one in down[len(urls.HOME) :]])
 
 
-def _crumbs(owner: str, names: tuple[str, ...]) -> list[Crumb]:
-    up = len(names)
-    return [Crumb("../" * (up - i) or "./", render_name(name)) for i, name in enumerate((owner, *names))]
+def _crumbs(way: tuple[str, ...]) -> list[Crumb]:
+    up = len(way) - 1
+    return [Crumb("../" * (up - i) or "./", render_name(name)) for i, name in enumerate(way)]
 
 
 def _conversations(facts: StoreFacts, top: Resource) -> str | None:

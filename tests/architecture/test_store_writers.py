@@ -60,6 +60,7 @@ IN_THE_ENGINE = {
     "engine/locks.py": "locks",
     "engine/receiving.py": "what uploads reserve",
     "engine/room.py": "what dead uploads had reserved",
+    "engine/viewing.py": "what guests saw, and what is hidden from them",
     "engine/transaction.py": "the counters, at the end of each unit",
 }
 VERBS = {"make", "replace", "alter", "alter_all", "control", "unbind", "unbind_all", "unbind_nodes", "rebind"}

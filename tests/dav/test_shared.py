@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from davstore.model.principals import Principal, User
-from tests.dav.client import BOB, HOME, Answer, Client, D
+from davstore.model.pages import Sort
+from davstore.model.paths import Path as DavPath
+from davstore.store import browsing
+from tests.dav.client import BOB, HOME, MESSAGE, Answer, Client, D
 from tests.dav.test_acl import DAY_US, TO_BOB, TOMORROW, C, ace, as_, give
 
 SHARED = "/dav/shared/bob/"
-CAROL = Principal(User(3, "carol", 3, 1, disabled=False))
 
 
 @pytest.fixture
@@ -239,3 +240,56 @@ def test_a_proxy_s_prefix_comes_before_all(tmp_path: Path) -> None:
     ]
     assert bob(dav, "MOVE", "Photos/a", Destination=f"/files{SHARED}Photos/b", **prefix).status == 201
     dav.close()
+
+
+def test_a_browser_gets_the_page_of_a_shared_folder(dav: Client) -> None:
+    give(dav, "Photos/")
+    dav.put("Work/deep/Photos/letter.eml", MESSAGE, Content_Type="message/rfc822")
+    give(dav, "Work/deep/", ace(TO_BOB, "D:read"))
+    give(dav, "Work/deep/Photos/c", ace(TO_BOB, "C:access", deny=True))
+    page = bob(dav, "GET", "deep/Photos/", Accept="text/html").body.decode()
+    assert 'href="./letter.eml"' in page
+    assert "./c" not in page
+    assert all(
+        f'<a href="{up}"><bdi>{name}</bdi></a>' in page for up, name in [("../../", "Shared with me"), ("../", "deep")]
+    )
+    assert not any(word in page for word in ("Work", "used", "Conversations"))
+    message = bob(dav, "GET", "deep/Photos/letter.eml", Accept="text/html,image/png;q=0.5").body.decode()
+    assert "two parts" in message
+    assert "Work" not in message
+    assert 'href="./letter.eml"' in bob(dav, "GET", f"{HOME}/Work/deep/Photos/", Accept="text/html").body.decode()
+    assert bob(dav, "GET", f"{HOME}/Photos/", Accept="text/html").status == 404
+    give(dav, "Work/deep/", ace(TO_BOB, "C:access"))
+    assert "letter.eml" not in bob(dav, "GET", "deep/Photos/", Accept="text/html").body.decode()
+
+
+def test_the_mark_of_a_page_names_nothing_hidden(dav: Client) -> None:
+    dav.mkcol("P")
+    give(dav, "P/", ace(TO_BOB, "D:read"))
+    for name in ("a", "b-hidden", "c-hidden", "d", "e-hidden"):
+        dav.put(f"P/{name}")
+        if "hidden" in name:
+            give(dav, f"P/{name}", ace(TO_BOB, "C:access", deny=True))
+    context, mark, pages = dav.services.context(BOB), None, []
+    while not pages or mark is not None:
+        page = browsing.list_page(context, DavPath("alice", ("P",)), Sort.NAME, after=mark, limit=1)
+        mark = page.more
+        pages.append(([one.name for one in page.members], mark and mark.name))
+    assert [name for names, _ in pages for name in names] == ["a", "d"]
+    assert "hidden" not in str(pages)
+
+
+def test_a_share_is_synchronised_by_itself(dav: Client) -> None:
+    body = (
+        '<D:sync-collection xmlns:D="DAV:"><D:sync-token>{}</D:sync-token><D:sync-level>infinite</D:sync-level>'
+        "<D:prop><D:getetag/></D:prop></D:sync-collection>"
+    )
+    first = bob(dav, "REPORT", "Photos/", body.format(""))
+    assert set(first.hrefs()) == {f"{SHARED}Photos/{name}" for name in ("a", "2026/", "2026/b")}
+    token = first.xml.findtext(f"{D}sync-token")
+    dav.put("Photos/2026/new")
+    dav("DELETE", "Photos/a")
+    second = bob(dav, "REPORT", "Photos/", body.format(token))
+    assert second.gone() == [f"{SHARED}Photos/a"]
+    assert f"{SHARED}Photos/2026/new" in second.hrefs()
+    assert bob(dav, "REPORT", f"{HOME}/Photos/", body.format(token)).status == 207  # a token names the scope

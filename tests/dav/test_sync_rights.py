@@ -30,7 +30,7 @@ class Device:
         self._dav = dav
         self._path = path
         self._limit = limit
-        self._token = ""
+        self.token = ""
         self.mirror: set[str] = set()
 
     def sync(self) -> set[str]:
@@ -42,11 +42,11 @@ class Device:
                 self._dav,
                 "REPORT",
                 self._path,
-                f'<D:sync-collection xmlns:D="DAV:"><D:sync-token>{self._token}</D:sync-token>'
+                f'<D:sync-collection xmlns:D="DAV:"><D:sync-token>{self.token}</D:sync-token>'
                 f"<D:sync-level>infinite</D:sync-level>{limit}<D:prop><D:getetag/></D:prop></D:sync-collection>",
             )
             assert answer.status == 207, answer.body
-            self._token = answer.xml.findtext(f"{D}sync-token")
+            self.token = answer.xml.findtext(f"{D}sync-token")
             is_truncated = False
             for one in answer.xml.iterfind(f"{D}response"):
                 name = one.findtext(f"{D}href").removeprefix(f"{HOME}/")
@@ -155,3 +155,33 @@ def test_a_token_is_good_after_the_access_was_lost_and_given_again(dav: Client) 
     give(dav, "F/", ace(TO_BOB, "D:read"))
     assert device.sync() == {"-F/a", "+F/new"}
     assert device.mirror == listed(dav)
+
+
+def test_a_token_in_if_holds_as_long_as_nothing_changes_for_the_guest(dav: Client) -> None:
+    give(dav, "F/", ace(TO_BOB, "D:all"))
+    give(dav, "F/sub/", ace(TO_BOB, "D:read", deny=True))
+    device = Device(dav)
+    device.sync()
+
+    def guarded(name: str) -> int:
+        return bob(dav, "PUT", f"F/{name}", "x", If=f"<{HOME}/F/> (<{device.token}>)").status
+
+    dav.put("G/z", "elsewhere")
+    dav.put("F/sub/b", "hidden")
+    assert guarded("one") == 201
+    assert guarded("two") == 412
+    device.sync()
+    give(dav, "F/sub/")
+    assert guarded("two") == 412
+    device.sync()
+    assert guarded("two") == 201
+
+
+def test_a_share_is_told_in_its_own_form(dav: Client) -> None:
+    give(dav, "F/", ace(TO_BOB, "D:read"))
+    body = (
+        '<D:sync-collection xmlns:D="DAV:"><D:sync-token/><D:sync-level>1</D:sync-level><D:prop/></D:sync-collection>'
+    )
+    answer = bob(dav, "REPORT", "/dav/shared/bob/F/", body)
+    assert answer.status == 207, (answer.status, answer.body)
+    assert answer.hrefs() == ["/dav/shared/bob/F/sub/", "/dav/shared/bob/F/a"]

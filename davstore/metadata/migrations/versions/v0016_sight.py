@@ -1,4 +1,4 @@
-"""What is hidden of a node: the node itself, or what is beneath it (docs/sync.md#rights)."""
+"""Rows of `hidden` say which part of a tree it is: a node, or what is beneath it (docs/sync.md#rights)."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -175,15 +175,7 @@ class Run:
 
     def _ask(self, seen: Scan, guards: dict[str, str]) -> Trees:
         """Ask the server what changed; unite both sides when it lost members that it reported before."""
-        pull = Pull(self.state, self.remote, self.say)
-        try:
-            pull.run()
-        except Stop as stop:
-            note_wait(self.state, stop, self.now())
-            if isinstance(stop, RootGone) and has_ended(self.state, self.remote):
-                raise ShareEnded(seen) from stop
-            raise
-        note_home(self.state, self.remote)
+        pull = self._pull(seen)
         self.state.drop_facts(NOT_BEFORE)
         self._restated.update(pull.restated)
         for path in list_rewound(self.state):
@@ -216,6 +208,19 @@ class Run:
             list_only=pull.list_only,
             computed=is_computed,
         )
+
+    def _pull(self, seen: Scan) -> Pull:
+        """Bring the state's copy of the server's tree up to date. Raises ShareEnded, with what is here."""
+        pull = Pull(self.state, self.remote, self.say)
+        try:
+            pull.run()
+        except Stop as stop:
+            note_wait(self.state, stop, self.now())
+            if isinstance(stop, RootGone) and has_ended(self.state, self.remote):
+                raise ShareEnded(seen) from stop
+            raise
+        note_home(self.state, self.remote)
+        return pull
 
     def _sort_unfit(self, unfit: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """Split links and special files into those never synchronised, and those in the place of synchronised files."""

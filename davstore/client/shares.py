@@ -42,7 +42,7 @@ class ShareEnded(DavstoreError):
 def note_home(state: State, remote: RemoteCollection) -> None:
     """Remember the epoch of the server, for a collection in a share, after it answered a report."""
     share = _find_share(remote)
-    if share and (state.find_fact(HOME) is None or state.list_refused()):
+    if share and (not state.find_fact(HOME) or state.list_refused()):
         state.set_fact(HOME, _find_home(remote, share))
 
 

@@ -63,6 +63,9 @@ def sync(_settings: Settings, *, url: str, user_name: str, **words: Any) -> None
     half, or all of a folder of 20 or more. With --force such deletions are carried out, also those on a disk that is
     not mounted now; with a missing or replaced DIR it starts as a new device, which deletes nothing. Nothing is deleted
     either with --merge or --reset, or after the server was restored or made anew.
+
+    When what another user shared is shared no longer, it is removed from DIR, but for what was changed there, and the
+    command ends.
     """
     try:
         status = _sync(url, user_name, **words)

@@ -27,6 +27,10 @@ class Stop(DavstoreError):
         self.status, self.retry_after_seconds, self.is_own = status, retry_after_seconds, is_own
 
 
+class RootGone(Stop):
+    """Nothing is at the URL of the collection."""
+
+
 class Changed(DavstoreError):
     """A side is no longer as the plan saw it: nothing was done, and the next round looks again.
 

@@ -82,13 +82,13 @@ class Profiled(RemoteCollection):
         inner = [name for name in path.split("/") if name not in ("", ".")]
         if ".." in inner:
             raise Stop(USAGE, f"{path} is no path in the collection")
-        return (*self._root, *inner)
+        return (*self.root, *inner)
 
     def shown(self, segments: tuple[str, ...]) -> str:
         """Return the path of a folder in the collection, '.' for itself; the whole path of one elsewhere."""
-        if segments[: len(self._root)] != self._root:
+        if segments[: len(self.root)] != self.root:
             return "/" + "/".join(segments)
-        return "/".join(segments[len(self._root) :]) or "."
+        return "/".join(segments[len(self.root) :]) or "."
 
     def _ask(self, method: str, body: bytes) -> Any:
         """Send a request about the collection itself and return the root of its multistatus."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from davstore.client import tree
-from davstore.client.exit_status import NETWORK, USAGE, Stop
+from davstore.client.exit_status import NETWORK, USAGE, RootGone, Stop
 from davstore.client.identity import holds_threads
 from davstore.client.multistatus import Report, Row
 from davstore.client.questions import is_narrowed, knows_states
@@ -104,7 +104,8 @@ class Pull:
         if scope.infinite and error.status in NO_INFINITE and not error.conditions & NO_ROOM:
             return scope._replace(infinite=False)
         if not path:
-            raise Stop(
+            kind = RootGone if error.status == 404 else Stop
+            raise kind(
                 NETWORK if error.status in (500, 502, 504, 507) else USAGE,
                 f"{self._remote.url} cannot be synchronised: {error}",
             )

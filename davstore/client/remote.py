@@ -100,7 +100,7 @@ class RemoteCollection:
         if parts.username is not None:
             raise Stop(USAGE, "credentials do not belong into the URL: use --user and --password-file")
         try:
-            self._root = hrefs.parse_target(parts.path or "/").segments
+            self.root = hrefs.parse_target(parts.path or "/").segments
         except Malformed as cause:
             raise Stop(USAGE, f"{url}: {cause}") from cause
         self._origin = f"{parts.scheme}://{parts.netloc}"
@@ -129,7 +129,7 @@ class RemoteCollection:
 
     def href(self, path: str, *, folder: bool) -> str:
         """Return the absolute path that names path on the server."""
-        return hrefs.render_href((*self._root, *filter(None, path.split("/"))), folder)
+        return hrefs.render_href((*self.root, *filter(None, path.split("/"))), folder)
 
     def path(self, href: str) -> str | None:
         """Return the path that an href of an answer names, None for a name that no folder can hold.
@@ -138,8 +138,8 @@ class RemoteCollection:
             Stop: (usage) the href is outside the collection: the server has another name for it.
         """
         segments = hrefs.decode_href(href)
-        inner = segments[len(self._root) :]
-        if segments[: len(self._root)] != [name.encode() for name in self._root]:
+        inner = segments[len(self.root) :]
+        if segments[: len(self.root)] != [name.encode() for name in self.root]:
             raise Stop(
                 USAGE,
                 f"the server answered with {href}, which is not in {self.url}: it does not know the address at "
@@ -180,7 +180,7 @@ class RemoteCollection:
 
         One whose members are not all told is another.
         """
-        found = self._find_members(path, "1")
+        found = self.find_members(path, "1")
         if found is None or found.narrowed or not all(one.folder and self.path(one.href) == path for one in found.rows):
             return None
         return next((row.sync_token for row in found.rows), "")
@@ -191,10 +191,10 @@ class RemoteCollection:
 
     def find_rows(self, path: str, body: bytes = questions.PROPFIND_COLLECTION) -> list[Row]:
         """Return what a PROPFIND tells of the collection at path; nothing when it is refused."""
-        found = self._find_members(path, "0", body)
+        found = self.find_members(path, "0", body)
         return found.rows if found is not None else []
 
-    def _find_members(self, path: str, depth: str, body: bytes = questions.PROPFIND_COLLECTION) -> Report | None:
+    def find_members(self, path: str, depth: str, body: bytes = questions.PROPFIND_COLLECTION) -> Report | None:
         """Return the answer to a PROPFIND; None when it is refused, or deferred by a rule of the policy."""
         try:
             return self._multistatus("PROPFIND", path, {"Depth": depth}, body)

@@ -16,7 +16,7 @@ from datetime import datetime
 from davstore.client.conflicts import conflict_path
 from davstore.client.dry_run import copy_view, rehearse
 from davstore.client.executor import Executor
-from davstore.client.exit_status import IN_STEP, NOT_TRANSFERRED, SAFETY, Stop
+from davstore.client.exit_status import IN_STEP, NOT_TRANSFERRED, SAFETY, RootGone, Stop
 from davstore.client.folder import Folder
 from davstore.client.identity import ROOT_ID, is_other_root, list_rewound
 from davstore.client.losses import find_mass_deletion
@@ -28,6 +28,7 @@ from davstore.client.pull import Pull
 from davstore.client.questions import is_narrowed, knows_states
 from davstore.client.remote import RemoteCollection
 from davstore.client.scan import Scan, refresh, scan
+from davstore.client.shares import ENDED, ShareEnded, has_ended, leave, list_others, list_unchanged, note_home
 from davstore.client.state import State
 from davstore.client.states import States, list_words
 from davstore.client.straying import MADE_BY_SERVER, adopt_placed, follow_deleted, list_unsent
@@ -68,14 +69,18 @@ class Run:
         """Bring both sides in step and return the exit status.
 
         Raises:
-            Stop: the run cannot go on; finished actions are recorded.
+            Stop: the run cannot go on; finished actions are recorded. A share that ended ends it too (IN_STEP when
+                nothing of it is kept).
         """
-        trees, actions, guards = self._trees(clean=True)
+        try:
+            trees, actions, guards = self._trees(clean=True)
+        except ShareEnded as ended:
+            raise leave(self.state, self.folder, ended.seen, say=self.say, done=self._done_here) from None
         counts: Counter[Verb] = Counter()
 
         def done(action: Action) -> None:
             counts[action.verb] += 1
-            self.done(self._as_here(action))
+            self._done_here(action)
 
         for action in self._taken():
             done(action)
@@ -107,7 +112,10 @@ class Run:
 
     def rehearse(self) -> list[Action]:
         """Return the actions of a run, and do none of them. Give it a state that may be thrown away."""
-        trees, _, _ = self._trees(clean=False)
+        try:
+            trees, _, _ = self._trees(clean=False)
+        except ShareEnded as ended:
+            return self._rehearse_end(ended.seen)
         now, spelling = self.now(), self.folder.spelling
 
         def aside(path: str) -> str:
@@ -118,6 +126,14 @@ class Run:
             if action.verb in (Verb.MAKE_LOCAL, Verb.DOWNLOAD, Verb.MOVE_LOCAL):
                 spelling.assign(action.other if action.verb is Verb.MOVE_LOCAL else action.path)
         return list(map(self._as_here, actions))
+
+    def _rehearse_end(self, seen: Scan) -> list[Action]:
+        gone = list_unchanged(self.state, seen)
+        self.say(ENDED.format(f"{len(gone)} files would be removed", len(list_others(seen, set(gone)))))
+        return [self._as_here(Action(Verb.DELETE_LOCAL, path)) for path in gone]
+
+    def _done_here(self, action: Action) -> None:
+        self.done(self._as_here(action))
 
     def _as_here(self, action: Action) -> Action:
         """Return an action with its paths as their names are spelled here."""
@@ -159,12 +175,7 @@ class Run:
 
     def _ask(self, seen: Scan, guards: dict[str, str]) -> Trees:
         """Ask the server what changed; unite both sides when it lost members that it reported before."""
-        pull = Pull(self.state, self.remote, self.say)
-        try:
-            pull.run()
-        except Stop as stop:
-            note_wait(self.state, stop, self.now())
-            raise
+        pull = self._pull(seen)
         self.state.drop_facts(NOT_BEFORE)
         self._restated.update(pull.restated)
         for path in list_rewound(self.state):
@@ -197,6 +208,19 @@ class Run:
             list_only=pull.list_only,
             computed=is_computed,
         )
+
+    def _pull(self, seen: Scan) -> Pull:
+        """Bring the state's copy of the server's tree up to date. Raises ShareEnded, with what is here."""
+        pull = Pull(self.state, self.remote, self.say)
+        try:
+            pull.run()
+        except Stop as stop:
+            note_wait(self.state, stop, self.now())
+            if isinstance(stop, RootGone) and has_ended(self.state, self.remote):
+                raise ShareEnded(seen) from stop
+            raise
+        note_home(self.state, self.remote)
+        return pull
 
     def _sort_unfit(self, unfit: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """Split links and special files into those never synchronised, and those in the place of synchronised files."""

@@ -110,7 +110,7 @@ def unknown(name: str, text: str) -> Iterator[str]:
     above = (TOP / name).parent
     yield from (word for word in CITED.findall(text) if not (TOP / word).exists() and not (above / word).exists())
     yield from NUMBERED.findall(text)
-    made = re.findall(rf"(?:{begin})make ([a-z]*)\b(?! here:)", text, re.MULTILINE)  # `make folder here: 5` is printed
+    made = re.findall(rf"(?:{begin})make ([a-z]*)\b(?! here:| on the server:)", text, re.MULTILINE)  # is printed
     yield from set(made) - TARGETS
     for words in re.findall(rf"(?:{begin})davstore ([a-z]+)(?: ([a-z]+)\b)?", text, re.MULTILINE):
         if not find_command(*filter(None, words)):

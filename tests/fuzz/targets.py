@@ -255,7 +255,7 @@ def report_body(data: bytes) -> None:
     if isinstance(query, reports.ExpandQuery):
         expanded(query.properties, reports.MAX_LEVELS)
         return
-    if isinstance(query, reports.ExplainQuery | reports.SearchableQuery):
+    if isinstance(query, reports.ExplainQuery | reports.SearchableQuery | reports.AccessQuery):
         return
     property_names(query.names or ())
     if isinstance(query, reports.SearchQuery):

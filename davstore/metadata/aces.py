@@ -20,7 +20,9 @@ from davstore.model.nodes import HOLDS_ACES, StoreFacts
 from davstore.model.where import parse_json, to_json
 
 
-class _Row(NamedTuple):
+class EntryRow(NamedTuple):
+    """The columns of an entry, `ENTRY`."""
+
     principal_id: int
     denies: int
     privileges: int
@@ -28,6 +30,7 @@ class _Row(NamedTuple):
     filter: str | None
 
     def ace(self) -> Ace:
+        """Return the entry."""
         bound = None if self.filter is None else parse_json(self.filter)
         return Ace(self.principal_id, self.denies == 1, self.privileges, self.expires_us, bound)
 
@@ -37,31 +40,32 @@ class _Of(NamedTuple):
 
 
 _s = bindparam("s", type_=BigInteger)
-_ENTRY = (ace.c.principal_id, ace.c.denies, ace.c.privileges, ace.c.expires_us, ace.c.filter)
+ENTRY = (ace.c.principal_id, ace.c.denies, ace.c.privileges, ace.c.expires_us, ace.c.filter)
+"""The columns of an `EntryRow`."""
 _LIST = Statement(
-    select(ace.c.node_id, *_ENTRY)
+    select(ace.c.node_id, *ENTRY)
     .where(ace.c.store_id == _s, among(ace.c.node_id, bindparam("ids")))
     .order_by(ace.c.node_id, ace.c.position),
     _Of,
-    _Row,
+    EntryRow,
 )
+HOLDS = or_(ace.c.expires_us.is_(None), ace.c.expires_us > bindparam("now_us"))
+"""The condition that an entry has not expired."""
+NAMES_ME = or_(
+    ace.c.principal_id == literal_column(str(AUTHENTICATED)),
+    ace.c.principal_id.in_(MY_PRINCIPALS),
+)
+"""The condition that an entry names a user (`MY_PRINCIPALS`), or everybody."""
 _NAMING = Statement(
-    select(ace.c.node_id, *_ENTRY).where(
-        ace.c.store_id == _s,
-        or_(
-            ace.c.principal_id == literal_column(str(AUTHENTICATED)),
-            ace.c.principal_id.in_(MY_PRINCIPALS),
-        ),
-        or_(ace.c.expires_us.is_(None), ace.c.expires_us > bindparam("now_us")),
-    ),
+    select(ace.c.node_id, *ENTRY).where(ace.c.store_id == _s, NAMES_ME, HOLDS),
     _Of,
-    _Row,
+    EntryRow,
 )
 _REMOVE = Write(delete(ace).where(ace.c.store_id == _s, ace.c.node_id == bindparam("n")))
 _FORGET = Write(delete(ace).where(among(ace.c.principal_id, bindparam("ids"))))
 _INSERT = Write(insert(ace).values({c.name: bindparam(c.name) for c in ace.c}))
 _is_controlled = exists().where(ace.c.store_id == store.c.id)
-_HOLDS = Write(update(store).where(store.c.id == _s).values(traits=store.c.traits.bitwise_or(literal(HOLDS_ACES))))
+_HOLDS_SOME = Write(update(store).where(store.c.id == _s).values(traits=store.c.traits.bitwise_or(literal(HOLDS_ACES))))
 _HOLDS_NONE = Write(
     update(store)
     .where(store.c.id == _s, ~_is_controlled)
@@ -144,7 +148,7 @@ def set_aces(unit: Unit, store_id: int, node_id: int, entries: Sequence[Ace]) ->
     ]
     if rows:
         unit.many(_INSERT, rows)
-    unit.run(_HOLDS if rows else _HOLDS_NONE, {"s": store_id})
+    unit.run(_HOLDS_SOME if rows else _HOLDS_NONE, {"s": store_id})
 
 
 def list_home_chains(unit: Unit, store_id: int, node_ids: Collection[int]) -> dict[int, list[int]]:

@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, literal_column, or_, select
 
-from davstore.metadata.memberships import MY_PRINCIPALS
+from davstore.metadata.aces import ENTRY, HOLDS, NAMES_ME, EntryRow
 from davstore.metadata.statements import Statement
 from davstore.metadata.tables import ace, binding, store, store_root
 from davstore.metadata.unit import Unit
-from davstore.model.acl import AUTHENTICATED, Ace
+from davstore.model.acl import Ace
 from davstore.model.paths import Area, Path
-from davstore.model.where import parse_json
 
 
 class Held(NamedTuple):
@@ -39,14 +38,6 @@ class _Of(NamedTuple):
     root_of: int | None
 
 
-class _Row(NamedTuple):
-    principal_id: int
-    denies: int
-    privileges: int
-    expires_us: int | None
-    filter: str | None
-
-
 class _Step(NamedTuple):
     store_id: int
     start: int
@@ -56,24 +47,18 @@ class _Step(NamedTuple):
     is_coll: int
 
 
-_holds = or_(ace.c.expires_us.is_(None), ace.c.expires_us > bindparam("now_us"))
 _in_store = ace.c.store_id == bindparam("s", type_=BigInteger)
-_names_me = or_(
-    ace.c.principal_id == literal_column(str(AUTHENTICATED)),
-    ace.c.principal_id.in_(MY_PRINCIPALS),
-)
 
 
 def _entries(which: ColumnElement[bool]) -> Statement[Any]:
     is_root = and_(store_root.c.store_id == ace.c.store_id, store_root.c.node_id == ace.c.node_id)
-    entry = (ace.c.principal_id, ace.c.denies, ace.c.privileges, ace.c.expires_us, ace.c.filter)
     return Statement(
-        select(ace.c.store_id, store.c.owner, ace.c.node_id, store_root.c.area, *entry)
+        select(ace.c.store_id, store.c.owner, ace.c.node_id, store_root.c.area, *ENTRY)
         .select_from(ace.join(store, store.c.id == ace.c.store_id).outerjoin(store_root, is_root))
-        .where(which, _holds)
+        .where(which, HOLDS)
         .order_by(ace.c.store_id, ace.c.node_id, ace.c.position),
         _Of,
-        _Row,
+        EntryRow,
     )
 
 
@@ -85,7 +70,7 @@ def _ways(which: ColumnElement[bool]) -> Statement[_Step]:
     up = (
         select(ace.c.store_id, ace.c.node_id.label("start"), *step, literal_column("0").label("level"))
         .select_from(ace.join(binding, of_node))
-        .where(which, _holds)
+        .where(which, HOLDS)
         .cte("up", recursive=True)
     )
     above = and_(binding.c.store_id == up.c.store_id, binding.c.node_id == up.c.parent_id)
@@ -98,8 +83,8 @@ def _ways(which: ColumnElement[bool]) -> Statement[_Step]:
 
 _ENTRIES_OF_STORE = _entries(_in_store)
 _WAYS_OF_STORE = _ways(_in_store)
-_ENTRIES_NAMING_ME = _entries(_names_me)
-_WAYS_NAMING_ME = _ways(_names_me)
+_ENTRIES_NAMING_ME = _entries(NAMES_ME)
+_WAYS_NAMING_ME = _ways(NAMES_ME)
 
 
 def list_of_store(unit: Unit, store_id: int, *, now_us: int) -> list[Held]:
@@ -131,6 +116,5 @@ def _join(unit: Unit, entries: Statement[Any], ways: Statement[_Step], values: d
             path = Path(of.owner, tuple([step.name for step in way]), Area(area))
             is_collection = not way or way[-1].is_coll == 1
             found[key] = Held(*key, path, is_collection, [], [step.parent_id for step in way])
-        bound = None if row.filter is None else parse_json(row.filter)
-        found[key].entries.append(Ace(row.principal_id, row.denies == 1, row.privileges, row.expires_us, bound))
+        found[key].entries.append(row.ace())
     return list(found.values())
